@@ -1,0 +1,126 @@
+/**
+ * A model folder, opened: its config and its tensors, in one file or spread over shards. Tensor data stays on
+ * disk until it is asked for.
+ */
+import { join } from 'node:path';
+import { InputError } from '../errors.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
+import { isObject, openRegularFile, readJsonFile, show } from './json.ts';
+import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
+
+/** Where tensors come from: a folder here, ranged requests elsewhere. */
+export interface TensorSource {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Fills `target` with the tensor's bytes from byte `start` (default 0) on. */
+  readInto(name: string, target: Uint8Array, start?: number): Promise<void>;
+}
+
+const singleFile = 'model.safetensors';
+const indexFile = 'model.safetensors.index.json';
+const mostShards = 1000;
+
+export class Checkpoint implements TensorSource {
+  readonly folder: string;
+  readonly storedConfig: StoredConfig;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly #files: readonly SafetensorsFile[];
+  readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
+
+  private constructor(folder: string, storedConfig: StoredConfig, files: readonly SafetensorsFile[]) {
+    const tensors = new Map<string, TensorInfo>();
+    const fileOf = new Map<string, SafetensorsFile>();
+    for (const file of files) {
+      for (const [name, info] of file.tensors) {
+        const other = fileOf.get(name);
+        if (other)
+          throw new InputError(`${file.path}: tensor "${name}" is also in ${other.path}; expected it once`);
+        tensors.set(name, info);
+        fileOf.set(name, file);
+      }
+    }
+    this.folder = folder;
+    this.storedConfig = storedConfig;
+    this.tensors = tensors;
+    this.#files = files;
+    this.#fileOf = fileOf;
+  }
+
+  /** @throws InputError if a file is missing or unsound, or the config is of a model that is not supported */
+  static async open(folder: string): Promise<Checkpoint> {
+    const config = await readStoredConfig(folder);
+    const weightMap = await readWeightMap(folder);
+    const names = weightMap ? [...new Set(weightMap.values())] : [singleFile];
+    const files: SafetensorsFile[] = [];
+    try {
+      for (const name of names) files.push(await SafetensorsFile.open(join(folder, name)));
+      const checkpoint = new Checkpoint(folder, config, files);
+      if (weightMap) checkpoint.#checkAgainst(weightMap);
+      return checkpoint;
+    } catch (error) {
+      await Promise.all(files.map((file) => file.close()));
+      throw error;
+    }
+  }
+
+  get config(): ModelConfig {
+    return this.storedConfig.config;
+  }
+
+  /** @throws InputError if there is no such tensor */
+  tensor(name: string): TensorInfo {
+    const info = this.tensors.get(name);
+    if (info) return info;
+    throw new InputError(`${this.folder}: tensor "${name}" not found among its ${this.tensors.size} tensors`);
+  }
+
+  async readInto(name: string, target: Uint8Array, start = 0): Promise<void> {
+    this.tensor(name);
+    await this.#fileOf.get(name)!.readInto(name, target, start);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#files.map((file) => file.close()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #checkAgainst(weightMap: ReadonlyMap<string, string>): void {
+    for (const [name, file] of weightMap) {
+      if (this.#fileOf.get(name)?.path === join(this.folder, file)) continue;
+      throw new InputError(`${join(this.folder, indexFile)}: weight_map: tensor "${name}" is not in ${file}`);
+    }
+  }
+}
+
+/** Which shard holds which tensor; undefined if the folder holds a single file. */
+async function readWeightMap(folder: string): Promise<ReadonlyMap<string, string> | undefined> {
+  const single = await openRegularFile(join(folder, singleFile));
+  await single?.close();
+  if (single) return undefined;
+  const path = join(folder, indexFile);
+  const index = await readJsonFile(path, 100_000_000);
+  if (index === undefined) {
+    throw new InputError(`${folder}: neither ${singleFile} nor ${indexFile} found. ${modelFolderNeeds}`);
+  }
+  const map = index.weight_map;
+  if (!isObject(map) || Object.keys(map).length === 0) {
+    throw new InputError(
+      `${path}: weight_map: found ${show(map)}, expected an object of tensor name → file name`,
+    );
+  }
+  for (const [name, file] of Object.entries(map)) checkShardName(file, `${path}: weight_map ${show(name)}`);
+  const shards = new Set(Object.values(map)).size;
+  if (shards > mostShards) throw new InputError(`${path}: ${shards} shards; expected at most ${mostShards}`);
+  return new Map(Object.entries(map) as [string, string][]);
+}
+
+/** A shard lies in the folder itself: a name with a path in it could reach any file. */
+function checkShardName(file: unknown, where: string): void {
+  if (typeof file === 'string' && /^[\w-][\w.-]*\.safetensors$/.test(file)) return;
+  throw new InputError(
+    `${where}: found ${show(file)}, expected the name of a .safetensors file in the same folder`,
+  );
+}

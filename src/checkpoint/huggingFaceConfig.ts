@@ -1,0 +1,217 @@
+/**
+ * Hugging Face's `config.json` ⇄ ModelConfig.
+ *
+ * Fields fall into four kinds. *Understood* ones are checked, and refused where their value asks for something
+ * that this project does not compute. *Housekeeping* of Hugging Face (labels, versions, generation defaults)
+ * and switches between the authors' equal implementations do not change what a model computes: they are kept
+ * and written back. *Unknown* fields are kept and listed in `unknownFields`; but one whose name speaks of
+ * architecture (heads, norms, experts, …) and whose value is not null or false is refused, since ignoring it
+ * could mean computing a different model.
+ */
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+import { defaultIntermediateSize, type MatMulFreeConfig, type ModelConfig } from '../model/config.ts';
+import { type JsonObject, show } from './json.ts';
+
+/** A config.json: what it means, and all that it says. */
+export interface StoredConfig {
+  readonly config: ModelConfig;
+  /** Every field of the file, to be written back. */
+  readonly fields: Readonly<JsonObject>;
+  /** Fields that nothing here knows, sorted. */
+  readonly unknownFields: readonly string[];
+}
+
+const integer = (least: number, most: number) =>
+  v.pipe(
+    v.number(`expected an integer from ${least} to ${most}`),
+    v.check(
+      (n) => Number.isInteger(n) && n >= least && n <= most,
+      `expected an integer from ${least} to ${most}`,
+    ),
+  );
+
+const positive = (most: number) =>
+  v.pipe(
+    v.number(`expected a number above 0, at most ${most}`),
+    v.check((n) => n > 0 && n <= most, `expected a number above 0, at most ${most}`),
+  );
+
+const only = <const T extends string | number | boolean>(...values: T[]) =>
+  v.custom<T>(
+    (value) => (values as unknown[]).includes(value),
+    `not supported; expected ${values.map(show).join(' or ')}`,
+  );
+
+const flag = v.boolean('expected true or false');
+const tokenId = integer(0, 2 ** 31 - 1);
+
+/** Fields of the authors' HGRNBitConfig, with its defaults. Sizes end where a number can only be a mistake. */
+const matMulFreeFields = v.object({
+  vocab_size: integer(1, 2 ** 24),
+  hidden_size: integer(1, 2 ** 17),
+  num_hidden_layers: integer(1, 2048),
+  num_heads: v.optional(only(1), 1),
+  expand_ratio: v.nullish(only(1), 1),
+  hidden_ratio: v.nullish(positive(256), 4),
+  intermediate_size: v.nullish(integer(1, 2 ** 20), null),
+  hidden_act: v.optional(only('swish', 'silu'), 'swish'),
+  rms_norm_eps: v.optional(positive(1), 1e-6),
+  use_lower_bound: v.optional(flag, true),
+  use_short_conv: v.optional(only(false), false),
+  tie_word_embeddings: v.optional(only(false), false),
+  bos_token_id: v.optional(v.nullable(tokenId), 1),
+  eos_token_id: v.optional(
+    v.nullable(v.union([tokenId, v.array(tokenId)], 'expected a token id, a list of them or null')),
+    2,
+  ),
+  initializer_range: v.optional(positive(100), 0.02),
+  max_position_embeddings: v.optional(integer(1, 2 ** 31 - 1), 2048),
+  plusminus_variant: v.optional(only('released', 'paper'), 'released'),
+});
+
+/** Choices between implementations that compute the same, and details of the short convolution that is refused. */
+const equivalentChoices = ['attn_mode', 'conv_size', 'share_conv_kernel', 'fuse_cross_entropy', 'fuse_norm'];
+
+/** What Hugging Face keeps in any model's config and that leaves the forward pass as it is. */
+const housekeeping = new Set([
+  ...[
+    'model_type',
+    'architectures',
+    'auto_map',
+    '_name_or_path',
+    '_attn_implementation',
+    'attn_implementation',
+  ],
+  ...[
+    'transformers_version',
+    'mmfreelm_version',
+    'torch_dtype',
+    'dtype',
+    'use_cache',
+    'torchscript',
+    'task_specific_params',
+  ],
+  ...['use_bfloat16', 'id2label', 'label2id', 'num_labels', 'problem_type', 'finetuning_task', 'prefix'],
+  ...['return_dict', 'output_attentions', 'output_hidden_states', '_commit_hash', 'name_or_path'],
+  ...['pad_token_id', 'sep_token_id', 'decoder_start_token_id', 'tokenizer_class', 'chunk_size_feed_forward'],
+  ...[
+    'max_length',
+    'min_length',
+    'do_sample',
+    'early_stopping',
+    'num_beams',
+    'num_beam_groups',
+    'temperature',
+  ],
+  ...[
+    'top_k',
+    'top_p',
+    'typical_p',
+    'diversity_penalty',
+    'repetition_penalty',
+    'length_penalty',
+    'suppress_tokens',
+  ],
+  ...['no_repeat_ngram_size', 'encoder_no_repeat_ngram_size', 'bad_words_ids', 'num_return_sequences'],
+  ...['output_scores', 'return_dict_in_generate', 'forced_bos_token_id', 'forced_eos_token_id'],
+  ...['remove_invalid_values', 'exponential_decay_length_penalty', 'begin_suppress_tokens', 'pruned_heads'],
+  ...[
+    'tie_encoder_decoder',
+    'cross_attention_hidden_size',
+    'is_decoder',
+    'is_encoder_decoder',
+    'add_cross_attention',
+  ],
+  ...['tf_legacy_loss', 'pretraining_tp', 'bos_token', 'eos_token', 'pad_token', 'unk_token'],
+]);
+
+const architectural =
+  /head|layer|hidden|intermediate|embed|vocab|norm|eps|attn|attention|rope|rotary|position|conv|expert|moe|router|bias|scal|act|gate|expand|ratio|rank|state|ssm|residual|window|sparse|quant|bit|mlp|ffn|tie|lower_bound|_size$|_dim$/;
+
+/**
+ * @param where what errors call the source, e.g. the path
+ * @throws InputError naming the field, its value and what is supported
+ */
+export function parseConfig(fields: JsonObject, where: string): StoredConfig {
+  const { model_type } = fields;
+  if (model_type !== 'hgrn_bit') {
+    throw new InputError(`${where}: model_type: found ${show(model_type)}, expected "hgrn_bit"`);
+  }
+  const unknownFields = listUnknown(fields, where);
+  const result = v.safeParse(matMulFreeFields, fields);
+  if (!result.success) throw new InputError(describe(result.issues[0], fields, where));
+  return { config: toMatMulFree(result.output), fields, unknownFields };
+}
+
+function toMatMulFree(fields: v.InferOutput<typeof matMulFreeFields>): MatMulFreeConfig {
+  const { hidden_size, hidden_ratio, plusminus_variant } = fields;
+  return {
+    modelType: 'hgrn_bit',
+    variant: plusminus_variant,
+    vocabSize: fields.vocab_size,
+    hiddenSize: hidden_size,
+    layers: fields.num_hidden_layers,
+    intermediateSize: fields.intermediate_size ?? defaultIntermediateSize(hidden_size, hidden_ratio ?? 4),
+    rmsNormEps: fields.rms_norm_eps,
+    useLowerBound: fields.use_lower_bound && plusminus_variant === 'released', // the paper has none
+    bosTokenId: fields.bos_token_id,
+    eosTokenId: fields.eos_token_id,
+    initializerRange: fields.initializer_range,
+    maxPositionEmbeddings: fields.max_position_embeddings,
+  };
+}
+
+function describe(issue: v.BaseIssue<unknown>, fields: JsonObject, where: string): string {
+  const name = String(issue.path?.[0]?.key);
+  const reason = Object.hasOwn(fields, name) ? issue.message : 'expected it to be given';
+  return `${where}: ${name}: found ${show(fields[name])}, ${reason}`;
+}
+
+function listUnknown(fields: JsonObject, where: string): string[] {
+  const known = new Set([...Object.keys(matMulFreeFields.entries), ...equivalentChoices]);
+  const unknown = Object.keys(fields).filter((name) => !known.has(name) && !housekeeping.has(name));
+  for (const name of unknown) {
+    const value = fields[name];
+    if (value === null || value === false || !architectural.test(name)) continue;
+    throw new InputError(
+      `${where}: ${name}: found ${show(value)}, but this field is unknown and may change what the model computes; remove it if it does not`,
+    );
+  }
+  return unknown.sort();
+}
+
+/**
+ * The fields of a config.json that the authors' package `mmfreelm` and this project read.
+ * @param kept fields of an earlier file, written back where `config` says nothing about them
+ */
+export function formatConfig(config: ModelConfig, kept: Readonly<JsonObject> = {}): JsonObject {
+  const { plusminus_variant: _, ...others } = kept;
+  return {
+    architectures: ['HGRNBitForCausalLM'],
+    attn_mode: 'fused_recurrent',
+    num_heads: 1,
+    expand_ratio: 1,
+    hidden_ratio: 4,
+    hidden_act: 'swish',
+    use_short_conv: false,
+    conv_size: 4,
+    share_conv_kernel: true,
+    fuse_cross_entropy: true,
+    use_cache: true,
+    tie_word_embeddings: false,
+    ...others,
+    model_type: config.modelType,
+    vocab_size: config.vocabSize,
+    hidden_size: config.hiddenSize,
+    num_hidden_layers: config.layers,
+    intermediate_size: config.intermediateSize,
+    rms_norm_eps: config.rmsNormEps,
+    use_lower_bound: config.useLowerBound,
+    bos_token_id: config.bosTokenId,
+    eos_token_id: config.eosTokenId,
+    initializer_range: config.initializerRange,
+    max_position_embeddings: config.maxPositionEmbeddings,
+    ...(config.variant === 'paper' ? { plusminus_variant: 'paper' } : {}),
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * JSON from outside: size, nesting and breadth are bounded before `JSON.parse` sees a byte, because what a
+ * parser allocates is a large multiple of what a hostile file spends (a file of `[[[[…` above all).
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { InputError } from '../errors.ts';
+
+export type JsonObject = { [key: string]: unknown };
+
+const deepest = 64;
+const mostStructure = 16_000_000;
+
+/** A value for an error message: JSON, cut to a length that a terminal line holds. */
+export function show(value: unknown): string {
+  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The JSON object in `bytes` (UTF-8).
+ * @param where what an error calls the source, e.g. a path
+ * @throws InputError if it is not UTF-8, not JSON, not an object, or nested or branched absurdly
+ */
+export function parseJsonObject(bytes: Uint8Array, where: string): JsonObject {
+  checkStructure(bytes, where);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (cause) {
+    throw new InputError(`${where}: expected JSON, found ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+  if (!isObject(value)) throw new InputError(`${where}: expected a JSON object, found ${show(value)}`);
+  return value;
+}
+
+function checkStructure(bytes: Uint8Array, where: string): void {
+  const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
+  let depth = 0;
+  let structure = 0;
+  let inString = false;
+  for (let k = 0; k < bytes.length; k++) {
+    const byte = bytes[k]!;
+    if (inString) {
+      if (byte === backslash) k++;
+      else if (byte === quote) inString = false;
+    } else if (byte === quote) {
+      inString = true;
+    } else if (byte === 0x5b || byte === 0x7b) {
+      structure++;
+      if (++depth > deepest) {
+        throw new InputError(
+          `${where}: JSON nested deeper than ${deepest} at byte ${k}; expected an object of plain fields`,
+        );
+      }
+    } else if (byte === 0x5d || byte === 0x7d) {
+      depth--;
+    } else if (byte === comma) {
+      structure++;
+    }
+  }
+  if (structure > mostStructure) {
+    throw new InputError(`${where}: JSON of ${structure} values; expected at most ${mostStructure}`);
+  }
+}
+
+/**
+ * The JSON object in a file of at most `maxBytes`, or undefined if there is no such file.
+ * @throws InputError if it is not a regular file, too long, or not a JSON object
+ */
+export async function readJsonFile(path: string, maxBytes: number): Promise<JsonObject | undefined> {
+  await using file = await openRegularFile(path);
+  if (file === undefined) return undefined;
+  const { size } = await file.stat();
+  if (size > maxBytes) {
+    throw new InputError(`${path}: ${size} bytes; expected a JSON file of at most ${maxBytes}`);
+  }
+  return parseJsonObject(await file.readFile(), path);
+}
+
+/**
+ * Opens a file for reading; undefined if it is not there.
+ * Anything but a regular file is refused: opening a pipe would wait for ever.
+ */
+export async function openRegularFile(path: string): Promise<FileHandle | undefined> {
+  try {
+    // Non-blocking, so that a pipe opens and can be told by its kind instead of waiting for a writer.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw new InputError(`${path}: cannot be opened (${(cause as Error).message})`, { cause });
+  }
+  throw new InputError(`${path}: expected a regular file, found something else (a folder, a pipe, a device)`);
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
