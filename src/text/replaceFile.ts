@@ -1,0 +1,19 @@
+import { open, rename, rm } from 'node:fs/promises';
+
+/** Writes a file so that a reader, or a crash, meets the old content or the new one, never a part. */
+export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
+  const partial = `${file}.partial-${process.pid}`;
+  try {
+    const handle = await open(partial, 'w');
+    try {
+      await handle.writeFile(content);
+      await handle.sync(); // the name must not reach the disk before the content
+    } finally {
+      await handle.close();
+    }
+    await rename(partial, file);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
