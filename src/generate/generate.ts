@@ -1,0 +1,165 @@
+/** Text from a model, token by token, over the least that a model and a tokenizer have to offer. */
+import { InputError } from '../errors.ts';
+import { SeededRandom } from '../text/seededRandom.ts';
+import { sample } from './sampling.ts';
+import { checkSampling, refuseUnknown, SAMPLING_OPTIONS, type SamplingOptions } from './samplingOptions.ts';
+import { StopStrings } from './stopStrings.ts';
+
+/** A model that remembers what it has read. */
+export interface SequenceModel {
+  /**
+   * Reads tokens and returns the logits after the last, [vocabulary]; the array may be reused by the next call.
+   * @param signal a model that takes long may stop early by rejecting once this is aborted
+   */
+  append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
+}
+
+/** What generation needs of a tokenizer; `TextTokenizer` has it. */
+export interface GenerationTokenizer {
+  encode(text: string): number[];
+  stream(): { push(id: number): string };
+  /** The id of a token given by its name. */
+  tokenId(token: string): number | undefined;
+  isSpecial(id: number): boolean;
+  readonly bosTokenId: number | undefined;
+  readonly eosTokenId: number | undefined;
+}
+
+export type FinishReason = 'stop' | 'length' | 'eos' | 'abort';
+
+export interface Finish {
+  reason: FinishReason;
+  /** tokens sampled, without the eos token */
+  tokens: number;
+  promptTokens: number;
+  /** Sampled tokens that the model has not read, at most one: a conversation that goes on appends them first. */
+  unread: readonly number[];
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  /** Integer ≥ 0, default 256. */
+  maxTokens?: number;
+  /** An integer from 0 to 2^53 − 1: the same seed gives the same text. Without it each call differs. */
+  seed?: number;
+  /** Texts that end the generation and are not part of it. The name of a special token stops at that token. */
+  stop?: string | readonly string[];
+  /** Default true. */
+  stopAtEos?: boolean;
+  /** Ends the generation, without an error: the reason is then 'abort'. Checked between tokens. */
+  signal?: AbortSignal;
+  /** Called once, before the generator returns; not if an error is thrown or the caller leaves the loop. */
+  onFinish?: (finish: Finish) => void;
+}
+
+/**
+ * Yields text as it is generated. Pieces are not empty, joined they are the whole text, and none ends inside a
+ * character; a character that the last token leaves unfinished is not yielded.
+ * @param prompt text, or token ids (special tokens then are the caller's business)
+ * @throws {InputError} at the first step, if an option is unknown or out of range or the prompt is empty and the
+ *   tokenizer has no bos token to begin with
+ */
+export async function* generate(
+  model: SequenceModel,
+  tokenizer: GenerationTokenizer,
+  prompt: string | readonly number[],
+  options: GenerateOptions = {},
+): AsyncGenerator<string> {
+  const { maxTokens, sampling, random, stops, stopTokens, signal, onFinish } = checkOptions(
+    options,
+    tokenizer,
+  );
+  const promptIds = checkPrompt(prompt, tokenizer);
+  const history = [...promptIds];
+  const text = tokenizer.stream();
+  for (const id of promptIds) text.push(id); // the stream must know what the first piece continues
+  const output = new StopStrings(stops);
+  const finish = (reason: FinishReason, tokens: number) =>
+    onFinish?.({ reason, tokens, promptTokens: promptIds.length, unread });
+
+  let unread: readonly number[] = promptIds;
+  for (let tokens = 0; ; tokens++) {
+    const logits = tokens < maxTokens ? await appendUnlessAborted(model, unread, signal) : 'length';
+    if (typeof logits === 'string') {
+      yield* nonEmpty(output.end());
+      if (tokens === 0) unread = [];
+      return finish(logits, tokens);
+    }
+    const id = sample(logits, sampling, random, history);
+    history.push(id);
+    unread = [id];
+    const reason = stopTokens.get(id);
+    if (reason !== undefined) {
+      yield* nonEmpty(output.end());
+      return finish(reason, tokens + (reason === 'eos' ? 0 : 1));
+    }
+    yield* nonEmpty(output.push(text.push(id)));
+    if (output.stopped) return finish('stop', tokens + 1);
+  }
+}
+
+async function appendUnlessAborted(
+  model: SequenceModel,
+  tokens: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<Float32Array | 'abort'> {
+  if (signal?.aborted) return 'abort';
+  try {
+    const logits = await model.append(tokens, signal);
+    return signal?.aborted ? 'abort' : logits;
+  } catch (error) {
+    if (signal?.aborted) return 'abort';
+    throw error;
+  }
+}
+
+function* nonEmpty(piece: string): Generator<string> {
+  if (piece !== '') yield piece;
+}
+
+function checkPrompt(prompt: string | readonly number[], tokenizer: GenerationTokenizer): readonly number[] {
+  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt) : prompt;
+  const wrong = ids.findIndex((id) => !Number.isInteger(id) || id < 0);
+  if (wrong >= 0) throw new InputError(`prompt[${wrong}]: found ${ids[wrong]}, expected a token id`);
+  if (ids.length > 0) return ids;
+  if (tokenizer.bosTokenId !== undefined) return [tokenizer.bosTokenId];
+  throw new InputError(
+    'prompt: found no token, expected at least one: this tokenizer has no bos token to begin with',
+  );
+}
+
+const OWN_OPTIONS = ['maxTokens', 'seed', 'stop', 'stopAtEos', 'signal', 'onFinish'] as const;
+
+function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) {
+  refuseUnknown(options, [...SAMPLING_OPTIONS, ...OWN_OPTIONS]);
+  const {
+    maxTokens = 256,
+    seed = randomSeed(),
+    stop = [],
+    stopAtEos = true,
+    signal,
+    onFinish,
+    ...sampling
+  } = options;
+  if (!Number.isSafeInteger(maxTokens) || maxTokens < 0) {
+    throw new InputError(`maxTokens: found ${maxTokens}, expected an integer of 0 or more`);
+  }
+  if (typeof stopAtEos !== 'boolean')
+    throw new InputError(`stopAtEos: found ${stopAtEos}, expected true or false`);
+  const texts = typeof stop === 'string' ? [stop] : stop;
+  if (!Array.isArray(texts) || texts.some((text) => typeof text !== 'string' || text === '')) {
+    throw new InputError(`stop: found ${JSON.stringify(stop)}, expected texts, none empty`);
+  }
+  // Special tokens give no text, so their names cannot be met there.
+  const stopTokens = new Map<number, FinishReason>();
+  for (const name of texts) {
+    const id = tokenizer.tokenId(name);
+    if (id !== undefined && tokenizer.isSpecial(id)) stopTokens.set(id, 'stop');
+  }
+  if (stopAtEos && tokenizer.eosTokenId !== undefined) stopTokens.set(tokenizer.eosTokenId, 'eos');
+  const random = new SeededRandom(seed);
+  return { maxTokens, sampling: checkSampling(sampling), random, stops: texts, stopTokens, signal, onFinish };
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}

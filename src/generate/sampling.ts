@@ -1,0 +1,132 @@
+/**
+ * From logits to the next token: repetition penalty, temperature, top-k, top-p, min-p, one draw, in this order.
+ *
+ * Vocabularies have up to 128,000 tokens, so nothing is sorted: top-k and top-p need only know which tokens are
+ * the likeliest, and selecting them takes time linear in the vocabulary.
+ */
+import { InputError } from '../errors.ts';
+import type { SeededRandom } from '../text/seededRandom.ts';
+import { checkSampling, type SamplingOptions } from './samplingOptions.ts';
+import { selectTop } from './selectTop.ts';
+
+export type { SamplingOptions } from './samplingOptions.ts';
+
+/**
+ * Draws a token id.
+ * @param logits [vocabulary], not changed; −Infinity excludes a token
+ * @param random used only if temperature > 0. Math.exp may differ in the last bit between engines, so draws are
+ *   repeatable on one engine, and all but always across engines.
+ * @param history ids that the repetition penalty applies to
+ * @throws {InputError} if an option is out of range, or a logit is NaN or +Infinity, or all are −Infinity
+ */
+export function sample(
+  logits: Float32Array,
+  options: SamplingOptions,
+  random: SeededRandom,
+  history: Iterable<number> = [],
+): number {
+  const { temperature, topK, topP, minP, repetitionPenalty } = checkSampling(options);
+  const penalized = penalizeRepetition(logits, history, repetitionPenalty);
+  const best = likeliest(penalized);
+  if (temperature === 0) return best;
+
+  const weights = toWeights(penalized, penalized[best]!, temperature);
+  let candidates = keepPositive(weights);
+  candidates = keepTopK(candidates, weights, topK);
+  candidates = keepTopP(candidates, weights, topP);
+  candidates = keepMinP(candidates, weights, minP);
+  return draw(candidates, weights, random);
+}
+
+/** Makes tokens of the history less likely (penalty > 1) or more likely (< 1), each once. */
+export function penalizeRepetition(
+  logits: Float32Array,
+  history: Iterable<number>,
+  penalty: number,
+): Float32Array {
+  if (penalty === 1) return logits;
+  const penalized = logits.slice();
+  for (const id of new Set(history)) {
+    const logit = logits[id];
+    if (logit !== undefined) penalized[id] = logit > 0 ? logit / penalty : logit * penalty;
+  }
+  return penalized;
+}
+
+/** The id of the largest logit, the smallest such id. */
+export function likeliest(logits: Float32Array): number {
+  let best = -1;
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id]!;
+    if (logit > largest) {
+      largest = logit;
+      best = id;
+    } else if (Number.isNaN(logit)) {
+      throw new InputError(
+        `logits: found NaN for token ${id}, expected numbers; the model's weights may be damaged`,
+      );
+    }
+  }
+  if (best < 0 || largest === Number.POSITIVE_INFINITY) {
+    throw new InputError(
+      `logits: found a largest of ${largest} in ${logits.length}, expected a finite number`,
+    );
+  }
+  return best;
+}
+
+/** exp((logit − largest) / temperature): in proportion to the probabilities, at most 1. */
+export function toWeights(logits: Float32Array, largest: number, temperature: number): Float64Array {
+  const weights = new Float64Array(logits.length);
+  for (let id = 0; id < logits.length; id++) weights[id] = Math.exp((logits[id]! - largest) / temperature);
+  return weights;
+}
+
+/** Ids whose weight did not vanish. */
+export function keepPositive(weights: Float64Array): Uint32Array {
+  const ids = new Uint32Array(weights.length);
+  let count = 0;
+  for (let id = 0; id < weights.length; id++) if (weights[id]! > 0) ids[count++] = id;
+  return ids.subarray(0, count);
+}
+
+/** The k heaviest; all for k = 0. Reorders `ids`. */
+export function keepTopK(ids: Uint32Array, weights: Float64Array, k: number): Uint32Array {
+  if (k === 0 || k >= ids.length) return ids;
+  return ids.subarray(
+    0,
+    selectTop(ids, weights, k, () => 1),
+  );
+}
+
+/** The fewest of the heaviest that together have at least the share p of all the weight. Reorders `ids`. */
+export function keepTopP(ids: Uint32Array, weights: Float64Array, p: number): Uint32Array {
+  if (p === 1) return ids;
+  const total = sumOf(ids, weights);
+  return ids.subarray(
+    0,
+    selectTop(ids, weights, p * total, (id) => weights[id]!),
+  );
+}
+
+/** Those at least p times as heavy as the heaviest. */
+export function keepMinP(ids: Uint32Array, weights: Float64Array, p: number): Uint32Array {
+  return p === 0 ? ids : ids.filter((id) => weights[id]! >= p); // the heaviest weighs exp(0) = 1
+}
+
+/** One of `ids`, each with a probability in proportion to its weight. */
+export function draw(ids: Uint32Array, weights: Float64Array, random: SeededRandom): number {
+  let rest = random.uniform() * sumOf(ids, weights);
+  for (const id of ids) {
+    rest -= weights[id]!;
+    if (rest < 0) return id;
+  }
+  return ids.at(-1)!; // rounding left a rest
+}
+
+function sumOf(ids: Uint32Array, weights: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < ids.length; i++) sum += weights[ids[i]!]!;
+  return sum;
+}

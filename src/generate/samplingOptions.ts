@@ -1,0 +1,59 @@
+/** The options of sampling: their meaning, ranges and defaults. */
+import { InputError } from '../errors.ts';
+
+export interface SamplingOptions {
+  /** ≥ 0: 0 always takes the likeliest token, 1 samples as the model says, more is more random. Default 1. */
+  temperature?: number;
+  /** Integer ≥ 0: only the k likeliest tokens; 0 is off. Default 0. */
+  topK?: number;
+  /** In (0, 1]: only the likeliest tokens that together have this probability. Default 1, off. */
+  topP?: number;
+  /** In [0, 1]: only tokens at least this times as likely as the likeliest. Default 0, off. */
+  minP?: number;
+  /** > 0: divides the positive logits of tokens that occurred, multiplies the negative. Default 1, off. */
+  repetitionPenalty?: number;
+}
+
+const RULES: {
+  [name in keyof SamplingOptions]-?: { standard: number; range: string; holds(value: number): boolean };
+} = {
+  temperature: {
+    standard: 1,
+    range: 'a number of 0 or more',
+    holds: (t) => t >= 0 && t < Number.POSITIVE_INFINITY,
+  },
+  topK: { standard: 0, range: 'an integer of 0 or more', holds: (k) => Number.isSafeInteger(k) && k >= 0 },
+  topP: { standard: 1, range: 'a number above 0 and at most 1', holds: (p) => p > 0 && p <= 1 },
+  minP: { standard: 0, range: 'a number from 0 to 1', holds: (p) => p >= 0 && p <= 1 },
+  repetitionPenalty: {
+    standard: 1,
+    range: 'a number above 0',
+    holds: (r) => r > 0 && r < Number.POSITIVE_INFINITY,
+  },
+};
+
+export const SAMPLING_OPTIONS = Object.keys(RULES) as readonly (keyof SamplingOptions)[];
+
+/**
+ * Fills in the defaults.
+ * @throws {InputError} naming the option, for an unknown name or a value out of range
+ */
+export function checkSampling(options: SamplingOptions): Required<SamplingOptions> {
+  refuseUnknown(options, SAMPLING_OPTIONS);
+  const checked = {} as Required<SamplingOptions>;
+  for (const name of SAMPLING_OPTIONS) {
+    const { standard, range, holds } = RULES[name];
+    const value: unknown = options[name] ?? standard;
+    if (typeof value !== 'number' || !holds(value)) {
+      throw new InputError(`${name}: found ${JSON.stringify(value) ?? String(value)}, expected ${range}`);
+    }
+    checked[name] = value;
+  }
+  return checked;
+}
+
+export function refuseUnknown(options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw new InputError(`${name}: no such option; known are ${known.join(', ')}`);
+  }
+}

@@ -1,0 +1,70 @@
+/** Text files as streams of text, packed ones too (Node only). */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { type Duplex, pipeline } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { InputError } from '../errors.ts';
+
+/**
+ * The text of a UTF-8 file in pieces; `.zst` and `.gz` are unpacked. A byte-order mark at the start is dropped.
+ * @throws {InputError} if the file is missing, no file, not UTF-8, or damaged
+ */
+export async function* readText(file: string, signal?: AbortSignal): AsyncGenerator<string> {
+  await checkFile(file);
+  const utf8 = new TextDecoder('utf-8', { fatal: true });
+  let offset = 0;
+  try {
+    for await (const bytes of openBytes(file)) {
+      signal?.throwIfAborted();
+      yield decode(utf8, bytes, file, offset);
+      offset += bytes.length;
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (!/^(ZSTD_|Z_|ERR_)/.test(code)) throw error;
+    throw new InputError(`${file}: damaged, or not what its name says: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  yield decode(utf8, undefined, file, offset);
+}
+
+/** The name without `.zst` or `.gz`. */
+export function unpackedName(file: string): string {
+  return file.replace(/\.(zst|gz)$/, '');
+}
+
+async function checkFile(file: string): Promise<void> {
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+    throw new InputError(`${file}: found no such file (${error.code}), expected a text file`, {
+      cause: error,
+    });
+  });
+  if (!found.isFile()) throw new InputError(`${file}: found no regular file, expected a text file`);
+}
+
+function openBytes(file: string): AsyncIterable<Uint8Array> {
+  const packed = createReadStream(file, { highWaterMark: 2 ** 18 });
+  const unpack: Duplex | undefined = file.endsWith('.zst')
+    ? createZstdDecompress()
+    : file.endsWith('.gz')
+      ? createGunzip()
+      : undefined;
+  if (unpack === undefined) return packed;
+  // The loop over the result meets its errors; pipeline hands it those of the file, and closes both ends.
+  return pipeline(packed, unpack, () => {});
+}
+
+function decode(utf8: TextDecoder, bytes: Uint8Array | undefined, file: string, offset: number): string {
+  try {
+    return bytes === undefined ? utf8.decode() : utf8.decode(bytes, { stream: true });
+  } catch (error) {
+    const where =
+      bytes === undefined
+        ? `at its end`
+        : `between bytes ${Math.max(0, offset - 3)} and ${offset + bytes.length}`;
+    throw new InputError(`${file}: found bytes that are no UTF-8 ${where}, expected UTF-8 text`, {
+      cause: error,
+    });
+  }
+}
