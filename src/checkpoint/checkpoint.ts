@@ -8,20 +8,17 @@ import type { ModelConfig } from '../model/config.ts';
 import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
 import { isObject, openRegularFile, readJsonFile, show } from './json.ts';
 import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
+import { expectTensor, type TensorSource } from './tensorSource.ts';
 
-/** Where tensors come from: a folder here, ranged requests elsewhere. */
-export interface TensorSource {
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** Fills `target` with the tensor's bytes from byte `start` (default 0) on. */
-  readInto(name: string, target: Uint8Array, start?: number): Promise<void>;
-}
+export type { TensorSource } from './tensorSource.ts';
 
 const singleFile = 'model.safetensors';
 const indexFile = 'model.safetensors.index.json';
 const mostShards = 1000;
 
 export class Checkpoint implements TensorSource {
-  readonly folder: string;
+  /** The folder. */
+  readonly location: string;
   readonly storedConfig: StoredConfig;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly #files: readonly SafetensorsFile[];
@@ -39,7 +36,7 @@ export class Checkpoint implements TensorSource {
         fileOf.set(name, file);
       }
     }
-    this.folder = folder;
+    this.location = folder;
     this.storedConfig = storedConfig;
     this.tensors = tensors;
     this.#files = files;
@@ -69,9 +66,7 @@ export class Checkpoint implements TensorSource {
 
   /** @throws InputError if there is no such tensor */
   tensor(name: string): TensorInfo {
-    const info = this.tensors.get(name);
-    if (info) return info;
-    throw new InputError(`${this.folder}: tensor "${name}" not found among its ${this.tensors.size} tensors`);
+    return expectTensor(this, name);
   }
 
   async readInto(name: string, target: Uint8Array, start = 0): Promise<void> {
@@ -89,8 +84,10 @@ export class Checkpoint implements TensorSource {
 
   #checkAgainst(weightMap: ReadonlyMap<string, string>): void {
     for (const [name, file] of weightMap) {
-      if (this.#fileOf.get(name)?.path === join(this.folder, file)) continue;
-      throw new InputError(`${join(this.folder, indexFile)}: weight_map: tensor "${name}" is not in ${file}`);
+      if (this.#fileOf.get(name)?.path === join(this.location, file)) continue;
+      throw new InputError(
+        `${join(this.location, indexFile)}: weight_map: tensor "${name}" is not in ${file}`,
+      );
     }
   }
 }

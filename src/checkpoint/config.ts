@@ -1,10 +1,11 @@
 /** A model folder's `config.json` on disk. */
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { formatConfig, parseConfig, type StoredConfig } from './huggingFaceConfig.ts';
 import { type JsonObject, readJsonFile } from './json.ts';
+import { previousOf } from './replaceFolder.ts';
 import { onDisk } from './safetensors.ts';
 
 export type { StoredConfig } from './huggingFaceConfig.ts';
@@ -22,7 +23,11 @@ export async function readStoredConfig(folder: string): Promise<StoredConfig> {
   const path = join(folder, 'config.json');
   const fields = await readJsonFile(path, maxConfigBytes);
   if (fields === undefined) {
-    throw new InputError(`${path}: not found. ${modelFolderNeeds}`);
+    const previous = (await stat(previousOf(folder)).catch(() => undefined)) !== undefined;
+    const remedy = previous
+      ? `An interrupted save left the earlier model in ${previousOf(folder)}; rename it back.`
+      : '';
+    throw new InputError(`${path}: not found. ${remedy || modelFolderNeeds}`);
   }
   return parseConfig(fields, path);
 }

@@ -164,7 +164,7 @@ function toMatMulFree(fields: v.InferOutput<typeof matMulFreeFields>): MatMulFre
 
 function describe(issue: v.BaseIssue<unknown>, fields: JsonObject, where: string): string {
   const name = String(issue.path?.[0]?.key);
-  const reason = Object.hasOwn(fields, name) ? issue.message : 'expected it to be given';
+  const reason = fields[name] === undefined ? 'expected it to be given' : issue.message;
   return `${where}: ${name}: found ${show(fields[name])}, ${reason}`;
 }
 

@@ -19,7 +19,7 @@ const smallestScale = 1e-5;
 const fourZeros = 0b01010101;
 
 /** Rows of a float matrix that are handled at a time. */
-export function rowsPerChunk(columns: number): number {
+function rowsPerChunk(columns: number): number {
   return Math.max(1, Math.floor(chunkWeights / Math.max(1, columns)));
 }
 
@@ -58,15 +58,13 @@ export function unpackTernary(packed: Uint8Array, rows: number, columns: number)
  * Checks that every code is 0, 1 or 2, and sets the codes of rows beyond `rows`, which some writers leave 0,
  * to the value 0. In place.
  */
-export function checkPacked(packed: Uint8Array, rows: number, columns: number, name: string): void {
+export function checkPacked(packed: Uint8Array, rows: number, columns: number, where: string): void {
   const plane = packedRows(rows) * columns;
-  expectLength(`tensor "${name}": packed bytes`, packed.length, plane);
+  expectLength(`${where}: packed bytes`, packed.length, plane);
   for (let k = 0; k < plane; k++) {
     const byte = packed[k]!;
     if ((byte & (byte >> 1) & fourZeros) !== 0) {
-      throw new InputError(
-        `tensor "${name}": packed byte ${k}: found code 3, expected codes 0, 1 and 2 (value + 1)`,
-      );
+      throw new InputError(`${where}: packed byte ${k}: found code 3, expected codes 0, 1 and 2 (value + 1)`);
     }
   }
   clearPadding(packed, rows, columns);
@@ -82,7 +80,7 @@ export function clearPadding(packed: Uint8Array, rows: number, columns: number):
 }
 
 /** The share of weights that are not zero. */
-export function density(packed: Uint8Array, rows: number, columns: number): number {
+function density(packed: Uint8Array, rows: number, columns: number): number {
   const zeros = Uint8Array.from({ length: 256 }, (_, byte) =>
     [0, 2, 4, 6].reduce((sum, shift) => sum + (((byte >> shift) & 3) === 1 ? 1 : 0), 0),
   );
@@ -93,39 +91,38 @@ export function density(packed: Uint8Array, rows: number, columns: number): numb
 }
 
 /**
- * Floats that a BitLinear layer quantises to just this packed matrix and this scale.
+ * Floats that a BitLinear layer quantises to just this packed matrix and this scale, in chunks of whole rows,
+ * each overwritten by the next.
  *
  * They are not w·t: BitLinear takes the mean of |W| anew, which for w·t is t times the share p of non-zero
  * weights. w·t/p has the mean t, and |w·t/p| ≥ t still rounds to ±1.
- * @param magnitude t/p
- * @param target filled with rows [firstRow, firstRow + target.length / columns)
  */
-export function expandRows(
+export function* expandTernary(
   packed: Uint8Array,
+  rows: number,
   columns: number,
-  magnitude: number,
-  firstRow: number,
-  target: Float32Array,
-): void {
-  const height = packed.length / columns;
+  scale: number,
+): Generator<Float32Array<ArrayBuffer>> {
+  const magnitude = scale / Math.max(density(packed, rows, columns), Number.MIN_VALUE);
   const levels = Float32Array.of(-magnitude, 0, magnitude);
-  for (let start = 0, row = firstRow; start < target.length; start += columns, row++) {
+  const height = packedRows(rows);
+  const buffer = new Float32Array(Math.min(rows, rowsPerChunk(columns)) * columns);
+  let filled = 0;
+  for (let row = 0; row < rows; row++) {
     const shift = 2 * Math.floor(row / height);
     const source = (row % height) * columns;
-    for (let c = 0; c < columns; c++) target[start + c] = levels[(packed[source + c]! >> shift) & 3]!;
+    for (let c = 0; c < columns; c++) buffer[filled + c] = levels[(packed[source + c]! >> shift) & 3]!;
+    filled += columns;
+    if (filled < buffer.length && row + 1 < rows) continue;
+    yield buffer.subarray(0, filled);
+    filled = 0;
   }
-}
-
-/** t/p of a packed matrix with scale t; see `expandRows`. 0 if every weight is zero. */
-export function expandedMagnitude(packed: Uint8Array, rows: number, columns: number, scale: number): number {
-  const share = density(packed, rows, columns);
-  return share === 0 ? 0 : scale / share;
 }
 
 /**
  * Quantises a float matrix [rows, columns]: t = max(mean |W|, 1e-5) in float32, w = clamp(round(W/t), −1, 1),
  * packed into `target`. Reads the matrix twice, in chunks.
- * @param name for errors
+ * @param where what errors call the matrix
  * @returns t
  * @throws InputError for a NaN or infinite weight
  */
@@ -134,9 +131,9 @@ export async function quantiseMatrix(
   rows: number,
   columns: number,
   target: Uint8Array,
-  name: string,
+  where: string,
 ): Promise<number> {
-  const scale = await ternaryScale(readRows, rows, columns, name);
+  const scale = await ternaryScale(readRows, rows, columns, where);
   await packRows(readRows, rows, columns, scale, target);
   return scale;
 }
@@ -146,12 +143,12 @@ export async function ternaryScale(
   readRows: ReadRows,
   rows: number,
   columns: number,
-  name: string,
+  where: string,
 ): Promise<number> {
   let sum = 0;
   await forEachChunk(readRows, rows, columns, (weights, firstRow) => {
     const part = sumOfMagnitudes(weights);
-    if (!Number.isFinite(part)) refuseNonFinite(weights, firstRow, columns, name);
+    if (!Number.isFinite(part)) refuseNonFinite(weights, firstRow, columns, where);
     sum += part;
   });
   const mean = rows * columns === 0 ? 0 : sum / (rows * columns);
@@ -223,10 +220,10 @@ function packChunk(
   }
 }
 
-function refuseNonFinite(weights: Float32Array, firstRow: number, columns: number, name: string): never {
+function refuseNonFinite(weights: Float32Array, firstRow: number, columns: number, where: string): never {
   const k = weights.findIndex((weight) => !Number.isFinite(weight));
   const place = `[${firstRow + Math.floor(k / columns)}, ${k % columns}]`;
-  throw new InputError(`tensor "${name}": weight ${place}: found ${weights[k]}, expected a finite number`);
+  throw new InputError(`${where}: weight ${place}: found ${weights[k]}, expected a finite number`);
 }
 
 function expectLength(what: string, found: number, expected: number): void {

@@ -1,0 +1,166 @@
+/** Converting a model folder between float types and the packed ternary form, streaming. */
+import fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../errors.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { elementCount, packedRows } from '../program/tensor.ts';
+import { Checkpoint } from './checkpoint.ts';
+import { isTokenizerFile } from './modelFiles.ts';
+import { packRows, type ReadRows, ternaryScale } from './packing.ts';
+import { onDisk, type TensorEntry, type TensorInfo } from './safetensors.ts';
+import { type SavedDType, saveCheckpoint } from './save.ts';
+import {
+  bytesOf,
+  chunkElements,
+  floatReader,
+  isFloat,
+  type Progress,
+  progressReport,
+  type Report,
+  rawChunks,
+  readExpanded,
+  scaleName,
+  tensorLabel,
+} from './tensorSource.ts';
+
+export interface ConvertOptions {
+  /**
+   * `packed`: matrices of BitLinear layers to two bits a weight, everything else as stored. Otherwise all
+   * floats to this type, packed matrices to floats that quantise to the same values and scale again.
+   */
+  readonly to: 'packed' | SavedDType;
+  readonly shardBytes?: number | undefined;
+  /** Bytes read of bytes to read; a matrix that is packed is read twice. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The matrices of BitLinear layers: all projections and the head. */
+const ternaryMatrix = /^(model\.layers\.\d+\.(attn|mlp)\.\w+_proj|lm_head)\.weight$/;
+
+/**
+ * Converts the model folder `source` into the model folder `target`, with its tokenizer files and config
+ * fields. Holds at most one packed matrix and a few MiB of floats.
+ * @throws InputError as opening and saving do, or for weights that are not finite
+ */
+export async function convertCheckpoint(
+  source: string,
+  target: string,
+  options: ConvertOptions,
+): Promise<void> {
+  await using checkpoint = await Checkpoint.open(source);
+  const { to, shardBytes, onProgress, signal } = options;
+  const names = [...checkpoint.tensors.keys()];
+  const total = names.reduce((sum, name) => sum + bytesToRead(name, checkpoint.tensor(name), to), 0);
+  const report = progressReport(total, onProgress, signal);
+  const entries = names.flatMap((name) => convertedEntries(checkpoint, name, to, report));
+  await saveCheckpoint(target, checkpoint.config, entries, {
+    dtype: to === 'packed' ? 'f32' : to,
+    shardBytes,
+    keptFields: { ...checkpoint.storedConfig.fields, ...(to === 'packed' ? {} : torchType(to)) },
+    alsoWrite: (temporary) => copyTokenizer(source, temporary),
+  });
+}
+
+function torchType(dtype: SavedDType) {
+  return { torch_dtype: { f32: 'float32', f16: 'float16', bf16: 'bfloat16' }[dtype] };
+}
+
+function mustPack(name: string, { dtype, shape }: TensorInfo, to: ConvertOptions['to']): boolean {
+  return to === 'packed' && isFloat(dtype) && shape.length === 2 && ternaryMatrix.test(name);
+}
+
+function mustExpand(name: string, { dtype, shape }: TensorInfo, to: ConvertOptions['to']): boolean {
+  return to !== 'packed' && dtype === 'U8' && shape.length === 2 && ternaryMatrix.test(name);
+}
+
+function bytesToRead(name: string, info: TensorInfo, to: ConvertOptions['to']): number {
+  return mustPack(name, info, to) ? 2 * info.byteLength : info.byteLength;
+}
+
+function convertedEntries(
+  source: Checkpoint,
+  name: string,
+  to: ConvertOptions['to'],
+  report: Report,
+): TensorEntry[] {
+  const info = source.tensor(name);
+  if (mustPack(name, info, to)) return packedEntries(source, name, report);
+  if (mustExpand(name, info, to)) return [expandedEntry(source, name, report)];
+  if (isScaleOfExpanded(source, name, to)) return [];
+  const wanted = { packed: info.dtype, f32: 'F32', f16: 'F16', bf16: 'BF16' }[to];
+  if (!isFloat(info.dtype) || info.dtype === wanted) {
+    return [{ name, dtype: info.dtype, shape: info.shape, chunks: () => rawChunks(source, name, report) }];
+  }
+  return [{ name, dtype: 'F32', shape: info.shape, chunks: () => floatChunks(source, name, report) }];
+}
+
+/** The scale of a matrix that becomes floats is part of those floats. */
+function isScaleOfExpanded(source: Checkpoint, name: string, to: ConvertOptions['to']): boolean {
+  const weightName = name.replace(/\.weight_scale$/, '.weight');
+  const weight = source.tensors.get(weightName);
+  return weightName !== name && weight !== undefined && mustExpand(weightName, weight, to);
+}
+
+function packedEntries(source: Checkpoint, name: string, report: Report): TensorEntry[] {
+  const [rows, columns] = source.tensor(name).shape as [number, number];
+  const where = tensorLabel(source, name);
+  // A reader a pass: its buffers must not outlive the pass, for a model has hundreds of matrices.
+  const reader = (): ReadRows => {
+    const read = floatReader(source, name, report);
+    return (first, count) => read(first * columns, count * columns);
+  };
+  // Scales are f32 and so written before the codes, but either order works.
+  let scale: Promise<number> | undefined;
+  const scaleOnce = () => {
+    scale ??= ternaryScale(reader(), rows, columns, where);
+    return scale;
+  };
+  async function* codes() {
+    const packed = new Uint8Array(packedRows(rows) * columns);
+    await packRows(reader(), rows, columns, await scaleOnce(), packed);
+    yield packed;
+  }
+  async function* scales() {
+    yield bytesOf(Float32Array.of(await scaleOnce()));
+  }
+  return [
+    { name, dtype: 'U8', shape: [packedRows(rows), columns], chunks: codes },
+    { name: scaleName(name), dtype: 'F32', shape: [1], chunks: scales },
+  ];
+}
+
+/** A packed file says how many rows of four codes it has, not how many rows the matrix has: that follows from the model. */
+function expandedEntry(source: Checkpoint, name: string, report: Report): TensorEntry {
+  const [height, columns] = source.tensor(name).shape as [number, number];
+  const rows = outputRows(source.config, name);
+  const where = tensorLabel(source, name);
+  if (packedRows(rows) !== height) {
+    throw new InputError(
+      `${where}: found ${height} packed rows, expected ${packedRows(rows)} for ${rows} outputs`,
+    );
+  }
+  async function* chunks() {
+    for await (const floats of readExpanded(source, name, rows, columns, report)) yield bytesOf(floats);
+  }
+  return { name, dtype: 'F32', shape: [rows, columns], chunks };
+}
+
+function outputRows(config: ModelConfig, name: string): number {
+  if (name.startsWith('lm_head.')) return config.vocabSize;
+  return name.endsWith('.mlp.gate_proj.weight') ? 2 * config.intermediateSize : config.hiddenSize;
+}
+
+async function* floatChunks(source: Checkpoint, name: string, report: Report): AsyncGenerator<Uint8Array> {
+  const size = elementCount(source.tensor(name).shape);
+  const read = floatReader(source, name, report);
+  for (let first = 0; first < size; first += chunkElements) {
+    yield bytesOf(await read(first, Math.min(chunkElements, size - first)));
+  }
+}
+
+async function copyTokenizer(from: string, to: string): Promise<void> {
+  for (const name of (await fs.readdir(from)).filter(isTokenizerFile)) {
+    await onDisk(join(to, name), () => fs.copyFile(join(from, name), join(to, name)));
+  }
+}

@@ -1,0 +1,103 @@
+/** One file over HTTP: resumed if it was begun, and checked before it gets its name. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { HubApiError } from '@huggingface/hub';
+import { InputError } from '../errors.ts';
+import { onDisk } from './safetensors.ts';
+
+/** A file as the Hub lists it. */
+export interface RemoteFile {
+  readonly path: string;
+  readonly url: string;
+  readonly size: number;
+  /** Of large files: SHA-256 of the content. */
+  readonly sha256?: string | undefined;
+  /** Of small files: git's hash of the content. */
+  readonly gitBlob?: string | undefined;
+}
+
+export interface Connection {
+  readonly fetch: typeof globalThis.fetch;
+  readonly token: string | undefined;
+}
+
+/**
+ * Downloads a file into `folder`, unless it is there. Until it is complete and checked it is called
+ * `<name>.partial`, and the next call goes on from there.
+ * @param report told the bytes that are there, as they come; may throw to stop
+ * @throws InputError if size or hash are wrong (the file is then removed); HubApiError for a refused request
+ */
+export async function downloadFile(
+  file: RemoteFile,
+  folder: string,
+  connection: Connection,
+  report: (bytes: number) => void,
+): Promise<void> {
+  const path = join(folder, file.path);
+  if ((await sizeOf(path)) === file.size) return report(file.size);
+  const partial = `${path}.partial`;
+  if ((await sizeOf(partial)) > file.size) await fs.rm(partial);
+  const begun = await sizeOf(partial);
+  report(begun);
+  if (begun < file.size || file.size === 0) await fetchRest(file, partial, begun, connection, report);
+  await verify(file, partial);
+  await onDisk(path, () => fs.rename(partial, path));
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return (await fs.stat(path).catch(() => undefined))?.size ?? 0;
+}
+
+async function fetchRest(
+  { url, size, path }: RemoteFile,
+  partial: string,
+  begun: number,
+  { fetch, token }: Connection,
+  report: (bytes: number) => void,
+): Promise<void> {
+  const response = await fetch(url, {
+    headers: {
+      ...(begun > 0 ? { Range: `bytes=${begun}-` } : {}),
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+    },
+  });
+  if (!response.ok) throw new HubApiError(url, response.status, undefined, response.statusText);
+  const resumed = response.status === 206;
+  if (begun > 0 && !resumed) report(-begun); // the server sends it all again
+  await using output = await onDisk(partial, () => fs.open(partial, resumed ? 'a' : 'w'));
+  let written = resumed ? begun : 0;
+  // Iterable in Node, which the DOM's types do not know.
+  const body = response.body as unknown as AsyncIterable<Uint8Array> | null;
+  for await (const chunk of body ?? []) {
+    written += chunk.length;
+    if (written > size) break;
+    await onDisk(partial, () => output.writeFile(chunk));
+    report(chunk.length);
+  }
+  if (written > size) {
+    await fs.rm(partial);
+    throw new InputError(`${url}: sends more than the ${size} bytes that the Hub lists for ${path}; removed`);
+  }
+  if (written < size) {
+    throw new InputError(
+      `${url}: the connection ended after ${written} of ${size} bytes; run again to go on from there`,
+    );
+  }
+  await onDisk(partial, () => output.sync());
+}
+
+async function verify(file: RemoteFile, partial: string): Promise<void> {
+  const expected = file.sha256 ?? file.gitBlob;
+  if (expected === undefined) return;
+  const hash = createHash(file.sha256 ? 'sha256' : 'sha1');
+  if (!file.sha256) hash.update(`blob ${file.size}\0`);
+  for await (const chunk of createReadStream(partial)) hash.update(chunk);
+  const found = hash.digest('hex');
+  if (found === expected) return;
+  await fs.rm(partial);
+  throw new InputError(
+    `${file.url}: found hash ${found}, expected ${expected}; removed, run again to download it anew`,
+  );
+}

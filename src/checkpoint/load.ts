@@ -1,0 +1,257 @@
+/**
+ * Parameters from a checkpoint into an engine's memory, in the type in which the engine wants them. Float and
+ * packed checkpoints both load in both modes.
+ */
+import { InputError } from '../errors.ts';
+import type { ParameterSpec } from '../model/parameters.ts';
+import { byteSize, type DType, elementCount, packedRows } from '../program/tensor.ts';
+import { show } from './json.ts';
+import { checkPacked, quantiseMatrix } from './packing.ts';
+import {
+  bytesOf,
+  chunkElements,
+  expectTensor,
+  type FloatDType,
+  floatReader,
+  isFloat,
+  type Progress,
+  progressReport,
+  type Report,
+  rawChunks,
+  readExpanded,
+  readScale,
+  scaleName,
+  type TensorSource,
+  tensorLabel,
+} from './tensorSource.ts';
+
+/** The memory that receives parameters. */
+export interface ParameterStore {
+  /** Announces that `name` will be stored as `dtype`. All calls come before the first to `bytes`. */
+  prepare(name: string, dtype: DType): void;
+  /** The parameter's storage; asked for anew before each write, since memory may move. */
+  bytes(name: string): Uint8Array;
+}
+
+export interface LoadOptions {
+  /**
+   * `inference`: a ternary matrix becomes two parameters, `….weight` packed and `….weight_scale` f32 [1];
+   * embeddings keep their stored type. `training`: everything becomes f32, packed matrices such that BitLinear
+   * quantises them to the same values and scale again (see `expandTernary`).
+   */
+  readonly mode: 'inference' | 'training';
+  /** Bytes read of bytes to read; a float matrix that is quantised is read twice. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How one parameter is loaded. */
+interface Step {
+  readonly parameters: readonly (readonly [name: string, dtype: DType])[];
+  readonly bytesToRead: number;
+  load(store: ParameterStore, report: Report): Promise<void>;
+}
+
+/**
+ * @throws InputError if tensors are missing, of another shape or type, not known to the model, or not finite;
+ * the signal's reason if it is aborted
+ */
+export async function loadParameters(
+  source: TensorSource,
+  specs: readonly ParameterSpec[],
+  store: ParameterStore,
+  options: LoadOptions,
+): Promise<void> {
+  refuseMissing(source, specs);
+  refuseExtra(source, specs);
+  const steps = specs.map((spec) => planStep(source, spec, options.mode));
+  const total = steps.reduce((sum, step) => sum + step.bytesToRead, 0);
+  const report = progressReport(total, options.onProgress, options.signal);
+  for (const [name, dtype] of steps.flatMap((step) => step.parameters)) store.prepare(name, dtype);
+  for (const step of steps) await step.load(store, report);
+}
+
+function planStep(source: TensorSource, spec: ParameterSpec, mode: LoadOptions['mode']): Step {
+  if (spec.role === 'ternary') {
+    if (!isPacked(source, spec.name))
+      return mode === 'inference' ? quantised(source, spec) : asF32(source, spec);
+    return mode === 'inference' ? packed(source, spec) : expanded(source, spec);
+  }
+  return spec.role === 'embedding' && mode === 'inference' ? asStored(source, spec) : asF32(source, spec);
+}
+
+function packed(source: TensorSource, spec: ParameterSpec): Step {
+  const { name } = spec;
+  const [rows, columns] = matrixShape(spec);
+  const info = expectShape(source, name, [packedRows(rows), columns]);
+  return {
+    parameters: [
+      [name, 'ternary'],
+      [scaleName(name), 'f32'],
+    ],
+    bytesToRead: info.byteLength + expectTensor(source, scaleName(name)).byteLength,
+    async load(store, report) {
+      writeFloat(store, scaleName(name), await readScale(source, name, report));
+      await source.readInto(name, storage(store, name, info.byteLength));
+      checkPacked(storage(store, name, info.byteLength), rows, columns, tensorLabel(source, name));
+      report(info.byteLength);
+    },
+  };
+}
+
+function quantised(source: TensorSource, spec: ParameterSpec): Step {
+  const { name } = spec;
+  const [rows, columns] = matrixShape(spec);
+  const info = expectFloats(source, spec);
+  return {
+    parameters: [
+      [name, 'ternary'],
+      [scaleName(name), 'f32'],
+    ],
+    bytesToRead: 2 * info.byteLength,
+    async load(store, report) {
+      const read = floatReader(source, name, report);
+      const readRows = (first: number, count: number) => read(first * columns, count * columns);
+      const target = storage(store, name, byteSize('ternary', spec.shape));
+      writeFloat(
+        store,
+        scaleName(name),
+        await quantiseMatrix(readRows, rows, columns, target, tensorLabel(source, name)),
+      );
+    },
+  };
+}
+
+function expanded(source: TensorSource, spec: ParameterSpec): Step {
+  const { name } = spec;
+  const [rows, columns] = matrixShape(spec);
+  const info = expectShape(source, name, [packedRows(rows), columns]);
+  return {
+    parameters: [[name, 'f32']],
+    bytesToRead: info.byteLength + expectTensor(source, scaleName(name)).byteLength,
+    async load(store, report) {
+      let start = 0;
+      for await (const chunk of readExpanded(source, name, rows, columns, report)) {
+        storage(store, name, rows * columns * 4).set(bytesOf(chunk), start);
+        start += chunk.byteLength;
+      }
+    },
+  };
+}
+
+function asF32(source: TensorSource, spec: ParameterSpec): Step {
+  const { name, shape } = spec;
+  const size = elementCount(shape);
+  const info = expectFloats(source, spec);
+  return {
+    parameters: [[name, 'f32']],
+    bytesToRead: info.byteLength,
+    async load(store, report) {
+      const read = floatReader(source, name, report);
+      for (let first = 0; first < size; first += chunkElements) {
+        const chunk = await read(first, Math.min(chunkElements, size - first));
+        refuseNonFinite(bytesOf(chunk), 'F32', tensorLabel(source, name), first);
+        storage(store, name, size * 4).set(bytesOf(chunk), first * 4);
+      }
+    },
+  };
+}
+
+function asStored(source: TensorSource, spec: ParameterSpec): Step {
+  const { name } = spec;
+  const { dtype, byteLength } = expectFloats(source, spec);
+  return {
+    parameters: [[name, ({ F32: 'f32', F16: 'f16', BF16: 'bf16' } as const)[dtype]]],
+    bytesToRead: byteLength,
+    async load(store, report) {
+      let start = 0;
+      for await (const chunk of rawChunks(source, name, report)) {
+        refuseNonFinite(chunk, dtype, tensorLabel(source, name), start / (dtype === 'F32' ? 4 : 2));
+        storage(store, name, byteLength).set(chunk, start);
+        start += chunk.length;
+      }
+    },
+  };
+}
+
+function refuseMissing(source: TensorSource, specs: readonly ParameterSpec[]): void {
+  const wanted = specs.flatMap(({ name, role }) =>
+    role === 'ternary' && isPacked(source, name) ? [name, scaleName(name)] : [name],
+  );
+  const missing = wanted.filter((name) => !source.tensors.has(name));
+  if (missing.length === 0) return;
+  throw new InputError(
+    `${source.location}: the checkpoint lacks ${listed(missing)}; it has ${source.tensors.size} tensors`,
+  );
+}
+
+/** Tables of rotary positions that older exporters stored; they follow from the config. */
+const derivedBuffer = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
+
+function refuseExtra(source: TensorSource, specs: readonly ParameterSpec[]): void {
+  const known = new Set<string>();
+  for (const { name, role } of specs) {
+    known.add(name);
+    if (role === 'ternary' && isPacked(source, name)) known.add(scaleName(name));
+  }
+  const extra = [...source.tensors.keys()].filter((name) => !known.has(name) && !derivedBuffer.test(name));
+  if (extra.length === 0) return;
+  throw new InputError(
+    `${source.location}: the checkpoint has ${listed(extra)} for which the model of its config.json has no place`,
+  );
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 8).map((name) => `"${name}"`);
+  const rest = names.length - shown.length;
+  return `${names.length === 1 ? 'tensor' : `${names.length} tensors:`} ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+export function isPacked(source: TensorSource, name: string): boolean {
+  return source.tensors.get(name)?.dtype === 'U8';
+}
+
+function matrixShape({ name, shape }: ParameterSpec): readonly [number, number] {
+  const [rows, columns] = shape;
+  if (shape.length === 2 && rows !== undefined && columns !== undefined) return [rows, columns];
+  throw new RangeError(`parameter ${name}: a ternary matrix has shape [out, in], found [${shape}]`);
+}
+
+function expectShape(source: TensorSource, name: string, shape: readonly number[]) {
+  const info = expectTensor(source, name);
+  if (info.shape.length === shape.length && info.shape.every((size, k) => size === shape[k])) return info;
+  throw new InputError(
+    `${tensorLabel(source, name)}: found ${info.dtype} of shape ${show(info.shape)}, expected shape ${show(shape)}`,
+  );
+}
+
+function expectFloats(source: TensorSource, { name, shape }: ParameterSpec) {
+  const { dtype, byteLength } = expectShape(source, name, shape);
+  if (isFloat(dtype)) return { dtype, byteLength };
+  throw new InputError(`${tensorLabel(source, name)}: found type ${dtype}, expected F32, F16 or BF16`);
+}
+
+function storage(store: ParameterStore, name: string, expected: number): Uint8Array {
+  const bytes = store.bytes(name);
+  if (bytes.length === expected) return bytes;
+  throw new RangeError(`store gave ${bytes.length} bytes for parameter ${name}, expected ${expected}`);
+}
+
+function writeFloat(store: ParameterStore, name: string, value: number): void {
+  storage(store, name, 4).set(bytesOf(Float32Array.of(value)));
+}
+
+/** Every exponent bit set means infinite or NaN, in each of the three types. */
+const exponentBits = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const;
+
+function refuseNonFinite(bytes: Uint8Array, dtype: FloatDType, where: string, first: number): void {
+  const bits =
+    dtype === 'F32'
+      ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+      : new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const mask = exponentBits[dtype];
+  for (let k = 0; k < bits.length; k++) {
+    if ((bits[k]! & mask) !== mask) continue;
+    throw new InputError(`${where}: element ${first + k} is NaN or infinite, expected a finite number`);
+  }
+}

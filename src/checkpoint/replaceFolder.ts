@@ -1,0 +1,77 @@
+/** Replacing a model folder as a whole, so that nobody finds half of the old and half of the new. */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { InputError } from '../errors.ts';
+import { isWeightFile } from './modelFiles.ts';
+import { onDisk, syncFolder } from './safetensors.ts';
+
+/**
+ * Calls `write` with an empty temporary folder beside `folder` and then puts it in the place of `folder`,
+ * creating parents. Other files of the old folder (tokenizer, notes) move along unless `write` made them anew.
+ *
+ * Two renames do the swap. A crash just between them leaves the old folder as `<folder>.previous`.
+ * @throws InputError if `folder` holds files but no config.json, that is, something else than a model
+ */
+export async function replaceFolder(
+  folder: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const target = await fs.realpath(folder).catch(() => resolve(folder));
+  const existing = await listFolder(target);
+  if (existing && existing.length > 0 && !existing.includes('config.json')) {
+    throw new InputError(`${folder}: holds files but no model; expected a new, an empty or a model folder`);
+  }
+  const temporary = `${target}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+  try {
+    await onDisk(folder, () => fs.mkdir(temporary, { recursive: true }));
+    await write(temporary);
+    if (existing) await carryOver(target, temporary, existing);
+    await syncFolder(temporary);
+    await onDisk(folder, () => swap(temporary, target, existing !== undefined));
+  } catch (error) {
+    await fs.rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+  await syncFolder(dirname(target));
+}
+
+/** Where an interrupted `replaceFolder` may have left the old folder. */
+export function previousOf(folder: string): string {
+  return `${resolve(folder)}.previous`;
+}
+
+async function listFolder(folder: string): Promise<string[] | undefined> {
+  try {
+    return await fs.readdir(folder);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new InputError(`${folder}: expected a folder: ${message}`, { cause });
+  }
+}
+
+async function carryOver(from: string, to: string, names: readonly string[]): Promise<void> {
+  const made = new Set(await fs.readdir(to));
+  for (const name of names) {
+    if (made.has(name) || name === 'config.json' || isWeightFile(name)) continue;
+    await onDisk(to, () =>
+      fs.cp(join(from, name), join(to, name), { recursive: true, mode: fs.constants.COPYFILE_FICLONE }),
+    );
+  }
+}
+
+async function swap(temporary: string, target: string, exists: boolean): Promise<void> {
+  const previous = previousOf(target);
+  if (exists) {
+    await fs.rm(previous, { recursive: true, force: true });
+    await fs.rename(target, previous);
+  }
+  try {
+    await fs.rename(temporary, target);
+  } catch (error) {
+    if (exists) await fs.rename(previous, target);
+    throw error;
+  }
+  await fs.rm(previous, { recursive: true, force: true });
+}

@@ -1,0 +1,141 @@
+/** Reading tensors of any float type as f32, in chunks, from wherever they are stored. */
+import { InputError } from '../errors.ts';
+import { bf16ToF32, f16ToF32 } from './floats.ts';
+import { show } from './json.ts';
+import { checkPacked, expandTernary } from './packing.ts';
+import { bytesPerElement, type StoredDType, type TensorInfo } from './safetensorsHeader.ts';
+
+/** Where tensors come from: a folder's files, ranged requests, memory. */
+export interface TensorSource {
+  /** What errors call it, e.g. the folder. */
+  readonly location: string;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Fills `target` with the tensor's bytes from byte `start` (default 0) on. */
+  readInto(name: string, target: Uint8Array, start?: number): Promise<void>;
+}
+
+export type FloatDType = 'F32' | 'F16' | 'BF16';
+
+/** Told after each read, with its bytes; may throw to stop. */
+export type Report = (bytes: number) => void;
+
+export interface Progress {
+  readonly loaded: number;
+  readonly total: number;
+}
+
+/** Elements that are converted at a time (4 MiB of f32). */
+export const chunkElements = 2 ** 20;
+
+export function isFloat(dtype: StoredDType): dtype is FloatDType {
+  return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
+}
+
+/** A report that adds up to `total`, tells `onProgress`, and throws once `signal` is aborted. */
+export function progressReport(
+  total: number,
+  onProgress: ((progress: Progress) => void) | undefined,
+  signal: AbortSignal | undefined,
+): Report {
+  signal?.throwIfAborted();
+  let loaded = 0;
+  return (bytes) => {
+    signal?.throwIfAborted();
+    loaded += bytes;
+    onProgress?.({ loaded, total });
+  };
+}
+
+/** Elements [first, first + count) of a float tensor as f32. The array is overwritten by the next call. */
+export type ReadFloats = (first: number, count: number) => Promise<Float32Array<ArrayBuffer>>;
+
+/** @throws InputError if the tensor is missing or not float */
+export function floatReader(source: TensorSource, name: string, report: Report): ReadFloats {
+  const { dtype } = expectTensor(source, name);
+  if (!isFloat(dtype))
+    throw new InputError(`${tensorLabel(source, name)}: found type ${dtype}, expected F32, F16 or BF16`);
+  const width = bytesPerElement(dtype);
+  let raw = new Uint8Array(0);
+  let floats = new Float32Array(0);
+  return async (first, count) => {
+    if (floats.length < count) {
+      raw = new Uint8Array(count * width);
+      floats = dtype === 'F32' ? new Float32Array(raw.buffer) : new Float32Array(count);
+    }
+    await source.readInto(name, raw.subarray(0, count * width), first * width);
+    const chunk = floats.subarray(0, count);
+    if (dtype !== 'F32') {
+      const halves = new Uint16Array(raw.buffer, 0, count);
+      dtype === 'F16' ? f16ToF32(halves, chunk) : bf16ToF32(halves, chunk);
+    }
+    report(count * width);
+    return chunk;
+  };
+}
+
+/**
+ * The scale t of a packed matrix: its `weight_scale`, one positive float.
+ * @throws InputError if it is missing or anything else
+ */
+export async function readScale(source: TensorSource, weightName: string, report: Report): Promise<number> {
+  const name = scaleName(weightName);
+  const { shape } = expectTensor(source, name);
+  if (shape.length > 1 || (shape[0] ?? 1) !== 1) {
+    throw new InputError(`${tensorLabel(source, name)}: found shape ${show(shape)}, expected [1]`);
+  }
+  const scale = (await floatReader(source, name, report)(0, 1))[0]!;
+  if (scale > 0 && Number.isFinite(scale)) return scale;
+  throw new InputError(`${tensorLabel(source, name)}: found ${scale}, expected a finite scale above 0`);
+}
+
+/** A packed matrix as floats; see `expandTernary`. @throws InputError for codes or a scale that cannot be */
+export async function* readExpanded(
+  source: TensorSource,
+  name: string,
+  rows: number,
+  columns: number,
+  report: Report,
+): AsyncGenerator<Float32Array<ArrayBuffer>> {
+  const scale = await readScale(source, name, report);
+  const packed = new Uint8Array(expectTensor(source, name).byteLength);
+  await source.readInto(name, packed);
+  checkPacked(packed, rows, columns, tensorLabel(source, name));
+  report(packed.length);
+  yield* expandTernary(packed, rows, columns, scale);
+}
+
+/** Where the scale of a packed matrix is stored. */
+export function scaleName(weightName: string): string {
+  return weightName.replace(/\.weight$/, '.weight_scale');
+}
+
+/** What errors call a tensor. */
+export function tensorLabel(source: TensorSource, name: string): string {
+  return `${source.location}: tensor "${name}"`;
+}
+
+export function bytesOf(floats: Float32Array): Uint8Array {
+  return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+}
+
+export function expectTensor(source: TensorSource, name: string): TensorInfo {
+  const info = source.tensors.get(name);
+  if (info) return info;
+  throw new InputError(`${tensorLabel(source, name)} not found among ${source.tensors.size} tensors`);
+}
+
+/** Reads a tensor's raw bytes in chunks of whole elements; a chunk is overwritten by the next. */
+export async function* rawChunks(
+  source: TensorSource,
+  name: string,
+  report: Report,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { byteLength } = expectTensor(source, name);
+  const buffer = new Uint8Array(Math.min(byteLength, chunkElements * 4));
+  for (let start = 0; start < byteLength; start += buffer.length) {
+    const chunk = buffer.subarray(0, Math.min(buffer.length, byteLength - start));
+    await source.readInto(name, chunk, start);
+    report(chunk.length);
+    yield chunk;
+  }
+}
