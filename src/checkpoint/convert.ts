@@ -41,29 +41,39 @@ const ternaryMatrix = /^(model\.layers\.\d+\.(attn|mlp)\.\w+_proj|lm_head)\.weig
 /**
  * Converts the model folder `source` into the model folder `target`, with its tokenizer files and config
  * fields. Holds at most one packed matrix and a few MiB of floats.
- * @throws InputError as opening and saving do, or for weights that are not finite
+ * @throws InputError as opening and saving do, and for weights to pack that are not finite; the signal's reason
  */
 export async function convertCheckpoint(
   source: string,
   target: string,
   options: ConvertOptions,
 ): Promise<void> {
-  await using checkpoint = await Checkpoint.open(source);
+  const checkpoint = await Checkpoint.open(source);
+  try {
+    await convertOpened(checkpoint, target, options);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function convertOpened(source: Checkpoint, target: string, options: ConvertOptions): Promise<void> {
   const { to, shardBytes, onProgress, signal } = options;
-  const names = [...checkpoint.tensors.keys()];
-  const total = names.reduce((sum, name) => sum + bytesToRead(name, checkpoint.tensor(name), to), 0);
+  const names = [...source.tensors.keys()];
+  const total = names.reduce((sum, name) => sum + bytesToRead(name, source.tensor(name), to), 0);
   const report = progressReport(total, onProgress, signal);
-  const entries = names.flatMap((name) => convertedEntries(checkpoint, name, to, report));
-  await saveCheckpoint(target, checkpoint.config, entries, {
+  const entries = names.flatMap((name) => convertedEntries(source, name, to, report));
+  await saveCheckpoint(target, source.config, entries, {
     dtype: to === 'packed' ? 'f32' : to,
     shardBytes,
-    keptFields: { ...checkpoint.storedConfig.fields, ...(to === 'packed' ? {} : torchType(to)) },
-    alsoWrite: (temporary) => copyTokenizer(source, temporary),
+    keptFields: { ...source.storedConfig.fields, ...(to === 'packed' ? {} : torchType(to)) },
+    alsoWrite: (temporary) => copyTokenizer(source.location, temporary),
   });
 }
 
-function torchType(dtype: SavedDType) {
-  return { torch_dtype: { f32: 'float32', f16: 'float16', bf16: 'bfloat16' }[dtype] };
+/** Hugging Face renamed the field; both names are in use. */
+function torchType(to: SavedDType) {
+  const name = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' }[to];
+  return { torch_dtype: name, dtype: name };
 }
 
 function mustPack(name: string, { dtype, shape }: TensorInfo, to: ConvertOptions['to']): boolean {

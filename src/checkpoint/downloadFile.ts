@@ -38,16 +38,20 @@ export async function downloadFile(
   const path = join(folder, file.path);
   if ((await sizeOf(path)) === file.size) return report(file.size);
   const partial = `${path}.partial`;
-  if ((await sizeOf(partial)) > file.size) await fs.rm(partial);
-  const begun = await sizeOf(partial);
+  let begun = (await sizeOf(partial)) ?? 0;
+  if (begun > file.size) {
+    await fs.rm(partial);
+    begun = 0;
+  }
   report(begun);
   if (begun < file.size || file.size === 0) await fetchRest(file, partial, begun, connection, report);
   await verify(file, partial);
   await onDisk(path, () => fs.rename(partial, path));
 }
 
-async function sizeOf(path: string): Promise<number> {
-  return (await fs.stat(path).catch(() => undefined))?.size ?? 0;
+/** Undefined if there is no such file. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  return (await fs.stat(path).catch(() => undefined))?.size;
 }
 
 async function fetchRest(
@@ -66,26 +70,28 @@ async function fetchRest(
   if (!response.ok) throw new HubApiError(url, response.status, undefined, response.statusText);
   const resumed = response.status === 206;
   if (begun > 0 && !resumed) report(-begun); // the server sends it all again
-  await using output = await onDisk(partial, () => fs.open(partial, resumed ? 'a' : 'w'));
-  let written = resumed ? begun : 0;
-  // Iterable in Node, which the DOM's types do not know.
-  const body = response.body as unknown as AsyncIterable<Uint8Array> | null;
-  for await (const chunk of body ?? []) {
-    written += chunk.length;
-    if (written > size) break;
-    await onDisk(partial, () => output.writeFile(chunk));
-    report(chunk.length);
+  const output = await onDisk(partial, () => fs.open(partial, resumed ? 'a' : 'w'));
+  let length = resumed ? begun : 0;
+  try {
+    // Iterable in Node, which the DOM's types do not know.
+    const body = response.body as unknown as AsyncIterable<Uint8Array> | null;
+    for await (const chunk of body ?? []) {
+      length += chunk.length;
+      if (length > size) break;
+      await onDisk(partial, () => output.writeFile(chunk));
+      report(chunk.length);
+    }
+    await onDisk(partial, () => output.sync());
+  } finally {
+    await output.close();
   }
-  if (written > size) {
+  if (length > size) {
     await fs.rm(partial);
     throw new InputError(`${url}: sends more than the ${size} bytes that the Hub lists for ${path}; removed`);
   }
-  if (written < size) {
-    throw new InputError(
-      `${url}: the connection ended after ${written} of ${size} bytes; run again to go on from there`,
-    );
+  if (length < size) {
+    throw new InputError(`${url}: ended after ${length} of ${size} bytes; run again to go on from there`);
   }
-  await onDisk(partial, () => output.sync());
 }
 
 async function verify(file: RemoteFile, partial: string): Promise<void> {

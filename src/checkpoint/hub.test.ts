@@ -21,6 +21,7 @@ class FakeHub {
     ['config.json', configBytes],
     ['model.safetensors', weights],
     ['tokenizer.json', Buffer.from('{}')],
+    ['merges.txt', Buffer.alloc(0)],
     ['README.md', Buffer.from('not needed')],
     ['pytorch_model.bin', Buffer.from('not wanted')],
   ]);
@@ -114,7 +115,12 @@ describe('downloading', () => {
     const seen: Progress[] = [];
     const folder = await downloadModel(id, { ...options, onProgress: (progress) => seen.push(progress) });
     expect(folder).toBe(join(cacheDir, 'someone--tiny-1.0', commit));
-    expect((await readdir(folder)).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'config.json',
+      'merges.txt',
+      'model.safetensors',
+      'tokenizer.json',
+    ]);
     expect(await sameBytes(join(folder, 'model.safetensors'), join(golden, 'model.safetensors'))).toBe(true);
     expect(seen.at(-1)).toEqual({ loaded: weights.length + configBytes.length + 2, total: seen[0]!.total });
     expect(seen.at(-1)!.loaded).toBe(seen[0]!.total);

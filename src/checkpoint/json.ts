@@ -75,13 +75,17 @@ function checkStructure(bytes: Uint8Array, where: string): void {
  * @throws InputError if it is not a regular file, too long, or not a JSON object
  */
 export async function readJsonFile(path: string, maxBytes: number): Promise<JsonObject | undefined> {
-  await using file = await openRegularFile(path);
+  const file = await openRegularFile(path);
   if (file === undefined) return undefined;
-  const { size } = await file.stat();
-  if (size > maxBytes) {
-    throw new InputError(`${path}: ${size} bytes; expected a JSON file of at most ${maxBytes}`);
+  try {
+    const { size } = await file.stat();
+    if (size > maxBytes) {
+      throw new InputError(`${path}: ${size} bytes; expected a JSON file of at most ${maxBytes}`);
+    }
+    return parseJsonObject(await file.readFile(), path);
+  } finally {
+    await file.close();
   }
-  return parseJsonObject(await file.readFile(), path);
 }
 
 /**

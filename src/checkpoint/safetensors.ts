@@ -220,8 +220,8 @@ export async function onDisk<T>(path: string, operation: () => Promise<T>): Prom
 /** Makes a rename in this folder survive a power failure, where the platform lets folders be synced. */
 export async function syncFolder(folder: string): Promise<void> {
   try {
-    await using handle = await fs.open(folder, 'r');
-    await handle.sync();
+    const handle = await fs.open(folder, 'r');
+    await handle.sync().finally(() => handle.close());
   } catch {
     // Windows cannot open folders; the rename itself has happened.
   }
