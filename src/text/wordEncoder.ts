@@ -1,28 +1,31 @@
 /**
  * Fast encoding of long texts with BPE: the text is cut where no merge can reach across, and the ids of each
- * word are computed once by the library and then remembered. Running text repeats its words, so nearly all of
+ * word are computed once and then remembered. Running text repeats its words, so nearly all of
  * the work is cutting. The result equals the library's on the whole text.
  */
 
 import { BoundedCache } from './boundedCache.ts';
 import { characterOfByte } from './byteAlphabet.ts';
 import { ByteLevelPreTokenizer, type LibraryTokenizer, SequencePreTokenizer } from './library.ts';
+import { MergeTable } from './mergeTable.ts';
 import type { Component, TokenizerConfig, TokenizerJson } from './tokenizerJson.ts';
 
-/** Words longer than this are rare, and would make the cache's size depend on the text. */
+/** Longer words are rare; cached, they would make the cache's size depend on the text. */
 const LONGEST_CACHED_WORD = 64;
-const CACHED_WORDS = 2 ** 16;
+const CACHED_WORDS = 2 ** 17;
 
 export class WordEncoder {
   readonly #library: LibraryTokenizer;
   readonly #plan: Plan;
   readonly #normalizedMarks: readonly string[];
+  readonly #merges: MergeTable | undefined;
   readonly #cache = new BoundedCache<readonly number[]>(CACHED_WORDS);
 
-  private constructor(library: LibraryTokenizer, plan: Plan, normalizedMarks: readonly string[]) {
+  private constructor(json: TokenizerJson, library: LibraryTokenizer, plan: Plan) {
     this.#library = library;
     this.#plan = plan;
-    this.#normalizedMarks = normalizedMarks;
+    this.#normalizedMarks = normalizedMarks(json, library);
+    this.#merges = json.model.ignore_merges === true ? undefined : new MergeTable(json.model);
   }
 
   /** The encoder for this tokenizer, or undefined if its pipeline has no cuts known to be safe. */
@@ -38,7 +41,7 @@ export class WordEncoder {
     if (model.type !== 'BPE' || perWord || rewrites) return undefined;
     const plan = byteLevelPlan(json) ?? spacePlan(json, library);
     if (plan === undefined || (model.fuse_unk === true && !plan.coversAllBytes)) return undefined;
-    return new WordEncoder(library, plan, normalizedMarks(json, library));
+    return new WordEncoder(json, library, plan);
   }
 
   /**
@@ -66,7 +69,10 @@ export class WordEncoder {
   }
 
   #compute(word: string): number[] {
-    const tokens = this.#library.model([this.#plan.spell(word)]);
+    const spelled = this.#plan.spell(word);
+    const ids = word.length > LONGEST_CACHED_WORD ? undefined : this.#merges?.encode(spelled);
+    if (ids !== undefined) return ids;
+    const tokens = this.#library.model([spelled]);
     return tokens.map((token) => this.#library.token_to_id(token)!);
   }
 }

@@ -1,0 +1,17 @@
+// The module that every thread runs: the walk through a program, and every op's kernels.
+// A kernel has the signature (args: usize, thread: i32, threads: i32) => void and computes its thread's share.
+
+export { runList, setWorkspace, waitForJob, workspaceBytes } from "./run.as";
+export * from "../../../ops/adamw/kernel.as";
+export * from "../../../ops/add/kernel.as";
+export * from "../../../ops/bitLinear/kernel.as";
+export * from "../../../ops/crossEntropy/kernel.as";
+export * from "../../../ops/embedding/kernel.as";
+export * from "../../../ops/fill/kernel.as";
+export * from "../../../ops/gatedNorm/kernel.as";
+export * from "../../../ops/lastToken/kernel.as";
+export * from "../../../ops/lowerBounds/kernel.as";
+export * from "../../../ops/mlgru/kernel.as";
+export * from "../../../ops/rmsNorm/kernel.as";
+export * from "../../../ops/sigmoidGate/kernel.as";
+export * from "../../../ops/swiglu/kernel.as";

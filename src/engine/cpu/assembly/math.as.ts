@@ -1,0 +1,118 @@
+// Vector arithmetic that several kernels share. Four f32 lanes a vector.
+
+/** a·b + c, in one rounding where the machine has it (relaxed SIMD). */
+// @ts-ignore: decorator
+@inline
+export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+// @ts-ignore: decorator
+@inline
+export function sumLanes(v: v128): f32 {
+  return (
+    f32x4.extract_lane(v, 0) +
+    f32x4.extract_lane(v, 1) +
+    (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+export function maxLanes(v: v128): f32 {
+  return max(
+    max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
+    max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
+  );
+}
+
+/**
+ * eˣ with a relative error below 2e-7: x = k·ln2 + r with |r| ≤ ln2/2 and ln2 in two parts, a polynomial for
+ * eʳ, and k into the exponent bits. Clamped to [-87, 88], so that it neither overflows nor makes subnormals.
+ */
+export function exp4(x: v128): v128 {
+  // The clamps are written so that NaN passes through.
+  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87)), f32x4.splat(88));
+  const k = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504)));
+  let r = f32x4.sub(clamped, f32x4.mul(k, f32x4.splat(0.693359375)));
+  r = f32x4.sub(r, f32x4.mul(k, f32x4.splat(-2.12194440e-4)));
+  let p = f32x4.splat(1.0 / 5040.0);
+  p = multiplyAdd(p, r, f32x4.splat(1.0 / 720.0));
+  p = multiplyAdd(p, r, f32x4.splat(1.0 / 120.0));
+  p = multiplyAdd(p, r, f32x4.splat(1.0 / 24.0));
+  p = multiplyAdd(p, r, f32x4.splat(1.0 / 6.0));
+  p = multiplyAdd(p, r, f32x4.splat(0.5));
+  p = multiplyAdd(p, r, f32x4.splat(1));
+  p = multiplyAdd(p, r, f32x4.splat(1));
+  const exponent = i32x4.shl(i32x4.trunc_sat_f32x4_s(k), 23);
+  return i32x4.add(p, exponent);
+}
+
+/** σ(x) = 1 / (1 + e⁻ˣ) */
+// @ts-ignore: decorator
+@inline
+export function sigmoid4(x: v128): v128 {
+  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp4(f32x4.neg(x))));
+}
+
+/** SiLU(x) = x·σ(x) */
+// @ts-ignore: decorator
+@inline
+export function silu4(x: v128): v128 {
+  return f32x4.mul(x, sigmoid4(x));
+}
+
+/** The derivative of SiLU at x, given σ(x): σ·(1 + x·(1 − σ)) */
+// @ts-ignore: decorator
+@inline
+export function siluSlope4(x: v128, sigmoid: v128): v128 {
+  const one = f32x4.splat(1);
+  return f32x4.mul(sigmoid, multiplyAdd(x, f32x4.sub(one, sigmoid), one));
+}
+
+/** Loads up to four floats; lanes past `count` are zero. */
+export function loadPartial(pointer: usize, count: i32): v128 {
+  let v = f32x4.splat(0);
+  if (count > 0) v = f32x4.replace_lane(v, 0, load<f32>(pointer));
+  if (count > 1) v = f32x4.replace_lane(v, 1, load<f32>(pointer, 4));
+  if (count > 2) v = f32x4.replace_lane(v, 2, load<f32>(pointer, 8));
+  return v;
+}
+
+/** Stores the first `count` < 4 lanes. */
+export function storePartial(pointer: usize, v: v128, count: i32): void {
+  if (count > 0) store<f32>(pointer, f32x4.extract_lane(v, 0));
+  if (count > 1) store<f32>(pointer, f32x4.extract_lane(v, 1), 4);
+  if (count > 2) store<f32>(pointer, f32x4.extract_lane(v, 2), 8);
+}
+
+/** Loads lanes [i, i + 4) of a row that ends at `end`. */
+// @ts-ignore: decorator
+@inline
+export function loadLanes(row: usize, i: i32, end: i32): v128 {
+  const pointer = row + ((<usize>i) << 2);
+  return end - i >= 4 ? v128.load(pointer) : loadPartial(pointer, end - i);
+}
+
+/** Stores lanes [i, i + 4) of a row that ends at `end`. */
+// @ts-ignore: decorator
+@inline
+export function storeLanes(row: usize, i: i32, end: i32, v: v128): void {
+  const pointer = row + ((<usize>i) << 2);
+  if (end - i >= 4) v128.store(pointer, v);
+  else storePartial(pointer, v, end - i);
+}
+
+/** Where the share of `thread` of `count` items begins; shares begin at multiples of `step`. */
+export function shareStart(count: i32, step: i32, thread: i32, threads: i32): i32 {
+  const steps = <i64>((count + step - 1) / step);
+  return min(<i32>((steps * thread) / threads) * step, count);
+}
+
+/** Address of float `index` of the row `row` of a matrix with rows of `width` floats. */
+// @ts-ignore: decorator
+@inline
+export function floatAt(base: usize, row: i32, width: i32): usize {
+  return base + (<usize>row * <usize>width << 2);
+}

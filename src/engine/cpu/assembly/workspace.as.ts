@@ -1,0 +1,16 @@
+// Each thread's private memory for packed panels. Every thread runs its own instance of the module, so a
+// module global is thread-local.
+
+export const workspaceSize: usize = 512 * 1024;
+
+let workspace: usize = 0;
+
+export function setWorkspace(pointer: usize): void {
+  workspace = pointer;
+}
+
+// @ts-ignore: decorator
+@inline
+export function workspaceStart(): usize {
+  return workspace;
+}

@@ -1,0 +1,273 @@
+/**
+ * The CPU engine: WebAssembly kernels on worker threads over shared memory. A program becomes a list of
+ * kernel calls in that memory, which every thread walks by itself. With `threads: 0`, or where memory cannot
+ * be shared, the list runs on the calling thread.
+ */
+import type { KernelArgument, KernelCall } from '../../program/op.ts';
+import { type MemoryPlan, planMemory } from '../../program/plan.ts';
+import type { Program } from '../../program/record.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import type { Engine, Executable } from '../engine.ts';
+import { Heap } from './heap.ts';
+import { instantiate, type KernelExports, kernelNames, loadKernelModule, slotOf } from './module.ts';
+import { WorkerPool } from './pool.ts';
+
+export interface CpuOptions {
+  /** Worker threads; 0 runs on the calling thread. Default: the machine's cores, at most 16. */
+  readonly threads?: number | undefined;
+  /** Most bytes of memory to use, at most 4 GiB, WebAssembly's limit. */
+  readonly memoryLimit?: number | undefined;
+  /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
+  readonly poison?: boolean | undefined;
+}
+
+/** Milliseconds that one kernel call took, when a run is profiled. */
+export interface KernelTime {
+  readonly kernel: string;
+  readonly milliseconds: number;
+}
+
+const maxPages = 65536;
+/** Words of the control block, in the order of `Control` in run.as.ts. */
+const word = { job: 0, list: 1, count: 2, profile: 5 } as const;
+
+export class CpuEngine implements Engine {
+  readonly name = 'cpu';
+  readonly description: string;
+  readonly #heap: Heap;
+  readonly #control: number;
+  readonly #slots: ReadonlyMap<string, number>;
+  readonly #inline: KernelExports | undefined;
+  readonly #pool: WorkerPool | undefined;
+  readonly #addresses = new Map<Tensor, number>();
+  readonly #poison: boolean;
+  /** Temporaries of whichever program runs. */
+  #arena = { start: 0, bytes: 0 };
+  #lastRun: CpuExecutable | undefined;
+
+  private constructor(parts: {
+    heap: Heap;
+    control: number;
+    slots: ReadonlyMap<string, number>;
+    inline: KernelExports | undefined;
+    pool: WorkerPool | undefined;
+    poison: boolean;
+    description: string;
+  }) {
+    this.#heap = parts.heap;
+    this.#control = parts.control;
+    this.#slots = parts.slots;
+    this.#inline = parts.inline;
+    this.#pool = parts.pool;
+    this.#poison = parts.poison;
+    this.description = parts.description;
+  }
+
+  static async create({ threads, memoryLimit, poison = false }: CpuOptions = {}): Promise<CpuEngine> {
+    const count = sharesMemory() ? (threads ?? Math.min(await availableCores(), 16)) : 0;
+    if (!Number.isInteger(count) || count < 0 || count > 256) {
+      throw new RangeError(`threads: expected an integer from 0 to 256, found ${threads}`);
+    }
+    const shared = count > 0;
+    const { module, features } = await loadKernelModule(shared);
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared });
+    const heap = new Heap(memory, Math.min(memoryLimit ?? Number.POSITIVE_INFINITY, maxPages * 65536 - 65536));
+    const control = heap.allocate(64, 'the control block');
+    heap.bytes(control, 64).fill(0);
+    const kernels = kernelNames(module);
+    const local = instantiate(module, memory);
+    const workspaces = Array.from({ length: Math.max(count, 1) }, () =>
+      heap.allocate(local.workspaceBytes(), "a thread's workspace"),
+    );
+    local.setWorkspace(workspaces[0]!);
+    const setups = workspaces.map((workspace, thread) => ({
+      ...{ module, memory, kernels, control, workspace, thread },
+      threads: count,
+    }));
+    return new CpuEngine({
+      ...{ heap, control, poison },
+      slots: new Map(kernels.map((name, index) => [name, slotOf(index)])),
+      inline: shared ? undefined : local,
+      pool: shared ? await WorkerPool.start(setups) : undefined,
+      description: `WebAssembly, ${features}, ${shared ? `${count} thread${count > 1 ? 's' : ''}` : 'the calling thread'}`,
+    });
+  }
+
+  /** Bytes of WebAssembly memory in use. */
+  get usedBytes(): number {
+    return this.#heap.usedBytes;
+  }
+
+  allocate(tensor: Tensor): void {
+    if (tensor.kind === 'temporary') throw new Error(`allocate: ${tensor} is a temporary, which programs place`);
+    if (this.#addresses.has(tensor)) return;
+    const address = this.#heap.allocate(tensor.bytes, tensor.name);
+    this.#heap.bytes(address, tensor.bytes).fill(0);
+    this.#addresses.set(tensor, address);
+  }
+
+  free(tensor: Tensor): void {
+    this.#heap.free(this.#address(tensor));
+    this.#addresses.delete(tensor);
+  }
+
+  write(tensor: Tensor, bytes: Uint8Array, byteOffset = 0): void {
+    if (byteOffset + bytes.length > tensor.bytes) {
+      throw new RangeError(`write: ${tensor} has ${tensor.bytes} bytes, found ${bytes.length} at ${byteOffset}`);
+    }
+    this.allocate(tensor);
+    this.view(tensor).set(bytes, byteOffset);
+  }
+
+  async read(tensor: Tensor): Promise<Uint8Array> {
+    return this.view(tensor).slice();
+  }
+
+  /** The tensor's memory itself, without a copy; valid until the next allocation or run. */
+  view(tensor: Tensor): Uint8Array {
+    const address = tensor.kind === 'temporary' ? this.#lastRun?.addressOf(tensor) : this.#address(tensor);
+    if (address === undefined) throw new Error(`read: ${tensor} is not an output of the program that ran last`);
+    return this.#heap.bytes(address, tensor.bytes);
+  }
+
+  load(program: Program): CpuExecutable {
+    for (const tensor of program.persistent()) this.allocate(tensor);
+    const plan = planMemory(program);
+    if (plan.peakBytes > this.#arena.bytes) this.#growArena(plan.peakBytes, program.name);
+    return new CpuExecutable(this, program, plan);
+  }
+
+  async dispose(): Promise<void> {
+    this.#pool?.terminate();
+  }
+
+  /** For executables: where a tensor lies now. */
+  place(tensor: Tensor, plan: MemoryPlan, program: Program): number {
+    const target = program.assignments.get(tensor) ?? tensor;
+    return target.kind === 'temporary' ? this.#arena.start + plan.offsets.get(target)! : this.#address(target);
+  }
+
+  /** For executables: changes whenever temporaries move. */
+  get arenaStart(): number {
+    return this.#arena.start;
+  }
+
+  /** For executables: writes a kernel list to memory and returns its address. */
+  encode(calls: readonly KernelCall[], place: (tensor: Tensor) => number, at: number | undefined): number {
+    const words = calls.reduce((sum, call) => sum + call.args.length, 2 * calls.length);
+    const list = at ?? this.#heap.allocate(4 * words, 'a kernel list');
+    const view = new DataView(this.#heap.memory.buffer, list, 4 * words);
+    let argument = 8 * calls.length;
+    calls.forEach(({ kernel, args }, index) => {
+      const slot = this.#slots.get(kernel);
+      if (slot === undefined) throw new Error(`the kernel module has no kernel ${kernel}: run "npm run build"`);
+      view.setUint32(8 * index, slot, true);
+      view.setUint32(8 * index + 4, list + argument, true);
+      for (const value of args) {
+        writeArgument(view, argument, value, place);
+        argument += 4;
+      }
+    });
+    return list;
+  }
+
+  /** For executables: runs an encoded list. */
+  async execute(executable: CpuExecutable, list: number, count: number, profile = 0): Promise<void> {
+    this.#lastRun = executable;
+    if (count === 0) return;
+    if (this.#poison) this.#heap.bytes(this.#arena.start, this.#arena.bytes).fill(0xff);
+    const control = new Int32Array(this.#heap.memory.buffer, this.#control, 16);
+    control[word.list] = list;
+    control[word.count] = count;
+    control[word.profile] = profile;
+    if (this.#inline) {
+      this.#inline.runList(this.#control, 0, 1);
+      return;
+    }
+    await this.#pool!.run(() => {
+      Atomics.add(control, word.job, 1);
+      Atomics.notify(control, word.job);
+    });
+  }
+
+  /** For executables: runs with a clock reading after every kernel. */
+  async executeProfiled(executable: CpuExecutable, list: number, calls: readonly KernelCall[]): Promise<KernelTime[]> {
+    const bytes = 8 * (calls.length + 1);
+    const address = this.#heap.allocate(bytes, 'a profile');
+    await this.execute(executable, list, calls.length, address);
+    const times = new Float64Array(this.#heap.memory.buffer, address, calls.length + 1).slice();
+    this.#heap.free(address);
+    return calls.map(({ kernel }, index) => ({ kernel, milliseconds: times[index + 1]! - times[index]! }));
+  }
+
+  #address(tensor: Tensor): number {
+    const address = this.#addresses.get(tensor);
+    if (address === undefined) throw new Error(`${tensor} has no memory on this engine: allocate it first`);
+    return address;
+  }
+
+  #growArena(bytes: number, purpose: string): void {
+    if (this.#arena.bytes) this.#heap.free(this.#arena.start);
+    this.#arena = { start: 0, bytes: 0 };
+    this.#lastRun = undefined;
+    this.#arena = { start: this.#heap.allocate(bytes, `the temporaries of ${purpose}`), bytes };
+  }
+}
+
+export class CpuExecutable implements Executable {
+  readonly program: Program;
+  readonly plan: MemoryPlan;
+  readonly #engine: CpuEngine;
+  readonly #calls: readonly KernelCall[];
+  #list: number | undefined;
+  #arenaStart = -1;
+
+  constructor(engine: CpuEngine, program: Program, plan: MemoryPlan) {
+    this.#engine = engine;
+    this.program = program;
+    this.plan = plan;
+    this.#calls = program.calls.flatMap((call) => call.op.cpu(call));
+  }
+
+  async run(): Promise<void> {
+    await this.#engine.execute(this, this.#encoded(), this.#calls.length);
+  }
+
+  /** Runs once and tells how long each kernel took. */
+  async profile(): Promise<KernelTime[]> {
+    return this.#engine.executeProfiled(this, this.#encoded(), this.#calls);
+  }
+
+  addressOf(tensor: Tensor): number | undefined {
+    const known = this.program.outputs.has(tensor) || this.program.assignments.has(tensor);
+    return known ? this.#engine.place(tensor, this.plan, this.program) : undefined;
+  }
+
+  #encoded(): number {
+    if (this.#list === undefined || this.#arenaStart !== this.#engine.arenaStart) {
+      const place = (tensor: Tensor) => this.#engine.place(tensor, this.plan, this.program);
+      this.#list = this.#engine.encode(this.#calls, place, this.#list);
+      this.#arenaStart = this.#engine.arenaStart;
+    }
+    return this.#list;
+  }
+}
+
+function writeArgument(view: DataView, at: number, value: KernelArgument, place: (tensor: Tensor) => number): void {
+  if (value === undefined) view.setUint32(at, 0, true);
+  else if (typeof value === 'number') view.setInt32(at, value, true);
+  else if ('f32' in value) view.setFloat32(at, value.f32, true);
+  else view.setUint32(at, place(value), true);
+}
+
+/** Threads need SharedArrayBuffer, which browsers give to cross-origin isolated pages only. */
+function sharesMemory(): boolean {
+  return typeof SharedArrayBuffer === 'function' && (globalThis.crossOriginIsolated ?? true);
+}
+
+async function availableCores(): Promise<number> {
+  if (typeof process === 'object' && process.versions?.node) {
+    return (await import('node:os')).availableParallelism();
+  }
+  return navigator.hardwareConcurrency || 1;
+}

@@ -1,0 +1,103 @@
+/** The worker threads of the CPU engine, in Node and in browsers. */
+import type { ThreadSetup } from './module.ts';
+
+/** The little that both kinds of worker have in common. */
+interface Thread {
+  onMessage(handler: (message: unknown) => void): void;
+  onError(handler: (error: Error) => void): void;
+  /** Whether the thread keeps the process alive. */
+  keepAlive(keep: boolean): void;
+  terminate(): void;
+}
+
+export class WorkerPool {
+  readonly #threads: Thread[];
+  #running: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #failure: Error | undefined;
+
+  private constructor(threads: Thread[]) {
+    this.#threads = threads;
+  }
+
+  /** Starts one thread per setup and waits until all are ready. */
+  static async start(setups: readonly ThreadSetup[]): Promise<WorkerPool> {
+    const pool = new WorkerPool(await Promise.all(setups.map(startThread)));
+    const ready = pool.#threads.map(
+      (thread, index) =>
+        new Promise<void>((resolve) => {
+          thread.onMessage((message) => {
+            if (message === 'ready') resolve();
+            else if (index === 0) pool.#finish();
+          });
+        }),
+    );
+    const failed = new Promise<never>((_, reject) => {
+      for (const thread of pool.#threads) {
+        thread.onError((error) => {
+          reject(error);
+          pool.#fail(error);
+        });
+      }
+    });
+    await Promise.race([Promise.all(ready), failed]);
+    failed.catch(() => {}); // later failures reach whoever waits for a run
+    for (const thread of pool.#threads) thread.keepAlive(false);
+    return pool;
+  }
+
+  /** Resolves when thread 0 reports that the job which `raise` starts is done. */
+  run(raise: () => void): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#running) return Promise.reject(new Error('the CPU engine is running already: runs must not overlap'));
+    return new Promise((resolve, reject) => {
+      this.#running = { resolve, reject };
+      this.#threads[0]!.keepAlive(true);
+      raise();
+    });
+  }
+
+  terminate(): void {
+    this.#fail(new Error('the CPU engine was disposed'));
+  }
+
+  #finish(): void {
+    this.#threads[0]!.keepAlive(false);
+    const running = this.#running;
+    this.#running = undefined;
+    running?.resolve();
+  }
+
+  /** A thread that dies leaves the others at a barrier, so all end. */
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const thread of this.#threads) thread.terminate();
+    this.#running?.reject(error);
+    this.#running = undefined;
+  }
+}
+
+async function startThread(setup: ThreadSetup): Promise<Thread> {
+  return typeof Worker === 'function' ? startWebWorker(setup) : startNodeWorker(setup);
+}
+
+function startWebWorker(setup: ThreadSetup): Thread {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+  worker.postMessage(setup);
+  return {
+    onMessage: (handler) => worker.addEventListener('message', ({ data }) => handler(data)),
+    onError: (handler) => worker.addEventListener('error', (event) => handler(new Error(event.message))),
+    keepAlive() {},
+    terminate: () => worker.terminate(),
+  };
+}
+
+async function startNodeWorker(setup: ThreadSetup): Promise<Thread> {
+  const threads = await import('node:worker_threads');
+  const worker = new threads.Worker(new URL('./worker.ts', import.meta.url), { workerData: setup });
+  return {
+    onMessage: (handler) => worker.on('message', handler),
+    onError: (handler) => worker.on('error', handler),
+    keepAlive: (keep) => (keep ? worker.ref() : worker.unref()),
+    terminate: () => void worker.terminate(),
+  };
+}

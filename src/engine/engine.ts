@@ -1,0 +1,49 @@
+/**
+ * An engine holds memory and executes programs. It knows ops only by the kernel calls that they list; models,
+ * text and training are above it. Every engine passes the same test suite.
+ */
+import type { MemoryPlan } from '../program/plan.ts';
+import type { Program } from '../program/record.ts';
+import type { Tensor } from '../program/tensor.ts';
+
+export interface Engine {
+  readonly name: string;
+  /** For people: threads, instruction sets, device. */
+  readonly description: string;
+
+  /** Reserves memory for a variable or an input, zero-filled. Does nothing if it has memory already. */
+  allocate(tensor: Tensor): void;
+  /** Gives the memory of a variable or an input back. */
+  free(tensor: Tensor): void;
+  /** Writes elements of a variable or an input, as raw little-endian bytes from `byteOffset` on. */
+  write(tensor: Tensor, bytes: Uint8Array, byteOffset?: number): void;
+  /** Reads a variable, an input, or an output of the program that ran last, as raw little-endian bytes. */
+  read(tensor: Tensor): Promise<Uint8Array>;
+
+  /** Plans a program's memory and prepares it to run. Throws `OutOfMemoryError` if it cannot fit. */
+  load(program: Program): Executable;
+  dispose(): Promise<void>;
+}
+
+export interface Executable {
+  readonly program: Program;
+  readonly plan: MemoryPlan;
+  /** Runs the program once. Runs of one engine must not overlap. */
+  run(): Promise<void>;
+}
+
+/** A program or its parameters do not fit; the message says what was needed, what there is and what to do. */
+export class OutOfMemoryError extends Error {
+  override name = 'OutOfMemoryError';
+}
+
+/** Elements of an f32 tensor. */
+export async function readFloats(engine: Engine, tensor: Tensor): Promise<Float32Array> {
+  const bytes = await engine.read(tensor);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+/** The raw bytes of a typed array. */
+export function bytesOf(array: ArrayBufferView): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

@@ -1,0 +1,99 @@
+/**
+ * The reference engine: every op by its plain formula, in float64, one array a tensor. Slow and exact; the
+ * other engines are tested against it, and gradients are checked on it by finite differences.
+ */
+import type { Data } from '../../program/op.ts';
+import { type MemoryPlan, planMemory } from '../../program/plan.ts';
+import type { Program } from '../../program/record.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { bytesOf, type Engine, type Executable } from '../engine.ts';
+
+export class ReferenceEngine implements Engine {
+  readonly name = 'reference';
+  readonly description = 'plain formulas in float64';
+  readonly #data = new Map<Tensor, Data>();
+
+  allocate(tensor: Tensor): void {
+    if (!this.#data.has(tensor)) this.#data.set(tensor, newArray(tensor));
+  }
+
+  free(tensor: Tensor): void {
+    this.#data.delete(tensor);
+  }
+
+  write(tensor: Tensor, bytes: Uint8Array, byteOffset = 0): void {
+    this.allocate(tensor);
+    const data = this.data(tensor);
+    if (data instanceof Float64Array) {
+      const floats = new Float32Array(bytes.slice().buffer);
+      data.set(floats, byteOffset / 4);
+    } else {
+      bytesOf(data).set(bytes, byteOffset);
+    }
+  }
+
+  async read(tensor: Tensor): Promise<Uint8Array> {
+    const data = this.data(tensor);
+    return data instanceof Float64Array ? bytesOf(Float32Array.from(data)) : bytesOf(data.slice());
+  }
+
+  /** A tensor's array itself: float64 elements that tests may read and change without rounding. */
+  data(tensor: Tensor): Data {
+    const data = this.#data.get(tensor);
+    if (!data) throw new Error(`${tensor} has no memory on this engine`);
+    return data;
+  }
+
+  load(program: Program): Executable {
+    for (const tensor of program.persistent()) this.allocate(tensor);
+    return new ReferenceExecutable(this, program);
+  }
+
+  async dispose(): Promise<void> {
+    this.#data.clear();
+  }
+}
+
+class ReferenceExecutable implements Executable {
+  readonly program: Program;
+  readonly plan: MemoryPlan;
+  readonly #engine: ReferenceEngine;
+
+  constructor(engine: ReferenceEngine, program: Program) {
+    this.#engine = engine;
+    this.program = program;
+    this.plan = planMemory(program);
+  }
+
+  async run(): Promise<void> {
+    for (const call of this.program.calls) {
+      for (const tensor of [...call.outputs, ...call.scratch]) {
+        this.#engine.free(tensor);
+        this.#engine.allocate(tensor);
+        const data = this.#engine.data(tensor);
+        if (data instanceof Float64Array) data.fill(Number.NaN);
+      }
+      call.op.reference(call, (tensor) => this.#engine.data(tensor));
+      for (const tensor of call.outputs) {
+        const target = this.program.assignments.get(tensor);
+        if (target) this.#engine.data(target).set(this.#engine.data(tensor));
+      }
+    }
+  }
+}
+
+function newArray(tensor: Tensor): Data {
+  switch (tensor.dtype) {
+    case 'f32':
+      return new Float64Array(tensor.size);
+    case 'i32':
+      return new Int32Array(tensor.size);
+    case 'i8':
+      return new Int8Array(tensor.size);
+    case 'f16':
+    case 'bf16':
+      return new Uint16Array(tensor.size);
+    default:
+      return new Uint8Array(tensor.bytes);
+  }
+}

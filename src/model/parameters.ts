@@ -1,0 +1,13 @@
+/** What a model stores: one entry per tensor of its checkpoint, under its Hugging Face name. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /**
+   * `ternary`: a BitLinear matrix [out, in], float in a training checkpoint, 2-bit in a packed one.
+   * `embedding`: a table [vocabulary, width], kept in the type that the checkpoint stores it in.
+   * `vector`: norms, biases and lower bounds, always f32 in memory.
+   */
+  readonly role: 'ternary' | 'embedding' | 'vector';
+  /** How a new model starts: normal noise of this deviation, or a constant. */
+  readonly init: { readonly normal: number } | { readonly constant: number };
+}

@@ -1,0 +1,43 @@
+import { floatAt, loadLanes, shareStart, storeLanes } from "../../engine/cpu/assembly/math.as";
+
+@unmanaged
+class Add {
+  a: usize; // [rows, width]
+  b: usize; // [width]; one row when b has a's shape
+  y: usize; // [rows, width]
+  rows: i32;
+  width: i32;
+}
+
+export function addForward(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<Add>(args);
+  const start = shareStart(p.width, 16, thread, threads);
+  const end = shareStart(p.width, 16, thread + 1, threads);
+  for (let row = 0; row < p.rows; row++) {
+    const a = floatAt(p.a, row, p.width);
+    const y = floatAt(p.y, row, p.width);
+    for (let i = start; i < end; i += 4) {
+      storeLanes(y, i, end, f32x4.add(loadLanes(a, i, end), loadLanes(p.b, i, end)));
+    }
+  }
+}
+
+@unmanaged
+class ColumnSum {
+  x: usize; // [rows, width]
+  before: usize; // [width] or 0
+  y: usize; // [width]
+  rows: i32;
+  width: i32;
+}
+
+export function columnSum(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<ColumnSum>(args);
+  const start = shareStart(p.width, 16, thread, threads);
+  const end = shareStart(p.width, 16, thread + 1, threads);
+  for (let i = start; i < end; i += 4) {
+    let sum = p.before ? loadLanes(p.before, i, end) : f32x4.splat(0);
+    for (let row = 0; row < p.rows; row++) sum = f32x4.add(sum, loadLanes(floatAt(p.x, row, p.width), i, end));
+    storeLanes(p.y, i, end, sum);
+  }
+}

@@ -1,0 +1,4 @@
+// The WebAssembly kernels of BitLinear.
+export { packWeights, quantiseActivations, weightScaleParts } from "./quantise.as";
+export { ternaryProduct } from "./product.as";
+export { bitLinearGradientOfInput, bitLinearGradientOfWeight } from "./backward.as";

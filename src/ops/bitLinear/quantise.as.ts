@@ -1,0 +1,131 @@
+// The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary.
+
+import { floatAt, loadLanes, maxLanes, shareStart, sumLanes } from "../../engine/cpu/assembly/math.as";
+import { inverseRms } from "../rmsNorm/kernel.as";
+
+@unmanaged
+class QuantiseActivations {
+  x: usize; // [rows, width]
+  gamma: usize; // [width]
+  q: usize; // [rows, stride] i8; columns past `width` become 0
+  step: usize; // [rows]: 1 / s, what one unit of q is worth
+  sum: usize; // [rows] i32: Σ q
+  rows: i32;
+  width: i32;
+  stride: i32;
+  epsilon: f32;
+}
+
+export function quantiseActivations(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<QuantiseActivations>(args);
+  const end = shareStart(p.rows, 1, thread + 1, threads);
+  for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
+    const at = (<usize>row) << 2;
+    const q = p.q + <usize>row * <usize>p.stride;
+    quantiseRow(floatAt(p.x, row, p.width), p.gamma, p.width, p.stride, p.epsilon, q, p.step + at, p.sum + at);
+  }
+}
+
+/** y = x·r·γ, s = 127 / max(max|y|, 1e-5), q = clamp(round(y·s), −128, 127). */
+function quantiseRow(x: usize, gamma: usize, width: i32, stride: i32, epsilon: f32, q: usize, step: usize, sum: usize): void {
+  const r = f32x4.splat(inverseRms(x, width, epsilon));
+  let top = f32x4.splat(0);
+  for (let i = 0; i < width; i += 4) top = f32x4.max(top, f32x4.abs(normal(x, gamma, r, i, width)));
+  const largest = Mathf.max(maxLanes(top), 1e-5);
+  const s = f32x4.splat(127 / largest);
+  store<f32>(step, largest / 127);
+  let total = i32x4.splat(0);
+  for (let i = 0; i < stride; i += 4) {
+    const y = i < width ? normal(x, gamma, r, i, width) : f32x4.splat(0);
+    const wide = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(y, s)));
+    // Narrowing saturates, which is the clamp.
+    const half = i16x8.narrow_i32x4_s(wide, wide);
+    const bytes = i8x16.narrow_i16x8_s(half, half);
+    v128.store32_lane(q + <usize>i, bytes, 0);
+    total = i32x4.add(total, wide);
+  }
+  const sums = i32x4.extract_lane(total, 0) + i32x4.extract_lane(total, 1);
+  store<i32>(sum, sums + i32x4.extract_lane(total, 2) + i32x4.extract_lane(total, 3));
+}
+
+// @ts-ignore: decorator
+@inline
+function normal(x: usize, gamma: usize, r: v128, i: i32, width: i32): v128 {
+  return f32x4.mul(f32x4.mul(loadLanes(x, i, width), r), loadLanes(gamma, i, width));
+}
+
+@unmanaged
+class WeightScale {
+  w: usize; // [size]
+  sums: usize; // [parts]: Σ|w| of each part
+  size: i32;
+  parts: i32;
+}
+
+/** The sum is taken in a fixed number of parts, so that it is the same for any number of threads. */
+export function weightScaleParts(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<WeightScale>(args);
+  const last = shareStart(p.parts, 1, thread + 1, threads);
+  for (let part = shareStart(p.parts, 1, thread, threads); part < last; part++) {
+    let sum = f32x4.splat(0);
+    const end = shareStart(p.size, 16, part + 1, p.parts);
+    for (let i = shareStart(p.size, 16, part, p.parts); i < end; i += 4) {
+      sum = f32x4.add(sum, f32x4.abs(loadLanes(p.w, i, end)));
+    }
+    store<f32>(p.sums + ((<usize>part) << 2), sumLanes(sum));
+  }
+}
+
+@unmanaged
+class PackWeights {
+  w: usize; // [out, width]
+  sums: usize; // [parts]
+  codes: usize; // packed ternary [ceil(out/4), width]
+  scale: usize; // [1]: t = max(mean|w|, 1e-5)
+  out: i32;
+  width: i32;
+  parts: i32;
+}
+
+export function packWeights(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<PackWeights>(args);
+  let total: f64 = 0;
+  for (let part = 0; part < p.parts; part++) total += <f64>load<f32>(p.sums + ((<usize>part) << 2));
+  const scale = <f32>Math.max(total / (<f64>p.out * <f64>p.width), 1e-5);
+  if (thread == 0) store<f32>(p.scale, scale);
+  const rows = (p.out + 3) >> 2;
+  const end = shareStart(rows, 1, thread + 1, threads);
+  for (let row = shareStart(rows, 1, thread, threads); row < end; row++) {
+    const codes = p.codes + <usize>row * <usize>p.width;
+    for (let i = 0; i < p.width; i += 4) {
+      let packed = i32x4.splat(0);
+      for (let plane = 3; plane >= 0; plane--) {
+        const outRow = row + plane * rows;
+        const code = outRow < p.out ? ternaryCode(loadLanes(floatAt(p.w, outRow, p.width), i, p.width), scale) : i32x4.splat(1);
+        packed = v128.or(i32x4.shl(packed, 2), code);
+      }
+      storeBytes(codes + <usize>i, packed, p.width - i);
+    }
+  }
+}
+
+/** clamp(round(w / t), −1, 1) + 1 */
+// @ts-ignore: decorator
+@inline
+function ternaryCode(w: v128, scale: f32): v128 {
+  const rounded = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(w, f32x4.splat(scale))));
+  return i32x4.add(i32x4.max_s(i32x4.min_s(rounded, i32x4.splat(1)), i32x4.splat(-1)), i32x4.splat(1));
+}
+
+// @ts-ignore: decorator
+@inline
+function storeBytes(to: usize, words: v128, count: i32): void {
+  const half = i16x8.narrow_i32x4_u(words, words);
+  const bytes = i8x16.narrow_i16x8_u(half, half);
+  if (count >= 4) {
+    v128.store32_lane(to, bytes, 0);
+    return;
+  }
+  const word = i32x4.extract_lane(bytes, 0);
+  for (let i = 0; i < count; i++) store<u8>(to + <usize>i, <u8>(word >> (i << 3)));
+}

@@ -1,0 +1,100 @@
+import { exp4, floatAt, loadLanes, maxLanes, shareStart, storeLanes, sumLanes } from "../../engine/cpu/assembly/math.as";
+
+/** log Σ exp(x) of one row. */
+function logSumExp(x: usize, width: i32): f32 {
+  const whole = width & ~3;
+  let top = f32x4.splat(load<f32>(x));
+  for (let i = 0; i < whole; i += 4) top = f32x4.max(top, v128.load(x + ((<usize>i) << 2)));
+  let max = maxLanes(top);
+  for (let i = whole; i < width; i++) max = Mathf.max(max, load<f32>(x + ((<usize>i) << 2)));
+  const shift = f32x4.splat(max);
+  let sum = f32x4.splat(0);
+  for (let i = 0; i < whole; i += 4) sum = f32x4.add(sum, exp4(f32x4.sub(v128.load(x + ((<usize>i) << 2)), shift)));
+  let total = sumLanes(sum);
+  for (let i = whole; i < width; i++) {
+    total += f32x4.extract_lane(exp4(f32x4.splat(load<f32>(x + ((<usize>i) << 2)) - max)), 0);
+  }
+  return max + <f32>Math.log(total);
+}
+
+@unmanaged
+class CrossEntropyRows {
+  logits: usize; // [rows, width]
+  labels: usize; // [rows] i32
+  logSums: usize; // [rows]
+  losses: usize; // [rows]
+  rows: i32;
+  width: i32;
+}
+
+export function crossEntropyRows(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<CrossEntropyRows>(args);
+  const end = shareStart(p.rows, 1, thread + 1, threads);
+  for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
+    const at = (<usize>row) << 2;
+    const label = load<i32>(p.labels + at);
+    const x = floatAt(p.logits, row, p.width);
+    const logSum = logSumExp(x, p.width);
+    store<f32>(p.logSums + at, logSum);
+    store<f32>(p.losses + at, label < 0 ? 0 : logSum - load<f32>(x + ((<usize>label) << 2)));
+  }
+}
+
+/** Rows that have a label. */
+function labelled(labels: usize, rows: i32): i32 {
+  let count = 0;
+  for (let row = 0; row < rows; row++) if (load<i32>(labels + ((<usize>row) << 2)) >= 0) count++;
+  return count;
+}
+
+@unmanaged
+class CrossEntropyMean {
+  losses: usize; // [rows]
+  labels: usize; // [rows] i32
+  loss: usize; // [1]
+  rows: i32;
+  weight: f32;
+}
+
+export function crossEntropyMean(args: usize, thread: i32, threads: i32): void {
+  if (thread > 0) return;
+  const p = changetype<CrossEntropyMean>(args);
+  let sum: f64 = 0;
+  for (let row = 0; row < p.rows; row++) sum += load<f32>(p.losses + ((<usize>row) << 2));
+  const count = labelled(p.labels, p.rows);
+  store<f32>(p.loss, count ? <f32>((sum * p.weight) / count) : 0);
+}
+
+@unmanaged
+class CrossEntropyBackward {
+  logits: usize; // [rows, width]
+  labels: usize; // [rows] i32
+  logSums: usize; // [rows]
+  dLoss: usize; // [1]
+  dLogits: usize; // [rows, width]; may be the memory of `logits`
+  rows: i32;
+  width: i32;
+  weight: f32;
+}
+
+export function crossEntropyBackward(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<CrossEntropyBackward>(args);
+  const width = p.width;
+  const scale = (load<f32>(p.dLoss) * p.weight) / <f32>max(labelled(p.labels, p.rows), 1);
+  const end = shareStart(p.rows, 1, thread + 1, threads);
+  for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
+    const at = (<usize>row) << 2;
+    const label = load<i32>(p.labels + at);
+    const logSum = f32x4.splat(load<f32>(p.logSums + at));
+    const rowScale = f32x4.splat(label < 0 ? 0 : scale);
+    const x = floatAt(p.logits, row, width);
+    const dx = floatAt(p.dLogits, row, width);
+    for (let i = 0; i < width; i += 4) {
+      storeLanes(dx, i, width, f32x4.mul(exp4(f32x4.sub(loadLanes(x, i, width), logSum)), rowScale));
+    }
+    if (label >= 0) {
+      const target = dx + ((<usize>label) << 2);
+      store<f32>(target, load<f32>(target) - scale);
+    }
+  }
+}

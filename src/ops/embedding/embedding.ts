@@ -1,0 +1,62 @@
+import { cost, type Data, type Op } from '../../program/op.ts';
+import { emit } from '../../program/record.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { startSum } from '../accumulate.ts';
+import { bfloatToNumber, halfToNumber } from '../halfFloats.ts';
+import { widthOf } from '../shapes.ts';
+import { embeddingBackwardReference, embeddingReference } from './reference.ts';
+
+/**
+ * Rows of a table: ids [..] i32 and table [vocabulary, width] in f32, f16 or bf16 give [.., width] f32.
+ * Ids must be in [0, vocabulary); whoever writes them to the engine checks that.
+ */
+export function embedding(ids: Tensor, table: Tensor): Tensor {
+  const outputs = [{ name: 'y', shape: [...ids.shape, widthOf(table)] }];
+  return emit(embeddingOp, { inputs: [ids, table], outputs, attributes: undefined })[0]!;
+}
+
+const storage = { f32: 0, f16: 1, bf16: 2 } as const;
+
+export const embeddingOp: Op = {
+  name: 'embedding',
+  cost: (call) => cost(call, {}, call.inputs[0]!.bytes + call.outputs[0]!.size * bytesPerEntry(call.inputs[1]!)),
+  reference({ inputs: [ids, table], outputs: [y] }, data) {
+    embeddingReference(data(ids!), rowReader(table!, data(table!)), data(y!));
+  },
+  cpu({ inputs: [ids, table], outputs: [y] }) {
+    const type = storage[table!.dtype as keyof typeof storage];
+    return [{ kernel: 'embeddingForward', args: [ids, table, y, ids!.size, widthOf(table!), type] }];
+  },
+  backward({ inputs: [ids, table], outputs: [y] }, gradients) {
+    if (!gradients.wants(table)) return;
+    const dTable = emit(embeddingBackwardOp, {
+      inputs: [ids, gradients.of(y!)!, gradients.of(table)],
+      outputs: [{ name: 'dTable', shape: table.shape }],
+      attributes: undefined,
+    });
+    gradients.set(table, dTable[0]!);
+  },
+};
+
+const embeddingBackwardOp: Op = {
+  name: 'embeddingBackward',
+  inPlace: [[0, 2]],
+  cost: (call) => cost(call, { additions: call.inputs[1]!.size }),
+  reference({ inputs: [ids, dy, before], outputs: [dTable] }, data) {
+    embeddingBackwardReference(data(ids!), data(dy!), startSum(data, dTable!, before));
+  },
+  cpu({ inputs: [ids, dy, before], outputs: [dTable] }) {
+    const [vocabulary, width] = dTable!.shape as [number, number];
+    return [{ kernel: 'embeddingBackward', args: [ids, dy, before, dTable, ids!.size, width, vocabulary] }];
+  },
+};
+
+function bytesPerEntry(table: Tensor): number {
+  return table.bytes / table.size;
+}
+
+function rowReader(table: Tensor, data: Data): (id: number) => ArrayLike<number> {
+  const width = widthOf(table);
+  const decode = { f16: halfToNumber, bf16: bfloatToNumber }[table.dtype as 'f16' | 'bf16'] ?? ((x: number) => x);
+  return (id) => Array.from(data.subarray(id * width, (id + 1) * width), decode);
+}

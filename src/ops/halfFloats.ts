@@ -1,0 +1,16 @@
+/** The value of 16 bits as an IEEE half: 1 sign, 5 exponent and 10 fraction bits. */
+export function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * 2 ** -14 * (fraction / 1024);
+}
+
+const word = new DataView(new ArrayBuffer(4));
+
+/** The value of 16 bits as a bfloat16: the upper half of a float32. */
+export function bfloatToNumber(bits: number): number {
+  word.setUint32(0, bits << 16);
+  return word.getFloat32(0);
+}

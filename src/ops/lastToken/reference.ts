@@ -1,0 +1,10 @@
+import type { Data } from '../../program/op.ts';
+
+/** y_n = x_{n, length − 1} */
+export function lastTokenReference(x: Data, length: number, width: number, y: Data): void {
+  const batch = y.length / width;
+  for (let n = 0; n < batch; n++) {
+    const row = ((n + 1) * length - 1) * width;
+    y.set(x.subarray(row, row + width), n * width);
+  }
+}

@@ -1,0 +1,129 @@
+import {
+  floatAt,
+  loadLanes,
+  multiplyAdd,
+  shareStart,
+  sigmoid4,
+  siluSlope4,
+  storeLanes,
+} from "../../engine/cpu/assembly/math.as";
+
+@unmanaged
+class Mlgru {
+  i: usize; // [batch, length, width]
+  f: usize; // [batch, length, width]
+  start: usize; // [batch, width] or 0
+  bounds: usize; // [layers, width] or 0
+  h: usize; // [batch, length, width]
+  last: usize; // [batch, width]; may be the memory of `start`
+  batch: i32;
+  length: i32;
+  width: i32;
+  layer: i32;
+}
+
+/** Threads share columns; `last` carries the state from token to token and stays in the nearest cache. */
+export function mlgruForward(args: usize, thread: i32, threads: i32): void {
+  const a = changetype<Mlgru>(args);
+  const width = a.width;
+  const from = shareStart(width, 16, thread, threads);
+  const end = shareStart(width, 16, thread + 1, threads);
+  const one = f32x4.splat(1);
+  const bounds = floatAt(a.bounds, a.layer, width);
+  for (let n = 0; n < a.batch; n++) {
+    const last = floatAt(a.last, n, width);
+    const start = floatAt(a.start, n, width);
+    for (let c = from; c < end; c += 4) {
+      storeLanes(last, c, end, a.start ? loadLanes(start, c, end) : f32x4.splat(0));
+    }
+    for (let t = 0; t < a.length; t++) {
+      const token = n * a.length + t;
+      const xi = floatAt(a.i, token, width);
+      const xf = floatAt(a.f, token, width);
+      const h = floatAt(a.h, token, width);
+      for (let c = from; c < end; c += 4) {
+        let f = sigmoid4(loadLanes(xf, c, end));
+        if (a.bounds) {
+          const bound = loadLanes(bounds, c, end);
+          f = multiplyAdd(f32x4.sub(one, bound), f, bound);
+        }
+        const x = loadLanes(xi, c, end);
+        const i = f32x4.mul(f32x4.mul(x, sigmoid4(x)), f32x4.sub(one, f));
+        const state = multiplyAdd(f, loadLanes(last, c, end), i);
+        storeLanes(last, c, end, state);
+        storeLanes(h, c, end, state);
+      }
+    }
+  }
+}
+
+@unmanaged
+class MlgruBackward {
+  i: usize; // [batch, length, width]
+  f: usize; // [batch, length, width]
+  start: usize; // [batch, width] or 0
+  bounds: usize; // [layers, width] or 0
+  h: usize; // [batch, length, width]
+  dh: usize; // [batch, length, width] or 0
+  dLast: usize; // [batch, width] or 0
+  before: usize; // [layers, width] or 0: what dBounds is added to
+  di: usize; // [batch, length, width]; may be the memory of `i`
+  df: usize; // [batch, length, width]; may be the memory of `f`
+  dStart: usize; // [batch, width]
+  dBounds: usize; // [layers, width] or 0
+  batch: i32;
+  length: i32;
+  width: i32;
+  layer: i32;
+  layers: i32;
+}
+
+/** `dStart` carries f_{t+1} ⊙ dh_{t+1} from token to token. */
+export function mlgruBackward(args: usize, thread: i32, threads: i32): void {
+  const a = changetype<MlgruBackward>(args);
+  const width = a.width;
+  const from = shareStart(width, 16, thread, threads);
+  const end = shareStart(width, 16, thread + 1, threads);
+  const zero = f32x4.splat(0);
+  const one = f32x4.splat(1);
+  for (let l = 0; l < a.layers; l++) {
+    for (let c = from; c < end; c += 4) {
+      const sum = a.before ? loadLanes(floatAt(a.before, l, width), c, end) : zero;
+      storeLanes(floatAt(a.dBounds, l, width), c, end, sum);
+    }
+  }
+  const bounds = floatAt(a.bounds, a.layer, width);
+  const dBounds = floatAt(a.dBounds, a.layer, width);
+  for (let n = 0; n < a.batch; n++) {
+    const carried = floatAt(a.dStart, n, width);
+    for (let c = from; c < end; c += 4) {
+      storeLanes(carried, c, end, a.dLast ? loadLanes(floatAt(a.dLast, n, width), c, end) : zero);
+    }
+    for (let t = a.length - 1; t >= 0; t--) {
+      const token = n * a.length + t;
+      const xi = floatAt(a.i, token, width);
+      const xf = floatAt(a.f, token, width);
+      const di = floatAt(a.di, token, width);
+      const df = floatAt(a.df, token, width);
+      const hasBefore = t > 0 || a.start != 0;
+      const hBefore = t > 0 ? floatAt(a.h, token - 1, width) : floatAt(a.start, n, width);
+      for (let c = from; c < end; c += 4) {
+        const bound = a.bounds ? loadLanes(bounds, c, end) : zero;
+        const gate = sigmoid4(loadLanes(xf, c, end));
+        const free = f32x4.sub(one, bound);
+        const f = multiplyAdd(free, gate, bound);
+        const x = loadLanes(xi, c, end);
+        const s = sigmoid4(x);
+        let dh = loadLanes(carried, c, end);
+        if (a.dh) dh = f32x4.add(dh, loadLanes(floatAt(a.dh, token, width), c, end));
+        const before = hasBefore ? loadLanes(hBefore, c, end) : zero;
+        const dGate = f32x4.mul(dh, f32x4.sub(before, f32x4.mul(x, s)));
+        const shut = f32x4.sub(one, gate);
+        storeLanes(df, c, end, f32x4.mul(f32x4.mul(dGate, free), f32x4.mul(gate, shut)));
+        storeLanes(di, c, end, f32x4.mul(f32x4.mul(dh, f32x4.sub(one, f)), siluSlope4(x, s)));
+        if (a.dBounds) storeLanes(dBounds, c, end, multiplyAdd(dGate, shut, loadLanes(dBounds, c, end)));
+        storeLanes(carried, c, end, f32x4.mul(f, dh));
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import {
+  floatAt,
+  loadLanes,
+  shareStart,
+  sigmoid4,
+  silu4,
+  siluSlope4,
+  storeLanes,
+} from "../../engine/cpu/assembly/math.as";
+
+@unmanaged
+class Swiglu {
+  x: usize; // [rows, 2·width]
+  y: usize; // [rows, width]
+  rows: i32;
+  width: i32;
+}
+
+export function swigluForward(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<Swiglu>(args);
+  const width = p.width;
+  const start = shareStart(width, 16, thread, threads);
+  const end = shareStart(width, 16, thread + 1, threads);
+  for (let row = 0; row < p.rows; row++) {
+    const g = floatAt(p.x, row * 2, width);
+    const u = g + ((<usize>width) << 2);
+    const y = floatAt(p.y, row, width);
+    for (let i = start; i < end; i += 4) {
+      storeLanes(y, i, end, f32x4.mul(silu4(loadLanes(g, i, end)), loadLanes(u, i, end)));
+    }
+  }
+}
+
+@unmanaged
+class SwigluBackward {
+  x: usize; // [rows, 2·width]
+  dy: usize; // [rows, width]
+  dx: usize; // [rows, 2·width]; may be the memory of `x`
+  rows: i32;
+  width: i32;
+}
+
+export function swigluBackward(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<SwigluBackward>(args);
+  const width = p.width;
+  const start = shareStart(width, 16, thread, threads);
+  const end = shareStart(width, 16, thread + 1, threads);
+  const half = (<usize>width) << 2;
+  for (let row = 0; row < p.rows; row++) {
+    const x = floatAt(p.x, row * 2, width);
+    const dx = floatAt(p.dx, row * 2, width);
+    const dy = floatAt(p.dy, row, width);
+    for (let i = start; i < end; i += 4) {
+      const g = loadLanes(x, i, end);
+      const u = loadLanes(x + half, i, end);
+      const d = loadLanes(dy, i, end);
+      const s = sigmoid4(g);
+      storeLanes(dx, i, end, f32x4.mul(f32x4.mul(d, u), siluSlope4(g, s)));
+      storeLanes(dx + half, i, end, f32x4.mul(d, f32x4.mul(g, s)));
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * What an op is. An op says, in one folder, all that the machines need to know of it: its formula in plain
+ * loops (`reference`), the kernel calls that compute it on an engine (`cpu`), its cost, and the ops that its
+ * backward pass emits. It knows nothing of models, and nothing of how an engine runs kernels.
+ */
+import type { Tensor } from './tensor.ts';
+
+/** One op applied to tensors: a line of a program. */
+export interface Call<A = unknown> {
+  readonly op: Op<A>;
+  /** Optional inputs that are absent are `undefined`. */
+  readonly inputs: readonly (Tensor | undefined)[];
+  readonly outputs: readonly Tensor[];
+  /** Temporaries that live during this call only. */
+  readonly scratch: readonly Tensor[];
+  readonly attributes: A;
+}
+
+export interface Op<A = unknown> {
+  readonly name: string;
+  cost(call: Call<A>): Cost;
+  /** Computes the outputs from the inputs by the formula; every machine is held to it. */
+  reference(call: Call<A>, data: DataOf): void;
+  cpu(call: Call<A>): readonly KernelCall[];
+  /** Emits the ops of the backward pass and hands their outputs to `gradients`. */
+  backward?(call: Call<A>, gradients: Gradients): void;
+  /**
+   * Pairs [output, input]: the kernel may write this output over that input. The planner does so when nobody
+   * reads the input afterwards.
+   */
+  readonly inPlace?: readonly (readonly [output: number, input: number])[];
+}
+
+/** The gradient of the loss with respect to each tensor, as far as the backward pass has summed it. */
+export interface Gradients {
+  /** Whether anything that is asked for depends on this tensor. */
+  wants(tensor: Tensor | undefined): tensor is Tensor;
+  /** The gradient summed so far; `undefined` means zero. */
+  of(tensor: Tensor): Tensor | undefined;
+  /** Replaces the sum: for ops whose kernel adds to the sum so far, which it takes as an input. */
+  set(tensor: Tensor, sum: Tensor): void;
+  /** Adds one more contribution. */
+  add(tensor: Tensor, contribution: Tensor): void;
+}
+
+/** Elements of a tensor in the reference engine: float64 for float types, else the type's own array. */
+export type Data = Float64Array | Int32Array | Int8Array | Uint8Array | Uint16Array;
+export type DataOf = (tensor: Tensor) => Data;
+
+/** A call of an engine's kernel. Numbers are 32-bit integers unless wrapped as `{ f32 }`. */
+export interface KernelCall {
+  readonly kernel: string;
+  readonly args: readonly KernelArgument[];
+}
+export type KernelArgument = Tensor | undefined | number | { readonly f32: number };
+
+/**
+ * Work of one call. The operation audit, the energy estimate and the roofline all read these numbers.
+ * `productMultiplications` are those inside matrix products, of which a MatMul-free forward pass has none;
+ * `multiplications` are all others (element-wise: norms, gates, scales). Divisions, square roots and
+ * exponentials count under `special`.
+ */
+export interface Cost {
+  readonly additions: number;
+  readonly multiplications: number;
+  readonly productMultiplications: number;
+  readonly special: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
+
+/** A cost from its operation counts; bytes follow from the call's tensors, each read or written once. */
+export function cost(
+  call: Call,
+  counts: Partial<Omit<Cost, 'bytesRead' | 'bytesWritten'>>,
+  bytesRead?: number,
+): Cost {
+  const sum = (tensors: readonly (Tensor | undefined)[]) =>
+    tensors.reduce((total, tensor) => total + (tensor?.bytes ?? 0), 0);
+  return {
+    additions: 0,
+    multiplications: 0,
+    productMultiplications: 0,
+    special: 0,
+    ...counts,
+    bytesRead: bytesRead ?? sum(call.inputs),
+    bytesWritten: sum(call.outputs),
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * Memory planning: every temporary gets an offset in one arena before anything runs. Two temporaries share
+ * bytes only if their lifetimes do not meet, or if an op may write its output over its input.
+ */
+import type { Call } from './op.ts';
+import type { Program } from './record.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Offsets are multiples of this many bytes: a cache line, and WebGPU's smallest useful alignment divides it. */
+export const alignment = 256;
+
+export interface MemoryPlan {
+  /** Offset of each temporary in the arena, in bytes. */
+  readonly offsets: ReadonlyMap<Tensor, number>;
+  /** Size of the arena, in bytes: what a run needs beyond its variables and inputs. */
+  readonly peakBytes: number;
+  /** Bytes of variables and inputs. */
+  readonly persistentBytes: number;
+}
+
+/** A stretch of memory: one temporary, or several that are written over one another. */
+interface Block {
+  readonly tensors: Tensor[];
+  bytes: number;
+  first: number;
+  last: number;
+  offset: number;
+}
+
+export function planMemory(program: Program): MemoryPlan {
+  checkAssignments(program);
+  const blocks = placeInArena(findBlocks(program));
+  const offsets = new Map<Tensor, number>();
+  for (const block of blocks) for (const tensor of block.tensors) offsets.set(tensor, block.offset);
+  const peakBytes = blocks.reduce((peak, block) => Math.max(peak, block.offset + aligned(block.bytes)), 0);
+  const persistentBytes = program.persistent().reduce((sum, tensor) => sum + aligned(tensor.bytes), 0);
+  return { offsets, peakBytes, persistentBytes };
+}
+
+export function aligned(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
+
+/** Lifetimes in lines of the program, with in-place outputs joined to the input that they overwrite. */
+function findBlocks(program: Program): Block[] {
+  const lastUse = lastUses(program);
+  const blockOf = new Map<Tensor, Block>();
+  const blocks: Block[] = [];
+  const born = (tensor: Tensor, line: number) => {
+    if (program.assignments.has(tensor)) return;
+    const block = { tensors: [tensor], bytes: tensor.bytes, first: line, last: lastUse.get(tensor)!, offset: 0 };
+    blocks.push(block);
+    blockOf.set(tensor, block);
+  };
+  program.calls.forEach((call, line) => {
+    for (const [index, tensor] of call.outputs.entries()) {
+      const over = overwritten(program, call, index);
+      const block = over && lastUse.get(over) === line ? blockOf.get(over) : undefined;
+      if (block && block.last === line && block.bytes >= tensor.bytes && !program.assignments.has(tensor)) {
+        block.tensors.push(tensor);
+        block.last = lastUse.get(tensor)!;
+        blockOf.set(tensor, block);
+      } else {
+        born(tensor, line);
+      }
+    }
+    for (const tensor of call.scratch) born(tensor, line);
+  });
+  return blocks;
+}
+
+/** The temporary input that this output may be written over, if the op allows it. */
+function overwritten(program: Program, call: Call, outputIndex: number): Tensor | undefined {
+  const pair = call.op.inPlace?.find(([result]) => result === outputIndex);
+  const tensor = pair && call.inputs[pair[1]];
+  if (tensor?.kind !== 'temporary' || program.outputs.has(tensor)) return undefined;
+  // The same tensor twice among the inputs would be read after it was overwritten.
+  return call.inputs.filter((other) => other === tensor).length === 1 ? tensor : undefined;
+}
+
+function lastUses(program: Program): Map<Tensor, number> {
+  const last = new Map<Tensor, number>();
+  program.calls.forEach((call, line) => {
+    for (const tensor of [...call.inputs, ...call.outputs, ...call.scratch]) {
+      if (tensor?.kind === 'temporary') last.set(tensor, line);
+    }
+  });
+  for (const tensor of program.outputs) last.set(tensor, program.calls.length);
+  return last;
+}
+
+/** Greedy by size: the largest block first, each at the lowest offset that is free during its lifetime. */
+function placeInArena(blocks: Block[]): Block[] {
+  const placed: Block[] = [];
+  for (const block of [...blocks].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+    const neighbours = placed
+      .filter((other) => other.first <= block.last && block.first <= other.last)
+      .sort((a, b) => a.offset - b.offset);
+    let offset = 0;
+    for (const other of neighbours) {
+      if (offset + aligned(block.bytes) <= other.offset) break;
+      offset = Math.max(offset, other.offset + aligned(other.bytes));
+    }
+    block.offset = offset;
+    placed.push(block);
+  }
+  return placed;
+}
+
+/** An assigned variable holds its new value from the producing call on; a later reader would be misled. */
+function checkAssignments(program: Program): void {
+  const written = new Map<Tensor, number>();
+  program.calls.forEach((call, line) => {
+    for (const tensor of call.inputs) {
+      if (tensor && written.has(tensor)) {
+        throw new Error(`program ${program.name}, line ${line}: ${call.op.name} reads ${tensor.name} after it was assigned`);
+      }
+    }
+    for (const tensor of call.outputs) {
+      const target = program.assignments.get(tensor);
+      if (target && written.has(target)) throw new Error(`program ${program.name}: ${target.name} is assigned twice`);
+      if (target) written.set(target, line);
+    }
+  });
+}

@@ -1,0 +1,98 @@
+/**
+ * Recording: inside `record(() => …)`, every op that is applied to symbolic tensors adds a line to a program.
+ * The program is a flat list with fixed shapes; nothing runs until an engine loads it.
+ */
+import type { Call, Op } from './op.ts';
+import { type DType, type Shape, Tensor } from './tensor.ts';
+
+export class Program {
+  readonly calls: Call[] = [];
+  /** Temporaries that the host reads after a run; they live to the program's end. */
+  readonly outputs = new Set<Tensor>();
+  /** temporary → the variable whose memory it is written to. */
+  readonly assignments = new Map<Tensor, Tensor>();
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Variables and inputs that the program reads or assigns, in order of first use. */
+  persistent(): Tensor[] {
+    const found = new Set<Tensor>();
+    for (const call of this.calls) {
+      for (const tensor of [...call.inputs, ...call.outputs]) {
+        if (tensor && tensor.kind !== 'temporary') found.add(tensor);
+      }
+    }
+    for (const target of this.assignments.values()) found.add(target);
+    return [...found];
+  }
+}
+
+let current: Program | undefined;
+
+/** Records the ops that `body` applies. Recording does not nest. */
+export function record(name: string, body: () => void): Program {
+  if (current) throw new Error(`record(${name}): already recording ${current.name}`);
+  const program = new Program(name);
+  current = program;
+  try {
+    body();
+  } finally {
+    current = undefined;
+  }
+  return program;
+}
+
+/** The program being recorded. */
+export function recording(): Program {
+  if (!current) throw new Error('an op was applied outside record(): wrap the model call in record(name, () => …)');
+  return current;
+}
+
+export interface TemporarySpec {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype?: DType;
+}
+
+export interface CallSpec<A> {
+  readonly inputs: readonly (Tensor | undefined)[];
+  readonly outputs: readonly TemporarySpec[];
+  readonly scratch?: readonly TemporarySpec[];
+  readonly attributes: A;
+}
+
+/** Adds one op call to the program being recorded and returns its outputs. */
+export function emit<A>(op: Op<A>, spec: CallSpec<A>): Tensor[] {
+  const program = recording();
+  const line = program.calls.length;
+  const temporary = ({ name, shape, dtype }: TemporarySpec) =>
+    new Tensor('temporary', dtype ?? 'f32', shape, `${line}.${op.name}.${name}`);
+  const outputs = spec.outputs.map(temporary);
+  const scratch = (spec.scratch ?? []).map(temporary);
+  program.calls.push({ op, inputs: spec.inputs, outputs, scratch, attributes: spec.attributes } as Call);
+  return outputs;
+}
+
+/** Keeps a temporary to the program's end so that the host can read it. */
+export function output(tensor: Tensor): Tensor {
+  recording().outputs.add(tensor);
+  return tensor;
+}
+
+/**
+ * Writes `value` to the memory of the variable `target`. The op that produces `value` overwrites the old
+ * content, so no later call may read `target`; that op itself may if its kernel reads each element before it
+ * writes it, as element-wise kernels do.
+ */
+export function assign(target: Tensor, value: Tensor): void {
+  if (target.kind !== 'variable' || value.kind !== 'temporary') {
+    throw new Error(`assign(${target}, ${value}): expected a variable and a temporary`);
+  }
+  if (target.bytes !== value.bytes) {
+    throw new Error(`assign(${target}, ${value}): sizes differ`);
+  }
+  recording().assignments.set(value, target);
+}

@@ -1,0 +1,80 @@
+/**
+ * Symbolic tensors: a name, a shape and a kind of storage, no data. Data lives in an engine.
+ *
+ * A tensor is a `variable` (kept by the engine across programs: parameters, recurrent states, optimizer
+ * moments), an `input` or `output` (kept too, and written or read by the host), or a `temporary` of the one
+ * program that records it, whose memory the planner assigns.
+ */
+
+/**
+ * Element types. `ternary` is a packed matrix of logical shape [out, in]: uint8 [ceil(out/4), in], two bits a
+ * weight holding value + 1; bits 2j..2j+1 of row r belong to output row r + j·ceil(out/4).
+ */
+export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'i8' | 'u8' | 'ternary';
+
+export type Shape = readonly number[];
+
+export type TensorKind = 'variable' | 'input' | 'temporary';
+
+export class Tensor {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly kind: TensorKind;
+
+  constructor(kind: TensorKind, dtype: DType, shape: Shape, name: string) {
+    for (const size of shape) {
+      if (!Number.isSafeInteger(size) || size < 0) {
+        throw new RangeError(`tensor ${name}: every size must be a non-negative integer, found [${shape}]`);
+      }
+    }
+    if (dtype === 'ternary' && shape.length !== 2) {
+      throw new RangeError(`tensor ${name}: a ternary matrix has shape [out, in], found [${shape}]`);
+    }
+    this.kind = kind;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.name = name;
+  }
+
+  /** Number of logical elements. */
+  get size(): number {
+    return elementCount(this.shape);
+  }
+
+  /** Bytes of storage, exact. */
+  get bytes(): number {
+    return byteSize(this.dtype, this.shape);
+  }
+
+  toString(): string {
+    return `${this.name}: ${this.dtype}[${this.shape.join(', ')}]`;
+  }
+}
+
+export function elementCount(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+const bytesPerElement = { f32: 4, f16: 2, bf16: 2, i32: 4, i8: 1, u8: 1 } as const;
+
+/** Bytes that a tensor of this type and shape occupies. */
+export function byteSize(dtype: DType, shape: Shape): number {
+  if (dtype === 'ternary') return packedRows(shape[0]!) * shape[1]!;
+  return elementCount(shape) * bytesPerElement[dtype];
+}
+
+/** Rows of the packed form of a ternary matrix with `out` output rows. */
+export function packedRows(out: number): number {
+  return Math.ceil(out / 4);
+}
+
+/** A persistent tensor: a parameter, a recurrent state, an optimizer moment. */
+export function variable(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
+  return new Tensor('variable', dtype, shape, name);
+}
+
+/** A tensor that the host writes before a run. */
+export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
+  return new Tensor('input', dtype, shape, name);
+}
