@@ -73,41 +73,44 @@ export async function* generate(
   const text = tokenizer.stream();
   for (const id of promptIds) text.push(id); // the stream must know what the first piece continues
   const output = new StopStrings(stops);
-  const finish = (reason: FinishReason, tokens: number) =>
+  let next = promptIds;
+  let unread: readonly number[] = [];
+  let tokens = 0;
+  function* end(reason: FinishReason): Generator<string> {
+    yield* nonEmpty(output.end());
     onFinish?.({ reason, tokens, promptTokens: promptIds.length, unread });
+  }
 
-  let unread: readonly number[] = promptIds;
-  for (let tokens = 0; ; tokens++) {
-    const logits = tokens < maxTokens ? await appendUnlessAborted(model, unread, signal) : 'length';
-    if (typeof logits === 'string') {
-      yield* nonEmpty(output.end());
-      if (tokens === 0) unread = [];
-      return finish(logits, tokens);
-    }
+  for (; tokens < maxTokens; tokens++) {
+    const logits = await appendUnlessAborted(model, next, signal);
+    if (logits === undefined) return yield* end('abort');
+    unread = [];
+    if (signal?.aborted) return yield* end('abort');
     const id = sample(logits, sampling, random, history);
     history.push(id);
-    unread = [id];
+    next = unread = [id];
     const reason = stopTokens.get(id);
-    if (reason !== undefined) {
-      yield* nonEmpty(output.end());
-      return finish(reason, tokens + (reason === 'eos' ? 0 : 1));
+    if (reason === 'eos') return yield* end(reason);
+    yield* nonEmpty(reason === undefined ? output.push(text.push(id)) : '');
+    if (reason === 'stop' || output.stopped) {
+      tokens += 1;
+      return yield* end('stop');
     }
-    yield* nonEmpty(output.push(text.push(id)));
-    if (output.stopped) return finish('stop', tokens + 1);
   }
+  yield* end('length');
 }
 
+/** The logits, or undefined if the signal was aborted before the model had read the tokens. */
 async function appendUnlessAborted(
   model: SequenceModel,
   tokens: readonly number[],
   signal: AbortSignal | undefined,
-): Promise<Float32Array | 'abort'> {
-  if (signal?.aborted) return 'abort';
+): Promise<Float32Array | undefined> {
+  if (signal?.aborted) return undefined;
   try {
-    const logits = await model.append(tokens, signal);
-    return signal?.aborted ? 'abort' : logits;
+    return await model.append(tokens, signal);
   } catch (error) {
-    if (signal?.aborted) return 'abort';
+    if (signal?.aborted) return undefined;
     throw error;
   }
 }

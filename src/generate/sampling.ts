@@ -6,6 +6,7 @@
  */
 import { InputError } from '../errors.ts';
 import type { SeededRandom } from '../text/seededRandom.ts';
+import { exponential } from './exponential.ts';
 import { checkSampling, type SamplingOptions } from './samplingOptions.ts';
 import { selectTop } from './selectTop.ts';
 
@@ -14,8 +15,8 @@ export type { SamplingOptions } from './samplingOptions.ts';
 /**
  * Draws a token id.
  * @param logits [vocabulary], not changed; −Infinity excludes a token
- * @param random used only if temperature > 0. Math.exp may differ in the last bit between engines, so draws are
- *   repeatable on one engine, and all but always across engines.
+ * @param random used only if temperature > 0. The same logits, options and random state give the same token on
+ *   every platform.
  * @param history ids that the repetition penalty applies to
  * @throws {InputError} if an option is out of range, or a logit is NaN or +Infinity, or all are −Infinity
  */
@@ -30,9 +31,9 @@ export function sample(
   const best = likeliest(penalized);
   if (temperature === 0) return best;
 
-  const weights = toWeights(penalized, penalized[best]!, temperature);
-  let candidates = keepPositive(weights);
-  candidates = keepTopK(candidates, weights, topK);
+  // Temperature does not change which logits are the largest, and few exponentials are cheaper than many.
+  let candidates = keepTopK(keepPossible(penalized), penalized, topK);
+  const weights = toWeights(candidates, penalized, penalized[best]!, temperature);
   candidates = keepTopP(candidates, weights, topP);
   candidates = keepMinP(candidates, weights, minP);
   return draw(candidates, weights, random);
@@ -76,38 +77,48 @@ export function likeliest(logits: Float32Array): number {
   return best;
 }
 
-/** exp((logit − largest) / temperature): in proportion to the probabilities, at most 1. */
-export function toWeights(logits: Float32Array, largest: number, temperature: number): Float64Array {
-  const weights = new Float64Array(logits.length);
-  for (let id = 0; id < logits.length; id++) weights[id] = Math.exp((logits[id]! - largest) / temperature);
-  return weights;
-}
-
-/** Ids whose weight did not vanish. */
-export function keepPositive(weights: Float64Array): Uint32Array {
-  const ids = new Uint32Array(weights.length);
+/** Ids whose logit is above −Infinity. */
+export function keepPossible(logits: Float32Array): Uint32Array {
+  const ids = new Uint32Array(logits.length);
   let count = 0;
-  for (let id = 0; id < weights.length; id++) if (weights[id]! > 0) ids[count++] = id;
+  for (let id = 0; id < logits.length; id++) if (logits[id]! > Number.NEGATIVE_INFINITY) ids[count++] = id;
   return ids.subarray(0, count);
 }
 
-/** The k heaviest; all for k = 0. Reorders `ids`. */
-export function keepTopK(ids: Uint32Array, weights: Float64Array, k: number): Uint32Array {
+/** Those of the k largest logits; all for k = 0. Reorders `ids`. */
+export function keepTopK(ids: Uint32Array, logits: Float32Array, k: number): Uint32Array {
   if (k === 0 || k >= ids.length) return ids;
-  return ids.subarray(
-    0,
-    selectTop(ids, weights, k, () => 1),
-  );
+  const kept = selectTop(ids, logits, k, () => 1);
+  return ids.subarray(0, kept);
 }
 
-/** The fewest of the heaviest that together have at least the share p of all the weight. Reorders `ids`. */
+/** id → exp((logit − largest) / temperature), in proportion to its probability and at most 1; 0 for other ids. */
+export function toWeights(
+  ids: Uint32Array,
+  logits: Float32Array,
+  largest: number,
+  temperature: number,
+): Float64Array {
+  const weights = new Float64Array(logits.length);
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]!;
+    weights[id] = exponential((logits[id]! - largest) / temperature);
+  }
+  return weights;
+}
+
+/** The fewest of the heaviest that together have at least the share p of all the weight. Overwrites `ids`. */
 export function keepTopP(ids: Uint32Array, weights: Float64Array, p: number): Uint32Array {
   if (p === 1) return ids;
   const total = sumOf(ids, weights);
-  return ids.subarray(
-    0,
-    selectTop(ids, weights, p * total, (id) => weights[id]!),
-  );
+  // All ids lighter than this together have less than the share 1 − p, so none of them is needed. A little less
+  // allows for rounding. In real distributions few ids are left to select from.
+  const least = (((1 - p) * total) / ids.length) * (1 - 1e-9);
+  let heavy = 0;
+  for (let i = 0; i < ids.length; i++) if (weights[ids[i]!]! >= least) ids[heavy++] = ids[i]!;
+  const candidates = ids.subarray(0, heavy);
+  const kept = selectTop(candidates, weights, p * total, (id) => weights[id]!);
+  return candidates.subarray(0, kept);
 }
 
 /** Those at least p times as heavy as the heaviest. */
@@ -118,11 +129,13 @@ export function keepMinP(ids: Uint32Array, weights: Float64Array, p: number): Ui
 /** One of `ids`, each with a probability in proportion to its weight. */
 export function draw(ids: Uint32Array, weights: Float64Array, random: SeededRandom): number {
   let rest = random.uniform() * sumOf(ids, weights);
-  for (const id of ids) {
-    rest -= weights[id]!;
-    if (rest < 0) return id;
+  let drawn = ids[0]!;
+  for (let i = 0; i < ids.length && rest >= 0; i++) {
+    const weight = weights[ids[i]!]!;
+    if (weight > 0) drawn = ids[i]!; // also the last one, should rounding leave a rest
+    rest -= weight;
   }
-  return ids.at(-1)!; // rounding left a rest
+  return drawn;
 }
 
 function sumOf(ids: Uint32Array, weights: Float64Array): number {

@@ -3,12 +3,12 @@
  *
  * With amounts of 1 the target is a count (top-k), with the weights themselves a share of the total (top-p). Of
  * equal weights the smaller id comes first, so the result does not depend on the order of `ids`.
- * @param amount what an id contributes to the target, > 0
+ * @param amount what an id contributes to the target, ≥ 0
  * @returns how many ids at the front are selected: at least 1, at most all; their order is not specified
  */
 export function selectTop(
   ids: Uint32Array,
-  weights: Float64Array,
+  weights: Float32Array | Float64Array,
   target: number,
   amount: (id: number) => number,
 ): number {
@@ -29,7 +29,7 @@ export function selectTop(
 }
 
 /** Splits ids[from, to), two at least, into heavier and lighter, neither empty; returns where the lighter begin. */
-function partition(ids: Uint32Array, weights: Float64Array, from: number, to: number): number {
+function partition(ids: Uint32Array, weights: Float32Array | Float64Array, from: number, to: number): number {
   const pivot = medianOfThree(ids, weights, from, to);
   const pivotWeight = weights[pivot]!;
   const precedes = (id: number) => weights[id]! > pivotWeight || (weights[id] === pivotWeight && id < pivot);
@@ -50,7 +50,12 @@ function partition(ids: Uint32Array, weights: Float64Array, from: number, to: nu
   return middle === from ? middle + 1 : middle;
 }
 
-function medianOfThree(ids: Uint32Array, weights: Float64Array, from: number, to: number): number {
+function medianOfThree(
+  ids: Uint32Array,
+  weights: Float32Array | Float64Array,
+  from: number,
+  to: number,
+): number {
   let a = ids[from]!;
   let b = ids[(from + to) >> 1]!;
   const c = ids[to - 1]!;

@@ -8,9 +8,13 @@ fc.configureGlobal({ seed: 1 });
 describe('SeededRandom', () => {
   it('gives the same numbers for ever: runs of older versions must stay repeatable', () => {
     const random = new SeededRandom(7);
-    expect([random.uint32(), random.uniform(), random.uniform32(), random.normal(), random.integer(10)]).toEqual(
-      GOLDEN,
-    );
+    expect([
+      random.uint32(),
+      random.uniform(),
+      random.uniform32(),
+      random.normal(),
+      random.integer(10),
+    ]).toEqual(GOLDEN);
   });
 
   it('follows xoshiro128** from a given state', () => {
@@ -30,7 +34,9 @@ describe('SeededRandom', () => {
   });
 
   it('differs for neighbouring seeds and for seeds equal in their low 32 bits', () => {
-    const firsts = [0, 1, 2, 2 ** 32, 2 ** 33, Number.MAX_SAFE_INTEGER].map((seed) => new SeededRandom(seed).uint32());
+    const firsts = [0, 1, 2, 2 ** 32, 2 ** 33, Number.MAX_SAFE_INTEGER].map((seed) =>
+      new SeededRandom(seed).uint32(),
+    );
     expect(new Set(firsts).size).toBe(firsts.length);
   });
 
@@ -50,7 +56,8 @@ describe('SeededRandom', () => {
     const random = new SeededRandom(5);
     const seen = new Set(Array.from({ length: 500 }, () => random.integer(7)));
     expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
-    for (const limit of [0, 1.5, 2 ** 33, Number.NaN]) expect(() => random.integer(limit)).toThrow(/expected an integer/);
+    for (const limit of [0, 1.5, 2 ** 33, Number.NaN])
+      expect(() => random.integer(limit)).toThrow(/expected an integer/);
   });
 
   it.each([-1, 0.5, Number.NaN, 2 ** 53])('refuses the seed %s', (seed) => {
@@ -62,7 +69,9 @@ it('logarithm agrees with Math.log', () => {
   fc.assert(
     fc.property(fc.double({ min: 1e-300, max: 1e300, noNaN: true }), (x) => {
       const expected = Math.log(x);
-      expect(Math.abs(logarithm(x) - expected)).toBeLessThanOrEqual(4e-16 * Math.max(Math.abs(expected), 0.05));
+      expect(Math.abs(logarithm(x) - expected)).toBeLessThanOrEqual(
+        4e-16 * Math.max(Math.abs(expected), 0.05),
+      );
     }),
   );
 });
@@ -82,7 +91,12 @@ describe('permutation', () => {
 
   it('depends on each key, and stays in range where 32 bits end', () => {
     const size = 2 ** 40 + 7;
-    const images = [[1, 2], [2, 1], [1, 3], [2 ** 32 + 1, 2]].map((keys) => permutation(size, keys)(12345));
+    const images = [
+      [1, 2],
+      [2, 1],
+      [1, 3],
+      [2 ** 32 + 1, 2],
+    ].map((keys) => permutation(size, keys)(12345));
     expect(new Set(images).size).toBe(4);
     for (const image of images) expect(image).toBeLessThan(size);
   });
@@ -98,8 +112,9 @@ describe('permutation', () => {
 function moments(values: ArrayLike<number>) {
   const list = Array.from(values);
   const mean = list.reduce((sum, value) => sum + value, 0) / list.length;
-  const central = (power: number) => list.reduce((sum, value) => sum + (value - mean) ** power, 0) / list.length;
+  const central = (power: number) =>
+    list.reduce((sum, value) => sum + (value - mean) ** power, 0) / list.length;
   return { mean, variance: central(2), skewness: central(3) / central(2) ** 1.5 };
 }
 
-const GOLDEN: number[] = [];
+const GOLDEN = [1076775234, 0.10269639889020588, 0.47966641187667847, 0.11700868388592037, 2];

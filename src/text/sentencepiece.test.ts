@@ -11,7 +11,7 @@ describe('readSentencePiece', () => {
     const tokenizer = llamaTokenizer();
     const tokens = (text: string) => tokenizer.encode(text).map((id) => tokenizer.token(id));
     expect(tokens('hello world')).toEqual(['<s>', '▁hello', '▁world']);
-    expect(tokens('the  the')).toEqual(['<s>', '▁the', '▁▁', 'the'].toSpliced(2, 2, '▁', '▁the'));
+    expect(tokens('the  the')).toEqual(['<s>', '▁the', '▁▁', 't', 'he']);
     expect(tokens('é\n')).toEqual(['<s>', '▁', 'é', '<0x0A>']);
     expect(tokens('🙂')).toEqual(['<s>', '▁', '<0xF0>', '<0x9F>', '<0x99>', '<0x82>']);
     expect(tokens('</s>a')).toEqual(['<s>', '</s>', '▁', 'a']);
@@ -19,12 +19,16 @@ describe('readSentencePiece', () => {
 
   it('agrees with a plain reading of the scores', () => {
     const tokenizer = llamaTokenizer();
-    const words = fc.array(fc.constantFrom(' ', '  ', 'hello', 'world', 'the', 'wor', 'ell', 'he', 'l', 'é', '.', '\n'));
+    const words = fc.array(
+      fc.constantFrom(' ', '  ', 'hello', 'world', 'the', 'wor', 'ell', 'he', 'l', 'é', '.', '\n'),
+    );
     fc.assert(
       fc.property(words, (parts) => {
         const text = parts.join('');
         const expected = text === '' ? [] : mergeByScore(`▁${text.replaceAll(' ', '▁')}`);
-        expect(tokenizer.encode(text, { addSpecialTokens: false }).map((id) => tokenizer.token(id))).toEqual(expected);
+        expect(tokenizer.encode(text, { addSpecialTokens: false }).map((id) => tokenizer.token(id))).toEqual(
+          expected,
+        );
       }),
     );
   });
@@ -34,7 +38,9 @@ describe('readSentencePiece', () => {
     refusal(new Uint8Array()).toThrow(/a.model: pieces: found "none"/);
     refusal(sentencePieceFile(toyPieces, { modelType: 1 })).toThrow(/trainer_spec.model_type: found 1/);
     refusal(sentencePieceFile(toyPieces, { byteFallback: 0 })).toThrow(/byte_fallback/);
-    refusal(sentencePieceFile(toyPieces, { name: 'nmt_nfkc' })).toThrow(/normalizer_spec.name: found "nmt_nfkc"/);
+    refusal(sentencePieceFile(toyPieces, { name: 'nmt_nfkc' })).toThrow(
+      /normalizer_spec.name: found "nmt_nfkc"/,
+    );
     refusal(sentencePieceFile(toyPieces, { collapsesSpaces: 1 })).toThrow(/remove_extra_whitespaces/);
     refusal(sentencePieceFile([...toyPieces, ['he', -1, 1]])).toThrow(/same text twice/);
     refusal(sentencePieceFile([['', 0, 1]])).toThrow(/pieces\[0\]: found 0 characters/);
@@ -81,5 +87,7 @@ function mergeByScore(text: string): string[] {
     parts.splice(at, 2, parts[at]! + parts[at + 1]!);
   }
   const hex = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
-  return parts.flatMap((part) => (score.has(part) ? [part] : Array.from(new TextEncoder().encode(part), hex)));
+  return parts.flatMap((part) =>
+    score.has(part) ? [part] : Array.from(new TextEncoder().encode(part), hex),
+  );
 }

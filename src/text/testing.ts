@@ -18,7 +18,9 @@ export async function* listed<T>(items: readonly T[]): AsyncGenerator<T> {
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  return await Array.fromAsync(items);
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
 }
 
 let trained: Promise<TextTokenizer> | undefined;

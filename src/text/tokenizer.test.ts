@@ -19,19 +19,36 @@ const KINDS = [
   { name: 'Metaspace', load: async () => metaspaceLike(llamaTokenizer()) },
 ];
 
-const ODD_TEXTS = ['', ' ', '  a', 'a ', '\r\n\r\n x', '🙂👩‍👩‍👧', 'e\u0301', '\u0301', '\uFEFFa', '▁a', 'hello\nworld\n\n', '\0'];
+const ODD_TEXTS = [
+  '',
+  ' ',
+  '  a',
+  'a ',
+  '\r\n\r\n x',
+  '🙂👩‍👩‍👧',
+  'e\u0301',
+  '\u0301',
+  '\uFEFFa',
+  '▁a',
+  'hello\nworld\n\n',
+  '\0',
+];
 /** Any well-formed text, with much of what the toy vocabularies know. */
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({ unit: 'grapheme' }),
-  fc.array(fc.constantFrom(' ', '  ', 'hello', 'world', 'the', '\n', '\r\n', 'é', '🙂', '.', '12', "'s", '▁')).map((parts) => parts.join('')),
+  fc
+    .array(fc.constantFrom(' ', '  ', 'hello', 'world', 'the', '\n', '\r\n', 'é', '🙂', '.', '12', "'s", '▁'))
+    .map((parts) => parts.join('')),
 );
 
 describe.each(KINDS)('$name tokenizer', ({ name, load }) => {
   // ▁ in a text cannot be told from a space afterwards: the scheme loses it, not this code.
-  const keeps = (text: string) => (name === 'Llama' || name === 'Metaspace' ? text.replaceAll('▁', ' ') : text);
+  const keeps = (text: string) =>
+    name === 'Llama' || name === 'Metaspace' ? text.replaceAll('▁', ' ') : text;
   // Metaspace adds no space before a text that has one, but takes one away.
-  const comesBack = (text: string) => (name === 'Metaspace' && /^[ ▁]/.test(text) ? keeps(text).slice(1) : keeps(text));
+  const comesBack = (text: string) =>
+    name === 'Metaspace' && /^[ ▁]/.test(text) ? keeps(text).slice(1) : keeps(text);
 
   it('gives each text back', async () => {
     const tokenizer = await load();
@@ -57,12 +74,19 @@ describe.each(KINDS)('$name tokenizer', ({ name, load }) => {
     const tokenizer = await load();
     const anyIds = fc.array(fc.nat(tokenizer.vocabularySize + 3), { maxLength: 40 });
     fc.assert(
-      fc.property(fc.oneof(anyIds, anyText.map((text) => tokenizer.encode(text))), fc.boolean(), (ids, skipSpecialTokens) => {
-        const stream = tokenizer.stream({ skipSpecialTokens });
-        const pieces = [...ids.map((id) => stream.push(id)), stream.end()];
-        expect(pieces.every((piece) => piece.isWellFormed())).toBe(true);
-        expect(pieces.join('')).toBe(tokenizer.decode(ids, { skipSpecialTokens }));
-      }),
+      fc.property(
+        fc.oneof(
+          anyIds,
+          anyText.map((text) => tokenizer.encode(text)),
+        ),
+        fc.boolean(),
+        (ids, skipSpecialTokens) => {
+          const stream = tokenizer.stream({ skipSpecialTokens });
+          const pieces = [...ids.map((id) => stream.push(id)), stream.end()];
+          expect(pieces.every((piece) => piece.isWellFormed())).toBe(true);
+          expect(pieces.join('')).toBe(tokenizer.decode(ids, { skipSpecialTokens }));
+        },
+      ),
     );
   });
 
@@ -121,7 +145,12 @@ describe('TextTokenizer', () => {
     const { json } = await byteLevelTokenizer();
     const template = (chat_template: unknown) => TextTokenizer.fromJson(json, { chat_template }).chatTemplate;
     expect(template('x')).toBe('x');
-    expect(template([{ name: 'tool', template: 'a' }, { name: 'default', template: 'b' }])).toBe('b');
+    expect(
+      template([
+        { name: 'tool', template: 'a' },
+        { name: 'default', template: 'b' },
+      ]),
+    ).toBe('b');
     expect(template(undefined)).toBeUndefined();
     expect(() => template(7)).toThrow(/chat_template: found 7/);
   });
@@ -140,8 +169,14 @@ describe('TextTokenizer', () => {
       [{ ...json, added_tokens: [{ id: 1, content: '' }] }, /added_tokens\[0\].content: found ""/],
       [{ ...json, decoder: { type: 'CTC' } }, /decoder: found a step/],
       [{ ...json, normalizer: 'x' }, /normalizer: found "x"/],
-      [{ ...json, pre_tokenizer: { type: 'Split', pattern: { Regex: '(' } } }, /tokenizer.json: .*regular expression/i],
-      [{ ...json, post_processor: { type: 'TemplateProcessing' } }, /tokenizer.json: encoding the text "a" failed/],
+      [
+        { ...json, pre_tokenizer: { type: 'Split', pattern: { Regex: '(' } } },
+        /tokenizer.json: .*regular expression/i,
+      ],
+      [
+        { ...json, post_processor: { type: 'TemplateProcessing' } },
+        /tokenizer.json: encoding the text "a" failed/,
+      ],
     ];
     for (const [content, message] of cases) {
       expect(() => TextTokenizer.fromJson(content)).toThrow(InputError);
@@ -152,7 +187,14 @@ describe('TextTokenizer', () => {
 
   it('refuses damaged content with an InputError, whatever is damaged', async () => {
     const { json } = llamaTokenizer();
-    const field = fc.constantFrom('added_tokens', 'normalizer', 'pre_tokenizer', 'post_processor', 'decoder', 'model');
+    const field = fc.constantFrom(
+      'added_tokens',
+      'normalizer',
+      'pre_tokenizer',
+      'post_processor',
+      'decoder',
+      'model',
+    );
     fc.assert(
       fc.property(field, fc.jsonValue(), (name, value) => {
         const content: Record<string, unknown> = { ...json, [name]: value };
@@ -173,7 +215,9 @@ describe('TextTokenizer', () => {
     try {
       await expect(TextTokenizer.load(folder)).rejects.toThrow(/expected tokenizer.json or tokenizer.model/);
       await writeFile(join(folder, 'tokenizer.model'), sentencePieceFile());
-      expect((await TextTokenizer.load(folder)).encode('hello world')).toEqual(llamaTokenizer().encode('hello world'));
+      expect((await TextTokenizer.load(folder)).encode('hello world')).toEqual(
+        llamaTokenizer().encode('hello world'),
+      );
       const tokenizer = await byteLevelTokenizer();
       await saveTokenizer(folder, tokenizer);
       await writeFile(join(folder, 'chat_template.jinja'), '{{ messages }}');

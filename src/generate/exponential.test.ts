@@ -1,0 +1,19 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { exponential } from './exponential.ts';
+
+fc.configureGlobal({ seed: 1 });
+
+it('exponential agrees with Math.exp', () => {
+  const check = (x: number) => {
+    expect(Math.abs(exponential(x) / Math.exp(x) - 1)).toBeLessThan(5e-16);
+  };
+  fc.assert(fc.property(fc.double({ min: -708, max: 0, noNaN: true }), check), { numRuns: 3000 });
+  for (let k = 0; k < 1000; k++) check((-k * Math.LN2) / 2);
+});
+
+it('exponential ends at 1 and 0', () => {
+  expect(exponential(0)).toBe(1);
+  expect(exponential(-709)).toBe(0);
+  expect(exponential(Number.NEGATIVE_INFINITY)).toBe(0);
+});
