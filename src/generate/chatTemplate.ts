@@ -1,13 +1,10 @@
 /** A conversation as a prompt, through the Jinja template that comes with a tokenizer. */
 import { Template } from '@huggingface/jinja';
 import { InputError } from '../errors.ts';
+import type { ChatMessage } from '../text/corpus.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 
-export interface ChatMessage {
-  /** usually system, user or assistant; templates may know others, or refuse some */
-  role: string;
-  content: string;
-}
+export type { ChatMessage } from '../text/corpus.ts';
 
 export interface ChatOptions {
   /** End with the beginning of the assistant's answer. Default true. */

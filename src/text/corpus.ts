@@ -10,6 +10,7 @@ import { readText, unpackedName } from './textFile.ts';
 import { describe, isObject } from './tokenizerJson.ts';
 
 export interface ChatMessage {
+  /** usually system, user or assistant; chat templates may know others, or refuse some */
   role: string;
   content: string;
 }
