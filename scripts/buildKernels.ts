@@ -10,7 +10,10 @@ import asc from 'assemblyscript/asc';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const entry = 'src/engine/cpu/assembly/kernels.as.ts';
 
-async function build(name: string, { shared, relaxed }: { shared: boolean; relaxed: boolean }): Promise<void> {
+async function build(
+  name: string,
+  { shared, relaxed }: { shared: boolean; relaxed: boolean },
+): Promise<void> {
   const features = ['simd', 'threads', ...(relaxed ? ['relaxed-simd'] : [])];
   const options = [
     ...['--outFile', `build/${name}.wasm`, '--baseDir', root, '--runtime', 'stub', '-O3', '--noAssert'],

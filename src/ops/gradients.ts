@@ -35,12 +35,11 @@ class RecordedGradients implements Gradients {
 }
 
 /**
- * Emits the backward pass of `loss`, a scalar [1], and returns the gradient of each tensor in `of`
- * (`undefined` where the loss does not depend on it). `sums` carries gradients of earlier calls, so that
- * several losses recorded one after the other accumulate.
+ * Emits the backward pass from `seeds` (tensor → the gradient it starts with) and returns the gradient of
+ * each tensor in `of` that a seed depends on. `sums` carries gradients of earlier passes, to which this one adds.
  */
-export function gradients(
-  loss: Tensor,
+export function backward(
+  seeds: ReadonlyMap<Tensor, Tensor>,
   of: readonly Tensor[],
   sums: ReadonlyMap<Tensor, Tensor> = new Map(),
 ): Map<Tensor, Tensor> {
@@ -51,14 +50,23 @@ export function gradients(
       for (const result of call.outputs) wanted.add(result);
     }
   }
-  const gradient = new RecordedGradients(wanted);
-  for (const [tensor, sum] of sums) gradient.set(tensor, sum);
-  gradient.set(loss, fill([1], 1));
+  const gradients = new RecordedGradients(wanted);
+  for (const [tensor, sum] of sums) gradients.set(tensor, sum);
+  for (const [tensor, gradient] of seeds) gradients.add(tensor, gradient);
   for (const call of calls.reverse()) {
-    const reached = call.outputs.some((result) => wanted.has(result) && gradient.of(result));
+    const reached = call.outputs.some((result) => wanted.has(result) && gradients.of(result));
     if (!reached) continue;
     if (!call.op.backward) throw new Error(`op ${call.op.name} has no backward pass`);
-    call.op.backward(call, gradient);
+    call.op.backward(call, gradients);
   }
-  return new Map(of.flatMap((tensor) => (gradient.of(tensor) ? [[tensor, gradient.of(tensor)!]] : [])));
+  return new Map(of.flatMap((tensor) => (gradients.of(tensor) ? [[tensor, gradients.of(tensor)!]] : [])));
+}
+
+/** The gradients of a scalar loss [1]. */
+export function gradients(
+  loss: Tensor,
+  of: readonly Tensor[],
+  sums?: ReadonlyMap<Tensor, Tensor>,
+): Map<Tensor, Tensor> {
+  return backward(new Map([[loss, fill([1], 1)]]), of, sums);
 }

@@ -48,7 +48,13 @@ function findBlocks(program: Program): Block[] {
   const blocks: Block[] = [];
   const born = (tensor: Tensor, line: number) => {
     if (program.assignments.has(tensor)) return;
-    const block = { tensors: [tensor], bytes: tensor.bytes, first: line, last: lastUse.get(tensor)!, offset: 0 };
+    const block = {
+      tensors: [tensor],
+      bytes: tensor.bytes,
+      first: line,
+      last: lastUse.get(tensor)!,
+      offset: 0,
+    };
     blocks.push(block);
     blockOf.set(tensor, block);
   };
@@ -113,12 +119,15 @@ function checkAssignments(program: Program): void {
   program.calls.forEach((call, line) => {
     for (const tensor of call.inputs) {
       if (tensor && written.has(tensor)) {
-        throw new Error(`program ${program.name}, line ${line}: ${call.op.name} reads ${tensor.name} after it was assigned`);
+        throw new Error(
+          `program ${program.name}, line ${line}: ${call.op.name} reads ${tensor.name} after it was assigned`,
+        );
       }
     }
     for (const tensor of call.outputs) {
       const target = program.assignments.get(tensor);
-      if (target && written.has(target)) throw new Error(`program ${program.name}: ${target.name} is assigned twice`);
+      if (target && written.has(target))
+        throw new Error(`program ${program.name}: ${target.name} is assigned twice`);
       if (target) written.set(target, line);
     }
   });

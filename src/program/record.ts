@@ -47,7 +47,8 @@ export function record(name: string, body: () => void): Program {
 
 /** The program being recorded. */
 export function recording(): Program {
-  if (!current) throw new Error('an op was applied outside record(): wrap the model call in record(name, () => …)');
+  if (!current)
+    throw new Error('an op was applied outside record(): wrap the model call in record(name, () => …)');
   return current;
 }
 

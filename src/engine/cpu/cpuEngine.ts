@@ -19,6 +19,8 @@ export interface CpuOptions {
   readonly memoryLimit?: number | undefined;
   /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
   readonly poison?: boolean | undefined;
+  /** Use relaxed SIMD; default: where the machine has it. */
+  readonly relaxedSimd?: boolean | undefined;
 }
 
 /** Milliseconds that one kernel call took, when a run is profiled. */
@@ -63,15 +65,23 @@ export class CpuEngine implements Engine {
     this.description = parts.description;
   }
 
-  static async create({ threads, memoryLimit, poison = false }: CpuOptions = {}): Promise<CpuEngine> {
+  static async create({
+    threads,
+    memoryLimit,
+    poison = false,
+    relaxedSimd,
+  }: CpuOptions = {}): Promise<CpuEngine> {
     const count = sharesMemory() ? (threads ?? Math.min(await availableCores(), 16)) : 0;
     if (!Number.isInteger(count) || count < 0 || count > 256) {
       throw new RangeError(`threads: expected an integer from 0 to 256, found ${threads}`);
     }
     const shared = count > 0;
-    const { module, features } = await loadKernelModule(shared);
+    const { module, features } = await loadKernelModule(shared, relaxedSimd);
     const memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared });
-    const heap = new Heap(memory, Math.min(memoryLimit ?? Number.POSITIVE_INFINITY, maxPages * 65536 - 65536));
+    const heap = new Heap(
+      memory,
+      Math.min(memoryLimit ?? Number.POSITIVE_INFINITY, maxPages * 65536 - 65536),
+    );
     const control = heap.allocate(64, 'the control block');
     heap.bytes(control, 64).fill(0);
     const kernels = kernelNames(module);
@@ -99,7 +109,8 @@ export class CpuEngine implements Engine {
   }
 
   allocate(tensor: Tensor): void {
-    if (tensor.kind === 'temporary') throw new Error(`allocate: ${tensor} is a temporary, which programs place`);
+    if (tensor.kind === 'temporary')
+      throw new Error(`allocate: ${tensor} is a temporary, which programs place`);
     if (this.#addresses.has(tensor)) return;
     const address = this.#heap.allocate(tensor.bytes, tensor.name);
     this.#heap.bytes(address, tensor.bytes).fill(0);
@@ -113,7 +124,9 @@ export class CpuEngine implements Engine {
 
   write(tensor: Tensor, bytes: Uint8Array, byteOffset = 0): void {
     if (byteOffset + bytes.length > tensor.bytes) {
-      throw new RangeError(`write: ${tensor} has ${tensor.bytes} bytes, found ${bytes.length} at ${byteOffset}`);
+      throw new RangeError(
+        `write: ${tensor} has ${tensor.bytes} bytes, found ${bytes.length} at ${byteOffset}`,
+      );
     }
     this.allocate(tensor);
     this.view(tensor).set(bytes, byteOffset);
@@ -126,7 +139,8 @@ export class CpuEngine implements Engine {
   /** The tensor's memory itself, without a copy; valid until the next allocation or run. */
   view(tensor: Tensor): Uint8Array {
     const address = tensor.kind === 'temporary' ? this.#lastRun?.addressOf(tensor) : this.#address(tensor);
-    if (address === undefined) throw new Error(`read: ${tensor} is not an output of the program that ran last`);
+    if (address === undefined)
+      throw new Error(`read: ${tensor} is not an output of the program that ran last`);
     return this.#heap.bytes(address, tensor.bytes);
   }
 
@@ -144,7 +158,9 @@ export class CpuEngine implements Engine {
   /** For executables: where a tensor lies now. */
   place(tensor: Tensor, plan: MemoryPlan, program: Program): number {
     const target = program.assignments.get(tensor) ?? tensor;
-    return target.kind === 'temporary' ? this.#arena.start + plan.offsets.get(target)! : this.#address(target);
+    return target.kind === 'temporary'
+      ? this.#arena.start + plan.offsets.get(target)!
+      : this.#address(target);
   }
 
   /** For executables: changes whenever temporaries move. */
@@ -160,7 +176,8 @@ export class CpuEngine implements Engine {
     let argument = 8 * calls.length;
     calls.forEach(({ kernel, args }, index) => {
       const slot = this.#slots.get(kernel);
-      if (slot === undefined) throw new Error(`the kernel module has no kernel ${kernel}: run "npm run build"`);
+      if (slot === undefined)
+        throw new Error(`the kernel module has no kernel ${kernel}: run "npm run build"`);
       view.setUint32(8 * index, slot, true);
       view.setUint32(8 * index + 4, list + argument, true);
       for (const value of args) {
@@ -191,7 +208,11 @@ export class CpuEngine implements Engine {
   }
 
   /** For executables: runs with a clock reading after every kernel. */
-  async executeProfiled(executable: CpuExecutable, list: number, calls: readonly KernelCall[]): Promise<KernelTime[]> {
+  async executeProfiled(
+    executable: CpuExecutable,
+    list: number,
+    calls: readonly KernelCall[],
+  ): Promise<KernelTime[]> {
     const bytes = 8 * (calls.length + 1);
     const address = this.#heap.allocate(bytes, 'a profile');
     await this.execute(executable, list, calls.length, address);
@@ -253,7 +274,12 @@ export class CpuExecutable implements Executable {
   }
 }
 
-function writeArgument(view: DataView, at: number, value: KernelArgument, place: (tensor: Tensor) => number): void {
+function writeArgument(
+  view: DataView,
+  at: number,
+  value: KernelArgument,
+  place: (tensor: Tensor) => number,
+): void {
   if (value === undefined) view.setUint32(at, 0, true);
   else if (typeof value === 'number') view.setInt32(at, value, true);
   else if ('f32' in value) view.setFloat32(at, value.f32, true);

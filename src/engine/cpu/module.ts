@@ -27,9 +27,8 @@ export interface KernelExports {
 /** Table slots before this one are left to the compiler. */
 const firstSlot = 64;
 
-/** Compiles the variant of the module that suits this machine. */
-export async function loadKernelModule(shared: boolean): Promise<KernelModule> {
-  const relaxed = hasRelaxedSimd();
+/** Compiles the variant of the module that suits this machine: `relaxed` uses relaxed SIMD. */
+export async function loadKernelModule(shared: boolean, relaxed = hasRelaxedSimd()): Promise<KernelModule> {
   const name = `kernels${shared ? '.threads' : ''}${relaxed ? '.relaxed' : ''}.wasm`;
   const url = new URL(`../../../build/${name}`, import.meta.url);
   const module = await WebAssembly.compile(await readBytes(url));

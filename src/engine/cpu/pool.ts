@@ -48,7 +48,8 @@ export class WorkerPool {
   /** Resolves when thread 0 reports that the job which `raise` starts is done. */
   run(raise: () => void): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
-    if (this.#running) return Promise.reject(new Error('the CPU engine is running already: runs must not overlap'));
+    if (this.#running)
+      return Promise.reject(new Error('the CPU engine is running already: runs must not overlap'));
     return new Promise((resolve, reject) => {
       this.#running = { resolve, reject };
       this.#threads[0]!.keepAlive(true);

@@ -9,7 +9,8 @@ declare const WorkerGlobalScope: unknown;
 
 if (inBrowser) {
   const scope = globalThis as unknown as { onmessage: unknown; postMessage(message: unknown): void };
-  scope.onmessage = ({ data }: MessageEvent<ThreadSetup>) => serve(data, (message) => scope.postMessage(message));
+  scope.onmessage = ({ data }: MessageEvent<ThreadSetup>) =>
+    serve(data, (message) => scope.postMessage(message));
 } else {
   const { parentPort, workerData } = await import('node:worker_threads');
   serve(workerData as ThreadSetup, (message) => parentPort!.postMessage(message));

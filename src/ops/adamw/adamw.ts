@@ -23,7 +23,11 @@ export function settingsInput(): Tensor {
  * One AdamW step on every parameter, with the gradients scaled down together if their global norm is above
  * the settings' `maxNorm`. Returns [norm, coefficient].
  */
-export function adamw(trained: readonly Trained[], gradient: (weight: Tensor) => Tensor, settings: Tensor): Tensor {
+export function adamw(
+  trained: readonly Trained[],
+  gradient: (weight: Tensor) => Tensor,
+  settings: Tensor,
+): Tensor {
   let squares: Tensor | undefined;
   for (const { weight } of trained) squares = sumOfSquares(gradient(weight), squares);
   if (!squares) throw new Error('adamw: expected at least one parameter, found none');

@@ -80,13 +80,24 @@ export const bitLinearOp: Op = {
   },
   backward({ inputs: [x, norm, codes, scale], outputs: [y] }, gradients) {
     const [dx, dnorm, dWeight] = emit(bitLinearBackwardOp, {
-      inputs: [x, norm, codes, scale, gradients.of(y!), ...[x, norm, codes].map((tensor) => gradients.of(tensor!))],
+      inputs: [
+        x,
+        norm,
+        codes,
+        scale,
+        gradients.of(y!),
+        ...[x, norm, codes].map((tensor) => gradients.of(tensor!)),
+      ],
       outputs: [
         { name: 'dx', shape: x!.shape },
         { name: 'dnorm', shape: norm!.shape },
         { name: 'dWeight', shape: codes!.shape },
       ],
-      scratch: [...quantisedActivations(x!), { name: 'dy', shape: x!.shape }, { name: 'r', shape: [rowsOf(x!)] }],
+      scratch: [
+        ...quantisedActivations(x!),
+        { name: 'dy', shape: x!.shape },
+        { name: 'r', shape: [rowsOf(x!)] },
+      ],
       attributes: undefined,
     });
     if (gradients.wants(x)) gradients.set(x, dx!);
@@ -137,7 +148,22 @@ const bitLinearBackwardOp: Op = {
       },
       {
         kernel: 'bitLinearGradientOfWeight',
-        args: [dWeight, width, dWeightBefore, { f32: 1 }, dOut, 1, out, q, paddedWidth(x!), kind, step, out, width, rows],
+        args: [
+          dWeight,
+          width,
+          dWeightBefore,
+          { f32: 1 },
+          dOut,
+          1,
+          out,
+          q,
+          paddedWidth(x!),
+          kind,
+          step,
+          out,
+          width,
+          rows,
+        ],
       },
       ...rmsNormBackwardKernels(
         { x: x!, gamma: norm!, dy: dy!, dxBefore, dgammaBefore, dx: dx!, dgamma: dnorm!, r: r! },

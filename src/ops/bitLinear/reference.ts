@@ -17,7 +17,10 @@ export function quantiseActivationsReference(x: Data, gamma: Data): { q: Float64
     const one = y.subarray(row * width, (row + 1) * width);
     const largest = one.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-5);
     step[row] = largest / 127;
-    q.set(one.map((value) => clamp(roundHalfEven((value * 127) / largest), -128, 127)), row * width);
+    q.set(
+      one.map((value) => clamp(roundHalfEven((value * 127) / largest), -128, 127)),
+      row * width,
+    );
   }
   return { q, step };
 }

@@ -14,7 +14,13 @@ export function crossEntropyReference(x: Data, labels: Data, weight: number): nu
 }
 
 /** dx = dLoss · weight · (softmax(x) − onehot(label)) / count for rows with a label, 0 for the others */
-export function crossEntropyBackwardReference(x: Data, labels: Data, weight: number, dLoss: number, dx: Data): void {
+export function crossEntropyBackwardReference(
+  x: Data,
+  labels: Data,
+  weight: number,
+  dLoss: number,
+  dx: Data,
+): void {
   const width = x.length / labels.length;
   const count = labels.filter((label) => label >= 0).length;
   for (const [row, label] of labels.entries()) {

@@ -19,7 +19,8 @@ const storage = { f32: 0, f16: 1, bf16: 2 } as const;
 
 export const embeddingOp: Op = {
   name: 'embedding',
-  cost: (call) => cost(call, {}, call.inputs[0]!.bytes + call.outputs[0]!.size * bytesPerEntry(call.inputs[1]!)),
+  cost: (call) =>
+    cost(call, {}, call.inputs[0]!.bytes + call.outputs[0]!.size * bytesPerEntry(call.inputs[1]!)),
   reference({ inputs: [ids, table], outputs: [y] }, data) {
     embeddingReference(data(ids!), rowReader(table!, data(table!)), data(y!));
   },
@@ -57,6 +58,7 @@ function bytesPerEntry(table: Tensor): number {
 
 function rowReader(table: Tensor, data: Data): (id: number) => ArrayLike<number> {
   const width = widthOf(table);
-  const decode = { f16: halfToNumber, bf16: bfloatToNumber }[table.dtype as 'f16' | 'bf16'] ?? ((x: number) => x);
+  const decode =
+    { f16: halfToNumber, bf16: bfloatToNumber }[table.dtype as 'f16' | 'bf16'] ?? ((x: number) => x);
   return (id) => Array.from(data.subarray(id * width, (id + 1) * width), decode);
 }

@@ -68,14 +68,26 @@ const gatedNormBackwardOp: Op<Attributes> = {
     const n = call.inputs[0]!.size;
     return cost(call, { additions: 9 * n, multiplications: 16 * n, special: n });
   },
-  reference({ inputs: [x, h, gamma, dy, dxBefore, dgammaBefore], outputs: [dx, dgamma, dh], attributes }, data) {
+  reference(
+    { inputs: [x, h, gamma, dy, dxBefore, dgammaBefore], outputs: [dx, dgamma, dh], attributes },
+    data,
+  ) {
     const forward = { x: data(x!), h: data(h!), gamma: data(gamma!), epsilon: attributes.epsilon };
     const sums = { dx: startSum(data, dx!, dxBefore), dgamma: startSum(data, dgamma!, dgammaBefore) };
     gatedNormBackwardReference(forward, data(dy!), { ...sums, dh: data(dh!) });
   },
   cpu({ inputs, outputs: [dx, dgamma, dh], scratch: [dNormal, r], attributes: { epsilon } }) {
     const [x, h, gamma, dy, dxBefore, dgammaBefore] = inputs;
-    const norm = { x: x!, gamma: gamma!, dy: dNormal!, dxBefore, dgammaBefore, dx: dx!, dgamma: dgamma!, r: r! };
+    const norm = {
+      x: x!,
+      gamma: gamma!,
+      dy: dNormal!,
+      dxBefore,
+      dgammaBefore,
+      dx: dx!,
+      dgamma: dgamma!,
+      r: r!,
+    };
     return [
       {
         kernel: 'gatedNormBackward',

@@ -9,13 +9,20 @@ import { lowerBoundsBackwardReference, lowerBoundsReference } from './reference.
  * layer, so that upper layers forget more slowly.
  */
 export function lowerBounds(raw: Tensor): Tensor {
-  return emit(lowerBoundsOp, { inputs: [raw], outputs: [{ name: 'bounds', shape: raw.shape }], attributes: undefined })[0]!;
+  return emit(lowerBoundsOp, {
+    inputs: [raw],
+    outputs: [{ name: 'bounds', shape: raw.shape }],
+    attributes: undefined,
+  })[0]!;
 }
 
 export const lowerBoundsOp: Op = {
   name: 'lowerBounds',
   cost: ({ inputs: [raw], ...call }) =>
-    cost({ inputs: [raw], ...call }, { additions: 3 * raw!.size, multiplications: raw!.size, special: raw!.size }),
+    cost(
+      { inputs: [raw], ...call },
+      { additions: 3 * raw!.size, multiplications: raw!.size, special: raw!.size },
+    ),
   reference({ inputs: [raw], outputs: [bounds] }, data) {
     lowerBoundsReference(data(raw!), raw!.shape[0]!, data(bounds!));
   },
@@ -38,7 +45,11 @@ const lowerBoundsBackwardOp: Op = {
   name: 'lowerBoundsBackward',
   inPlace: [[0, 2]],
   cost: (call) =>
-    cost(call, { additions: 5 * call.inputs[0]!.size, multiplications: 3 * call.inputs[0]!.size, special: call.inputs[0]!.size }),
+    cost(call, {
+      additions: 5 * call.inputs[0]!.size,
+      multiplications: 3 * call.inputs[0]!.size,
+      special: call.inputs[0]!.size,
+    }),
   reference({ inputs: [raw, dBounds, before], outputs: [dRaw] }, data) {
     lowerBoundsBackwardReference(data(raw!), raw!.shape[0]!, data(dBounds!), startSum(data, dRaw!, before));
   },

@@ -47,7 +47,12 @@ export const mlgruOp: Op<Attributes> = {
     return cost(call, { additions: 6 * n, multiplications: 5 * n, special: 2 * n });
   },
   reference({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }, data) {
-    const inputs = { i: data(i!), f: data(f!), start: start && data(start), bound: rowOf(bounds, attributes, data) };
+    const inputs = {
+      i: data(i!),
+      f: data(f!),
+      start: start && data(start),
+      bound: rowOf(bounds, attributes, data),
+    };
     mlgruReference(inputs, named(i!), data(h!), data(last!));
   },
   cpu({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }) {
@@ -56,7 +61,16 @@ export const mlgruOp: Op<Attributes> = {
   backward({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }, gradients) {
     const wantsBounds = gradients.wants(bounds);
     const [di, df, dStart, dBounds] = emit(mlgruBackwardOp, {
-      inputs: [i, f, start, bounds, h, gradients.of(h!), gradients.of(last!), wantsBounds ? gradients.of(bounds) : undefined],
+      inputs: [
+        i,
+        f,
+        start,
+        bounds,
+        h,
+        gradients.of(h!),
+        gradients.of(last!),
+        wantsBounds ? gradients.of(bounds) : undefined,
+      ],
       outputs: [
         { name: 'di', shape: i!.shape },
         { name: 'df', shape: i!.shape },
@@ -83,7 +97,10 @@ const mlgruBackwardOp: Op<Attributes> = {
     const n = call.inputs[0]!.size;
     return cost(call, { additions: 12 * n, multiplications: 12 * n, special: 2 * n });
   },
-  reference({ inputs: [i, f, start, bounds, h, dh, dLast, before], outputs: [di, df, dStart, dBounds], attributes }, data) {
+  reference(
+    { inputs: [i, f, start, bounds, h, dh, dLast, before], outputs: [di, df, dStart, dBounds], attributes },
+    data,
+  ) {
     const inputs = { i: data(i!), f: data(f!), start: start && data(start), h: data(h!) };
     const dBound = dBounds && rowOf(dBounds, attributes, (tensor) => startSum(data, tensor, before));
     mlgruBackwardReference(
@@ -111,7 +128,11 @@ function named(tensor: Tensor) {
   return { batch, length, width };
 }
 
-function rowOf(table: Tensor | undefined, { layer }: Attributes, data: (tensor: Tensor) => Data): Data | undefined {
+function rowOf(
+  table: Tensor | undefined,
+  { layer }: Attributes,
+  data: (tensor: Tensor) => Data,
+): Data | undefined {
   if (!table) return undefined;
   const width = table.shape[1]!;
   return data(table).subarray(layer * width, (layer + 1) * width);

@@ -20,7 +20,14 @@ export function inverseRms(row: Data, epsilon: number): number {
  * With n = x·r and e = dy ⊙ γ: dx = r·(e − n · mean(e ⊙ n)), dγ = Σ_rows dy ⊙ n.
  * Adds to dx and dgamma.
  */
-export function rmsNormBackwardReference(x: Data, gamma: Data, epsilon: number, dy: Data, dx: Data, dgamma: Data): void {
+export function rmsNormBackwardReference(
+  x: Data,
+  gamma: Data,
+  epsilon: number,
+  dy: Data,
+  dx: Data,
+  dgamma: Data,
+): void {
   const width = gamma.length;
   for (let row = 0; row < x.length; row += width) {
     const r = inverseRms(x.subarray(row, row + width), epsilon);

@@ -24,7 +24,9 @@ export const rmsNormOp: Op<Attributes> = {
     rmsNormReference(data(x!), data(gamma!), attributes.epsilon, data(y!));
   },
   cpu({ inputs: [x, gamma], outputs: [y], attributes }) {
-    return [{ kernel: 'rmsNormForward', args: [x, gamma, y, rowsOf(x!), widthOf(x!), { f32: attributes.epsilon }] }];
+    return [
+      { kernel: 'rmsNormForward', args: [x, gamma, y, rowsOf(x!), widthOf(x!), { f32: attributes.epsilon }] },
+    ];
   },
   backward({ inputs: [x, gamma], outputs: [y], attributes }, gradients) {
     const [dx, dgamma] = emit(rmsNormBackwardOp, {
@@ -47,19 +49,29 @@ const rmsNormBackwardOp: Op<Attributes> = {
     [0, 3],
     [1, 4],
   ],
-  cost: (call) => cost(call, { additions: 5 * call.inputs[0]!.size, multiplications: 8 * call.inputs[0]!.size }),
+  cost: (call) =>
+    cost(call, { additions: 5 * call.inputs[0]!.size, multiplications: 8 * call.inputs[0]!.size }),
   reference({ inputs: [x, gamma, dy, dxBefore, dgammaBefore], outputs: [dx, dgamma], attributes }, data) {
     const sums = [startSum(data, dx!, dxBefore), startSum(data, dgamma!, dgammaBefore)] as const;
     rmsNormBackwardReference(data(x!), data(gamma!), attributes.epsilon, data(dy!), ...sums);
   },
   cpu({ inputs: [x, gamma, dy, dxBefore, dgammaBefore], outputs: [dx, dgamma], scratch: [r], attributes }) {
-    return rmsNormBackwardKernels({ x: x!, gamma: gamma!, dy: dy!, dxBefore, dgammaBefore, dx: dx!, dgamma: dgamma!, r: r! }, attributes.epsilon);
+    return rmsNormBackwardKernels(
+      { x: x!, gamma: gamma!, dy: dy!, dxBefore, dgammaBefore, dx: dx!, dgamma: dgamma!, r: r! },
+      attributes.epsilon,
+    );
   },
 };
 
 /** The kernel calls of RMSNorm's backward pass, which ops with a norm inside share. `r` is scratch [rows]. */
 export function rmsNormBackwardKernels(
-  t: { x: Tensor; gamma: Tensor; dy: Tensor; dxBefore: Tensor | undefined; dgammaBefore: Tensor | undefined } & {
+  t: {
+    x: Tensor;
+    gamma: Tensor;
+    dy: Tensor;
+    dxBefore: Tensor | undefined;
+    dgammaBefore: Tensor | undefined;
+  } & {
     dx: Tensor;
     dgamma: Tensor;
     r: Tensor;
@@ -68,7 +80,10 @@ export function rmsNormBackwardKernels(
 ): KernelCall[] {
   const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
   return [
-    { kernel: 'rmsNormBackwardX', args: [t.x, t.gamma, t.dy, t.dxBefore, t.dx, t.r, rows, width, { f32: epsilon }] },
+    {
+      kernel: 'rmsNormBackwardX',
+      args: [t.x, t.gamma, t.dy, t.dxBefore, t.dx, t.r, rows, width, { f32: epsilon }],
+    },
     { kernel: 'rmsNormBackwardGamma', args: [t.x, t.dy, t.r, t.dgammaBefore, t.dgamma, rows, width] },
   ];
 }

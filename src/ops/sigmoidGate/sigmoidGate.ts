@@ -7,7 +7,11 @@ import { sigmoidGateBackwardReference, sigmoidGateReference } from './reference.
 /** The output gate of the paper's form: σ(x) ⊙ h, element by element. */
 export function sigmoidGate(x: Tensor, h: Tensor): Tensor {
   expectShape('sigmoidGate', 'h', h, x.shape);
-  return emit(sigmoidGateOp, { inputs: [x, h], outputs: [{ name: 'y', shape: x.shape }], attributes: undefined })[0]!;
+  return emit(sigmoidGateOp, {
+    inputs: [x, h],
+    outputs: [{ name: 'y', shape: x.shape }],
+    attributes: undefined,
+  })[0]!;
 }
 
 export const sigmoidGateOp: Op = {

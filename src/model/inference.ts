@@ -1,0 +1,145 @@
+/**
+ * Running a model over tokens, from a recurrent state to a recurrent state. Programs are recorded once for
+ * each length that is needed; weights and states are shared between them.
+ */
+import { bytesOf, type Engine, type Executable, readFloats } from '../engine/engine.ts';
+import { InputError } from '../errors.ts';
+import { lastToken } from '../ops/lastToken/lastToken.ts';
+import { assign, output, record } from '../program/record.ts';
+import { input, type Tensor } from '../program/tensor.ts';
+import type { Architecture } from './architecture.ts';
+import type { Weights } from './weights.ts';
+
+/** Which logits a run computes: of every token, of the last one, or none (only the state matters). */
+export type WantedLogits = 'all' | 'last' | 'none';
+
+/** The whole memory of one sequence: each layer's state, one after the other. Plain numbers, free to copy. */
+export type SequenceState = Float32Array;
+
+interface Step {
+  readonly executable: Executable;
+  readonly ids: Tensor;
+  readonly logits: Tensor | undefined;
+}
+
+/** Longest run of tokens in one program: enough to use each weight many times, small in memory. */
+const longestStep = 256;
+
+export class Inference {
+  readonly #engine: Engine;
+  readonly #architecture: Architecture;
+  readonly #weights: Weights;
+  readonly #vocabulary: number;
+  readonly #states: readonly Tensor[];
+  readonly #steps = new Map<string, Step>();
+  /** Runs wait for one another: states and temporaries exist once. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: Engine, architecture: Architecture, weights: Weights, vocabulary: number) {
+    this.#engine = engine;
+    this.#architecture = architecture;
+    this.#weights = weights;
+    this.#vocabulary = vocabulary;
+    this.#states = architecture.states(1);
+  }
+
+  /** The state before the first token. */
+  newState(): SequenceState {
+    return new Float32Array(this.#states.reduce((sum, tensor) => sum + tensor.size, 0));
+  }
+
+  /** Bytes that a run of `length` tokens needs for temporaries. */
+  temporaryBytes(length: number, wanted: WantedLogits): number {
+    return this.#step(Math.min(length, longestStep), wanted).executable.plan.peakBytes;
+  }
+
+  /**
+   * Runs tokens from `state`, which is updated in place, and returns the wanted logits: [tokens, vocabulary],
+   * [vocabulary] or nothing. Throws `InputError` for an empty list or an id outside the vocabulary; `state` is
+   * then unchanged.
+   */
+  async run(tokens: readonly number[], state: SequenceState, wanted: WantedLogits): Promise<Float32Array> {
+    this.#check(tokens, state);
+    const turn = this.#queue.then(() => this.#run(tokens, state, wanted));
+    this.#queue = turn.catch(() => {});
+    return turn;
+  }
+
+  async #run(tokens: readonly number[], state: SequenceState, wanted: WantedLogits): Promise<Float32Array> {
+    const logits = new Float32Array({ all: tokens.length, last: 1, none: 0 }[wanted] * this.#vocabulary);
+    this.#writeStates(state);
+    for (let start = 0; start < tokens.length; ) {
+      const length = stepLength(tokens.length - start);
+      const isLast = start + length === tokens.length;
+      const step = this.#step(length, wanted === 'last' && !isLast ? 'none' : wanted);
+      this.#engine.write(step.ids, bytesOf(Int32Array.from(tokens.slice(start, start + length))));
+      await step.executable.run();
+      if (step.logits) {
+        logits.set(
+          await readFloats(this.#engine, step.logits),
+          wanted === 'all' ? start * this.#vocabulary : 0,
+        );
+      }
+      start += length;
+    }
+    await this.#readStates(state);
+    return logits;
+  }
+
+  #step(length: number, wanted: WantedLogits): Step {
+    const key = `${wanted} ${length}`;
+    const known = this.#steps.get(key);
+    if (known) return known;
+    const ids = input('ids', [1, length], 'i32');
+    let logits: Tensor | undefined;
+    const program = record(`${length} tokens, logits of ${wanted}`, () => {
+      const { hidden, states } = this.#architecture.forward(this.#weights, ids, this.#states);
+      states.forEach((state, index) => {
+        assign(this.#states[index]!, state);
+      });
+      const last = hidden.at(-1)!;
+      if (wanted === 'none') return;
+      logits = output(this.#architecture.head(this.#weights, wanted === 'last' ? lastToken(last) : last));
+    });
+    const step = { executable: this.#engine.load(program), ids, logits };
+    this.#steps.set(key, step);
+    return step;
+  }
+
+  #writeStates(state: SequenceState): void {
+    let offset = 0;
+    for (const tensor of this.#states) {
+      this.#engine.write(tensor, bytesOf(state.subarray(offset, offset + tensor.size)));
+      offset += tensor.size;
+    }
+  }
+
+  async #readStates(state: SequenceState): Promise<void> {
+    let offset = 0;
+    for (const tensor of this.#states) {
+      state.set(await readFloats(this.#engine, tensor), offset);
+      offset += tensor.size;
+    }
+  }
+
+  #check(tokens: readonly number[], state: SequenceState): void {
+    if (tokens.length === 0) throw new InputError('found no token, expected at least one');
+    for (const [index, token] of tokens.entries()) {
+      if (!Number.isInteger(token) || token < 0 || token >= this.#vocabulary) {
+        throw new InputError(
+          `token ${index}: found ${token}, expected an integer from 0 to ${this.#vocabulary - 1} (the vocabulary)`,
+        );
+      }
+    }
+    const size = this.newState().length;
+    if (state.length !== size) throw new InputError(`state: found ${state.length} numbers, expected ${size}`);
+  }
+}
+
+/**
+ * Steps have lengths that are powers of two, so that few programs serve any length, and a sequence is cut
+ * without padding: the recurrent state goes on exactly where it was.
+ */
+function stepLength(remaining: number): number {
+  return Math.min(longestStep, 2 ** Math.floor(Math.log2(remaining)));
+}

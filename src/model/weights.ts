@@ -1,0 +1,56 @@
+/** The parameters of a model as variables of an engine. */
+
+import type { BitLinearParameters } from '../ops/bitLinear/bitLinear.ts';
+import { type DType, type Tensor, variable } from '../program/tensor.ts';
+import type { ParameterSpec } from './parameters.ts';
+
+/**
+ * How ternary matrices are held: `training` keeps the float weights and quantises them in each step,
+ * `inference` keeps packed codes and their scale.
+ */
+export type WeightMode = 'training' | 'inference';
+
+export class Weights {
+  readonly mode: WeightMode;
+  readonly #tensors = new Map<string, Tensor>();
+
+  /** `dtypes` overrides a parameter's type in memory: an embedding may stay f16 or bf16. */
+  constructor(
+    specs: readonly ParameterSpec[],
+    mode: WeightMode,
+    dtypes: ReadonlyMap<string, DType> = new Map(),
+  ) {
+    this.mode = mode;
+    for (const { name, shape, role } of specs) {
+      const packed = role === 'ternary' && mode === 'inference';
+      this.#tensors.set(name, variable(name, shape, packed ? 'ternary' : (dtypes.get(name) ?? 'f32')));
+      if (packed) this.#tensors.set(scaleName(name), variable(scaleName(name), [1]));
+    }
+  }
+
+  get(name: string): Tensor {
+    const tensor = this.#tensors.get(name);
+    if (!tensor) throw new Error(`the model has no parameter ${name}`);
+    return tensor;
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  all(): Tensor[] {
+    return [...this.#tensors.values()];
+  }
+
+  /** The parameters `<prefix>.weight`, its scale if packed, and `<prefix>.norm.weight`. */
+  bitLinear(prefix: string): BitLinearParameters {
+    const name = `${prefix}.weight`;
+    const scale = this.#tensors.get(scaleName(name));
+    return { weight: this.get(name), norm: this.get(`${prefix}.norm.weight`), scale };
+  }
+}
+
+/** The name under which a packed matrix's scale is stored, as Hugging Face's BitNet integration does. */
+export function scaleName(weightName: string): string {
+  return `${weightName.replace(/\.weight$/, '')}.weight_scale`;
+}

@@ -1,0 +1,86 @@
+/** Training steps as programs: forward, backward, clipping and AdamW in one recording. */
+import type { Architecture } from '../model/architecture.ts';
+import type { ParameterSpec } from '../model/parameters.ts';
+import type { Weights } from '../model/weights.ts';
+import { adamw, settingsInput } from '../ops/adamw/adamw.ts';
+import { add } from '../ops/add/add.ts';
+import { crossEntropy } from '../ops/crossEntropy/crossEntropy.ts';
+import { gradients } from '../ops/gradients.ts';
+import { output, type Program, record } from '../program/record.ts';
+import { input, type Tensor, variable } from '../program/tensor.ts';
+
+export interface StepShape {
+  /** Sequences of one forward pass. */
+  readonly batch: number;
+  /** Tokens of a sequence. */
+  readonly length: number;
+  /** Forward and backward passes whose gradients are averaged into one update. */
+  readonly accumulation: number;
+}
+
+export interface TrainingStep {
+  readonly program: Program;
+  /** Token ids and labels [batch, length] i32 of each accumulated pass; negative labels are ignored. */
+  readonly inputs: readonly { readonly ids: Tensor; readonly labels: Tensor }[];
+  /** [8] f32: see `settingsVector`. */
+  readonly settings: Tensor;
+  /** Mean loss in nats before the update [1]. */
+  readonly loss: Tensor;
+  /** Global gradient norm, and the factor that clipping applied [2]. */
+  readonly clip: Tensor;
+  /** AdamW's moments by parameter name. */
+  readonly moments: ReadonlyMap<string, { readonly m: Tensor; readonly v: Tensor }>;
+}
+
+/** `decay` gives the weight decay of a parameter. */
+export function recordTrainingStep(
+  architecture: Architecture,
+  weights: Weights,
+  { batch, length, accumulation }: StepShape,
+  decay: (spec: ParameterSpec) => number,
+): TrainingStep {
+  const specs = architecture.parameters();
+  const parameters = specs.map(({ name }) => weights.get(name));
+  const inputs = Array.from({ length: accumulation }, (_, i) => ({
+    ids: input(`ids.${i}`, [batch, length], 'i32'),
+    labels: input(`labels.${i}`, [batch, length], 'i32'),
+  }));
+  const settings = settingsInput();
+  const moments = new Map(
+    specs.map(({ name, shape }) => [
+      name,
+      { m: variable(`${name}.m`, shape), v: variable(`${name}.v`, shape) },
+    ]),
+  );
+  let loss: Tensor | undefined;
+  let clip: Tensor | undefined;
+  const program = record('training step', () => {
+    let sums = new Map<Tensor, Tensor>();
+    for (const { ids, labels } of inputs) {
+      const { hidden } = architecture.forward(weights, ids);
+      const part = crossEntropy(architecture.head(weights, hidden.at(-1)!), labels, 1 / accumulation);
+      sums = gradients(part, parameters, sums);
+      loss = loss ? add(loss, part) : part;
+    }
+    const trained = specs.map((spec) => ({
+      weight: weights.get(spec.name),
+      ...moments.get(spec.name)!,
+      decay: decay(spec),
+    }));
+    clip = output(adamw(trained, (weight) => sums.get(weight)!, settings));
+    output(loss!);
+  });
+  return { program, inputs, settings, loss: loss!, clip: clip!, moments };
+}
+
+/** The mean loss of a batch without training: [batch, length] ids and labels → loss [1]. */
+export function recordLoss(architecture: Architecture, weights: Weights, batch: number, length: number) {
+  const ids = input('ids', [batch, length], 'i32');
+  const labels = input('labels', [batch, length], 'i32');
+  let loss: Tensor | undefined;
+  const program = record('validation loss', () => {
+    const { hidden } = architecture.forward(weights, ids);
+    loss = output(crossEntropy(architecture.head(weights, hidden.at(-1)!), labels));
+  });
+  return { program, ids, labels, loss: loss! };
+}

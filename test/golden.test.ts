@@ -1,0 +1,171 @@
+/** The golden case: a small model computed in float32 by the authors' released code. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Checkpoint } from '../src/checkpoint/checkpoint.ts';
+import { loadParameters } from '../src/checkpoint/load.ts';
+import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
+import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
+import { bytesOf, readFloats } from '../src/engine/engine.ts';
+import { architectureOf } from '../src/model/architecture.ts';
+import { Inference } from '../src/model/inference.ts';
+import { CpuParameterStore } from '../src/model/store.ts';
+import type { WeightMode } from '../src/model/weights.ts';
+import { settingsVector } from '../src/ops/adamw/adamw.ts';
+import { crossEntropy } from '../src/ops/crossEntropy/crossEntropy.ts';
+import { gradients } from '../src/ops/gradients.ts';
+import { output, record } from '../src/program/record.ts';
+import { input, type Tensor } from '../src/program/tensor.ts';
+import { recordTrainingStep } from '../src/train/step.ts';
+
+const folder = fileURLToPath(new URL('fixtures/golden/mmfree-tiny', import.meta.url));
+
+/** Tensors of a fixture as floats or ids. */
+class Fixture {
+  readonly #file: SafetensorsFile;
+  private constructor(file: SafetensorsFile) {
+    this.#file = file;
+  }
+  static async open(name: string): Promise<Fixture> {
+    return new Fixture(await SafetensorsFile.open(`${folder}/${name}.safetensors`));
+  }
+  names(): string[] {
+    return [...this.#file.tensors.keys()];
+  }
+  async floats(name: string): Promise<Float32Array> {
+    return new Float32Array((await this.#file.read(name)).slice().buffer);
+  }
+  async ids(name: string): Promise<Int32Array> {
+    return new Int32Array((await this.#file.read(name)).slice().buffer);
+  }
+}
+
+async function loadGolden(engine: CpuEngine, mode: WeightMode) {
+  const checkpoint = await Checkpoint.open(folder);
+  const architecture = architectureOf(checkpoint.config);
+  const store = new CpuParameterStore(engine, architecture.parameters(), mode);
+  await loadParameters(checkpoint, architecture.parameters(), store, { mode });
+  await checkpoint.close();
+  return { architecture, config: checkpoint.config, weights: store.weights() };
+}
+
+function maxDifference(found: Float32Array, expected: Float32Array): number {
+  expect(found.length).toBe(expected.length);
+  return found.reduce((max, value, i) => Math.max(max, Math.abs(value - expected[i]!)), 0);
+}
+
+describe.each([0, 1, 2, 3])('golden/mmfree-tiny on %i threads', (threads) => {
+  let engine: CpuEngine;
+  let expected: Fixture;
+  let gradientFixture: Fixture;
+  let ids: Int32Array;
+  const [batch, length] = [2, 24];
+
+  beforeAll(async () => {
+    engine = await CpuEngine.create({ threads, poison: true });
+    expected = await Fixture.open('expected');
+    gradientFixture = await Fixture.open('grads');
+    ids = await expected.ids('input_ids');
+  });
+  afterAll(() => engine.dispose());
+
+  it.each(['training', 'inference'] as const)(
+    'hidden states, final states and logits, %s weights',
+    async (mode) => {
+      const { architecture, weights } = await loadGolden(engine, mode);
+      const idTensor = input('ids', [batch, length], 'i32');
+      const named = new Map<string, Tensor>();
+      const program = record('forward', () => {
+        const { hidden, states } = architecture.forward(weights, idTensor);
+        hidden.forEach((tensor, l) => named.set(`hidden.${l}`, output(tensor)));
+        states.forEach((tensor, l) => named.set(`state.${l}`, output(tensor)));
+        named.set('logits', output(architecture.head(weights, hidden.at(-1)!)));
+      });
+      engine.write(idTensor, bytesOf(ids));
+      await engine.load(program).run();
+      expect(expected.names().sort()).toEqual([...named.keys(), 'input_ids'].sort());
+      for (const [name, tensor] of named) {
+        const difference = maxDifference(await readFloats(engine, tensor), await expected.floats(name));
+        expect(difference, name).toBeLessThan(name === 'logits' ? 2e-4 : 1e-4);
+      }
+    },
+  );
+
+  it('gradients of every parameter', async () => {
+    const { architecture, weights } = await loadGolden(engine, 'training');
+    const specs = architecture.parameters();
+    const [idTensor, labels] = [
+      input('ids', [batch, length], 'i32'),
+      input('labels', [batch, length], 'i32'),
+    ];
+    let found = new Map<Tensor, Tensor>();
+    let loss: Tensor | undefined;
+    const program = record('backward', () => {
+      const { hidden } = architecture.forward(weights, idTensor);
+      loss = output(crossEntropy(architecture.head(weights, hidden.at(-1)!), labels));
+      found = gradients(
+        loss,
+        specs.map(({ name }) => weights.get(name)),
+      );
+      found.forEach((gradient) => output(gradient));
+    });
+    engine.write(idTensor, bytesOf(ids));
+    engine.write(labels, bytesOf(shifted(ids, length)));
+    await engine.load(program).run();
+    expect((await readFloats(engine, loss!))[0]).toBeCloseTo(4.901292324066162, 5);
+    expect(gradientFixture.names().length).toBe(specs.length);
+    for (const { name } of specs) {
+      const gradient = await readFloats(engine, found.get(weights.get(name))!);
+      const reference = await gradientFixture.floats(`grad.${name}`);
+      const largest = reference.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+      expect(maxDifference(gradient, reference) / largest, name).toBeLessThan(1e-3);
+    }
+  });
+
+  it('four AdamW steps', async () => {
+    const { adamw: adam } = JSON.parse(await readFile(`${folder}/meta.json`, 'utf8'));
+    const { architecture, weights } = await loadGolden(engine, 'training');
+    const step = recordTrainingStep(
+      architecture,
+      weights,
+      { batch, length, accumulation: 1 },
+      () => adam.weight_decay,
+    );
+    const executable = engine.load(step.program);
+    engine.write(step.inputs[0]!.ids, bytesOf(ids));
+    engine.write(step.inputs[0]!.labels, bytesOf(shifted(ids, length)));
+    for (const [index, [loss, norm]] of adam.loss_and_grad_norm.entries()) {
+      const rates = { learningRate: adam.lr, beta1: adam.betas[0], beta2: adam.betas[1], epsilon: adam.eps };
+      engine.write(
+        step.settings,
+        bytesOf(settingsVector({ ...rates, step: index + 1, maxNorm: adam.clip_grad_norm })),
+      );
+      await executable.run();
+      expect(Math.abs((await readFloats(engine, step.loss))[0]! - loss), `loss ${index}`).toBeLessThan(1e-3);
+      expect((await readFloats(engine, step.clip))[0]! / norm, `norm ${index}`).toBeCloseTo(1, 3);
+    }
+  });
+
+  it('prefill then decode equals one pass, at every split point', async () => {
+    const { architecture, config, weights } = await loadGolden(engine, 'inference');
+    const inference = new Inference(engine, architecture, weights, config.vocabSize);
+    const tokens = [...ids.subarray(0, length)];
+    const wholeState = inference.newState();
+    const whole = await inference.run(tokens, wholeState, 'all');
+    expect(maxDifference(whole, (await expected.floats('logits')).subarray(0, whole.length))).toBeLessThan(
+      2e-4,
+    );
+    for (let split = 1; split < length; split++) {
+      const state = inference.newState();
+      const first = await inference.run(tokens.slice(0, split), state, 'all');
+      const second = await inference.run(tokens.slice(split), state, 'all');
+      expect(Float32Array.of(...first, ...second), `split at ${split}`).toEqual(whole);
+      expect(state).toEqual(wholeState);
+    }
+  });
+});
+
+/** Labels: the inputs shifted by one; the last position has none. */
+function shifted(ids: Int32Array, length: number): Int32Array {
+  return ids.map((_, i) => (i % length === length - 1 ? -100 : ids[i + 1]!));
+}
