@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
+import { scaleName } from '../model/parameters.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { isTokenizerFile } from './modelFiles.ts';
@@ -19,7 +20,6 @@ import {
   type Report,
   rawChunks,
   readExpanded,
-  scaleName,
   tensorLabel,
 } from './tensorSource.ts';
 

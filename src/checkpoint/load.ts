@@ -3,7 +3,7 @@
  * packed checkpoints both load in both modes.
  */
 import { InputError } from '../errors.ts';
-import type { ParameterSpec } from '../model/parameters.ts';
+import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { byteSize, type DType, elementCount, packedRows } from '../program/tensor.ts';
 import { show } from './json.ts';
 import { checkPacked, quantiseMatrix } from './packing.ts';
@@ -20,7 +20,6 @@ import {
   rawChunks,
   readExpanded,
   readScale,
-  scaleName,
   type TensorSource,
   tensorLabel,
 } from './tensorSource.ts';

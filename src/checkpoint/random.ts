@@ -1,12 +1,12 @@
 /** Models with random weights, to measure and to test sizes for which no trained weights exist. */
 import type { ModelConfig } from '../model/config.ts';
-import type { ParameterSpec } from '../model/parameters.ts';
+import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
 import { f32ToF16 } from './floats.ts';
 import { clearPadding } from './packing.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { saveCheckpoint } from './save.ts';
-import { bytesOf, chunkElements, scaleName } from './tensorSource.ts';
+import { bytesOf, chunkElements } from './tensorSource.ts';
 
 /**
  * Writes a packed checkpoint with the statistics of a fresh model: matrices as N(0, σ) would quantise, the

@@ -1,5 +1,6 @@
 /** Reading tensors of any float type as f32, in chunks, from wherever they are stored. */
 import { InputError } from '../errors.ts';
+import { scaleName } from '../model/parameters.ts';
 import { bf16ToF32, f16ToF32 } from './floats.ts';
 import { show } from './json.ts';
 import { checkPacked, expandTernary } from './packing.ts';
@@ -102,11 +103,6 @@ export async function* readExpanded(
   checkPacked(packed, rows, columns, tensorLabel(source, name));
   report(packed.length);
   yield* expandTernary(packed, rows, columns, scale);
-}
-
-/** Where the scale of a packed matrix is stored. */
-export function scaleName(weightName: string): string {
-  return weightName.replace(/\.weight$/, '.weight_scale');
 }
 
 /** What errors call a tensor. */

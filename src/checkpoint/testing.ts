@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import type { ParameterSpec } from '../model/parameters.ts';
+import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { byteSize, type DType } from '../program/tensor.ts';
 import type { ParameterStore } from './load.ts';
 import type { StoredDType, TensorEntry } from './safetensors.ts';
-import { scaleName, type TensorSource } from './tensorSource.ts';
+import type { TensorSource } from './tensorSource.ts';
 
 /** A small model computed by the released code: vocabulary 96, width 64, 2 layers. */
 export const golden = fileURLToPath(new URL('../../test/fixtures/golden/mmfree-tiny', import.meta.url));

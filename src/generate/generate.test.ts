@@ -44,6 +44,12 @@ describe('generate', () => {
     expect(model.read).toEqual([tokenizer.encode('a'), ...script.map((id) => [id])]);
   });
 
+  it('tells each token as it is drawn, also one that ends the text', async () => {
+    const drawn: number[] = [];
+    const { script } = await run('Call me', { onToken: (id) => drawn.push(id) });
+    expect(drawn).toEqual([...script, 0]);
+  });
+
   it('goes on past the eos token if told to, which is no text', async () => {
     const { text, finish } = await run('ab', { stopAtEos: false, maxTokens: 20 });
     expect(text).toBe('ab');

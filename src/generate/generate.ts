@@ -47,6 +47,8 @@ export interface GenerateOptions extends SamplingOptions {
   stopAtEos?: boolean;
   /** Ends the generation, without an error: the reason is then 'abort'. Checked between tokens. */
   signal?: AbortSignal;
+  /** Called with the id of each sampled token as soon as it is drawn, the eos token too. */
+  onToken?: (id: number) => void;
   /** Called once, before the generator returns; not if an error is thrown or the caller leaves the loop. */
   onFinish?: (finish: Finish) => void;
 }
@@ -64,7 +66,7 @@ export async function* generate(
   prompt: string | readonly number[],
   options: GenerateOptions = {},
 ): AsyncGenerator<string> {
-  const { maxTokens, sampling, random, stops, stopTokens, signal, onFinish } = checkOptions(
+  const { maxTokens, sampling, random, stops, stopTokens, signal, onToken, onFinish } = checkOptions(
     options,
     tokenizer,
   );
@@ -88,6 +90,7 @@ export async function* generate(
     if (signal?.aborted) return yield* end('abort');
     const id = sample(logits, sampling, random, history);
     history.push(id);
+    onToken?.(id);
     next = unread = [id];
     const reason = stopTokens.get(id);
     if (reason === 'eos') return yield* end(reason);
@@ -130,7 +133,7 @@ function checkPrompt(prompt: string | readonly number[], tokenizer: GenerationTo
   );
 }
 
-const OWN_OPTIONS = ['maxTokens', 'seed', 'stop', 'stopAtEos', 'signal', 'onFinish'] as const;
+const OWN_OPTIONS = ['maxTokens', 'seed', 'stop', 'stopAtEos', 'signal', 'onToken', 'onFinish'] as const;
 
 function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) {
   refuseUnknown(options, [...SAMPLING_OPTIONS, ...OWN_OPTIONS]);
@@ -140,6 +143,7 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
     stop = [],
     stopAtEos = true,
     signal,
+    onToken,
     onFinish,
     ...sampling
   } = options;
@@ -160,7 +164,8 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
   }
   if (stopAtEos && tokenizer.eosTokenId !== undefined) stopTokens.set(tokenizer.eosTokenId, 'eos');
   const random = new SeededRandom(seed);
-  return { maxTokens, sampling: checkSampling(sampling), random, stops: texts, stopTokens, signal, onFinish };
+  const hooks = { signal, onToken, onFinish };
+  return { maxTokens, sampling: checkSampling(sampling), random, stops: texts, stopTokens, ...hooks };
 }
 
 function randomSeed(): number {

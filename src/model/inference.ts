@@ -5,7 +5,7 @@
 import { bytesOf, type Engine, type Executable, readFloats } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
-import { assign, output, record } from '../program/record.ts';
+import { assign, output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import type { Architecture } from './architecture.ts';
 import type { Weights } from './weights.ts';
@@ -23,7 +23,7 @@ interface Step {
 }
 
 /** Longest run of tokens in one program: enough to use each weight many times, small in memory. */
-const longestStep = 256;
+export const longestStep = 256;
 
 export class Inference {
   readonly #engine: Engine;
@@ -90,17 +90,13 @@ export class Inference {
     const key = `${wanted} ${length}`;
     const known = this.#steps.get(key);
     if (known) return known;
-    const ids = input('ids', [1, length], 'i32');
-    let logits: Tensor | undefined;
-    const program = record(`${length} tokens, logits of ${wanted}`, () => {
-      const { hidden, states } = this.#architecture.forward(this.#weights, ids, this.#states);
-      states.forEach((state, index) => {
-        assign(this.#states[index]!, state);
-      });
-      const last = hidden.at(-1)!;
-      if (wanted === 'none') return;
-      logits = output(this.#architecture.head(this.#weights, wanted === 'last' ? lastToken(last) : last));
-    });
+    const { program, ids, logits } = recordStep(
+      this.#architecture,
+      this.#weights,
+      this.#states,
+      length,
+      wanted,
+    );
     const step = { executable: this.#engine.load(program), ids, logits };
     this.#steps.set(key, step);
     return step;
@@ -134,6 +130,28 @@ export class Inference {
     const size = this.newState().length;
     if (state.length !== size) throw new InputError(`state: found ${state.length} numbers, expected ${size}`);
   }
+}
+
+/** The program that reads `length` tokens from `states` and leaves the next states in their place. */
+export function recordStep(
+  architecture: Architecture,
+  weights: Weights,
+  states: readonly Tensor[],
+  length: number,
+  wanted: WantedLogits,
+): { readonly program: Program; readonly ids: Tensor; readonly logits: Tensor | undefined } {
+  const ids = input('ids', [1, length], 'i32');
+  let logits: Tensor | undefined;
+  const program = record(`${length} tokens, logits of ${wanted}`, () => {
+    const { hidden, states: next } = architecture.forward(weights, ids, states);
+    next.forEach((state, index) => {
+      assign(states[index]!, state);
+    });
+    const last = hidden.at(-1)!;
+    if (wanted === 'none') return;
+    logits = output(architecture.head(weights, wanted === 'last' ? lastToken(last) : last));
+  });
+  return { program, ids, logits };
 }
 
 /**

@@ -11,3 +11,8 @@ export interface ParameterSpec {
   /** How a new model starts: normal noise of this deviation, or a constant. */
   readonly init: { readonly normal: number } | { readonly constant: number };
 }
+
+/** Where the scale of a packed matrix is stored, as Hugging Face's BitNet integration does. */
+export function scaleName(weightName: string): string {
+  return weightName.replace(/\.weight$/, '.weight_scale');
+}

@@ -2,7 +2,7 @@
 
 import type { BitLinearParameters } from '../ops/bitLinear/bitLinear.ts';
 import { type DType, type Tensor, variable } from '../program/tensor.ts';
-import type { ParameterSpec } from './parameters.ts';
+import { type ParameterSpec, scaleName } from './parameters.ts';
 
 /**
  * How ternary matrices are held: `training` keeps the float weights and quantises them in each step,
@@ -48,9 +48,4 @@ export class Weights {
     const scale = this.#tensors.get(scaleName(name));
     return { weight: this.get(name), norm: this.get(`${prefix}.norm.weight`), scale };
   }
-}
-
-/** The name under which a packed matrix's scale is stored, as Hugging Face's BitNet integration does. */
-export function scaleName(weightName: string): string {
-  return `${weightName.replace(/\.weight$/, '')}.weight_scale`;
 }
