@@ -39,21 +39,24 @@ export function ternaryProduct(args: usize, thread: i32, threads: i32): void {
   }
 }
 
-/** One row of activations: two packed rows at a time, so that activations are loaded once for both. */
+/**
+ * One row of activations: two packed rows at a time, so that activations are loaded once for both. The two
+ * come from the two halves of the share, so that each is a stream that the machine's prefetcher can follow.
+ */
 function productOfRow(p: Product, row: i32, from: i32, end: i32): void {
   const sums = workspaceStart();
   const q = p.q + <usize>row * <usize>p.stride;
-  let r = from;
-  for (; r + 1 < end; r += 2) {
+  const half = (end - from) >> 1;
+  for (let r = from; r < from + half; r++) {
     const codes = p.codes + <usize>r * <usize>p.width;
-    dotTwoRows(codes, codes + <usize>p.width, q, p.stride, sums);
+    dotTwoRows(codes, codes + <usize>half * <usize>p.width, q, p.stride, sums);
     finish(p, row, r, sums);
-    finish(p, row, r + 1, sums + 16);
+    finish(p, row, r + half, sums + 16);
   }
-  if (r < end) {
-    const codes = p.codes + <usize>r * <usize>p.width;
+  if ((end - from) & 1) {
+    const codes = p.codes + <usize>(end - 1) * <usize>p.width;
     dotTwoRows(codes, codes, q, p.stride, sums);
-    finish(p, row, r, sums);
+    finish(p, row, end - 1, sums);
   }
 }
 
@@ -98,7 +101,12 @@ function finish(p: Product, row: i32, r: i32, planes: usize): void {
  * Sums of pairs of products in 16 bits may gather 16 vectors before they overflow: a product is at most 128·8
  * in size, a pair twice that, and 16 pairs reach −32,768 but never +32,768.
  */
-const bytesPerFlush: i32 = 16 * 16;
+const bytesPerFlush: usize = 16 * 16;
+
+/** Plane masks, 3 and 12 in every byte. Loaded from memory: a constant would be built anew at every use. */
+const masks = memory.data<u32>([
+  0x03030303, 0x03030303, 0x03030303, 0x03030303, 0x0c0c0c0c, 0x0c0c0c0c, 0x0c0c0c0c, 0x0c0c0c0c,
+]);
 
 /** Products of int8 activations with codes, added in pairs: eight 16-bit sums. */
 // @ts-ignore: decorator
@@ -108,128 +116,120 @@ function pairs(q: v128, codes: v128): v128 {
   return i16x8.add(i16x8.extmul_low_i8x16_s(q, codes), i16x8.extmul_high_i8x16_s(q, codes));
 }
 
+/** Adds eight 16-bit sums to the four 32-bit sums at `to`. */
 // @ts-ignore: decorator
 @inline
-function widen(sum: v128, pairs: v128): v128 {
-  return i32x4.add(sum, i32x4.extadd_pairwise_i16x8_s(pairs));
+function addTo(to: usize, pairs: v128): void {
+  v128.store(to, i32x4.add(v128.load(to), i32x4.extadd_pairwise_i16x8_s(pairs)));
 }
 
+/** The four 32-bit sums at `from`, added. */
 // @ts-ignore: decorator
 @inline
-function total(v: v128): i32 {
-  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
+function total(from: usize): i32 {
+  return load<i32>(from) + load<i32>(from, 4) + (load<i32>(from, 8) + load<i32>(from, 12));
 }
 
-// @ts-ignore: decorator
-@inline
-function keep(to: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {
-  store<i32>(to, total(s0));
-  store<i32>(to, total(s1) >> 2, 4);
-  store<i32>(to, total(s2), 8);
-  store<i32>(to, total(s3) >> 2, 12);
+/** Replaces the 8 × 4 partial sums at `to` by eight sums, with the scale of the higher plane taken out. */
+function reduce(to: usize): void {
+  for (let i = 0; i < 8; i += 2) {
+    const even = total(to + (<usize>i << 4));
+    const odd = total(to + (<usize>i << 4) + 16) >> 2;
+    store<i32>(to + (<usize>i << 2), even);
+    store<i32>(to + (<usize>i << 2), odd, 4);
+  }
 }
 
 /** Σ q·code of two packed rows with one row of activations: eight sums to `to`. */
 function dotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i32, to: usize): void {
-  const zero = i32x4.splat(0);
-  const low = i8x16.splat(3);
-  const high = i8x16.splat(12);
-  let a0 = zero;
-  let a1 = zero;
-  let a2 = zero;
-  let a3 = zero;
-  let b0 = zero;
-  let b1 = zero;
-  let b2 = zero;
-  let b3 = zero;
-  for (let k = 0; k < stride; ) {
-    const flush = min(k + bytesPerFlush, stride);
-    let p0 = zero;
-    let p1 = zero;
-    let p2 = zero;
-    let p3 = zero;
-    let r0 = zero;
-    let r1 = zero;
-    let r2 = zero;
-    let r3 = zero;
-    for (; k < flush; k += 16) {
-      const x = v128.load(q + <usize>k);
-      const a = v128.load(codesA + <usize>k);
-      p0 = i16x8.add(p0, pairs(x, v128.and(a, low)));
-      p1 = i16x8.add(p1, pairs(x, v128.and(a, high)));
+  memory.fill(to, 0, 128);
+  const end = q + <usize>stride;
+  while (q < end) {
+    // 32-bit sums stay in memory: held in registers they would push the 16-bit ones out of them.
+    const flush = min(q + bytesPerFlush, end);
+    const low = v128.load(masks);
+    const high = v128.load(masks, 16);
+    let a0 = i16x8.splat(0);
+    let a1 = i16x8.splat(0);
+    let a2 = i16x8.splat(0);
+    let a3 = i16x8.splat(0);
+    let b0 = i16x8.splat(0);
+    let b1 = i16x8.splat(0);
+    let b2 = i16x8.splat(0);
+    let b3 = i16x8.splat(0);
+    for (; q < flush; q += 16) {
+      const x = v128.load(q);
+      const a = v128.load(codesA);
+      a0 = i16x8.add(a0, pairs(x, v128.and(a, low)));
+      a1 = i16x8.add(a1, pairs(x, v128.and(a, high)));
       const aHigh = i16x8.shr_u(a, 4);
-      p2 = i16x8.add(p2, pairs(x, v128.and(aHigh, low)));
-      p3 = i16x8.add(p3, pairs(x, v128.and(aHigh, high)));
-      const b = v128.load(codesB + <usize>k);
-      r0 = i16x8.add(r0, pairs(x, v128.and(b, low)));
-      r1 = i16x8.add(r1, pairs(x, v128.and(b, high)));
+      a2 = i16x8.add(a2, pairs(x, v128.and(aHigh, low)));
+      a3 = i16x8.add(a3, pairs(x, v128.and(aHigh, high)));
+      const b = v128.load(codesB);
+      b0 = i16x8.add(b0, pairs(x, v128.and(b, low)));
+      b1 = i16x8.add(b1, pairs(x, v128.and(b, high)));
       const bHigh = i16x8.shr_u(b, 4);
-      r2 = i16x8.add(r2, pairs(x, v128.and(bHigh, low)));
-      r3 = i16x8.add(r3, pairs(x, v128.and(bHigh, high)));
+      b2 = i16x8.add(b2, pairs(x, v128.and(bHigh, low)));
+      b3 = i16x8.add(b3, pairs(x, v128.and(bHigh, high)));
+      codesA += 16;
+      codesB += 16;
     }
-    a0 = widen(a0, p0);
-    a1 = widen(a1, p1);
-    a2 = widen(a2, p2);
-    a3 = widen(a3, p3);
-    b0 = widen(b0, r0);
-    b1 = widen(b1, r1);
-    b2 = widen(b2, r2);
-    b3 = widen(b3, r3);
+    addTo(to, a0);
+    addTo(to + 16, a1);
+    addTo(to + 32, a2);
+    addTo(to + 48, a3);
+    addTo(to + 64, b0);
+    addTo(to + 80, b1);
+    addTo(to + 96, b2);
+    addTo(to + 112, b3);
   }
-  keep(to, a0, a1, a2, a3);
-  keep(to + 16, b0, b1, b2, b3);
+  reduce(to);
 }
 
 /** Σ q·code of one packed row with two rows of activations: eight sums to `to`. */
 function dotTwoTokens(codes: usize, qA: usize, qB: usize, stride: i32, to: usize): void {
-  const zero = i32x4.splat(0);
-  const low = i8x16.splat(3);
-  const high = i8x16.splat(12);
-  let a0 = zero;
-  let a1 = zero;
-  let a2 = zero;
-  let a3 = zero;
-  let b0 = zero;
-  let b1 = zero;
-  let b2 = zero;
-  let b3 = zero;
-  for (let k = 0; k < stride; ) {
-    const flush = min(k + bytesPerFlush, stride);
-    let p0 = zero;
-    let p1 = zero;
-    let p2 = zero;
-    let p3 = zero;
-    let r0 = zero;
-    let r1 = zero;
-    let r2 = zero;
-    let r3 = zero;
-    for (; k < flush; k += 16) {
-      const w = v128.load(codes + <usize>k);
-      const x = v128.load(qA + <usize>k);
-      const y = v128.load(qB + <usize>k);
+  memory.fill(to, 0, 128);
+  const end = qA + <usize>stride;
+  while (qA < end) {
+    const flush = min(qA + bytesPerFlush, end);
+    const low = v128.load(masks);
+    const high = v128.load(masks, 16);
+    let a0 = i16x8.splat(0);
+    let a1 = i16x8.splat(0);
+    let a2 = i16x8.splat(0);
+    let a3 = i16x8.splat(0);
+    let b0 = i16x8.splat(0);
+    let b1 = i16x8.splat(0);
+    let b2 = i16x8.splat(0);
+    let b3 = i16x8.splat(0);
+    for (; qA < flush; qA += 16) {
+      const w = v128.load(codes);
+      const x = v128.load(qA);
+      const y = v128.load(qB);
       const w0 = v128.and(w, low);
-      p0 = i16x8.add(p0, pairs(x, w0));
-      r0 = i16x8.add(r0, pairs(y, w0));
+      a0 = i16x8.add(a0, pairs(x, w0));
+      b0 = i16x8.add(b0, pairs(y, w0));
       const w1 = v128.and(w, high);
-      p1 = i16x8.add(p1, pairs(x, w1));
-      r1 = i16x8.add(r1, pairs(y, w1));
+      a1 = i16x8.add(a1, pairs(x, w1));
+      b1 = i16x8.add(b1, pairs(y, w1));
       const shifted = i16x8.shr_u(w, 4);
       const w2 = v128.and(shifted, low);
-      p2 = i16x8.add(p2, pairs(x, w2));
-      r2 = i16x8.add(r2, pairs(y, w2));
+      a2 = i16x8.add(a2, pairs(x, w2));
+      b2 = i16x8.add(b2, pairs(y, w2));
       const w3 = v128.and(shifted, high);
-      p3 = i16x8.add(p3, pairs(x, w3));
-      r3 = i16x8.add(r3, pairs(y, w3));
+      a3 = i16x8.add(a3, pairs(x, w3));
+      b3 = i16x8.add(b3, pairs(y, w3));
+      qB += 16;
+      codes += 16;
     }
-    a0 = widen(a0, p0);
-    a1 = widen(a1, p1);
-    a2 = widen(a2, p2);
-    a3 = widen(a3, p3);
-    b0 = widen(b0, r0);
-    b1 = widen(b1, r1);
-    b2 = widen(b2, r2);
-    b3 = widen(b3, r3);
+    addTo(to, a0);
+    addTo(to + 16, a1);
+    addTo(to + 32, a2);
+    addTo(to + 48, a3);
+    addTo(to + 64, b0);
+    addTo(to + 80, b1);
+    addTo(to + 96, b2);
+    addTo(to + 112, b3);
   }
-  keep(to, a0, a1, a2, a3);
-  keep(to + 16, b0, b1, b2, b3);
+  reduce(to);
 }

@@ -2,6 +2,7 @@
 // A kernel has the signature (args: usize, thread: i32, threads: i32) => void and computes its thread's share.
 
 export { runList, setWorkspace, waitForJob, workspaceBytes } from "./run.as";
+export { readMemory } from "./readMemory.as";
 export * from "../../../ops/adamw/kernel.as";
 export * from "../../../ops/add/kernel.as";
 export * from "../../../ops/bitLinear/kernel.as";

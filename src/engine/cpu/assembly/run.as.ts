@@ -25,7 +25,7 @@ class Control {
 declare function now(): f64;
 
 /** Spinning is 20 times quicker than sleeping, but only while every thread has a core: so spin briefly. */
-const spins: i32 = 4000;
+const spins: i32 = 50000;
 
 function waitWhile(pointer: usize, old: i32): void {
   for (let i = 0; i < spins; i++) {
