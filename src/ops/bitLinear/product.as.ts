@@ -51,7 +51,7 @@ function productOfRow(p: Product, row: i32, from: i32, end: i32): void {
     const codes = p.codes + <usize>r * <usize>p.width;
     dotTwoRows(codes, codes + <usize>half * <usize>p.width, q, p.stride, sums);
     finish(p, row, r, sums);
-    finish(p, row, r + half, sums + 16);
+    finish(p, row, r + half, sums + 64);
   }
   if ((end - from) & 1) {
     const codes = p.codes + <usize>(end - 1) * <usize>p.width;
@@ -70,7 +70,7 @@ function productOfRows(p: Product, row: i32, rows: i32, from: i32, end: i32): vo
       const q = p.q + <usize>i * <usize>p.stride;
       dotTwoTokens(codes, q, q + <usize>p.stride, p.stride, sums);
       finish(p, i, r, sums);
-      finish(p, i + 1, r, sums + 16);
+      finish(p, i + 1, r, sums + 64);
     }
     if (i < row + rows) {
       const q = p.q + <usize>i * <usize>p.stride;
@@ -80,21 +80,21 @@ function productOfRows(p: Product, row: i32, rows: i32, from: i32, end: i32): vo
   }
 }
 
-/** (Σ q·code − Σ q)·t/s for the four output rows of packed row r; `planes` holds the four sums. */
+/** (Σ q·code − Σ q)·t/s for the four output rows of packed row r, from partial sums at `parts`. */
 // @ts-ignore: decorator
 @inline
-function finish(p: Product, row: i32, r: i32, planes: usize): void {
+function finish(p: Product, row: i32, r: i32, parts: usize): void {
   const at = (<usize>row) << 2;
+  const factor = f32x4.splat(load<f32>(p.scale) * load<f32>(p.step + at));
+  const sums = i32x4.sub(reduce(parts), v128.load32_splat(p.sum + at));
+  const values = f32x4.mul(f32x4.convert_i32x4_s(sums), factor);
   const packed = (p.out + 3) >> 2;
-  const factor = load<f32>(p.scale) * load<f32>(p.step + at);
-  const offset = load<i32>(p.sum + at);
-  const y = floatAt(p.y, row, p.out);
-  for (let plane = 0; plane < 4; plane++) {
-    const outRow = r + plane * packed;
-    if (outRow >= p.out) return;
-    const sum = load<i32>(planes + ((<usize>plane) << 2)) - offset;
-    store<f32>(y + ((<usize>outRow) << 2), <f32>sum * factor);
-  }
+  const y = floatAt(p.y, row, p.out) + ((<usize>r) << 2);
+  const plane = (<usize>packed) << 2;
+  store<f32>(y, f32x4.extract_lane(values, 0));
+  if (r + packed < p.out) store<f32>(y + plane, f32x4.extract_lane(values, 1));
+  if (r + 2 * packed < p.out) store<f32>(y + 2 * plane, f32x4.extract_lane(values, 2));
+  if (r + 3 * packed < p.out) store<f32>(y + 3 * plane, f32x4.extract_lane(values, 3));
 }
 
 /**
@@ -123,26 +123,31 @@ function addTo(to: usize, pairs: v128): void {
   v128.store(to, i32x4.add(v128.load(to), i32x4.extadd_pairwise_i16x8_s(pairs)));
 }
 
-/** The four 32-bit sums at `from`, added. */
+/** Starts the 8 × 4 partial sums at `to`. */
 // @ts-ignore: decorator
 @inline
-function total(from: usize): i32 {
-  return load<i32>(from) + load<i32>(from, 4) + (load<i32>(from, 8) + load<i32>(from, 12));
+function clear(to: usize): void {
+  for (let i: usize = 0; i < 128; i += 16) v128.store(to + i, i32x4.splat(0));
 }
 
-/** Replaces the 8 × 4 partial sums at `to` by eight sums, with the scale of the higher plane taken out. */
-function reduce(to: usize): void {
-  for (let i = 0; i < 8; i += 2) {
-    const even = total(to + (<usize>i << 4));
-    const odd = total(to + (<usize>i << 4) + 16) >> 2;
-    store<i32>(to + (<usize>i << 2), even);
-    store<i32>(to + (<usize>i << 2), odd, 4);
-  }
+/** The sums of four planes, each in four parts at `from`, with the scale of the higher planes taken out. */
+// @ts-ignore: decorator
+@inline
+function reduce(from: usize): v128 {
+  const p0 = v128.load(from);
+  const p1 = v128.load(from, 16);
+  const p2 = v128.load(from, 32);
+  const p3 = v128.load(from, 48);
+  // Transposing as we add: two halves of two planes, then both halves of all four.
+  const p01 = i32x4.add(i32x4.shuffle(p0, p1, 0, 4, 1, 5), i32x4.shuffle(p0, p1, 2, 6, 3, 7));
+  const p23 = i32x4.add(i32x4.shuffle(p2, p3, 0, 4, 1, 5), i32x4.shuffle(p2, p3, 2, 6, 3, 7));
+  const sums = i32x4.add(i32x4.shuffle(p01, p23, 0, 1, 4, 5), i32x4.shuffle(p01, p23, 2, 3, 6, 7));
+  return i32x4.shuffle(sums, i32x4.shr_s(sums, 2), 0, 5, 2, 7);
 }
 
-/** Σ q·code of two packed rows with one row of activations: eight sums to `to`. */
+/** Σ q·code of two packed rows with one row of activations: 8 × 4 partial sums to `to`. */
 function dotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i32, to: usize): void {
-  memory.fill(to, 0, 128);
+  clear(to);
   const end = q + <usize>stride;
   while (q < end) {
     // 32-bit sums stay in memory: held in registers they would push the 16-bit ones out of them.
@@ -183,12 +188,11 @@ function dotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i32, to: usi
     addTo(to + 96, b2);
     addTo(to + 112, b3);
   }
-  reduce(to);
 }
 
-/** Σ q·code of one packed row with two rows of activations: eight sums to `to`. */
+/** Σ q·code of one packed row with two rows of activations: 8 × 4 partial sums to `to`. */
 function dotTwoTokens(codes: usize, qA: usize, qB: usize, stride: i32, to: usize): void {
-  memory.fill(to, 0, 128);
+  clear(to);
   const end = qA + <usize>stride;
   while (qA < end) {
     const flush = min(qA + bytesPerFlush, end);
@@ -231,5 +235,4 @@ function dotTwoTokens(codes: usize, qA: usize, qB: usize, stride: i32, to: usize
     addTo(to + 96, b2);
     addTo(to + 112, b3);
   }
-  reduce(to);
 }
