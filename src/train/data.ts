@@ -1,0 +1,98 @@
+/** From what the user has (texts, or token shards made before) to a tokenizer and token shards. */
+import { stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { InputError } from '../errors.ts';
+import { readDocuments } from '../text/corpus.ts';
+import { type ShardProgress, TokenShards, writeShards } from '../text/shards.ts';
+import { tokenBytes } from '../text/tokenBytes.ts';
+import { TextTokenizer } from '../text/tokenizer.ts';
+import { type TrainProgress, trainBpe } from '../text/trainBpe.ts';
+
+export interface DataOptions {
+  /** Text files, folders of them, or one folder of token shards. */
+  readonly data: readonly string[];
+  /** Where shards are written if `data` is text. */
+  readonly shardFolder: string;
+  /** A folder with a tokenizer; without one a tokenizer is trained. */
+  readonly tokenizer?: string | undefined;
+  /** Tokens of a tokenizer that is trained. */
+  readonly vocabulary: number;
+  /** The field of JSON lines that holds the text. */
+  readonly field?: string | undefined;
+  readonly onTokenizer?: ((progress: TrainProgress) => void) | undefined;
+  readonly onShards?: ((progress: ShardProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Data {
+  readonly tokenizer: TextTokenizer;
+  readonly shards: TokenShards;
+  /** Where the shards are. */
+  readonly folder: string;
+}
+
+/**
+ * @throws InputError if something is missing or malformed
+ * @throws the signal's reason, once aborted
+ */
+export async function prepareData(options: DataOptions): Promise<Data> {
+  const [first] = options.data;
+  if (options.data.length === 1 && (await exists(join(first!, 'shards.json'))))
+    return openShards(first!, options);
+  const documents = () =>
+    readDocuments(options.data, { ...given('field', options.field), ...given('signal', options.signal) });
+  const tokenizer = options.tokenizer
+    ? await TextTokenizer.load(options.tokenizer)
+    : await trainTokenizer(documents(), options);
+  await writeShards(options.shardFolder, documents(), tokenizer, {
+    ...given('onProgress', options.onShards),
+    ...given('signal', options.signal),
+  });
+  const shards = await TokenShards.open(options.shardFolder, tokenizer);
+  return { tokenizer, shards, folder: options.shardFolder };
+}
+
+async function trainTokenizer(
+  documents: AsyncIterable<string>,
+  options: DataOptions,
+): Promise<TextTokenizer> {
+  const { json, config } = await trainBpe(documents, {
+    vocabularySize: options.vocabulary,
+    ...given('onProgress', options.onTokenizer),
+    ...given('signal', options.signal),
+  });
+  return TextTokenizer.fromJson(json, config);
+}
+
+/** Shards lie beside their tokenizer, or in the run folder that has it. */
+async function openShards(folder: string, { tokenizer: named }: DataOptions): Promise<Data> {
+  const places = named ? [named] : [folder, dirname(resolve(folder))];
+  for (const place of places) {
+    if (!named && !(await exists(join(place, 'tokenizer.json')))) continue;
+    const tokenizer = await TextTokenizer.load(place);
+    return { tokenizer, shards: await TokenShards.open(folder, tokenizer), folder };
+  }
+  throw new InputError(
+    `${folder}: found token shards without a tokenizer beside them; name its folder with --tokenizer`,
+  );
+}
+
+/**
+ * Bytes of text that tokens stand for; special tokens stand for none. Losses of models with different
+ * vocabularies can be compared by the byte.
+ */
+export function byteCounter(tokenizer: TextTokenizer): (ids: Int32Array) => number {
+  const tokens = Array.from({ length: tokenizer.vocabularySize }, (_, id) => tokenizer.token(id));
+  const bytes = tokenBytes(tokenizer.json, tokens, 'tokenizer.json');
+  const lengths = tokens.map((_, id) => (tokenizer.isSpecial(id) ? 0 : bytes.of(id).length));
+  return (ids) => ids.reduce((sum, id) => sum + lengths[id]!, 0);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
+
+/** An optional property, absent rather than undefined. */
+function given<K extends string, T>(key: K, value: T | undefined): { readonly [P in K]?: T } {
+  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: T };
+}

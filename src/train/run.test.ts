@@ -1,0 +1,179 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../checkpoint/testing.ts';
+import { bytesOf, OutOfMemoryError } from '../engine/engine.ts';
+import { readLog } from './log.ts';
+import { Run } from './run.ts';
+import type { TrainingChoices } from './settings.ts';
+import { dataOf, smallConfig, smallSettings, stateFiles, withMachine } from './testing.ts';
+import { DivergenceError } from './trainer.ts';
+
+interface Trained {
+  readonly threads?: number;
+  readonly choices?: TrainingChoices;
+}
+
+/** A new run that calls `onStep` after each update. */
+async function trainNew(
+  folder: string,
+  { threads, choices }: Trained,
+  onStep = (_: Run) => {},
+  signal?: AbortSignal,
+) {
+  const data = await dataOf(folder);
+  const settings = smallSettings(choices);
+  return withMachine(async (machine) => {
+    const run = await Run.create(folder, { config: smallConfig(data), settings, data }, machine);
+    try {
+      return await run.train({ signal, onLine: ({ event }) => event === 'step' && onStep(run) });
+    } finally {
+      await run.close();
+    }
+  }, threads);
+}
+
+async function resume(folder: string, steps?: number) {
+  return withMachine(async (machine) => {
+    const run = await Run.resume(folder, machine, steps);
+    const outcome = await run.train();
+    await run.close();
+    return outcome;
+  });
+}
+
+/** Log lines without what a clock says. */
+async function logOf(folder: string) {
+  const lines = await readLog(join(folder, 'log.jsonl'));
+  return lines.map((line) => ({ ...line, time: 0, tokensPerSecond: 0 }));
+}
+
+describe('a training run', () => {
+  it('interrupted after any step and resumed, ends with the same bits and the same log', async () => {
+    const folder = await temporaryFolder();
+    const whole = join(folder, 'whole');
+    expect(await trainNew(whole, {})).toBe('finished');
+    const expected = await stateFiles(whole);
+    expect(Object.keys(expected)).toEqual(['model.safetensors', 'optimizer-6.safetensors']);
+    for (let stop = 0; stop < 6; stop++) {
+      const parts = join(folder, `stopped-${stop}`);
+      const controller = new AbortController();
+      if (stop === 0) controller.abort();
+      const stopThere = (run: Run) => run.step === stop && controller.abort();
+      expect(await trainNew(parts, {}, stopThere, controller.signal)).toBe('interrupted');
+      expect(await resume(parts)).toBe('finished');
+      expect(await stateFiles(parts), `stopped after ${stop}`).toEqual(expected);
+      expect(await logOf(parts), `stopped after ${stop}`).toEqual(await logOf(whole));
+    }
+  });
+
+  it('killed between checkpoints, goes on from the last one without a duplicate line', async () => {
+    const folder = await temporaryFolder();
+    await trainNew(join(folder, 'whole'), {});
+    const crash = (run: Run) => {
+      if (run.step === 5) throw new Error('power failure');
+    };
+    await expect(trainNew(join(folder, 'killed'), {}, crash)).rejects.toThrow('power failure');
+    expect(Object.keys(await stateFiles(join(folder, 'killed')))).toContain('optimizer-4.safetensors');
+    await resume(join(folder, 'killed'));
+    expect(await stateFiles(join(folder, 'killed'))).toEqual(await stateFiles(join(folder, 'whole')));
+    const log = await logOf(join(folder, 'killed'));
+    expect(log.filter(({ event }) => event === 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(log.filter(({ event }) => event === 'validation').map(({ step }) => step)).toEqual([0, 3, 6]);
+  });
+
+  it('gives the same bits on one thread, two, and the calling one', async () => {
+    const folder = await temporaryFolder();
+    for (const threads of [0, 1, 2]) await trainNew(join(folder, String(threads)), { threads });
+    const one = await stateFiles(join(folder, '1'));
+    expect(await stateFiles(join(folder, '0'))).toEqual(one);
+    expect(await stateFiles(join(folder, '2'))).toEqual(one);
+  });
+
+  it('accumulating two passes is training on a batch twice as large, within rounding', async () => {
+    const folder = await temporaryFolder();
+    const choices = { validation: 0, steps: 4 };
+    await trainNew(join(folder, 'large'), { choices: { ...choices, batch: 4 } });
+    await trainNew(join(folder, 'passes'), { choices: { ...choices, batch: 2, accumulation: 2 } });
+    const [large, passes] = [await logOf(join(folder, 'large')), await logOf(join(folder, 'passes'))];
+    expect(passes.map(({ event }) => event)).toEqual(Array(4).fill('step'));
+    // A weight on the border of two ternary values may round either way, so losses drift apart slowly.
+    passes.forEach(({ loss }, k) => {
+      expect(loss).toBeCloseTo(large[k]!.loss, k === 0 ? 5 : 2);
+    });
+  });
+
+  it('learns: the loss of a text that repeats falls from ln(vocabulary) to almost none', async () => {
+    const folder = await temporaryFolder();
+    const choices = {
+      steps: 120,
+      length: 32,
+      batch: 4,
+      learningRate: 0.02,
+      validateEvery: 1000,
+      saveEvery: 1000,
+    };
+    await trainNew(folder, { choices });
+    const lines = await logOf(folder);
+    expect(lines[0]!.loss).toBeGreaterThan(5);
+    const last = lines.at(-1)!;
+    expect(last).toMatchObject({ event: 'validation', step: 120 });
+    expect(last.loss).toBeLessThan(0.5);
+  });
+
+  it('stops at a loss that is no number and keeps the last good checkpoint', async () => {
+    const folder = await temporaryFolder();
+    const spoil = ({ step, trainer }: Run) => {
+      if (step === 3)
+        trainer.engine.write(trainer.weights.get('model.norm.weight'), bytesOf(Float32Array.of(Number.NaN)));
+    };
+    await expect(trainNew(folder, {}, spoil)).rejects.toThrow(DivergenceError);
+    expect(Object.keys(await stateFiles(folder))).toEqual(['model.safetensors', 'optimizer-2.safetensors']);
+    await expect(trainNew(await temporaryFolder(), {}, spoil)).rejects.toThrow(
+      /step 4: found loss NaN .* lower learning rate/,
+    );
+    expect(await resume(folder)).toBe('finished');
+  });
+
+  it('can be made longer when it is resumed', async () => {
+    const folder = await temporaryFolder();
+    await trainNew(folder, {});
+    await resume(folder, 8);
+    expect(Object.keys(await stateFiles(folder))).toContain('optimizer-8.safetensors');
+    expect((await logOf(folder)).map(({ step }) => step)).toEqual([0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 8]);
+  });
+
+  it('starts from the weights of a checkpoint', async () => {
+    const folder = await temporaryFolder();
+    const first = join(folder, 'first');
+    await trainNew(first, { choices: { steps: 30, learningRate: 0.02 } });
+    const data = await dataOf(join(folder, 'second'));
+    const settings = smallSettings({ steps: 1 });
+    await withMachine(async (machine) => {
+      const run = await Run.create(
+        join(folder, 'second'),
+        { config: smallConfig(data), settings, data, from: first },
+        machine,
+      );
+      expect((await run.validate()).loss).toBeCloseTo((await logOf(first)).at(-1)!.loss, 6);
+      await run.close();
+    });
+  });
+
+  it('says before anything is allocated what it needs, and refuses what does not fit', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(folder, { recursive: true });
+    const data = await dataOf(folder);
+    await withMachine(async ({ engine }) => {
+      const plan = { config: smallConfig(data), settings: smallSettings(), data };
+      const create = (limitBytes: number) => Run.create(folder, plan, { engine, limitBytes });
+      await expect(create(500_000)).rejects.toThrow(OutOfMemoryError);
+      await expect(create(500_000)).rejects.toThrow(/training needs .* MB .*use a smaller model/);
+      const { needs } = (await create(2 ** 30)).trainer;
+      // Weights and two moments of four bytes, and a few kB of token ids and settings.
+      expect(needs.variableBytes - needs.parameters * 12).toBeGreaterThan(0);
+      expect(needs.variableBytes - needs.parameters * 12).toBeLessThan(2000);
+    });
+    await data.shards.close();
+  });
+});

@@ -1,0 +1,238 @@
+/**
+ * A training run in a folder:
+ *
+ *   training.json            settings, and where the token shards are
+ *   config.json, model.safetensors, tokenizer.json …   the model, ready to be used at any time
+ *   optimizer-<step>.safetensors   what AdamW remembers
+ *   log.jsonl                a line for each step and each validation
+ *   tokens/                  the corpus as token shards, unless they lie elsewhere
+ *
+ * Batches depend on the seed and the step only, so the step is all that a run must remember besides weights and
+ * moments: interrupted and resumed, it ends with the same bits as one that was not.
+ */
+import { join } from 'node:path';
+import { readConfig, writeConfig } from '../checkpoint/config.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { initialise } from '../model/initialise.ts';
+import { type Batch, BatchSampler } from '../text/batches.ts';
+import { TokenShards } from '../text/shards.ts';
+import { TextTokenizer } from '../text/tokenizer.ts';
+import { saveTokenizer } from '../text/tokenizerFiles.ts';
+import { byteCounter, type Data } from './data.ts';
+import { type LogLine, TrainingLog } from './log.ts';
+import { readRunFile, writeRunFile } from './runFile.ts';
+import { rateAt } from './schedule.ts';
+import { parseSettings, type TrainingSettings } from './settings.ts';
+import { Trainer } from './trainer.ts';
+import { loadState, loadWeights, saveState } from './trainingState.ts';
+
+/** The engine to train on, and how much of its memory. */
+export interface Machine {
+  readonly engine: Engine;
+  readonly limitBytes: number;
+}
+
+export interface NewRun {
+  readonly config: ModelConfig;
+  readonly settings: TrainingSettings;
+  readonly data: Data;
+  /** A checkpoint whose weights to begin with, instead of random ones. */
+  readonly from?: string | undefined;
+}
+
+export interface TrainOptions {
+  /** Aborting it stops the run after the step that it is in, and saves. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onLine?: ((line: LogLine) => void) | undefined;
+}
+
+interface Parts {
+  readonly folder: string;
+  readonly settings: TrainingSettings;
+  readonly trainer: Trainer;
+  readonly data: Data;
+}
+
+export class Run {
+  readonly folder: string;
+  readonly settings: TrainingSettings;
+  readonly trainer: Trainer;
+  readonly data: Data;
+  readonly sampler: BatchSampler;
+  #step = 0;
+
+  private constructor({ folder, settings, trainer, data }: Parts) {
+    this.folder = folder;
+    this.settings = settings;
+    this.trainer = trainer;
+    this.data = data;
+    const { batch, length, seed } = settings;
+    const validation = validationWindows(data.shards.tokenCount, settings);
+    this.sampler = new BatchSampler(data.shards, { batch, length, seed, validation });
+  }
+
+  /**
+   * Begins a run in an existing folder without one, and saves its first state.
+   * @throws InputError if corpus and settings do not fit together; OutOfMemoryError
+   */
+  static async create(
+    folder: string,
+    { config, settings, data, from }: NewRun,
+    machine: Machine,
+  ): Promise<Run> {
+    const trainer = new Trainer(machine.engine, config, settings, machine.limitBytes);
+    const run = new Run({ folder, settings, trainer, data });
+    if (from === undefined) initialise(trainer.engine, trainer.specs, trainer.weights, settings.seed);
+    else await loadWeights(from, trainer);
+    for (const tensor of trainer.moments) trainer.engine.allocate(tensor);
+    await saveTokenizer(folder, data.tokenizer);
+    await writeConfig(folder, config);
+    await saveState(folder, trainer, 0);
+    await writeRunFile(folder, settings, data.folder);
+    return run;
+  }
+
+  /**
+   * Goes on from the last checkpoint of a run.
+   * @param steps a new end of the run; the schedule then follows it
+   * @throws InputError if the folder holds no run, or its files do not fit together
+   */
+  static async resume(folder: string, machine: Machine, steps?: number): Promise<Run> {
+    const stored = await readRunFile(folder);
+    const settings = parseSettings({ ...stored.settings, ...(steps === undefined ? {} : { steps }) });
+    const config = await readConfig(folder);
+    const tokenizer = await TextTokenizer.load(folder);
+    const trainer = new Trainer(machine.engine, config, settings, machine.limitBytes);
+    const shards = await TokenShards.open(stored.tokens, tokenizer);
+    try {
+      const run = new Run({ folder, settings, trainer, data: { tokenizer, shards, folder: stored.tokens } });
+      run.#step = await loadState(folder, trainer);
+      if (steps !== undefined) await writeRunFile(folder, settings, stored.tokens);
+      return run;
+    } catch (error) {
+      await shards.close();
+      throw error;
+    }
+  }
+
+  /** Updates done. */
+  get step(): number {
+    return this.#step;
+  }
+
+  get logPath(): string {
+    return logPathOf(this.folder);
+  }
+
+  /** Tokens of one update. */
+  get tokensPerStep(): number {
+    const { batch, length, accumulation } = this.settings;
+    return batch * length * accumulation;
+  }
+
+  /**
+   * Trains to the end, or until the signal; either way the state is saved.
+   * @throws DivergenceError if the loss is no number any more; the last checkpoint stays
+   */
+  async train({ signal, onLine }: TrainOptions = {}): Promise<'finished' | 'interrupted'> {
+    const log = await TrainingLog.open(this.logPath, this.#step);
+    let saved = this.#step;
+    const save = async () => {
+      if (saved === this.#step) return;
+      await log.flush();
+      await saveState(this.folder, this.trainer, this.#step);
+      saved = this.#step;
+    };
+    const write = async (line: LogLine) => {
+      await log.append(line);
+      onLine?.(line);
+    };
+    try {
+      const clock = new Clock(log.earlierTime);
+      if (log.earlier.length === 0 && this.sampler.validationWindows > 0) await write(await this.validate());
+      while (this.#step < this.settings.steps && !signal?.aborted) {
+        await write(await this.#update(clock));
+        if (this.#validates()) await write(await this.validate());
+        if (this.#step % this.settings.saveEvery === 0) await save();
+      }
+      await save();
+      return this.#step < this.settings.steps ? 'interrupted' : 'finished';
+    } finally {
+      await log.close();
+    }
+  }
+
+  /** The loss on the windows kept out of training, with the weights as they are. */
+  async validate(): Promise<LogLine> {
+    const countBytes = byteCounter(this.data.tokenizer);
+    let [bytes, tokens] = [0, 0];
+    async function* counted(batches: AsyncIterable<Batch>) {
+      for await (const batch of batches) {
+        bytes += countBytes(batch.labels);
+        tokens += batch.labels.length;
+        yield batch;
+      }
+    }
+    const loss = await this.trainer.validate(counted(this.sampler.validation()));
+    const bitsPerByte = (loss * tokens) / Math.LN2 / Math.max(1, bytes);
+    return { event: 'validation', step: this.#step, loss, bitsPerByte };
+  }
+
+  async close(): Promise<void> {
+    await this.data.shards.close();
+  }
+
+  async #update(clock: Clock): Promise<LogLine> {
+    const { accumulation } = this.settings;
+    clock.start();
+    const passes = Array.from({ length: accumulation }, (_, pass) => this.#step * accumulation + pass);
+    const batches = await Promise.all(passes.map((index) => this.sampler.batch(index)));
+    const learningRate = rateAt(this.#step, this.settings);
+    const result = await this.trainer.step(batches, this.#step, learningRate);
+    this.#step++;
+    const tokensPerSecond = Math.round(this.tokensPerStep / clock.stop());
+    const tokens = this.#step * this.tokensPerStep;
+    return {
+      ...{ event: 'step', step: this.#step, ...result, learningRate, tokensPerSecond, tokens },
+      time: Number(clock.total.toFixed(3)),
+    };
+  }
+
+  #validates(): boolean {
+    const { steps, validateEvery } = this.settings;
+    const due = this.#step % validateEvery === 0 || this.#step === steps;
+    return due && this.sampler.validationWindows > 0;
+  }
+}
+
+/** Seconds spent in updates, those of earlier processes included. */
+class Clock {
+  total: number;
+  #started = 0;
+
+  constructor(earlier: number) {
+    this.total = earlier;
+  }
+
+  start(): void {
+    this.#started = performance.now();
+  }
+
+  /** Seconds since `start`. */
+  stop(): number {
+    const seconds = (performance.now() - this.#started) / 1000;
+    this.total += seconds;
+    return seconds;
+  }
+}
+
+/** Whole batches, at most a tenth of the corpus: a small one is for training. */
+function validationWindows(tokens: number, { batch, length, validation }: TrainingSettings): number {
+  const tenth = Math.floor(tokens / (length + 1) / 10);
+  return batch * Math.floor(Math.min(validation, tenth) / batch);
+}
+
+export function logPathOf(folder: string): string {
+  return join(folder, 'log.jsonl');
+}

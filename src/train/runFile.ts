@@ -1,0 +1,49 @@
+/** `training.json`: what a run was told to do, so that it can be resumed. */
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+import { replaceFile } from '../text/replaceFile.ts';
+import { parseSettings, type TrainingSettings } from './settings.ts';
+
+const runFile = (folder: string) => join(folder, 'training.json');
+
+const runFileSchema = v.strictObject({ version: v.literal(1), tokens: v.string(), settings: v.unknown() });
+
+/** The folder of the shards is kept relative to the run if it lies in it: runs can be moved. */
+export async function writeRunFile(
+  folder: string,
+  settings: TrainingSettings,
+  shardFolder: string,
+): Promise<void> {
+  const inside = relative(folder, shardFolder);
+  const tokens = inside.startsWith('..') || isAbsolute(inside) ? resolve(shardFolder) : inside;
+  await replaceFile(runFile(folder), `${JSON.stringify({ version: 1, tokens, settings }, undefined, 2)}\n`);
+}
+
+/** Whether the folder holds a run, finished or not. */
+export async function holdsRun(folder: string): Promise<boolean> {
+  return (await readFile(runFile(folder), 'utf8').catch(() => undefined)) !== undefined;
+}
+
+/** @throws InputError if the folder holds no run, or its file is malformed */
+export async function readRunFile(folder: string): Promise<{ tokens: string; settings: TrainingSettings }> {
+  const path = runFile(folder);
+  const text = await readFile(path, 'utf8').catch(() => {
+    throw new InputError(`${path}: not found; expected the folder of a training run`);
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new InputError(`${path}: not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const result = v.safeParse(runFileSchema, json);
+  if (!result.success) {
+    const [issue] = result.issues;
+    const field = v.getDotPath(issue) ?? 'the content';
+    throw new InputError(`${path}: ${field}: found ${issue.received}, expected ${issue.expected}`);
+  }
+  const { tokens, settings } = result.output;
+  return { tokens: resolve(folder, tokens), settings: parseSettings(settings, `${path}: settings`) };
+}

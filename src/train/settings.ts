@@ -1,0 +1,100 @@
+/** What a training run can be told, with ranges and defaults. Everything is checked before anything is made. */
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+import { scheduleNames } from './schedule.ts';
+
+const integer = (least: number, most: number) => {
+  const expected = `expected an integer from ${least} to ${most}`;
+  return v.pipe(
+    v.number(expected),
+    v.check((n) => Number.isInteger(n) && n >= least && n <= most, expected),
+  );
+};
+
+const number = (expected: string, holds: (n: number) => boolean) =>
+  v.pipe(v.number(`expected ${expected}`), v.check(holds, `expected ${expected}`));
+
+const fields = {
+  /** Updates of the weights. */
+  steps: v.optional(integer(1, 1e9), 500),
+  /** Sequences of one forward pass. */
+  batch: v.optional(integer(1, 65536), 8),
+  /** Tokens of a sequence. */
+  length: v.optional(integer(1, 65536), 256),
+  /** Passes whose gradients are averaged into one update. */
+  accumulation: v.optional(integer(1, 256), 1),
+  /** Decides the initial weights and the order of the batches. */
+  seed: v.optional(integer(0, Number.MAX_SAFE_INTEGER), 1),
+  learningRate: v.optional(
+    number('a number above 0, at most 1', (n) => n > 0 && n <= 1),
+    4e-3,
+  ),
+  schedule: v.optional(v.picklist(scheduleNames, `expected ${scheduleNames.join(', ')}`), 'matmulfree'),
+  /** Steps of warm-up. */
+  warmup: v.optional(integer(0, 1e9), 20),
+  /** Where the cosine schedule ends, as a fraction of the peak. */
+  finalFraction: v.optional(
+    number('a number from 0 to 1', (n) => n >= 0 && n <= 1),
+    0.1,
+  ),
+  beta1: v.optional(
+    number('a number from 0, below 1', (n) => n >= 0 && n < 1),
+    0.9,
+  ),
+  beta2: v.optional(
+    number('a number from 0, below 1', (n) => n >= 0 && n < 1),
+    0.95,
+  ),
+  epsilon: v.optional(
+    number('a number above 0, at most 1', (n) => n > 0 && n <= 1),
+    1e-8,
+  ),
+  /** AdamW's λ. The paper publishes none. */
+  weightDecay: v.optional(
+    number('a number from 0 to 10', (n) => n >= 0 && n <= 10),
+    0.01,
+  ),
+  /** Decay norms and lower bounds too, not matrices and the embedding only. */
+  decayAll: v.optional(v.boolean('expected true or false'), false),
+  /** Gradients are scaled down to this global norm; 0: never. */
+  maxNorm: v.optional(
+    number('a number from 0 to 1e9', (n) => n >= 0 && n <= 1e9),
+    1,
+  ),
+  /** Steps between two validations. */
+  validateEvery: v.optional(integer(1, 1e9), 100),
+  /** Windows kept out of training; at most a tenth of the corpus is taken, in whole batches. 0: no validation. */
+  validation: v.optional(integer(0, 1e6), 64),
+  /** Steps between two checkpoints; the last step is always saved. */
+  saveEvery: v.optional(integer(1, 1e9), 250),
+};
+
+const schema = v.strictObject(fields);
+
+export type TrainingSettings = Readonly<v.InferOutput<typeof schema>>;
+
+/** Settings without those that keep their defaults. */
+export type TrainingChoices = Partial<TrainingSettings>;
+
+export const defaultSettings: TrainingSettings = v.parse(schema, {});
+
+/**
+ * Settings with defaults filled in.
+ * @param where what errors call the source, e.g. a path
+ * @throws InputError naming the field, what was found and its range; unknown fields are refused
+ */
+export function parseSettings(choices: unknown, where = 'training settings'): TrainingSettings {
+  const result = v.safeParse(schema, choices);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const name = issue.path?.[0]?.key;
+  if (name === undefined) throw new InputError(`${where}: found ${issue.received}, expected an object`);
+  if (!Object.hasOwn(fields, name as string)) {
+    throw new InputError(
+      `${where}: ${name}: unknown field; expected one of ${Object.keys(fields).join(', ')}`,
+    );
+  }
+  throw new InputError(
+    `${where}: ${name}: found ${JSON.stringify(issue.input) ?? issue.input}, ${issue.message}`,
+  );
+}

@@ -1,0 +1,50 @@
+/** A corpus and models so small that a run takes a second. */
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
+import { type MatMulFreeConfig, namedConfig } from '../model/config.ts';
+import { TokenShards, writeShards } from '../text/shards.ts';
+import { listed } from '../text/testing.ts';
+import { TextTokenizer } from '../text/tokenizer.ts';
+import { trainBpe } from '../text/trainBpe.ts';
+import type { Data } from './data.ts';
+import type { Machine } from './run.ts';
+import { parseSettings, type TrainingChoices } from './settings.ts';
+
+/** A text that a small model learns by heart. */
+export const rhyme = 'Add and subtract, add and subtract, never a product, and that is a fact.\n'.repeat(60);
+
+/** Token shards of `text` in `<folder>/tokens`. */
+export async function dataOf(folder: string, text = rhyme): Promise<Data> {
+  await mkdir(folder, { recursive: true });
+  const { json, config } = await trainBpe(listed([text]), { vocabularySize: 280 });
+  const tokenizer = TextTokenizer.fromJson(json, config);
+  const tokens = join(folder, 'tokens');
+  await writeShards(tokens, listed([text]), tokenizer);
+  return { tokenizer, shards: await TokenShards.open(tokens, tokenizer), folder: tokens };
+}
+
+export function smallConfig({ tokenizer }: Data): MatMulFreeConfig {
+  const config = namedConfig('tiny', { vocabSize: tokenizer.vocabularySize });
+  return { ...config, hiddenSize: 32, layers: 2, intermediateSize: 48, bosTokenId: 0, eosTokenId: 0 };
+}
+
+export const smallSettings = (choices: TrainingChoices = {}) =>
+  parseSettings({ steps: 6, batch: 2, length: 16, warmup: 2, saveEvery: 2, validateEvery: 3, ...choices });
+
+export async function withMachine<T>(use: (machine: Machine) => Promise<T>, threads = 1): Promise<T> {
+  const engine = await CpuEngine.create({ threads, poison: true });
+  try {
+    return await use({ engine, limitBytes: 2 ** 32 });
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** The content of weights and moments, by file name. */
+export async function stateFiles(folder: string): Promise<Record<string, Buffer>> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.safetensors')).sort();
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))] as const)),
+  );
+}

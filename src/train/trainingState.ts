@@ -1,0 +1,114 @@
+/**
+ * Checkpoints of a run: `model.safetensors` (a Hugging Face model as it stands) and `optimizer-<step>.safetensors`
+ * (AdamW's moments). Two files cannot be replaced at once, so there is one commit point: the moments of a new step
+ * are written beside the old ones, and the model, whose metadata names its step, is renamed into place last. The
+ * moments that belong to the model are therefore always there.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { loadParameters, type ParameterStore } from '../checkpoint/load.ts';
+import { SafetensorsFile, type TensorEntry, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { InputError } from '../errors.ts';
+import type { Tensor } from '../program/tensor.ts';
+import type { Trainer } from './trainer.ts';
+
+const modelFile = 'model.safetensors';
+const optimizerFile = (step: number) => `optimizer-${step}.safetensors`;
+
+/** Writes the state after `step` updates; whoever reads meanwhile, or after a crash, finds the earlier one. */
+export async function saveState(folder: string, trainer: Trainer, step: number): Promise<void> {
+  const entries = (tensors: readonly Tensor[]) => tensors.map((tensor) => entryOf(trainer, tensor));
+  await writeSafetensors(join(folder, optimizerFile(step)), entries(trainer.moments));
+  const metadata = { format: 'pt', step: String(step) };
+  await writeSafetensors(join(folder, modelFile), entries(trainer.weights.all()), metadata);
+  await removeOthers(folder, step);
+}
+
+/** Fills weights and moments. Returns the number of updates that they have had. */
+export async function loadState(folder: string, trainer: Trainer): Promise<number> {
+  const step = await savedStep(folder);
+  await loadWeights(folder, trainer);
+  const file = await SafetensorsFile.open(join(folder, optimizerFile(step)));
+  try {
+    for (const tensor of trainer.moments) await readTensor(file, tensor, trainer);
+  } finally {
+    await file.close();
+  }
+  return step;
+}
+
+/** Fills the weights from any checkpoint of the same model. */
+export async function loadWeights(folder: string, trainer: Trainer): Promise<void> {
+  const checkpoint = await Checkpoint.open(folder);
+  const store = new EngineStore(trainer);
+  try {
+    await loadParameters(checkpoint, trainer.specs, store, { mode: 'training' });
+    store.flush();
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** Hands parameters to the engine one by one, so that the host holds no second copy of the model. */
+class EngineStore implements ParameterStore {
+  readonly #trainer: Trainer;
+  #current: { readonly name: string; readonly bytes: Uint8Array } | undefined;
+
+  constructor(trainer: Trainer) {
+    this.#trainer = trainer;
+  }
+
+  prepare(): void {}
+
+  bytes(name: string): Uint8Array {
+    if (this.#current?.name !== name) {
+      this.flush();
+      this.#current = { name, bytes: new Uint8Array(this.#trainer.weights.get(name).bytes) };
+    }
+    return this.#current!.bytes;
+  }
+
+  flush(): void {
+    const { engine, weights } = this.#trainer;
+    if (this.#current) engine.write(weights.get(this.#current.name), this.#current.bytes);
+  }
+}
+
+/** Updates that the saved model has had. */
+export async function savedStep(folder: string): Promise<number> {
+  const file = await SafetensorsFile.open(join(folder, modelFile));
+  await file.close();
+  const step = file.metadata.step ?? '';
+  if (/^\d{1,15}$/.test(step)) return Number(step);
+  throw new InputError(
+    `${file.path}: metadata: step: found ${JSON.stringify(file.metadata.step) ?? 'nothing'}, expected a number; ` +
+      'this is no checkpoint of a training run, use --from to start from it',
+  );
+}
+
+function entryOf({ engine }: Trainer, tensor: Tensor): TensorEntry {
+  const { name, shape } = tensor;
+  async function* chunks() {
+    yield await engine.read(tensor);
+  }
+  return { name, shape, dtype: 'F32', chunks };
+}
+
+async function readTensor(file: SafetensorsFile, tensor: Tensor, { engine }: Trainer): Promise<void> {
+  const { name, shape } = tensor;
+  const info = file.tensors.get(name);
+  if (info?.dtype !== 'F32' || info.shape.join() !== shape.join()) {
+    const found = info ? `${info.dtype} [${info.shape}]` : 'nothing';
+    throw new InputError(`${file.path}: tensor "${name}": found ${found}, expected F32 [${shape}]`);
+  }
+  engine.write(tensor, await file.read(name));
+}
+
+/** Moments of other steps, and files that a killed process left half written. */
+async function removeOthers(folder: string, step: number): Promise<void> {
+  const stale = /^optimizer-\d+\.safetensors$|^(optimizer-\d+|model)\.safetensors\.tmp-/;
+  for (const name of await readdir(folder)) {
+    if (stale.test(name) && name !== optimizerFile(step)) await rm(join(folder, name), { force: true });
+  }
+}
