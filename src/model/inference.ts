@@ -54,36 +54,56 @@ export class Inference {
   }
 
   /**
-   * Runs tokens from `state`, which is updated in place, and returns the wanted logits: [tokens, vocabulary],
-   * [vocabulary] or nothing. Throws `InputError` for an empty list or an id outside the vocabulary; `state` is
-   * then unchanged.
+   * Runs tokens from `state`, which is updated in place at the end, and returns the wanted logits: [tokens,
+   * vocabulary], [vocabulary] or nothing. Runs of other sequences may take their turn between two steps.
+   * @throws InputError for an empty list or an id outside the vocabulary; the signal's reason if it is aborted,
+   * which is noticed between steps. `state` is then unchanged.
    */
-  async run(tokens: readonly number[], state: SequenceState, wanted: WantedLogits): Promise<Float32Array> {
-    this.#check(tokens, state);
-    const turn = this.#queue.then(() => this.#run(tokens, state, wanted));
+  async run(
+    tokens: readonly number[],
+    state: SequenceState,
+    wanted: WantedLogits,
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
+    if (tokens.length === 0) throw new InputError('found no token, expected at least one');
+    checkTokens(tokens, this.#vocabulary);
+    const size = this.newState().length;
+    if (state.length !== size) throw new InputError(`state: found ${state.length} numbers, expected ${size}`);
+
+    const logits = new Float32Array({ all: tokens.length, last: 1, none: 0 }[wanted] * this.#vocabulary);
+    const next = state.slice();
+    for (let start = 0; start < tokens.length; ) {
+      signal?.throwIfAborted();
+      const length = stepLength(tokens.length - start);
+      const isLast = start + length === tokens.length;
+      const part = tokens.slice(start, start + length);
+      const found = await this.#inTurn(() =>
+        this.#runStep(part, next, wanted === 'last' && !isLast ? 'none' : wanted),
+      );
+      if (found) logits.set(found, wanted === 'all' ? start * this.#vocabulary : 0);
+      start += length;
+    }
+    state.set(next);
+    return logits;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work);
     this.#queue = turn.catch(() => {});
     return turn;
   }
 
-  async #run(tokens: readonly number[], state: SequenceState, wanted: WantedLogits): Promise<Float32Array> {
-    const logits = new Float32Array({ all: tokens.length, last: 1, none: 0 }[wanted] * this.#vocabulary);
+  async #runStep(
+    tokens: readonly number[],
+    state: SequenceState,
+    wanted: WantedLogits,
+  ): Promise<Float32Array | undefined> {
+    const { executable, ids, logits } = this.#step(tokens.length, wanted);
     this.#writeStates(state);
-    for (let start = 0; start < tokens.length; ) {
-      const length = stepLength(tokens.length - start);
-      const isLast = start + length === tokens.length;
-      const step = this.#step(length, wanted === 'last' && !isLast ? 'none' : wanted);
-      this.#engine.write(step.ids, bytesOf(Int32Array.from(tokens.slice(start, start + length))));
-      await step.executable.run();
-      if (step.logits) {
-        logits.set(
-          await readFloats(this.#engine, step.logits),
-          wanted === 'all' ? start * this.#vocabulary : 0,
-        );
-      }
-      start += length;
-    }
+    this.#engine.write(ids, bytesOf(Int32Array.from(tokens)));
+    await executable.run();
     await this.#readStates(state);
-    return logits;
+    return logits && readFloats(this.#engine, logits);
   }
 
   #step(length: number, wanted: WantedLogits): Step {
@@ -117,18 +137,15 @@ export class Inference {
       offset += tensor.size;
     }
   }
+}
 
-  #check(tokens: readonly number[], state: SequenceState): void {
-    if (tokens.length === 0) throw new InputError('found no token, expected at least one');
-    for (const [index, token] of tokens.entries()) {
-      if (!Number.isInteger(token) || token < 0 || token >= this.#vocabulary) {
-        throw new InputError(
-          `token ${index}: found ${token}, expected an integer from 0 to ${this.#vocabulary - 1} (the vocabulary)`,
-        );
-      }
-    }
-    const size = this.newState().length;
-    if (state.length !== size) throw new InputError(`state: found ${state.length} numbers, expected ${size}`);
+/** @throws InputError for an id outside the vocabulary */
+export function checkTokens(tokens: readonly number[], vocabulary: number): void {
+  for (const [index, token] of tokens.entries()) {
+    if (Number.isInteger(token) && token >= 0 && token < vocabulary) continue;
+    throw new InputError(
+      `token ${index}: found ${token}, expected an integer from 0 to ${vocabulary - 1} (the vocabulary)`,
+    );
   }
 }
 

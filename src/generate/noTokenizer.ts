@@ -1,0 +1,34 @@
+/** What stands in for the tokenizer of a model that has none: it runs on token ids. */
+import { InputError } from '../errors.ts';
+import type { ModelConfig } from '../model/config.ts';
+import type { GenerationTokenizer } from './generate.ts';
+
+export class NoTokenizer implements GenerationTokenizer {
+  readonly bosTokenId: number | undefined;
+  readonly eosTokenId: number | undefined;
+
+  constructor({ bosTokenId, eosTokenId }: ModelConfig) {
+    this.bosTokenId = bosTokenId ?? undefined;
+    this.eosTokenId = (typeof eosTokenId === 'object' ? eosTokenId?.[0] : eosTokenId) ?? undefined;
+  }
+
+  encode(): number[] {
+    throw new InputError(
+      'this model has no tokenizer: put its tokenizer.json (and tokenizer_config.json) into the model folder, ' +
+        'or give token ids instead of text',
+    );
+  }
+
+  /** Ids without text; `onToken` tells them. */
+  stream() {
+    return { push: () => '' };
+  }
+
+  tokenId(): undefined {
+    return undefined;
+  }
+
+  isSpecial(): boolean {
+    return false;
+  }
+}

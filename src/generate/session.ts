@@ -1,0 +1,175 @@
+/**
+ * A conversation. All that a MatMul-free model remembers of it is a recurrent state of fixed size, so a session
+ * is small, and can be saved, restored and forked at any token.
+ */
+import { InputError } from '../errors.ts';
+import { checkTokens, type Inference, type SequenceState } from '../model/inference.ts';
+import { type GenerateOptions, type GenerationTokenizer, generate } from './generate.ts';
+import { encodeSession, type SavedSession } from './savedSession.ts';
+
+/** What a session needs of its model. */
+export interface SessionModel {
+  readonly inference: Pick<Inference, 'run' | 'newState'>;
+  readonly tokenizer: GenerationTokenizer & {
+    encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
+  };
+  readonly vocabulary: number;
+  readonly fingerprint: number;
+  /** Throws once the model is disposed. */
+  checkOpen(): void;
+}
+
+export interface AppendOptions {
+  /** Leaves the session as it was and rejects with the signal's reason; noticed every few hundred tokens. */
+  signal?: AbortSignal;
+  /** Put the tokenizer's bos token before the text. Default: at the beginning of the session only. */
+  addSpecialTokens?: boolean;
+}
+
+/** The repetition penalty of a session reaches back this many tokens, so that a session never grows. */
+const mostRecent = 1024;
+
+export class Session {
+  readonly #model: SessionModel;
+  /** After every token but the unread. */
+  #state: SequenceState;
+  /** The last token, read when the next one is wanted: so no logits need to be kept to go on exactly. */
+  #unread: readonly number[];
+  #recent: readonly number[];
+  #tokens: number;
+  /** What reading the unread tokens led to. */
+  #ahead: { readonly state: SequenceState; readonly logits: Float32Array } | undefined;
+  #busy = false;
+
+  /** Use `LanguageModel.session()` or `.restore()`. */
+  constructor(model: SessionModel, saved?: SavedSession) {
+    this.#model = model;
+    this.#state = saved?.state.slice() ?? model.inference.newState();
+    this.#unread = saved?.unread ?? [];
+    this.#recent = saved?.recent ?? [];
+    this.#tokens = saved?.tokens ?? 0;
+  }
+
+  /** Tokens of the session so far, appended and generated. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  /**
+   * Adds text or token ids to the session.
+   * @throws InputError for ids outside the vocabulary, or text if the model has no tokenizer; the session is
+   * then as it was
+   */
+  async append(input: string | readonly number[], options: AppendOptions = {}): Promise<void> {
+    await this.#alone(async () => {
+      const { signal, addSpecialTokens = this.#tokens === 0 } = options;
+      const { inference, tokenizer, vocabulary } = this.#model;
+      const ids = typeof input === 'string' ? tokenizer.encode(input, { addSpecialTokens }) : input;
+      checkTokens(ids, vocabulary);
+      const unread = this.#ahead ? ids : [...this.#unread, ...ids];
+      if (ids.length === 0) return;
+      const state = (this.#ahead?.state ?? this.#state).slice();
+      if (unread.length > 1) await inference.run(unread.slice(0, -1), state, 'none', signal);
+      this.#add(ids);
+      this.#state = state;
+      this.#unread = unread.slice(-1);
+    });
+  }
+
+  /**
+   * The logits of the next token [vocabulary].
+   * @throws InputError if the session is empty
+   */
+  async logits(signal?: AbortSignal): Promise<Float32Array> {
+    return this.#alone(async () => (await this.#next(signal)).slice());
+  }
+
+  /**
+   * Goes on with the session: yields text as it is generated, and adds it to the session, an ending eos token
+   * too. A caller that leaves the loop early keeps the tokens up to there. Options as for
+   * `LanguageModel.generate`; the repetition penalty sees the last 1,024 tokens.
+   */
+  async *generate(options: GenerateOptions = {}): AsyncGenerator<string> {
+    const before = this.#tokens;
+    const { onToken, onFinish } = options;
+    const model = {
+      // The first call brings what the session consists of already, unless it is empty and a bos token begins it.
+      append: (tokens: readonly number[], signal?: AbortSignal) => {
+        if (this.#tokens === 0) this.#add(tokens);
+        return this.#next(signal);
+      },
+    };
+    this.#begin();
+    try {
+      yield* generate(model, this.#model.tokenizer, this.#recent, {
+        ...options,
+        onToken: (id) => {
+          this.#add([id]);
+          onToken?.(id);
+        },
+        onFinish: (finish) =>
+          onFinish?.({ ...finish, promptTokens: before || finish.promptTokens, unread: [] }),
+      });
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** The whole session as bytes, for `LanguageModel.restore`; at any time, even while it generates. */
+  save(): Uint8Array {
+    return encodeSession(this.#parts(), this.#model.fingerprint);
+  }
+
+  /** A second session that goes on from here by itself. */
+  fork(): Session {
+    this.#model.checkOpen();
+    return new Session(this.#model, this.#parts());
+  }
+
+  #parts(): SavedSession {
+    return { tokens: this.#tokens, unread: this.#unread, recent: this.#recent, state: this.#state };
+  }
+
+  async #next(signal: AbortSignal | undefined): Promise<Float32Array> {
+    this.#model.checkOpen();
+    if (this.#tokens === 0)
+      throw new InputError('session: found no token; append text or tokens to it first');
+    if (!this.#ahead) {
+      const state = this.#state.slice();
+      const logits = await this.#model.inference.run(this.#unread, state, 'last', signal);
+      this.#ahead = { state, logits };
+    }
+    return this.#ahead.logits;
+  }
+
+  /** Counts tokens in, unread. */
+  #add(ids: readonly number[]): void {
+    if (this.#ahead) {
+      this.#state = this.#ahead.state;
+      this.#unread = [];
+      this.#ahead = undefined;
+    }
+    this.#unread = [...this.#unread, ...ids];
+    this.#recent = [...this.#recent, ...ids].slice(-mostRecent);
+    this.#tokens += ids.length;
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#begin();
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #begin(): void {
+    this.#model.checkOpen();
+    if (this.#busy) {
+      throw new InputError(
+        'session: it is busy; await the earlier append() or let the earlier generate() end first, or fork()',
+      );
+    }
+    this.#busy = true;
+  }
+}

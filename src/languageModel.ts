@@ -1,0 +1,171 @@
+/** The front door: a language model that reads tokens, tells logits and writes text. */
+import type { Progress } from './checkpoint/tensorSource.ts';
+import type { Engine } from './engine/engine.ts';
+import { InputError } from './errors.ts';
+import { type GenerateOptions, generate } from './generate/generate.ts';
+import { NoTokenizer } from './generate/noTokenizer.ts';
+import { decodeSession } from './generate/savedSession.ts';
+import { Session, type SessionModel } from './generate/session.ts';
+import type { Architecture } from './model/architecture.ts';
+import type { ModelConfig } from './model/config.ts';
+import { Inference } from './model/inference.ts';
+import { type MemoryNeeds, memoryNeeds } from './model/memory.ts';
+import type { Weights } from './model/weights.ts';
+import type { TextTokenizer } from './text/tokenizer.ts';
+
+/** Bytes so far of bytes in all, of a download or of reading the parameters into memory. */
+export interface LoadProgress extends Progress {
+  readonly phase: 'download' | 'load';
+}
+
+export interface LoadOptions {
+  /** What computes. `auto`, the default, takes the CPU. */
+  readonly engine?: 'auto' | 'cpu' | 'webgpu' | undefined;
+  /** Worker threads of the CPU, 0 to 256; 0 computes on the calling thread. Default: the cores, at most 16. */
+  readonly threads?: number | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Stops downloading or loading; `load` then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What `load` puts together. */
+export interface ModelParts {
+  readonly config: ModelConfig;
+  readonly architecture: Architecture;
+  readonly engine: Engine;
+  readonly weights: Weights;
+  readonly tokenizer: TextTokenizer | undefined;
+  /** Tells this model from others, for saved sessions. */
+  readonly fingerprint: number;
+  /** Bytes of memory that the engine has in use. */
+  readonly usedBytes: () => number;
+}
+
+/** Bytes. */
+export interface ModelMemory extends MemoryNeeds {
+  /** What the engine has in use now: weights and the programs run so far. */
+  readonly inUse: number;
+}
+
+/** Logits of all tokens at once take no more than this. */
+const mostLogitBytes = 2 ** 31;
+
+export class LanguageModel {
+  readonly config: ModelConfig;
+  /** Absent if the model folder has none; the model then takes and gives token ids only. */
+  readonly tokenizer: TextTokenizer | undefined;
+  readonly #parts: ModelParts;
+  readonly #sessions: SessionModel;
+  readonly #needs: () => MemoryNeeds;
+  #disposed: Promise<void> | undefined;
+
+  /**
+   * @param source a model folder, a Hub name such as `ridger/MMfreeLM-370M`, or its https address; float and
+   *   packed weights both load, and are packed in memory
+   * @throws InputError if there is no such model, or it is damaged or not supported; OutOfMemoryError if it does
+   *   not fit; the signal's reason if it is aborted
+   */
+  static async load(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
+    const { loadModel } = await import('./loadModel.ts'); // not part of a browser's bundle
+    return new LanguageModel(await loadModel(source, options));
+  }
+
+  /** Use `LanguageModel.load`. */
+  constructor(parts: ModelParts) {
+    const { config, architecture, engine, weights, tokenizer, fingerprint } = parts;
+    this.config = config;
+    this.tokenizer = tokenizer;
+    this.#parts = parts;
+    this.#sessions = {
+      inference: new Inference(engine, architecture, weights, config.vocabSize),
+      tokenizer: tokenizer ?? new NoTokenizer(config),
+      vocabulary: config.vocabSize,
+      fingerprint,
+      checkOpen: () => this.#checkOpen(),
+    };
+    let needs: MemoryNeeds | undefined;
+    this.#needs = () => {
+      needs ??= memoryNeeds(architecture, weights);
+      return needs;
+    };
+  }
+
+  /** The engine, for people: instruction sets, threads. */
+  get engine(): string {
+    return `${this.#parts.engine.name} (${this.#parts.engine.description})`;
+  }
+
+  get memory(): ModelMemory {
+    return { ...this.#needs(), inUse: this.#disposed ? 0 : this.#parts.usedBytes() };
+  }
+
+  /**
+   * Reads a sequence from its beginning. `logits` [tokens, vocabulary] foretell, at each token, the next.
+   * @throws InputError for an empty list, an id outside the vocabulary, or logits beyond 2 GiB
+   */
+  async forward(
+    tokens: readonly number[],
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<{ logits: Float32Array }> {
+    this.#checkOpen();
+    const bytes = 4 * tokens.length * this.config.vocabSize;
+    if (bytes > mostLogitBytes) {
+      throw new InputError(
+        `forward: the logits of ${tokens.length} tokens take ${bytes} bytes, expected at most 2^31; ` +
+          'read them in parts, through session()',
+      );
+    }
+    const { inference } = this.#sessions;
+    return { logits: await inference.run(tokens, inference.newState(), 'all', signal) };
+  }
+
+  /**
+   * Continues a prompt: yields text as it is generated. Several generations may go on at the same time.
+   * @param prompt text, or token ids, which are taken as they are; a model without tokenizer yields no text, but
+   *   `onToken` tells the ids
+   * @throws InputError at the first step, if an option is unknown or out of range, or the prompt has no token
+   */
+  async *generate(prompt: string | readonly number[], options: GenerateOptions = {}): AsyncGenerator<string> {
+    const { inference, tokenizer, checkOpen } = this.#sessions;
+    checkOpen();
+    const state = inference.newState();
+    const model = {
+      append: (tokens: readonly number[], signal?: AbortSignal) => {
+        checkOpen();
+        return inference.run(tokens, state, 'last', signal);
+      },
+    };
+    yield* generate(model, tokenizer, prompt, options);
+  }
+
+  /** A new, empty conversation. */
+  session(): Session {
+    this.#checkOpen();
+    return new Session(this.#sessions);
+  }
+
+  /**
+   * The session that `Session.save` made into bytes; it goes on exactly as the original would.
+   * @throws InputError if the bytes are cut off, damaged, of a newer version or of another model
+   */
+  restore(saved: Uint8Array): Session {
+    this.#checkOpen();
+    const { inference, vocabulary, fingerprint } = this.#sessions;
+    const stateSize = inference.newState().length;
+    return new Session(this.#sessions, decodeSession(saved, { fingerprint, vocabulary, stateSize }));
+  }
+
+  /** Ends the engine's threads and gives its memory back. Further use is an error; disposing again is not. */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#parts.engine.dispose();
+    return this.#disposed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #checkOpen(): void {
+    if (this.#disposed) throw new Error('the model was disposed; load it again to use it');
+  }
+}
