@@ -1,0 +1,60 @@
+/** Figures as SVG files that stand alone: a title, a legend, and a white ground that dark viewers keep. */
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+
+export interface LegendEntry {
+  readonly label: string;
+  readonly color: string;
+  /** Of the line that stands for it, in pixels. */
+  readonly strokeWidth: number;
+  /** A dot on the line, as in the plot. */
+  readonly dot?: boolean;
+}
+
+export interface Figure {
+  readonly title: string;
+  readonly legend: readonly LegendEntry[];
+  /** Written above the axis, horizontally; with its unit. */
+  readonly verticalAxis: string;
+  readonly plot: Plot.PlotOptions;
+}
+
+const namespace = 'http://www.w3.org/2000/svg';
+const fontFamily = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+/** Above the axes: title, legend, and the label of the vertical axis. */
+const headHeight = 96;
+
+/** The text of an SVG file. */
+export function renderFigure({ title, legend, verticalAxis, plot }: Figure): string {
+  const { document } = parseHTML('<!doctype html><html><body></body></html>');
+  const svg = Plot.plot({
+    ...{ document, width: 760, height: 440, marginTop: headHeight, marginBottom: 44 },
+    ...plot,
+    style: { fontFamily, fontSize: '12px', color: '#333', background: 'white' },
+  });
+  const element = (name: string, attributes: Record<string, string | number>, text = '') => {
+    const made = document.createElementNS(namespace, name);
+    for (const [key, value] of Object.entries({ 'text-anchor': 'start', ...attributes })) {
+      made.setAttribute(key, String(value));
+    }
+    made.textContent = text;
+    return made;
+  };
+  svg.setAttribute('xmlns', namespace);
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', title);
+  svg.prepend(element('rect', { width: '100%', height: '100%', fill: 'white' }));
+  svg.append(element('text', { x: 16, y: 28, 'font-size': 16, 'font-weight': 600, fill: '#111' }, title));
+  svg.append(element('text', { x: 16, y: headHeight - 16, fill: '#555' }, `↑ ${verticalAxis}`));
+  let x = 16;
+  for (const { label, color, strokeWidth, dot } of legend) {
+    svg.append(
+      element('line', { x1: x, x2: x + 24, y1: 46, y2: 46, stroke: color, 'stroke-width': strokeWidth }),
+    );
+    if (dot) svg.append(element('circle', { cx: x + 12, cy: 46, r: 3, fill: color }));
+    svg.append(element('text', { x: x + 30, y: 50, fill: '#333' }, label));
+    // Nothing lays text out here, so entries stand as far apart as wide letters would need.
+    x += 54 + 7 * label.length;
+  }
+  return `${svg.outerHTML}\n`;
+}
