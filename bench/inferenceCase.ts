@@ -1,0 +1,87 @@
+/**
+ * One inference measurement in a process of its own, so that resident memory is this model's alone:
+ * node bench/inferenceCase.ts FOLDER THREADS. Prints JSON. Results are checked before anything is timed.
+ */
+import { Checkpoint } from '../src/checkpoint/checkpoint.ts';
+import { loadParameters } from '../src/checkpoint/load.ts';
+import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
+import { architectureOf } from '../src/model/architecture.ts';
+import { Inference } from '../src/model/inference.ts';
+import { CpuParameterStore } from '../src/model/store.ts';
+import { median } from './statistics.ts';
+
+export interface InferenceResult {
+  readonly loadMilliseconds: number;
+  readonly residentBytes: number;
+  /** Bytes of packed matrices that one token reads. */
+  readonly bytesPerToken: number;
+  readonly decodeTokensPerSecond: number;
+  readonly promptTokensPerSecond: number;
+  /** The greedy continuation of the prompt: the same for any number of threads. */
+  readonly tokens: readonly number[];
+}
+
+const decodeTokens = 64;
+const promptTokens = 512;
+
+export async function measureInference(folder: string, threads: number): Promise<InferenceResult> {
+  const start = performance.now();
+  const engine = await CpuEngine.create({ threads });
+  const checkpoint = await Checkpoint.open(folder);
+  const architecture = architectureOf(checkpoint.config);
+  const store = new CpuParameterStore(engine, architecture.parameters(), 'inference');
+  await loadParameters(checkpoint, architecture.parameters(), store, { mode: 'inference' });
+  await checkpoint.close();
+  const loadMilliseconds = performance.now() - start;
+
+  const inference = new Inference(engine, architecture, store.weights(), checkpoint.config.vocabSize);
+  const prompt = Array.from({ length: promptTokens }, (_, i) => (i * 7919 + 13) % checkpoint.config.vocabSize);
+  await checkSplit(inference, prompt.slice(0, 24));
+  const state = inference.newState();
+  let next = argmax(await inference.run(prompt.slice(0, 8), state, 'last'));
+  const tokens = [next];
+  const decodeTimes: number[] = [];
+  for (let i = 0; i < decodeTokens; i++) {
+    const before = performance.now();
+    next = argmax(await inference.run([next], state, 'last'));
+    decodeTimes.push(performance.now() - before);
+    tokens.push(next);
+  }
+  const residentBytes = process.memoryUsage().rss;
+  const promptTimes: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const before = performance.now();
+    await inference.run(prompt, inference.newState(), 'last');
+    promptTimes.push(performance.now() - before);
+  }
+  await engine.dispose();
+  const ternary = store.weights().all().filter(({ dtype }) => dtype === 'ternary');
+  return {
+    loadMilliseconds,
+    residentBytes,
+    bytesPerToken: ternary.reduce((sum, tensor) => sum + tensor.bytes, 0),
+    decodeTokensPerSecond: 1000 / median(decodeTimes),
+    promptTokensPerSecond: (1000 * promptTokens) / median(promptTimes),
+    tokens,
+  };
+}
+
+/** A prompt in one piece and in single tokens must give the same logits, bit for bit. */
+async function checkSplit(inference: Inference, tokens: readonly number[]): Promise<void> {
+  const whole = await inference.run(tokens, inference.newState(), 'last');
+  const state = inference.newState();
+  let last = new Float32Array();
+  for (const token of tokens) last = Float32Array.from(await inference.run([token], state, 'last'));
+  if (!whole.every((value, i) => value === last[i])) throw new Error('prompt and single tokens give different logits');
+}
+
+function argmax(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}
+
+if (import.meta.main) {
+  const [folder, threads] = process.argv.slice(2);
+  console.log(JSON.stringify(await measureInference(folder!, Number(threads))));
+}

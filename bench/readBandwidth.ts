@@ -1,0 +1,38 @@
+/** How fast this machine reads memory: what a decoder that reads every weight once a token could reach. */
+import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
+import { cost, type Op } from '../src/program/op.ts';
+import { emit, record } from '../src/program/record.ts';
+import { type Tensor, variable } from '../src/program/tensor.ts';
+import { median } from './statistics.ts';
+
+/** Larger than any cache. */
+const bytes = 400 * 2 ** 20;
+const rounds = 7;
+
+/** Bytes a second that `threads` threads read together, the median of several passes. */
+export async function readBandwidth(threads: number): Promise<number> {
+  const engine = await CpuEngine.create({ threads });
+  const data = variable('data', [bytes], 'u8');
+  engine.allocate(data);
+  engine.view(data).fill(1); // pages that were never written are not memory yet
+  const pass = engine.load(record('read memory', () => readAll(data)));
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const start = performance.now();
+    await pass.run();
+    times.push(performance.now() - start);
+  }
+  await engine.dispose();
+  return bytes / (median(times) / 1000);
+}
+
+function readAll(data: Tensor): void {
+  emit(readOp, { inputs: [data], outputs: [{ name: 'sink', shape: [256] }], attributes: undefined });
+}
+
+const readOp: Op = {
+  name: 'readMemory',
+  cost: (call) => cost(call, {}),
+  reference() {},
+  cpu: ({ inputs: [data], outputs: [sink] }) => [{ kernel: 'readMemory', args: [data, data!.bytes, sink] }],
+};

@@ -1,0 +1,85 @@
+/** The benchmark's tables: JSON for machines, Markdown for people. */
+import type { InferenceResult } from './inferenceCase.ts';
+import type { TrainingResult } from './trainingCase.ts';
+
+export interface Report {
+  readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
+  readonly date: string;
+  readonly rounds: number;
+  readonly bandwidth: readonly { readonly threads: number; readonly bytesPerSecond: number }[];
+  readonly inference: readonly (Omit<InferenceResult, 'tokens'> & {
+    readonly size: string;
+    readonly threads: number;
+    /** Packed bytes read a second while decoding, relative to the measured read bandwidth. */
+    readonly bandwidthShare: number;
+  })[];
+  readonly training: readonly (TrainingResult & { readonly size: string; readonly threads: number })[];
+}
+
+export async function writeReport(
+  path: string,
+  report: Report,
+  write: (path: string, text: string) => Promise<void>,
+): Promise<void> {
+  const markdown = format(report);
+  await write(`${path}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+  await write(`${path}.md`, markdown);
+  console.log(markdown);
+}
+
+function format({ machine, date, rounds, bandwidth, inference, training }: Report): string {
+  const read = bandwidth.map(
+    ({ threads, bytesPerSecond }) => `${(bytesPerSecond / 1e9).toFixed(1)} GB/s with ${threads} thread(s)`,
+  );
+  return [
+    '# CPU benchmark',
+    '',
+    `\`npm run bench\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}. ` +
+      `Medians of ${rounds} processes. Absolute figures hold for this machine and day.`,
+    '',
+    `Memory reads: ${read.join(', ')}.`,
+    '',
+    '## Inference, random ternary weights',
+    '',
+    'Decoding one sequence; a prompt of 512 tokens. The share is of the read bandwidth at that number of threads.',
+    '',
+    table(
+      ['model', 'threads', 'load s', 'resident MB', 'decode tokens/s', 'packed GB/s', 'share', 'prompt tokens/s'],
+      inference.map((row) => [
+        row.size,
+        `${row.threads}`,
+        (row.loadMilliseconds / 1000).toFixed(2),
+        (row.residentBytes / 1e6).toFixed(0),
+        row.decodeTokensPerSecond.toFixed(1),
+        ((row.decodeTokensPerSecond * row.bytesPerToken) / 1e9).toFixed(2),
+        `${(100 * row.bandwidthShare).toFixed(0)} %`,
+        row.promptTokensPerSecond.toFixed(0),
+      ]),
+    ),
+    ...(training.length ? ['', '## Training', '', trainingText, '', trainingTable(training)] : []),
+    '',
+  ].join('\n');
+}
+
+const trainingText =
+  'One AdamW step on 8 × 256 tokens: released form, width 256, GLU 768, 6 layers. ' +
+  'GFLOP/s by 6 operations a parameter and token.';
+
+function trainingTable(rows: Report['training']): string {
+  return table(
+    ['model', 'parameters', 'threads', 'tokens/s', 'GFLOP/s', 'temporaries MB'],
+    rows.map((row) => [
+      row.size,
+      row.parameters.toLocaleString('en'),
+      `${row.threads}`,
+      row.tokensPerSecond.toFixed(0),
+      row.gigaflops.toFixed(1),
+      (row.temporaryBytes / 1e6).toFixed(0),
+    ]),
+  );
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
