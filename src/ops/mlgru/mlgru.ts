@@ -43,8 +43,11 @@ export const mlgruOp: Op<Attributes> = {
   inPlace: [[1, 2]],
   // σ, SiLU, the bound, 1 − f and the recurrence
   cost: (call) => {
-    const n = call.inputs[0]!.size;
-    return cost(call, { additions: 6 * n, multiplications: 5 * n, special: 2 * n });
+    const [i, f, start, bounds] = call.inputs;
+    const n = i!.size;
+    const row = bounds ? bounds.bytes / bounds.shape[0]! : 0; // of the table of bounds, a layer reads its row
+    const bytesRead = i!.bytes + f!.bytes + (start?.bytes ?? 0) + row;
+    return cost(call, { additions: 6 * n, multiplications: 5 * n, special: 2 * n }, bytesRead);
   },
   reference({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }, data) {
     const inputs = {

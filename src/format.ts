@@ -1,0 +1,34 @@
+/** Numbers and tables as people read them. */
+
+/** 85.3 MB: decimal units, three digits or so. */
+export function formatBytes(bytes: number): string {
+  return withUnit(bytes, ['B', 'kB', 'MB', 'GB', 'TB']);
+}
+
+/** 341.2 M: counts of operations or parameters. */
+export function formatCount(count: number): string {
+  return withUnit(count, ['', 'k', 'M', 'G', 'T']);
+}
+
+function withUnit(value: number, units: readonly string[]): string {
+  let unit = 0;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`.trim();
+}
+
+/** Lines of aligned columns: the first to the left, all others, as numbers, to the right. */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '─'.repeat(width)).join('  ');
+  return [line(head), rule, ...rows.map(line)];
+}

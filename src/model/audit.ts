@@ -1,0 +1,105 @@
+/**
+ * The operation audit: what generating one token takes, counted from the recorded program by the costs that its
+ * ops declare. It shows the point of these models: no matrix product multiplies.
+ */
+import { formatBytes, formatCount, formatTable } from '../format.ts';
+import type { Cost } from '../program/op.ts';
+import type { Program } from '../program/record.ts';
+import type { DType } from '../program/tensor.ts';
+import { architectureOf } from './architecture.ts';
+import type { ModelConfig } from './config.ts';
+import { recordStep } from './inference.ts';
+import { Weights } from './weights.ts';
+
+/** Operations and bytes of one token. */
+export interface AuditRow extends Cost {
+  readonly op: string;
+  readonly calls: number;
+}
+
+export interface Audit {
+  /** By kind of op, in order of first use. */
+  readonly rows: readonly AuditRow[];
+  readonly total: AuditRow;
+  /**
+   * The matrix products of a Transformer++ of the same width, depth and vocabulary, by formula: a multiplication
+   * and an addition for each weight, which is read as a 16-bit float. Attention over the context comes on top.
+   */
+  readonly transformer: AuditRow;
+}
+
+/** @param embedding the type in which the embedding is stored */
+export function auditModel(config: ModelConfig, embedding: DType = 'f16'): Audit {
+  const architecture = architectureOf(config);
+  const specs = architecture.parameters();
+  const dtypes = specs
+    .filter(({ role }) => role === 'embedding')
+    .map(({ name }) => [name, embedding] as const);
+  const weights = new Weights(specs, 'inference', new Map(dtypes));
+  const { program } = recordStep(architecture, weights, architecture.states(1), 1, 'last');
+  return { ...auditProgram(program), transformer: transformerProducts(config) };
+}
+
+export function auditProgram(program: Program): Pick<Audit, 'rows' | 'total'> {
+  const rows = new Map<string, AuditRow>();
+  for (const call of program.calls) {
+    const { name } = call.op;
+    rows.set(name, sum(name, rows.get(name) ?? none, { op: name, calls: 1, ...call.op.cost(call) }));
+  }
+  const total = [...rows.values()].reduce((all, row) => sum('total', all, row), none);
+  return { rows: [...rows.values()], total };
+}
+
+const none: AuditRow = {
+  ...{ op: '', calls: 0, additions: 0, multiplications: 0, productMultiplications: 0 },
+  ...{ special: 0, bytesRead: 0, bytesWritten: 0 },
+};
+
+function sum(op: string, a: AuditRow, b: AuditRow): AuditRow {
+  return {
+    op,
+    calls: a.calls + b.calls,
+    additions: a.additions + b.additions,
+    multiplications: a.multiplications + b.multiplications,
+    productMultiplications: a.productMultiplications + b.productMultiplications,
+    special: a.special + b.special,
+    bytesRead: a.bytesRead + b.bytesRead,
+    bytesWritten: a.bytesWritten + b.bytesWritten,
+  };
+}
+
+/** Queries, keys, values, output; gate, up, down; the head. */
+function transformerProducts(config: ModelConfig): AuditRow {
+  const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers: L } = config;
+  const matrices = L * (4 * H * H + 3 * H * I) + V * H;
+  return {
+    ...none,
+    op: 'Transformer++, matrix products only',
+    calls: 7 * L + 1,
+    additions: matrices,
+    productMultiplications: matrices,
+    bytesRead: 2 * matrices,
+  };
+}
+
+/** The audit for people, as lines of text. */
+export function auditTable({ rows, total, transformer }: Audit): string[] {
+  const head = ['per token', 'calls', '+ −', '×', '× in products', '÷ √ exp', 'read', 'written'];
+  const cells = (row: AuditRow) => [
+    row.op,
+    String(row.calls),
+    ...[row.additions, row.multiplications, row.productMultiplications, row.special].map(formatCount),
+    ...[row.bytesRead, row.bytesWritten].map(formatBytes),
+  ];
+  const body = [...rows, total].map(cells);
+  const compared = cells(transformer).map((cell, column) => ([3, 5, 7].includes(column) ? '' : cell));
+  const lines = formatTable(head, [...body, compared]);
+  const rule = lines[1]!;
+  lines.splice(-2, 0, rule);
+  return [
+    ...lines,
+    '',
+    'The last line is by formula, for the same width, depth and vocabulary: a product and a sum for each weight,',
+    'read as 16-bit floats; attention over the context comes on top.',
+  ];
+}
