@@ -13,6 +13,7 @@
 import { join } from 'node:path';
 import { readConfig, writeConfig } from '../checkpoint/config.ts';
 import type { Engine } from '../engine/engine.ts';
+import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { initialise } from '../model/initialise.ts';
 import { type Batch, BatchSampler } from '../text/batches.ts';
@@ -67,6 +68,7 @@ export class Run {
     this.settings = settings;
     this.trainer = trainer;
     this.data = data;
+    refuseLargeIds(data, trainer);
     const { batch, length, seed } = settings;
     const validation = validationWindows(data.shards.tokenCount, settings);
     this.sampler = new BatchSampler(data.shards, { batch, length, seed, validation });
@@ -225,6 +227,15 @@ class Clock {
     this.total += seconds;
     return seconds;
   }
+}
+
+/** Kernels trust ids; an id without a row in the embedding would be read from somewhere else. */
+function refuseLargeIds({ shards, folder }: Data, { config }: Trainer): void {
+  if (shards.vocabularySize <= config.vocabSize) return;
+  throw new InputError(
+    `${folder}: found a vocabulary of ${shards.vocabularySize} tokens, expected at most the model's ` +
+      `${config.vocabSize}; use the model's own tokenizer`,
+  );
 }
 
 /** Whole batches, at most a tenth of the corpus: a small one is for training. */

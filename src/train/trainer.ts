@@ -26,6 +26,7 @@ export class DivergenceError extends InputError {
 
 export class Trainer {
   readonly engine: Engine;
+  readonly config: ModelConfig;
   readonly specs: readonly ParameterSpec[];
   readonly weights: Weights;
   readonly needs: TrainingNeeds;
@@ -43,6 +44,7 @@ export class Trainer {
     const architecture = architectureOf(config);
     const { batch, length } = settings;
     this.engine = engine;
+    this.config = config;
     this.specs = architecture.parameters();
     this.weights = new Weights(this.specs, 'training');
     this.#settings = settings;

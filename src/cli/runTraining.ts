@@ -1,0 +1,131 @@
+/** Training as people and programs see it: what a run needs, how it goes, what it leaves. */
+import { writeFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
+import { lossCurve } from '../figures/lossCurve.ts';
+import { type LogLine, readLog, type StepLine } from '../train/log.ts';
+import { megabytes } from '../train/needs.ts';
+import type { Machine, Run } from '../train/run.ts';
+import type { Interrupt } from './interrupt.ts';
+import { count, duration, startProgress } from './progress.ts';
+
+/** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
+const largestHeap = 2 ** 32 - 2 ** 26;
+
+/** Calls `use` with the CPU engine, and gives its threads back afterwards. */
+export async function withMachine<T>(
+  threads: number | undefined,
+  use: (machine: Machine & { readonly engine: CpuEngine }) => Promise<T>,
+): Promise<T> {
+  const engine = await CpuEngine.create({ threads });
+  try {
+    return await use({ engine, limitBytes: Math.min(largestHeap, totalmem()) });
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** What a run is and needs, before it starts: a line each. */
+export function describeRun({ trainer, settings, sampler, data, tokensPerStep, step }: Run): string[] {
+  const { config, needs, specs, engine } = trainer;
+  const { batch, length, accumulation, steps, learningRate, schedule } = settings;
+  const ternary = specs
+    .filter(({ role }) => role === 'ternary')
+    .reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
+  const passes = accumulation > 1 ? `${accumulation} × ` : '';
+  const epochs = (steps / sampler.stepsPerEpoch) * accumulation;
+  const facts = [
+    ['data', `${count(data.shards.tokenCount)} tokens, vocabulary of ${count(config.vocabSize)}`],
+    [
+      'model',
+      `${config.layers} layers of width ${config.hiddenSize}: ${count(needs.parameters)} parameters, ${count(ternary)} of them ternary`,
+    ],
+    [
+      'memory',
+      `${megabytes(needs.totalBytes)}: ${megabytes(needs.variableBytes)} of weights and moments, ${megabytes(needs.temporaryBytes)} while a step runs`,
+    ],
+    ['engine', engine.description],
+    [
+      'plan',
+      `${steps} steps of ${passes}${batch} × ${length} tokens: ${count(steps * tokensPerStep)} tokens, the data ${epochs.toFixed(1)} times`,
+    ],
+    ['rate', `${learningRate}, ${schedule}`],
+    ...(step > 0 ? [['resumed', `after step ${step}`]] : []),
+  ];
+  return facts.map(([name, value]) => `  ${name!.padEnd(8)} ${value}`);
+}
+
+export interface Watch {
+  readonly interrupt: Interrupt;
+  /** Print log lines as JSON instead of drawing progress. */
+  readonly json?: boolean | undefined;
+}
+
+/** Trains with progress on stderr; draws `loss.svg` at the end, however it comes. */
+export async function runTraining(run: Run, { interrupt, json }: Watch): Promise<'finished' | 'interrupted'> {
+  const display = json ? printJson : drawProgress(run);
+  try {
+    return await run.train({ signal: interrupt.signal, onLine: display.show });
+  } finally {
+    display.stop();
+    await drawLoss(run);
+  }
+}
+
+/** What a run has come to: its last figures and its files. */
+export async function summarise(run: Run): Promise<string[]> {
+  const lines = await readLog(run.logPath);
+  const steps = lines.filter(({ event }) => event === 'step') as StepLine[];
+  const last = steps.at(-1);
+  if (!last) return ['no step was made'];
+  const tail = steps.slice(-20);
+  const loss = tail.reduce((sum, line) => sum + line.loss, 0) / tail.length;
+  const validation = lines.findLast(({ event }) => event === 'validation');
+  return [
+    `  loss     ${loss.toFixed(3)} nats a token in training${validation ? `, ${validationText(validation)}` : ''}`,
+    `  time     ${duration(last.time)} for ${count(last.tokens)} tokens: ${count(last.tokens / last.time)} tokens/s`,
+    `  files    ${run.folder}: model.safetensors, tokenizer.json, log.jsonl, loss.svg`,
+  ];
+}
+
+function validationText(line: LogLine): string {
+  const perByte = line.event === 'validation' ? ` (${line.bitsPerByte.toFixed(3)} bits a byte)` : '';
+  return `${line.loss.toFixed(3)}${perByte} on text kept out of it`;
+}
+
+interface Display {
+  readonly show: (line: LogLine) => void;
+  readonly stop: () => void;
+}
+
+const printJson: Display = {
+  show: (line) => console.log(JSON.stringify(line)),
+  stop: () => {},
+};
+
+function drawProgress({ step, settings: { steps } }: Run): Display {
+  const progress = startProgress({ label: 'training', total: steps, start: step });
+  let validation = '';
+  return {
+    show(line) {
+      if (line.event === 'validation') {
+        validation = ` · validation ${line.loss.toFixed(3)}`;
+        return;
+      }
+      const rate = `rate ${line.learningRate.toPrecision(2)}`;
+      const speed = `${count(line.tokensPerSecond)} tokens/s`;
+      progress.update(
+        line.step,
+        `step ${line.step}/${steps} · loss ${line.loss.toFixed(3)}${validation} · ${speed} · ${rate}`,
+      );
+    },
+    stop: progress.stop,
+  };
+}
+
+async function drawLoss(run: Run): Promise<void> {
+  const lines = await readLog(run.logPath);
+  if (!lines.some(({ event }) => event === 'step')) return;
+  await writeFile(join(run.folder, 'loss.svg'), lossCurve(lines, `Training loss of ${run.folder}`));
+}

@@ -1,0 +1,176 @@
+/** `plusminus train`: from texts to a model, in one command. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { InputError } from '../errors.ts';
+import { configNames } from '../model/config.ts';
+import { beginRun } from '../train/begin.ts';
+import { type Machine, Run } from '../train/run.ts';
+import { scheduleNames } from '../train/schedule.ts';
+import { defaultSettings, parseSettings, type TrainingSettings } from '../train/settings.ts';
+import { dataProgress } from './dataProgress.ts';
+import { catchInterrupt, type Interrupt } from './interrupt.ts';
+import { describeRun, runTraining, summarise, withMachine } from './runTraining.ts';
+
+const example = `
+Examples:
+  $ plusminus train --data book.txt --out runs/book --model tiny --steps 500
+  $ plusminus train --resume --out runs/book
+  $ plusminus train --resume --out runs/book --steps 1000
+  $ plusminus generate --model runs/book --prompt "Once"
+
+--data takes .txt and .jsonl files, also .zst and .gz, folders of them, or a folder of token shards.
+Ctrl-C saves the run; --resume goes on, to the same bits as if nothing had happened.`;
+
+/** Settings of the run by their flags; defaults and ranges are those of src/train/settings.ts. */
+const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])[] = [
+  ['steps', '--steps <n>', 'updates of the weights'],
+  ['batch', '--batch <n>', 'sequences at a time'],
+  ['length', '--length <n>', 'tokens of a sequence'],
+  ['accumulation', '--accumulation <n>', 'passes averaged into one update'],
+  ['learningRate', '--learning-rate <x>', 'peak of the learning rate'],
+  ['warmup', '--warmup <n>', 'steps in which the rate climbs'],
+  ['finalFraction', '--final-fraction <x>', 'where the cosine schedule ends'],
+  ['weightDecay', '--weight-decay <x>', "AdamW's decay of matrices and the embedding"],
+  ['beta1', '--beta1 <x>', "AdamW's memory of gradients"],
+  ['beta2', '--beta2 <x>', "AdamW's memory of squared gradients"],
+  ['epsilon', '--epsilon <x>', "AdamW's ε"],
+  ['maxNorm', '--max-norm <x>', 'clip gradients to this norm; 0: never'],
+  ['validateEvery', '--validate-every <n>', 'steps between validations'],
+  ['validation', '--validation <n>', 'sequences kept out of training; 0: none'],
+  ['saveEvery', '--save-every <n>', 'steps between checkpoints'],
+  ['seed', '--seed <n>', 'of the weights and the order of the data'],
+];
+
+interface Flags extends Partial<TrainingSettings> {
+  readonly data?: string[];
+  readonly out: string;
+  readonly model?: string;
+  readonly layers?: number;
+  readonly hiddenSize?: number;
+  readonly intermediateSize?: number;
+  readonly variant?: 'released' | 'paper';
+  readonly from?: string;
+  readonly tokenizer?: string;
+  readonly vocab?: number;
+  readonly field?: string;
+  readonly threads?: number;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+}
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('train a model on texts')
+    .requiredOption('--out <folder>', 'folder of the run: model, log, loss curve')
+    .option('--data <paths...>', 'texts, or a folder of token shards')
+    .option('--resume', 'go on with the run in --out')
+    .option('--model <name>', `size of the model: ${configNames.join(', ')} (default: tiny)`)
+    .option('--layers <n>', 'blocks of the model', toNumber)
+    .option('--hidden-size <n>', 'width of the model', toNumber)
+    .option('--intermediate-size <n>', 'width of the GLU', toNumber)
+    .addOption(new Option('--variant <form>', 'form of the MLGRU').choices(['released', 'paper']))
+    .option('--from <folder>', 'begin with the weights and the tokenizer of this model')
+    .option('--tokenizer <folder>', 'use this tokenizer instead of training one')
+    .option('--vocab <n>', 'entries of a tokenizer that is trained (default: 4096)', toNumber)
+    .option('--field <name>', 'field of JSON lines that holds the text (default: text)')
+    .addOption(scheduleOption());
+  for (const [name, flags, meaning] of settingFlags) {
+    command.option(flags, `${meaning} (default: ${defaultSettings[name]})`, toNumber);
+  }
+  return command
+    .option('--decay-all', 'let norms and lower bounds decay too')
+    .option('--threads <n>', 'worker threads (default: all cores)', toNumber)
+    .option('--json', 'print the log as JSON lines on stdout')
+    .addHelpText('after', example)
+    .action(train);
+}
+
+function scheduleOption(): Option {
+  return new Option(
+    '--schedule <name>',
+    `course of the learning rate (default: ${defaultSettings.schedule})`,
+  ).choices(scheduleNames);
+}
+
+async function train(flags: Flags): Promise<void> {
+  const interrupt = catchInterrupt(() =>
+    console.error('\nStopping after this step and saving; Ctrl-C again ends at once.'),
+  );
+  try {
+    await withMachine(flags.threads, async (machine) => {
+      const run = await (flags.resume ? resume(flags, machine) : begin(flags, machine, interrupt));
+      try {
+        await carryOut(run, flags, interrupt);
+      } finally {
+        await run.close();
+      }
+    });
+  } catch (error) {
+    if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
+    console.error(`Interrupted before training began; nothing was kept in ${flags.out}.`);
+    process.exitCode = 130;
+  } finally {
+    interrupt.release();
+  }
+}
+
+async function carryOut(run: Run, { json }: Flags, interrupt: Interrupt): Promise<void> {
+  const say = (lines: readonly string[]) => json || console.log(lines.join('\n'));
+  say(describeRun(run));
+  const outcome = await runTraining(run, { interrupt, json });
+  say(await summarise(run));
+  if (outcome === 'finished') {
+    say(['', `Try it: plusminus generate --model ${run.folder} --prompt "…"`]);
+    return;
+  }
+  console.error(
+    `Saved after step ${run.step} of ${run.settings.steps}. Go on: plusminus train --resume --out ${run.folder}`,
+  );
+  process.exitCode = 130;
+}
+
+/** What may change when a run goes on: everything else is fixed by its first command. */
+const resumeFlags = ['out', 'resume', 'steps', 'threads', 'json'];
+
+function resume(flags: Flags, machine: Machine): Promise<Run> {
+  const others = Object.keys(flags).filter((name) => !resumeFlags.includes(name));
+  if (others.length > 0) {
+    throw new InputError(
+      `--resume: found ${others.map(flagOf).join(', ')} too, but a run keeps its data, model and settings; ` +
+        'expected --out, and if need be --steps, --threads, --json',
+    );
+  }
+  return Run.resume(flags.out, machine, flags.steps);
+}
+
+async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Promise<Run> {
+  if (!flags.data) throw new InputError('--data: found nothing, expected texts to train on, or --resume');
+  const { from, model, layers, hiddenSize, intermediateSize, variant } = flags;
+  const sizes = { model, layers, hiddenSize, intermediateSize, variant };
+  const chosen = Object.entries(sizes).filter(([, value]) => value !== undefined);
+  if (from !== undefined && chosen.length > 0) {
+    throw new InputError(`--from: found ${flagOf(chosen[0]![0])} too, but the checkpoint has its own sizes`);
+  }
+  const names = [...settingFlags.map(([name]) => name), 'schedule', 'decayAll'] as const;
+  const settings = parseSettings(Object.fromEntries(names.map((name) => [name, flags[name as keyof Flags]])));
+  const progress = dataProgress(flags.json);
+  return beginRun(
+    {
+      ...{ folder: flags.out, data: flags.data, settings, from, signal },
+      ...{ tokenizer: flags.tokenizer, vocabulary: flags.vocab ?? 4096, field: flags.field },
+      model: { ...sizes, name: model ?? 'tiny' },
+      ...progress.callbacks,
+    },
+    machine,
+  ).finally(progress.clear);
+}
+
+/** `hiddenSize` → `--hidden-size` */
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function toNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('Expected a number.');
+  return value;
+}

@@ -1,0 +1,102 @@
+/** From a wish (texts, a model's size, settings) to a run in a new folder. */
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readConfig } from '../checkpoint/config.ts';
+import { formatConfig, parseConfig } from '../checkpoint/huggingFaceConfig.ts';
+import { InputError } from '../errors.ts';
+import {
+  configNames,
+  defaultIntermediateSize,
+  isConfigName,
+  type ModelConfig,
+  namedConfig,
+} from '../model/config.ts';
+import type { TextTokenizer } from '../text/tokenizer.ts';
+import { type DataOptions, prepareData } from './data.ts';
+import { type Machine, Run } from './run.ts';
+import { holdsRun } from './runFile.ts';
+import type { TrainingSettings } from './settings.ts';
+
+/** A model by name, with sizes of its own where given. */
+export interface ModelChoice {
+  readonly name: string;
+  readonly layers?: number | undefined;
+  readonly hiddenSize?: number | undefined;
+  readonly intermediateSize?: number | undefined;
+  readonly variant?: ModelConfig['variant'] | undefined;
+}
+
+export interface RunPlan extends Omit<DataOptions, 'shardFolder'> {
+  readonly folder: string;
+  readonly model: ModelChoice;
+  readonly settings: TrainingSettings;
+  /** A checkpoint whose model, weights and tokenizer to begin with; `model` then says nothing. */
+  readonly from?: string | undefined;
+}
+
+/**
+ * Makes tokenizer, shards and the first state. If that fails, or is aborted, the folder is as it was.
+ * @throws InputError if the folder is in use or something does not fit together; OutOfMemoryError; the signal's
+ *   reason, once aborted
+ */
+export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
+  const { folder, from, settings } = plan;
+  await refuseUsed(folder);
+  if (from === undefined) configOf(plan.model); // before the corpus is read, which may take long
+  const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+  try {
+    const data = await prepareData({
+      ...plan,
+      tokenizer: plan.tokenizer ?? from,
+      shardFolder: join(folder, 'tokens'),
+    });
+    try {
+      const config = from === undefined ? configOf(plan.model, data.tokenizer) : await readConfig(from);
+      return await Run.create(folder, { config, settings, data, from }, machine);
+    } catch (error) {
+      await data.shards.close();
+      throw error;
+    }
+  } catch (error) {
+    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+    if (isNew) await rmdir(folder);
+    throw error;
+  }
+}
+
+async function refuseUsed(folder: string): Promise<void> {
+  if (await holdsRun(folder)) {
+    throw new InputError(`${folder}: holds a training run; add --resume to go on, or name another folder`);
+  }
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new InputError(`${folder}: expected a folder: ${error.message}`, { cause: error });
+  });
+  if (names.length > 0) {
+    throw new InputError(`${folder}: found ${names.length} files, expected a new or an empty folder`);
+  }
+}
+
+/**
+ * The config of a model that reads this tokenizer's ids.
+ * @throws InputError if there is no such name, or a size is out of range
+ */
+export function configOf(choice: ModelChoice, tokenizer?: TextTokenizer): ModelConfig {
+  const { name, layers, hiddenSize, intermediateSize, variant } = choice;
+  if (!isConfigName(name)) {
+    throw new InputError(`model: found "${name}", expected one of ${configNames.join(', ')}`);
+  }
+  const named = namedConfig(name, {
+    ...(tokenizer ? { vocabSize: tokenizer.vocabularySize } : {}),
+    ...(variant ? { variant } : {}),
+  });
+  const config = {
+    ...named,
+    layers: layers ?? named.layers,
+    hiddenSize: hiddenSize ?? named.hiddenSize,
+    intermediateSize: intermediateSize ?? defaultIntermediateSize(hiddenSize ?? named.hiddenSize),
+    bosTokenId: tokenizer?.bosTokenId ?? null,
+    eosTokenId: tokenizer?.eosTokenId ?? null,
+  };
+  return parseConfig(formatConfig(config), 'model').config;
+}
