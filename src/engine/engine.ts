@@ -17,8 +17,11 @@ export interface Engine {
   free(tensor: Tensor): void;
   /** Writes elements of a variable or an input, as raw little-endian bytes from `byteOffset` on. */
   write(tensor: Tensor, bytes: Uint8Array, byteOffset?: number): void;
-  /** Reads a variable, an input, or an output of the program that ran last, as raw little-endian bytes. */
-  read(tensor: Tensor): Promise<Uint8Array>;
+  /**
+   * Reads a variable, an input, or an output of the program that ran last, as raw little-endian bytes, into
+   * `target` if there is one: nothing is allocated then.
+   */
+  read(tensor: Tensor, target?: Uint8Array): Promise<Uint8Array>;
 
   /** Plans a program's memory and prepares it to run. Throws `OutOfMemoryError` if it cannot fit. */
   load(program: Program): Executable;
@@ -37,10 +40,10 @@ export class OutOfMemoryError extends Error {
   override name = 'OutOfMemoryError';
 }
 
-/** Elements of an f32 tensor. */
-export async function readFloats(engine: Engine, tensor: Tensor): Promise<Float32Array> {
-  const bytes = await engine.read(tensor);
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+/** Elements of an f32 tensor, in `target` if there is one. */
+export async function readFloats(engine: Engine, tensor: Tensor, target?: Float32Array): Promise<Float32Array> {
+  const bytes = await engine.read(tensor, target && bytesOf(target));
+  return target ?? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
 /** The raw bytes of a typed array. */

@@ -77,10 +77,10 @@ export class Inference {
       const length = stepLength(tokens.length - start);
       const isLast = start + length === tokens.length;
       const part = tokens.slice(start, start + length);
-      const found = await this.#inTurn(() =>
-        this.#runStep(part, next, wanted === 'last' && !isLast ? 'none' : wanted),
-      );
-      if (found) logits.set(found, wanted === 'all' ? start * this.#vocabulary : 0);
+      const stepWanted = wanted === 'last' && !isLast ? 'none' : wanted;
+      const rows = { all: [start, start + length], last: [0, 1], none: [0, 0] }[stepWanted];
+      const target = logits.subarray(rows[0]! * this.#vocabulary, rows[1]! * this.#vocabulary);
+      await this.#inTurn(() => this.#runStep(part, next, stepWanted, target));
       start += length;
     }
     state.set(next);
@@ -97,13 +97,14 @@ export class Inference {
     tokens: readonly number[],
     state: SequenceState,
     wanted: WantedLogits,
-  ): Promise<Float32Array | undefined> {
+    target: Float32Array,
+  ): Promise<void> {
     const { executable, ids, logits } = this.#step(tokens.length, wanted);
     this.#writeStates(state);
     this.#engine.write(ids, bytesOf(Int32Array.from(tokens)));
     await executable.run();
     await this.#readStates(state);
-    return logits && readFloats(this.#engine, logits);
+    if (logits) await readFloats(this.#engine, logits, target);
   }
 
   #step(length: number, wanted: WantedLogits): Step {
@@ -133,7 +134,7 @@ export class Inference {
   async #readStates(state: SequenceState): Promise<void> {
     let offset = 0;
     for (const tensor of this.#states) {
-      state.set(await readFloats(this.#engine, tensor), offset);
+      await readFloats(this.#engine, tensor, state.subarray(offset, offset + tensor.size));
       offset += tensor.size;
     }
   }

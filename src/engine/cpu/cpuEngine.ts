@@ -132,8 +132,9 @@ export class CpuEngine implements Engine {
     this.view(tensor).set(bytes, byteOffset);
   }
 
-  async read(tensor: Tensor): Promise<Uint8Array> {
-    return this.view(tensor).slice();
+  async read(tensor: Tensor, target = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
+    target.set(this.view(tensor));
+    return target;
   }
 
   /** The tensor's memory itself, without a copy; valid until the next allocation or run. */

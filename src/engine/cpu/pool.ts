@@ -94,10 +94,9 @@ function startWebWorker(setup: ThreadSetup): Thread {
 
 async function startNodeWorker(setup: ThreadSetup): Promise<Thread> {
   const threads = await import('node:worker_threads');
-  // "node --input-type=module -e …" hands its flag down, and no worker that is a file starts with it.
-  const execArgv = process.execArgv.filter((flag) => !flag.startsWith('--input-type'));
   const url = new URL('./worker.ts', import.meta.url);
-  const worker = new threads.Worker(url, { workerData: setup, execArgv });
+  // The process's own flags need not suit a worker; it needs none.
+  const worker = new threads.Worker(url, { workerData: setup, execArgv: [] });
   return {
     onMessage: (handler) => worker.on('message', handler),
     onError: (handler) => worker.on('error', handler),

@@ -32,9 +32,10 @@ export class ReferenceEngine implements Engine {
     }
   }
 
-  async read(tensor: Tensor): Promise<Uint8Array> {
+  async read(tensor: Tensor, target = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
     const data = this.data(tensor);
-    return data instanceof Float64Array ? bytesOf(Float32Array.from(data)) : bytesOf(data.slice());
+    target.set(bytesOf(data instanceof Float64Array ? Float32Array.from(data) : data));
+    return target;
   }
 
   /** A tensor's array itself: float64 elements that tests may read and change without rounding. */
