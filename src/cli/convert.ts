@@ -1,0 +1,103 @@
+/** `plusminus convert`: between float and packed weights; or a model of random weights. */
+import { Command, Option } from 'commander';
+import { convertCheckpoint } from '../checkpoint/convert.ts';
+import { isWeightFile } from '../checkpoint/modelFiles.ts';
+import { findModelFolder } from '../checkpoint/modelSource.ts';
+import { randomCheckpoint } from '../checkpoint/random.ts';
+import type { SavedDType } from '../checkpoint/save.ts';
+import { InputError } from '../errors.ts';
+import { formatBytes } from '../format.ts';
+import { architectureOf } from '../model/architecture.ts';
+import { type ConfigName, configNames, namedConfig } from '../model/config.ts';
+import { folderFiles } from './folderFiles.ts';
+import { byteProgress, interruptible } from './openModel.ts';
+import { integer } from './options.ts';
+import { writeJson } from './output.ts';
+
+const examples = `
+Examples:
+  $ plusminus convert runs/demo packed-demo --to packed
+  $ plusminus convert ridger/MMfreeLM-370M mmfree-370m --to packed
+  $ plusminus convert --random 1.3B random-1.3b --seed 1`;
+
+interface Flags {
+  readonly to?: 'packed' | SavedDType;
+  readonly random?: ConfigName;
+  readonly seed?: number;
+  readonly vocabulary?: number;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+export function convertCommand(): Command {
+  return new Command('convert')
+    .description('Convert a model between float weights and two bits a weight; or invent one.')
+    .argument('<source>', 'model folder or Hub name; with --random, the folder to write')
+    .argument('[target]', 'folder to write')
+    .addOption(new Option('--to <type>', 'type to store').choices(['packed', 'f32', 'f16', 'bf16']))
+    .addOption(
+      new Option('--random <size>', 'random packed weights of this size, to measure with').choices(
+        configNames,
+      ),
+    )
+    .option('--seed <n>', 'of the random weights (default: 1)', integer(0, 2 ** 32 - 1))
+    .option('--vocabulary <n>', 'of the random model (default: 32000)', integer(1, 2 ** 24))
+    .option('-q, --quiet', 'no progress, no report')
+    .option('--json', 'print JSON for machines')
+    .addHelpText('after', examples)
+    .action((source: string, target: string | undefined, flags: Flags) => convert(source, target, flags));
+}
+
+async function convert(source: string, target: string | undefined, flags: Flags): Promise<void> {
+  const folder = flags.random ? source : (target ?? '');
+  checkArguments(target, flags);
+  await interruptible(async (signal) => {
+    if (flags.random) await invent(folder, flags.random, flags, signal);
+    else await convertFolder(source, folder, flags, signal);
+    await report(folder, flags);
+  });
+}
+
+function checkArguments(target: string | undefined, { random, to, seed, vocabulary }: Flags): void {
+  const surplus = random ? { target, '--to': to } : { '--seed': seed, '--vocabulary': vocabulary };
+  for (const [name, value] of Object.entries(surplus)) {
+    if (value === undefined) continue;
+    const expected = random ? 'only the folder to write with --random' : 'it with --random only';
+    throw new InputError(`${name}: found ${JSON.stringify(value)}, expected ${expected}`);
+  }
+  if (!random && target === undefined)
+    throw new InputError('target: found none, expected the folder to write');
+  if (!random && to === undefined) {
+    throw new InputError('--to: found nothing, expected packed, f32, f16 or bf16');
+  }
+}
+
+async function invent(folder: string, size: ConfigName, flags: Flags, signal: AbortSignal): Promise<void> {
+  const { seed = 1, vocabulary } = flags;
+  const config = namedConfig(size, vocabulary === undefined ? {} : { vocabSize: vocabulary });
+  await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed, signal });
+}
+
+async function convertFolder(
+  source: string,
+  target: string,
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<void> {
+  const progress = byteProgress(flags);
+  const show = (label: string) => (bytes: { loaded: number; total: number }) =>
+    progress.update(label, bytes.loaded, bytes.total);
+  try {
+    const folder = await findModelFolder(source, { onProgress: show('downloading'), signal });
+    await convertCheckpoint(folder, target, { to: flags.to!, onProgress: show('converting'), signal });
+  } finally {
+    progress.stop();
+  }
+}
+
+async function report(folder: string, { json, quiet }: Flags): Promise<void> {
+  const files = await folderFiles(folder);
+  const bytes = files.filter(({ name }) => isWeightFile(name)).reduce((sum, file) => sum + file.bytes, 0);
+  if (json) await writeJson({ folder, weightBytes: bytes, files });
+  else if (!quiet) console.error(`${folder}: ${formatBytes(bytes)} of weights`);
+}

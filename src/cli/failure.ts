@@ -1,0 +1,34 @@
+/** How a command ends that could not do what it was asked. */
+import { CommanderError } from 'commander';
+import { OutOfMemoryError } from '../engine/engine.ts';
+import { InputError } from '../errors.ts';
+
+/** Tells people what went wrong, and sets the exit code. */
+export function reportFailure(error: unknown): void {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode; // it has been told already
+    return;
+  }
+  process.exitCode = 1;
+  if (error instanceof InputError || error instanceof OutOfMemoryError || isOfTheSystem(error)) {
+    console.error(`plusminus: ${error.message.replaceAll(/\s*\n\s*/g, ' ')}`);
+    return;
+  }
+  console.error(error);
+  console.error('plusminus: this is a bug in plusminus; please report it with the lines above');
+}
+
+/** A disk that is full, a folder that must not be read. */
+function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
+}
+
+/** `plusminus … | head` is no failure: when the reader has gone, so does the writer. */
+export function endQuietlyOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit();
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,42 @@
+/** The model that is meant where none is named. */
+import fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { isWeightFile } from '../checkpoint/modelFiles.ts';
+import { InputError } from '../errors.ts';
+
+/** How deep under ./runs models lie at most. */
+const deepest = 3;
+
+/** @throws InputError if no model is given and none was trained */
+export async function chosenModel(model: string | undefined, runs = 'runs'): Promise<string> {
+  if (model !== undefined) return model;
+  const found = await listModels(runs, deepest);
+  const newest = found.sort((a, b) => b.modified - a.modified)[0];
+  if (newest) return newest.folder;
+  throw new InputError(
+    `--model: none given, and none found under ./${runs}; give --model FOLDER or --model ridger/MMfreeLM-370M, ` +
+      'or train one in a few minutes with "npm run demo"',
+  );
+}
+
+interface FoundModel {
+  readonly folder: string;
+  readonly modified: number;
+}
+
+async function listModels(folder: string, depth: number): Promise<FoundModel[]> {
+  const entries = await fs.readdir(folder, { withFileTypes: true }).catch(() => []);
+  const weights = entries.filter((entry) => isWeightFile(entry.name));
+  if (weights.length > 0 && entries.some(({ name }) => name === 'config.json')) {
+    const times = await Promise.all(
+      weights.map(async ({ name }) => (await fs.stat(join(folder, name))).mtimeMs),
+    );
+    return [{ folder, modified: Math.max(...times) }];
+  }
+  if (depth === 0) return [];
+  // What is being written, or was left by a crash, is no model yet.
+  const folders = entries.filter(
+    (entry) => entry.isDirectory() && !/\.(tmp|previous|partial)/.test(entry.name),
+  );
+  return (await Promise.all(folders.map(({ name }) => listModels(join(folder, name), depth - 1)))).flat();
+}

@@ -1,0 +1,81 @@
+/** The command line: a list of commands, each loaded when it is asked for, so that help comes at once. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { endQuietlyOnBrokenPipe, reportFailure } from './failure.ts';
+
+interface Entry {
+  readonly about: string;
+  readonly load: () => Promise<Command>;
+}
+
+const commands: Readonly<Record<string, Entry>> = {
+  demo: {
+    about: 'train a small model on a book and let it write, in minutes',
+    load: async () => (await import('./demo.ts')).demoCommand(),
+  },
+  train: {
+    about: 'train a model on texts',
+    load: async () => (await import('./train.ts')).trainCommand(),
+  },
+  generate: {
+    about: 'continue a text',
+    load: async () => (await import('./generate.ts')).generateCommand(),
+  },
+  chat: {
+    about: 'talk with a model',
+    load: async () => (await import('./chat.ts')).chatCommand(),
+  },
+  logits: {
+    about: 'write the logits of given tokens to a file',
+    load: async () => (await import('./logits.ts')).logitsCommand(),
+  },
+  inspect: {
+    about: 'show sizes, memory and operations of a model',
+    load: async () => (await import('./inspect.ts')).inspectCommand(),
+  },
+  convert: {
+    about: 'convert between float and packed weights, or invent a model',
+    load: async () => (await import('./convert.ts')).convertCommand(),
+  },
+  bench: {
+    about: 'measure speed and memory on this machine',
+    load: async () => (await import('./bench.ts')).benchCommand(),
+  },
+};
+
+const examples = `
+Examples:
+  $ plusminus demo
+  $ plusminus generate "Once upon a time"
+  $ plusminus generate --help`;
+
+async function main(args: readonly string[]): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const program = new Command('plusminus')
+    .description('Language models that only add and subtract.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
+    .addHelpText('after', examples);
+  // "help generate" needs the command itself, as "generate" does.
+  const wanted = args[0] === 'help' ? args[1] : args[0];
+  for (const [name, { about, load }] of Object.entries(commands)) {
+    const command = name === wanted ? await load() : new Command(name).description(about);
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  await program.parseAsync(args, { from: 'user' });
+}
+
+function oneLine(text: string): string {
+  return text
+    .trim()
+    .replace(/^error: /, 'plusminus: ')
+    .replaceAll('\n', ' ');
+}
+
+endQuietlyOnBrokenPipe();
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  reportFailure(error);
+}

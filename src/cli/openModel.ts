@@ -1,0 +1,68 @@
+/** Loading a model for a command, with progress. */
+import { formatBytes } from '../format.ts';
+import { LanguageModel, type LoadProgress } from '../languageModel.ts';
+import { chosenModel } from './findModel.ts';
+import { catchInterrupt } from './interrupt.ts';
+import type { ModelOptions } from './options.ts';
+import { type Progress, startProgress } from './progress.ts';
+
+/**
+ * Calls `use` with the model, and disposes of it. Ctrl-C aborts the signal that `use` gets; the process then
+ * exits with 130, whether `use` returns or throws the signal's reason.
+ */
+export async function withModel(
+  options: ModelOptions,
+  use: (model: LanguageModel, signal: AbortSignal, source: string) => Promise<void>,
+): Promise<void> {
+  await interruptible(async (signal) => {
+    const source = await chosenModel(options.model);
+    const { engine, threads } = options;
+    const progress = byteProgress(options);
+    const model = await LanguageModel.load(source, {
+      ...{ engine, threads, signal },
+      onProgress: ({ phase, loaded, total }: LoadProgress) =>
+        progress.update(phase === 'load' ? 'loading' : 'downloading', loaded, total),
+    }).finally(progress.stop);
+    try {
+      await use(model, signal, source);
+    } finally {
+      await model.dispose();
+    }
+  });
+}
+
+/** Runs work that Ctrl-C ends in an orderly way. */
+export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { signal, release } = catchInterrupt(() => {});
+  try {
+    await work(signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+  } finally {
+    release();
+    if (signal.aborted) process.exitCode = 130;
+  }
+}
+
+/** Bytes so far, drawn on a terminal only: reading a model that lies on the disk takes no time worth a line. */
+export function byteProgress({ quiet, json }: { readonly quiet?: boolean; readonly json?: boolean }) {
+  let bar: Progress | undefined;
+  let shown = '';
+  const silent = quiet || json || !process.stderr.isTTY;
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    update(label: string, loaded: number, total: number): void {
+      if (silent) return;
+      if (label !== shown) {
+        stop();
+        bar = startProgress({ label, total });
+        shown = label;
+      }
+      bar?.update(loaded, `${formatBytes(loaded)} of ${formatBytes(total)}`);
+    },
+    stop,
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * Turns of a chat over a session. The model reads each message once: what a turn adds is the end of the rendered
+ * chat that the session does not hold yet. Where a template rewrites what came before, the chat is read anew.
+ */
+import type { TextTokenizer } from '../text/tokenizer.ts';
+import { type ChatMessage, renderChat } from './chatTemplate.ts';
+import type { Finish, GenerateOptions } from './generate.ts';
+import type { Session } from './session.ts';
+
+export class Conversation {
+  readonly messages: ChatMessage[] = [];
+  readonly #newSession: () => Session;
+  readonly #format: ChatFormat;
+  #session: Session;
+  /** The text that the session holds, if it is known exactly. */
+  #read: string | undefined;
+
+  /** @param system what the model is told before the first message */
+  constructor(newSession: () => Session, tokenizer: TextTokenizer, system?: string) {
+    this.#newSession = newSession;
+    this.#session = newSession();
+    this.#format = tokenizer.chatTemplate === undefined ? plainFormat : templateFormat(tokenizer);
+    if (system !== undefined) this.messages.push({ role: 'system', content: system });
+  }
+
+  /** Yields the answer to a message; an answer that is aborted stays in the conversation as far as it came. */
+  async *reply(content: string, options: GenerateOptions = {}): AsyncGenerator<string> {
+    this.messages.push({ role: 'user', content });
+    const rendered = this.#format.render(this.messages);
+    await this.#catchUp(rendered, options.signal);
+    let answer = '';
+    let lastId: number | undefined;
+    let reason: Finish['reason'] | undefined;
+    try {
+      yield* this.#watched(
+        {
+          ...options,
+          stop: [
+            ...(typeof options.stop === 'string' ? [options.stop] : (options.stop ?? [])),
+            ...this.#format.stop,
+          ],
+          onToken: (id) => {
+            lastId = id;
+            options.onToken?.(id);
+          },
+          onFinish: (finish) => {
+            reason = finish.reason;
+            options.onFinish?.(finish);
+          },
+        },
+        (piece) => {
+          answer += piece;
+        },
+      );
+    } finally {
+      this.messages.push({ role: 'assistant', content: answer });
+      const end = this.#format.ending(lastId);
+      const exact = (reason === 'eos' || reason === 'stop') && end !== undefined;
+      this.#read = exact ? rendered + answer + end : undefined;
+    }
+  }
+
+  async *#watched(options: GenerateOptions, see: (piece: string) => void): AsyncGenerator<string> {
+    for await (const piece of this.#session.generate(options)) {
+      see(piece);
+      yield piece;
+    }
+  }
+
+  async #catchUp(rendered: string, signal: AbortSignal | undefined): Promise<void> {
+    const known = this.#read !== undefined && rendered.startsWith(this.#read) ? this.#read : undefined;
+    this.#read = undefined;
+    if (known === undefined) this.#session = this.#newSession();
+    const addSpecialTokens = known === undefined && this.#format.begins;
+    const options = { addSpecialTokens, ...(signal ? { signal } : {}) };
+    await this.#session.append(rendered.slice(known?.length ?? 0), options);
+  }
+}
+
+interface ChatFormat {
+  render(messages: readonly ChatMessage[]): string;
+  /** Whether the tokenizer's bos token comes first; templates write it themselves. */
+  readonly begins: boolean;
+  readonly stop: readonly string[];
+  /** The text of the special token `id` that ended an answer. */
+  ending(id: number | undefined): string | undefined;
+}
+
+function templateFormat(tokenizer: TextTokenizer): ChatFormat {
+  const end = endOfAnswer(tokenizer);
+  return {
+    render: (messages) => renderChat(tokenizer, messages),
+    begins: false,
+    stop: end === undefined ? [] : [end],
+    ending: (id) => (id !== undefined && tokenizer.isSpecial(id) ? tokenizer.token(id) : undefined),
+  };
+}
+
+/** The special token that the template writes after an answer, which is not always the eos token. */
+function endOfAnswer(tokenizer: TextTokenizer): string | undefined {
+  const mark = 'ANSWER';
+  const messages = [
+    { role: 'user', content: 'question' },
+    { role: 'assistant', content: mark },
+  ];
+  const text = renderChat(tokenizer, messages, { addGenerationPrompt: false });
+  const after = text.slice(text.lastIndexOf(mark) + mark.length).trimStart();
+  return tokenizer.json.added_tokens.find(({ special, content }) => special && after.startsWith(content))
+    ?.content;
+}
+
+/** For models that were trained on plain text only. */
+const plainFormat: ChatFormat = {
+  render(messages) {
+    const names: Record<string, string> = { user: 'User: ', assistant: 'Assistant:', system: '' };
+    return `${messages.map(({ role, content }) => `${names[role] ?? ''}${content}\n`).join('')}Assistant:`;
+  },
+  begins: true,
+  stop: ['\nUser:'],
+  ending: () => undefined,
+};
