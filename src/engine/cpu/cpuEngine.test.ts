@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { fill } from '../../ops/fill/fill.ts';
+import { cost, type Op } from '../../program/op.ts';
+import { emit, output, record } from '../../program/record.ts';
+import { input, type Tensor, variable } from '../../program/tensor.ts';
+import { OutOfMemoryError, readFloats } from '../engine.ts';
+import { CpuEngine } from './cpuEngine.ts';
+import { Heap } from './heap.ts';
+
+let engine: CpuEngine | undefined;
+afterEach(async () => {
+  await engine?.dispose();
+  engine = undefined;
+});
+
+function constant(size: number, value: number) {
+  let y: Tensor | undefined;
+  const program = record(`fill ${size}`, () => {
+    y = output(fill([size], value));
+  });
+  return { program, y: y! };
+}
+
+describe('CpuEngine', () => {
+  it.each([0, 1, 2, 5])('runs programs on %i threads, again and again', async (threads) => {
+    engine = await CpuEngine.create({ threads });
+    const { program, y } = constant(1000, 3.5);
+    const executable = engine.load(program);
+    for (let i = 0; i < 200; i++) await executable.run();
+    expect(await readFloats(engine, y)).toEqual(new Float32Array(1000).fill(3.5));
+  });
+
+  it('keeps earlier programs right when a later one needs a larger arena', async () => {
+    engine = await CpuEngine.create({ threads: 2 });
+    const [small, large] = [constant(10, 1), constant(100_000, 2)];
+    const first = engine.load(small.program);
+    await first.run();
+    const second = engine.load(large.program);
+    await second.run();
+    await first.run();
+    expect(await readFloats(engine, small.y)).toEqual(new Float32Array(10).fill(1));
+    await expect(engine.read(large.y)).rejects.toThrow(/not an output of the program that ran last/);
+  });
+
+  it('allocates nothing per run', async () => {
+    engine = await CpuEngine.create({ threads: 2 });
+    const { program } = constant(1000, 1);
+    const executable = engine.load(program);
+    await executable.run();
+    const before = engine.usedBytes;
+    for (let i = 0; i < 50; i++) await executable.run();
+    expect(engine.usedBytes).toBe(before);
+  });
+
+  it('says what does not fit, and goes on', async () => {
+    engine = await CpuEngine.create({ threads: 1, memoryLimit: 16e6 });
+    expect(() => engine!.load(constant(10_000_000, 1).program)).toThrow(OutOfMemoryError);
+    expect(() => engine!.allocate(variable('a large matrix', [5000, 5000]))).toThrow(
+      /a large matrix needs 100\.0 MB, .* of at most 16\.0 MB are in use; use a smaller/,
+    );
+    const { program, y } = constant(10, 1);
+    await engine.load(program).run();
+    expect(await readFloats(engine, y)).toEqual(new Float32Array(10).fill(1));
+  });
+
+  it('refuses overlapping runs', async () => {
+    engine = await CpuEngine.create({ threads: 1 });
+    const executable = engine.load(constant(1000, 1).program);
+    const first = executable.run();
+    await expect(executable.run()).rejects.toThrow(/must not overlap/);
+    await first;
+  });
+
+  it('reports a kernel that traps, instead of hanging', async () => {
+    engine = await CpuEngine.create({ threads: 2 });
+    const wild: Op = {
+      name: 'wild',
+      cost: (call) => cost(call, {}),
+      reference() {},
+      cpu: () => [{ kernel: 'fillForward', args: [-4096, 1_000_000, { f32: 1 }] }],
+    };
+    const program = record('wild', () => void emit(wild, { inputs: [], outputs: [], attributes: undefined }));
+    const executable = engine.load(program);
+    await expect(executable.run()).rejects.toThrow(/memory access out of bounds/);
+    await expect(executable.run()).rejects.toThrow();
+  });
+
+  it('rejects runs after it was disposed', async () => {
+    engine = await CpuEngine.create({ threads: 1 });
+    const executable = engine.load(constant(10, 1).program);
+    await engine.dispose();
+    await expect(executable.run()).rejects.toThrow(/disposed/);
+  });
+
+  it('refuses a write past the end of a tensor, and impossible thread counts', async () => {
+    engine = await CpuEngine.create({ threads: 1 });
+    const x = input('x', [4]);
+    expect(() => engine!.write(x, new Uint8Array(20))).toThrow(/has 16 bytes, found 20 at 0/);
+    await expect(CpuEngine.create({ threads: 1.5 })).rejects.toThrow(/threads: .*found 1.5/);
+  });
+});
+
+describe('Heap', () => {
+  it('gives blocks that never overlap, and gets all memory back', () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1000 });
+    const actions = fc.array(fc.record({ bytes: fc.nat(100_000), free: fc.boolean(), which: fc.nat(100) }), {
+      maxLength: 80,
+    });
+    fc.assert(
+      fc.property(actions, (steps) => {
+        const heap = new Heap(memory, 60e6);
+        const empty = heap.usedBytes;
+        const blocks: { start: number; bytes: number }[] = [];
+        for (const { bytes, free, which } of steps) {
+          if (free && blocks.length) {
+            heap.free(blocks.splice(which % blocks.length, 1)[0]!.start);
+            continue;
+          }
+          const start = heap.allocate(bytes, 'a block');
+          expect(start % 64).toBe(0);
+          for (const other of blocks) {
+            expect(start + bytes <= other.start || other.start + other.bytes <= start).toBe(true);
+          }
+          blocks.push({ start, bytes });
+        }
+        for (const { start } of blocks) heap.free(start);
+        expect(heap.usedBytes).toBe(empty);
+      }),
+      { numRuns: 200, seed: 1 },
+    );
+  });
+});
