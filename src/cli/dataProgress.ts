@@ -1,6 +1,6 @@
 /** What is shown while a corpus becomes a tokenizer and token shards. */
+import { formatCount } from '../format.ts';
 import type { DataOptions } from '../train/data.ts';
-import { count } from './progress.ts';
 
 /** Milliseconds between two redraws. */
 const interval = 100;
@@ -20,10 +20,10 @@ export function dataProgress(quiet = false): { readonly callbacks: Callbacks; re
     onTokenizer: (progress) =>
       draw(
         progress.phase === 'count'
-          ? `tokenizer: ${count(progress.characters)} characters read`
+          ? `tokenizer: ${formatCount(progress.characters)} characters read`
           : `tokenizer: ${progress.vocabulary} of ${progress.vocabularySize} tokens learned`,
       ),
-    onShards: ({ tokens }) => draw(`shards: ${count(tokens)} tokens written`),
+    onShards: ({ tokens }) => draw(`shards: ${formatCount(tokens)} tokens written`),
   };
   return { callbacks, clear: () => process.stderr.write('\r\x1b[K') };
 }

@@ -4,11 +4,11 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { lossCurve } from '../figures/lossCurve.ts';
+import { formatBytes, formatCount } from '../format.ts';
 import { type LogLine, readLog, type StepLine } from '../train/log.ts';
-import { megabytes } from '../train/needs.ts';
 import type { Machine, Run } from '../train/run.ts';
 import type { Interrupt } from './interrupt.ts';
-import { count, duration, startProgress } from './progress.ts';
+import { duration, startProgress } from './progress.ts';
 
 /** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
 const largestHeap = 2 ** 32 - 2 ** 26;
@@ -36,19 +36,19 @@ export function describeRun({ trainer, settings, sampler, data, tokensPerStep, s
   const passes = accumulation > 1 ? `${accumulation} × ` : '';
   const epochs = (steps / sampler.stepsPerEpoch) * accumulation;
   const facts = [
-    ['data', `${count(data.shards.tokenCount)} tokens, vocabulary of ${count(config.vocabSize)}`],
+    ['data', `${formatCount(data.shards.tokenCount)} tokens, vocabulary of ${formatCount(config.vocabSize)}`],
     [
       'model',
-      `${config.layers} layers of width ${config.hiddenSize}: ${count(needs.parameters)} parameters, ${count(ternary)} of them ternary`,
+      `${config.layers} layers of width ${config.hiddenSize}: ${formatCount(needs.parameters)} parameters, ${formatCount(ternary)} of them ternary`,
     ],
     [
       'memory',
-      `${megabytes(needs.totalBytes)}: ${megabytes(needs.variableBytes)} of weights and moments, ${megabytes(needs.temporaryBytes)} while a step runs`,
+      `${formatBytes(needs.totalBytes)}: ${formatBytes(needs.variableBytes)} of weights and moments, ${formatBytes(needs.temporaryBytes)} while a step runs`,
     ],
     ['engine', engine.description],
     [
       'plan',
-      `${steps} steps of ${passes}${batch} × ${length} tokens: ${count(steps * tokensPerStep)} tokens, the data ${epochs.toFixed(1)} times`,
+      `${steps} steps of ${passes}${batch} × ${length} tokens: ${formatCount(steps * tokensPerStep)} tokens, the data ${epochs.toFixed(1)} times`,
     ],
     ['rate', `${learningRate}, ${schedule}`],
     ...(step > 0 ? [['resumed', `after step ${step}`]] : []),
@@ -84,7 +84,7 @@ export async function summarise(run: Run): Promise<string[]> {
   const validation = lines.findLast(({ event }) => event === 'validation');
   return [
     `  loss     ${loss.toFixed(3)} nats a token in training${validation ? `, ${validationText(validation)}` : ''}`,
-    `  time     ${duration(last.time)} for ${count(last.tokens)} tokens: ${count(last.tokens / last.time)} tokens/s`,
+    `  time     ${duration(last.time)} for ${formatCount(last.tokens)} tokens: ${formatCount(Math.round(last.tokens / last.time))} tokens/s`,
     `  files    ${run.folder}: model.safetensors, tokenizer.json, log.jsonl, loss.svg`,
   ];
 }
@@ -114,7 +114,7 @@ function drawProgress({ step, settings: { steps } }: Run): Display {
         return;
       }
       const rate = `rate ${line.learningRate.toPrecision(2)}`;
-      const speed = `${count(line.tokensPerSecond)} tokens/s`;
+      const speed = `${formatCount(line.tokensPerSecond)} tokens/s`;
       progress.update(
         line.step,
         `step ${line.step}/${steps} · loss ${line.loss.toFixed(3)}${validation} · ${speed} · ${rate}`,

@@ -9,8 +9,8 @@ import { TextTokenizer } from '../text/tokenizer.ts';
 import { type TrainProgress, trainBpe } from '../text/trainBpe.ts';
 
 export interface DataOptions {
-  /** Text files, folders of them, or one folder of token shards. */
-  readonly data: readonly string[];
+  /** Text files, folders of them, or one folder of token shards; or the documents, each time from the first. */
+  readonly data: readonly string[] | (() => AsyncIterable<string>);
   /** Where shards are written if `data` is text. */
   readonly shardFolder: string;
   /** A folder with a tokenizer; without one a tokenizer is trained. */
@@ -36,20 +36,33 @@ export interface Data {
  * @throws the signal's reason, once aborted
  */
 export async function prepareData(options: DataOptions): Promise<Data> {
-  const [first] = options.data;
-  if (options.data.length === 1 && (await exists(join(first!, 'shards.json'))))
-    return openShards(first!, options);
-  const documents = () =>
-    readDocuments(options.data, { ...given('field', options.field), ...given('signal', options.signal) });
+  const { data, field, signal } = options;
+  if (typeof data === 'object') {
+    const shards = await shardFolderOf(data);
+    if (shards !== undefined) return openShards(shards, options);
+  }
+  const documents =
+    typeof data === 'function'
+      ? data
+      : () => readDocuments(data, { ...given('field', field), ...given('signal', signal) });
   const tokenizer = options.tokenizer
     ? await TextTokenizer.load(options.tokenizer)
     : await trainTokenizer(documents(), options);
   await writeShards(options.shardFolder, documents(), tokenizer, {
     ...given('onProgress', options.onShards),
-    ...given('signal', options.signal),
+    ...given('signal', signal),
   });
   const shards = await TokenShards.open(options.shardFolder, tokenizer);
   return { tokenizer, shards, folder: options.shardFolder };
+}
+
+async function shardFolderOf(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    if (!(await exists(join(path, 'shards.json')))) continue;
+    if (paths.length === 1) return path;
+    throw new InputError(`data: found ${path}, a folder of token shards, among others; expected it alone`);
+  }
+  return undefined;
 }
 
 async function trainTokenizer(

@@ -1,5 +1,6 @@
 /** What a run needs, known from its recorded programs before anything is allocated. */
 import { OutOfMemoryError } from '../engine/engine.ts';
+import { formatBytes } from '../format.ts';
 import { planMemory } from '../program/plan.ts';
 import type { Program } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
@@ -35,14 +36,9 @@ export function refuseIfTooLarge(needs: TrainingNeeds, limitBytes: number): void
       ? 'use a smaller model'
       : 'make batch or length smaller; accumulation keeps the tokens of an update';
   throw new OutOfMemoryError(
-    `training needs ${megabytes(totalBytes)}: ${megabytes(variableBytes)} of weights and moments, ` +
-      `${megabytes(temporaryBytes)} while a step runs; found ${megabytes(limitBytes)}; ${remedy}`,
+    `training needs ${formatBytes(totalBytes)}: ${formatBytes(variableBytes)} of weights and moments, ` +
+      `${formatBytes(temporaryBytes)} while a step runs; found ${formatBytes(limitBytes)}; ${remedy}`,
   );
-}
-
-/** Bytes for people, e.g. `83.9 MB`. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function sum(numbers: readonly number[]): number {
