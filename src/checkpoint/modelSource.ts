@@ -15,7 +15,7 @@ export async function findModelFolder(source: string, options: DownloadOptions =
   if (typeof source !== 'string' || source === '') {
     throw new InputError(`model: found ${JSON.stringify(source)}, ${examples}`);
   }
-  if (/^[a-z]+:\/\//i.test(source)) return downloadFromAddress(source, options);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) return downloadFromAddress(source, options);
   const found = await fs.stat(source).catch(() => undefined);
   if (found?.isDirectory()) return source;
   if (found) {
@@ -37,7 +37,7 @@ export async function findModelFolder(source: string, options: DownloadOptions =
 /** https://host/owner/name or https://host/owner/name/tree/revision */
 async function downloadFromAddress(address: string, options: DownloadOptions): Promise<string> {
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  const parts = url?.pathname.match(/^\/([^/]+\/[^/]+)(?:\/tree\/([^/]+))?\/?$/);
+  const parts = url?.pathname.match(/^\/([^/]+\/[^/]+)(?:\/tree\/([^/%]+))?\/?$/);
   if (url?.protocol !== 'https:' || !parts?.[1]) {
     throw new InputError(
       `model: found "${address}", expected https://huggingface.co/owner/name or …/owner/name/tree/revision`,
@@ -46,7 +46,7 @@ async function downloadFromAddress(address: string, options: DownloadOptions): P
   return downloadModel(parts[1], {
     ...options,
     hubUrl: url.origin,
-    revision: parts[2] ? decodeURIComponent(parts[2]) : options.revision,
+    revision: parts[2] ?? options.revision,
     // A token for the Hub is no business of other hosts.
     token: options.token ?? (url.hostname === 'huggingface.co' ? undefined : ''),
   });
