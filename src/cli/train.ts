@@ -1,5 +1,5 @@
 /** `plusminus train`: from texts to a model, in one command. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { InputError } from '../errors.ts';
 import { configNames } from '../model/config.ts';
 import { beginRun } from '../train/begin.ts';
@@ -8,6 +8,7 @@ import { scheduleNames } from '../train/schedule.ts';
 import { defaultSettings, parseSettings, type TrainingSettings } from '../train/settings.ts';
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
+import { number } from './options.ts';
 import { describeRun, runTraining, summarise, withMachine } from './runTraining.ts';
 
 const example = `
@@ -15,7 +16,7 @@ Examples:
   $ plusminus train --data book.txt --out runs/book --model tiny --steps 500
   $ plusminus train --resume --out runs/book
   $ plusminus train --resume --out runs/book --steps 1000
-  $ plusminus generate --model runs/book --prompt "Once"
+  $ plusminus generate --model runs/book "Once"
 
 --data takes .txt and .jsonl files, also .zst and .gz, folders of them, or a folder of token shards.
 Ctrl-C saves the run; --resume goes on, to the same bits as if nothing had happened.`;
@@ -39,6 +40,9 @@ const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])
   ['saveEvery', '--save-every <n>', 'steps between checkpoints'],
   ['seed', '--seed <n>', 'of the weights and the order of the data'],
 ];
+
+/** Ranges are checked where settings are, in code too. */
+const anyNumber = number('a number', () => true);
 
 interface Flags extends Partial<TrainingSettings> {
   readonly data?: string[];
@@ -64,21 +68,21 @@ export function trainCommand(): Command {
     .option('--data <paths...>', 'texts, or a folder of token shards')
     .option('--resume', 'go on with the run in --out')
     .option('--model <name>', `size of the model: ${configNames.join(', ')} (default: tiny)`)
-    .option('--layers <n>', 'blocks of the model', toNumber)
-    .option('--hidden-size <n>', 'width of the model', toNumber)
-    .option('--intermediate-size <n>', 'width of the GLU', toNumber)
+    .option('--layers <n>', 'blocks of the model', anyNumber)
+    .option('--hidden-size <n>', 'width of the model', anyNumber)
+    .option('--intermediate-size <n>', 'width of the GLU', anyNumber)
     .addOption(new Option('--variant <form>', 'form of the MLGRU').choices(['released', 'paper']))
     .option('--from <folder>', 'begin with the weights and the tokenizer of this model')
     .option('--tokenizer <folder>', 'use this tokenizer instead of training one')
-    .option('--vocab <n>', 'entries of a tokenizer that is trained (default: 4096)', toNumber)
+    .option('--vocab <n>', 'entries of a tokenizer that is trained (default: 4096)', anyNumber)
     .option('--field <name>', 'field of JSON lines that holds the text (default: text)')
     .addOption(scheduleOption());
   for (const [name, flags, meaning] of settingFlags) {
-    command.option(flags, `${meaning} (default: ${defaultSettings[name]})`, toNumber);
+    command.option(flags, `${meaning} (default: ${defaultSettings[name]})`, anyNumber);
   }
   return command
     .option('--decay-all', 'let norms and lower bounds decay too')
-    .option('--threads <n>', 'worker threads (default: all cores)', toNumber)
+    .option('--threads <n>', 'worker threads (default: all cores)', anyNumber)
     .option('--json', 'print the log as JSON lines on stdout')
     .addHelpText('after', example)
     .action(train);
@@ -119,11 +123,11 @@ async function carryOut(run: Run, { json }: Flags, interrupt: Interrupt): Promis
   const outcome = await runTraining(run, { interrupt, json });
   say(await summarise(run));
   if (outcome === 'finished') {
-    say(['', `Try it: plusminus generate --model ${run.folder} --prompt "…"`]);
+    say(['', `Try it: npx plusminus generate --model ${run.folder} "…"`]);
     return;
   }
   console.error(
-    `Saved after step ${run.step} of ${run.settings.steps}. Go on: plusminus train --resume --out ${run.folder}`,
+    `Saved after step ${run.step} of ${run.settings.steps}. Go on: npx plusminus train --resume --out ${run.folder}`,
   );
   process.exitCode = 130;
 }
@@ -167,10 +171,4 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
 /** `hiddenSize` → `--hidden-size` */
 function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-function toNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('Expected a number.');
-  return value;
 }
