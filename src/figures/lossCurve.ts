@@ -28,7 +28,7 @@ export function lossCurve(lines: readonly LogLine[], title: string): string {
     legend: [
       { label: 'training, each step', color: paleBlue, strokeWidth: 1.5 },
       { label: 'training, smoothed', color: blue, strokeWidth: 2.5 },
-      ...(last ? [{ label: 'validation', color: orange, strokeWidth: 2, dot: true }] : []),
+      ...(last ? [{ label: 'validation', color: orange, strokeWidth: 1.5, dashed: true, dot: true }] : []),
     ],
     verticalAxis: 'loss (nats per token)',
     plot: {
@@ -39,7 +39,8 @@ export function lossCurve(lines: readonly LogLine[], title: string): string {
       marks: [
         Plot.lineY(raw, { x: 'step', y: 'loss', stroke: paleBlue, strokeWidth: 1 }),
         Plot.lineY(smoothed, { x: 'step', y: 'loss', stroke: blue, strokeWidth: 2.5 }),
-        Plot.lineY(validation, { x: 'step', y: 'loss', stroke: orange, strokeWidth: 2 }),
+        // Dashed: between two validations nothing is known.
+        Plot.lineY(validation, { x: 'step', y: 'loss', stroke: orange, strokeDasharray: '3,3' }),
         Plot.dot(validation, { x: 'step', y: 'loss', fill: orange, r: 3 }),
         Plot.text(last ? [last] : [], {
           ...{ x: 'step', y: 'loss', text: ({ loss }: Point) => loss.toFixed(2) },

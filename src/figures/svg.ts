@@ -7,6 +7,7 @@ export interface LegendEntry {
   readonly color: string;
   /** Of the line that stands for it, in pixels. */
   readonly strokeWidth: number;
+  readonly dashed?: boolean;
   /** A dot on the line, as in the plot. */
   readonly dot?: boolean;
 }
@@ -47,10 +48,14 @@ export function renderFigure({ title, legend, verticalAxis, plot }: Figure): str
   svg.append(element('text', { x: 16, y: 28, 'font-size': 16, 'font-weight': 600, fill: '#111' }, title));
   svg.append(element('text', { x: 16, y: headHeight - 16, fill: '#555' }, `↑ ${verticalAxis}`));
   let x = 16;
-  for (const { label, color, strokeWidth, dot } of legend) {
-    svg.append(
-      element('line', { x1: x, x2: x + 24, y1: 46, y2: 46, stroke: color, 'stroke-width': strokeWidth }),
-    );
+  for (const { label, color, strokeWidth, dashed, dot } of legend) {
+    const ends = { x1: x, x2: x + 24, y1: 46, y2: 46 };
+    const stroke = {
+      stroke: color,
+      'stroke-width': strokeWidth,
+      'stroke-dasharray': dashed ? '3,3' : 'none',
+    };
+    svg.append(element('line', { ...ends, ...stroke }));
     if (dot) svg.append(element('circle', { cx: x + 12, cy: 46, r: 3, fill: color }));
     svg.append(element('text', { x: x + 30, y: 50, fill: '#333' }, label));
     // Nothing lays text out here, so entries stand as far apart as wide letters would need.

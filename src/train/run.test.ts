@@ -168,7 +168,7 @@ describe('a training run', () => {
       const plan = { config: smallConfig(data), settings: smallSettings(), data };
       const create = (limitBytes: number) => Run.create(folder, plan, { engine, limitBytes });
       await expect(create(500_000)).rejects.toThrow(OutOfMemoryError);
-      await expect(create(500_000)).rejects.toThrow(/training needs .* MB .*use a smaller model/);
+      await expect(create(500_000)).rejects.toThrow(/training needs .* kB.*use a smaller model/);
       const { needs } = (await create(2 ** 30)).trainer;
       // Weights and two moments of four bytes, and a few kB of token ids and settings.
       expect(needs.variableBytes - needs.parameters * 12).toBeGreaterThan(0);

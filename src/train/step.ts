@@ -62,7 +62,9 @@ export function recordTrainingStep(
       sums = gradients(part, parameters, sums);
       loss = loss ? add(loss, part) : part;
     }
-    const trained = specs.map((spec) => ({
+    // A model of one layer has no use for its lower bounds: what does not reach the loss is not trained.
+    const reached = specs.filter(({ name }) => sums.has(weights.get(name)));
+    const trained = reached.map((spec) => ({
       weight: weights.get(spec.name),
       ...moments.get(spec.name)!,
       decay: decay(spec),

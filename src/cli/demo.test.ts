@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../checkpoint/testing.ts';
+
+const program = join(import.meta.dirname, '../../bin/plusminus.js');
+
+async function demo(cwd: string, ...args: string[]): Promise<string> {
+  const command = [program, 'demo', '--steps', '2', '--threads', '2', ...args];
+  return (await promisify(execFile)(process.execPath, command, { cwd })).stdout;
+}
+
+describe('plusminus demo', () => {
+  it('goes through all phases, names commands that exist, and starts anew', async () => {
+    const folder = await temporaryFolder();
+    const told = await demo(folder);
+    for (const phase of ['1  Reading', '2  Training', '3  Writing', '4  Counting', '5  Next']) {
+      expect(told).toContain(phase);
+    }
+    expect(told).toContain('Call me Ishmael.');
+    expect(await readdir(join(folder, 'runs/demo'))).toContain('loss.svg');
+    for (const line of told.split('\n').filter((line) => line.includes('npx plusminus'))) {
+      const [name] = line.split('npx plusminus ')[1]!.split(' ');
+      expect(await readdir(import.meta.dirname)).toContain(`${name}.ts`);
+    }
+
+    const lines = (await demo(folder, '--json'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ event }) => event)).toEqual(['validation', 'step', 'step', 'validation', 'demo']);
+    expect(lines.at(-1).audit.total.productMultiplications).toBe(0);
+  });
+});

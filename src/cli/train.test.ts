@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { temporaryFolder } from '../checkpoint/testing.ts';
+import { readLog } from '../train/log.ts';
+import { rhyme, stateFiles } from '../train/testing.ts';
+import { catchInterrupt } from './interrupt.ts';
+import { duration } from './progress.ts';
+import { trainCommand } from './train.ts';
+
+const program = join(import.meta.dirname, '../../bin/plusminus.js');
+const size = ['--layers', '1', '--hidden-size', '32', '--intermediate-size', '32', '--vocab', '270'];
+const small = [...size, '--batch', '2', '--length', '32', '--threads', '1'];
+
+/** Runs the command in a process of its own. @param onOutput called for each piece of stdout */
+function plusminus(args: readonly string[], onOutput = (_kill: (signal: NodeJS.Signals) => void) => {}) {
+  const child = spawn(process.execPath, [program, ...args]);
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (data) => {
+    stdout += data;
+    onOutput((signal) => child.kill(signal));
+  });
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+const inProcess = (...args: string[]) => trainCommand().exitOverride().parseAsync(args, { from: 'user' });
+
+let folder: string;
+let text: string;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  text = join(folder, 'text.txt');
+  await writeFile(text, rhyme);
+});
+
+describe('plusminus train', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'saves on %s, says how to go on, and ends with the same bits',
+    async (signal) => {
+      const args = (out: string) => [
+        'train',
+        '--data',
+        text,
+        '--out',
+        join(folder, out),
+        ...small,
+        '--steps',
+        '150',
+        '--json',
+      ];
+      let interrupted = false;
+      const first = await plusminus(args('parts'), (kill) => {
+        if (!interrupted) kill(signal);
+        interrupted = true;
+      });
+      expect(first.code).toBe(130);
+      expect(first.stderr).toMatch(/Saved after step \d+ of 150\. Go on: npx plusminus train --resume --out/);
+      const second = await plusminus(['train', '--resume', '--out', join(folder, 'parts'), '--threads', '1']);
+      expect(second.code).toBe(0);
+      expect(second.stdout).toMatch(/loss .* nats a token in training, .* bits a byte/);
+      const whole = await plusminus(args('whole'));
+      expect(await stateFiles(join(folder, 'parts'))).toEqual(await stateFiles(join(folder, 'whole')));
+      // What --json prints is the log.
+      const printed = whole.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(printed).toEqual(await readLog(join(folder, 'whole', 'log.jsonl')));
+      expect(existsSync(join(folder, 'parts', 'loss.svg'))).toBe(true);
+    },
+  );
+
+  it('says in one line what is wrong', async () => {
+    const { code, stderr } = await plusminus(['train', '--out', folder, '--data', text]);
+    expect(code).toBe(1);
+    expect(stderr).toBe(`plusminus: ${folder}: found 1 files, expected a new or an empty folder\n`);
+  });
+
+  it.each([
+    [
+      ['--resume', '--batch', '4', '--decay-all'],
+      '--resume: found --batch, --decay-all too, but a run keeps',
+    ],
+    [['--resume'], 'training.json: not found; expected the folder of a training run'],
+    [[], '--data: found nothing, expected texts to train on, or --resume'],
+    [['--data', 'a.txt', '--steps', '0'], 'steps: found 0, expected an integer from 1'],
+    [['--data', 'a.txt', '--from', 'x', '--hidden-size', '8'], '--from: found --hidden-size too'],
+    [['--data', 'a.txt', '--model', 'big'], 'model: found "big", expected one of tiny'],
+    [['--data', 'missing.txt'], 'missing.txt: found no such file'],
+  ])('refuses %j', async (args, message) => {
+    await expect(inProcess('--out', join(folder, 'run'), '--threads', '0', ...args)).rejects.toThrow(message);
+    expect(existsSync(join(folder, 'run'))).toBe(false);
+  });
+});
+
+describe('Ctrl-C', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it('the first aborts, the second ends the process, and afterwards it means what it did before', () => {
+    const exit = vi.spyOn(process, 'exit').mockImplementation(() => undefined as never);
+    const before = process.listenerCount('SIGINT');
+    const told = vi.fn();
+    const interrupt = catchInterrupt(told);
+    process.emit('SIGINT', 'SIGINT');
+    expect(interrupt.signal.aborted).toBe(true);
+    expect(told).toHaveBeenCalledOnce();
+    expect(exit).not.toHaveBeenCalled();
+    process.emit('SIGINT', 'SIGINT');
+    expect(exit).toHaveBeenCalledWith(130);
+    interrupt.release();
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+});
+
+describe('durations', () => {
+  it.each([
+    [0, '0:00'],
+    [59.6, '1:00'],
+    [754, '12:34'],
+    [3723, '1:02:03'],
+  ])('%d seconds are %s', (seconds, shown) => expect(duration(seconds)).toBe(shown));
+});
