@@ -36,17 +36,22 @@ const options = new Command('npm run bench --')
 const threadCounts = options.threads.split(',').map(Number);
 const rounds = Number(options.rounds);
 if (![...threadCounts, rounds].every((value) => Number.isInteger(value) && value > 0)) {
-  throw new Error(`--threads and --rounds: found ${options.threads} and ${rounds}, expected positive integers`);
+  throw new Error(
+    `--threads and --rounds: found ${options.threads} and ${rounds}, expected positive integers`,
+  );
 }
 
 async function child<T>(file: string, ...args: (string | number)[]): Promise<T> {
-  const { stdout } = await run(process.execPath, [`${root}bench/${file}`, ...args.map(String)], { maxBuffer: 1e8 });
+  const { stdout } = await run(process.execPath, [`${root}bench/${file}`, ...args.map(String)], {
+    maxBuffer: 1e8,
+  });
   return JSON.parse(stdout) as T;
 }
 
 /** A packed model with random weights, made once: its speed is that of a trained one. */
 async function randomModel(size: string): Promise<string> {
-  if (!isConfigName(size)) throw new Error(`--sizes: found ${size}, expected a named configuration such as 370M`);
+  if (!isConfigName(size))
+    throw new Error(`--sizes: found ${size}, expected a named configuration such as 370M`);
   const folder = `${root}build/bench/${size}`;
   if (!existsSync(folder)) {
     console.error(`making ${size} with random weights in ${folder}`);
@@ -99,7 +104,8 @@ async function trainingRows(): Promise<Report['training'][number][]> {
     for (const threads of threadCounts) {
       console.error(`training ${size}, ${threads} thread(s)`);
       const results: TrainingResult[] = [];
-      for (let round = 0; round < rounds; round++) results.push(await child('trainingCase.ts', size, threads));
+      for (let round = 0; round < rounds; round++)
+        results.push(await child('trainingCase.ts', size, threads));
       rows.push({ size, threads, ...medians(results, ['tokensPerSecond', 'gigaflops']) });
     }
   }

@@ -35,7 +35,10 @@ export async function measureInference(folder: string, threads: number): Promise
   const loadMilliseconds = performance.now() - start;
 
   const inference = new Inference(engine, architecture, store.weights(), checkpoint.config.vocabSize);
-  const prompt = Array.from({ length: promptTokens }, (_, i) => (i * 7919 + 13) % checkpoint.config.vocabSize);
+  const prompt = Array.from(
+    { length: promptTokens },
+    (_, i) => (i * 7919 + 13) % checkpoint.config.vocabSize,
+  );
   await checkSplit(inference, prompt.slice(0, 24));
   const state = inference.newState();
   let next = argmax(await inference.run(prompt.slice(0, 8), state, 'last'));
@@ -55,7 +58,10 @@ export async function measureInference(folder: string, threads: number): Promise
     promptTimes.push(performance.now() - before);
   }
   await engine.dispose();
-  const ternary = store.weights().all().filter(({ dtype }) => dtype === 'ternary');
+  const ternary = store
+    .weights()
+    .all()
+    .filter(({ dtype }) => dtype === 'ternary');
   return {
     loadMilliseconds,
     residentBytes,
@@ -72,7 +78,8 @@ async function checkSplit(inference: Inference, tokens: readonly number[]): Prom
   const state = inference.newState();
   let last = new Float32Array();
   for (const token of tokens) last = Float32Array.from(await inference.run([token], state, 'last'));
-  if (!whole.every((value, i) => value === last[i])) throw new Error('prompt and single tokens give different logits');
+  if (!whole.every((value, i) => value === last[i]))
+    throw new Error('prompt and single tokens give different logits');
 }
 
 function argmax(values: Float32Array): number {

@@ -44,7 +44,16 @@ function format({ machine, date, rounds, bandwidth, inference, training }: Repor
     'Decoding one sequence; a prompt of 512 tokens. The share is of the read bandwidth at that number of threads.',
     '',
     table(
-      ['model', 'threads', 'load s', 'resident MB', 'decode tokens/s', 'packed GB/s', 'share', 'prompt tokens/s'],
+      [
+        'model',
+        'threads',
+        'load s',
+        'resident MB',
+        'decode tokens/s',
+        'packed GB/s',
+        'share',
+        'prompt tokens/s',
+      ],
       inference.map((row) => [
         row.size,
         `${row.threads}`,

@@ -42,7 +42,14 @@ export async function measureTraining(name: TrainingCase, threads: number): Prom
   const times: number[] = [];
   const losses: number[] = [];
   for (let round = 0; round <= rounds; round++) {
-    const settings = { learningRate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, step: round + 1, maxNorm: 1 };
+    const settings = {
+      learningRate: 1e-3,
+      beta1: 0.9,
+      beta2: 0.95,
+      epsilon: 1e-8,
+      step: round + 1,
+      maxNorm: 1,
+    };
     engine.write(step.settings, bytesOf(settingsVector(settings)));
     const start = performance.now();
     await executable.run();

@@ -41,7 +41,11 @@ export class OutOfMemoryError extends Error {
 }
 
 /** Elements of an f32 tensor, in `target` if there is one. */
-export async function readFloats(engine: Engine, tensor: Tensor, target?: Float32Array): Promise<Float32Array> {
+export async function readFloats(
+  engine: Engine,
+  tensor: Tensor,
+  target?: Float32Array,
+): Promise<Float32Array> {
   const bytes = await engine.read(tensor, target && bytesOf(target));
   return target ?? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }

@@ -1,6 +1,6 @@
 /**
  * What an op is. An op says, in one folder, all that the machines need to know of it: its formula in plain
- * loops (`reference`), the kernel calls that compute it on an engine (`cpu`), its cost, and the ops that its
+ * loops (`reference`), the kernel calls that compute it on an engine (`cpu`, `webgpu`), its cost, and the ops that its
  * backward pass emits. It knows nothing of models, and nothing of how an engine runs kernels.
  */
 import type { Tensor } from './tensor.ts';
@@ -22,6 +22,7 @@ export interface Op<A = unknown> {
   /** Computes the outputs from the inputs by the formula; every machine is held to it. */
   reference(call: Call<A>, data: DataOf): void;
   cpu(call: Call<A>): readonly KernelCall[];
+  webgpu(call: Call<A>): readonly Dispatch[];
   /** Emits the ops of the backward pass and hands their outputs to `gradients`. */
   backward?(call: Call<A>, gradients: Gradients): void;
   /**
@@ -53,6 +54,21 @@ export interface KernelCall {
   readonly args: readonly KernelArgument[];
 }
 export type KernelArgument = Tensor | undefined | number | { readonly f32: number };
+
+/**
+ * A run of a WebGPU shader. `code` is WGSL with an entry point `main`, which finds its tensors as arrays of the
+ * names given here and its numbers as members of `p`: u32, or f32 if wrapped as `{ f32 }`. Tensors are arrays of
+ * f32, i32 or, for all narrower types, u32 words, unless `types` says otherwise; those that are `undefined` are
+ * not declared. Two names may stand for the same memory where the op allows it, so they must have one type.
+ */
+export interface Dispatch {
+  readonly shader: string;
+  readonly code: string;
+  readonly tensors: Readonly<Record<string, Tensor | undefined>>;
+  readonly types?: Readonly<Record<string, string>>;
+  readonly numbers: Readonly<Record<string, number | { readonly f32: number }>>;
+  readonly workgroups: readonly [x: number, y: number, z: number];
+}
 
 /**
  * Work of one call. The operation audit, the energy estimate and the roofline all read these numbers.

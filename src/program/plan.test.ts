@@ -13,6 +13,7 @@ function toy(inputs: readonly Tensor[], size: number, { inPlace = false, scratch
     cost: (call) => cost(call, {}),
     reference() {},
     cpu: () => [],
+    webgpu: () => [],
   };
   return emit(op, {
     inputs,
@@ -38,7 +39,11 @@ const programs = fc
     record('random', () => {
       const made: Tensor[] = [input('x', [64])];
       for (const { reads, size, inPlace, scratch, keep } of calls) {
-        const y = toy(reads.map((r) => made[r % made.length]!), size, { inPlace, scratch });
+        const y = toy(
+          reads.map((r) => made[r % made.length]!),
+          size,
+          { inPlace, scratch },
+        );
         made.push(y);
         if (keep) output(y);
       }

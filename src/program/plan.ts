@@ -27,9 +27,10 @@ interface Block {
   offset: number;
 }
 
-export function planMemory(program: Program): MemoryPlan {
+/** `pageBytes`: no temporary crosses a multiple of it, for engines whose arena is several buffers. */
+export function planMemory(program: Program, pageBytes = Number.POSITIVE_INFINITY): MemoryPlan {
   checkAssignments(program);
-  const blocks = placeInArena(findBlocks(program));
+  const blocks = placeInArena(findBlocks(program), pageBytes);
   const offsets = new Map<Tensor, number>();
   for (const block of blocks) for (const tensor of block.tensors) offsets.set(tensor, block.offset);
   const peakBytes = blocks.reduce((peak, block) => Math.max(peak, block.offset + aligned(block.bytes)), 0);
@@ -96,7 +97,7 @@ function lastUses(program: Program): Map<Tensor, number> {
 }
 
 /** Greedy by size: the largest block first, each at the lowest offset that is free during its lifetime. */
-function placeInArena(blocks: Block[]): Block[] {
+function placeInArena(blocks: Block[], pageBytes: number): Block[] {
   const placed: Block[] = [];
   for (const block of [...blocks].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
     const neighbours = placed
@@ -105,12 +106,19 @@ function placeInArena(blocks: Block[]): Block[] {
     let offset = 0;
     for (const other of neighbours) {
       if (offset + aligned(block.bytes) <= other.offset) break;
-      offset = Math.max(offset, other.offset + aligned(other.bytes));
+      const end = Math.max(offset, other.offset + aligned(other.bytes));
+      offset = withinPage(end, aligned(block.bytes), pageBytes);
     }
     block.offset = offset;
     placed.push(block);
   }
   return placed;
+}
+
+/** The first offset from `offset` on at which `bytes` lie in one page. */
+function withinPage(offset: number, bytes: number, pageBytes: number): number {
+  const pageEnd = (Math.floor(offset / pageBytes) + 1) * pageBytes;
+  return offset + bytes > pageEnd ? pageEnd : offset;
 }
 
 /** An assigned variable holds its new value from the producing call on; a later reader would be misled. */
