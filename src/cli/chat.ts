@@ -13,7 +13,7 @@ import {
   type SamplingFlags,
   samplingOf,
 } from './options.ts';
-import { write, writeJson } from './output.ts';
+import { write, writeJson, writeText } from './output.ts';
 
 const examples = `
 Examples:
@@ -81,7 +81,7 @@ async function answer(chat: Conversation, message: string, flags: Flags, signal:
   let content = '';
   for await (const piece of chat.reply(message, { ...samplingOf(flags), signal, onFinish })) {
     content += piece;
-    if (!flags.json) await write(piece);
+    if (!flags.json) await writeText(piece);
   }
   const { tokens, reason } = finish!;
   if (flags.json) await writeJson({ role: 'assistant', content, tokens, reason });

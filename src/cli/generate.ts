@@ -12,7 +12,7 @@ import {
   samplingOf,
   tokenList,
 } from './options.ts';
-import { write, writeJson } from './output.ts';
+import { write, writeJson, writeText } from './output.ts';
 import { readPrompt } from './prompt.ts';
 
 const examples = `
@@ -45,7 +45,7 @@ async function generateText(words: readonly string[], flags: Flags): Promise<voi
   await withModel(flags, async (model, signal, source) => {
     const prompt = flags.tokens ?? (await readPrompt(words, signal));
     const sampling = samplingOf(flags);
-    const result = await run(model, prompt, { ...sampling, signal }, flags.json ? undefined : write);
+    const result = await run(model, prompt, { ...sampling, signal }, flags.json ? undefined : writeText);
     if (flags.json) {
       await writeJson({ model: source, prompt, ...result, seed: sampling.seed });
       return;

@@ -6,6 +6,11 @@ export async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
+/** Writes text of a model. On a terminal its control characters are shown, not obeyed. */
+export async function writeText(text: string): Promise<void> {
+  await write(process.stdout.isTTY ? text.replace(/(?![\n\t])\p{Cc}/gu, '\uFFFD') : text);
+}
+
 export async function writeJson(value: unknown): Promise<void> {
   await write(`${JSON.stringify(value)}\n`);
 }
