@@ -12,7 +12,7 @@ export interface ProgressOptions {
 }
 
 export interface Progress {
-  /** @param status short figures that are shown beside the bar */
+  /** @param status short figures beside the bar, the most important first: narrow terminals cut the rest */
   update(done: number, status?: string): void;
   stop(): void;
 }
@@ -44,8 +44,8 @@ function bar(
 ): Progress {
   const single = new SingleBar(
     {
-      ...{ stream, hideCursor: true, barsize: 24, linewrap: true, gracefulExit: false, fps: 10 },
-      format: '{label} {bar} {percentage}%{status}{left}',
+      ...{ stream, hideCursor: true, barsize: 20, linewrap: true, gracefulExit: false, fps: 10 },
+      format: '{label} {bar} {percentage}%{left}{status}',
     },
     Presets.shades_classic,
   );
@@ -79,7 +79,7 @@ function lines(
   return {
     update(done, status = '') {
       const percent = Math.floor((100 * Math.min(done, total)) / Math.max(1, total));
-      pending = `${label} ${percent}%${status ? ` · ${status}` : ''}${timeLeft(done)}`;
+      pending = `${label} ${percent}%${timeLeft(done)}${status ? ` · ${status}` : ''}`;
       if (performance.now() < next) return;
       next += lineInterval;
       flush();

@@ -117,7 +117,7 @@ function drawProgress({ step, settings: { steps } }: Run): Display {
       const speed = `${formatCount(line.tokensPerSecond)} tokens/s`;
       progress.update(
         line.step,
-        `step ${line.step}/${steps} · loss ${line.loss.toFixed(3)}${validation} · ${speed} · ${rate}`,
+        `loss ${line.loss.toFixed(3)} · ${speed} · step ${line.step}/${steps}${validation} · ${rate}`,
       );
     },
     stop: progress.stop,

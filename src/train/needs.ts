@@ -37,7 +37,7 @@ export function refuseIfTooLarge(needs: TrainingNeeds, limitBytes: number): void
       : 'make batch or length smaller; accumulation keeps the tokens of an update';
   throw new OutOfMemoryError(
     `training needs ${formatBytes(totalBytes)}: ${formatBytes(variableBytes)} of weights and moments, ` +
-      `${formatBytes(temporaryBytes)} while a step runs; found ${formatBytes(limitBytes)}; ${remedy}`,
+      `${formatBytes(temporaryBytes)} while a step runs; found ${formatBytes(limitBytes)} at most; ${remedy}`,
   );
 }
 

@@ -62,6 +62,7 @@ export class Run {
   readonly data: Data;
   readonly sampler: BatchSampler;
   #step = 0;
+  #countBytes: ((ids: Int32Array) => number) | undefined;
 
   private constructor({ folder, settings, trainer, data }: Parts) {
     this.folder = folder;
@@ -167,7 +168,8 @@ export class Run {
 
   /** The loss on the windows kept out of training, with the weights as they are. */
   async validate(): Promise<LogLine> {
-    const countBytes = byteCounter(this.data.tokenizer);
+    this.#countBytes ??= byteCounter(this.data.tokenizer);
+    const countBytes = this.#countBytes;
     let [bytes, tokens] = [0, 0];
     async function* counted(batches: AsyncIterable<Batch>) {
       for await (const batch of batches) {
