@@ -166,7 +166,7 @@ function whatNext(done: number): string {
 5  Next
    See the loss fall        ${folder}/loss.svg
    Let it write more        npx plusminus generate --model ${folder} "The white whale"
-   Look inside              npx plusminus inspect --model ${folder}
+   Look inside              npx plusminus inspect ${folder}
    Train it for longer      npx plusminus train --resume --out ${folder} --steps ${2 * done}
    Train on your own text   npx plusminus train --data book.txt --out runs/book`;
 }
