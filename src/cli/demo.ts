@@ -13,7 +13,7 @@ import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
 import { mobyDick } from './mobyDick.ts';
 import { integer } from './options.ts';
-import { write } from './output.ts';
+import { writeText } from './output.ts';
 import { runTraining, summarise, withMachine } from './runTraining.ts';
 
 const folder = 'runs/demo';
@@ -124,13 +124,13 @@ async function continueStory(flags: Flags, { signal }: Interrupt, say: Say): Pro
   const model = await LanguageModel.load(folder, { threads: flags.threads, signal });
   try {
     say(`\n3  Writing: after "${prompt}"\n`);
-    if (!flags.json) await write(`   ${prompt}`);
+    if (!flags.json) await writeText(`   ${prompt}`);
     let text = '';
     let tokens = 0;
     const began = performance.now();
     for await (const piece of model.generate(prompt, { ...sampling, signal, onToken: () => tokens++ })) {
       text += piece;
-      if (!flags.json) await write(piece.replaceAll('\n', '\n   '));
+      if (!flags.json) await writeText(piece.replaceAll('\n', '\n   '));
     }
     const rate = tokens / ((performance.now() - began) / 1000);
     say(
