@@ -4,34 +4,43 @@
  *
  *   npm run bench                          370M and 1.3B with random weights, and training
  *   npm run bench -- --sizes 370M,2.7B --threads 1,2,4 --rounds 5
+ *   npm run bench -- --llama               llama.cpp beside us, if `npm install --no-save node-llama-cpp` was run
  */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
 import { architectureOf } from '../src/model/architecture.ts';
-import { isConfigName, namedConfig } from '../src/model/config.ts';
-import type { InferenceResult } from './inferenceCase.ts';
+import { type ConfigName, configNames, isConfigName, namedConfig } from '../src/model/config.ts';
+import { child } from './child.ts';
+import { findLlamaCpp, llamaCppContender } from './llamaCpp.ts';
+import { type Contender, type InferenceResult, ours } from './protocol.ts';
 import { readBandwidth } from './readBandwidth.ts';
 import { type Report, writeReport } from './report.ts';
 import { median } from './statistics.ts';
 import type { TrainingResult } from './trainingCase.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const run = promisify(execFile);
+const models = `${root}build/bench`;
 
 const options = new Command('npm run bench --')
   .option('--sizes <names>', 'named configurations to decode', '370M,1.3B')
   .option('--threads <counts>', 'numbers of threads', [...new Set([1, availableParallelism()])].join(','))
   .option('--rounds <count>', 'measurements of each case', '3')
   .option('--no-training', 'leave training out')
+  .option('--llama [folder]', 'measure llama.cpp too, with node-llama-cpp as installed here or in the folder')
   .option('--out <path>', 'where to write the tables, without extension', 'results/cpu')
   .parse()
-  .opts<{ sizes: string; threads: string; rounds: string; training: boolean; out: string }>();
+  .opts<{
+    sizes: string;
+    threads: string;
+    rounds: string;
+    training: boolean;
+    llama?: string | true;
+    out: string;
+  }>();
 
 const threadCounts = options.threads.split(',').map(Number);
 const rounds = Number(options.rounds);
@@ -41,25 +50,23 @@ if (![...threadCounts, rounds].every((value) => Number.isInteger(value) && value
   );
 }
 
-async function child<T>(file: string, ...args: (string | number)[]): Promise<T> {
-  const { stdout } = await run(process.execPath, [`${root}bench/${file}`, ...args.map(String)], {
-    maxBuffer: 1e8,
+function sizesOf(names: string): ConfigName[] {
+  return names.split(',').map((name) => {
+    if (isConfigName(name)) return name;
+    throw new Error(`--sizes: found ${name}, expected some of ${configNames.join(', ')}`);
   });
-  return JSON.parse(stdout) as T;
 }
 
-/** A packed model with random weights, made once: its speed is that of a trained one. */
-async function randomModel(size: string): Promise<string> {
-  if (!isConfigName(size))
-    throw new Error(`--sizes: found ${size}, expected a named configuration such as 370M`);
-  const folder = `${root}build/bench/${size}`;
+/** Our case, with a packed model of random weights, made once: its speed is that of a trained one. */
+async function ourContender(size: ConfigName): Promise<Contender> {
+  const folder = `${models}/${size}`;
   if (!existsSync(folder)) {
-    console.error(`making ${size} with random weights in ${folder}`);
+    console.error(`making ${folder} with random weights`);
     const config = namedConfig(size);
-    await mkdir(`${root}build/bench`, { recursive: true });
+    await mkdir(models, { recursive: true });
     await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed: 1 });
   }
-  return folder;
+  return { engine: ours, measure: (threads) => child<InferenceResult>('inferenceCase.ts', folder, threads) };
 }
 
 /** The median of each field over the rounds. */
@@ -73,18 +80,10 @@ function medians<T extends object>(results: readonly T[], fields: readonly (keyo
 
 async function inferenceRows(bandwidth: ReadonlyMap<number, number>): Promise<Report['inference'][number][]> {
   const rows: Report['inference'][number][] = [];
-  for (const size of options.sizes.split(',')) {
-    const folder = await randomModel(size);
-    const found = new Map(threadCounts.map((threads) => [threads, [] as InferenceResult[]]));
-    for (let round = 0; round < rounds; round++) {
-      for (const threads of threadCounts) {
-        console.error(`${size}, ${threads} thread(s), round ${round + 1} of ${rounds}`);
-        found.get(threads)!.push(await child<InferenceResult>('inferenceCase.ts', folder, threads));
-      }
-    }
-    const texts = new Set([...found.values()].flat().map(({ tokens }) => tokens.join(' ')));
-    if (texts.size !== 1) throw new Error(`${size}: greedy tokens differ between runs or numbers of threads`);
-    for (const [threads, results] of found) {
+  for (const size of sizes) {
+    const contenders = [await ourContender(size)];
+    if (llama) contenders.push(await llamaCppContender(llama, size, models));
+    for (const { engine, threads, results } of await measureInTurn(size, contenders)) {
       const { tokens: _, ...middle } = medians(results, [
         'loadMilliseconds',
         'residentBytes',
@@ -92,10 +91,32 @@ async function inferenceRows(bandwidth: ReadonlyMap<number, number>): Promise<Re
         'promptTokensPerSecond',
       ]);
       const share = (middle.decodeTokensPerSecond * middle.bytesPerToken) / bandwidth.get(threads)!;
-      rows.push({ size, threads, ...middle, bandwidthShare: share });
+      rows.push({ size, engine, threads, ...middle, bandwidthShare: share });
     }
   }
   return rows;
+}
+
+/** Ours, theirs, ours, theirs: what else the machine does meanwhile falls on all alike. */
+async function measureInTurn(size: ConfigName, contenders: readonly Contender[]) {
+  const cases = threadCounts.flatMap((threads) =>
+    contenders.map(({ engine, measure }) => ({
+      engine,
+      threads,
+      measure,
+      results: [] as InferenceResult[],
+    })),
+  );
+  for (let round = 0; round < rounds; round++) {
+    for (const { engine, threads, measure, results } of cases) {
+      console.error(`${size}, ${engine}, ${threads} thread(s), round ${round + 1} of ${rounds}`);
+      results.push(await measure(threads));
+    }
+  }
+  const found = cases.filter(({ engine }) => engine === ours).flatMap(({ results }) => results);
+  if (new Set(found.map(({ tokens }) => tokens.join(' '))).size !== 1)
+    throw new Error(`${size}: greedy tokens differ between runs or numbers of threads`);
+  return cases;
 }
 
 async function trainingRows(): Promise<Report['training'][number][]> {
@@ -112,12 +133,16 @@ async function trainingRows(): Promise<Report['training'][number][]> {
   return rows;
 }
 
+const sizes = sizesOf(options.sizes);
+// Found before anything is measured: a missing library should not cost an hour.
+const llama = options.llama && (await findLlamaCpp(options.llama === true ? root : options.llama));
 const bandwidth = new Map<number, number>();
 for (const threads of threadCounts) bandwidth.set(threads, await readBandwidth(threads));
 const report: Report = {
   machine: { processor: cpus()[0]!.model.trim(), cores: availableParallelism(), node: process.versions.node },
   date: new Date().toISOString().slice(0, 10),
   rounds,
+  ...(llama ? { rival: `node-llama-cpp ${llama.version}` } : {}),
   bandwidth: [...bandwidth].map(([threads, bytesPerSecond]) => ({ threads, bytesPerSecond })),
   inference: await inferenceRows(bandwidth),
   training: options.training ? await trainingRows() : [],

@@ -8,21 +8,15 @@ import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { Inference } from '../src/model/inference.ts';
 import { CpuParameterStore } from '../src/model/store.ts';
+import {
+  decodeTokens,
+  type InferenceResult,
+  promptOf,
+  promptRounds,
+  promptTokens,
+  warmTokens,
+} from './protocol.ts';
 import { median } from './statistics.ts';
-
-export interface InferenceResult {
-  readonly loadMilliseconds: number;
-  readonly residentBytes: number;
-  /** Bytes of packed matrices that one token reads. */
-  readonly bytesPerToken: number;
-  readonly decodeTokensPerSecond: number;
-  readonly promptTokensPerSecond: number;
-  /** The greedy continuation of the prompt: the same for any number of threads. */
-  readonly tokens: readonly number[];
-}
-
-const decodeTokens = 64;
-const promptTokens = 512;
 
 export async function measureInference(folder: string, threads: number): Promise<InferenceResult> {
   const start = performance.now();
@@ -35,13 +29,10 @@ export async function measureInference(folder: string, threads: number): Promise
   const loadMilliseconds = performance.now() - start;
 
   const inference = new Inference(engine, architecture, store.weights(), checkpoint.config.vocabSize);
-  const prompt = Array.from(
-    { length: promptTokens },
-    (_, i) => (i * 7919 + 13) % checkpoint.config.vocabSize,
-  );
+  const prompt = promptOf(checkpoint.config.vocabSize);
   await checkSplit(inference, prompt.slice(0, 24));
   const state = inference.newState();
-  let next = argmax(await inference.run(prompt.slice(0, 8), state, 'last'));
+  let next = argmax(await inference.run(prompt.slice(0, warmTokens), state, 'last'));
   const tokens = [next];
   const decodeTimes: number[] = [];
   for (let i = 0; i < decodeTokens; i++) {
@@ -52,7 +43,7 @@ export async function measureInference(folder: string, threads: number): Promise
   }
   const residentBytes = process.memoryUsage().rss;
   const promptTimes: number[] = [];
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < promptRounds; round++) {
     const before = performance.now();
     await inference.run(prompt, inference.newState(), 'last');
     promptTimes.push(performance.now() - before);

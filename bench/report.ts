@@ -1,14 +1,17 @@
 /** The benchmark's tables: JSON for machines, Markdown for people. */
-import type { InferenceResult } from './inferenceCase.ts';
+import { type InferenceResult, ours } from './protocol.ts';
 import type { TrainingResult } from './trainingCase.ts';
 
 export interface Report {
   readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
   readonly date: string;
   readonly rounds: number;
+  /** The package that other engines' rows were measured with. */
+  readonly rival?: string;
   readonly bandwidth: readonly { readonly threads: number; readonly bytesPerSecond: number }[];
   readonly inference: readonly (Omit<InferenceResult, 'tokens'> & {
     readonly size: string;
+    readonly engine: string;
     readonly threads: number;
     /** Packed bytes read a second while decoding, relative to the measured read bandwidth. */
     readonly bandwidthShare: number;
@@ -27,7 +30,7 @@ export async function writeReport(
   console.log(markdown);
 }
 
-function format({ machine, date, rounds, bandwidth, inference, training }: Report): string {
+function format({ machine, date, rounds, rival, bandwidth, inference, training }: Report): string {
   const read = bandwidth.map(
     ({ threads, bytesPerSecond }) => `${(bytesPerSecond / 1e9).toFixed(1)} GB/s with ${threads} thread(s)`,
   );
@@ -46,6 +49,7 @@ function format({ machine, date, rounds, bandwidth, inference, training }: Repor
     table(
       [
         'model',
+        'engine',
         'threads',
         'load s',
         'resident MB',
@@ -56,6 +60,7 @@ function format({ machine, date, rounds, bandwidth, inference, training }: Repor
       ],
       inference.map((row) => [
         row.size,
+        row.engine,
         `${row.threads}`,
         (row.loadMilliseconds / 1000).toFixed(2),
         (row.residentBytes / 1e6).toFixed(0),
@@ -65,9 +70,36 @@ function format({ machine, date, rounds, bandwidth, inference, training }: Repor
         row.promptTokensPerSecond.toFixed(0),
       ]),
     ),
+    ...(rival ? ['', comparisonText(rival), '', comparisonTable(inference)] : []),
     ...(training.length ? ['', '## Training', '', trainingText, '', trainingTable(training)] : []),
     '',
   ].join('\n');
+}
+
+const comparisonText = (rival: string) =>
+  `Ours divided by theirs (${rival}), processes in turn. Theirs is a Llama of the same layers, widths and ` +
+  'vocabulary with random ternary matrices; it also keeps and reads a cache of keys and values.';
+
+function comparisonTable(rows: Report['inference']): string {
+  const ratio = (mine: number, other: number) => `${(mine / other).toFixed(2)} ×`;
+  return table(
+    ['model', 'threads', 'against', 'decode speed', 'prompt speed', 'resident'],
+    rows
+      .filter(({ engine }) => engine !== ours)
+      .map((other) => {
+        const mine = rows.find(
+          ({ engine, size, threads }) => engine === ours && size === other.size && threads === other.threads,
+        )!;
+        return [
+          other.size,
+          `${other.threads}`,
+          other.engine,
+          ratio(mine.decodeTokensPerSecond, other.decodeTokensPerSecond),
+          ratio(mine.promptTokensPerSecond, other.promptTokensPerSecond),
+          ratio(mine.residentBytes, other.residentBytes),
+        ];
+      }),
+  );
 }
 
 const trainingText =

@@ -1,0 +1,12 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Runs a program of this folder in a process of its own and reads the JSON that it prints. */
+export async function child<T>(file: string, ...args: (string | number)[]): Promise<T> {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const { stdout } = await run(process.execPath, [path, ...args.map(String)], { maxBuffer: 1e8 });
+  return JSON.parse(stdout) as T;
+}

@@ -1,0 +1,29 @@
+/** What every contender is asked to do and to report, so that rows can stand side by side. */
+export const warmTokens = 8;
+export const decodeTokens = 64;
+export const promptTokens = 512;
+export const promptRounds = 3;
+
+/** Ids without meaning: the weights have none either. */
+export function promptOf(vocabSize: number): number[] {
+  return Array.from({ length: promptTokens }, (_, i) => (i * 7919 + 13) % vocabSize);
+}
+
+export interface InferenceResult {
+  readonly loadMilliseconds: number;
+  readonly residentBytes: number;
+  /** Bytes of packed matrices that one token reads. */
+  readonly bytesPerToken: number;
+  readonly decodeTokensPerSecond: number;
+  readonly promptTokensPerSecond: number;
+  /** The greedy continuation of the prompt. */
+  readonly tokens: readonly number[];
+}
+
+export interface Contender {
+  readonly engine: string;
+  /** One measurement in a process of its own. */
+  measure(threads: number): Promise<InferenceResult>;
+}
+
+export const ours = 'PlusMinus';
