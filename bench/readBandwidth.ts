@@ -34,5 +34,6 @@ const readOp: Op = {
   name: 'readMemory',
   cost: (call) => cost(call, {}),
   reference() {},
+  webgpu: () => [],
   cpu: ({ inputs: [data], outputs: [sink] }) => [{ kernel: 'readMemory', args: [data, data!.bytes, sink] }],
 };

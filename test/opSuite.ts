@@ -3,13 +3,13 @@
  * data, with temporaries pre-filled with NaN; gradients of the reference against finite differences.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { bytesOf, type Engine, readFloats } from '../src/engine/engine.ts';
 import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { backward } from '../src/ops/gradients.ts';
 import { output, type Program, record } from '../src/program/record.ts';
 import { input, type Tensor } from '../src/program/tensor.ts';
 import { SeededRandom } from '../src/text/seededRandom.ts';
+import { cpuEngines, webGpu } from './engines.ts';
 
 /** Data of one input: floats, or integers (ids, labels) that are not differentiated. */
 export type InputData = Float32Array | Int32Array | Uint16Array;
@@ -28,22 +28,15 @@ export interface OpCase {
   readonly tolerance?: number;
 }
 
-const engines: readonly [name: string, create: () => Promise<Engine>][] = [
-  ['cpu, 1 thread', () => CpuEngine.create({ threads: 1, poison: true })],
-  ['cpu, 2 threads', () => CpuEngine.create({ threads: 2, poison: true })],
-  ['cpu, calling thread', () => CpuEngine.create({ threads: 0, poison: true })],
-  ['cpu, plain SIMD', () => CpuEngine.create({ threads: 2, poison: true, relaxedSimd: false })],
-];
-
 export function testOp(name: string, cases: readonly OpCase[]): void {
   describe(name, () => {
-    for (const [engineName, create] of engines) {
-      describe(engineName, () => {
+    for (const { name: engineName, skip, create } of [...cpuEngines, webGpu]) {
+      describe.skipIf(skip)(engineName, () => {
         let engine: Engine;
         beforeAll(async () => {
           engine = await create();
         });
-        afterAll(() => engine.dispose());
+        afterAll(() => engine?.dispose());
         for (const one of cases) it(`matches the reference: ${one.id}`, () => matchesReference(engine, one));
       });
     }

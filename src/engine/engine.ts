@@ -35,6 +35,12 @@ export interface Executable {
   run(): Promise<void>;
 }
 
+/** How long one kernel took, when a run is profiled. */
+export interface KernelTime {
+  readonly kernel: string;
+  readonly milliseconds: number;
+}
+
 /** A program or its parameters do not fit; the message says what was needed, what there is and what to do. */
 export class OutOfMemoryError extends Error {
   override name = 'OutOfMemoryError';

@@ -97,28 +97,20 @@ function lastUses(program: Program): Map<Tensor, number> {
 }
 
 /** Greedy by size: the largest block first, each at the lowest offset that is free during its lifetime. */
-function placeInArena(blocks: Block[], pageBytes: number): Block[] {
+function placeInArena(blocks: Block[]): Block[] {
+  /** In the order of their offsets. */
   const placed: Block[] = [];
   for (const block of [...blocks].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    const neighbours = placed
-      .filter((other) => other.first <= block.last && block.first <= other.last)
-      .sort((a, b) => a.offset - b.offset);
-    let offset = 0;
-    for (const other of neighbours) {
-      if (offset + aligned(block.bytes) <= other.offset) break;
-      const end = Math.max(offset, other.offset + aligned(other.bytes));
-      offset = withinPage(end, aligned(block.bytes), pageBytes);
+    const bytes = aligned(block.bytes);
+    for (const other of placed) {
+      if (other.first > block.last || block.first > other.last) continue;
+      if (block.offset + bytes <= other.offset) break;
+      block.offset = Math.max(block.offset, other.offset + aligned(other.bytes));
     }
-    block.offset = offset;
-    placed.push(block);
+    const next = placed.findIndex((other) => other.offset > block.offset);
+    placed.splice(next < 0 ? placed.length : next, 0, block);
   }
   return placed;
-}
-
-/** The first offset from `offset` on at which `bytes` lie in one page. */
-function withinPage(offset: number, bytes: number, pageBytes: number): number {
-  const pageEnd = (Math.floor(offset / pageBytes) + 1) * pageBytes;
-  return offset + bytes > pageEnd ? pageEnd : offset;
 }
 
 /** An assigned variable holds its new value from the producing call on; a later reader would be misled. */

@@ -78,6 +78,7 @@ describe('CpuEngine', () => {
       name: 'wild',
       cost: (call) => cost(call, {}),
       reference() {},
+      webgpu: () => [],
       cpu: () => [{ kernel: 'fillForward', args: [-4096, 1_000_000, { f32: 1 }] }],
     };
     const program = record('wild', () => void emit(wild, { inputs: [], outputs: [], attributes: undefined }));

@@ -7,7 +7,7 @@ import type { KernelArgument, KernelCall } from '../../program/op.ts';
 import { type MemoryPlan, planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import type { Engine, Executable } from '../engine.ts';
+import type { Engine, Executable, KernelTime } from '../engine.ts';
 import { Heap } from './heap.ts';
 import { instantiate, type KernelExports, kernelNames, loadKernelModule, slotOf } from './module.ts';
 import { WorkerPool } from './pool.ts';
@@ -21,12 +21,6 @@ export interface CpuOptions {
   readonly poison?: boolean | undefined;
   /** Use relaxed SIMD; default: where the machine has it. */
   readonly relaxedSimd?: boolean | undefined;
-}
-
-/** Milliseconds that one kernel call took, when a run is profiled. */
-export interface KernelTime {
-  readonly kernel: string;
-  readonly milliseconds: number;
 }
 
 const maxPages = 65536;

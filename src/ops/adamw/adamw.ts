@@ -1,6 +1,7 @@
 import { cost, type Op } from '../../program/op.ts';
 import { assign, emit } from '../../program/record.ts';
 import { input, type Tensor } from '../../program/tensor.ts';
+import { adamwStep, clipCoefficient, sumOfSquares as sumOfSquaresDispatches } from './kernel.wgsl.ts';
 import { adamwReference, clipReference, sumOfSquaresReference } from './reference.ts';
 
 export { type StepSettings, settingsVector } from './reference.ts';
@@ -60,6 +61,10 @@ export const adamwOp: Op<{ readonly decay: number }> = {
   cpu({ inputs, outputs, attributes }) {
     return [{ kernel: 'adamw', args: [...inputs, ...outputs, inputs[0]!.size, { f32: attributes.decay }] }];
   },
+  webgpu({ inputs: [w, m, v, g, settings, clip], outputs: [nextW, nextM, nextV], attributes }) {
+    const given = { w: w!, m: m!, v: v!, g: g!, settings: settings!, clip: clip! };
+    return [adamwStep({ ...given, nextW: nextW!, nextM: nextM!, nextV: nextV! }, attributes.decay)];
+  },
 };
 
 /** The sum of squares is taken in this many parts, whatever the number of threads, so that it never changes. */
@@ -86,6 +91,9 @@ const sumOfSquaresOp: Op = {
       { kernel: 'sumOfSquaresTotal', args: [partial, before, squares, parts] },
     ];
   },
+  webgpu({ inputs: [x, before], outputs: [squares], scratch: [partial] }) {
+    return sumOfSquaresDispatches({ x: x!, parts: partial!, total: squares! }, before);
+  },
 };
 
 const clipOp: Op = {
@@ -97,4 +105,5 @@ const clipOp: Op = {
   cpu({ inputs: [squares, settings], outputs: [clip] }) {
     return [{ kernel: 'clipCoefficient', args: [squares, settings, clip] }];
   },
+  webgpu: ({ inputs: [squares, settings], outputs: [clip] }) => [clipCoefficient(squares!, settings!, clip!)],
 };

@@ -2,6 +2,7 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
+import { addForward, columnSum as columnSumDispatch } from './kernel.wgsl.ts';
 import { addReference, columnSumReference } from './reference.ts';
 
 /** a + b; b has the shape of a, or is a vector [width] that is added to every row of a (a bias). */
@@ -22,6 +23,7 @@ export const addOp: Op = {
   cpu({ inputs: [a, b], outputs: [y] }) {
     return [{ kernel: 'addForward', args: [a, b, y, y!.size / b!.size, b!.size] }];
   },
+  webgpu: ({ inputs: [a, b], outputs: [y] }) => [addForward(a!, b!, y!)],
   backward({ inputs: [a, b], outputs: [y] }, gradients) {
     const dy = gradients.of(y!)!;
     if (gradients.wants(a)) gradients.add(a, dy);
@@ -48,4 +50,5 @@ const columnSumOp: Op = {
   cpu({ inputs: [x, before], outputs: [y] }) {
     return [{ kernel: 'columnSum', args: [x, before, y, rowsOf(x!), widthOf(x!)] }];
   },
+  webgpu: ({ inputs: [x, before], outputs: [y] }) => [columnSumDispatch(x!, before, y!)],
 };

@@ -2,9 +2,13 @@ import { type Cost, cost, type DataOf, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import { byteSize, type Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
+import { rmsNormBackward } from '../rmsNorm/kernel.wgsl.ts';
 import { normCounts, rmsNormBackwardKernels } from '../rmsNorm/rmsNorm.ts';
 import { expectShape, rowsOf, widthOf, withWidth } from '../shapes.ts';
+import { gradientOfInput, gradientOfWeight } from './backward.wgsl.ts';
 import { unpackCodes } from './packed.ts';
+import { ternaryProduct } from './product.wgsl.ts';
+import { quantiseActivations } from './quantise.wgsl.ts';
 import { quantiseWeights } from './quantiseWeights.ts';
 import { bitLinearBackwardReference, bitLinearReference, epsilon } from './reference.ts';
 
@@ -76,6 +80,14 @@ export const bitLinearOp: Op = {
     return [
       quantiseKernel(x!, norm!, scratch),
       { kernel: 'ternaryProduct', args: [q, step, sum, codes, scale, y, ...sizes] },
+    ];
+  },
+  webgpu({ inputs: [x, norm, codes, scale], outputs: [y], scratch }) {
+    const [q, step, sum] = scratch;
+    const quantised = { q: q!, step: step!, sum: sum! };
+    return [
+      quantiseActivations({ x: x!, norm: norm!, ...quantised }),
+      ternaryProduct({ ...quantised, codes: codes!, scale: scale!, y: y! }),
     ];
   },
   backward({ inputs: [x, norm, codes, scale], outputs: [y] }, gradients) {
@@ -169,6 +181,17 @@ const bitLinearBackwardOp: Op = {
         { x: x!, gamma: norm!, dy: dy!, dxBefore, dgammaBefore, dx: dx!, dgamma: dnorm!, r: r! },
         epsilon,
       ),
+    ];
+  },
+  webgpu({ inputs, outputs: [dx, dnorm, dWeight], scratch }) {
+    const [x, norm, codes, scale, dOut, dxBefore, dgammaBefore, dWeightBefore] = inputs;
+    const [q, step, sum, dy, r] = scratch;
+    const norms = { x: x!, gamma: norm!, dy: dy!, dxBefore, dgammaBefore, dx: dx!, dgamma: dnorm!, r: r! };
+    return [
+      quantiseActivations({ x: x!, norm: norm!, q: q!, step: step!, sum: sum! }),
+      gradientOfInput({ dOut: dOut!, codes: codes!, scale: scale!, dy: dy! }),
+      gradientOfWeight({ dOut: dOut!, q: q!, step: step!, dWeight: dWeight! }, dWeightBefore),
+      ...rmsNormBackward(norms, epsilon),
     ];
   },
 };

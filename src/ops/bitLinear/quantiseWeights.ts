@@ -2,6 +2,7 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit, type Program, recording } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { packCodes } from './packed.ts';
+import { quantiseWeights as quantiseWeightsDispatches } from './quantise.wgsl.ts';
 import { quantiseWeightsReference } from './reference.ts';
 
 /** A ternary matrix in memory: packed codes of logical shape [out, width] and their scale t [1]. */
@@ -52,6 +53,9 @@ export const quantiseWeightsOp: Op = {
       { kernel: 'weightScaleParts', args: [weight, sums, weight!.size, parts] },
       { kernel: 'packWeights', args: [weight, sums, codes, scale, ...weight!.shape, parts] },
     ];
+  },
+  webgpu({ inputs: [weight], outputs: [codes, scale], scratch: [sums] }) {
+    return quantiseWeightsDispatches({ weight: weight!, codes: codes!, scale: scale!, parts: sums! });
   },
   // Straight through: the gradient of the quantised matrix is that of the float one.
   backward({ inputs: [weight], outputs: [codes] }, gradients) {

@@ -2,6 +2,7 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { expectShape, rowsOf, widthOf } from '../shapes.ts';
+import { crossEntropyBackward, crossEntropyForward } from './kernel.wgsl.ts';
 import { crossEntropyBackwardReference, crossEntropyReference } from './reference.ts';
 
 interface Attributes {
@@ -39,6 +40,10 @@ export const crossEntropyOp: Op<Attributes> = {
       { kernel: 'crossEntropyMean', args: [losses, labels, loss, rows, { f32: attributes.weight }] },
     ];
   },
+  webgpu({ inputs: [logits, labels], outputs: [loss, logSums], scratch: [losses], attributes }) {
+    const rows = { logits: logits!, labels: labels!, logSums: logSums!, losses: losses! };
+    return crossEntropyForward({ ...rows, loss: loss! }, attributes.weight);
+  },
   backward({ inputs: [logits, labels], outputs: [loss, logSums], attributes }, gradients) {
     if (!gradients.wants(logits)) return;
     const dLogits = emit(crossEntropyBackwardOp, {
@@ -65,5 +70,9 @@ const crossEntropyBackwardOp: Op<Attributes> = {
     const sizes = [rowsOf(logits!), widthOf(logits!)];
     const args = [logits, labels, logSums, dLoss, dLogits, ...sizes, { f32: attributes.weight }];
     return [{ kernel: 'crossEntropyBackward', args }];
+  },
+  webgpu({ inputs: [logits, labels, logSums, dLoss], outputs: [dLogits], attributes }) {
+    const given = { logits: logits!, labels: labels!, logSums: logSums!, dLoss: dLoss! };
+    return [crossEntropyBackward({ ...given, dLogits: dLogits! }, attributes.weight)];
   },
 };

@@ -4,6 +4,7 @@ import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { bfloatToNumber, halfToNumber } from '../halfFloats.ts';
 import { widthOf } from '../shapes.ts';
+import { embeddingBackward, embeddingForward } from './kernel.wgsl.ts';
 import { embeddingBackwardReference, embeddingReference } from './reference.ts';
 
 /**
@@ -28,6 +29,7 @@ export const embeddingOp: Op = {
     const type = storage[table!.dtype as keyof typeof storage];
     return [{ kernel: 'embeddingForward', args: [ids, table, y, ids!.size, widthOf(table!), type] }];
   },
+  webgpu: ({ inputs: [ids, table], outputs: [y] }) => [embeddingForward(ids!, table!, y!)],
   backward({ inputs: [ids, table], outputs: [y] }, gradients) {
     if (!gradients.wants(table)) return;
     const dTable = emit(embeddingBackwardOp, {
@@ -49,6 +51,9 @@ const embeddingBackwardOp: Op = {
   cpu({ inputs: [ids, dy, before], outputs: [dTable] }) {
     const [vocabulary, width] = dTable!.shape as [number, number];
     return [{ kernel: 'embeddingBackward', args: [ids, dy, before, dTable, ids!.size, width, vocabulary] }];
+  },
+  webgpu({ inputs: [ids, dy, before], outputs: [dTable] }) {
+    return embeddingBackward({ ids: ids!, dy: dy!, dTable: dTable! }, before);
   },
 };
 

@@ -1,6 +1,7 @@
 import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Shape, Tensor } from '../../program/tensor.ts';
+import { fillForward } from './kernel.wgsl.ts';
 
 /** A constant tensor. */
 export function fill(shape: Shape, value: number): Tensor {
@@ -16,4 +17,5 @@ export const fillOp: Op<{ value: number }> = {
   cpu({ outputs, attributes }) {
     return [{ kernel: 'fillForward', args: [outputs[0], outputs[0]!.size, { f32: attributes.value }] }];
   },
+  webgpu: ({ outputs, attributes }) => [fillForward(outputs[0]!, attributes.value)],
 };

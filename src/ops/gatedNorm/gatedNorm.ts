@@ -2,8 +2,10 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
+import { rmsNormBackward } from '../rmsNorm/kernel.wgsl.ts';
 import { normCounts, rmsNormBackwardKernels } from '../rmsNorm/rmsNorm.ts';
 import { expectShape, rowsOf, widthOf } from '../shapes.ts';
+import { gatedNormBackward, gatedNormForward } from './kernel.wgsl.ts';
 import { gatedNormBackwardReference, gatedNormReference } from './reference.ts';
 
 interface Attributes {
@@ -36,6 +38,9 @@ export const gatedNormOp: Op<Attributes> = {
   cpu({ inputs: [x, h, gamma], outputs: [y], attributes }) {
     const epsilon = { f32: attributes.epsilon };
     return [{ kernel: 'gatedNormForward', args: [x, h, gamma, y, rowsOf(x!), widthOf(x!), epsilon] }];
+  },
+  webgpu({ inputs: [x, h, gamma], outputs: [y], attributes }) {
+    return [gatedNormForward({ x: x!, h: h!, gamma: gamma!, y: y! }, attributes.epsilon)];
   },
   backward({ inputs: [x, h, gamma], outputs: [y], attributes }, gradients) {
     const [dx, dgamma, dh] = emit(gatedNormBackwardOp, {
@@ -94,6 +99,15 @@ const gatedNormBackwardOp: Op<Attributes> = {
         args: [x, h, gamma, dy, dh, dNormal, rowsOf(x!), widthOf(x!), { f32: epsilon }],
       },
       ...rmsNormBackwardKernels(norm, epsilon),
+    ];
+  },
+  webgpu({ inputs, outputs: [dx, dgamma, dh], scratch: [dNormal, r], attributes: { epsilon } }) {
+    const [x, h, gamma, dy, dxBefore, dgammaBefore] = inputs;
+    const shared = { x: x!, gamma: gamma! };
+    const sums = { dxBefore, dgammaBefore, dx: dx!, dgamma: dgamma! };
+    return [
+      gatedNormBackward({ ...shared, h: h!, dy: dy!, dh: dh!, dNormal: dNormal! }, epsilon),
+      ...rmsNormBackward({ ...shared, ...sums, dy: dNormal!, r: r! }, epsilon),
     ];
   },
 };

@@ -1,6 +1,7 @@
 import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { lastTokenForward } from './kernel.wgsl.ts';
 import { lastTokenReference } from './reference.ts';
 
 /** The last token's row of each sequence: [batch, length, width] → [batch, 1, width]. For inference only. */
@@ -19,4 +20,5 @@ export const lastTokenOp: Op = {
   cpu({ inputs: [x], outputs: [y] }) {
     return [{ kernel: 'lastToken', args: [x, y, ...x!.shape] }];
   },
+  webgpu: ({ inputs: [x], outputs: [y] }) => [lastTokenForward(x!, y!)],
 };

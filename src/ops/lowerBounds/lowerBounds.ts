@@ -2,6 +2,7 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
+import { lowerBoundsBackward, lowerBoundsForward } from './kernel.wgsl.ts';
 import { lowerBoundsBackwardReference, lowerBoundsReference } from './reference.ts';
 
 /**
@@ -29,6 +30,7 @@ export const lowerBoundsOp: Op = {
   cpu({ inputs: [raw], outputs: [bounds] }) {
     return [{ kernel: 'lowerBoundsForward', args: [raw, bounds, ...raw!.shape] }];
   },
+  webgpu: ({ inputs: [raw], outputs: [bounds] }) => [lowerBoundsForward(raw!, bounds!)],
   backward({ inputs: [raw], outputs: [bounds] }, gradients) {
     if (!gradients.wants(raw)) return;
     const dRaw = emit(lowerBoundsBackwardOp, {
@@ -55,5 +57,8 @@ const lowerBoundsBackwardOp: Op = {
   },
   cpu({ inputs: [raw, dBounds, before], outputs: [dRaw], scratch: [p] }) {
     return [{ kernel: 'lowerBoundsBackward', args: [raw, dBounds, before, dRaw, p, ...raw!.shape] }];
+  },
+  webgpu({ inputs: [raw, dBounds, before], outputs: [dRaw], scratch: [p] }) {
+    return [lowerBoundsBackward({ raw: raw!, dBounds: dBounds!, dRaw: dRaw!, softmax: p! }, before)];
   },
 };

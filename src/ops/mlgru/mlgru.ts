@@ -3,6 +3,7 @@ import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { expectShape } from '../shapes.ts';
+import { mlgruBackward, mlgruForward } from './kernel.wgsl.ts';
 import { mlgruBackwardReference, mlgruReference } from './reference.ts';
 
 interface Attributes {
@@ -61,6 +62,9 @@ export const mlgruOp: Op<Attributes> = {
   cpu({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }) {
     return [{ kernel: 'mlgruForward', args: [i, f, start, bounds, h, last, ...sizes(i!), attributes.layer] }];
   },
+  webgpu({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }) {
+    return [mlgruForward({ xi: i!, xf: f!, h: h!, last: last!, start, bounds }, attributes.layer)];
+  },
   backward({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }, gradients) {
     const wantsBounds = gradients.wants(bounds);
     const [di, df, dStart, dBounds] = emit(mlgruBackwardOp, {
@@ -118,6 +122,12 @@ const mlgruBackwardOp: Op<Attributes> = {
     const layers = dBounds?.shape[0] ?? 0;
     const dimensions = [...sizes(inputs[0]!), attributes.layer, layers];
     return [{ kernel: 'mlgruBackward', args: [...inputs, di, df, dStart, dBounds, ...dimensions] }];
+  },
+  webgpu({ inputs, outputs: [di, df, dStart, dBounds], attributes }) {
+    const [i, f, start, bounds, h, dh, dLast, before] = inputs;
+    const gates = { xi: i!, xf: f!, start, bounds, h: h! };
+    const results = { di: di!, df: df!, dStart: dStart!, dBounds };
+    return mlgruBackward({ ...gates, dh, dLast, before, ...results }, attributes.layer);
   },
 };
 

@@ -3,6 +3,7 @@ import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { expectShape, rowsOf, widthOf } from '../shapes.ts';
+import { type RmsNormBackward, rmsNormBackward, rmsNormForward } from './kernel.wgsl.ts';
 import { rmsNormBackwardReference, rmsNormReference } from './reference.ts';
 
 interface Attributes {
@@ -28,6 +29,9 @@ export const rmsNormOp: Op<Attributes> = {
       { kernel: 'rmsNormForward', args: [x, gamma, y, rowsOf(x!), widthOf(x!), { f32: attributes.epsilon }] },
     ];
   },
+  webgpu: ({ inputs: [x, gamma], outputs: [y], attributes }) => [
+    rmsNormForward(x!, gamma!, y!, attributes.epsilon),
+  ],
   backward({ inputs: [x, gamma], outputs: [y], attributes }, gradients) {
     const [dx, dgamma] = emit(rmsNormBackwardOp, {
       inputs: [x, gamma, gradients.of(y!), gradients.of(x!), gradients.of(gamma!)],
@@ -61,23 +65,21 @@ const rmsNormBackwardOp: Op<Attributes> = {
       attributes.epsilon,
     );
   },
+  webgpu({
+    inputs: [x, gamma, dy, dxBefore, dgammaBefore],
+    outputs: [dx, dgamma],
+    scratch: [r],
+    attributes,
+  }) {
+    return rmsNormBackward(
+      { x: x!, gamma: gamma!, dy: dy!, dxBefore, dgammaBefore, dx: dx!, dgamma: dgamma!, r: r! },
+      attributes.epsilon,
+    );
+  },
 };
 
-/** The kernel calls of RMSNorm's backward pass, which ops with a norm inside share. `r` is scratch [rows]. */
-export function rmsNormBackwardKernels(
-  t: {
-    x: Tensor;
-    gamma: Tensor;
-    dy: Tensor;
-    dxBefore: Tensor | undefined;
-    dgammaBefore: Tensor | undefined;
-  } & {
-    dx: Tensor;
-    dgamma: Tensor;
-    r: Tensor;
-  },
-  epsilon: number,
-): KernelCall[] {
+/** The kernel calls of RMSNorm's backward pass, which ops with a norm inside share. */
+export function rmsNormBackwardKernels(t: RmsNormBackward, epsilon: number): KernelCall[] {
   const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
   return [
     {

@@ -2,6 +2,7 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { expectShape } from '../shapes.ts';
+import { sigmoidGateBackward, sigmoidGateForward } from './kernel.wgsl.ts';
 import { sigmoidGateBackwardReference, sigmoidGateReference } from './reference.ts';
 
 /** The output gate of the paper's form: σ(x) ⊙ h, element by element. */
@@ -27,6 +28,7 @@ export const sigmoidGateOp: Op = {
   cpu({ inputs: [x, h], outputs: [y] }) {
     return [{ kernel: 'sigmoidGateForward', args: [x, h, y, x!.size] }];
   },
+  webgpu: ({ inputs: [x, h], outputs: [y] }) => [sigmoidGateForward(x!, h!, y!)],
   backward({ inputs: [x, h], outputs: [y] }, gradients) {
     const [dx, dh] = emit(sigmoidGateBackwardOp, {
       inputs: [x, h, gradients.of(y!)],
@@ -56,5 +58,8 @@ const sigmoidGateBackwardOp: Op = {
   },
   cpu({ inputs: [x, h, dy], outputs: [dx, dh] }) {
     return [{ kernel: 'sigmoidGateBackward', args: [x, h, dy, dx, dh, x!.size] }];
+  },
+  webgpu({ inputs: [x, h, dy], outputs: [dx, dh] }) {
+    return [sigmoidGateBackward({ x: x!, h: h!, dy: dy!, dx: dx!, dh: dh! })];
   },
 };

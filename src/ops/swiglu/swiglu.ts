@@ -2,6 +2,7 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { rowsOf, widthOf, withWidth } from '../shapes.ts';
+import { swigluBackward, swigluForward } from './kernel.wgsl.ts';
 import { swigluBackwardReference, swigluReference } from './reference.ts';
 
 /** The gated unit of the channel mixer: x [.., 2·width] holds [g, u] in each row; SiLU(g) ⊙ u [.., width]. */
@@ -23,6 +24,7 @@ export const swigluOp: Op = {
   cpu({ inputs: [x], outputs: [y] }) {
     return [{ kernel: 'swigluForward', args: [x, y, rowsOf(y!), widthOf(y!)] }];
   },
+  webgpu: ({ inputs: [x], outputs: [y] }) => [swigluForward(x!, y!)],
   backward({ inputs: [x], outputs: [y] }, gradients) {
     const outputs = [{ name: 'dx', shape: x!.shape }];
     const [dx] = emit(swigluBackwardOp, { inputs: [x, gradients.of(y!)], outputs, attributes: undefined });
@@ -43,4 +45,5 @@ const swigluBackwardOp: Op = {
   cpu({ inputs: [x, dy], outputs: [dx] }) {
     return [{ kernel: 'swigluBackward', args: [x, dy, dx, rowsOf(dy!), widthOf(dy!)] }];
   },
+  webgpu: ({ inputs: [x, dy], outputs: [dx] }) => [swigluBackward(x!, dy!, dx!)],
 };

@@ -1,0 +1,62 @@
+/** Opening a device, and finding out once what it can do. */
+import { NoGpuError, remedy } from './errors.ts';
+import { nodeGpu } from './nodeGpu.ts';
+
+export interface DeviceFeatures {
+  /** `dot4I8Packed` is in the language; otherwise the prelude spells it out. */
+  readonly packedDot: boolean;
+  readonly halfFloats: boolean;
+  readonly subgroups: boolean;
+  /** Times can be measured on the device. */
+  readonly timestamps: boolean;
+}
+
+export interface OpenDevice {
+  readonly device: GPUDevice;
+  readonly features: DeviceFeatures;
+  /** For people: vendor and model. */
+  readonly description: string;
+}
+
+/** Limits that are raised from WebGPU's defaults to what the adapter has. */
+const raisedLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+
+const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+
+export async function openDevice(given?: GPU): Promise<OpenDevice> {
+  const gpu = given ?? (await findGpu());
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new NoGpuError(
+      `WebGPU found no adapter: is there a GPU, and is its driver installed? Or ${remedy}`,
+    );
+  }
+  const device = await adapter.requestDevice({
+    requiredLimits: Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]])),
+    requiredFeatures: optionalFeatures.filter((name) => adapter.features.has(name)),
+  });
+  const { vendor, architecture, description } = adapter.info;
+  return {
+    device,
+    features: {
+      packedDot: gpu.wgslLanguageFeatures.has('packed_4x8_integer_dot_product'),
+      halfFloats: device.features.has('shader-f16'),
+      subgroups: device.features.has('subgroups'),
+      timestamps: device.features.has('timestamp-query'),
+    },
+    description: description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter',
+  };
+}
+
+async function findGpu(): Promise<GPU> {
+  if (typeof process === 'object' && process.versions?.node) return nodeGpu();
+  if (typeof navigator === 'object' && navigator.gpu) return navigator.gpu;
+  throw new NoGpuError(`this browser has no WebGPU (pages need https or localhost); ${remedy}`);
+}

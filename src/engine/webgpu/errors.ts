@@ -1,0 +1,14 @@
+import { InputError } from '../../errors.ts';
+
+/** What to do instead, at the end of every message. */
+export const remedy = "use the CPU: --engine cpu (in code: engine: 'cpu')";
+
+/** There is no WebGPU here, or it has no adapter: something that the user can change. */
+export class NoGpuError extends InputError {
+  override name = 'NoGpuError';
+}
+
+/** The device refused work or is gone. */
+export class GpuError extends InputError {
+  override name = 'GpuError';
+}

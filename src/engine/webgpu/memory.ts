@@ -1,0 +1,144 @@
+/** Device memory: a buffer for each variable and input, and pages for the temporaries of whichever program runs. */
+import type { MemoryPlan } from '../../program/plan.ts';
+import { aligned } from '../../program/plan.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { OutOfMemoryError } from '../engine.ts';
+import { remedy } from './errors.ts';
+
+/** GPUBufferUsage, whose global exists in browsers only. */
+export const usage = {
+  mapRead: 0x1,
+  copySource: 0x4,
+  copyTarget: 0x8,
+  uniform: 0x40,
+  storage: 0x80,
+  queryResolve: 0x200,
+} as const;
+
+/** A range of a buffer. */
+export interface Place {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+}
+
+export class DeviceMemory {
+  readonly #device: GPUDevice;
+  readonly #limit: number;
+  /** Is told of allocations that the device could not do, which it says late. */
+  readonly #report: (pending: Promise<void>) => void;
+  readonly #buffers = new Map<Tensor, GPUBuffer>();
+  #pages: GPUBuffer[] = [];
+  #usedBytes = 0;
+  #generation = 0;
+
+  constructor(device: GPUDevice, limit: number, report: (pending: Promise<void>) => void) {
+    this.#device = device;
+    this.#limit = limit;
+    this.#report = report;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Changes whenever temporaries move. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get pages(): readonly GPUBuffer[] {
+    return this.#pages;
+  }
+
+  /** Bytes of a page: no temporary crosses from one to the next, so each is within one buffer and one binding. */
+  get pageBytes(): number {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
+    return Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 256) * 256;
+  }
+
+  has(tensor: Tensor): boolean {
+    return this.#buffers.has(tensor);
+  }
+
+  allocate(tensor: Tensor): void {
+    if (this.has(tensor)) return;
+    this.checkSize(tensor);
+    this.#buffers.set(tensor, this.#create(aligned(Math.max(tensor.bytes, 1)), tensor.name));
+  }
+
+  free(tensor: Tensor): void {
+    this.#destroy(this.buffer(tensor));
+    this.#buffers.delete(tensor);
+  }
+
+  buffer(tensor: Tensor): GPUBuffer {
+    const buffer = this.#buffers.get(tensor);
+    if (!buffer) throw new Error(`${tensor} has no memory on this engine: allocate it first`);
+    return buffer;
+  }
+
+  /** @throws OutOfMemoryError if one binding of this device cannot hold the tensor */
+  checkSize(tensor: Tensor): void {
+    if (tensor.bytes <= this.pageBytes) return;
+    throw new OutOfMemoryError(
+      `${tensor} takes ${megabytes(tensor.bytes)}, but this GPU binds at most ${megabytes(this.pageBytes)} at once; ` +
+        `use a smaller batch or length, or ${remedy}`,
+    );
+  }
+
+  /** Makes room for the temporaries of a program. Returns whether the temporaries there were are lost. */
+  growArena(bytes: number, purpose: string): boolean {
+    const sizes = Array.from({ length: Math.ceil(bytes / this.pageBytes) }, (_, page) =>
+      Math.min(this.pageBytes, bytes - page * this.pageBytes),
+    );
+    if (sizes.every((size, page) => size <= (this.#pages[page]?.size ?? 0))) return false;
+    const wanted = sizes.map((size, page) => Math.max(size, this.#pages[page]?.size ?? 0));
+    for (const page of this.#pages) this.#destroy(page);
+    this.#pages = [];
+    this.#generation++;
+    this.#pages = wanted.map((size) => this.#create(size, `the temporaries of ${purpose}`));
+    return true;
+  }
+
+  placeOf(tensor: Tensor, plan: MemoryPlan): Place {
+    if (tensor.kind !== 'temporary') return { buffer: this.buffer(tensor), offset: 0 };
+    const offset = plan.offsets.get(tensor)!;
+    const page = Math.floor(offset / this.pageBytes);
+    return { buffer: this.#pages[page]!, offset: offset - page * this.pageBytes };
+  }
+
+  #create(size: number, purpose: string): GPUBuffer {
+    if (this.#usedBytes + size > this.#limit) {
+      throw new OutOfMemoryError(
+        `${purpose} needs ${megabytes(size)} of GPU memory, but ${megabytes(this.#usedBytes)} of the limit of ` +
+          `${megabytes(this.#limit)} are in use; use a smaller model or batch, or ${remedy}`,
+      );
+    }
+    this.#device.pushErrorScope('out-of-memory');
+    const buffer = this.#device.createBuffer({
+      label: purpose,
+      size,
+      usage: usage.storage | usage.copySource | usage.copyTarget,
+    });
+    this.#report(
+      this.#device.popErrorScope().then((error) => {
+        if (!error) return;
+        throw new OutOfMemoryError(
+          `the GPU has no ${megabytes(size)} left for ${purpose} (${megabytes(this.#usedBytes)} in use); ` +
+            `use a smaller model, batch or length, or ${remedy}`,
+        );
+      }),
+    );
+    this.#usedBytes += size;
+    return buffer;
+  }
+
+  #destroy(buffer: GPUBuffer): void {
+    this.#usedBytes -= buffer.size;
+    buffer.destroy();
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB`;
+}

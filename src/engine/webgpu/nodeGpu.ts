@@ -1,0 +1,24 @@
+/** WebGPU in Node: the package `webgpu` (Dawn), which is heavy and therefore installed by whoever wants it. */
+import { NoGpuError, remedy } from './errors.ts';
+
+let gpu: Promise<GPU> | undefined;
+
+/** One for the process and never let go: Dawn's binding crashes if this is collected before what came from it. */
+export function nodeGpu(): Promise<GPU> {
+  gpu ??= open();
+  return gpu;
+}
+
+async function open(): Promise<GPU> {
+  const name = 'webgpu'; // a variable, so that bundlers for browsers don't follow the import
+  let dawn: typeof import('webgpu');
+  try {
+    dawn = await import(/* @vite-ignore */ name);
+  } catch (cause) {
+    throw new NoGpuError(
+      `WebGPU in Node needs the package "webgpu": run "npm install webgpu", or ${remedy}`,
+      { cause },
+    );
+  }
+  return dawn.create([]);
+}

@@ -1,0 +1,217 @@
+/**
+ * The WebGPU engine: WGSL kernels on a GPU, in browsers and in Node. A program becomes a list of dispatches with
+ * their bindings, made once; a run encodes the list into one command buffer.
+ */
+import { planMemory } from '../../program/plan.ts';
+import type { Program } from '../../program/record.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import type { Engine, Executable, KernelTime } from '../engine.ts';
+import { type DeviceFeatures, type OpenDevice, openDevice } from './device.ts';
+import { DispatchList } from './dispatchList.ts';
+import { GpuError, remedy } from './errors.ts';
+import { DeviceMemory } from './memory.ts';
+import { Pipelines } from './pipelines.ts';
+import { timeDispatches } from './profile.ts';
+import { Staging } from './staging.ts';
+
+export interface WebGpuOptions {
+  /** Where WebGPU comes from; default: the browser's, or in Node that of the package `webgpu`. */
+  readonly gpu?: GPU | undefined;
+  /** Most bytes of GPU memory to use. */
+  readonly memoryLimit?: number | undefined;
+  /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
+  readonly poison?: boolean | undefined;
+}
+
+/** `writeBuffer` copies what it is given, so that large parameters go in pieces. */
+const writePiece = 2 ** 25;
+
+export class WebGpuEngine implements Engine {
+  readonly name = 'webgpu';
+  readonly description: string;
+  readonly features: DeviceFeatures;
+  readonly device: GPUDevice;
+  readonly memory: DeviceMemory;
+  readonly pipelines: Pipelines;
+  readonly #staging: Staging;
+  readonly #poison: boolean;
+  /** Rejects when the device is gone; never resolves. */
+  readonly #lost: Promise<never>;
+  /** Answers of the device that are still to come; the next run or read waits for them. */
+  #pending: Promise<void>[] = [];
+  #lastRun: WebGpuExecutable | undefined;
+
+  private constructor({ device, features, description }: OpenDevice, options: WebGpuOptions) {
+    this.device = device;
+    this.features = features;
+    this.description = description;
+    this.#poison = options.poison ?? false;
+    this.pipelines = new Pipelines(device);
+    this.memory = new DeviceMemory(device, options.memoryLimit ?? Number.POSITIVE_INFINITY, (pending) =>
+      this.#expect(pending),
+    );
+    this.#staging = new Staging(device);
+    this.#lost = device.lost.then(({ reason, message }) => {
+      const why = reason === 'destroyed' ? 'the engine was disposed' : message || 'no reason given';
+      throw new GpuError(`the GPU device is lost: ${why}; start again, or ${remedy}`);
+    });
+    this.#lost.catch(() => {}); // runs and reads tell of it
+    device.onuncapturederror = ({ error }) => {
+      this.#expect(Promise.reject(new GpuError(`the GPU refused work: ${error.message}; ${remedy}`)));
+    };
+  }
+
+  static async create(options: WebGpuOptions = {}): Promise<WebGpuEngine> {
+    return new WebGpuEngine(await openDevice(options.gpu), options);
+  }
+
+  /** Bytes of GPU memory in use. */
+  get usedBytes(): number {
+    return this.memory.usedBytes;
+  }
+
+  allocate(tensor: Tensor): void {
+    if (tensor.kind === 'temporary')
+      throw new Error(`allocate: ${tensor} is a temporary, which programs place`);
+    this.memory.allocate(tensor);
+  }
+
+  free(tensor: Tensor): void {
+    this.memory.free(tensor);
+  }
+
+  /** `byteOffset` and the end must be multiples of 4, except for the tensor's own end. */
+  write(tensor: Tensor, bytes: Uint8Array, byteOffset = 0): void {
+    const end = byteOffset + bytes.length;
+    if (end > tensor.bytes) {
+      throw new RangeError(
+        `write: ${tensor} has ${tensor.bytes} bytes, found ${bytes.length} at ${byteOffset}`,
+      );
+    }
+    if (byteOffset % 4 || (end % 4 && end !== tensor.bytes)) {
+      throw new RangeError(
+        `write: ${tensor}: expected whole words of 4 bytes, found [${byteOffset}, ${end})`,
+      );
+    }
+    this.allocate(tensor);
+    const buffer = this.memory.buffer(tensor);
+    for (let start = 0; start < bytes.length; start += writePiece) {
+      const piece = wholeWords(bytes.subarray(start, start + writePiece));
+      this.device.queue.writeBuffer(buffer, byteOffset + start, piece);
+    }
+  }
+
+  async read(tensor: Tensor, target = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
+    const place =
+      tensor.kind === 'temporary'
+        ? this.#lastRun?.placeOf(tensor)
+        : { buffer: this.memory.buffer(tensor), offset: 0 };
+    if (!place) throw new Error(`read: ${tensor} is not an output of the program that ran last`);
+    await this.#orLost(this.#staging.read(place, target));
+    await this.#settle();
+    return target;
+  }
+
+  load(program: Program): WebGpuExecutable {
+    for (const call of program.calls) {
+      for (const tensor of [...call.outputs, ...call.scratch]) this.memory.checkSize(tensor);
+    }
+    for (const tensor of program.persistent()) this.allocate(tensor);
+    const plan = planMemory(program, this.memory.pageBytes);
+    if (this.memory.growArena(plan.peakBytes, program.name)) this.#lastRun = undefined;
+    return new WebGpuExecutable(this, new DispatchList(this, program, plan));
+  }
+
+  async dispose(): Promise<void> {
+    this.device.destroy();
+  }
+
+  /** For executables: runs a list once. */
+  async execute(executable: WebGpuExecutable, list: DispatchList): Promise<void> {
+    await this.#orLost(list.prepare());
+    this.#lastRun = executable;
+    if (this.#poison) this.#poisonArena();
+    const encoder = this.device.createCommandEncoder();
+    list.encode(encoder);
+    this.device.queue.submit([encoder.finish()]);
+    await this.#orLost(this.device.queue.onSubmittedWorkDone());
+    await this.#settle();
+  }
+
+  /** For executables: runs a list once, with a measurement around every dispatch. */
+  async executeProfiled(executable: WebGpuExecutable, list: DispatchList): Promise<KernelTime[]> {
+    if (!this.features.timestamps)
+      throw new GpuError('profile: this GPU does not measure time (timestamp-query)');
+    await this.#orLost(list.prepare());
+    this.#lastRun = executable;
+    const times = await this.#orLost(timeDispatches(this.device, this.#staging, list));
+    await this.#settle();
+    return times;
+  }
+
+  #expect(pending: Promise<void>): void {
+    pending.catch(() => {}); // told when it is awaited
+    this.#pending.push(pending);
+  }
+
+  /** Throws the first complaint of the device since the last time. */
+  async #settle(): Promise<void> {
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    this.#pending = [];
+    await this.#orLost(Promise.all(pending));
+  }
+
+  #orLost<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#lost]);
+  }
+
+  #poisonArena(): void {
+    const poison = new Uint8Array(2 ** 20).fill(0xff);
+    for (const page of this.memory.pages) {
+      for (let start = 0; start < page.size; start += poison.length) {
+        this.device.queue.writeBuffer(page, start, poison, 0, Math.min(poison.length, page.size - start));
+      }
+    }
+  }
+}
+
+export class WebGpuExecutable implements Executable {
+  readonly #engine: WebGpuEngine;
+  readonly #list: DispatchList;
+
+  constructor(engine: WebGpuEngine, list: DispatchList) {
+    this.#engine = engine;
+    this.#list = list;
+  }
+
+  get program() {
+    return this.#list.program;
+  }
+
+  get plan() {
+    return this.#list.plan;
+  }
+
+  run(): Promise<void> {
+    return this.#engine.execute(this, this.#list);
+  }
+
+  /** Runs once and tells how long each dispatch took. */
+  profile(): Promise<KernelTime[]> {
+    return this.#engine.executeProfiled(this, this.#list);
+  }
+
+  placeOf(tensor: Tensor) {
+    const known = this.program.outputs.has(tensor) || this.program.assignments.has(tensor);
+    return known ? this.#list.placeOf(tensor) : undefined;
+  }
+}
+
+/** The bytes, with zeros up to a whole number of words. */
+function wholeWords(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (bytes.length % 4 === 0) return bytes as Uint8Array<ArrayBuffer>;
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return padded;
+}

@@ -1,0 +1,68 @@
+import type { Dispatch } from '../../program/op.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { partialSums } from '../partialSums.wgsl.ts';
+import { elementKernel, overElements } from '../wgsl.ts';
+
+/** One step on `size` elements; settings [8] as `settingsVector` orders them, clip [2]: norm, coefficient. */
+export function adamwStep(
+  t: Record<'w' | 'm' | 'v' | 'g' | 'settings' | 'clip' | 'nextW' | 'nextM' | 'nextV', Tensor>,
+  decay: number,
+): Dispatch {
+  return {
+    shader: 'adamw',
+    code: elementKernel(`
+      let rate = settings[0];
+      let gradient = g[i] * clip[1];
+      let mean = settings[1] * m[i] + (1.0 - settings[1]) * gradient;
+      let square = settings[2] * v[i] + (1.0 - settings[2]) * (gradient * gradient);
+      let root = sqrt(square) / sqrt(settings[5]) + settings[3];
+      nextW[i] = w[i] * (1.0 - rate * p.decay) - rate / settings[4] * mean / root;
+      nextM[i] = mean;
+      nextV[i] = square;`),
+    tensors: { ...t },
+    numbers: { size: t.w.size, decay: { f32: decay } },
+    workgroups: overElements(t.w.size),
+  };
+}
+
+/** total [1] = before + Σ x², by way of partial sums in `parts`: always the same ones */
+export function sumOfSquares(
+  { x, parts, total }: Record<'x' | 'parts' | 'total', Tensor>,
+  before: Tensor | undefined,
+): Dispatch[] {
+  return [partialSums('sumOfSquaresParts', 'x[i] * x[i]', x, parts), sumOfParts(parts, before, total)];
+}
+
+function sumOfParts(parts: Tensor, before: Tensor | undefined, total: Tensor): Dispatch {
+  return {
+    shader: 'sumOfParts',
+    code: `
+@compute @workgroup_size(1)
+fn main() {
+  var sum = ${before ? 'before[0]' : '0.0'};
+  for (var n = 0u; n < p.size; n++) { sum += parts[n]; }
+  total[0] = sum;
+}`,
+    tensors: { parts, before, total },
+    numbers: { size: parts.size },
+    workgroups: [1, 1, 1],
+  };
+}
+
+export function clipCoefficient(squares: Tensor, settings: Tensor, clip: Tensor): Dispatch {
+  return {
+    shader: 'clipCoefficient',
+    // Written so that a NaN norm gives a NaN coefficient: a broken step must not look like a step.
+    code: `
+@compute @workgroup_size(1)
+fn main() {
+  let norm = sqrt(squares[0]);
+  let ratio = settings[6] / (norm + 1e-6);
+  clip[0] = norm;
+  clip[1] = select(ratio, 1.0, ratio > 1.0);
+}`,
+    tensors: { squares, settings, clip },
+    numbers: {},
+    workgroups: [1, 1, 1],
+  };
+}

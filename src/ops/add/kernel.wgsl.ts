@@ -1,0 +1,27 @@
+import type { Dispatch } from '../../program/op.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { rowsOf, widthOf } from '../shapes.ts';
+import { columnSumKernel, elementKernel, overColumns, overElements } from '../wgsl.ts';
+
+/** y = a + b; `b` has the shape of `a` or is a row that repeats. */
+export function addForward(a: Tensor, b: Tensor, y: Tensor): Dispatch {
+  const repeats = b.size !== a.size;
+  return {
+    shader: 'addForward',
+    code: elementKernel(`y[i] = a[i] + b[${repeats ? 'i % p.period' : 'i'}];`),
+    tensors: { a, b, y },
+    numbers: { size: y.size, period: b.size },
+    workgroups: overElements(y.size),
+  };
+}
+
+/** y [width] = before + Σ over rows of x [rows, width] */
+export function columnSum(x: Tensor, before: Tensor | undefined, y: Tensor): Dispatch {
+  return {
+    shader: 'columnSum',
+    code: columnSumKernel('x[row * p.width + c]', `y[c] = total${before ? ' + before[c]' : ''};`),
+    tensors: { x, before, y },
+    numbers: { rows: rowsOf(x), width: widthOf(x) },
+    workgroups: overColumns(widthOf(x)),
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * The ternary product: int8 activations against packed ternary weights, in exact integers.
+ *
+ * Bytes of a packed row hold the codes (value + 1) of four output rows, two bits each: shifted by 2j and masked,
+ * the four bytes of a word are the codes of four columns of output row r + j·packed, ready for a dot product of
+ * bytes. Since Σ q·(w + 1) = Σ q·w + Σ q, the sum of a row's activations is subtracted once.
+ */
+import type { Dispatch } from '../../program/op.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { rowsOf, widthOf } from '../shapes.ts';
+import { wordAt } from './words.wgsl.ts';
+
+/** q [rows, words·4] int8, step and sum [rows], codes ternary [out, width], scale [1], y [rows, out] */
+export type TernaryProduct = Readonly<Record<'q' | 'step' | 'sum' | 'codes' | 'scale' | 'y', Tensor>>;
+
+/** Up to this many rows each walk the weights by themselves; more share them in tiles. */
+const mostSingleRows = 8;
+
+export function ternaryProduct(t: TernaryProduct): Dispatch {
+  return rowsOf(t.y) <= mostSingleRows ? rowByRow(t) : inTiles(t);
+}
+
+/** Sums of the four output rows of one packed row become outputs. */
+const writeOutputs = `
+fn writeOutputs(token: u32, row: u32, sums: vec4i) {
+  let unit = scale[0] * step[token];
+  let values = vec4f(sums - vec4i(sum[token])) * unit;
+  for (var plane = 0u; plane < 4u; plane++) {
+    let o = row + plane * p.packed;
+    if (o < p.out) { y[token * p.out + o] = values[plane]; }
+  }
+}`;
+
+/** `dotWord(a, w)`: four activations with four columns of four output rows. */
+const dotWord = `
+fn dotWord(a: u32, w: u32) -> vec4i {
+  return vec4i(
+    dot4I8Packed(a, w & 0x03030303u),
+    dot4I8Packed(a, (w >> 2u) & 0x03030303u),
+    dot4I8Packed(a, (w >> 4u) & 0x03030303u),
+    dot4I8Packed(a, (w >> 6u) & 0x03030303u),
+  );
+}`;
+
+/** A workgroup takes four packed rows, 64 invocations each, sixteen columns at a time. */
+function rowByRow(t: TernaryProduct): Dispatch {
+  const { numbers, packed } = sizes(t);
+  const whole = numbers.width % 16 === 0;
+  const load = whole
+    ? 'codes[row * p.blocks + block]'
+    : `vec4u(${[0, 4, 8, 12].map((k) => `wordAt(row * p.width + 16u * block + ${k}u)`).join(', ')})`;
+  return {
+    shader: 'ternaryProductByRow',
+    code: `${writeOutputs}${dotWord}${whole ? '' : wordAt(numbers.width)}
+var<workgroup> parts: array<vec4i, 256>;
+
+@compute @workgroup_size(64, 4)
+fn main(
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3u,
+) {
+  let row = group.x * 4u + local.y;
+  let token = group.y;
+  var sums = vec4i();
+  if (row < p.packed) {
+    for (var block = local.x; block < p.blocks; block += 64u) {
+      let a = q[token * p.blocks + block];
+      let w = ${load};
+      sums += dotWord(a.x, w.x) + dotWord(a.y, w.y) + dotWord(a.z, w.z) + dotWord(a.w, w.w);
+    }
+  }
+  parts[lane] = sums;
+  workgroupBarrier();
+  for (var half = 32u; half > 0u; half >>= 1u) {
+    if (local.x < half) { parts[lane] += parts[lane + half]; }
+    workgroupBarrier();
+  }
+  if (local.x == 0u && row < p.packed) { writeOutputs(token, row, parts[lane]); }
+}`,
+    tensors: { ...t },
+    types: { q: 'vec4u', ...(whole ? { codes: 'vec4u' } : {}) },
+    numbers,
+    workgroups: [Math.ceil(packed / 4), rowsOf(t.y), 1],
+  };
+}
+
+/** A workgroup computes 64 tokens × 32 packed rows (128 outputs), from tiles of 64 columns. */
+function inTiles(t: TernaryProduct): Dispatch {
+  const { numbers, packed } = sizes(t);
+  const tokens = [0, 1, 2, 3];
+  const halves = [0, 1];
+  return {
+    shader: 'ternaryProductInTiles',
+    code: `${writeOutputs}${dotWord}${wordAt(numbers.width)}
+// Words of four columns: [16 words, 64 tokens], four tokens to a vector, and [16 words, 32 packed rows].
+var<workgroup> tileQ: array<vec4u, 256>;
+var<workgroup> tileW: array<u32, ${16 * 33}>;
+
+fn activations(token: u32, word: u32) -> u32 {
+  if (token < p.rows && word < p.words) { return q[token * p.words + word]; }
+  return 0u;
+}
+
+@compute @workgroup_size(16, 16)
+fn main(
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3u,
+) {
+  let firstRow = group.x * 32u;
+  let firstToken = group.y * 64u;
+  let k = lane % 16u;
+  let r = lane / 16u;
+  ${tokens.flatMap((n) => halves.map((h) => `var s${n}${h} = vec4i();`)).join(' ')}
+  for (var first = 0u; first < p.words; first += 16u) {
+    let word = first + k;
+    let token = firstToken + 4u * r;
+    tileQ[k * 16u + r] = vec4u(${tokens.map((n) => `activations(token + ${n}u, word)`).join(', ')});
+    for (var h = 0u; h < 2u; h++) {
+      let row = firstRow + r + 16u * h;
+      var codesHere = 0u;
+      if (row < p.packed && 4u * word < p.width) { codesHere = wordAt(row * p.width + 4u * word); }
+      tileW[k * 33u + r + 16u * h] = codesHere;
+    }
+    workgroupBarrier();
+    for (var j = 0u; j < 16u; j++) {
+      let a = tileQ[j * 16u + local.y];
+      let w0 = tileW[j * 33u + local.x];
+      let w1 = tileW[j * 33u + local.x + 16u];
+      ${tokens.flatMap((n) => halves.map((h) => `s${n}${h} += dotWord(a[${n}], w${h});`)).join('\n      ')}
+    }
+    workgroupBarrier();
+  }
+  let row = firstRow + local.x;
+  let token = firstToken + 4u * local.y;
+  ${tokens
+    .map(
+      (n) => `if (token + ${n}u < p.rows) {
+    if (row < p.packed) { writeOutputs(token + ${n}u, row, s${n}0); }
+    if (row + 16u < p.packed) { writeOutputs(token + ${n}u, row + 16u, s${n}1); }
+  }`,
+    )
+    .join('\n  ')}
+}`,
+    tensors: { ...t },
+    numbers,
+    workgroups: [Math.ceil(packed / 32), Math.ceil(rowsOf(t.y) / 64), 1],
+  };
+}
+
+function sizes({ q, codes }: TernaryProduct) {
+  const [out, width] = codes.shape as [number, number];
+  const packed = Math.ceil(out / 4);
+  const words = widthOf(q) / 4;
+  return { packed, numbers: { rows: rowsOf(q), width, out, packed, words, blocks: words / 4 } };
+}

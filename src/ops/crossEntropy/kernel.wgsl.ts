@@ -1,0 +1,81 @@
+import type { Dispatch } from '../../program/op.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { rowsOf, widthOf } from '../shapes.ts';
+import { eachColumn, overRows, rowKernel, workgroupCount, workgroupMax, workgroupSum } from '../wgsl.ts';
+
+/** Rows that have a label, counted by a workgroup. */
+const labelled = `
+    var count = 0;
+    for (var n = lane; n < arrayLength(&labels); n += 256u) { count += select(0, 1, labels[n] >= 0); }
+    count = workgroupCount(count, lane);`;
+
+/** log Σ exp of each row of logits [rows, width] to logSums [rows], each row's loss to losses [rows], their mean to loss [1]. */
+export function crossEntropyForward(
+  t: Record<'logits' | 'labels' | 'logSums' | 'losses' | 'loss', Tensor>,
+  weight: number,
+): Dispatch[] {
+  const { logits, labels, logSums, losses, loss } = t;
+  const [rows, width] = [rowsOf(logits), widthOf(logits)];
+  return [
+    {
+      shader: 'crossEntropyRows',
+      code:
+        workgroupMax +
+        workgroupSum +
+        rowKernel(`
+    var top = logits[row * p.width];
+    ${eachColumn('top = max(top, logits[i]);')}
+    top = workgroupMax(top, lane);
+    var sum = 0.0;
+    ${eachColumn('sum += exp(logits[i] - top);')}
+    let logSum = top + log(workgroupSum(sum, lane));
+    if (lane == 0u) {
+      logSums[row] = logSum;
+      let label = labels[row];
+      if (label < 0) { losses[row] = 0.0; } else { losses[row] = logSum - logits[row * p.width + u32(label)]; }
+    }`),
+      tensors: { logits, labels, logSums, losses },
+      numbers: { rows, width },
+      workgroups: overRows(rows),
+    },
+    {
+      shader: 'crossEntropyMean',
+      code:
+        workgroupSum +
+        workgroupCount +
+        rowKernel(`
+    var sum = 0.0;
+    for (var n = lane; n < p.width; n += 256u) { sum += losses[n]; }
+    sum = workgroupSum(sum, lane);
+    ${labelled}
+    if (lane == 0u) { loss[0] = select(0.0, sum * p.weight / f32(count), count > 0); }`),
+      tensors: { losses, labels, loss },
+      numbers: { rows: 1, width: rows, weight: { f32: weight } },
+      workgroups: overRows(1),
+    },
+  ];
+}
+
+/** dLogits = dLoss · weight · (softmax − onehot(label)) / count; dLogits may be the memory of logits */
+export function crossEntropyBackward(
+  t: Record<'logits' | 'labels' | 'logSums' | 'dLoss' | 'dLogits', Tensor>,
+  weight: number,
+): Dispatch {
+  const rows = rowsOf(t.logits);
+  return {
+    shader: 'crossEntropyBackward',
+    code:
+      workgroupCount +
+      rowKernel(`
+    ${labelled}
+    let label = labels[row];
+    let scale = select(dLoss[0] * p.weight / f32(max(count, 1)), 0.0, label < 0);
+    let logSum = logSums[row];
+    ${eachColumn(`
+      let onehot = select(0.0, 1.0, i32(c) == label);
+      dLogits[i] = (exp(logits[i] - logSum) - onehot) * scale;`)}`),
+    tensors: { ...t },
+    numbers: { rows, width: widthOf(t.logits), weight: { f32: weight } },
+    workgroups: overRows(rows),
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * What the WGSL kernels share. Work is spread over workgroups of 256 invocations; a kernel walks its share in
+ * strides, so that any number of workgroups is right and sizes have no limit of their own.
+ */
+
+const groupSize = 256;
+/** WebGPU takes at most 65,535 workgroups in one direction. */
+const mostGroups = 65535;
+
+/** Workgroups for `size` independent elements. */
+export function overElements(size: number): [number, number, number] {
+  return [Math.min(Math.max(Math.ceil(size / groupSize), 1), mostGroups), 1, 1];
+}
+
+/** Workgroups for `rows`, one for each. */
+export function overRows(rows: number): [number, number, number] {
+  return [Math.min(Math.max(rows, 1), mostGroups), 1, 1];
+}
+
+/** A kernel whose `body` computes element `i` of `p.size`. */
+export function elementKernel(body: string): string {
+  return `
+@compute @workgroup_size(${groupSize})
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  for (var i = id.x; i < p.size; i += groups.x * ${groupSize}u) {
+    ${body}
+  }
+}`;
+}
+
+/**
+ * A kernel whose `body` computes row `row` of `p.rows` by a whole workgroup: invocation `lane` takes the columns
+ * lane, lane + 256, … (see `eachColumn`).
+ */
+export function rowKernel(body: string): string {
+  return `
+@compute @workgroup_size(${groupSize})
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  for (var row = group.x; row < p.rows; row += groups.x) {
+    ${body}
+  }
+}`;
+}
+
+/** A lane's columns `c` of `p.width`, with `i` the element's index. */
+export function eachColumn(body: string): string {
+  return `
+    for (var c = lane; c < p.width; c += ${groupSize}u) {
+      let i = row * p.width + c;
+      ${body}
+    }`;
+}
+
+/** `<name>(value, lane)`: the values of all lanes combined, always in the same order; every lane gets the result. */
+export function workgroupReduction(
+  name: string,
+  type: 'f32' | 'i32',
+  combine: (a: string, b: string) => string,
+) {
+  return `
+var<workgroup> ${name}Parts: array<${type}, ${groupSize}>;
+fn ${name}(value: ${type}, lane: u32) -> ${type} {
+  ${name}Parts[lane] = value;
+  workgroupBarrier();
+  for (var half = ${groupSize / 2}u; half > 0u; half >>= 1u) {
+    if (lane < half) {
+      ${name}Parts[lane] = ${combine(`${name}Parts[lane]`, `${name}Parts[lane + half]`)};
+    }
+    workgroupBarrier();
+  }
+  return workgroupUniformLoad(&${name}Parts[0]);
+}`;
+}
+
+export const workgroupSum = workgroupReduction('workgroupSum', 'f32', (a, b) => `${a} + ${b}`);
+export const workgroupCount = workgroupReduction('workgroupCount', 'i32', (a, b) => `${a} + ${b}`);
+export const workgroupMax = workgroupReduction('workgroupMax', 'f32', (a, b) => `max(${a}, ${b})`);
+
+/**
+ * A kernel that sums over the rows of a matrix: `term` is the term of row `row` and column `c`, `result` says
+ * what becomes of the `total` of column `c`. Sixteen rows are summed side by side, always the same ones.
+ */
+export function columnSumKernel(term: string, result: string): string {
+  return `
+var<workgroup> parts: array<f32, 256>;
+
+@compute @workgroup_size(16, 16)
+fn main(
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3u,
+) {
+  let c = group.x * 16u + local.x;
+  var sum = 0.0;
+  if (c < p.width) {
+    for (var row = local.y; row < p.rows; row += 16u) { sum += ${term}; }
+  }
+  parts[lane] = sum;
+  workgroupBarrier();
+  for (var half = 8u; half > 0u; half >>= 1u) {
+    if (local.y < half) { parts[lane] += parts[lane + half * 16u]; }
+    workgroupBarrier();
+  }
+  if (local.y == 0u && c < p.width) {
+    let total = parts[lane];
+    ${result}
+  }
+}`;
+}
+
+/** Workgroups of a `columnSumKernel`. */
+export function overColumns(width: number): [number, number, number] {
+  return [Math.ceil(width / 16), 1, 1];
+}
+
+/** σ, SiLU' from x and σ(x). The exponent is never positive, so that nothing overflows, and NaN stays NaN. */
+export const activations = `
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-abs(x));
+  return select(1.0, e, x < 0.0) / (1.0 + e);
+}
+fn siluSlope(x: f32, s: f32) -> f32 { return s * (1.0 + x * (1.0 - s)); }
+`;

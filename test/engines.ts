@@ -1,0 +1,47 @@
+/**
+ * The engines that tests run on. WebGPU is among them where there is an adapter; where there must be one, as in
+ * CI, PLUSMINUS_REQUIRE_WEBGPU=1 turns a missing one from a skipped test into a failed one.
+ */
+import { describe } from 'vitest';
+import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import { NoGpuError } from '../src/engine/webgpu/errors.ts';
+import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
+
+export interface EngineUnderTest {
+  readonly name: string;
+  readonly skip: boolean;
+  create(): Promise<Engine>;
+}
+
+const cpu = (name: string, threads: number, relaxedSimd?: boolean): EngineUnderTest => ({
+  name: `cpu, ${name}`,
+  skip: false,
+  create: () => CpuEngine.create({ threads, poison: true, relaxedSimd }),
+});
+
+export const cpuEngines = [
+  cpu('calling thread', 0),
+  cpu('1 thread', 1),
+  cpu('2 threads', 2),
+  cpu('2 threads, plain SIMD', 2, false),
+];
+
+export const webGpu: EngineUnderTest = {
+  name: 'webgpu',
+  skip: process.env.PLUSMINUS_REQUIRE_WEBGPU !== '1' && !(await hasAdapter()),
+  create: () => WebGpuEngine.create({ poison: true }),
+};
+
+/** `describe` for tests that need a GPU. */
+export const describeOnGpu = describe.skipIf(webGpu.skip);
+
+async function hasAdapter(): Promise<boolean> {
+  try {
+    await (await WebGpuEngine.create()).dispose();
+    return true;
+  } catch (error) {
+    if (error instanceof NoGpuError) return false;
+    throw error;
+  }
+}
