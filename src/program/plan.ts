@@ -98,21 +98,19 @@ function lastUses(program: Program): Map<Tensor, number> {
 
 /** Greedy by size: the largest block first, each at the lowest offset that is free during its lifetime. */
 function placeInArena(blocks: Block[]): Block[] {
-  /** For each line, the placed blocks that are needed there. */
-  const needed: Block[][] = [];
+  /** In the order of their offsets. */
+  const placed: Block[] = [];
   for (const block of [...blocks].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    const neighbours = new Set<Block>();
-    for (let line = block.first; line <= block.last; line++) {
-      needed[line] ??= [];
-      for (const other of needed[line]) neighbours.add(other);
-      needed[line].push(block);
-    }
-    for (const other of [...neighbours].sort((a, b) => a.offset - b.offset)) {
-      if (block.offset + aligned(block.bytes) <= other.offset) break;
+    const bytes = aligned(block.bytes);
+    for (const other of placed) {
+      if (other.first > block.last || block.first > other.last) continue;
+      if (block.offset + bytes <= other.offset) break;
       block.offset = Math.max(block.offset, other.offset + aligned(other.bytes));
     }
+    const next = placed.findIndex((other) => other.offset > block.offset);
+    placed.splice(next < 0 ? placed.length : next, 0, block);
   }
-  return blocks;
+  return placed;
 }
 
 /** An assigned variable holds its new value from the producing call on; a later reader would be misled. */
