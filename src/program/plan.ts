@@ -97,7 +97,7 @@ function lastUses(program: Program): Map<Tensor, number> {
 }
 
 /** Greedy by size: the largest block first, each at the lowest offset that is free during its lifetime. */
-function placeInArena(blocks: Block[]): Block[] {
+function placeInArena(blocks: Block[], pageBytes: number): Block[] {
   /** In the order of their offsets. */
   const placed: Block[] = [];
   for (const block of [...blocks].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
@@ -105,12 +105,19 @@ function placeInArena(blocks: Block[]): Block[] {
     for (const other of placed) {
       if (other.first > block.last || block.first > other.last) continue;
       if (block.offset + bytes <= other.offset) break;
-      block.offset = Math.max(block.offset, other.offset + aligned(other.bytes));
+      const end = Math.max(block.offset, other.offset + aligned(other.bytes));
+      block.offset = withinPage(end, bytes, pageBytes);
     }
     const next = placed.findIndex((other) => other.offset > block.offset);
     placed.splice(next < 0 ? placed.length : next, 0, block);
   }
   return placed;
+}
+
+/** The first offset from `offset` on at which `bytes` lie in one page. */
+function withinPage(offset: number, bytes: number, pageBytes: number): number {
+  const pageEnd = (Math.floor(offset / pageBytes) + 1) * pageBytes;
+  return offset + bytes > pageEnd ? pageEnd : offset;
 }
 
 /** An assigned variable holds its new value from the producing call on; a later reader would be misled. */
