@@ -22,7 +22,7 @@ export interface Op<A = unknown> {
   /** Computes the outputs from the inputs by the formula; every machine is held to it. */
   reference(call: Call<A>, data: DataOf): void;
   cpu(call: Call<A>): readonly KernelCall[];
-  webgpu(call: Call<A>): readonly Dispatch[];
+  webgpu(call: Call<A>, features: GpuFeatures): readonly Dispatch[];
   /** Emits the ops of the backward pass and hands their outputs to `gradients`. */
   backward?(call: Call<A>, gradients: Gradients): void;
   /**
@@ -55,6 +55,12 @@ export interface KernelCall {
 }
 export type KernelArgument = Tensor | undefined | number | { readonly f32: number };
 
+/** What a device has beyond WebGPU's core, as far as ops choose their shaders by it. */
+export interface GpuFeatures {
+  /** Tensor cores for int8: subgroup matrices i8 → i32 of 16 × 16 × 32, in subgroups of 32. */
+  readonly int8Matrices: boolean;
+}
+
 /**
  * A run of a WebGPU shader. `code` is WGSL with an entry point `main`, which finds its tensors as arrays of the
  * names given here and its numbers as members of `p`: u32, or f32 if wrapped as `{ f32 }`. Tensors are arrays of
@@ -63,6 +69,8 @@ export type KernelArgument = Tensor | undefined | number | { readonly f32: numbe
  */
 export interface Dispatch {
   readonly shader: string;
+  /** WGSL extensions that the code enables; an op asks for them only where `GpuFeatures` has them. */
+  readonly requires?: readonly string[];
   readonly code: string;
   readonly tensors: Readonly<Record<string, Tensor | undefined>>;
   readonly types?: Readonly<Record<string, string>>;

@@ -1,8 +1,9 @@
 /** Opening a device, and finding out once what it can do. */
+import type { GpuFeatures } from '../../program/op.ts';
 import { NoGpuError, remedy } from './errors.ts';
 import { nodeGpu } from './nodeGpu.ts';
 
-export interface DeviceFeatures {
+export interface DeviceFeatures extends GpuFeatures {
   /** `dot4I8Packed` is in the language; otherwise the prelude spells it out. */
   readonly packedDot: boolean;
   readonly halfFloats: boolean;
@@ -28,7 +29,10 @@ const raisedLimits = [
   'maxComputeWorkgroupSizeX',
 ] as const;
 
-const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+/** Chromium's experiment that gives shaders tensor cores; not yet in the standard, hence not in the types. */
+const matrices = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+
+const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', matrices];
 
 export async function openDevice(given?: GPU): Promise<OpenDevice> {
   const gpu = given ?? (await findGpu());
@@ -49,10 +53,31 @@ export async function openDevice(given?: GPU): Promise<OpenDevice> {
       packedDot: gpu.wgslLanguageFeatures.has('packed_4x8_integer_dot_product'),
       halfFloats: device.features.has('shader-f16'),
       subgroups: device.features.has('subgroups'),
+      int8Matrices: device.features.has(matrices) && hasInt8Matrices(adapter.info),
       timestamps: device.features.has('timestamp-query'),
     },
     description: description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter',
   };
+}
+
+interface MatrixInfo {
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
+  readonly subgroupMatrixConfigs?: readonly {
+    readonly componentType: string;
+    readonly resultComponentType: string;
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+  }[];
+}
+
+function hasInt8Matrices(info: MatrixInfo): boolean {
+  if (info.subgroupMinSize !== 32 || info.subgroupMaxSize !== 32) return false;
+  return (info.subgroupMatrixConfigs ?? []).some(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'i8' && resultComponentType === 'i32' && M === 16 && N === 16 && K === 32,
+  );
 }
 
 async function findGpu(): Promise<GPU> {

@@ -47,7 +47,7 @@ export class DispatchList {
     this.plan = plan;
     const numbers = new NumberBlocks();
     this.#steps = program.calls
-      .flatMap((call) => call.op.webgpu(call))
+      .flatMap((call) => call.op.webgpu(call, on.features))
       .map((dispatch) => this.#step(dispatch, numbers));
     this.#numbers = numbers.upload(on.device);
   }

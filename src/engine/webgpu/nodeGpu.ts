@@ -1,6 +1,9 @@
 /** WebGPU in Node: the package `webgpu` (Dawn), which is heavy and therefore installed by whoever wants it. */
 import { NoGpuError, remedy } from './errors.ts';
 
+/** Switches of Dawn: tensor cores are an experiment there, and NVIDIA's f16 is held back. */
+const features = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia';
+
 let gpu: Promise<GPU> | undefined;
 
 /** One for the process and never let go: Dawn's binding crashes if this is collected before what came from it. */
@@ -20,5 +23,5 @@ async function open(): Promise<GPU> {
       { cause },
     );
   }
-  return dawn.create([]);
+  return dawn.create([features]);
 }

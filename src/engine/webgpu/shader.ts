@@ -17,7 +17,7 @@ export interface AssembledShader {
 export type PlaceKey = (tensor: Tensor) => string;
 
 export function assembleShader(
-  { shader, code, tensors, types, numbers }: Dispatch,
+  { shader, requires = [], code, tensors, types, numbers }: Dispatch,
   placeKey: PlaceKey,
   features: DeviceFeatures,
 ): AssembledShader {
@@ -44,7 +44,8 @@ export function assembleShader(
       `@group(0) @binding(${bindings.length}) var<storage, read_write> ${name}: array<${type}>;`,
     );
   }
-  return { source: [...declarations, packedDot(body, features), body].join('\n'), bindings };
+  const enabled = requires.map((extension) => `enable ${extension};`);
+  return { source: [...enabled, ...declarations, packedDot(body, features), body].join('\n'), bindings };
 }
 
 /** The numbers as the shader reads them: one 32-bit word each, padded to 16 bytes. */

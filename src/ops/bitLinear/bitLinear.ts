@@ -82,12 +82,12 @@ export const bitLinearOp: Op = {
       { kernel: 'ternaryProduct', args: [q, step, sum, codes, scale, y, ...sizes] },
     ];
   },
-  webgpu({ inputs: [x, norm, codes, scale], outputs: [y], scratch }) {
+  webgpu({ inputs: [x, norm, codes, scale], outputs: [y], scratch }, features) {
     const [q, step, sum] = scratch;
     const quantised = { q: q!, step: step!, sum: sum! };
     return [
       quantiseActivations({ x: x!, norm: norm!, ...quantised }),
-      ternaryProduct({ ...quantised, codes: codes!, scale: scale!, y: y! }),
+      ternaryProduct({ ...quantised, codes: codes!, scale: scale!, y: y! }, features),
     ];
   },
   backward({ inputs: [x, norm, codes, scale], outputs: [y] }, gradients) {

@@ -5,9 +5,10 @@
  * the four bytes of a word are the codes of four columns of output row r + j·packed, ready for a dot product of
  * bytes. Since Σ q·(w + 1) = Σ q·w + Σ q, the sum of a row's activations is subtracted once.
  */
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
+import { suitsTensorCores, ternaryProductOnTensorCores } from './tensorProduct.wgsl.ts';
 import { wordAt } from './words.wgsl.ts';
 
 /** q [rows, words·4] int8, step and sum [rows], codes ternary [out, width], scale [1], y [rows, out] */
@@ -16,8 +17,9 @@ export type TernaryProduct = Readonly<Record<'q' | 'step' | 'sum' | 'codes' | 's
 /** Up to this many rows each walk the weights by themselves; more share them in tiles. */
 const mostSingleRows = 8;
 
-export function ternaryProduct(t: TernaryProduct): Dispatch {
-  return rowsOf(t.y) <= mostSingleRows ? rowByRow(t) : inTiles(t);
+export function ternaryProduct(t: TernaryProduct, { int8Matrices }: GpuFeatures): Dispatch {
+  if (rowsOf(t.y) <= mostSingleRows) return rowByRow(t);
+  return int8Matrices && suitsTensorCores(t) ? ternaryProductOnTensorCores(t) : inTiles(t);
 }
 
 /** Sums of the four output rows of one packed row become outputs. */
@@ -44,7 +46,7 @@ fn dotWord(a: u32, w: u32) -> vec4i {
 
 /** A workgroup takes four packed rows, 64 invocations each, sixteen columns at a time. */
 function rowByRow(t: TernaryProduct): Dispatch {
-  const { numbers, packed } = sizes(t);
+  const { numbers, packed } = productSizes(t);
   const whole = numbers.width % 16 === 0;
   const load = whole
     ? 'codes[row * p.blocks + block]'
@@ -87,7 +89,7 @@ fn main(
 
 /** A workgroup computes 64 tokens × 32 packed rows (128 outputs), from tiles of 64 columns. */
 function inTiles(t: TernaryProduct): Dispatch {
-  const { numbers, packed } = sizes(t);
+  const { numbers, packed } = productSizes(t);
   const tokens = [0, 1, 2, 3];
   const halves = [0, 1];
   return {
@@ -149,7 +151,8 @@ fn main(
   };
 }
 
-function sizes({ q, codes }: TernaryProduct) {
+/** Sizes as the shaders name them: `packed` rows of codes, `words` of four and `blocks` of sixteen columns. */
+export function productSizes({ q, codes }: TernaryProduct) {
   const [out, width] = codes.shape as [number, number];
   const packed = Math.ceil(out / 4);
   const words = widthOf(q) / 4;
