@@ -44,29 +44,34 @@ fn dotWord(a: u32, w: u32) -> vec4i {
   );
 }`;
 
-/** A workgroup takes four packed rows, 64 invocations each, sixteen columns at a time. */
+/**
+ * Up to 64 invocations share a packed row, sixteen columns at a time; a workgroup of 256 takes as many rows as it
+ * has room for.
+ */
 function rowByRow(t: TernaryProduct): Dispatch {
   const { numbers, packed } = productSizes(t);
   const whole = numbers.width % 16 === 0;
   const load = whole
     ? 'codes[row * p.blocks + block]'
     : `vec4u(${[0, 4, 8, 12].map((k) => `wordAt(row * p.width + 16u * block + ${k}u)`).join(', ')})`;
+  const lanes = Math.min(2 ** Math.ceil(Math.log2(numbers.blocks)), 64);
+  const rows = 256 / lanes;
   return {
     shader: 'ternaryProductByRow',
     code: `${writeOutputs}${dotWord}${whole ? '' : wordAt(numbers.width)}
 var<workgroup> parts: array<vec4i, 256>;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(${lanes}, ${rows})
 fn main(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
 ) {
-  let row = group.x * 4u + local.y;
+  let row = group.x * ${rows}u + local.y;
   let token = group.y;
   var sums = vec4i();
   if (row < p.packed) {
-    for (var block = local.x; block < p.blocks; block += 64u) {
+    for (var block = local.x; block < p.blocks; block += ${lanes}u) {
       let a = q[token * p.blocks + block];
       let w = ${load};
       sums += dotWord(a.x, w.x) + dotWord(a.y, w.y) + dotWord(a.z, w.z) + dotWord(a.w, w.w);
@@ -74,17 +79,27 @@ fn main(
   }
   parts[lane] = sums;
   workgroupBarrier();
-  for (var half = 32u; half > 0u; half >>= 1u) {
-    if (local.x < half) { parts[lane] += parts[lane + half]; }
-    workgroupBarrier();
+  ${lanes > 8 ? sumInEighths(lanes) : ''}
+  if (local.x == 0u && row < p.packed) {
+    for (var k = 1u; k < ${Math.min(lanes, 8)}u; k++) { sums += parts[lane + k]; }
+    writeOutputs(token, row, sums);
   }
-  if (local.x == 0u && row < p.packed) { writeOutputs(token, row, parts[lane]); }
 }`,
     tensors: { ...t },
     types: { q: 'vec4u', ...(whole ? { codes: 'vec4u' } : {}) },
     numbers,
-    workgroups: [Math.ceil(packed / 4), rowsOf(t.y), 1],
+    workgroups: [Math.ceil(packed / rows), rowsOf(t.y), 1],
   };
+}
+
+/** The sums of a row's lanes, so far as its first eight lanes hold them all. */
+function sumInEighths(lanes: number): string {
+  return `
+  if (local.x < 8u) {
+    for (var k = 8u; k < ${lanes}u; k += 8u) { sums += parts[lane + k]; }
+    parts[lane] = sums;
+  }
+  workgroupBarrier();`;
 }
 
 /** A workgroup computes 64 tokens × 32 packed rows (128 outputs), from tiles of 64 columns. */

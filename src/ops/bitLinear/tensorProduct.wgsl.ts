@@ -59,6 +59,8 @@ fn keep(to: u32, words: vec4u) {
   for (var i = 0u; i < 4u; i++) { tile[to + i] = bitcast<i32>(words[i]); }
 }
 
+// Subgroups are runs of 32 invocations, which the compiler does not know.
+@diagnostic(off, chromium.subgroup_matrix_uniformity)
 @compute @workgroup_size(128)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
   let firstRow = group.x * 32u;
