@@ -7,7 +7,8 @@ import { loadParameters } from '../src/checkpoint/load.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { Inference } from '../src/model/inference.ts';
-import { CpuParameterStore } from '../src/model/store.ts';
+import { EngineParameterStore } from '../src/model/store.ts';
+import { Weights } from '../src/model/weights.ts';
 import {
   decodeTokens,
   type InferenceResult,
@@ -23,7 +24,10 @@ export async function measureInference(folder: string, threads: number): Promise
   const engine = await CpuEngine.create({ threads });
   const checkpoint = await Checkpoint.open(folder);
   const architecture = architectureOf(checkpoint.config);
-  const store = new CpuParameterStore(engine, architecture.parameters(), 'inference');
+  const store = new EngineParameterStore(
+    engine,
+    (dtypes) => new Weights(architecture.parameters(), 'inference', dtypes),
+  );
   await loadParameters(checkpoint, architecture.parameters(), store, { mode: 'inference' });
   await checkpoint.close();
   const loadMilliseconds = performance.now() - start;

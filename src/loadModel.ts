@@ -4,12 +4,15 @@ import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { loadParameters } from './checkpoint/load.ts';
 import { findModelFolder } from './checkpoint/modelSource.ts';
 import { CpuEngine } from './engine/cpu/cpuEngine.ts';
+import type { Engine } from './engine/engine.ts';
+import { WebGpuEngine } from './engine/webgpu/webgpuEngine.ts';
 import { InputError } from './errors.ts';
 import { Checksum } from './generate/checksum.ts';
 import type { LoadOptions, ModelParts } from './languageModel.ts';
 import { architectureOf } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
-import { CpuParameterStore } from './model/store.ts';
+import { EngineParameterStore } from './model/store.ts';
+import { Weights } from './model/weights.ts';
 import { TextTokenizer } from './text/tokenizer.ts';
 
 export async function loadModel(source: string, options: LoadOptions): Promise<ModelParts> {
@@ -22,7 +25,7 @@ export async function loadModel(source: string, options: LoadOptions): Promise<M
   const checkpoint = await Checkpoint.open(folder);
   try {
     const tokenizer = await loadTokenizer(folder);
-    const engine = await CpuEngine.create({ threads: options.threads });
+    const engine = await createEngine(options);
     try {
       return { ...(await loadInto(engine, checkpoint, options)), tokenizer };
     } catch (error) {
@@ -34,11 +37,20 @@ export async function loadModel(source: string, options: LoadOptions): Promise<M
   }
 }
 
-async function loadInto(engine: CpuEngine, checkpoint: Checkpoint, { onProgress, signal }: LoadOptions) {
+/** `auto` is the CPU, which is always there. */
+function createEngine({ engine, threads }: LoadOptions): Promise<CpuEngine | WebGpuEngine> {
+  return engine === 'webgpu' ? WebGpuEngine.create() : CpuEngine.create({ threads });
+}
+
+async function loadInto(
+  engine: Engine & { readonly usedBytes: number },
+  checkpoint: Checkpoint,
+  { onProgress, signal }: LoadOptions,
+) {
   const { config } = checkpoint;
   const architecture = architectureOf(config);
   const specs = architecture.parameters();
-  const store = new CpuParameterStore(engine, specs, 'inference');
+  const store = new EngineParameterStore(engine, (dtypes) => new Weights(specs, 'inference', dtypes));
   await loadParameters(checkpoint, specs, store, {
     mode: 'inference',
     onProgress: (progress) => onProgress?.({ phase: 'load', ...progress }),
@@ -60,9 +72,6 @@ function checkOptions({ engine = 'auto', threads, ...others }: LoadOptions): voi
   if (!engines.includes(engine)) {
     throw new InputError(`engine: found ${JSON.stringify(engine)}, expected ${engines.join(', ')}`);
   }
-  if (engine === 'webgpu') {
-    throw new InputError('engine: "webgpu" is not there yet; use --engine cpu (in code: engine: \'cpu\')');
-  }
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 256)) {
     throw new InputError(`threads: found ${threads}, expected an integer from 0 (no workers) to 256`);
   }
@@ -74,17 +83,14 @@ async function loadTokenizer(folder: string): Promise<TextTokenizer | undefined>
   return has ? TextTokenizer.load(folder) : undefined;
 }
 
-/** Bytes of each tensor that tell one model from another. */
-const sampleBytes = 4096;
-
 /** What a saved session names its model by: form, names and shapes, and the beginning of every tensor. */
-function fingerprintOf({ modelType, variant, rmsNormEps }: ModelConfig, store: CpuParameterStore): number {
+function fingerprintOf({ modelType, variant, rmsNormEps }: ModelConfig, store: EngineParameterStore): number {
   const checksum = new Checksum();
   const text = (value: unknown) => checksum.add(new TextEncoder().encode(JSON.stringify(value)));
   text([modelType, variant, rmsNormEps]);
   for (const { name, shape } of store.weights().all()) {
     text([name, shape]);
-    checksum.add(store.bytes(name).subarray(0, sampleBytes));
+    checksum.add(store.beginning(name));
   }
   return checksum.value;
 }

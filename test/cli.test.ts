@@ -187,7 +187,6 @@ describe('generate', () => {
     [['--seed', '0x10'], /argument '0x10' is invalid/],
     [['--threads', '257'], /Expected an integer from 0 to 256/],
     [['--engine', 'abacus'], /Allowed choices are auto, cpu, webgpu/],
-    [['--engine', 'webgpu'], /"webgpu" is not there yet; use --engine cpu/],
     [['--tokens', '1'], /--tokens: found the prompt "x" too/],
     [['--stop', ''], /stop: found \[""\], expected texts, none empty/],
   ])('refuses %j', async (args, message) => {

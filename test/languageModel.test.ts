@@ -73,7 +73,6 @@ describe('load', () => {
     ['http://huggingface.co/a/b', {}, /expected https:/],
     ['https://huggingface.co/a', {}, /expected https:/],
     [join(golden, '..'), {}, /config\.json: not found/],
-    [golden, { engine: 'webgpu' }, /"webgpu" is not there yet; use --engine cpu/],
     [golden, { engine: 'abacus' }, /engine: found "abacus", expected auto, cpu, webgpu/],
     [golden, { threads: -1 }, /threads: found -1, expected an integer from 0/],
     [golden, { threads: 1.5 }, /threads: found 1.5/],

@@ -30,6 +30,8 @@ export interface ParameterStore {
   prepare(name: string, dtype: DType): void;
   /** The parameter's storage; asked for anew before each write, since memory may move. */
   bytes(name: string): Uint8Array;
+  /** All bytes of the parameter are there; `bytes` is not asked for them again. */
+  written(name: string): void;
 }
 
 export interface LoadOptions {
@@ -93,6 +95,7 @@ function packed(source: TensorSource, spec: ParameterSpec): Step {
       writeFloat(store, scaleName(name), await readScale(source, name, report));
       await source.readInto(name, storage(store, name, info.byteLength));
       checkPacked(storage(store, name, info.byteLength), rows, columns, tensorLabel(source, name));
+      store.written(name);
       report(info.byteLength);
     },
   };
@@ -112,11 +115,9 @@ function quantised(source: TensorSource, spec: ParameterSpec): Step {
       const read = floatReader(source, name, report);
       const readRows = (first: number, count: number) => read(first * columns, count * columns);
       const target = storage(store, name, byteSize('ternary', spec.shape));
-      writeFloat(
-        store,
-        scaleName(name),
-        await quantiseMatrix(readRows, rows, columns, target, tensorLabel(source, name)),
-      );
+      const scale = await quantiseMatrix(readRows, rows, columns, target, tensorLabel(source, name));
+      store.written(name);
+      writeFloat(store, scaleName(name), scale);
     },
   };
 }
@@ -134,6 +135,7 @@ function expanded(source: TensorSource, spec: ParameterSpec): Step {
         storage(store, name, rows * columns * 4).set(bytesOf(chunk), start);
         start += chunk.byteLength;
       }
+      store.written(name);
     },
   };
 }
@@ -152,6 +154,7 @@ function asF32(source: TensorSource, spec: ParameterSpec): Step {
         refuseNonFinite(bytesOf(chunk), 'F32', tensorLabel(source, name), first);
         storage(store, name, size * 4).set(bytesOf(chunk), first * 4);
       }
+      store.written(name);
     },
   };
 }
@@ -169,6 +172,7 @@ function asStored(source: TensorSource, spec: ParameterSpec): Step {
         storage(store, name, byteLength).set(chunk, start);
         start += chunk.length;
       }
+      store.written(name);
     },
   };
 }
@@ -238,6 +242,7 @@ function storage(store: ParameterStore, name: string, expected: number): Uint8Ar
 
 function writeFloat(store: ParameterStore, name: string, value: number): void {
   storage(store, name, 4).set(bytesOf(Float32Array.of(value)));
+  store.written(name);
 }
 
 /** Every exponent bit set means infinite or NaN, in each of the three types. */

@@ -57,6 +57,7 @@ export const goldenSpecs = specsOf({ vocab: 96, hidden: 64, inner: 256, layers: 
 /** A store in plain memory. Bytes start as 0xAA, so that what stays unwritten shows. */
 export class MemoryStore implements ParameterStore {
   readonly dtypes = new Map<string, DType>();
+  readonly complete = new Set<string>();
   readonly #bytes = new Map<string, Uint8Array>();
   readonly #shapes: Map<string, readonly number[]>;
 
@@ -72,6 +73,10 @@ export class MemoryStore implements ParameterStore {
 
   bytes(name: string): Uint8Array {
     return this.#bytes.get(name)!;
+  }
+
+  written(name: string): void {
+    this.complete.add(name);
   }
 
   floats(name: string): Float32Array {

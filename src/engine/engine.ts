@@ -23,6 +23,12 @@ export interface Engine {
    */
   read(tensor: Tensor, target?: Uint8Array): Promise<Uint8Array>;
 
+  /**
+   * The memory of a variable or an input itself, where the host can reach it; valid until the next allocation
+   * or run.
+   */
+  view?(tensor: Tensor): Uint8Array;
+
   /** Plans a program's memory and prepares it to run. Throws `OutOfMemoryError` if it cannot fit. */
   load(program: Program): Executable;
   dispose(): Promise<void>;

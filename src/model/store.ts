@@ -1,21 +1,29 @@
 /** Receives a checkpoint's parameters and places them in an engine. */
-import type { CpuEngine } from '../engine/cpu/cpuEngine.ts';
+import type { ParameterStore } from '../checkpoint/load.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { DType } from '../program/tensor.ts';
-import type { ParameterSpec } from './parameters.ts';
-import { type WeightMode, Weights } from './weights.ts';
+import type { Weights } from './weights.ts';
 
-/** Parameters in the CPU engine's memory: files are read straight into it. */
-export class CpuParameterStore {
-  readonly #engine: CpuEngine;
-  readonly #specs: readonly ParameterSpec[];
-  readonly #mode: WeightMode;
+/** Bytes at the beginning of a parameter that are remembered: enough to tell models apart. */
+const beginningBytes = 4096;
+
+/**
+ * Files are read straight into memory that the host shares with the engine, or, one parameter after the other,
+ * by way of the host's own memory.
+ */
+export class EngineParameterStore implements ParameterStore {
+  readonly #engine: Engine;
+  readonly #createWeights: (dtypes: ReadonlyMap<string, DType>) => Weights;
   readonly #dtypes = new Map<string, DType>();
+  /** Parameters that are being read, where the host does not see the engine's memory. */
+  readonly #underWay = new Map<string, Uint8Array>();
+  readonly #beginnings = new Map<string, Uint8Array>();
   #weights: Weights | undefined;
 
-  constructor(engine: CpuEngine, specs: readonly ParameterSpec[], mode: WeightMode) {
+  /** `createWeights` is told in which types the checkpoint's parameters will be stored. */
+  constructor(engine: Engine, createWeights: (dtypes: ReadonlyMap<string, DType>) => Weights) {
     this.#engine = engine;
-    this.#specs = specs;
-    this.#mode = mode;
+    this.#createWeights = createWeights;
   }
 
   prepare(name: string, dtype: DType): void {
@@ -23,13 +31,31 @@ export class CpuParameterStore {
   }
 
   bytes(name: string): Uint8Array {
-    return this.#engine.view(this.weights().get(name));
+    const tensor = this.weights().get(name);
+    if (this.#engine.view) return this.#engine.view(tensor);
+    const bytes = this.#underWay.get(name) ?? new Uint8Array(tensor.bytes);
+    this.#underWay.set(name, bytes);
+    return bytes;
+  }
+
+  written(name: string): void {
+    const bytes = this.bytes(name);
+    this.#beginnings.set(name, bytes.slice(0, beginningBytes));
+    if (!this.#underWay.delete(name)) return;
+    this.#engine.write(this.weights().get(name), bytes);
+  }
+
+  /** The first bytes of a parameter that was written, at most 4096. */
+  beginning(name: string): Uint8Array {
+    const found = this.#beginnings.get(name);
+    if (!found) throw new Error(`parameter ${name} was not written`);
+    return found;
   }
 
   /** The parameters, once all are announced. */
   weights(): Weights {
     if (!this.#weights) {
-      this.#weights = new Weights(this.#specs, this.#mode, this.#dtypes);
+      this.#weights = this.#createWeights(this.#dtypes);
       for (const tensor of this.#weights.all()) this.#engine.allocate(tensor);
     }
     return this.#weights;

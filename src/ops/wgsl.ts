@@ -55,24 +55,30 @@ export function eachColumn(body: string): string {
     }`;
 }
 
-/** `<name>(value, lane)`: the values of all lanes combined, always in the same order; every lane gets the result. */
+/**
+ * `<name>(value, lane)`: the values of all lanes combined, always in the same order; every lane gets the result.
+ * Two levels of sixteen: barriers cost more than the additions that a deeper tree would share out.
+ */
 export function workgroupReduction(
   name: string,
   type: 'f32' | 'i32',
   combine: (a: string, b: string) => string,
 ) {
   return `
-var<workgroup> ${name}Parts: array<${type}, ${groupSize}>;
+var<workgroup> ${name}Values: array<${type}, ${groupSize}>;
+var<workgroup> ${name}Parts: array<${type}, 16>;
 fn ${name}(value: ${type}, lane: u32) -> ${type} {
-  ${name}Parts[lane] = value;
+  ${name}Values[lane] = value;
   workgroupBarrier();
-  for (var half = ${groupSize / 2}u; half > 0u; half >>= 1u) {
-    if (lane < half) {
-      ${name}Parts[lane] = ${combine(`${name}Parts[lane]`, `${name}Parts[lane + half]`)};
-    }
-    workgroupBarrier();
+  if (lane < 16u) {
+    var part = ${name}Values[lane];
+    for (var k = lane + 16u; k < ${groupSize}u; k += 16u) { part = ${combine('part', `${name}Values[k]`)}; }
+    ${name}Parts[lane] = part;
   }
-  return workgroupUniformLoad(&${name}Parts[0]);
+  workgroupBarrier();
+  var total = ${name}Parts[0];
+  for (var k = 1u; k < 16u; k++) { total = ${combine('total', `${name}Parts[k]`)}; }
+  return total;
 }`;
 }
 
@@ -101,12 +107,9 @@ fn main(
   }
   parts[lane] = sum;
   workgroupBarrier();
-  for (var half = 8u; half > 0u; half >>= 1u) {
-    if (local.y < half) { parts[lane] += parts[lane + half * 16u]; }
-    workgroupBarrier();
-  }
   if (local.y == 0u && c < p.width) {
-    let total = parts[lane];
+    var total = sum;
+    for (var k = lane + 16u; k < 256u; k += 16u) { total += parts[k]; }
     ${result}
   }
 }`;

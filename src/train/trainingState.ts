@@ -7,9 +7,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { loadParameters, type ParameterStore } from '../checkpoint/load.ts';
+import { loadParameters } from '../checkpoint/load.ts';
 import { SafetensorsFile, type TensorEntry, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { InputError } from '../errors.ts';
+import { EngineParameterStore } from '../model/store.ts';
 import type { Tensor } from '../program/tensor.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -41,37 +42,11 @@ export async function loadState(folder: string, trainer: Trainer): Promise<numbe
 /** Fills the weights from any checkpoint of the same model. */
 export async function loadWeights(folder: string, trainer: Trainer): Promise<void> {
   const checkpoint = await Checkpoint.open(folder);
-  const store = new EngineStore(trainer);
+  const store = new EngineParameterStore(trainer.engine, () => trainer.weights);
   try {
     await loadParameters(checkpoint, trainer.specs, store, { mode: 'training' });
-    store.flush();
   } finally {
     await checkpoint.close();
-  }
-}
-
-/** Hands parameters to the engine one by one, so that the host holds no second copy of the model. */
-class EngineStore implements ParameterStore {
-  readonly #trainer: Trainer;
-  #current: { readonly name: string; readonly bytes: Uint8Array } | undefined;
-
-  constructor(trainer: Trainer) {
-    this.#trainer = trainer;
-  }
-
-  prepare(): void {}
-
-  bytes(name: string): Uint8Array {
-    if (this.#current?.name !== name) {
-      this.flush();
-      this.#current = { name, bytes: new Uint8Array(this.#trainer.weights.get(name).bytes) };
-    }
-    return this.#current!.bytes;
-  }
-
-  flush(): void {
-    const { engine, weights } = this.#trainer;
-    if (this.#current) engine.write(weights.get(this.#current.name), this.#current.bytes);
   }
 }
 
