@@ -1,0 +1,137 @@
+import { afterEach, expect, it } from 'vitest';
+import { describeOnGpu } from '../../../test/engines.ts';
+import { add } from '../../ops/add/add.ts';
+import { fill } from '../../ops/fill/fill.ts';
+import { cost, type Dispatch, type Op } from '../../program/op.ts';
+import { assign, emit, output, record } from '../../program/record.ts';
+import { input, type Tensor, variable } from '../../program/tensor.ts';
+import { bytesOf, OutOfMemoryError, readFloats } from '../engine.ts';
+import { NoGpuError } from './errors.ts';
+import { WebGpuEngine } from './webgpuEngine.ts';
+
+let engine: WebGpuEngine | undefined;
+afterEach(async () => {
+  await engine?.dispose();
+  engine = undefined;
+});
+
+function constant(size: number, value: number) {
+  let y: Tensor | undefined;
+  const program = record(`fill ${size}`, () => {
+    y = output(fill([size], value));
+  });
+  return { program, y: y! };
+}
+
+/** A program of one dispatch. */
+function only(dispatch: Omit<Dispatch, 'tensors'>) {
+  const op: Op = {
+    name: dispatch.shader,
+    cost: (call) => cost(call, {}),
+    reference() {},
+    cpu: () => [],
+    webgpu: ({ outputs: [y] }) => [{ ...dispatch, tensors: { y } }],
+  };
+  return record(dispatch.shader, () => {
+    output(emit(op, { inputs: [], outputs: [{ name: 'y', shape: [4] }], attributes: undefined })[0]!);
+  });
+}
+
+describeOnGpu('WebGpuEngine', () => {
+  it('runs programs again and again, allocating nothing', async () => {
+    engine = await WebGpuEngine.create();
+    const { program, y } = constant(1000, 3.5);
+    const executable = engine.load(program);
+    const before = engine.usedBytes;
+    for (let i = 0; i < 50; i++) await executable.run();
+    expect(await readFloats(engine, y)).toEqual(new Float32Array(1000).fill(3.5));
+    expect(engine.usedBytes).toBe(before);
+  });
+
+  it('keeps earlier programs right when a later one needs a larger arena', async () => {
+    engine = await WebGpuEngine.create();
+    const [small, large] = [constant(10, 1), constant(100_000, 2)];
+    const first = engine.load(small.program);
+    await first.run();
+    const second = engine.load(large.program);
+    await expect(engine.read(small.y)).rejects.toThrow(/not an output of the program that ran last/);
+    await second.run();
+    await first.run();
+    expect(await readFloats(engine, small.y)).toEqual(new Float32Array(10).fill(1));
+    await expect(engine.read(large.y)).rejects.toThrow(/not an output of the program that ran last/);
+  });
+
+  it('writes over an input, and over a variable that is read', async () => {
+    engine = await WebGpuEngine.create({ poison: true });
+    const state = variable('state', [5]);
+    const program = record('count', () => {
+      assign(state, add(state, add(fill([5], 1), fill([5], 1))));
+    });
+    engine.write(state, bytesOf(Float32Array.of(1, 2, 3, 4, 5)));
+    const executable = engine.load(program);
+    for (let i = 0; i < 3; i++) await executable.run();
+    expect(await readFloats(engine, state)).toEqual(Float32Array.of(7, 8, 9, 10, 11));
+  });
+
+  it('writes parts, and bytes that are no whole number of words', async () => {
+    engine = await WebGpuEngine.create();
+    const tensor = input('bytes', [7], 'u8');
+    engine.write(tensor, Uint8Array.of(1, 2, 3, 4, 5, 6, 7));
+    engine.write(tensor, Uint8Array.of(8, 9, 10), 4);
+    expect(await engine.read(tensor)).toEqual(Uint8Array.of(1, 2, 3, 4, 8, 9, 10));
+    expect(() => engine!.write(tensor, Uint8Array.of(1), 1)).toThrow(/expected whole words/);
+    expect(() => engine!.write(tensor, new Uint8Array(8))).toThrow(/has 7 bytes, found 8 at 0/);
+  });
+
+  it('says what does not fit, and goes on', async () => {
+    engine = await WebGpuEngine.create({ memoryLimit: 16e6 });
+    expect(() => engine!.load(constant(10_000_000, 1).program)).toThrow(OutOfMemoryError);
+    expect(() => engine!.allocate(variable('a large matrix', [5000, 5000]))).toThrow(
+      /a large matrix needs 100 MB of GPU memory, but .* of the limit of 16 MB are in use; .*--engine cpu/,
+    );
+    expect(() => engine!.allocate(variable('the largest', [2 ** 40]))).toThrow(/this GPU binds at most/);
+    const { program, y } = constant(10, 1);
+    await engine.load(program).run();
+    expect(await readFloats(engine, y)).toEqual(new Float32Array(10).fill(1));
+  });
+
+  it('reports a shader that the driver refuses, with its complaint, and goes on', async () => {
+    engine = await WebGpuEngine.create();
+    const code = '@compute @workgroup_size(1) fn main() { y[0] = nonsense; }';
+    const broken = engine.load(only({ shader: 'broken', code, numbers: {}, workgroups: [1, 1, 1] }));
+    await expect(broken.run()).rejects.toThrow(
+      /refused the shader broken: .*unresolved value 'nonsense'.*--engine cpu/,
+    );
+    const { program } = constant(10, 1);
+    await engine.load(program).run();
+  });
+
+  it('reports work that the device refuses', async () => {
+    engine = await WebGpuEngine.create();
+    const code = '@compute @workgroup_size(1) fn main() { y[0] = 1.0; }';
+    const wide = engine.load(only({ shader: 'wide', code, numbers: {}, workgroups: [2 ** 20, 1, 1] }));
+    await expect(wide.run()).rejects.toThrow(/the GPU refused work: .*--engine cpu/s);
+  });
+
+  it('rejects a run when the device is lost under it, and every later one', async () => {
+    engine = await WebGpuEngine.create();
+    const executable = engine.load(constant(1_000_000, 1).program);
+    const running = executable.run();
+    engine.device.destroy();
+    await expect(running).rejects.toThrow(/GPU device is lost.*--engine cpu/);
+    await expect(executable.run()).rejects.toThrow(/GPU device is lost/);
+  });
+
+  it('measures every kernel', async () => {
+    engine = await WebGpuEngine.create();
+    const { program } = constant(1000, 1);
+    const times = await engine.load(program).profile();
+    expect(times.map(({ kernel }) => kernel)).toEqual(['fillForward']);
+    expect(times[0]!.milliseconds).toBeGreaterThanOrEqual(0);
+  });
+
+  it('says so where there is no adapter', async () => {
+    const gpu = { requestAdapter: async () => null } as unknown as GPU;
+    await expect(WebGpuEngine.create({ gpu })).rejects.toThrow(NoGpuError);
+  });
+});
