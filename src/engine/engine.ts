@@ -39,6 +39,8 @@ export interface Executable {
   readonly plan: MemoryPlan;
   /** Runs the program once. Runs of one engine must not overlap. */
   run(): Promise<void>;
+  /** Runs once and tells how long each kernel took, in order. */
+  profile?(): Promise<KernelTime[]>;
 }
 
 /** How long one kernel took, when a run is profiled. */

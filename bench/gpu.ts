@@ -1,0 +1,158 @@
+/**
+ * The GPU benchmark: decoding, a prompt and training, timed only after a small model has given the same results
+ * as on the CPU. Weights are random and made in memory.
+ *
+ *   npm run bench:gpu                               370M: decoding, a prompt of 2,048, training on 8 × 512
+ *   npm run bench:gpu -- --size 1.3B --no-training
+ *   npm run bench:gpu -- --batch 8 --length 2048
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
+import { isConfigName, namedConfig } from '../src/model/config.ts';
+import { InferenceCase, type Measurement, measure, TrainingCase } from './gpuCases.ts';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+const options = new Command('npm run bench:gpu --')
+  .option('--size <name>', 'named configuration', '370M')
+  .option('--prompt <tokens>', 'tokens of the prompt', '2048')
+  .option('--batch <sequences>', 'sequences of a training step', '8')
+  .option('--length <tokens>', 'tokens of a training sequence', '512')
+  .option('--rounds <count>', 'timed runs of each case', '5')
+  .option('--no-training', 'leave training out')
+  .option('--out <path>', 'where to write the tables, without extension', 'results/gpu')
+  .parse()
+  .opts<Record<'size' | 'prompt' | 'batch' | 'length' | 'rounds' | 'out', string> & { training: boolean }>();
+
+if (!isConfigName(options.size))
+  throw new Error(`--size: found ${options.size}, expected a name such as 370M`);
+const config = namedConfig(options.size);
+const [prompt, batch, length, rounds] = (['prompt', 'batch', 'length', 'rounds'] as const).map((name) => {
+  const value = Number(options[name]);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${name}: found ${options[name]}, expected a positive integer`);
+}) as [number, number, number, number];
+
+interface Row extends Partial<Measurement> {
+  readonly name: string;
+  readonly tokens: number;
+  /** Why there is no measurement. */
+  readonly failure?: string;
+}
+
+/** Each case has an engine of its own, so that its memory is what it needs itself. */
+async function row(
+  name: string,
+  tokens: number,
+  body: (engine: WebGpuEngine) => Promise<Measurement>,
+): Promise<Row> {
+  console.error(name);
+  const engine = await WebGpuEngine.create();
+  try {
+    return { name, tokens, ...(await body(engine)) };
+  } catch (error) {
+    process.exitCode = 1;
+    return { name, tokens, failure: (error as Error).message };
+  } finally {
+    await engine.dispose();
+  }
+}
+
+function inference(name: string, tokens: number, times: number): Promise<Row> {
+  return row(name, tokens, async (engine) => {
+    const { executable, step } = new InferenceCase(engine, config).load(tokens);
+    return measure(engine, executable, times, step);
+  });
+}
+
+function training(): Promise<Row> {
+  return row(`training, ${batch} × ${length}`, batch * length, async (engine) => {
+    const one = new TrainingCase(engine, config, { batch, length, accumulation: 1 });
+    const losses: number[] = [];
+    const measured = await measure(engine, one.executable, rounds, async () =>
+      losses.push((await one.step()).loss),
+    );
+    if (!(losses.at(-1)! < losses[0]!))
+      throw new Error(`training does not learn: losses ${losses.join(', ')}`);
+    return measured;
+  });
+}
+
+/** Logits, losses and norms of a small model. */
+async function results(engine: Engine): Promise<number[]> {
+  const small = { ...namedConfig('mini', { vocabSize: 512 }), layers: 2 };
+  const inference = new InferenceCase(engine, small);
+  const found = [];
+  for (const length of [1, 100]) found.push(...(await inference.load(length).step()));
+  const training = new TrainingCase(engine, small, { batch: 2, length: 40, accumulation: 1 });
+  for (let step = 0; step < 3; step++) found.push(...Object.values(await training.step()));
+  return found;
+}
+
+/** The largest difference from the CPU, relative to the largest number. */
+async function check(): Promise<number> {
+  const [gpu, cpu] = [await WebGpuEngine.create(), await CpuEngine.create({ threads: 1 })];
+  const [found, expected] = [await results(gpu), await results(cpu)];
+  await Promise.all([gpu.dispose(), cpu.dispose()]);
+  const largest = Math.max(...expected.map(Math.abs));
+  const difference = Math.max(...found.map((value, i) => Math.abs(value - expected[i]!))) / largest;
+  // An activation at the edge between two int8 values may fall to either side, which moves a logit by 1e-3 or so.
+  if (!(difference < 1e-2))
+    throw new Error(`GPU and CPU differ by ${difference} of the largest number; not timed`);
+  return difference;
+}
+
+function format(device: string, difference: number, rows: readonly Row[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const table = (head: readonly string[], body: readonly (readonly string[])[]) =>
+    [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n');
+  const summary = rows.map(({ name, tokens, milliseconds, shaders, bytes, failure }) =>
+    failure === undefined
+      ? [
+          name,
+          milliseconds!.toFixed(2),
+          shaders!.reduce((sum, shader) => sum + shader.milliseconds, 0).toFixed(2),
+          ((1000 * tokens) / milliseconds!).toFixed(0),
+          (bytes! / 2 ** 30).toFixed(2),
+        ]
+      : [name, failure, '', '', ''],
+  );
+  const details = rows.flatMap(({ name, shaders }) =>
+    shaders?.length
+      ? [
+          `## ${name}`,
+          table(
+            ['shader', 'dispatches', 'ms'],
+            shaders.map((one) => [one.shader, `${one.dispatches}`, one.milliseconds.toFixed(3)]),
+          ),
+        ]
+      : [],
+  );
+  return `${[
+    `# GPU benchmark, ${options.size}`,
+    `\`npm run bench:gpu\`, ${device}, random weights. Medians of ${rounds} runs or more; "shaders" is the device's own ` +
+      `time. A small model differed from the CPU by ${difference.toExponential(1)} of its largest number.`,
+    table(['case', 'ms', 'shaders ms', 'tokens/s', 'GiB'], summary),
+    ...details,
+  ].join('\n\n')}\n`;
+}
+
+const difference = await check();
+const probe = await WebGpuEngine.create();
+const device = probe.description;
+await probe.dispose();
+const rows = [
+  await inference('decoding, one sequence', 1, 10 * rounds),
+  await inference(`prompt of ${prompt}`, prompt, rounds),
+  ...(options.training ? [await training()] : []),
+];
+const markdown = format(device, difference, rows);
+await mkdir(`${root}results`, { recursive: true });
+const report = { device, size: options.size, date: new Date().toISOString(), difference, rows };
+await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+await writeFile(`${root}${options.out}.md`, markdown);
+console.log(markdown);

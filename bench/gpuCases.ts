@@ -1,0 +1,165 @@
+/** What the GPU benchmark measures, with random weights that are made in memory. */
+import { bytesOf, type Engine, type Executable, type KernelTime, readFloats } from '../src/engine/engine.ts';
+import type { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
+import { architectureOf } from '../src/model/architecture.ts';
+import type { ModelConfig } from '../src/model/config.ts';
+import { recordStep } from '../src/model/inference.ts';
+import { Weights } from '../src/model/weights.ts';
+import { settingsVector } from '../src/ops/adamw/adamw.ts';
+import { elementCount, type Tensor } from '../src/program/tensor.ts';
+import { SeededRandom } from '../src/text/seededRandom.ts';
+import { recordTrainingStep, type StepShape } from '../src/train/step.ts';
+import { median } from './statistics.ts';
+
+export interface ShaderTime {
+  readonly shader: string;
+  readonly dispatches: number;
+  readonly milliseconds: number;
+}
+
+export interface Measurement {
+  /** Median time of one run, as the host sees it: encoding, running, and reading the result. */
+  readonly milliseconds: number;
+  /** The device's own time in shaders, most first; each ran in a pass of its own. */
+  readonly shaders: readonly ShaderTime[];
+  /** GPU memory in use: weights, inputs and temporaries. */
+  readonly bytes: number;
+}
+
+const blockSize = 2 ** 20;
+
+/** Random values whose pattern repeats after a million, which is quick to make and no faster to compute with. */
+class RandomWeights {
+  readonly #random = new SeededRandom(1);
+  readonly #normal = this.#random.fillNormal(new Float32Array(blockSize), 0.02);
+  readonly #codes = Uint8Array.from({ length: blockSize }, () => this.#fourCodes());
+
+  fill(engine: Engine, weights: Weights): void {
+    for (const tensor of weights.all()) engine.write(tensor, this.#bytes(tensor));
+  }
+
+  #bytes(tensor: Tensor): Uint8Array {
+    if (tensor.dtype === 'ternary') return repeated(this.#codes, new Uint8Array(tensor.bytes));
+    const floats = new Float32Array(tensor.size);
+    if (tensor.name.endsWith('weight_scale')) return bytesOf(floats.fill(0.02));
+    if (tensor.name.endsWith('norm.weight')) return bytesOf(floats.fill(1));
+    return bytesOf(repeated(this.#normal, floats));
+  }
+
+  /** Two bits each, 0, 1 or 2. */
+  #fourCodes(): number {
+    let value = this.#random.uint32() % 81;
+    let byte = 0;
+    for (let plane = 0; plane < 4; plane++) {
+      byte |= (value % 3) << (2 * plane);
+      value = Math.floor(value / 3);
+    }
+    return byte;
+  }
+}
+
+function repeated<T extends Float32Array | Uint8Array>(block: T, target: T): T {
+  for (let start = 0; start < target.length; start += block.length) {
+    target.set(block.subarray(0, Math.min(block.length, target.length - start)) as never, start);
+  }
+  return target;
+}
+
+/** Logits of the last of `length` tokens, from a new state. */
+export class InferenceCase {
+  readonly #engine: Engine;
+  readonly #config: ModelConfig;
+  readonly #weights: Weights;
+
+  constructor(engine: Engine, config: ModelConfig) {
+    this.#engine = engine;
+    this.#config = config;
+    this.#weights = new Weights(architectureOf(config).parameters(), 'inference');
+    new RandomWeights().fill(engine, this.#weights);
+  }
+
+  load(length: number) {
+    const architecture = architectureOf(this.#config);
+    const states = architecture.states(1);
+    const { program, ids, logits } = recordStep(architecture, this.#weights, states, length, 'last');
+    const executable = this.#engine.load(program);
+    this.#engine.write(ids, bytesOf(tokens(length, this.#config.vocabSize)));
+    const target = new Float32Array(this.#config.vocabSize);
+    return {
+      executable,
+      step: async () => {
+        await executable.run();
+        return readFloats(this.#engine, logits!, target);
+      },
+    };
+  }
+}
+
+/** AdamW steps on one batch, which must bring its loss down. */
+export class TrainingCase {
+  readonly parameters: number;
+  readonly executable;
+  readonly #engine: Engine;
+  readonly #step;
+  #count = 0;
+
+  constructor(engine: Engine, config: ModelConfig, shape: StepShape) {
+    const architecture = architectureOf(config);
+    const specs = architecture.parameters();
+    const weights = new Weights(specs, 'training');
+    this.parameters = specs.reduce((sum, spec) => sum + elementCount(spec.shape), 0);
+    this.#engine = engine;
+    this.#step = recordTrainingStep(architecture, weights, shape, () => 0.1);
+    // Planned first: what does not fit is refused before time is spent on weights.
+    this.executable = engine.load(this.#step.program);
+    new RandomWeights().fill(engine, weights);
+    const ids = tokens(shape.batch * shape.length, config.vocabSize);
+    for (const { ids: idTensor, labels } of this.#step.inputs) {
+      engine.write(idTensor, bytesOf(ids));
+      engine.write(labels, bytesOf(ids.map((id) => (id + 7919) % config.vocabSize)));
+    }
+  }
+
+  /** Loss before the update, and the gradients' norm. */
+  async step(): Promise<{ loss: number; norm: number }> {
+    this.#count++;
+    const rates = { learningRate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
+    const settings = settingsVector({ ...rates, step: this.#count, maxNorm: 1 });
+    this.#engine.write(this.#step.settings, bytesOf(settings));
+    await this.executable.run();
+    const [loss] = await readFloats(this.#engine, this.#step.loss);
+    const [norm] = await readFloats(this.#engine, this.#step.clip);
+    return { loss: loss!, norm: norm! };
+  }
+}
+
+function tokens(length: number, vocabulary: number): Int32Array {
+  return Int32Array.from({ length }, (_, i) => (i * 7919 + 13) % vocabulary);
+}
+
+/** Times a step: the first two runs warm up. */
+export async function measure(
+  engine: WebGpuEngine,
+  executable: Executable,
+  rounds: number,
+  step: () => Promise<unknown>,
+): Promise<Measurement> {
+  const times: number[] = [];
+  for (let round = -2; round < rounds; round++) {
+    const start = performance.now();
+    await step();
+    if (round >= 0) times.push(performance.now() - start);
+  }
+  const shaders = engine.features.timestamps ? byShader(await executable.profile!()) : [];
+  return { milliseconds: median(times), shaders, bytes: engine.usedBytes };
+}
+
+function byShader(times: readonly KernelTime[]): ShaderTime[] {
+  const sums = new Map<string, ShaderTime>();
+  for (const { kernel, milliseconds } of times) {
+    const sum = sums.get(kernel) ?? { shader: kernel, dispatches: 0, milliseconds: 0 };
+    const dispatches = sum.dispatches + 1;
+    sums.set(kernel, { shader: kernel, dispatches, milliseconds: sum.milliseconds + milliseconds });
+  }
+  return [...sums.values()].sort((a, b) => b.milliseconds - a.milliseconds);
+}
