@@ -30,11 +30,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 
 /**
  * A kernel whose `body` computes row `row` of `p.rows` by a whole workgroup: invocation `lane` takes the columns
- * lane, lane + 256, … (see `eachColumn`).
+ * lane, lane + lanes, … (see `eachColumn`). Short rows, of `width` elements, have fewer lanes.
  */
-export function rowKernel(body: string): string {
+export function rowKernel(width: number, body: string): string {
+  const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(width)), 16), groupSize);
   return `
-@compute @workgroup_size(${groupSize})
+const lanes = ${lanes}u;
+
+@compute @workgroup_size(lanes)
 fn main(
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
@@ -46,18 +49,18 @@ fn main(
 }`;
 }
 
-/** A lane's columns `c` of `p.width`, with `i` the element's index. */
+/** In a row kernel: a lane's columns `c` of `p.width`, with `i` the element's index. */
 export function eachColumn(body: string): string {
   return `
-    for (var c = lane; c < p.width; c += ${groupSize}u) {
+    for (var c = lane; c < p.width; c += lanes) {
       let i = row * p.width + c;
       ${body}
     }`;
 }
 
 /**
- * `<name>(value, lane)`: the values of all lanes combined, always in the same order; every lane gets the result.
- * Two levels of sixteen: barriers cost more than the additions that a deeper tree would share out.
+ * For row kernels, `<name>(value, lane)`: the values of all lanes combined, always in the same order; every lane
+ * gets the result. In two levels: barriers cost more than the additions that a deeper tree would share out.
  */
 export function workgroupReduction(
   name: string,
@@ -65,14 +68,14 @@ export function workgroupReduction(
   combine: (a: string, b: string) => string,
 ) {
   return `
-var<workgroup> ${name}Values: array<${type}, ${groupSize}>;
+var<workgroup> ${name}Values: array<${type}, lanes>;
 var<workgroup> ${name}Parts: array<${type}, 16>;
 fn ${name}(value: ${type}, lane: u32) -> ${type} {
   ${name}Values[lane] = value;
   workgroupBarrier();
   if (lane < 16u) {
     var part = ${name}Values[lane];
-    for (var k = lane + 16u; k < ${groupSize}u; k += 16u) { part = ${combine('part', `${name}Values[k]`)}; }
+    for (var k = lane + 16u; k < lanes; k += 16u) { part = ${combine('part', `${name}Values[k]`)}; }
     ${name}Parts[lane] = part;
   }
   workgroupBarrier();

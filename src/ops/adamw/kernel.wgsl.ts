@@ -1,6 +1,6 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { partialSums } from '../partialSums.wgsl.ts';
+import { partialSums, partsOf } from '../partialSums.wgsl.ts';
 import { elementKernel, overElements } from '../wgsl.ts';
 
 /** One step on `size` elements; settings [8] as `settingsVector` orders them, clip [2]: norm, coefficient. */
@@ -30,10 +30,13 @@ export function sumOfSquares(
   { x, parts, total }: Record<'x' | 'parts' | 'total', Tensor>,
   before: Tensor | undefined,
 ): Dispatch[] {
-  return [partialSums('sumOfSquaresParts', 'x[i] * x[i]', x, parts), sumOfParts(parts, before, total)];
+  return [
+    partialSums('sumOfSquaresParts', 'x[i] * x[i]', x, parts),
+    sumOfParts(partsOf(x.size, parts), parts, before, total),
+  ];
 }
 
-function sumOfParts(parts: Tensor, before: Tensor | undefined, total: Tensor): Dispatch {
+function sumOfParts(count: number, parts: Tensor, before: Tensor | undefined, total: Tensor): Dispatch {
   return {
     shader: 'sumOfParts',
     code: `
@@ -44,7 +47,7 @@ fn main() {
   total[0] = sum;
 }`,
     tensors: { parts, before, total },
-    numbers: { size: parts.size },
+    numbers: { size: count },
     workgroups: [1, 1, 1],
   };
 }

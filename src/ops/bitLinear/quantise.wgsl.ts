@@ -1,7 +1,7 @@
 /** The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary. */
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { partialSums } from '../partialSums.wgsl.ts';
+import { partialSums, partsOf } from '../partialSums.wgsl.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import {
@@ -25,13 +25,15 @@ export function quantiseActivations(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum
       workgroupSum +
       workgroupMax +
       workgroupCount +
-      rowKernel(`${inverseRms}
+      rowKernel(
+        width,
+        `${inverseRms}
     var top = 0.0;
     ${eachColumn('top = max(top, abs(x[i] * r * norm[c]));')}
     let largest = max(workgroupMax(top, lane), 1e-5);
     let s = 127.0 / largest;
     var total = 0;
-    for (var word = lane; word < p.words; word += 256u) {
+    for (var word = lane; word < p.words; word += lanes) {
       var packed = 0u;
       for (var k = 0u; k < 4u; k++) {
         let c = 4u * word + k;
@@ -47,7 +49,8 @@ export function quantiseActivations(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum
     if (lane == 0u) {
       step[row] = largest / 127.0;
       sum[row] = total;
-    }`),
+    }`,
+      ),
     tensors: { ...t },
     numbers: { rows, width, words: widthOf(t.q) / 4, epsilon: { f32: epsilon } },
     workgroups: overRows(rows),
@@ -70,7 +73,7 @@ fn main() {
   scale[0] = max(sum / p.count, 1e-5);
 }`,
       tensors: { parts: t.parts, scale: t.scale },
-      numbers: { parts: t.parts.size, count: { f32: out * width } },
+      numbers: { parts: partsOf(t.weight.size, t.parts), count: { f32: out * width } },
       workgroups: [1, 1, 1],
     },
     {

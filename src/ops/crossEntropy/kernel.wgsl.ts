@@ -6,7 +6,7 @@ import { eachColumn, overRows, rowKernel, workgroupCount, workgroupMax, workgrou
 /** Rows that have a label, counted by a workgroup. */
 const labelled = `
     var count = 0;
-    for (var n = lane; n < arrayLength(&labels); n += 256u) { count += select(0, 1, labels[n] >= 0); }
+    for (var n = lane; n < arrayLength(&labels); n += lanes) { count += select(0, 1, labels[n] >= 0); }
     count = workgroupCount(count, lane);`;
 
 /** log Σ exp of each row of logits [rows, width] to logSums [rows], each row's loss to losses [rows], their mean to loss [1]. */
@@ -22,7 +22,9 @@ export function crossEntropyForward(
       code:
         workgroupMax +
         workgroupSum +
-        rowKernel(`
+        rowKernel(
+          width,
+          `
     var top = logits[row * p.width];
     ${eachColumn('top = max(top, logits[i]);')}
     top = workgroupMax(top, lane);
@@ -33,7 +35,8 @@ export function crossEntropyForward(
       logSums[row] = logSum;
       let label = labels[row];
       if (label < 0) { losses[row] = 0.0; } else { losses[row] = logSum - logits[row * p.width + u32(label)]; }
-    }`),
+    }`,
+        ),
       tensors: { logits, labels, logSums, losses },
       numbers: { rows, width },
       workgroups: overRows(rows),
@@ -43,12 +46,15 @@ export function crossEntropyForward(
       code:
         workgroupSum +
         workgroupCount +
-        rowKernel(`
+        rowKernel(
+          rows,
+          `
     var sum = 0.0;
-    for (var n = lane; n < p.width; n += 256u) { sum += losses[n]; }
+    for (var n = lane; n < p.width; n += lanes) { sum += losses[n]; }
     sum = workgroupSum(sum, lane);
     ${labelled}
-    if (lane == 0u) { loss[0] = select(0.0, sum * p.weight / f32(count), count > 0); }`),
+    if (lane == 0u) { loss[0] = select(0.0, sum * p.weight / f32(count), count > 0); }`,
+        ),
       tensors: { losses, labels, loss },
       numbers: { rows: 1, width: rows, weight: { f32: weight } },
       workgroups: overRows(1),
@@ -66,14 +72,17 @@ export function crossEntropyBackward(
     shader: 'crossEntropyBackward',
     code:
       workgroupCount +
-      rowKernel(`
+      rowKernel(
+        widthOf(t.logits),
+        `
     ${labelled}
     let label = labels[row];
     let scale = select(dLoss[0] * p.weight / f32(max(count, 1)), 0.0, label < 0);
     let logSum = logSums[row];
     ${eachColumn(`
       let onehot = select(0.0, 1.0, i32(c) == label);
-      dLogits[i] = (exp(logits[i] - logSum) - onehot) * scale;`)}`),
+      dLogits[i] = (exp(logits[i] - logSum) - onehot) * scale;`)}`,
+      ),
     tensors: { ...t },
     numbers: { rows, width: widthOf(t.logits), weight: { f32: weight } },
     workgroups: overRows(rows),

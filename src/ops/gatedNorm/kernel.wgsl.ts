@@ -11,7 +11,7 @@ type Backward = Readonly<Record<'x' | 'h' | 'gamma' | 'dy' | 'dh' | 'dNormal', T
 export function gatedNormForward(t: Forward, epsilon: number): Dispatch {
   return {
     shader: 'gatedNormForward',
-    code: code('y[i] = x[i] * r * gamma[c] * (h[i] * sigmoid(h[i]));'),
+    code: code(t.x, 'y[i] = x[i] * r * gamma[c] * (h[i] * sigmoid(h[i]));'),
     tensors: { ...t },
     ...sizes(t.x, epsilon),
   };
@@ -21,19 +21,22 @@ export function gatedNormForward(t: Forward, epsilon: number): Dispatch {
 export function gatedNormBackward(t: Backward, epsilon: number): Dispatch {
   return {
     shader: 'gatedNormBackward',
-    code: code(`
+    code: code(
+      t.x,
+      `
       let state = h[i];
       let s = sigmoid(state);
       let d = dy[i];
       dNormal[i] = d * (state * s);
-      dh[i] = d * (x[i] * r * gamma[c]) * siluSlope(state, s);`),
+      dh[i] = d * (x[i] * r * gamma[c]) * siluSlope(state, s);`,
+    ),
     tensors: { ...t },
     ...sizes(t.x, epsilon),
   };
 }
 
-function code(body: string): string {
-  return activations + workgroupSum + rowKernel(`${inverseRms} ${eachColumn(body)}`);
+function code(x: Tensor, body: string): string {
+  return activations + workgroupSum + rowKernel(widthOf(x), `${inverseRms} ${eachColumn(body)}`);
 }
 
 function sizes(x: Tensor, epsilon: number) {

@@ -13,7 +13,7 @@ export const inverseRms = `
 export function rmsNormForward(x: Tensor, gamma: Tensor, y: Tensor, epsilon: number): Dispatch {
   return {
     shader: 'rmsNormForward',
-    code: workgroupSum + rowKernel(`${inverseRms} ${eachColumn('y[i] = x[i] * r * gamma[c];')}`),
+    code: workgroupSum + rowKernel(widthOf(x), `${inverseRms} ${eachColumn('y[i] = x[i] * r * gamma[c];')}`),
     tensors: { x, gamma, y },
     numbers: { rows: rowsOf(x), width: widthOf(x), epsilon: { f32: epsilon } },
     workgroups: overRows(rowsOf(x)),
@@ -47,6 +47,7 @@ export function rmsNormBackward(t: RmsNormBackward, epsilon: number): Dispatch[]
       code:
         workgroupSum +
         rowKernel(
+          width,
           `${inverseRms} ${slopes} ${eachColumn(`dx[i] = ${before}(r * (dy[i] * gamma[c]) - x[i] * slope);`)}`,
         ),
       tensors: { x: t.x, gamma: t.gamma, dy: t.dy, before: t.dxBefore, dx: t.dx, inverse: t.r },
