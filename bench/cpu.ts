@@ -9,6 +9,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
@@ -136,6 +137,8 @@ async function trainingRows(): Promise<Report['training'][number][]> {
 const sizes = sizesOf(options.sizes);
 // Found before anything is measured: a missing library should not cost an hour.
 const llama = options.llama && (await findLlamaCpp(options.llama === true ? root : options.llama));
+const out = `${root}${options.out}`;
+await mkdir(dirname(out), { recursive: true }); // before minutes of measuring, not after
 const bandwidth = new Map<number, number>();
 for (const threads of threadCounts) bandwidth.set(threads, await readBandwidth(threads));
 const report: Report = {
@@ -147,4 +150,4 @@ const report: Report = {
   inference: await inferenceRows(bandwidth),
   training: options.training ? await trainingRows() : [],
 };
-await writeReport(`${root}${options.out}`, report, writeFile);
+await writeReport(out, report, writeFile);
