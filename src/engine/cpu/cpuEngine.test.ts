@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { fill } from '../../ops/fill/fill.ts';
+import { constantProgram } from '../../../test/constantProgram.ts';
 import { cost, type Op } from '../../program/op.ts';
-import { emit, output, record } from '../../program/record.ts';
-import { input, type Tensor, variable } from '../../program/tensor.ts';
+import { emit, record } from '../../program/record.ts';
+import { input, variable } from '../../program/tensor.ts';
 import { OutOfMemoryError, readFloats } from '../engine.ts';
 import { CpuEngine } from './cpuEngine.ts';
 import { Heap } from './heap.ts';
@@ -14,18 +14,10 @@ afterEach(async () => {
   engine = undefined;
 });
 
-function constant(size: number, value: number) {
-  let y: Tensor | undefined;
-  const program = record(`fill ${size}`, () => {
-    y = output(fill([size], value));
-  });
-  return { program, y: y! };
-}
-
 describe('CpuEngine', () => {
   it.each([0, 1, 2, 5])('runs programs on %i threads, again and again', async (threads) => {
     engine = await CpuEngine.create({ threads });
-    const { program, y } = constant(1000, 3.5);
+    const { program, y } = constantProgram(1000, 3.5);
     const executable = engine.load(program);
     for (let i = 0; i < 200; i++) await executable.run();
     expect(await readFloats(engine, y)).toEqual(new Float32Array(1000).fill(3.5));
@@ -33,7 +25,7 @@ describe('CpuEngine', () => {
 
   it('keeps earlier programs right when a later one needs a larger arena', async () => {
     engine = await CpuEngine.create({ threads: 2 });
-    const [small, large] = [constant(10, 1), constant(100_000, 2)];
+    const [small, large] = [constantProgram(10, 1), constantProgram(100_000, 2)];
     const first = engine.load(small.program);
     await first.run();
     const second = engine.load(large.program);
@@ -45,7 +37,7 @@ describe('CpuEngine', () => {
 
   it('allocates nothing per run', async () => {
     engine = await CpuEngine.create({ threads: 2 });
-    const { program } = constant(1000, 1);
+    const { program } = constantProgram(1000, 1);
     const executable = engine.load(program);
     await executable.run();
     const before = engine.usedBytes;
@@ -55,18 +47,18 @@ describe('CpuEngine', () => {
 
   it('says what does not fit, and goes on', async () => {
     engine = await CpuEngine.create({ threads: 1, memoryLimit: 16e6 });
-    expect(() => engine!.load(constant(10_000_000, 1).program)).toThrow(OutOfMemoryError);
+    expect(() => engine!.load(constantProgram(10_000_000, 1).program)).toThrow(OutOfMemoryError);
     expect(() => engine!.allocate(variable('a large matrix', [5000, 5000]))).toThrow(
       /a large matrix needs 100\.0 MB, .* of at most 16\.0 MB are in use; use a smaller/,
     );
-    const { program, y } = constant(10, 1);
+    const { program, y } = constantProgram(10, 1);
     await engine.load(program).run();
     expect(await readFloats(engine, y)).toEqual(new Float32Array(10).fill(1));
   });
 
   it('refuses overlapping runs', async () => {
     engine = await CpuEngine.create({ threads: 1 });
-    const executable = engine.load(constant(1000, 1).program);
+    const executable = engine.load(constantProgram(1000, 1).program);
     const first = executable.run();
     await expect(executable.run()).rejects.toThrow(/must not overlap/);
     await first;
@@ -89,7 +81,7 @@ describe('CpuEngine', () => {
 
   it('rejects runs after it was disposed', async () => {
     engine = await CpuEngine.create({ threads: 1 });
-    const executable = engine.load(constant(10, 1).program);
+    const executable = engine.load(constantProgram(10, 1).program);
     await engine.dispose();
     await expect(executable.run()).rejects.toThrow(/disposed/);
   });

@@ -1,10 +1,11 @@
 import { afterEach, expect, it } from 'vitest';
+import { constantProgram } from '../../../test/constantProgram.ts';
 import { describeOnGpu } from '../../../test/engines.ts';
 import { add } from '../../ops/add/add.ts';
 import { fill } from '../../ops/fill/fill.ts';
 import { cost, type Dispatch, type Op } from '../../program/op.ts';
 import { assign, emit, output, record } from '../../program/record.ts';
-import { input, type Tensor, variable } from '../../program/tensor.ts';
+import { input, variable } from '../../program/tensor.ts';
 import { bytesOf, OutOfMemoryError, readFloats } from '../engine.ts';
 import { NoGpuError } from './errors.ts';
 import { WebGpuEngine } from './webgpuEngine.ts';
@@ -14,14 +15,6 @@ afterEach(async () => {
   await engine?.dispose();
   engine = undefined;
 });
-
-function constant(size: number, value: number) {
-  let y: Tensor | undefined;
-  const program = record(`fill ${size}`, () => {
-    y = output(fill([size], value));
-  });
-  return { program, y: y! };
-}
 
 /** A program of one dispatch. */
 function only(dispatch: Omit<Dispatch, 'tensors'>) {
@@ -40,7 +33,7 @@ function only(dispatch: Omit<Dispatch, 'tensors'>) {
 describeOnGpu('WebGpuEngine', () => {
   it('runs programs again and again, allocating nothing', async () => {
     engine = await WebGpuEngine.create();
-    const { program, y } = constant(1000, 3.5);
+    const { program, y } = constantProgram(1000, 3.5);
     const executable = engine.load(program);
     const before = engine.usedBytes;
     for (let i = 0; i < 50; i++) await executable.run();
@@ -50,7 +43,7 @@ describeOnGpu('WebGpuEngine', () => {
 
   it('keeps earlier programs right when a later one needs a larger arena', async () => {
     engine = await WebGpuEngine.create();
-    const [small, large] = [constant(10, 1), constant(100_000, 2)];
+    const [small, large] = [constantProgram(10, 1), constantProgram(100_000, 2)];
     const first = engine.load(small.program);
     await first.run();
     const second = engine.load(large.program);
@@ -85,12 +78,12 @@ describeOnGpu('WebGpuEngine', () => {
 
   it('says what does not fit, and goes on', async () => {
     engine = await WebGpuEngine.create({ memoryLimit: 16e6 });
-    expect(() => engine!.load(constant(10_000_000, 1).program)).toThrow(OutOfMemoryError);
+    expect(() => engine!.load(constantProgram(10_000_000, 1).program)).toThrow(OutOfMemoryError);
     expect(() => engine!.allocate(variable('a large matrix', [5000, 5000]))).toThrow(
       /a large matrix needs 100 MB of GPU memory, but .* of the limit of 16 MB are in use; .*--engine cpu/,
     );
     expect(() => engine!.allocate(variable('the largest', [2 ** 40]))).toThrow(/this GPU binds at most/);
-    const { program, y } = constant(10, 1);
+    const { program, y } = constantProgram(10, 1);
     await engine.load(program).run();
     expect(await readFloats(engine, y)).toEqual(new Float32Array(10).fill(1));
   });
@@ -102,7 +95,7 @@ describeOnGpu('WebGpuEngine', () => {
     await expect(broken.run()).rejects.toThrow(
       /refused the shader broken: .*unresolved value 'nonsense'.*--engine cpu/,
     );
-    const { program } = constant(10, 1);
+    const { program } = constantProgram(10, 1);
     await engine.load(program).run();
   });
 
@@ -115,7 +108,7 @@ describeOnGpu('WebGpuEngine', () => {
 
   it('rejects a run when the device is lost under it, and every later one', async () => {
     engine = await WebGpuEngine.create();
-    const executable = engine.load(constant(1_000_000, 1).program);
+    const executable = engine.load(constantProgram(1_000_000, 1).program);
     const running = executable.run();
     engine.device.destroy();
     await expect(running).rejects.toThrow(/GPU device is lost.*--engine cpu/);
@@ -124,7 +117,7 @@ describeOnGpu('WebGpuEngine', () => {
 
   it('measures every kernel', async () => {
     engine = await WebGpuEngine.create();
-    const { program } = constant(1000, 1);
+    const { program } = constantProgram(1000, 1);
     const times = await engine.load(program).profile();
     expect(times.map(({ kernel }) => kernel)).toEqual(['fillForward']);
     expect(times[0]!.milliseconds).toBeGreaterThanOrEqual(0);
