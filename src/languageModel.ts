@@ -66,7 +66,7 @@ export class LanguageModel {
    *   not fit; the signal's reason if it is aborted
    */
   static async load(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
-    const { loadModel } = await import('./loadModel.ts'); // not part of a browser's bundle
+    const { loadModel } = await import('./loadModel.ts');
     return new LanguageModel(await loadModel(source, options));
   }
 

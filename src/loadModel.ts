@@ -1,8 +1,7 @@
-/** Opening a model folder in Node: engine, parameters, tokenizer. */
-import fs from 'node:fs/promises';
+/** Opening a model folder: engine, parameters, tokenizer. */
+import { findModelFolder } from '#platform';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { loadParameters } from './checkpoint/load.ts';
-import { findModelFolder } from './checkpoint/modelSource.ts';
 import { CpuEngine } from './engine/cpu/cpuEngine.ts';
 import type { Engine } from './engine/engine.ts';
 import { WebGpuEngine } from './engine/webgpu/webgpuEngine.ts';
@@ -24,7 +23,7 @@ export async function loadModel(source: string, options: LoadOptions): Promise<M
   });
   const checkpoint = await Checkpoint.open(folder);
   try {
-    const tokenizer = await loadTokenizer(folder);
+    const tokenizer = await TextTokenizer.loadIfPresent(folder);
     const engine = await createEngine(options);
     try {
       return { ...(await loadInto(engine, checkpoint, options)), tokenizer };
@@ -75,12 +74,6 @@ function checkOptions({ engine = 'auto', threads, ...others }: LoadOptions): voi
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 256)) {
     throw new InputError(`threads: found ${threads}, expected an integer from 0 (no workers) to 256`);
   }
-}
-
-async function loadTokenizer(folder: string): Promise<TextTokenizer | undefined> {
-  const names = await fs.readdir(folder);
-  const has = names.includes('tokenizer.json') || names.includes('tokenizer.model');
-  return has ? TextTokenizer.load(folder) : undefined;
 }
 
 /** What a saved session names its model by: form, names and shapes, and the beginning of every tensor. */

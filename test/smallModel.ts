@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { type MatMulFreeConfig, namedConfig } from '../src/model/config.ts';
+import { saveTokenizer } from '../src/text/saveTokenizer.ts';
 import { mobyDick } from '../src/text/testing.ts';
-import { saveTokenizer } from '../src/text/tokenizerFiles.ts';
 import { trainBpe } from '../src/text/trainBpe.ts';
 
 /** Vocabulary 96, width 64, 2 layers, float weights, no tokenizer. */

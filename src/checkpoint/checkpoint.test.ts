@@ -4,10 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.ts';
 import { namedConfig } from '../model/config.ts';
 import { Checkpoint } from './checkpoint.ts';
-import { readConfig, writeConfig } from './config.ts';
-import { writeSafetensors } from './safetensors.ts';
+import { readConfig } from './config.ts';
 import { saveCheckpoint } from './save.ts';
 import { entry, golden, sameBytes, temporaryFolder } from './testing.ts';
+import { writeConfig } from './writeConfig.ts';
+import { writeSafetensors } from './writeSafetensors.ts';
 
 const config = namedConfig('tiny', { vocabSize: 8 });
 const a = entry('a', 'F32', [2], Float32Array.of(1.5, -2));

@@ -1,12 +1,13 @@
 /**
- * A model folder, opened: its config and its tensors, in one file or spread over shards. Tensor data stays on
- * disk until it is asked for.
+ * A model folder, opened: its config and its tensors, in one file or spread over shards. Tensor data stays
+ * there until it is asked for.
  */
-import { join } from 'node:path';
+import { join, openFile } from '#platform';
 import { InputError } from '../errors.ts';
+import { readJsonFile } from '../files.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
-import { isObject, openRegularFile, readJsonFile, show } from './json.ts';
+import { isObject, show } from './json.ts';
 import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
 import { expectTensor, type TensorSource } from './tensorSource.ts';
 
@@ -94,7 +95,7 @@ export class Checkpoint implements TensorSource {
 
 /** Which shard holds which tensor; undefined if the folder holds a single file. */
 async function readWeightMap(folder: string): Promise<ReadonlyMap<string, string> | undefined> {
-  const single = await openRegularFile(join(folder, singleFile));
+  const single = await openFile(join(folder, singleFile));
   await single?.close();
   if (single) return undefined;
   const path = join(folder, indexFile);

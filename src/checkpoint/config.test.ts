@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.ts';
 import { configNames, defaultIntermediateSize, namedConfig } from '../model/config.ts';
-import { readConfig, readStoredConfig, writeConfig } from './config.ts';
+import { readConfig, readStoredConfig } from './config.ts';
 import { formatConfig, parseConfig } from './huggingFaceConfig.ts';
 import { golden, temporaryFolder } from './testing.ts';
+import { writeConfig } from './writeConfig.ts';
 
 const goldenFields = JSON.parse(await readFile(join(golden, 'config.json'), 'utf8'));
 const least = { model_type: 'hgrn_bit', vocab_size: 96, hidden_size: 64, num_hidden_layers: 2 };

@@ -1,12 +1,9 @@
-/** A model folder's `config.json` on disk. */
-import { stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** Reading a model folder's `config.json`. */
+import { join, remedyForMissing } from '#platform';
 import { InputError } from '../errors.ts';
+import { readJsonFile } from '../files.ts';
 import type { ModelConfig } from '../model/config.ts';
-import { formatConfig, parseConfig, type StoredConfig } from './huggingFaceConfig.ts';
-import { type JsonObject, readJsonFile } from './json.ts';
-import { previousOf } from './replaceFolder.ts';
-import { onDisk } from './safetensors.ts';
+import { parseConfig, type StoredConfig } from './huggingFaceConfig.ts';
 
 export type { StoredConfig } from './huggingFaceConfig.ts';
 
@@ -23,24 +20,9 @@ export async function readStoredConfig(folder: string): Promise<StoredConfig> {
   const path = join(folder, 'config.json');
   const fields = await readJsonFile(path, maxConfigBytes);
   if (fields === undefined) {
-    const previous = (await stat(previousOf(folder)).catch(() => undefined)) !== undefined;
-    const remedy = previous
-      ? `An interrupted save left the earlier model in ${previousOf(folder)}; rename it back.`
-      : '';
-    throw new InputError(`${path}: not found. ${remedy || modelFolderNeeds}`);
+    throw new InputError(`${path}: not found. ${(await remedyForMissing(folder)) || modelFolderNeeds}`);
   }
   return parseConfig(fields, path);
-}
-
-/** @param kept fields of an earlier config.json to write back; see `formatConfig` */
-export async function writeConfig(
-  folder: string,
-  config: ModelConfig,
-  kept?: Readonly<JsonObject>,
-): Promise<void> {
-  const path = join(folder, 'config.json');
-  const text = `${JSON.stringify(formatConfig(config, kept), undefined, 2)}\n`;
-  await onDisk(path, () => writeFile(path, text, { flush: true }));
 }
 
 export const modelFolderNeeds =

@@ -8,7 +8,7 @@ import { elementCount, packedRows } from '../program/tensor.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { isTokenizerFile } from './modelFiles.ts';
 import { packRows, type ReadRows, ternaryScale } from './packing.ts';
-import { onDisk, type TensorEntry, type TensorInfo } from './safetensors.ts';
+import type { TensorInfo } from './safetensors.ts';
 import { type SavedDType, saveCheckpoint } from './save.ts';
 import {
   bytesOf,
@@ -22,6 +22,7 @@ import {
   readExpanded,
   tensorLabel,
 } from './tensorSource.ts';
+import { onDisk, type TensorEntry } from './writeSafetensors.ts';
 
 export interface ConvertOptions {
   /**

@@ -5,7 +5,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { HubApiError } from '@huggingface/hub';
 import { InputError } from '../errors.ts';
-import { onDisk } from './safetensors.ts';
+import { onDisk } from './writeSafetensors.ts';
 
 /** A file as the Hub lists it. */
 export interface RemoteFile {

@@ -13,8 +13,8 @@ import { HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { InputError } from '../errors.ts';
 import { downloadFile, type RemoteFile } from './downloadFile.ts';
 import { isTokenizerFile, isWeightFile } from './modelFiles.ts';
-import { onDisk } from './safetensors.ts';
 import type { Progress } from './tensorSource.ts';
+import { onDisk } from './writeSafetensors.ts';
 
 export interface DownloadOptions {
   /** Branch, tag or commit. Default: main. */

@@ -2,8 +2,6 @@
  * JSON from outside: size, nesting and breadth are bounded before `JSON.parse` sees a byte, because what a
  * parser allocates is a large multiple of what a hostile file spends (a file of `[[[[…` above all).
  */
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
 
 export type JsonObject = { [key: string]: unknown };
@@ -68,44 +66,4 @@ function checkStructure(bytes: Uint8Array, where: string): void {
   if (structure > mostStructure) {
     throw new InputError(`${where}: JSON of ${structure} values; expected at most ${mostStructure}`);
   }
-}
-
-/**
- * The JSON object in a file of at most `maxBytes`, or undefined if there is no such file.
- * @throws InputError if it is not a regular file, too long, or not a JSON object
- */
-export async function readJsonFile(path: string, maxBytes: number): Promise<JsonObject | undefined> {
-  const file = await openRegularFile(path);
-  if (file === undefined) return undefined;
-  try {
-    const { size } = await file.stat();
-    if (size > maxBytes) {
-      throw new InputError(`${path}: ${size} bytes; expected a JSON file of at most ${maxBytes}`);
-    }
-    return parseJsonObject(await file.readFile(), path);
-  } finally {
-    await file.close();
-  }
-}
-
-/**
- * Opens a file for reading; undefined if it is not there.
- * Anything but a regular file is refused: opening a pipe would wait for ever.
- */
-export async function openRegularFile(path: string): Promise<FileHandle | undefined> {
-  try {
-    // Non-blocking, so that a pipe opens and can be told by its kind instead of waiting for a writer.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if ((await file.stat()).isFile()) return file;
-    await file.close();
-  } catch (cause) {
-    if (isMissing(cause)) return undefined;
-    throw new InputError(`${path}: cannot be opened (${(cause as Error).message})`, { cause });
-  }
-  throw new InputError(`${path}: expected a regular file, found something else (a folder, a pipe, a device)`);
-}
-
-function isMissing(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === 'ENOENT' || code === 'ENOTDIR';
 }

@@ -5,9 +5,9 @@ import { Checkpoint } from './checkpoint.ts';
 import { f32ToBf16, f32ToF16 } from './floats.ts';
 import { loadParameters } from './load.ts';
 import { packTernary, unpackTernary } from './packing.ts';
-import type { TensorEntry } from './safetensors.ts';
 import type { Progress } from './tensorSource.ts';
 import { entry, golden, goldenSpecs, MemoryStore, memorySource } from './testing.ts';
+import type { TensorEntry } from './writeSafetensors.ts';
 
 const specs: ParameterSpec[] = [
   { name: 'table.weight', shape: [3, 2], role: 'embedding', init: { normal: 1 } },

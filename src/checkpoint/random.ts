@@ -4,9 +4,9 @@ import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
 import { f32ToF16 } from './floats.ts';
 import { clearPadding } from './packing.ts';
-import type { TensorEntry } from './safetensors.ts';
 import { saveCheckpoint } from './save.ts';
 import { bytesOf, chunkElements } from './tensorSource.ts';
+import type { TensorEntry } from './writeSafetensors.ts';
 
 /**
  * Writes a packed checkpoint with the statistics of a fresh model: matrices as N(0, σ) would quantise, the

@@ -4,7 +4,7 @@ import fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.ts';
 import { isWeightFile } from './modelFiles.ts';
-import { onDisk, syncFolder } from './safetensors.ts';
+import { onDisk, syncFolder } from './writeSafetensors.ts';
 
 /**
  * Calls `write` with an empty temporary folder beside `folder` and then puts it in the place of `folder`,

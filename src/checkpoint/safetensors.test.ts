@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../errors.ts';
-import { SafetensorsFile, type TensorEntry, writeSafetensors } from './safetensors.ts';
+import { SafetensorsFile } from './safetensors.ts';
 import { parseHeader } from './safetensorsHeader.ts';
 import { entry, golden, sameBytes, temporaryFolder, writeRaw } from './testing.ts';
+import { type TensorEntry, writeSafetensors } from './writeSafetensors.ts';
 
 const goldenFile = join(golden, 'model.safetensors');
 const oneByte = { dtype: 'U8', shape: [1], data_offsets: [0, 1] };

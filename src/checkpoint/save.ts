@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
-import { writeConfig } from './config.ts';
 import { f32ToBf16, f32ToF16 } from './floats.ts';
 import type { JsonObject } from './json.ts';
 import { replaceFolder } from './replaceFolder.ts';
-import { onDisk, type TensorEntry, writeSafetensors } from './safetensors.ts';
 import { storedBytes } from './safetensorsHeader.ts';
+import { writeConfig } from './writeConfig.ts';
+import { onDisk, type TensorEntry, writeSafetensors } from './writeSafetensors.ts';
 
 export type SavedDType = 'f32' | 'f16' | 'bf16';
 

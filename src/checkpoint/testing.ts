@@ -7,8 +7,9 @@ import { onTestFinished } from 'vitest';
 import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { byteSize, type DType } from '../program/tensor.ts';
 import type { ParameterStore } from './load.ts';
-import type { StoredDType, TensorEntry } from './safetensors.ts';
+import type { StoredDType } from './safetensors.ts';
 import type { TensorSource } from './tensorSource.ts';
+import type { TensorEntry } from './writeSafetensors.ts';
 
 /** A small model computed by the released code: vocabulary 96, width 64, 2 layers. */
 export const golden = fileURLToPath(new URL('../../test/fixtures/golden/mmfree-tiny', import.meta.url));

@@ -1,6 +1,6 @@
 /** `plusminus logits`: what a model says of given tokens, exactly, for other programs to compare. */
 import { Command } from 'commander';
-import { writeSafetensors } from '../checkpoint/safetensors.ts';
+import { writeSafetensors } from '../checkpoint/writeSafetensors.ts';
 import { bytesOf } from '../engine/engine.ts';
 import { withModel } from './openModel.ts';
 import { addModelOptions, type ModelOptions, tokenList } from './options.ts';

@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.ts';
 import { BoundedCache } from './boundedCache.ts';
 import { Tokenizer } from './library.ts';
+import { saveTokenizer } from './saveTokenizer.ts';
 import { byteLevelTokenizer, llamaTokenizer, mobyDick, sentencePieceFile } from './testing.ts';
 import { TextTokenizer } from './tokenizer.ts';
-import { saveTokenizer } from './tokenizerFiles.ts';
 
 fc.configureGlobal({ seed: 1 });
 

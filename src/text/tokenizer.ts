@@ -8,6 +8,7 @@
 import { InputError } from '../errors.ts';
 import { type LibraryTokenizer, Tokenizer } from './library.ts';
 import { type TokenBytes, tokenBytes } from './tokenBytes.ts';
+import { readTokenizer } from './tokenizerFiles.ts';
 import {
   checkTokenizerConfig,
   checkTokenizerJson,
@@ -75,9 +76,15 @@ export class TextTokenizer {
    * @throws {InputError} naming file and field
    */
   static async load(folder: string): Promise<TextTokenizer> {
-    const { readTokenizer } = await import('./tokenizerFiles.ts'); // not part of a browser's bundle
-    const { json, config, source } = await readTokenizer(folder);
-    return TextTokenizer.fromJson(json, config, source);
+    const tokenizer = await TextTokenizer.loadIfPresent(folder);
+    if (tokenizer) return tokenizer;
+    throw new InputError(`${folder}: found no tokenizer, expected tokenizer.json or tokenizer.model there`);
+  }
+
+  /** Like `load`; undefined if the folder holds no tokenizer. */
+  static async loadIfPresent(folder: string): Promise<TextTokenizer | undefined> {
+    const files = await readTokenizer(folder);
+    return files && TextTokenizer.fromJson(files.json, files.config, files.source);
   }
 
   /**

@@ -1,8 +1,7 @@
-/** Tokenizers in folders (Node only). */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** Tokenizers in folders. */
+import { join } from '#platform';
 import { InputError } from '../errors.ts';
-import { replaceFile } from './replaceFile.ts';
+import { readFile } from '../files.ts';
 import { readSentencePiece } from './sentencepiece.ts';
 
 export interface TokenizerFiles {
@@ -13,61 +12,36 @@ export interface TokenizerFiles {
 }
 
 /** Larger files are no tokenizers: the largest in use have about 35 MB. */
-const MAX_BYTES = 2 ** 28;
+const maxBytes = 2 ** 28;
 
-export async function readTokenizer(folder: string): Promise<TokenizerFiles> {
+/** @returns undefined if the folder holds no tokenizer */
+export async function readTokenizer(folder: string): Promise<TokenizerFiles | undefined> {
   const source = join(folder, 'tokenizer.json');
   const configFile = join(folder, 'tokenizer_config.json');
   const [text, configText, template] = await Promise.all(
-    [source, configFile, join(folder, 'chat_template.jinja')].map(readIfPresent),
+    [source, configFile, join(folder, 'chat_template.jinja')].map(readText),
   );
-  const config = configText === undefined ? {} : parse(configText.toString('utf8'), configFile);
+  const config = configText === undefined ? {} : parse(configText, configFile);
   if (
     template !== undefined &&
     typeof config === 'object' &&
     config !== null &&
     !('chat_template' in config)
   ) {
-    Object.assign(config, { chat_template: template.toString('utf8') });
+    Object.assign(config, { chat_template: template });
   }
-  if (text !== undefined) return { json: parse(text.toString('utf8'), source), config, source };
+  if (text !== undefined) return { json: parse(text, source), config, source };
 
   const modelFile = join(folder, 'tokenizer.model');
-  const model = await readIfPresent(modelFile);
-  if (model === undefined) {
-    throw new InputError(`${folder}: found no tokenizer, expected tokenizer.json or tokenizer.model there`);
-  }
+  const model = await readFile(modelFile, maxBytes, 'a tokenizer');
+  if (model === undefined) return undefined;
   const converted = readSentencePiece(model, modelFile);
   return { json: converted.json, config: { ...converted.config, ...(config as object) }, source: modelFile };
 }
 
-/**
- * Writes `tokenizer.json` and `tokenizer_config.json`, each replaced as a whole or not at all.
- * @param folder an existing folder
- */
-export async function saveTokenizer(
-  folder: string,
-  files: { json: unknown; config: unknown },
-): Promise<void> {
-  await replaceFile(join(folder, 'tokenizer.json'), JSON.stringify(files.json, null, 1));
-  await replaceFile(join(folder, 'tokenizer_config.json'), JSON.stringify(files.config, null, 2));
-}
-
-async function readIfPresent(file: string): Promise<Buffer | undefined> {
-  try {
-    const content = await readFile(file);
-    if (content.length > MAX_BYTES)
-      throw new InputError(`${file}: found ${content.length} bytes, expected at most 2^28`);
-    return content;
-  } catch (error) {
-    if (
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ||
-      (error as NodeJS.ErrnoException).code === 'ENOTDIR'
-    ) {
-      return undefined;
-    }
-    throw error;
-  }
+async function readText(file: string): Promise<string | undefined> {
+  const bytes = await readFile(file, maxBytes, 'a tokenizer');
+  return bytes && new TextDecoder().decode(bytes);
 }
 
 function parse(text: string, file: string): unknown {

@@ -11,15 +11,16 @@
  * moments: interrupted and resumed, it ends with the same bits as one that was not.
  */
 import { join } from 'node:path';
-import { readConfig, writeConfig } from '../checkpoint/config.ts';
+import { readConfig } from '../checkpoint/config.ts';
+import { writeConfig } from '../checkpoint/writeConfig.ts';
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { initialise } from '../model/initialise.ts';
 import { type Batch, BatchSampler } from '../text/batches.ts';
+import { saveTokenizer } from '../text/saveTokenizer.ts';
 import { TokenShards } from '../text/shards.ts';
 import { TextTokenizer } from '../text/tokenizer.ts';
-import { saveTokenizer } from '../text/tokenizerFiles.ts';
 import { byteCounter, type Data } from './data.ts';
 import { type LogLine, TrainingLog } from './log.ts';
 import { readRunFile, writeRunFile } from './runFile.ts';

@@ -3,13 +3,15 @@
  * kernel calls in that memory, which every thread walks by itself. With `threads: 0`, or where memory cannot
  * be shared, the list runs on the calling thread.
  */
+import { availableCores, letEventsIn, sharesMemory } from '#platform';
 import type { KernelArgument, KernelCall } from '../../program/op.ts';
 import { type MemoryPlan, planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import type { Engine, Executable, KernelTime } from '../engine.ts';
 import { Heap } from './heap.ts';
-import { instantiate, type KernelExports, kernelNames, loadKernelModule, slotOf } from './module.ts';
+import { loadKernelModule } from './kernelFiles.ts';
+import { instantiate, type KernelExports, kernelNames, slotOf } from './module.ts';
 import { WorkerPool } from './pool.ts';
 
 export interface CpuOptions {
@@ -194,7 +196,7 @@ export class CpuEngine implements Engine {
     control[word.profile] = profile;
     if (this.#inline) {
       this.#inline.runList(this.#control, 0, 1);
-      return;
+      return letEventsIn();
     }
     await this.#pool!.run(() => {
       Atomics.add(control, word.job, 1);
@@ -279,16 +281,4 @@ function writeArgument(
   else if (typeof value === 'number') view.setInt32(at, value, true);
   else if ('f32' in value) view.setFloat32(at, value.f32, true);
   else view.setUint32(at, place(value), true);
-}
-
-/** Threads need SharedArrayBuffer, which browsers give to cross-origin isolated pages only. */
-function sharesMemory(): boolean {
-  return typeof SharedArrayBuffer === 'function' && (globalThis.crossOriginIsolated ?? true);
-}
-
-async function availableCores(): Promise<number> {
-  if (typeof process === 'object' && process.versions?.node) {
-    return (await import('node:os')).availableParallelism();
-  }
-  return navigator.hardwareConcurrency || 1;
 }

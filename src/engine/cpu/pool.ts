@@ -1,14 +1,6 @@
 /** The worker threads of the CPU engine, in Node and in browsers. */
+import { startThread, type Thread } from '#platform';
 import type { ThreadSetup } from './module.ts';
-
-/** The little that both kinds of worker have in common. */
-interface Thread {
-  onMessage(handler: (message: unknown) => void): void;
-  onError(handler: (error: Error) => void): void;
-  /** Whether the thread keeps the process alive. */
-  keepAlive(keep: boolean): void;
-  terminate(): void;
-}
 
 export class WorkerPool {
   readonly #threads: Thread[];
@@ -75,32 +67,4 @@ export class WorkerPool {
     this.#running?.reject(error);
     this.#running = undefined;
   }
-}
-
-async function startThread(setup: ThreadSetup): Promise<Thread> {
-  return typeof Worker === 'function' ? startWebWorker(setup) : startNodeWorker(setup);
-}
-
-function startWebWorker(setup: ThreadSetup): Thread {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-  worker.postMessage(setup);
-  return {
-    onMessage: (handler) => worker.addEventListener('message', ({ data }) => handler(data)),
-    onError: (handler) => worker.addEventListener('error', (event) => handler(new Error(event.message))),
-    keepAlive() {},
-    terminate: () => worker.terminate(),
-  };
-}
-
-async function startNodeWorker(setup: ThreadSetup): Promise<Thread> {
-  const threads = await import('node:worker_threads');
-  const url = new URL('./worker.ts', import.meta.url);
-  // The process's own flags need not suit a worker; it needs none.
-  const worker = new threads.Worker(url, { workerData: setup, execArgv: [] });
-  return {
-    onMessage: (handler) => worker.on('message', handler),
-    onError: (handler) => worker.on('error', handler),
-    keepAlive: (keep) => (keep ? worker.ref() : worker.unref()),
-    terminate: () => void worker.terminate(),
-  };
 }

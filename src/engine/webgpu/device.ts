@@ -1,7 +1,7 @@
 /** Opening a device, and finding out once what it can do. */
+import { findGpu } from '#platform';
 import type { GpuFeatures } from '../../program/op.ts';
 import { NoGpuError, remedy } from './errors.ts';
-import { nodeGpu } from './nodeGpu.ts';
 
 export interface DeviceFeatures extends GpuFeatures {
   /** `dot4I8Packed` is in the language; otherwise the prelude spells it out. */
@@ -78,10 +78,4 @@ function hasInt8Matrices(info: MatrixInfo): boolean {
     ({ componentType, resultComponentType, M, N, K }) =>
       componentType === 'i8' && resultComponentType === 'i32' && M === 16 && N === 16 && K === 32,
   );
-}
-
-async function findGpu(): Promise<GPU> {
-  if (typeof process === 'object' && process.versions?.node) return nodeGpu();
-  if (typeof navigator === 'object' && navigator.gpu) return navigator.gpu;
-  throw new NoGpuError(`this browser has no WebGPU (pages need https or localhost); ${remedy}`);
 }

@@ -1,0 +1,16 @@
+/**
+ * One thread of the CPU engine. It sleeps in shared memory, runs its share of each job, and sleeps again; it
+ * never returns to its event loop, so nothing is ever sent to it but through the control words.
+ */
+import { instantiate, type ThreadSetup } from './module.ts';
+
+export function serve(setup: ThreadSetup, post: (message: 'ready' | 'done') => void): void {
+  const exports = instantiate(setup.module, setup.memory);
+  exports.setWorkspace(setup.workspace);
+  post('ready');
+  for (let job = 0; ; ) {
+    job = exports.waitForJob(setup.control, job);
+    exports.runList(setup.control, setup.thread, setup.threads);
+    if (setup.thread === 0) post('done');
+  }
+}

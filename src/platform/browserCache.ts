@@ -1,0 +1,109 @@
+/**
+ * Files of models in a browser. What is fetched is kept in Cache Storage, so that a model loads again without a
+ * network. A kept file is used as long as the server does not say that it has another one.
+ */
+import type { Progress } from '../checkpoint/tensorSource.ts';
+import { InputError } from '../errors.ts';
+
+const cacheName = 'plusminus-models';
+
+export interface FetchOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** What was opened for one load stays the same until the next: a checkpoint's parts must fit together. */
+const opened = new Map<string, Blob>();
+
+/**
+ * The file at an address; undefined if there is none.
+ * @throws InputError if the server refuses, or cannot be reached while nothing is kept; the signal's reason if
+ *   it is aborted
+ */
+export async function fetchModelFile(address: string, options: FetchOptions = {}): Promise<Blob | undefined> {
+  const known = opened.get(address);
+  if (known) return known;
+  const cache = await openCache();
+  const kept = await cache?.match(address);
+  const blob =
+    kept && (await isCurrent(kept, address, options))
+      ? await kept.blob()
+      : await download(address, cache, options);
+  if (blob) opened.set(address, blob);
+  return blob;
+}
+
+/** The files of this folder are compared with the server's again when they are next asked for. */
+export function reopenFolder(folder: string): void {
+  for (const address of opened.keys()) if (address.startsWith(`${folder}/`)) opened.delete(address);
+}
+
+/** Absent in pages without https, and in some private windows. */
+async function openCache(): Promise<Cache | undefined> {
+  return globalThis.caches?.open(cacheName).catch(() => undefined);
+}
+
+async function isCurrent(kept: Response, address: string, { signal }: FetchOptions): Promise<boolean> {
+  try {
+    const response = await fetch(address, { method: 'HEAD', cache: 'no-cache', signal: signal ?? null });
+    if (!response.ok) return response.status >= 500 || response.status === 405;
+    return ['etag', 'last-modified'].every((field) => {
+      const now = response.headers.get(field);
+      return now === null || now === kept.headers.get(field);
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return true; // no network: what there is will do
+  }
+}
+
+async function download(
+  address: string,
+  cache: Cache | undefined,
+  { signal, onProgress }: FetchOptions,
+): Promise<Blob | undefined> {
+  const response = await fetch(address, { signal: signal ?? null }).catch((cause: unknown) => {
+    if (signal?.aborted) throw cause;
+    const reason = cause instanceof Error ? cause.message : cause;
+    throw new InputError(`${address}: cannot be reached (${reason}), and is not kept from before`, { cause });
+  });
+  if (isMissing(response)) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  if (!response.ok) {
+    throw new InputError(
+      `${address}: found status ${response.status} ${response.statusText}, expected a file`,
+    );
+  }
+  const { headers } = response;
+  const watched = new Response(response.body!.pipeThrough(watch(headers, onProgress)), { headers });
+  const blob = await watched.blob();
+  const kept = new Headers(
+    [...headers].filter(([name]) => ['etag', 'last-modified', 'content-type'].includes(name)),
+  );
+  // No room is no reason to fail: the model will be fetched again the next time.
+  await cache?.put(address, new Response(blob, { headers: kept })).catch(() => {});
+  return blob;
+}
+
+/** Some servers of single pages send that page, with status 200, for whatever they do not have. */
+function isMissing({ status, headers }: Response): boolean {
+  return status === 404 || status === 410 || (headers.get('content-type') ?? '').startsWith('text/html');
+}
+
+function watch(
+  headers: Headers,
+  onProgress: FetchOptions['onProgress'],
+): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
+  // The length of what was compressed on the way says nothing about what comes out.
+  const length = headers.has('content-encoding') ? 0 : Number(headers.get('content-length') ?? 0);
+  let loaded = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      loaded += chunk.length;
+      onProgress?.({ loaded, total: Math.max(length, loaded) });
+      controller.enqueue(chunk);
+    },
+  });
+}

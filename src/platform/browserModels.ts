@@ -1,0 +1,60 @@
+/** Models by address or Hub name, in a browser: all files are fetched, and kept, before any is read. */
+import { InputError } from '../errors.ts';
+import { fetchModelFile, reopenFolder } from './browserCache.ts';
+import type { DownloadOptions } from './platform.ts';
+
+const hubName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
+const hubPage = /^\/([^/]+\/[^/]+)(?:\/tree\/([^/]+))?\/?$/;
+const hub = 'https://huggingface.co';
+
+/**
+ * The address of the folder of a model.
+ * @param source the address of a folder with config.json and model.safetensors, absolute or relative to the page,
+ *   a Hub name such as `ridger/MMfreeLM-370M`, or its page's address. What begins with `./`, `../` or `/` is
+ *   never a Hub name.
+ */
+export async function findModelFolder(source: string, options: DownloadOptions = {}): Promise<string> {
+  const folder = folderAddress(source, options);
+  const { signal, onProgress } = options;
+  reopenFolder(folder);
+  const file = async (name: string, progress?: typeof onProgress) =>
+    fetchModelFile(`${folder}/${name}`, { signal, onProgress: progress });
+  await file('config.json');
+  const single = await file('model.safetensors', onProgress);
+  if (!single) await fetchShards(await file('model.safetensors.index.json'), file, onProgress);
+  return folder;
+}
+
+function folderAddress(source: string, { revision = 'main', hubUrl = hub }: DownloadOptions): string {
+  if (typeof source !== 'string' || source === '') {
+    throw new InputError(`model: found ${JSON.stringify(source)}, expected the address of a model folder`);
+  }
+  if (hubName.test(source) && !source.startsWith('.')) return `${hubUrl}/${source}/resolve/${revision}`;
+  if (!URL.canParse(source, location.href)) {
+    throw new InputError(`model: found ${JSON.stringify(source)}, expected the address of a model folder`);
+  }
+  const url = new URL(source, location.href);
+  const page = url.origin === hub ? url.pathname.match(hubPage) : undefined;
+  if (page) return `${hub}/${page[1]}/resolve/${page[2] ?? revision}`;
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+}
+
+type FetchNamed = (name: string, progress?: DownloadOptions['onProgress']) => Promise<Blob | undefined>;
+
+/** Sizes of later shards are not known in advance; the total grows as they come. */
+async function fetchShards(
+  index: Blob | undefined,
+  file: FetchNamed,
+  onProgress: DownloadOptions['onProgress'],
+): Promise<void> {
+  if (index === undefined || index.size > 100_000_000) return; // reading the checkpoint will say what is wrong
+  const { weight_map: map = {} } = JSON.parse(await index.text()) as { weight_map?: Record<string, unknown> };
+  const shards = [...new Set(Object.values(map))].filter((name) => typeof name === 'string').slice(0, 1000);
+  let before = 0;
+  for (const name of shards) {
+    const shard = await file(name, ({ loaded, total }) =>
+      onProgress?.({ loaded: before + loaded, total: before + total }),
+    );
+    before += shard?.size ?? 0;
+  }
+}

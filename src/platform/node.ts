@@ -1,0 +1,91 @@
+/** Node's side of the platform; see platform.ts. What is heavy is imported when needed. */
+import { constants } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { ThreadSetup } from '../engine/cpu/module.ts';
+import { InputError } from '../errors.ts';
+import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
+
+export { join };
+
+/** Node refuses single reads of 2 GiB and more. */
+const largestRead = 2 ** 28;
+
+/** Anything but a regular file is refused: opening a pipe would wait for ever. */
+export async function openFile(path: string): Promise<ReadableFile | undefined> {
+  try {
+    // Non-blocking, so that a pipe opens and can be told by its kind instead of waiting for a writer.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const status = await file.stat();
+    if (status.isFile()) {
+      return {
+        size: status.size,
+        read: async (target, position) =>
+          (await file.read(target, 0, Math.min(target.length, largestRead), position)).bytesRead,
+        close: () => file.close(),
+      };
+    }
+    await file.close();
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw new InputError(`${path}: cannot be opened (${(cause as Error).message})`, { cause });
+  }
+  throw new InputError(`${path}: expected a regular file, found something else (a folder, a pipe, a device)`);
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+export async function readAsset(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await readFile(url));
+  } catch (cause) {
+    throw new Error(`the kernels are not built: ${url.pathname} is missing; run "npm run build"`, { cause });
+  }
+}
+
+export async function findModelFolder(source: string, options?: DownloadOptions): Promise<string> {
+  return (await import('../checkpoint/modelSource.ts')).findModelFolder(source, options);
+}
+
+export async function remedyForMissing(folder: string): Promise<string> {
+  const { previousOf } = await import('../checkpoint/replaceFolder.ts');
+  const previous = previousOf(folder);
+  return (await stat(previous).catch(() => undefined))
+    ? `An interrupted save left the earlier model in ${previous}; rename it back.`
+    : '';
+}
+
+export async function availableCores(): Promise<number> {
+  return availableParallelism();
+}
+
+export function sharesMemory(): boolean {
+  return true;
+}
+
+export async function startThread(setup: ThreadSetup): Promise<Thread> {
+  const url = new URL('./nodeThread.ts', import.meta.url);
+  // The process's own flags need not suit a worker; it needs none.
+  const worker = new Worker(url, { workerData: setup, execArgv: [] });
+  return {
+    onMessage: (handler) => worker.on('message', handler),
+    onError: (handler) => worker.on('error', handler),
+    keepAlive: (keep) => (keep ? worker.ref() : worker.unref()),
+    terminate: () => void worker.terminate(),
+  };
+}
+
+export function letEventsIn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+export async function findGpu(): Promise<GPU> {
+  return (await import('../engine/webgpu/nodeGpu.ts')).nodeGpu();
+}
+
+export type { ReadableFile, Thread } from './platform.ts';

@@ -1,0 +1,54 @@
+/**
+ * What Node and browsers do differently, and nothing else. The rest of the library imports `#platform`, which
+ * package.json resolves to `node.ts` or, for bundlers that build for browsers, to `browser.ts`; both are held to
+ * this interface by `platform.test.ts`. A path is a path in Node and an address in a browser.
+ */
+import type { DownloadOptions } from '../checkpoint/hub.ts';
+import type { ThreadSetup } from '../engine/cpu/module.ts';
+
+export type { DownloadOptions } from '../checkpoint/hub.ts';
+
+export interface Platform {
+  /** The place `name` in the folder `folder`. */
+  join(folder: string, name: string): string;
+  /**
+   * Opens a file for reading; undefined if it is not there.
+   * @throws InputError if it is no file, or cannot be read
+   */
+  openFile(path: string): Promise<ReadableFile | undefined>;
+  /** What belongs to the library itself, such as its kernels. */
+  readAsset(url: URL): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * The folder of a model by whatever a user may call it; downloaded if need be, and kept for the next time.
+   * @throws InputError if there is no such model; the signal's reason if it is aborted
+   */
+  findModelFolder(source: string, options?: DownloadOptions): Promise<string>;
+  /** What the user may do about a folder without a config.json. */
+  remedyForMissing(folder: string): Promise<string>;
+  /** Processors that threads may use. */
+  availableCores(): Promise<number>;
+  /** Whether threads can share memory. */
+  sharesMemory(): boolean;
+  /** Starts a thread of the CPU engine. */
+  startThread(setup: ThreadSetup): Promise<Thread>;
+  /** Lets events that wait be heard; computing on the calling thread would hold them up. */
+  letEventsIn(): Promise<void>;
+  /** Where WebGPU comes from. @throws NoGpuError if there is none */
+  findGpu(): Promise<GPU>;
+}
+
+export interface ReadableFile {
+  readonly size: number;
+  /** Fills part of `target` with bytes from `position` on and tells how many; 0: the file ends there. */
+  read(target: Uint8Array, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The little that threads have in common. */
+export interface Thread {
+  onMessage(handler: (message: unknown) => void): void;
+  onError(handler: (error: Error) => void): void;
+  /** Whether the thread keeps the process alive. */
+  keepAlive(keep: boolean): void;
+  terminate(): void;
+}
