@@ -58,7 +58,7 @@ async function demo(flags: Flags): Promise<void> {
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
     console.error('Interrupted.');
-    process.exitCode = 130;
+    process.exitCode = interrupt.exitCode;
   } finally {
     interrupt.release();
   }
@@ -73,7 +73,7 @@ async function learn(flags: Flags, interrupt: Interrupt, say: Say): Promise<bool
     say(`   (${folder} holds an earlier demo, which this one replaces)`);
     await rm(folder, { recursive: true });
   }
-  return withMachine(flags.threads, async (machine) => {
+  return withMachine(flags, async (machine) => {
     const progress = dataProgress(flags.json);
     const began = performance.now();
     const plan = {
@@ -89,7 +89,7 @@ async function learn(flags: Flags, interrupt: Interrupt, say: Say): Promise<bool
       for (const line of await summarise(run)) say(line);
       if (outcome === 'finished') return true;
       console.error(`Saved after step ${run.step}. Go on: npx plusminus train --resume --out ${folder}`);
-      process.exitCode = 130;
+      process.exitCode = interrupt.exitCode;
       return false;
     } finally {
       await run.close();

@@ -8,7 +8,7 @@ import { type Progress, startProgress } from './progress.ts';
 
 /**
  * Calls `use` with the model, and disposes of it. Ctrl-C aborts the signal that `use` gets; the process then
- * exits with 130, whether `use` returns or throws the signal's reason.
+ * exits with 130 (143 after SIGTERM), whether `use` returns or throws the signal's reason.
  */
 export async function withModel(
   options: ModelOptions,
@@ -33,14 +33,15 @@ export async function withModel(
 
 /** Runs work that Ctrl-C ends in an orderly way. */
 export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const { signal, release } = catchInterrupt(() => {});
+  const interrupt = catchInterrupt(() => {});
+  const { signal } = interrupt;
   try {
     await work(signal);
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
   } finally {
-    release();
-    if (signal.aborted) process.exitCode = 130;
+    interrupt.release();
+    if (signal.aborted) process.exitCode = interrupt.exitCode;
   }
 }
 

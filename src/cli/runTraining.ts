@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
+import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { lossCurve } from '../figures/lossCurve.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { type LogLine, readLog, type StepLine } from '../train/log.ts';
@@ -13,17 +14,29 @@ import { duration, startProgress } from './progress.ts';
 /** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
 const largestHeap = 2 ** 32 - 2 ** 26;
 
-/** Calls `use` with the CPU engine, and gives its threads back afterwards. */
-export async function withMachine<T>(
-  threads: number | undefined,
-  use: (machine: Machine & { readonly engine: CpuEngine }) => Promise<T>,
-): Promise<T> {
-  const engine = await CpuEngine.create({ threads });
+export interface MachineFlags {
+  /** `auto`, the default, takes the CPU. */
+  readonly engine?: 'auto' | 'cpu' | 'webgpu' | undefined;
+  /** Worker threads of the CPU. */
+  readonly threads?: number | undefined;
+}
+
+/** Calls `use` with an engine, and gives its threads or its device back afterwards. */
+export async function withMachine<T>(flags: MachineFlags, use: (machine: Machine) => Promise<T>): Promise<T> {
+  const machine = await openMachine(flags);
   try {
-    return await use({ engine, limitBytes: Math.min(largestHeap, totalmem()) });
+    return await use(machine);
   } finally {
-    await engine.dispose();
+    await machine.engine.dispose();
   }
+}
+
+/** How much memory a GPU has, WebGPU does not tell; an allocation that fails does. */
+async function openMachine({ engine, threads }: MachineFlags): Promise<Machine> {
+  if (engine === 'webgpu') {
+    return { engine: await WebGpuEngine.create(), limitBytes: Number.POSITIVE_INFINITY };
+  }
+  return { engine: await CpuEngine.create({ threads }), limitBytes: Math.min(largestHeap, totalmem()) };
 }
 
 /** What a run is and needs, before it starts: a line each. */
@@ -45,7 +58,7 @@ export function describeRun({ trainer, settings, sampler, data, tokensPerStep, s
       'memory',
       `${formatBytes(needs.totalBytes)}: ${formatBytes(needs.variableBytes)} of weights and moments, ${formatBytes(needs.temporaryBytes)} while a step runs`,
     ],
-    ['engine', engine.description],
+    ['engine', `${engine.name}: ${engine.description}`],
     [
       'plan',
       `${steps} steps of ${passes}${batch} × ${length} tokens: ${formatCount(steps * tokensPerStep)} tokens, the data ${epochs.toFixed(1)} times`,

@@ -4,12 +4,13 @@ import { InputError } from '../errors.ts';
 import { configNames } from '../model/config.ts';
 import { beginRun } from '../train/begin.ts';
 import { type Machine, Run } from '../train/run.ts';
+import { readRunFile } from '../train/runFile.ts';
 import { scheduleNames } from '../train/schedule.ts';
 import { defaultSettings, parseSettings, type TrainingSettings } from '../train/settings.ts';
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
 import { number } from './options.ts';
-import { describeRun, runTraining, summarise, withMachine } from './runTraining.ts';
+import { describeRun, type MachineFlags, runTraining, summarise, withMachine } from './runTraining.ts';
 
 const example = `
 Examples:
@@ -19,7 +20,7 @@ Examples:
   $ plusminus generate --model runs/book "Once"
 
 --data takes .txt and .jsonl files, also .zst and .gz, folders of them, or a folder of token shards.
-Ctrl-C saves the run; --resume goes on, to the same bits as if nothing had happened.`;
+Ctrl-C (or SIGTERM) saves the run; --resume goes on, to the same bits as if nothing had happened.`;
 
 /** Settings of the run by their flags; defaults and ranges are those of src/train/settings.ts. */
 const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])[] = [
@@ -44,6 +45,8 @@ const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])
 /** Ranges are checked where settings are, in code too. */
 const anyNumber = number('a number', () => true);
 
+type EngineName = 'auto' | 'cpu' | 'webgpu';
+
 interface Flags extends Partial<TrainingSettings> {
   readonly data?: string[];
   readonly out: string;
@@ -56,6 +59,7 @@ interface Flags extends Partial<TrainingSettings> {
   readonly tokenizer?: string;
   readonly vocab?: number;
   readonly field?: string;
+  readonly engine?: EngineName;
   readonly threads?: number;
   readonly resume?: boolean;
   readonly json?: boolean;
@@ -82,7 +86,14 @@ export function trainCommand(): Command {
   }
   return command
     .option('--decay-all', 'let norms and lower bounds decay too')
-    .option('--threads <n>', 'worker threads (default: all cores)', anyNumber)
+    .addOption(
+      new Option('--engine <name>', 'what computes (default: auto, the CPU)').choices([
+        'auto',
+        'cpu',
+        'webgpu',
+      ]),
+    )
+    .option('--threads <n>', 'worker threads of the CPU (default: all cores)', anyNumber)
     .option('--json', 'print the log as JSON lines on stdout')
     .addHelpText('after', example)
     .action(train);
@@ -100,8 +111,10 @@ async function train(flags: Flags): Promise<void> {
     console.error('\nStopping after this step and saving; Ctrl-C again ends at once.'),
   );
   try {
-    await withMachine(flags.threads, async (machine) => {
-      const run = await (flags.resume ? resume(flags, machine) : begin(flags, machine, interrupt));
+    await withMachine(await machineFlags(flags), async (machine) => {
+      const run = await (flags.resume
+        ? Run.resume(flags.out, machine, flags.steps)
+        : begin(flags, machine, interrupt));
       try {
         await carryOut(run, flags, interrupt);
       } finally {
@@ -111,10 +124,18 @@ async function train(flags: Flags): Promise<void> {
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
     console.error(`Interrupted before training began; nothing was kept in ${flags.out}.`);
-    process.exitCode = 130;
+    process.exitCode = interrupt.exitCode;
   } finally {
     interrupt.release();
   }
+}
+
+/** A run goes on with the engine that it began with, unless told otherwise: others round differently. */
+async function machineFlags(flags: Flags): Promise<MachineFlags> {
+  const { engine, threads, resume, out } = flags;
+  if (!resume) return { engine, threads };
+  refuseFixed(flags);
+  return { engine: engine ?? (await readRunFile(out)).engine, threads };
 }
 
 async function carryOut(run: Run, { json }: Flags, interrupt: Interrupt): Promise<void> {
@@ -129,21 +150,20 @@ async function carryOut(run: Run, { json }: Flags, interrupt: Interrupt): Promis
   console.error(
     `Saved after step ${run.step} of ${run.settings.steps}. Go on: npx plusminus train --resume --out ${run.folder}`,
   );
-  process.exitCode = 130;
+  process.exitCode = interrupt.exitCode;
 }
 
 /** What may change when a run goes on: everything else is fixed by its first command. */
-const resumeFlags = ['out', 'resume', 'steps', 'threads', 'json'];
+const resumeFlags = ['out', 'resume', 'steps', 'engine', 'threads', 'json'];
 
-function resume(flags: Flags, machine: Machine): Promise<Run> {
+function refuseFixed(flags: Flags): void {
   const others = Object.keys(flags).filter((name) => !resumeFlags.includes(name));
   if (others.length > 0) {
     throw new InputError(
       `--resume: found ${others.map(flagOf).join(', ')} too, but a run keeps its data, model and settings; ` +
-        'expected --out, and if need be --steps, --threads, --json',
+        'expected --out, and if need be --steps, --engine, --threads, --json',
     );
   }
-  return Run.resume(flags.out, machine, flags.steps);
 }
 
 async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Promise<Run> {

@@ -1,23 +1,25 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { describeOnGpu } from '../../test/engines.ts';
 import { temporaryFolder } from '../checkpoint/testing.ts';
 import { bytesOf, OutOfMemoryError } from '../engine/engine.ts';
 import { readLog } from './log.ts';
 import { Run } from './run.ts';
+import { readRunFile } from './runFile.ts';
 import type { TrainingChoices } from './settings.ts';
 import { dataOf, smallConfig, smallSettings, stateFiles, withMachine } from './testing.ts';
 import { DivergenceError } from './trainer.ts';
 
 interface Trained {
-  readonly threads?: number;
+  readonly on?: number | 'webgpu';
   readonly choices?: TrainingChoices;
 }
 
 /** A new run that calls `onStep` after each update. */
 async function trainNew(
   folder: string,
-  { threads, choices }: Trained,
+  { on, choices }: Trained,
   onStep = (_: Run) => {},
   signal?: AbortSignal,
 ) {
@@ -30,7 +32,7 @@ async function trainNew(
     } finally {
       await run.close();
     }
-  }, threads);
+  }, on);
 }
 
 async function resume(folder: string, steps?: number) {
@@ -84,7 +86,7 @@ describe('a training run', () => {
 
   it('gives the same bits on one thread, two, and the calling one', async () => {
     const folder = await temporaryFolder();
-    for (const threads of [0, 1, 2]) await trainNew(join(folder, String(threads)), { threads });
+    for (const on of [0, 1, 2]) await trainNew(join(folder, String(on)), { on });
     const one = await stateFiles(join(folder, '1'));
     expect(await stateFiles(join(folder, '0'))).toEqual(one);
     expect(await stateFiles(join(folder, '2'))).toEqual(one);
@@ -175,5 +177,32 @@ describe('a training run', () => {
       expect(needs.variableBytes - needs.parameters * 12).toBeLessThan(2000);
     });
     await data.shards.close();
+  });
+});
+
+describeOnGpu('a training run on WebGPU', () => {
+  it('interrupted and resumed, ends with the same bits, and remembers its engine', async () => {
+    const folder = await temporaryFolder();
+    const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
+    const settings = smallSettings({ steps: 3 });
+    // One engine for all, since a GPU in software takes long to compile shaders.
+    await withMachine(async (machine) => {
+      for (const path of [whole, parts]) {
+        const data = await dataOf(path);
+        const config = { ...smallConfig(data), layers: 1 };
+        const run = await Run.create(path, { config, settings, data }, machine);
+        const controller = new AbortController();
+        const onLine = () => path === parts && run.step === 1 && controller.abort();
+        await run.train({ signal: controller.signal, onLine });
+        await run.close();
+      }
+      expect((await readRunFile(parts)).engine).toBe('webgpu');
+      const resumed = await Run.resume(parts, machine);
+      expect(resumed.step).toBe(1);
+      await resumed.train();
+      await resumed.close();
+    }, 'webgpu');
+    expect(await stateFiles(parts)).toEqual(await stateFiles(whole));
+    expect(await logOf(parts)).toEqual(await logOf(whole));
   });
 });

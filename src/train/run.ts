@@ -93,7 +93,7 @@ export class Run {
     await saveTokenizer(folder, data.tokenizer);
     await writeConfig(folder, config);
     await saveState(folder, trainer, 0);
-    await writeRunFile(folder, settings, data.folder);
+    await writeRunFile(folder, { settings, tokens: data.folder, engine: engineName(trainer) });
     return run;
   }
 
@@ -112,7 +112,7 @@ export class Run {
     try {
       const run = new Run({ folder, settings, trainer, data: { tokenizer, shards, folder: stored.tokens } });
       run.#step = await loadState(folder, trainer);
-      if (steps !== undefined) await writeRunFile(folder, settings, stored.tokens);
+      if (steps !== undefined) await writeRunFile(folder, { ...stored, settings });
       return run;
     } catch (error) {
       await shards.close();
@@ -230,6 +230,11 @@ class Clock {
     this.total += seconds;
     return seconds;
   }
+}
+
+/** Engines of tests compute as the CPU does. */
+function engineName({ engine }: Trainer): 'cpu' | 'webgpu' {
+  return engine.name === 'webgpu' ? 'webgpu' : 'cpu';
 }
 
 /** Kernels trust ids; an id without a row in the embedding would be read from somewhere else. */

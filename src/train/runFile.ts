@@ -8,17 +8,28 @@ import { parseSettings, type TrainingSettings } from './settings.ts';
 
 const runFile = (folder: string) => join(folder, 'training.json');
 
-const runFileSchema = v.strictObject({ version: v.literal(1), tokens: v.string(), settings: v.unknown() });
+const runFileSchema = v.strictObject({
+  version: v.literal(1),
+  tokens: v.string(),
+  /** Where the run began. Runs of earlier versions, which do not say, began on the CPU. */
+  engine: v.optional(v.picklist(['cpu', 'webgpu']), 'cpu'),
+  settings: v.unknown(),
+});
+
+/** What a run was told to do. */
+export interface RunFile {
+  readonly settings: TrainingSettings;
+  /** The folder of its token shards. */
+  readonly tokens: string;
+  /** What computes: a run that goes on elsewhere does not end with the same bits. */
+  readonly engine: 'cpu' | 'webgpu';
+}
 
 /** The folder of the shards is kept relative to the run if it lies in it: runs can be moved. */
-export async function writeRunFile(
-  folder: string,
-  settings: TrainingSettings,
-  shardFolder: string,
-): Promise<void> {
-  const inside = relative(folder, shardFolder);
-  const tokens = inside.startsWith('..') || isAbsolute(inside) ? resolve(shardFolder) : inside;
-  await replaceFile(runFile(folder), `${JSON.stringify({ version: 1, tokens, settings }, undefined, 2)}\n`);
+export async function writeRunFile(folder: string, run: RunFile): Promise<void> {
+  const inside = relative(folder, run.tokens);
+  const tokens = inside.startsWith('..') || isAbsolute(inside) ? resolve(run.tokens) : inside;
+  await replaceFile(runFile(folder), `${JSON.stringify({ version: 1, ...run, tokens }, undefined, 2)}\n`);
 }
 
 /** Whether the folder holds a run, finished or not. */
@@ -27,7 +38,7 @@ export async function holdsRun(folder: string): Promise<boolean> {
 }
 
 /** @throws InputError if the folder holds no run, or its file is malformed */
-export async function readRunFile(folder: string): Promise<{ tokens: string; settings: TrainingSettings }> {
+export async function readRunFile(folder: string): Promise<RunFile> {
   const path = runFile(folder);
   const text = await readFile(path, 'utf8').catch(() => {
     throw new InputError(`${path}: not found; expected the folder of a training run`);
@@ -44,6 +55,6 @@ export async function readRunFile(folder: string): Promise<{ tokens: string; set
     const field = v.getDotPath(issue) ?? 'the content';
     throw new InputError(`${path}: ${field}: found ${issue.received}, expected ${issue.expected}`);
   }
-  const { tokens, settings } = result.output;
-  return { tokens: resolve(folder, tokens), settings: parseSettings(settings, `${path}: settings`) };
+  const { tokens, engine, settings } = result.output;
+  return { tokens: resolve(folder, tokens), engine, settings: parseSettings(settings, `${path}: settings`) };
 }

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
+import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { type MatMulFreeConfig, namedConfig } from '../model/config.ts';
 import { TokenShards, writeShards } from '../text/shards.ts';
 import { listed } from '../text/testing.ts';
@@ -32,8 +33,14 @@ export function smallConfig({ tokenizer }: Data): MatMulFreeConfig {
 export const smallSettings = (choices: TrainingChoices = {}) =>
   parseSettings({ steps: 6, batch: 2, length: 16, warmup: 2, saveEvery: 2, validateEvery: 3, ...choices });
 
-export async function withMachine<T>(use: (machine: Machine) => Promise<T>, threads = 1): Promise<T> {
-  const engine = await CpuEngine.create({ threads, poison: true });
+/** @param on threads of the CPU, or the GPU */
+export async function withMachine<T>(
+  use: (machine: Machine) => Promise<T>,
+  on: number | 'webgpu' = 1,
+): Promise<T> {
+  const engine = await (on === 'webgpu'
+    ? WebGpuEngine.create({ poison: true })
+    : CpuEngine.create({ threads: on, poison: true }));
   try {
     return await use({ engine, limitBytes: 2 ** 32 });
   } finally {
