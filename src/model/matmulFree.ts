@@ -9,6 +9,7 @@ import { embedding } from '../ops/embedding/embedding.ts';
 import { gatedNorm } from '../ops/gatedNorm/gatedNorm.ts';
 import { lowerBounds } from '../ops/lowerBounds/lowerBounds.ts';
 import { mlgru } from '../ops/mlgru/mlgru.ts';
+import { mlgruSlots } from '../ops/mlgruSlots/mlgruSlots.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { sigmoidGate } from '../ops/sigmoidGate/sigmoidGate.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
@@ -75,12 +76,48 @@ export function matmulFreeForward(
   ids: Tensor,
   states?: readonly Tensor[],
 ): Forward {
+  return forwardThrough(config, weights, ids, (i, f, bounds, layer) =>
+    mlgru(i, f, states?.[layer], bounds, layer),
+  );
+}
+
+/**
+ * ids [1, rows] i32, tokens of many sequences: row r goes on from slot r of `slots` [rows] i32 in each layer's
+ * states [count, hidden]. Rows of one slot stand together. The states that it returns are those of all slots.
+ */
+export function matmulFreeForwardSlots(
+  config: MatMulFreeConfig,
+  weights: Weights,
+  ids: Tensor,
+  slots: Tensor,
+  states: readonly Tensor[],
+): Forward {
+  return forwardThrough(config, weights, ids, (i, f, bounds, layer) => {
+    const { h, next } = mlgruSlots(i, f, slots, states[layer]!, bounds, layer);
+    return { h, last: next };
+  });
+}
+
+/** The recurrence of one layer, from its gates before their activations: all that ties a token to earlier ones. */
+type Recurrence = (
+  i: Tensor,
+  f: Tensor,
+  bounds: Tensor | undefined,
+  layer: number,
+) => { readonly h: Tensor; readonly last: Tensor };
+
+function forwardThrough(
+  config: MatMulFreeConfig,
+  weights: Weights,
+  ids: Tensor,
+  recurrence: Recurrence,
+): Forward {
   let x = embedding(ids, weights.get('model.embeddings.weight'));
   const bounds = config.useLowerBound ? lowerBounds(weights.get('model.lower_bounds')) : undefined;
   const hidden = [x];
   const lastStates: Tensor[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const block = matmulFreeBlock(config, weights, x, { layer, bounds, state: states?.[layer] });
+    const block = matmulFreeBlock(config, weights, x, { layer, bounds, recurrence });
     x = block.x;
     lastStates.push(block.state);
     if (layer < config.layers - 1) hidden.push(x);
@@ -97,7 +134,7 @@ export function matmulFreeHead(weights: Weights, hidden: Tensor): Tensor {
 interface Layer {
   readonly layer: number;
   readonly bounds: Tensor | undefined;
-  readonly state: Tensor | undefined;
+  readonly recurrence: Recurrence;
 }
 
 /** x + MLGRU(RMSNorm(x)), then x + GLU(RMSNorm(x)) */
@@ -121,21 +158,21 @@ function releasedMixer(
   config: MatMulFreeConfig,
   weights: Weights,
   a: Tensor,
-  { layer, bounds, state }: Layer,
+  { layer, bounds, recurrence }: Layer,
 ) {
   const attn = `model.layers.${layer}.attn`;
   const project = (gate: string, x: Tensor) => bitLinear(x, weights.bitLinear(`${attn}.${gate}_proj`));
   // The first layer's bound is 0 by construction.
-  const { h, last } = mlgru(project('i', a), project('f', a), state, layer > 0 ? bounds : undefined, layer);
+  const { h, last } = recurrence(project('i', a), project('f', a), layer > 0 ? bounds : undefined, layer);
   const gated = gatedNorm(project('g', a), h, weights.get(`${attn}.g_norm.weight`), config.rmsNormEps);
   return { out: project('o', gated), state: last };
 }
 
 /** h = MLGRU(W_c x + b_c, W_f x + b_f), out = W_o (σ(W_g x + b_g) ⊙ h) + b_o */
-function paperMixer(_: MatMulFreeConfig, weights: Weights, a: Tensor, { layer, state }: Layer) {
+function paperMixer(_: MatMulFreeConfig, weights: Weights, a: Tensor, { layer, recurrence }: Layer) {
   const attn = `model.layers.${layer}.attn`;
   const project = (gate: string, x: Tensor) =>
     add(bitLinear(x, weights.bitLinear(`${attn}.${gate}_proj`)), weights.get(`${attn}.${gate}_proj.bias`));
-  const { h, last } = mlgru(project('i', a), project('f', a), state, undefined, layer);
+  const { h, last } = recurrence(project('i', a), project('f', a), undefined, layer);
   return { out: project('o', sigmoidGate(project('g', a), h)), state: last };
 }

@@ -13,6 +13,7 @@ export * from "../../../ops/gatedNorm/kernel.as";
 export * from "../../../ops/lastToken/kernel.as";
 export * from "../../../ops/lowerBounds/kernel.as";
 export * from "../../../ops/mlgru/kernel.as";
+export * from "../../../ops/mlgruSlots/kernel.as";
 export * from "../../../ops/rmsNorm/kernel.as";
 export * from "../../../ops/sigmoidGate/kernel.as";
 export * from "../../../ops/swiglu/kernel.as";

@@ -1,0 +1,195 @@
+/** Sequences that advance together must compute what each computes alone: bit for bit on the CPU. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cpuEngines, webGpu } from '../../test/engines.ts';
+import { golden, makeSmallModel, type SmallModel } from '../../test/smallModel.ts';
+import { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { loadParameters } from '../checkpoint/load.ts';
+import type { Engine } from '../engine/engine.ts';
+import { InputError } from '../errors.ts';
+import { SeededRandom } from '../text/seededRandom.ts';
+import { type Architecture, architectureOf } from './architecture.ts';
+import { BatchedInference, bucketOf, canBatch, type SlotModel, type SlotTokens } from './batchedInference.ts';
+import { Inference } from './inference.ts';
+import { OneByOne } from './oneByOne.ts';
+import { EngineParameterStore } from './store.ts';
+import { Weights } from './weights.ts';
+
+interface Loaded {
+  readonly inference: Inference;
+  readonly batch: (slots: number, mostTokens: number) => BatchedInference;
+  readonly vocabulary: number;
+}
+
+async function load(engine: Engine, folder: string): Promise<Loaded> {
+  const checkpoint = await Checkpoint.open(folder);
+  const architecture = architectureOf(checkpoint.config);
+  const specs = architecture.parameters();
+  const store = new EngineParameterStore(engine, (dtypes) => new Weights(specs, 'inference', dtypes));
+  await loadParameters(checkpoint, specs, store, { mode: 'inference' });
+  await checkpoint.close();
+  const { vocabSize } = checkpoint.config;
+  return {
+    inference: new Inference(engine, architecture, store.weights(), vocabSize),
+    batch: (slots, mostTokens) =>
+      new BatchedInference(engine, architecture, store.weights(), vocabSize, { slots, mostTokens }),
+    vocabulary: vocabSize,
+  };
+}
+
+/** Texts of different lengths, cut into chunks at random; who takes part in a step is random too. */
+async function runMixed(model: SlotModel, texts: readonly number[][], seed: number): Promise<Float32Array[]> {
+  const random = new SeededRandom(seed);
+  const read = texts.map(() => 0);
+  const logits: number[][] = texts.map(() => []);
+  for (const slot of texts.keys()) await model.load(slot);
+  while (texts.some((text, slot) => read[slot]! < text.length)) {
+    const parts: SlotTokens[] = [];
+    let room = model.mostTokens;
+    for (const [slot, text] of texts.entries()) {
+      const most = Math.min(room, text.length - read[slot]!, 1 + random.integer(7));
+      if (most === 0 || random.integer(3) === 0) continue;
+      parts.push({ slot, tokens: text.slice(read[slot], read[slot]! + most), wanted: 'all' });
+      room -= most;
+    }
+    if (parts.length === 0) continue;
+    if (random.integer(2)) parts.reverse();
+    const results = await model.step(parts);
+    for (const [index, { slot, tokens }] of parts.entries()) {
+      logits[slot]!.push(...results[index]!);
+      read[slot]! += tokens.length;
+    }
+  }
+  return logits.map((values) => Float32Array.from(values));
+}
+
+function textsOf(vocabulary: number, lengths: readonly number[]): number[][] {
+  const random = new SeededRandom(5);
+  return lengths.map((length) => Array.from({ length }, () => random.integer(vocabulary)));
+}
+
+let small: SmallModel;
+beforeAll(async () => {
+  small = await makeSmallModel();
+});
+afterAll(() => small?.remove());
+
+describe.each([...cpuEngines, webGpu])('batched inference, $name', ({ skip, create, name }) => {
+  let engine: Engine;
+  let model: Loaded;
+  const exact = name !== 'webgpu';
+
+  beforeAll(async () => {
+    if (skip) return;
+    engine = await create();
+    model = await load(engine, small.folder);
+  });
+  afterAll(() => engine?.dispose());
+
+  /** WebGPU's shaders may contract and reorder per pipeline; the logits then differ in their last bits. */
+  const expectSame = (found: Float32Array, expected: Float32Array) => {
+    if (exact) {
+      expect(found).toEqual(expected);
+      return;
+    }
+    expect(found.length).toBe(expected.length);
+    for (const [i, value] of found.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-4);
+  };
+
+  it.skipIf(skip)('gives the logits that each sequence has alone, however steps are cut', async () => {
+    // A software driver compiles shaders for seconds: few sizes there.
+    const texts = textsOf(model.vocabulary, exact ? [1, 2, 13, 40, 7] : [1, 2, 9]);
+    const expected: Float32Array[] = [];
+    for (const text of texts)
+      expected.push(await model.inference.run(text, model.inference.newState(), 'all'));
+    for (const seed of exact ? [1, 2] : [1]) {
+      const found = await runMixed(model.batch(5, exact ? 16 : 6), texts, seed);
+      for (const [slot, logits] of found.entries()) expectSame(logits, expected[slot]!);
+    }
+  });
+
+  it.skipIf(skip)('saves and loads states, from slot to slot and from single sequences', async () => {
+    const [text] = textsOf(model.vocabulary, [20]);
+    const state = model.inference.newState();
+    await model.inference.run(text!.slice(0, 12), state, 'none');
+    const batch = model.batch(3, 8);
+    await batch.step([
+      { slot: 0, tokens: text!.slice(0, 7), wanted: 'none' },
+      { slot: 2, tokens: [5], wanted: 'none' },
+    ]);
+    await batch.step([{ slot: 0, tokens: text!.slice(7, 12), wanted: 'none' }]);
+    const saved = await batch.save(0);
+    expectSame(saved, state);
+    await batch.load(1, saved);
+    const expected = await model.inference.run(text!.slice(12), state, 'last');
+    const [moved] = await batch.step([{ slot: 1, tokens: text!.slice(12), wanted: 'last' }]);
+    expectSame(moved!.slice(), expected);
+    expect(await batch.save(0)).toEqual(saved);
+  });
+
+  it.skipIf(skip)('returns the wanted logits only', async () => {
+    const batch = model.batch(3, 8);
+    const parts = (wanted: SlotTokens['wanted']): SlotTokens[] => [
+      { slot: 0, tokens: [1, 2], wanted },
+      { slot: 1, tokens: [3], wanted: 'last' },
+      { slot: 2, tokens: [4, 5, 6], wanted: 'none' },
+    ];
+    const sizes = async (wanted: SlotTokens['wanted']) =>
+      (await batch.step(parts(wanted))).map((logits) => logits.length / model.vocabulary);
+    expect(await sizes('all')).toEqual([2, 1, 0]);
+    expect(await sizes('none')).toEqual([0, 1, 0]);
+  });
+});
+
+describe('batched inference', () => {
+  it('takes no more memory however many steps are run', async () => {
+    const engine = (await cpuEngines[0]!.create()) as Engine & { usedBytes: number };
+    const model = await load(engine, small.folder);
+    const batch = model.batch(5, 16);
+    const texts = textsOf(model.vocabulary, [30, 40, 20, 3, 50]);
+    for (const seed of [1, 2, 3, 4]) await runMixed(batch, texts, seed);
+    const used = engine.usedBytes;
+    for (const seed of [1, 2, 3, 4]) await runMixed(batch, texts, seed);
+    expect(engine.usedBytes).toBe(used);
+    await engine.dispose();
+  });
+
+  it('agrees with one sequence after the other on the model of the released code', async () => {
+    const engine = await cpuEngines[0]!.create();
+    const model = await load(engine, golden);
+    const texts = textsOf(model.vocabulary, [17, 4, 9]);
+    const sizes = { slots: 3, mostTokens: 12 };
+    expect(await runMixed(model.batch(3, 12), texts, 1)).toEqual(
+      await runMixed(new OneByOne(model.inference, sizes), texts, 1),
+    );
+    await engine.dispose();
+  });
+
+  it('refuses what it cannot do', async () => {
+    const engine = await cpuEngines[0]!.create();
+    const model = await load(engine, golden);
+    const batch = model.batch(2, 4);
+    const wanted = 'last' as const;
+    await expect(batch.step([{ slot: 0, tokens: [1, 2, 3, 4, 5], wanted }])).rejects.toThrow(
+      /found 5 tokens, expected 1 to 4/,
+    );
+    await expect(batch.step([{ slot: 0, tokens: [96], wanted }])).rejects.toBeInstanceOf(InputError);
+    await expect(batch.step([{ slot: 0, tokens: [], wanted }])).rejects.toThrow(/found no token/);
+    await expect(batch.step([{ slot: 2, tokens: [1], wanted }])).rejects.toThrow(/slot: found 2/);
+    const twice = { slot: 0, tokens: [1], wanted };
+    await expect(batch.step([twice, twice])).rejects.toThrow(/slot 0 stands twice/);
+    await expect(batch.load(0, new Float32Array(3))).rejects.toThrow(/found 3 numbers, expected 128/);
+    expect(() => model.batch(5, 4)).toThrow(/expected 1 ≤ slots ≤ tokens/);
+    const { forwardSlots: _, ...sequential } = architectureOf({ modelType: 'hgrn_bit' } as never);
+    expect(canBatch(sequential as Architecture)).toBe(false);
+    expect(
+      () => new BatchedInference(engine, sequential, {} as Weights, 1, { slots: 1, mostTokens: 1 }),
+    ).toThrow(/cannot be batched/);
+    await engine.dispose();
+  });
+
+  it('has few sizes of programs, none much too large', () => {
+    const sizes = new Set(Array.from({ length: 256 }, (_, i) => bucketOf(i + 1)));
+    expect([...sizes]).toEqual([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]);
+    for (let rows = 1; rows <= 256; rows++) expect(bucketOf(rows)).toBeGreaterThanOrEqual(rows);
+  });
+});
