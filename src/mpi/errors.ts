@@ -1,0 +1,6 @@
+import { InputError } from '../errors.ts';
+
+/** No MPI library, one that does not fit the launcher, or a call that failed. */
+export class MpiError extends InputError {
+  override name = 'MpiError';
+}
