@@ -18,7 +18,7 @@ export const zero: Scalar = { m: 0, e: 0 };
 const greatest: Scalar = { m: 65535, e: 127 };
 
 export function saturate(x: number): number {
-  return x > mostElement ? mostElement : x < leastElement ? leastElement : x;
+  return Math.min(Math.max(x, leastElement), mostElement);
 }
 
 /** x / 2^k to the nearest integer, halves to even. |x| < 2^53, 0 ≤ k ≤ 52. */
@@ -148,6 +148,6 @@ export function scalarOf(value: number): Scalar {
   return m > 65535 ? bounded(Math.round(value / 2 ** (e + 1)), e + 1) : bounded(m, e);
 }
 
-export function valueOf({ m, e }: Scalar): number {
+export function scalarValue({ m, e }: Scalar): number {
   return m * 2 ** e;
 }
