@@ -6,7 +6,7 @@ import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { lossCurve } from '../figures/lossCurve.ts';
 import { formatBytes, formatCount } from '../format.ts';
-import { type LogLine, readLog, type StepLine } from '../train/log.ts';
+import { type LogLine, readLog, type StepLine, type ValidationLine } from '../train/log.ts';
 import type { Machine, Run } from '../train/run.ts';
 import type { Interrupt } from './interrupt.ts';
 import { duration, startProgress } from './progress.ts';
@@ -94,17 +94,23 @@ export async function summarise(run: Run): Promise<string[]> {
   if (!last) return ['no step was made'];
   const tail = steps.slice(-20);
   const loss = tail.reduce((sum, line) => sum + line.loss, 0) / tail.length;
-  const validation = lines.findLast(({ event }) => event === 'validation');
+  const validation = lastValidations(lines);
   return [
-    `  loss     ${loss.toFixed(3)} nats a token in training${validation ? `, ${validationText(validation)}` : ''}`,
+    `  loss     ${loss.toFixed(3)} nats a token in training${validation.map((line) => `, ${validationText(line)}`).join('')}`,
     `  time     ${duration(last.time)} for ${formatCount(last.tokens)} tokens: ${formatCount(Math.round(last.tokens / last.time))} tokens/s`,
     `  files    ${run.folder}: model.safetensors, tokenizer.json, log.jsonl, loss.svg`,
   ];
 }
 
-function validationText(line: LogLine): string {
-  const perByte = line.event === 'validation' ? ` (${line.bitsPerByte.toFixed(3)} bits a byte)` : '';
-  return `${line.loss.toFixed(3)}${perByte} on text kept out of it`;
+/** The latest measurement of each text. */
+function lastValidations(lines: readonly LogLine[]): ValidationLine[] {
+  const last = new Map<string | undefined, ValidationLine>();
+  for (const line of lines) if (line.event === 'validation') last.set(line.set, line);
+  return [...last.values()];
+}
+
+function validationText({ loss, bitsPerByte, set }: ValidationLine): string {
+  return `${loss.toFixed(3)} (${bitsPerByte.toFixed(3)} bits a byte) on ${set ?? 'text kept out of it'}`;
 }
 
 interface Display {
@@ -119,11 +125,13 @@ const printJson: Display = {
 
 function drawProgress({ step, settings: { steps } }: Run): Display {
   const progress = startProgress({ label: 'training', total: steps, start: step });
+  const shown = new Map<string | undefined, string>();
   let validation = '';
   return {
     show(line) {
       if (line.event === 'validation') {
-        validation = ` · validation ${line.loss.toFixed(3)}`;
+        shown.set(line.set, line.loss.toFixed(3));
+        validation = ` · validation ${[...shown.values()].join(', ')}`;
         return;
       }
       const rate = `rate ${line.learningRate.toPrecision(2)}`;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';
@@ -80,6 +80,45 @@ describe('plusminus train', () => {
     },
   );
 
+  it('fine-tunes a model on conversations, whose answers alone are learned', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const [base, chat] = [join(folder, 'base'), join(folder, 'chat')];
+    const talks = join(folder, 'talks.jsonl');
+    const messages = [
+      { role: 'user', content: 'Subtract?' },
+      { role: 'assistant', content: 'And add.' },
+    ];
+    await writeFile(talks, `${JSON.stringify({ messages })}\n`.repeat(60));
+    const begin = ['--data', text, '--out', base, ...small, '--steps', '2', '--json'];
+    await inProcess(...begin);
+    const tune = [
+      '--chat',
+      talks,
+      '--from',
+      base,
+      '--out',
+      chat,
+      '--batch',
+      '2',
+      '--length',
+      '48',
+      '--threads',
+      '1',
+    ];
+    await expect(inProcess(...tune, '--json')).rejects.toThrow('chat_template: found none');
+    const config = JSON.parse(await readFile(join(base, 'tokenizer_config.json'), 'utf8'));
+    config.chat_template =
+      '{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}' +
+      '{% if add_generation_prompt %}assistant:{% endif %}';
+    await writeFile(join(base, 'tokenizer_config.json'), JSON.stringify(config));
+    await inProcess(...tune, '--steps', '40', '--warmup', '2', '--learning-rate', '0.02', '--json');
+    const log = await readLog(join(chat, 'log.jsonl'));
+    expect(log.at(-1)!.loss).toBeLessThan(1);
+    expect(log[1]!.loss).toBeGreaterThan(3);
+    await expect(inProcess(...tune, '--data', text)).rejects.toThrow('--chat: found --data too');
+    vi.restoreAllMocks();
+  });
+
   it('says in one line what is wrong', async () => {
     const { code, stderr } = await plusminus(['train', '--out', folder, '--data', text]);
     expect(code).toBe(1);
@@ -92,7 +131,7 @@ describe('plusminus train', () => {
       '--resume: found --batch, --decay-all too, but a run keeps',
     ],
     [['--resume'], 'training.json: not found; expected the folder of a training run'],
-    [[], '--data: found nothing, expected texts to train on, or --resume'],
+    [[], '--data: found nothing, expected texts to train on, or --chat, or --resume'],
     [['--data', 'a.txt', '--steps', '0'], 'steps: found 0, expected an integer from 1'],
     [['--data', 'a.txt', '--from', 'x', '--hidden-size', '8'], '--from: found --hidden-size too'],
     [['--data', 'a.txt', '--model', 'big'], 'model: found "big", expected one of tiny'],

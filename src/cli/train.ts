@@ -18,8 +18,11 @@ Examples:
   $ plusminus train --resume --out runs/book
   $ plusminus train --resume --out runs/book --steps 1000
   $ plusminus generate --model runs/book "Once"
+  $ plusminus train --chat talks.jsonl --from runs/book --out runs/chat --learning-rate 0.002
 
 --data takes .txt and .jsonl files, also .zst and .gz, folders of them, or a folder of token shards.
+--chat takes lines {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", …}, …]}; the tokenizer of
+--from must have a chat template. What the user says is read, not learned.
 Ctrl-C (or SIGTERM) saves the run; --resume goes on, to the same bits as if nothing had happened.`;
 
 /** Settings of the run by their flags; defaults and ranges are those of src/train/settings.ts. */
@@ -49,6 +52,7 @@ type EngineName = 'auto' | 'cpu' | 'webgpu';
 
 interface Flags extends Partial<TrainingSettings> {
   readonly data?: string[];
+  readonly chat?: string[];
   readonly out: string;
   readonly model?: string;
   readonly layers?: number;
@@ -69,7 +73,8 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .description('train a model on texts')
     .requiredOption('--out <folder>', 'folder of the run: model, log, loss curve')
-    .option('--data <paths...>', 'texts, or a folder of token shards')
+    .option('--data <paths...>', 'texts, or a folder of token shards, or a mix of such folders')
+    .option('--chat <paths...>', 'conversations (.jsonl): only the answers are learned')
     .option('--resume', 'go on with the run in --out')
     .option('--model <name>', `size of the model: ${configNames.join(', ')} (default: tiny)`)
     .option('--layers <n>', 'blocks of the model', anyNumber)
@@ -167,7 +172,7 @@ function refuseFixed(flags: Flags): void {
 }
 
 async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Promise<Run> {
-  if (!flags.data) throw new InputError('--data: found nothing, expected texts to train on, or --resume');
+  const data = dataOf(flags);
   const { from, model, layers, hiddenSize, intermediateSize, variant } = flags;
   const sizes = { model, layers, hiddenSize, intermediateSize, variant };
   const chosen = Object.entries(sizes).filter(([, value]) => value !== undefined);
@@ -179,13 +184,24 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
   const progress = dataProgress(flags.json);
   return beginRun(
     {
-      ...{ folder: flags.out, data: flags.data, settings, from, signal },
+      ...{ folder: flags.out, data, settings, from, signal },
+      chatLength: flags.chat ? settings.length : undefined,
       ...{ tokenizer: flags.tokenizer, vocabulary: flags.vocab ?? 4096, field: flags.field },
       model: { ...sizes, name: model ?? 'tiny' },
       ...progress.callbacks,
     },
     machine,
   ).finally(progress.clear);
+}
+
+function dataOf({ data, chat, field }: Flags): readonly string[] {
+  if (data && chat) throw new InputError('--chat: found --data too, expected one of them; or prepare a mix');
+  if (chat && field !== undefined) {
+    throw new InputError('--field: found it with --chat, but conversations have the field "messages"');
+  }
+  const paths = data ?? chat;
+  if (paths) return paths;
+  throw new InputError('--data: found nothing, expected texts to train on, or --chat, or --resume');
 }
 
 /** `hiddenSize` → `--hidden-size` */

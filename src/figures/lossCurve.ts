@@ -10,7 +10,8 @@ interface Point {
 
 const blue = '#2166ac';
 const paleBlue = '#a6c8e4';
-const orange = '#d95f02';
+/** Of the validation sets, in order; more than these begin anew. */
+const validationColors = ['#d95f02', '#1b7837', '#762a83', '#8c510a'];
 /** More points than pixels tell nothing and make large files. */
 const mostPoints = 1200;
 
@@ -20,15 +21,14 @@ const mostPoints = 1200;
  */
 export function lossCurve(lines: readonly LogLine[], title: string): string {
   const steps = lines.filter(({ event }) => event === 'step');
-  const validation = lines.filter(({ event }) => event === 'validation');
   const [raw, smoothed] = [thinned(steps), thinned(smooth(steps))];
-  const last = validation.at(-1);
+  const sets = validationSets(lines);
   return renderFigure({
     title,
     legend: [
       { label: 'training, each step', color: paleBlue, strokeWidth: 1.5 },
       { label: 'training, smoothed', color: blue, strokeWidth: 2.5 },
-      ...(last ? [{ label: 'validation', color: orange, strokeWidth: 1.5, dashed: true, dot: true }] : []),
+      ...sets.map(({ label, color }) => ({ label, color, strokeWidth: 1.5, dashed: true, dot: true })),
     ],
     verticalAxis: 'loss (nats per token)',
     plot: {
@@ -39,15 +39,30 @@ export function lossCurve(lines: readonly LogLine[], title: string): string {
       marks: [
         Plot.lineY(raw, { x: 'step', y: 'loss', stroke: paleBlue, strokeWidth: 1 }),
         Plot.lineY(smoothed, { x: 'step', y: 'loss', stroke: blue, strokeWidth: 2.5 }),
-        // Dashed: between two validations nothing is known.
-        Plot.lineY(validation, { x: 'step', y: 'loss', stroke: orange, strokeDasharray: '3,3' }),
-        Plot.dot(validation, { x: 'step', y: 'loss', fill: orange, r: 3 }),
-        Plot.text(last ? [last] : [], {
-          ...{ x: 'step', y: 'loss', text: ({ loss }: Point) => loss.toFixed(2) },
-          ...{ dx: 8, textAnchor: 'start', fill: orange, fontWeight: 600 },
-        }),
+        ...sets.flatMap(({ points, color }) => [
+          // Dashed: between two validations nothing is known.
+          Plot.lineY(points, { x: 'step', y: 'loss', stroke: color, strokeDasharray: '3,3' }),
+          Plot.dot(points, { x: 'step', y: 'loss', fill: color, r: 3 }),
+          Plot.text(points.slice(-1), {
+            ...{ x: 'step', y: 'loss', text: ({ loss }: Point) => loss.toFixed(2) },
+            ...{ dx: 8, textAnchor: 'start', fill: color, fontWeight: 600 },
+          }),
+        ]),
       ],
     },
+  });
+}
+
+/** The measurements of each text on its own. */
+function validationSets(lines: readonly LogLine[]) {
+  const sets = new Map<string, Point[]>();
+  for (const line of lines) {
+    if (line.event !== 'validation') continue;
+    const label = line.set === undefined ? 'validation' : `validation, ${line.set.replace(/^valid\./, '')}`;
+    sets.set(label, [...(sets.get(label) ?? []), line]);
+  }
+  return [...sets].map(([label, points], k) => {
+    return { label, points, color: validationColors[k % validationColors.length]! };
   });
 }
 

@@ -65,6 +65,27 @@ describe('BatchSampler', () => {
     expect([...labels]).toEqual([...inputs].map((token) => token + 1));
   });
 
+  it('of rows with marks, learns only marked tokens, and refuses to cut rows elsewhere', async () => {
+    const marked: TokenSource = {
+      ...counting(80),
+      rowLength: 8,
+      read: async (start, out, marks) => {
+        for (let i = 0; i < out.length; i++) {
+          out[i] = start + i;
+          if (marks) marks[i] = (start + i) % 3 === 0 ? 1 : 0;
+        }
+      },
+    };
+    const { inputs, labels } = await new BatchSampler(marked, { batch: 4, length: 7, seed: 3 }).batch(0);
+    labels.forEach((label, at) => {
+      const next = inputs[at]! + 1;
+      expect(label).toBe(next % 3 === 0 ? next : -100);
+    });
+    expect(() => new BatchSampler(marked, { batch: 4, length: 9, seed: 3 })).toThrow(
+      'length: found 9, but these conversations were laid out in rows of 8 tokens; expected 7',
+    );
+  });
+
   it('depends on seed and step only', async () => {
     const make = (seed: number) =>
       new BatchSampler(counting(5000), { batch: 3, length: 10, seed, validation: 0.1 });

@@ -25,14 +25,29 @@ export interface BatchOptions {
 export interface Batch {
   /** [batch, length] token ids */
   inputs: Int32Array;
-  /** [batch, length]: the token after each input */
+  /** [batch, length]: the token after each input, or −100 where there is nothing to learn */
   labels: Int32Array;
+}
+
+/** Where a run's batches come from. */
+export interface Sampler {
+  /** Steps until every training window was visited once, on average. */
+  readonly stepsPerEpoch: number;
+  /** The batch of a training step, counted from 0. */
+  batch(step: number): Promise<Batch>;
+  /** What the model is measured on; a set cut from the training text has no name. */
+  readonly validationSets: readonly ValidationSet[];
+}
+
+export interface ValidationSet {
+  readonly name?: string;
+  batches(): AsyncGenerator<Batch>;
 }
 
 /** The same validation windows for every seed, so that runs can be compared. */
 const SPLIT_KEY = 0x5eed;
 
-export class BatchSampler {
+export class BatchSampler implements Sampler {
   readonly trainingWindows: number;
   readonly validationWindows: number;
   readonly #source: TokenSource;
@@ -45,6 +60,7 @@ export class BatchSampler {
   constructor(source: TokenSource, options: BatchOptions) {
     checkOptions(options);
     const { batch, length, validation = 0 } = options;
+    checkWindow(source, length);
     this.#source = source;
     this.#options = options;
     const windows = Math.floor(source.tokenCount / (length + 1));
@@ -86,6 +102,10 @@ export class BatchSampler {
     }
   }
 
+  get validationSets(): ValidationSet[] {
+    return this.validationWindows > 0 ? [{ batches: () => this.validation() }] : [];
+  }
+
   /** The window that is visited as number `visit` of the run. */
   #trainingWindow(visit: number): number {
     const epoch = Math.floor(visit / this.trainingWindows);
@@ -96,19 +116,37 @@ export class BatchSampler {
     return this.#spread(this.validationWindows + this.#order(visit % this.trainingWindows));
   }
 
-  async #read(windows: readonly number[]): Promise<Batch> {
-    const { length } = this.#options;
-    const inputs = new Int32Array(windows.length * length);
-    const labels = new Int32Array(windows.length * length);
-    const readRow = async (window: number, row: number) => {
-      const tokens = new Int32Array(length + 1);
-      await this.#source.read(window * (length + 1), tokens);
-      inputs.set(tokens.subarray(0, length), row * length);
-      labels.set(tokens.subarray(1), row * length);
-    };
-    await Promise.all(windows.map(readRow));
-    return { inputs, labels };
+  #read(windows: readonly number[]): Promise<Batch> {
+    return readWindows(this.#source, this.#options.length, windows);
   }
+}
+
+/** Windows of length + 1 tokens as rows of a batch. Of marked sources, only marked tokens become labels. */
+export async function readWindows(
+  source: TokenSource,
+  length: number,
+  windows: readonly number[],
+): Promise<Batch> {
+  const inputs = new Int32Array(windows.length * length);
+  const labels = new Int32Array(windows.length * length);
+  const readRow = async (window: number, row: number) => {
+    const tokens = new Int32Array(length + 1);
+    const marks = source.rowLength === undefined ? undefined : new Uint8Array(length + 1);
+    await source.read(window * (length + 1), tokens, marks);
+    inputs.set(tokens.subarray(0, length), row * length);
+    if (marks) marks.forEach((mark, at) => mark || tokens.fill(-100, at, at + 1));
+    labels.set(tokens.subarray(1), row * length);
+  };
+  await Promise.all(windows.map(readRow));
+  return { inputs, labels };
+}
+
+function checkWindow({ rowLength }: TokenSource, length: number): void {
+  if (rowLength === undefined || rowLength === length + 1) return;
+  throw new InputError(
+    `length: found ${length}, but these conversations were laid out in rows of ${rowLength} tokens; ` +
+      `expected ${rowLength - 1}`,
+  );
 }
 
 function countValidation(windows: number, batch: number, validation: number): number {

@@ -5,7 +5,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.ts';
-import { type CorpusOptions, readDocuments } from './corpus.ts';
+import { type CorpusOptions, readConversations, readDocuments } from './corpus.ts';
 import { collect } from './testing.ts';
 
 fc.configureGlobal({ seed: 1 });
@@ -145,4 +145,39 @@ describe('a corpus', () => {
     stop.abort(new Error('enough'));
     await expect(collect(documents)).rejects.toThrow('enough');
   });
+});
+
+describe('readConversations', () => {
+  const read = async (lines: readonly unknown[], name = 'talks.jsonl') => {
+    const file = join(folder, name);
+    await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    return collect(readConversations([file]));
+  };
+  const say = (role: string) => ({ role, content: role });
+
+  it('takes the system for the assistant where nobody else answers', async () => {
+    const roles = (
+      await read([
+        { messages: [say('user'), say('system'), say('user'), say('system')] },
+        { messages: [say('system'), say('user'), say('assistant')] },
+        { messages: [say('system'), say('user')] },
+      ])
+    ).map((messages) => messages.map(({ role }) => role));
+    expect(roles).toEqual([
+      ['user', 'assistant', 'user', 'assistant'],
+      ['system', 'user', 'assistant'],
+      ['system', 'user'],
+    ]);
+  });
+
+  it.each([
+    [
+      [{ text: 'plain' }],
+      'talks.jsonl',
+      /talks.jsonl:1: found an object with the fields text, expected .* "messages"/,
+    ],
+    [[{ messages: [{ role: 'user' }] }], 'talks.jsonl', /:1: messages\[0\]: found/],
+    [[], 'talks.jsonl', /found no conversation/],
+    [[{ messages: [] }], 'talks.txt', /found a text file, expected conversations/],
+  ])('refuses %j in %s', (lines, name, message) => expect(read(lines, name)).rejects.toThrow(message));
 });

@@ -57,6 +57,38 @@ export async function* readDocuments(
   if (!found) throw new InputError(`${files.join(', ')}: found no document, expected at least one`);
 }
 
+/**
+ * Yields the conversations of JSON lines with `messages`. Where nobody is the assistant, the system is, from the
+ * first answer on: corpora of task dialogues call it so.
+ * @throws {InputError} with file and line, if something is missing or malformed, or there is no conversation
+ */
+export async function* readConversations(
+  paths: readonly string[],
+  { signal }: Pick<CorpusOptions, 'signal'> = {},
+): AsyncGenerator<ChatMessage[]> {
+  let found = false;
+  for (const file of await listFiles(paths)) {
+    if (!isJsonLines(file)) {
+      throw new InputError(
+        `${file}: found a text file, expected conversations: .jsonl, with or without .zst`,
+      );
+    }
+    for await (const { row, where } of jsonRows(file, signal)) {
+      if (!isObject(row) || !Array.isArray(row.messages)) {
+        throw new InputError(`${where}: found ${describe(row)}, expected an object with "messages"`);
+      }
+      found = true;
+      yield withAssistant(checkMessages(row.messages, where));
+    }
+  }
+  if (!found) throw new InputError(`${paths.join(', ')}: found no conversation, expected at least one`);
+}
+
+function withAssistant(messages: ChatMessage[]): ChatMessage[] {
+  if (messages[0]?.role !== 'user' || messages.some(({ role }) => role === 'assistant')) return messages;
+  return messages.map(({ role, content }) => ({ role: role === 'system' ? 'assistant' : role, content }));
+}
+
 async function listFiles(paths: readonly string[]): Promise<string[]> {
   const lists = await Promise.all(paths.map(filesOf));
   if (paths.length === 0) throw new InputError('corpus: found no file name, expected at least one');
@@ -129,13 +161,18 @@ function goodCut(text: string, longest: number): number {
 }
 
 async function* jsonDocuments(file: string, options: CorpusOptions): AsyncGenerator<string> {
-  for await (const line of readLines(readText(file, options.signal), LONGEST_JSON_LINE)) {
+  for await (const { row, where } of jsonRows(file, options.signal)) {
+    const document = documentOf(row, where, options);
+    if (document !== '') yield document;
+  }
+}
+
+async function* jsonRows(file: string, signal?: AbortSignal) {
+  for await (const line of readLines(readText(file, signal), LONGEST_JSON_LINE)) {
     const where = `${file}:${line.number}`;
     if (!line.complete)
       throw new InputError(`${where}: found a line of more than ${LONGEST_JSON_LINE} characters`);
-    if (line.text.trim() === '') continue;
-    const document = documentOf(parseLine(line.text, where), where, options);
-    if (document !== '') yield document;
+    if (line.text.trim() !== '') yield { row: parseLine(line.text, where), where };
   }
 }
 

@@ -14,6 +14,8 @@ const schema = v.object({
   /** SHA-256 of the tokenizer, see `hashTokenizer` */
   tokenizerHash: v.string(),
   documents: natural(Number.MAX_SAFE_INTEGER),
+  /** Conversations only: tokens of a row; the highest bit of an entry marks a token to learn. */
+  rowLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(2 ** 24 + 1))),
   /** names without folders: an index must not reach outside its own */
   shards: v.pipe(
     v.array(v.object({ file: v.pipe(v.string(), v.regex(/^tokens-\d+\.bin$/)), tokens: natural(2 ** 30) })),

@@ -2,9 +2,10 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TokenShards, writeShards } from './shards.ts';
+import { TokenShards } from './shards.ts';
 import { byteLevelTokenizer, listed, llamaTokenizer, mobyDick } from './testing.ts';
 import { TextTokenizer } from './tokenizer.ts';
+import { writeShards } from './writeShards.ts';
 
 let parent = '';
 let folder = '';

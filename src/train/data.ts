@@ -2,14 +2,19 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.ts';
-import { readDocuments } from '../text/corpus.ts';
-import { type ShardProgress, TokenShards, writeShards } from '../text/shards.ts';
+import { readConversations, readDocuments } from '../text/corpus.ts';
 import { tokenBytes } from '../text/tokenBytes.ts';
 import { TextTokenizer } from '../text/tokenizer.ts';
+import { mixFileOf, TokenMix } from '../text/tokenMix.ts';
 import { type TrainProgress, trainBpe } from '../text/trainBpe.ts';
+import { type ShardProgress, writeSequences, writeShards } from '../text/writeShards.ts';
+import { conversationRows } from './conversations.ts';
 
 export interface DataOptions {
-  /** Text files, folders of them, or one folder of token shards; or the documents, each time from the first. */
+  /**
+   * Text files, folders of them, or one folder of token shards, or one mix of such folders; or the documents, each
+   * time from the first.
+   */
   readonly data: readonly string[] | (() => AsyncIterable<string>);
   /** Where shards are written if `data` is text. */
   readonly shardFolder: string;
@@ -17,6 +22,8 @@ export interface DataOptions {
   readonly tokenizer?: string | undefined;
   /** Tokens of a tokenizer that is trained. */
   readonly vocabulary: number;
+  /** `data` holds conversations: only the assistant's turns are learned, in rows of this many tokens. */
+  readonly chatLength?: number | undefined;
   /** The field of JSON lines that holds the text. */
   readonly field?: string | undefined;
   readonly onTokenizer?: ((progress: TrainProgress) => void) | undefined;
@@ -26,8 +33,8 @@ export interface DataOptions {
 
 export interface Data {
   readonly tokenizer: TextTokenizer;
-  readonly shards: TokenShards;
-  /** Where the shards are. */
+  readonly shards: TokenMix;
+  /** Where the shards are, or their mix. */
   readonly folder: string;
 }
 
@@ -36,10 +43,11 @@ export interface Data {
  * @throws the signal's reason, once aborted
  */
 export async function prepareData(options: DataOptions): Promise<Data> {
-  const { data, field, signal } = options;
+  const { data, field, signal, chatLength } = options;
   if (typeof data === 'object') {
     const shards = await shardFolderOf(data);
     if (shards !== undefined) return openShards(shards, options);
+    if (chatLength !== undefined) return prepareChat(data, chatLength, options);
   }
   const documents =
     typeof data === 'function'
@@ -52,14 +60,32 @@ export async function prepareData(options: DataOptions): Promise<Data> {
     ...given('onProgress', options.onShards),
     ...given('signal', signal),
   });
-  const shards = await TokenShards.open(options.shardFolder, tokenizer);
+  const shards = await TokenMix.open(options.shardFolder, tokenizer);
   return { tokenizer, shards, folder: options.shardFolder };
+}
+
+async function prepareChat(paths: readonly string[], length: number, options: DataOptions): Promise<Data> {
+  const { shardFolder, tokenizer: folder, onShards, signal } = options;
+  if (folder === undefined) {
+    throw new InputError(
+      'chat: found no tokenizer, expected one with a chat template: name a model with --from or --tokenizer',
+    );
+  }
+  const tokenizer = await TextTokenizer.load(folder);
+  const rows = conversationRows(readConversations(paths, given('signal', signal)), tokenizer, length);
+  await writeSequences(shardFolder, rows, tokenizer, {
+    rowLength: length + 1,
+    ...given('onProgress', onShards),
+    ...given('signal', signal),
+  });
+  return { tokenizer, shards: await TokenMix.open(shardFolder, tokenizer), folder: shardFolder };
 }
 
 async function shardFolderOf(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) {
-    if (!(await exists(join(path, 'shards.json')))) continue;
-    if (paths.length === 1) return path;
+    const mix = await mixFileOf(path);
+    if (mix === undefined && !(await exists(join(path, 'shards.json')))) continue;
+    if (paths.length === 1) return mix ?? path;
     throw new InputError(`data: found ${path}, a folder of token shards, among others; expected it alone`);
   }
   return undefined;
@@ -77,13 +103,13 @@ async function trainTokenizer(
   return TextTokenizer.fromJson(json, config);
 }
 
-/** Shards lie beside their tokenizer, or in the run folder that has it. */
+/** Shards lie beside their tokenizer, or in the run folder that has it; a mix lies beside it. */
 async function openShards(folder: string, { tokenizer: named }: DataOptions): Promise<Data> {
   const places = named ? [named] : [folder, dirname(resolve(folder))];
   for (const place of places) {
     if (!named && !(await exists(join(place, 'tokenizer.json')))) continue;
     const tokenizer = await TextTokenizer.load(place);
-    return { tokenizer, shards: await TokenShards.open(folder, tokenizer), folder };
+    return { tokenizer, shards: await TokenMix.open(folder, tokenizer), folder };
   }
   throw new InputError(
     `${folder}: found token shards without a tokenizer beside them; name its folder with --tokenizer`,
@@ -92,13 +118,13 @@ async function openShards(folder: string, { tokenizer: named }: DataOptions): Pr
 
 /**
  * Bytes of text that tokens stand for; special tokens stand for none. Losses of models with different
- * vocabularies can be compared by the byte.
+ * vocabularies can be compared by the byte. Labels below 0, which are ignored, stand for none.
  */
 export function byteCounter(tokenizer: TextTokenizer): (ids: Int32Array) => number {
   const tokens = Array.from({ length: tokenizer.vocabularySize }, (_, id) => tokenizer.token(id));
   const bytes = tokenBytes(tokenizer.json, tokens, 'tokenizer.json');
   const lengths = tokens.map((_, id) => (tokenizer.isSpecial(id) ? 0 : bytes.of(id).length));
-  return (ids) => ids.reduce((sum, id) => sum + lengths[id]!, 0);
+  return (ids) => ids.reduce((sum, id) => sum + (lengths[id] ?? 0), 0);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -24,6 +24,8 @@ const step = v.object({
 
 const validation = v.object({
   event: v.literal('validation'),
+  /** The text, where a run has several; absent for windows cut from the training text. */
+  set: v.optional(v.string()),
   /** Updates done. */
   step: v.number(),
   /** Nats a token. */

@@ -157,7 +157,7 @@ describe('a training run', () => {
         { config: smallConfig(data), settings, data, from: first },
         machine,
       );
-      expect((await run.validate()).loss).toBeCloseTo((await logOf(first)).at(-1)!.loss, 6);
+      expect((await run.validate())[0]!.loss).toBeCloseTo((await logOf(first)).at(-1)!.loss, 6);
       await run.close();
     });
   });

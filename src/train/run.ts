@@ -17,16 +17,17 @@ import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { initialise } from '../model/initialise.ts';
-import { type Batch, BatchSampler } from '../text/batches.ts';
+import type { Batch, Sampler, ValidationSet } from '../text/batches.ts';
+import { samplerOf } from '../text/mixedBatches.ts';
 import { saveTokenizer } from '../text/saveTokenizer.ts';
-import { TokenShards } from '../text/shards.ts';
 import { TextTokenizer } from '../text/tokenizer.ts';
+import { TokenMix } from '../text/tokenMix.ts';
 import { byteCounter, type Data } from './data.ts';
-import { type LogLine, TrainingLog } from './log.ts';
+import { type LogLine, TrainingLog, type ValidationLine } from './log.ts';
 import { readRunFile, writeRunFile } from './runFile.ts';
 import { rateAt } from './schedule.ts';
 import { parseSettings, type TrainingSettings } from './settings.ts';
-import { Trainer } from './trainer.ts';
+import { labelled, Trainer } from './trainer.ts';
 import { loadState, loadWeights, saveState } from './trainingState.ts';
 
 /** The engine to train on, and how much of its memory. */
@@ -61,7 +62,7 @@ export class Run {
   readonly settings: TrainingSettings;
   readonly trainer: Trainer;
   readonly data: Data;
-  readonly sampler: BatchSampler;
+  readonly sampler: Sampler;
   #step = 0;
   #countBytes: ((ids: Int32Array) => number) | undefined;
 
@@ -72,8 +73,8 @@ export class Run {
     this.data = data;
     refuseLargeIds(data, trainer);
     const { batch, length, seed } = settings;
-    const validation = validationWindows(data.shards.tokenCount, settings);
-    this.sampler = new BatchSampler(data.shards, { batch, length, seed, validation });
+    const validation = validationWindows(data.shards, settings);
+    this.sampler = samplerOf(data.shards, { batch, length, seed, validation });
   }
 
   /**
@@ -108,7 +109,7 @@ export class Run {
     const config = await readConfig(folder);
     const tokenizer = await TextTokenizer.load(folder);
     const trainer = new Trainer(machine.engine, config, settings, machine.limitBytes);
-    const shards = await TokenShards.open(stored.tokens, tokenizer);
+    const shards = await TokenMix.open(stored.tokens, tokenizer);
     try {
       const run = new Run({ folder, settings, trainer, data: { tokenizer, shards, folder: stored.tokens } });
       run.#step = await loadState(folder, trainer);
@@ -154,10 +155,10 @@ export class Run {
     };
     try {
       const clock = new Clock(log.earlierTime);
-      if (log.earlier.length === 0 && this.sampler.validationWindows > 0) await write(await this.validate());
+      if (log.earlier.length === 0) for (const line of await this.validate()) await write(line);
       while (this.#step < this.settings.steps && !signal?.aborted) {
         await write(await this.#update(clock));
-        if (this.#validates()) await write(await this.validate());
+        if (this.#validates()) for (const line of await this.validate()) await write(line);
         if (this.#step % this.settings.saveEvery === 0) await save();
       }
       await save();
@@ -167,21 +168,27 @@ export class Run {
     }
   }
 
-  /** The loss on the windows kept out of training, with the weights as they are. */
-  async validate(): Promise<LogLine> {
+  /** The loss on text kept out of training, each set by itself, with the weights as they are. */
+  async validate(): Promise<ValidationLine[]> {
+    const lines: ValidationLine[] = [];
+    for (const set of this.sampler.validationSets) lines.push(await this.#measure(set));
+    return lines;
+  }
+
+  async #measure({ name, batches }: ValidationSet): Promise<ValidationLine> {
     this.#countBytes ??= byteCounter(this.data.tokenizer);
     const countBytes = this.#countBytes;
     let [bytes, tokens] = [0, 0];
     async function* counted(batches: AsyncIterable<Batch>) {
       for await (const batch of batches) {
         bytes += countBytes(batch.labels);
-        tokens += batch.labels.length;
+        tokens += labelled(batch);
         yield batch;
       }
     }
-    const loss = await this.trainer.validate(counted(this.sampler.validation()));
+    const loss = await this.trainer.validate(counted(batches()));
     const bitsPerByte = (loss * tokens) / Math.LN2 / Math.max(1, bytes);
-    return { event: 'validation', step: this.#step, loss, bitsPerByte };
+    return { event: 'validation', ...(name ? { set: name } : {}), step: this.#step, loss, bitsPerByte };
   }
 
   async close(): Promise<void> {
@@ -206,8 +213,7 @@ export class Run {
 
   #validates(): boolean {
     const { steps, validateEvery } = this.settings;
-    const due = this.#step % validateEvery === 0 || this.#step === steps;
-    return due && this.sampler.validationWindows > 0;
+    return this.#step % validateEvery === 0 || this.#step === steps;
   }
 }
 
@@ -246,9 +252,10 @@ function refuseLargeIds({ shards, folder }: Data, { config }: Trainer): void {
   );
 }
 
-/** Whole batches, at most a tenth of the corpus: a small one is for training. */
-function validationWindows(tokens: number, { batch, length, validation }: TrainingSettings): number {
-  const tenth = Math.floor(tokens / (length + 1) / 10);
+/** Texts that are for validation only count as they are; of others whole batches, at most a tenth. */
+function validationWindows(mix: TokenMix, { batch, length, validation }: TrainingSettings): number {
+  if (mix.validation.length > 0) return validation;
+  const tenth = Math.floor(mix.tokenCount / (length + 1) / 10);
   return batch * Math.floor(Math.min(validation, tenth) / batch);
 }
 

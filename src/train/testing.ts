@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { type MatMulFreeConfig, namedConfig } from '../model/config.ts';
-import { TokenShards, writeShards } from '../text/shards.ts';
 import { listed } from '../text/testing.ts';
 import { TextTokenizer } from '../text/tokenizer.ts';
+import { TokenMix } from '../text/tokenMix.ts';
 import { trainBpe } from '../text/trainBpe.ts';
+import { writeShards } from '../text/writeShards.ts';
 import type { Data } from './data.ts';
 import type { Machine } from './run.ts';
 import { parseSettings, type TrainingChoices } from './settings.ts';
@@ -22,7 +23,7 @@ export async function dataOf(folder: string, text = rhyme): Promise<Data> {
   const tokenizer = TextTokenizer.fromJson(json, config);
   const tokens = join(folder, 'tokens');
   await writeShards(tokens, listed([text]), tokenizer);
-  return { tokenizer, shards: await TokenShards.open(tokens, tokenizer), folder: tokens };
+  return { tokenizer, shards: await TokenMix.open(tokens, tokenizer), folder: tokens };
 }
 
 export function smallConfig({ tokenizer }: Data): MatMulFreeConfig {

@@ -88,14 +88,15 @@ export class Trainer {
   async validate(batches: AsyncIterable<Batch>): Promise<number> {
     let sum = 0;
     let count = 0;
-    for await (const { inputs, labels } of batches) {
-      this.engine.write(this.#loss.ids, bytesOf(inputs));
-      this.engine.write(this.#loss.labels, bytesOf(labels));
+    for await (const batch of batches) {
+      this.engine.write(this.#loss.ids, bytesOf(batch.inputs));
+      this.engine.write(this.#loss.labels, bytesOf(batch.labels));
       await this.#loaded().loss.run();
-      sum += await this.#number(this.#loss.loss);
-      count++;
+      const labels = labelled(batch);
+      sum += labels * (await this.#number(this.#loss.loss));
+      count += labels;
     }
-    return sum / count;
+    return sum / Math.max(1, count);
   }
 
   #loaded() {
@@ -109,6 +110,11 @@ export class Trainer {
   async #number(tensor: Tensor): Promise<number> {
     return (await readFloats(this.engine, tensor))[0]!;
   }
+}
+
+/** Tokens of a batch that the model is to foretell. */
+export function labelled({ labels }: Batch): number {
+  return labels.reduce((count, label) => (label >= 0 ? count + 1 : count), 0);
 }
 
 /** Decaying a norm's weight or a bound towards zero would pull the model away from the identity, not simplify it. */

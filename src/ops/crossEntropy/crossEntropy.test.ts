@@ -1,4 +1,10 @@
+import { describe, expect, it } from 'vitest';
+import { cpuEngines, webGpu } from '../../../test/engines.ts';
 import { integers, noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { bytesOf, readFloats } from '../../engine/engine.ts';
+import { output, record } from '../../program/record.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { gradients } from '../gradients.ts';
 import { crossEntropy } from './crossEntropy.ts';
 
 const cases = [
@@ -34,3 +40,28 @@ testOp('crossEntropy', [
     },
   ),
 ]);
+
+describe.for([...cpuEngines, webGpu])('rows without a label on $name', ({ skip, create }) => {
+  it.skipIf(skip)('get no gradient at all: exactly 0, not a small number', async () => {
+    const logits = noise('logits', [6, 9], 1, { spread: 3 });
+    let dLogits: Tensor | undefined;
+    const program = record('masked loss', () => {
+      const loss = crossEntropy(logits.tensor, someIgnored.tensor);
+      dLogits = output(gradients(loss, [logits.tensor]).get(logits.tensor)!);
+    });
+    const engine = await create();
+    try {
+      engine.write(logits.tensor, bytesOf(logits.data));
+      engine.write(someIgnored.tensor, bytesOf(someIgnored.data));
+      await engine.load(program).run();
+      const found = await readFloats(engine, dLogits!);
+      someIgnored.data.forEach((label, row) => {
+        const ofRow = found.subarray(9 * row, 9 * row + 9);
+        expect(ofRow.every((x) => (label < 0 ? x === 0 : x !== 0))).toBe(true);
+      });
+      expect(someIgnored.data.filter((label) => label < 0).length).toBeGreaterThan(0);
+    } finally {
+      await engine.dispose();
+    }
+  });
+});
