@@ -1,0 +1,333 @@
+/**
+ * The cycle-accurate simulator: issue, units, cores, arbiter and memory, cycle by cycle as docs/accelerator.md
+ * says, around the machine that computes the values. The RTL agrees with it in every cycle.
+ */
+import { InputError } from '../errors.ts';
+import { RoundRobin } from './arbiter.ts';
+import { type Needs, needsOf } from './hazards.ts';
+import type { Host } from './host.ts';
+import { decode, type Instruction, type units } from './instructionSet.ts';
+import { LoadStoreTimer } from './loadStore.ts';
+import { type FaultCode, faults, Machine } from './machine.ts';
+import { lanes, type MachineSizes, type MemoryTiming, slots } from './parameters.ts';
+import { emptyStatistics, type StallCause, type Statistics } from './statistics.ts';
+import { TernaryCore } from './ternaryCore.ts';
+import type { TraceEvent } from './trace.ts';
+
+const firstIssue = 2;
+const jumpCycles = 3;
+const rowPipeline = 12;
+const scalarCycles = 4;
+const iterationCycles = 20;
+const collectPipeline = 4;
+const [LS, ROW, SCL, TMV] = [0, 1, 2, 3] as const;
+
+/** A line of the program: its instruction, or nothing if it is illegal. */
+interface Line {
+  readonly instruction: Instruction | undefined;
+  readonly needs: Needs;
+}
+
+/** An instruction of a unit, from issue to done. */
+export interface Span {
+  readonly unit: (typeof units)[number];
+  readonly name: string;
+  readonly pc: number;
+  readonly start: number;
+  end: number;
+}
+
+export interface ClusterOptions {
+  readonly sizes: MachineSizes;
+  readonly timing: MemoryTiming;
+  readonly program: readonly bigint[];
+  /** DRAM; the run changes it. */
+  readonly memory: Uint8Array;
+  readonly host: Host;
+  /** Receives every event, not in order. */
+  readonly onEvent?: (event: TraceEvent) => void;
+  /** Receives every instruction that held a unit, when it issues (`end` follows). */
+  readonly onSpan?: (span: Span) => void;
+}
+
+export interface Halt {
+  readonly cycle: number;
+  readonly code: FaultCode;
+  readonly pc: number;
+}
+
+/** A `tmv` under way. */
+interface Product {
+  readonly instruction: Instruction;
+  readonly pc: number;
+  readonly span: Span;
+  blocksLeft: number;
+}
+
+export class Cluster {
+  readonly machine: Machine;
+  readonly statistics: Statistics;
+  readonly #options: ClusterOptions;
+  readonly #lines: readonly Line[];
+  readonly #cores: readonly TernaryCore[];
+  readonly #inFlight: Int32Array;
+  readonly #memoryArbiter: RoundRobin;
+  readonly #collector: RoundRobin;
+  readonly #ls: LoadStoreTimer;
+  /** First cycles in which units, registers, banks and scalars (as destinations) are free again. */
+  readonly #unitFree = [0, 0, 0, 0];
+  readonly #vectorFree = new Float64Array(8);
+  readonly #bankFree = new Float64Array(2);
+  readonly #scalarFree = new Float64Array(16);
+  #t = 0;
+  #pc = 0;
+  #nextIssue = firstIssue;
+  #loadStore: { readonly needs: Needs; readonly span: Span; readonly checksum: number } | undefined;
+  #product: Product | undefined;
+  #halt: Halt | undefined;
+
+  constructor(options: ClusterOptions) {
+    const { sizes, timing, program, memory } = options;
+    this.machine = new Machine(sizes, memory);
+    if (program.length > sizes.rom) {
+      throw new InputError(`program: found ${program.length} instructions, expected at most ${sizes.rom}`);
+    }
+    this.#options = options;
+    this.#lines = program.map((word) => {
+      const instruction = decode(word);
+      const none = { unit: -1, vectors: [], banks: [], scalars: [], written: 0 };
+      return { instruction, needs: instruction ? needsOf(instruction) : none };
+    });
+    const { cores, fifo, outQueue } = sizes;
+    this.#cores = Array.from({ length: cores }, () => new TernaryCore(fifo, outQueue, timing.latency));
+    this.#inFlight = new Int32Array(cores);
+    this.#memoryArbiter = new RoundRobin(cores + 1);
+    this.#collector = new RoundRobin(cores);
+    this.#ls = new LoadStoreTimer(timing.latency);
+    this.statistics = emptyStatistics(cores);
+  }
+
+  get cycle(): number {
+    return this.#t;
+  }
+
+  /** Set once the cluster has halted. */
+  get halted(): Halt | undefined {
+    return this.#halt;
+  }
+
+  /**
+   * Runs until the program halts.
+   * @param mostCycles stops a program that does not end; counted from now
+   * @returns how it halted, or undefined if it has not yet
+   */
+  run(mostCycles = Number.POSITIVE_INFINITY): Halt | undefined {
+    const end = this.#t + mostCycles;
+    while (!this.#halt && this.#t < end) this.#step();
+    return this.#halt;
+  }
+
+  /** One cycle: everything is decided from the state at its start, then the state changes. */
+  #step(): void {
+    const t = this.#t;
+    const underrun = this.#product !== undefined && this.#cores.some((core) => core.underrun);
+    const decision = this.#decide(t);
+    this.#grantMemory(t);
+    this.#advanceCores(t);
+    this.#countUnits(t);
+    if (typeof decision === 'string') this.statistics.stalls[decision]++;
+    else if ('line' in decision) this.#issue(t, decision.line.instruction!, decision.line.needs);
+    else this.#stop(t + 1, decision.code, this.#pc);
+    if (underrun) this.#stop(t + 1, 4, this.#product!.pc);
+    this.#t = t + 1;
+    this.statistics.cycles = this.#t;
+  }
+
+  #decide(t: number): StallCause | { readonly line: Line } | { readonly code: FaultCode } {
+    if (t < this.#nextIssue) return 'start and jumps';
+    const line = this.#lines[this.#pc];
+    const code = this.#faultOf(line);
+    if (code !== undefined) {
+      return this.#unitFree.every((free) => free <= t) ? { code } : 'waiting to halt';
+    }
+    return this.#blocker(t, line!) ?? { line: line! };
+  }
+
+  /** A code if the instruction halts instead of issuing. */
+  #faultOf(line: Line | undefined): FaultCode | undefined {
+    if (!line) return 5;
+    if (!line.instruction) return 1;
+    const fault = this.machine.faultOf(line.instruction);
+    if (fault !== 0) return fault;
+    return line.instruction.operation.name === 'halt' ? 0 : undefined;
+  }
+
+  #blocker(t: number, { instruction, needs }: Line): StallCause | undefined {
+    const { name } = instruction!.operation;
+    const unit = name === 'tout' ? TMV : needs.unit;
+    if (unit >= 0 && this.#unitFree[unit]! > t) {
+      return (['load/store busy', 'row-wise busy', 'scalar unit busy', 'ternary unit busy'] as const)[unit]!;
+    }
+    if (name === 'wst' && this.#cores[instruction!.fields.core!]!.toRequest > 0) {
+      return 'weight streamer busy';
+    }
+    if (needs.vectors.some((v) => this.#vectorFree[v]! > t)) return 'vector register';
+    if (needs.banks.some((q) => this.#bankFree[q]! > t)) return 'activation bank';
+    if (needs.scalars.some((s) => this.#scalarFree[s]! > t)) return 'scalar register';
+    if (name !== 'tin') return undefined;
+    // The token is taken here; nothing else can keep `tin` from issuing.
+    const offered = this.#options.host.next();
+    if (offered === undefined) return 'host';
+    this.#offered = offered;
+    return undefined;
+  }
+
+  #offered: number | 'end' = 'end';
+
+  #issue(t: number, instruction: Instruction, needs: Needs): void {
+    const { name, unit } = instruction.operation;
+    const pc = this.#pc;
+    this.statistics.instructions++;
+    this.#options.onEvent?.({ kind: 'I', cycle: t, pc });
+    this.#pc++;
+    this.#nextIssue = t + 1;
+    if (unit === 'control') {
+      this.#control(t, instruction);
+      return;
+    }
+    const span: Span = { unit, name, pc, start: t, end: Number.POSITIVE_INFINITY };
+    this.#options.onSpan?.(span);
+    this.#hold(needs, Number.POSITIVE_INFINITY);
+    if (unit === 'tmv') this.#beginProduct(instruction, pc, span);
+    else if (unit === 'ls') this.#beginLoadStore(t, instruction, needs, span);
+    else {
+      const checksum = this.machine.execute(instruction)!;
+      const cycles =
+        unit === 'row'
+          ? Math.ceil(instruction.fields.len! / lanes) + rowPipeline
+          : name === 'srcp' || name === 'srsq'
+            ? iterationCycles
+            : scalarCycles;
+      this.#done(t + cycles, needs, span, checksum);
+    }
+  }
+
+  #control(t: number, { operation: { name }, fields }: Instruction): void {
+    const jump = () => {
+      this.#pc = fields.target!;
+      this.#nextIssue = t + jumpCycles;
+    };
+    if (name === 'jmp') jump();
+    if (name === 'tin') {
+      if (this.#offered === 'end') jump();
+      else this.machine.token = this.#offered;
+    }
+    if (name === 'tout') {
+      const token = this.machine.best.index >>> 0;
+      this.#options.onEvent?.({ kind: 'O', cycle: t, token });
+      this.#options.host.take(token);
+    }
+    if (name === 'wst') {
+      this.machine.execute({ operation: { name, unit: 'control' }, fields } as Instruction);
+      this.#cores[fields.core!]!.toRequest = fields.beats!;
+    }
+  }
+
+  #beginProduct(instruction: Instruction, pc: number, span: Span): void {
+    const blocks = Math.ceil(instruction.fields.rows! / lanes);
+    const beats = Math.ceil(instruction.fields.cols! / lanes);
+    const count = this.#cores.length;
+    this.#product = { instruction, pc, span, blocksLeft: blocks };
+    this.#cores.forEach((core, c) => {
+      core.begin(Math.max(0, Math.ceil((blocks - c) / count)), beats);
+    });
+  }
+
+  #beginLoadStore(t: number, instruction: Instruction, needs: Needs, span: Span): void {
+    const { name } = instruction.operation;
+    const kind = name === 'sv' ? 'store' : name === 'ldv' ? 'load' : 'narrowLoad';
+    this.#ls.begin(t, this.machine.access(instruction).beats, kind);
+    this.#loadStore = { needs, span, checksum: this.machine.execute(instruction)! };
+  }
+
+  #grantMemory(t: number): void {
+    const places = slots(this.#options.timing, t);
+    const cores = this.#cores;
+    this.#memoryArbiter.serve(
+      places,
+      (r) => (r < cores.length ? cores[r]!.wantsMemory() : this.#ls.wantsMemory(t)),
+      (r) => {
+        if (r < cores.length) {
+          cores[r]!.grant(t);
+          this.statistics.weightBeats++;
+        } else this.#grantLoadStore(t);
+      },
+    );
+  }
+
+  #grantLoadStore(t: number): void {
+    if (this.#ls.writes) this.statistics.storeBeats++;
+    else this.statistics.loadBeats++;
+    const end = this.#ls.grant(t);
+    if (end === undefined) return;
+    const { needs, span, checksum } = this.#loadStore!;
+    this.#done(end, needs, span, checksum);
+  }
+
+  #advanceCores(t: number): void {
+    const cores = this.#cores;
+    for (let c = 0; c < cores.length; c++) this.#inFlight[c] = cores[c]!.inFlight;
+    const product = this.#product;
+    if (product) {
+      this.#collector.serve(
+        1,
+        (c) => cores[c]!.canBeCollected(t),
+        (c) => {
+          cores[c]!.collect();
+          product.blocksLeft--;
+        },
+      );
+    }
+    for (let c = 0; c < cores.length; c++) {
+      this.statistics.cores[c]![cores[c]!.step(t, this.#inFlight[c]!)]++;
+    }
+    if (product?.blocksLeft === 0) {
+      this.#product = undefined;
+      const checksum = this.machine.execute(product.instruction)!;
+      this.#done(t + collectPipeline, needsOf(product.instruction), product.span, checksum);
+    }
+  }
+
+  #hold(needs: Needs, until: number): void {
+    this.#unitFree[needs.unit] = until;
+    for (const v of needs.vectors) this.#vectorFree[v] = until;
+    for (const q of needs.banks) this.#bankFree[q] = until;
+    if (needs.written) this.#scalarFree[needs.written] = until;
+  }
+
+  #done(f: number, needs: Needs, span: Span, checksum: number): void {
+    this.#hold(needs, f);
+    span.end = f;
+    this.#options.onEvent?.({ kind: 'R', cycle: f, pc: span.pc, checksum });
+  }
+
+  #countUnits(t: number): void {
+    const busy = this.statistics.unitBusy;
+    if (this.#unitFree[LS]! > t) busy.ls++;
+    if (this.#unitFree[ROW]! > t) busy.row++;
+    if (this.#unitFree[SCL]! > t) busy.scl++;
+    if (this.#unitFree[TMV]! > t) busy.tmv++;
+  }
+
+  #stop(cycle: number, code: FaultCode, pc: number): void {
+    this.#halt = { cycle, code, pc };
+    this.#options.onEvent?.({ kind: 'H', cycle, code, pc });
+  }
+}
+
+/** A fault in words, for people. */
+export function describeHalt({ code, pc, cycle }: Halt): string {
+  return code === 0
+    ? `halted at cycle ${cycle}`
+    : `fault ${code} at cycle ${cycle}, pc ${pc}: ${faults[code]}`;
+}

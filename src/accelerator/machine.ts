@@ -1,0 +1,253 @@
+/**
+ * What programs see of the accelerator: registers and memory, and what each instruction does to them, without
+ * time. Run by itself it is the functional simulator; the cluster (cluster.ts) adds the cycles.
+ */
+import { InputError } from '../errors.ts';
+import {
+  addScalars,
+  greaterScalar,
+  multiplyScalars,
+  one,
+  reciprocal,
+  reciprocalRoot,
+  type Scalar,
+  zero,
+} from './arithmetic.ts';
+import { fold, foldElements, foldScalar } from './checksum.ts';
+import { type Instruction, reductions } from './instructionSet.ts';
+import {
+  banks,
+  beatBytes,
+  checkSizes,
+  lanes,
+  type MachineSizes,
+  scalarRegisters,
+  vectorRegisters,
+} from './parameters.ts';
+import { blockProduct, byteSums } from './ternaryProduct.ts';
+import {
+  largest,
+  paddedLength,
+  quantise,
+  type RowOperands,
+  rowWise,
+  sumOfSquares,
+} from './vectorOperations.ts';
+
+/** Fault codes; 0 is a `halt`. */
+export const faults = {
+  0: 'halt',
+  1: 'illegal instruction',
+  2: 'length out of range',
+  3: 'address outside memory',
+  4: 'weight stream underrun',
+  5: 'pc outside the ROM',
+} as const;
+export type FaultCode = keyof typeof faults;
+
+/** Beats of a core's streams that no product has used yet. */
+interface Segment {
+  address: number;
+  beats: number;
+}
+
+export class Machine {
+  readonly sizes: MachineSizes;
+  readonly memory: Uint8Array;
+  readonly vectors: readonly Int32Array[];
+  readonly banks: readonly Int8Array[];
+  readonly scalars: Scalar[];
+  /** The token being read. */
+  token = 0;
+  /** The greatest sum so far and its row; `index` is −1 before the first. */
+  best = { value: 0, index: -1 };
+  #argBase = 0;
+  readonly #streams: readonly Segment[][];
+  readonly #block = new Int32Array(lanes);
+
+  /** @param memory DRAM, whole beats */
+  constructor(sizes: MachineSizes, memory: Uint8Array) {
+    checkSizes(sizes);
+    if (memory.length % beatBytes) {
+      throw new InputError(`DRAM: found ${memory.length} bytes, expected a multiple of ${beatBytes}`);
+    }
+    this.sizes = sizes;
+    this.memory = memory;
+    this.vectors = Array.from({ length: vectorRegisters }, () => new Int32Array(sizes.maxLength));
+    this.banks = Array.from({ length: banks }, () => new Int8Array(sizes.maxLength));
+    this.scalars = Array.from({ length: scalarRegisters }, (_, i) => (i === 0 ? one : zero));
+    this.#streams = Array.from({ length: sizes.cores }, () => []);
+  }
+
+  get memoryBeats(): number {
+    return this.memory.length / beatBytes;
+  }
+
+  /** Why this machine would refuse a decoded instruction now, 0 if it would not. */
+  faultOf({ operation: { name, unit }, fields }: Instruction): FaultCode {
+    const { maxLength, cores } = this.sizes;
+    if (name === 'wst' && fields.core! >= cores) return 1;
+    const lengths = [fields.len, fields.cols, fields.wr ? fields.rows : undefined];
+    if (lengths.some((length) => length !== undefined && (length === 0 || length > maxLength))) return 2;
+    if (fields.rows === 0 || fields.beats === 0) return 2;
+    if (unit === 'ls' || name === 'wst') {
+      const { address, beats } = this.access({ operation: { name, unit }, fields } as Instruction);
+      if (address + beats > this.memoryBeats) return 3;
+    }
+    return 0;
+  }
+
+  /** The beats of memory that a load, a store or a stream touches. */
+  access({ operation: { name }, fields }: Instruction): { readonly address: number; readonly beats: number } {
+    const address = fields.addr!;
+    if (name === 'wst') return { address, beats: fields.beats! };
+    const narrow = name === 'ldh' || name === 'lde';
+    const beats = Math.ceil(fields.len! / (narrow ? 2 * lanes : lanes));
+    return { address: name === 'lde' ? address + this.token * beats : address, beats };
+  }
+
+  /**
+   * Does what a legal instruction of LS, ROW, SCL or `wst` does, or a product whose streams hold its weights.
+   * Control instructions are their caller's.
+   * @returns the checksum of what was written; undefined for `wst`
+   */
+  execute(instruction: Instruction): number | undefined {
+    const { name, unit } = instruction.operation;
+    if (unit === 'row') return name === 'qnt' ? this.#quantise(instruction) : this.#rowWise(instruction);
+    if (unit === 'scl') return this.#scalar(instruction);
+    if (unit === 'tmv') return this.#product(instruction);
+    if (name === 'wst') {
+      this.#streams[instruction.fields.core!]!.push({ ...this.access(instruction) });
+      return undefined;
+    }
+    return name === 'sv' ? this.#store(instruction) : this.#load(instruction);
+  }
+
+  /** Beats of core `core` that are streamed or to be streamed, and not used. */
+  beatsAhead(core: number): number {
+    return this.#streams[core]!.reduce((sum, { beats }) => sum + beats, 0);
+  }
+
+  #operands(fields: Instruction['fields']): RowOperands {
+    return {
+      a: this.vectors[fields.a!]!,
+      b: this.vectors[fields.b ?? 0]!,
+      scale: this.scalars[fields.scale!]!,
+      shift: (fields.shift ?? 0) + 16,
+      length: fields.len!,
+    };
+  }
+
+  #rowWise({ operation: { name }, fields }: Instruction): number {
+    const y = this.vectors[fields.y!]!;
+    const length = fields.len!;
+    rowWise(name, this.#operands(fields), y);
+    const sum = foldElements(0, y, paddedLength(length));
+    const kind = reductions[fields.red!]!;
+    if (kind === 'none') return sum;
+    const reduced = kind === 'ss' ? sumOfSquares(y, length) : largest(y, length);
+    this.scalars[fields.sd!] = reduced;
+    return foldScalar(sum, reduced);
+  }
+
+  #quantise({ fields }: Instruction): number {
+    const bank = this.banks[fields.q!]!;
+    quantise(this.#operands(fields), bank);
+    return foldElements(0, bank, paddedLength(fields.len!));
+  }
+
+  #scalar({ operation: { name }, fields }: Instruction): number {
+    const a = this.scalars[fields.sa ?? 0]!;
+    const b = this.scalars[fields.sb ?? 0]!;
+    const result = {
+      sli: () => ({ m: fields.m!, e: fields.e! }),
+      smul: () => multiplyScalars(a, b),
+      sadd: () => addScalars(a, b),
+      smax: () => greaterScalar(a, b),
+      srcp: () => reciprocal(a),
+      srsq: () => reciprocalRoot(a),
+    }[name as 'sli']();
+    this.scalars[fields.sd!] = result;
+    return foldScalar(0, result);
+  }
+
+  #load(instruction: Instruction): number {
+    const { name } = instruction.operation;
+    const { len, left = 0, y } = instruction.fields;
+    const { address, beats } = this.access(instruction);
+    const target = this.vectors[y!]!;
+    const bytes = new DataView(
+      this.memory.buffer,
+      this.memory.byteOffset + address * beatBytes,
+      beats * beatBytes,
+    );
+    for (let i = 0; i < len!; i++) {
+      target[i] = name === 'ldv' ? bytes.getInt32(4 * i, true) : bytes.getInt16(2 * i, true) << left;
+    }
+    target.fill(0, len!, paddedLength(len!));
+    return foldElements(0, target, paddedLength(len!));
+  }
+
+  #store(instruction: Instruction): number {
+    const { address } = this.access(instruction);
+    const { len, y } = instruction.fields;
+    const source = this.vectors[y!]!;
+    const bytes = new DataView(this.memory.buffer, this.memory.byteOffset + address * beatBytes);
+    const padded = paddedLength(len!);
+    for (let i = 0; i < padded; i++) bytes.setInt32(4 * i, source[i]!, true);
+    return foldElements(0, source, padded);
+  }
+
+  #product({ fields }: Instruction): number {
+    const { cols, rows, wr, arg, first } = fields;
+    const sums = byteSums(this.banks[fields.q!]!, cols!);
+    const beats = Math.ceil(cols! / lanes);
+    const y = wr ? this.vectors[fields.to!]! : undefined;
+    if (first) {
+      this.best = { value: 0, index: -1 };
+      this.#argBase = 0;
+    }
+    for (let block = 0; block * lanes < rows!; block++) {
+      const { bytes, offset } = this.#take(block % this.sizes.cores, beats);
+      blockProduct(bytes, offset, beats, sums, this.#block);
+      y?.set(this.#block, block * lanes);
+      if (arg) this.#compare(block * lanes, rows!);
+    }
+    if (arg) this.#argBase += rows!;
+    const sum = y ? foldElements(0, y, paddedLength(rows!)) : 0;
+    return arg ? fold(fold(sum, this.best.value), this.best.index) : sum;
+  }
+
+  #compare(firstRow: number, rows: number): void {
+    for (let lane = 0; lane < lanes && firstRow + lane < rows; lane++) {
+      const value = this.#block[lane]!;
+      if (this.best.index >= 0 && value <= this.best.value) continue;
+      this.best = { value, index: this.#argBase + firstRow + lane };
+    }
+  }
+
+  /** The next beats of a core's streams, brought together where they span two of them. */
+  #take(core: number, beats: number): { readonly bytes: Uint8Array; readonly offset: number } {
+    const stream = this.#streams[core]!;
+    const whole = stream[0] && stream[0].beats >= beats;
+    if (whole) return { bytes: this.memory, offset: this.#advance(stream, beats) };
+    const bytes = new Uint8Array(beats * beatBytes);
+    for (let beat = 0; beat < beats; beat++) {
+      if (stream.length === 0) {
+        throw new InputError(`core ${core}: its weight stream ends within a product (${faults[4]})`);
+      }
+      const offset = this.#advance(stream, 1);
+      bytes.set(this.memory.subarray(offset, offset + beatBytes), beat * beatBytes);
+    }
+    return { bytes, offset: 0 };
+  }
+
+  #advance(stream: Segment[], beats: number): number {
+    const segment = stream[0]!;
+    const offset = segment.address * beatBytes;
+    segment.address += beats;
+    segment.beats -= beats;
+    if (segment.beats === 0) stream.shift();
+    return offset;
+  }
+}

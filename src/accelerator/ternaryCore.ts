@@ -1,0 +1,79 @@
+/** The timing of one ternary core and of its weight streamer; what it computes is the machine's business. */
+import type { CoreCycles } from './statistics.ts';
+
+/** From the last beat of a block to the cycle in which its result can be collected. */
+const blockCycles = 7;
+
+export class TernaryCore {
+  /** Beats that the streamer has yet to ask for. */
+  toRequest = 0;
+  readonly #fifo: number;
+  readonly #outQueue: number;
+  readonly #latency: number;
+  /** Cycles from which granted beats can be used, in a ring. */
+  readonly #usable: Float64Array;
+  #granted = 0;
+  #popped = 0;
+  /** Beats of the product in hand that are still to be used, and of its current block. */
+  #beats = 0;
+  #blockBeats = 0;
+  #beatInBlock = 0;
+  /** Cycles from which finished blocks can be collected. */
+  readonly #results: number[] = [];
+
+  constructor(fifo: number, outQueue: number, latency: number) {
+    this.#fifo = fifo;
+    this.#outQueue = outQueue;
+    this.#latency = latency;
+    this.#usable = new Float64Array(fifo);
+  }
+
+  begin(blocks: number, blockBeats: number): void {
+    this.#beats = blocks * blockBeats;
+    this.#blockBeats = blockBeats;
+    this.#beatInBlock = 0;
+  }
+
+  wantsMemory(): boolean {
+    return this.toRequest > 0 && this.#granted - this.#popped < this.#fifo;
+  }
+
+  grant(t: number): void {
+    this.#usable[this.#granted % this.#fifo] = t + this.#latency + 1;
+    this.#granted++;
+    this.toRequest--;
+  }
+
+  canBeCollected(t: number): boolean {
+    return this.#results.length > 0 && this.#results[0]! <= t;
+  }
+
+  collect(): void {
+    this.#results.shift();
+  }
+
+  /** Nothing in the FIFO, nothing on the way, nothing to ask for, and a product that needs more. */
+  get underrun(): boolean {
+    return this.#beats > 0 && this.toRequest === 0 && this.#granted === this.#popped;
+  }
+
+  /**
+   * Uses a beat in cycle t if it can. `inFlight` is the number of results before this cycle's collection.
+   * @returns what the core did
+   */
+  step(t: number, inFlight: number): keyof CoreCycles {
+    if (this.#beats === 0) return 'idle';
+    if (this.#granted === this.#popped || this.#usable[this.#popped % this.#fifo]! > t) return 'starved';
+    const last = this.#beatInBlock === this.#blockBeats - 1;
+    if (last && inFlight >= this.#outQueue) return 'blocked';
+    this.#popped++;
+    this.#beats--;
+    this.#beatInBlock = last ? 0 : this.#beatInBlock + 1;
+    if (last) this.#results.push(t + blockCycles);
+    return 'busy';
+  }
+
+  get inFlight(): number {
+    return this.#results.length;
+  }
+}
