@@ -1,3 +1,5 @@
+import type { DType } from '../program/tensor.ts';
+
 /** The value of 16 bits as an IEEE half: 1 sign, 5 exponent and 10 fraction bits. */
 export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
@@ -13,4 +15,10 @@ const word = new DataView(new ArrayBuffer(4));
 export function bfloatToNumber(bits: number): number {
   word.setUint32(0, bits << 16);
   return word.getFloat32(0);
+}
+
+/** The value of an element as references hold it: 16 bits for half types, else the number itself. */
+export function floatDecoder(dtype: DType): (element: number) => number {
+  if (dtype === 'f16') return halfToNumber;
+  return dtype === 'bf16' ? bfloatToNumber : (x) => x;
 }

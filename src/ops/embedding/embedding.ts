@@ -2,7 +2,7 @@ import { cost, type Data, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { bfloatToNumber, halfToNumber } from '../halfFloats.ts';
+import { floatDecoder } from '../halfFloats.ts';
 import { widthOf } from '../shapes.ts';
 import { embeddingBackward, embeddingForward } from './kernel.wgsl.ts';
 import { embeddingBackwardReference, embeddingReference } from './reference.ts';
@@ -63,7 +63,6 @@ function bytesPerEntry(table: Tensor): number {
 
 function rowReader(table: Tensor, data: Data): (id: number) => ArrayLike<number> {
   const width = widthOf(table);
-  const decode =
-    { f16: halfToNumber, bf16: bfloatToNumber }[table.dtype as 'f16' | 'bf16'] ?? ((x: number) => x);
+  const decode = floatDecoder(table.dtype);
   return (id) => Array.from(data.subarray(id * width, (id + 1) * width), decode);
 }

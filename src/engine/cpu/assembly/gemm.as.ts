@@ -1,9 +1,10 @@
-// C (+)= α·A·B in f32, for the backward passes. Blocks of A and B are packed into panels that fit the caches;
-// B may be stored as floats, packed ternary weights or int8 activations, and becomes floats while it is packed.
+// C (+)= α·A·B in f32, for dense layers and the backward passes. Blocks of A and B are packed into panels that fit
+// the caches; B may be stored as floats, transposed floats of any type, packed ternary weights or int8 activations,
+// and becomes f32 while it is packed.
 //
 // K is always cut in the same places, so an element of C has the same bits for any number of threads.
 
-import { multiplyAdd } from "./math.as";
+import { halvesToFloats, multiplyAdd } from "./math.as";
 import { workspaceStart } from "./workspace.as";
 
 /** Rows of C that a micro-kernel computes; rows of a panel of A. */
@@ -19,6 +20,9 @@ const NC: i32 = 256;
 export const FLOATS: i32 = 0; // f32 [K, N]
 export const TERNARY: i32 = 1; // packed ternary weights of shape [K, N]
 export const INT8: i32 = 2; // int8 [K, N], row k times rowScale[k]
+export const FLOATS_ALONG_K: i32 = 3; // f32 [N, K]: a matrix of weights [out, in] as it is stored
+export const HALVES_ALONG_K: i32 = 4; // f16 [N, K]
+export const BFLOATS_ALONG_K: i32 = 5; // bf16 [N, K]
 
 @unmanaged
 export class Gemm {
@@ -95,6 +99,7 @@ function elementB(g: Gemm, k: i32, n: i32): f32 {
     const byte = <u32>load<u8>(g.b + <usize>(k - plane * packed) * <usize>g.ldb + <usize>n);
     return <f32>(<i32>((byte >> (<u32>plane << 1)) & 3) - 1);
   }
+  if (g.kind >= FLOATS_ALONG_K) return f32x4.extract_lane(alongK(g, k, n), 0);
   if (g.kind == INT8) {
     return <f32>load<i8>(g.b + <usize>k * <usize>g.ldb + <usize>n) * load<f32>(g.rowScale + ((<usize>k) << 2));
   }
@@ -115,6 +120,8 @@ function packB(g: Gemm, panels: usize, k: i32, depth: i32, n: i32, columns: i32)
       packTernaryPanel(g, to, k, depth, n + j);
     } else if (g.kind == INT8) {
       packInt8Panel(g, to, k, depth, n + j);
+    } else if (g.kind >= FLOATS_ALONG_K) {
+      packPanelAlongK(g, to, k, depth, n + j);
     } else {
       for (let i = 0; i < depth; i++) {
         const from = g.b + ((<usize>(k + i) * <usize>g.ldb + <usize>(n + j)) << 2);
@@ -149,6 +156,43 @@ function packInt8Panel(g: Gemm, to: usize, k: i32, depth: i32, n: i32): void {
     v128.store(p, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(values)), scale));
     v128.store(p, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(values)), scale), 16);
   }
+}
+
+/** Elements (k … k + 3, n) of a B that is stored along K; those past its end are whatever lies there. */
+// @ts-ignore: decorator
+@inline
+export function alongK(g: Gemm, k: i32, n: i32): v128 {
+  const at = <usize>n * <usize>g.ldb + <usize>k;
+  if (g.kind == FLOATS_ALONG_K) return v128.load(g.b + (at << 2));
+  const bits = i32x4.extend_low_i16x8_u(v128.load64_zero(g.b + (at << 1)));
+  return g.kind == HALVES_ALONG_K ? halvesToFloats(bits) : i32x4.shl(bits, 16);
+}
+
+function packPanelAlongK(g: Gemm, to: usize, k: i32, depth: i32, n: i32): void {
+  let i = 0;
+  for (; i + 4 <= depth; i += 4) {
+    transposeTo(to, alongK(g, k + i, n), alongK(g, k + i, n + 1), alongK(g, k + i, n + 2), alongK(g, k + i, n + 3));
+    transposeTo(to + 16, alongK(g, k + i, n + 4), alongK(g, k + i, n + 5), alongK(g, k + i, n + 6), alongK(g, k + i, n + 7));
+    to += 4 * 32;
+  }
+  for (; i < depth; i++) {
+    for (let c = 0; c < NR; c++) store<f32>(to + ((<usize>c) << 2), elementB(g, k + i, n + c));
+    to += 32;
+  }
+}
+
+/** Four columns as four rows of a panel. */
+// @ts-ignore: decorator
+@inline
+function transposeTo(to: usize, a: v128, b: v128, c: v128, d: v128): void {
+  const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
+  const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);
+  v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
+  v128.store(to, i64x2.shuffle(ab, cd, 1, 3), 32);
+  const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7);
+  const cdHigh = i32x4.shuffle(c, d, 2, 6, 3, 7);
+  v128.store(to, i64x2.shuffle(abHigh, cdHigh, 0, 2), 64);
+  v128.store(to, i64x2.shuffle(abHigh, cdHigh, 1, 3), 96);
 }
 
 function block(

@@ -11,6 +11,7 @@ export * from "../../../ops/embedding/kernel.as";
 export * from "../../../ops/fill/kernel.as";
 export * from "../../../ops/gatedNorm/kernel.as";
 export * from "../../../ops/lastToken/kernel.as";
+export * from "../../../ops/linear/kernel.as";
 export * from "../../../ops/lowerBounds/kernel.as";
 export * from "../../../ops/mlgru/kernel.as";
 export * from "../../../ops/mlgruSlots/kernel.as";

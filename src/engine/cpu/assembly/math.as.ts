@@ -71,6 +71,16 @@ export function siluSlope4(x: v128, sigmoid: v128): v128 {
   return f32x4.mul(sigmoid, multiplyAdd(x, f32x4.sub(one, sigmoid), one));
 }
 
+/** IEEE halves in the low bits of four lanes: shift the fields into place, then scale by the biases' difference. */
+export function halvesToFloats(bits: v128): v128 {
+  const shifted = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13);
+  const magnitude = f32x4.mul(shifted, f32x4.splat(reinterpret<f32>((254 - 15) << 23)));
+  // Infinities and NaNs come out as 2^16 and more.
+  const special = v128.and(f32x4.ge(magnitude, f32x4.splat(65536)), i32x4.splat(255 << 23));
+  const sign = i32x4.shl(v128.and(bits, i32x4.splat(0x8000)), 16);
+  return v128.or(v128.or(magnitude, special), sign);
+}
+
 /** Loads up to four floats; lanes past `count` are zero. */
 export function loadPartial(pointer: usize, count: i32): v128 {
   let v = f32x4.splat(0);
