@@ -5,6 +5,8 @@ export { runList, setWorkspace, waitForJob, workspaceBytes } from "./run.as";
 export { readMemory } from "./readMemory.as";
 export * from "../../../ops/adamw/kernel.as";
 export * from "../../../ops/add/kernel.as";
+export * from "../../../ops/appendRows/kernel.as";
+export * from "../../../ops/attention/kernel.as";
 export * from "../../../ops/bitLinear/kernel.as";
 export * from "../../../ops/crossEntropy/kernel.as";
 export * from "../../../ops/embedding/kernel.as";
