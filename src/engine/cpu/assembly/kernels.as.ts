@@ -22,3 +22,4 @@ export * from "../../../ops/rmsNorm/kernel.as";
 export * from "../../../ops/rotary/kernel.as";
 export * from "../../../ops/sigmoidGate/kernel.as";
 export * from "../../../ops/swiglu/kernel.as";
+export * from "../../../ops/ternaryLinear/kernel.as";

@@ -1,0 +1,41 @@
+// Activations to int8 without a norm. The products are those of BitLinear.
+
+import { floatAt, loadLanes, maxLanes, shareStart } from "../../engine/cpu/assembly/math.as";
+
+@unmanaged
+class QuantiseRows {
+  x: usize; // [rows, width]
+  q: usize; // [rows, stride] i8; columns past `width` become 0
+  step: usize; // [rows]: 1 / s, what one unit of q is worth
+  sum: usize; // [rows] i32: Σ q
+  rows: i32;
+  width: i32;
+  stride: i32;
+}
+
+/** s = 127 / max(max|x|, 1e-5), q = clamp(round(x·s), −128, 127) */
+export function quantiseRows(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<QuantiseRows>(args);
+  const end = shareStart(p.rows, 1, thread + 1, threads);
+  for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
+    const x = floatAt(p.x, row, p.width);
+    const q = p.q + <usize>row * <usize>p.stride;
+    let top = f32x4.splat(0);
+    for (let i = 0; i < p.width; i += 4) top = f32x4.max(top, f32x4.abs(loadLanes(x, i, p.width)));
+    const largest = Mathf.max(maxLanes(top), 1e-5);
+    const s = f32x4.splat(127 / largest);
+    let total = i32x4.splat(0);
+    for (let i = 0; i < p.stride; i += 4) {
+      const value = i < p.width ? loadLanes(x, i, p.width) : f32x4.splat(0);
+      const wide = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(value, s)));
+      // Narrowing saturates, which is the clamp.
+      const half = i16x8.narrow_i32x4_s(wide, wide);
+      v128.store32_lane(q + <usize>i, i8x16.narrow_i16x8_s(half, half), 0);
+      total = i32x4.add(total, wide);
+    }
+    const at = (<usize>row) << 2;
+    store<f32>(p.step + at, largest / 127);
+    const sums = i32x4.extract_lane(total, 0) + i32x4.extract_lane(total, 1);
+    store<i32>(p.sum + at, sums + i32x4.extract_lane(total, 2) + i32x4.extract_lane(total, 3));
+  }
+}
