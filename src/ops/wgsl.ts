@@ -2,7 +2,6 @@
  * What the WGSL kernels share. Work is spread over workgroups of 256 invocations; a kernel walks its share in
  * strides, so that any number of workgroups is right and sizes have no limit of their own.
  */
-import type { DType } from '../program/tensor.ts';
 
 const groupSize = 256;
 /** WebGPU takes at most 65,535 workgroups in one direction. */
@@ -132,40 +131,3 @@ fn sigmoid(x: f32) -> f32 {
 }
 fn siluSlope(x: f32, s: f32) -> f32 { return s * (1.0 + x * (1.0 - s)); }
 `;
-
-/** Entry `at` of the array `name` as f32, by the type in which it is stored; narrow ones lie two to a word. */
-export function floatEntry(name: string, dtype: DType): string {
-  if (dtype === 'f16') return `unpack2x16float(${name}[at >> 1u])[at & 1u]`;
-  if (dtype === 'bf16') {
-    return `bitcast<f32>(select(${name}[at >> 1u] << 16u, ${name}[at >> 1u] & 0xffff0000u, (at & 1u) == 1u))`;
-  }
-  return `${name}[at]`;
-}
-
-/**
- * `fourOf_<name>(row, block)`: columns 4·block … 4·block + 3 of a row of the array `name` with rows of `width`, as
- * f32; those past `width`, which is also `p.width`, are zero. `type` is what the array must be declared as.
- */
-export function fourFloats(name: string, dtype: DType, width: number): { code: string; type: string } {
-  const head = `fn fourOf_${name}(row: u32, block: u32) -> vec4f`;
-  if (width % 4 > 0) {
-    const code = `
-fn entryOf_${name}(row: u32, c: u32) -> f32 {
-  if (c >= p.width) { return 0.0; }
-  let at = row * p.width + c;
-  return ${floatEntry(name, dtype)};
-}
-${head} {
-  let c = 4u * block;
-  return vec4f(${[0, 1, 2, 3].map((j) => `entryOf_${name}(row, c + ${j}u)`).join(', ')});
-}`;
-    return { code, type: dtype === 'f32' ? 'f32' : 'u32' };
-  }
-  const load = `let four = ${name}[row * (p.width / 4u) + block];`;
-  const halves = {
-    f16: 'vec4f(unpack2x16float(four.x), unpack2x16float(four.y))',
-    bf16: 'bitcast<vec4f>(vec4u(four.x << 16u, four.x & 0xffff0000u, four.y << 16u, four.y & 0xffff0000u))',
-  };
-  const value = dtype === 'f16' || dtype === 'bf16' ? halves[dtype] : 'four';
-  return { code: `\n${head} { ${load} return ${value}; }`, type: value === 'four' ? 'vec4f' : 'vec2u' };
-}

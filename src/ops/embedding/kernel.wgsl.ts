@@ -2,7 +2,14 @@ import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSumKernel } from '../fill/kernel.wgsl.ts';
 import { widthOf } from '../shapes.ts';
-import { elementKernel, floatEntry, overElements } from '../wgsl.ts';
+import { elementKernel, overElements } from '../wgsl.ts';
+
+/** Entry `at` of the table, by its type; narrow ones lie two to a word. */
+const entry = {
+  f32: 'table[at]',
+  f16: 'unpack2x16float(table[at >> 1u])[at & 1u]',
+  bf16: 'bitcast<f32>(select(table[at >> 1u] << 16u, table[at >> 1u] & 0xffff0000u, (at & 1u) == 1u))',
+};
 
 /** y [tokens, width] = table [vocabulary, width] at ids [tokens] */
 export function embeddingForward(ids: Tensor, table: Tensor, y: Tensor): Dispatch {
@@ -10,7 +17,7 @@ export function embeddingForward(ids: Tensor, table: Tensor, y: Tensor): Dispatc
     shader: 'embeddingForward',
     code: elementKernel(`
       let at = u32(ids[i / p.width]) * p.width + i % p.width;
-      y[i] = ${floatEntry('table', table.dtype)};`),
+      y[i] = ${entry[table.dtype as keyof typeof entry]};`),
     tensors: { ids, table, y },
     numbers: { size: y.size, width: widthOf(table) },
     workgroups: overElements(y.size),
