@@ -95,6 +95,11 @@ export class LanguageModel {
     return `${this.#parts.engine.name} (${this.#parts.engine.description})`;
   }
 
+  /** Tells this model from others, also from other checkpoints of the same training: an unsigned 32-bit integer. */
+  get fingerprint(): number {
+    return this.#parts.fingerprint;
+  }
+
   get memory(): ModelMemory {
     return { ...this.#needs(), inUse: this.#disposed ? 0 : this.#parts.usedBytes() };
   }

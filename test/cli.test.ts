@@ -62,13 +62,23 @@ describe('plusminus', () => {
   it('lists its commands, and tells its version', async () => {
     const help = await plusminus(['--help']);
     expect(help.code).toBe(0);
-    for (const name of ['demo', 'train', 'generate', 'chat', 'logits', 'inspect', 'convert', 'bench']) {
+    for (const name of [
+      'demo',
+      'train',
+      'generate',
+      'chat',
+      'evaluate',
+      'logits',
+      'inspect',
+      'convert',
+      'bench',
+    ]) {
       expect(help.stdout).toMatch(new RegExp(`^  ${name} +\\w`, 'm'));
     }
     expect((await plusminus(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it.each(['generate', 'chat', 'logits', 'inspect', 'convert', 'bench'])(
+  it.each(['generate', 'chat', 'evaluate', 'logits', 'inspect', 'convert', 'bench'])(
     '%s --help shows an example',
     async (command) => {
       const { code, stdout } = await plusminus([command, '--help']);

@@ -25,6 +25,10 @@ const commands: Readonly<Record<string, Entry>> = {
     about: 'talk with a model',
     load: async () => (await import('./chat.ts')).chatCommand(),
   },
+  evaluate: {
+    about: 'score a model on tasks and texts',
+    load: async () => (await import('./evaluate.ts')).evaluateCommand(),
+  },
   logits: {
     about: 'write the logits of given tokens to a file',
     load: async () => (await import('./logits.ts')).logitsCommand(),

@@ -85,6 +85,32 @@ export class Session {
   }
 
   /**
+   * Adds token ids to the session, in one forward pass, and returns the logits that foretold them [ids,
+   * vocabulary]: row k is what the model expected before it read `ids[k]`.
+   * @throws InputError if the session is empty, or an id is outside the vocabulary; the session is then as it was
+   */
+  async foretell(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    return this.#alone(async () => {
+      const { inference, vocabulary } = this.#model;
+      checkTokens(ids, vocabulary);
+      if (this.#tokens === 0)
+        throw new InputError('session: found no token; append the first one, which nothing foretells');
+      const logits = new Float32Array(ids.length * vocabulary);
+      if (ids.length === 0) return logits;
+      // What the last token leads to may be known already; else it is read first, in the same pass.
+      const known = this.#ahead?.logits ?? [];
+      const unread = [...(this.#ahead ? [] : this.#unread), ...ids.slice(0, -1)];
+      const state = (this.#ahead?.state ?? this.#state).slice();
+      logits.set(known);
+      if (unread.length > 0) logits.set(await inference.run(unread, state, 'all', signal), known.length);
+      this.#add(ids);
+      this.#state = state;
+      this.#unread = ids.slice(-1);
+      return logits;
+    });
+  }
+
+  /**
    * Goes on with the session: yields text as it is generated, and adds it to the session, an ending eos token
    * too. A caller that leaves the loop early keeps the tokens up to there. Options as for
    * `LanguageModel.generate`; the repetition penalty sees the last 1,024 tokens.

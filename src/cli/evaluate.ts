@@ -1,0 +1,207 @@
+/** `plusminus evaluate`: what a model knows, by the tasks of the field, and how well it foretells text. */
+import { open } from 'node:fs/promises';
+import { Command } from 'commander';
+import { InputError } from '../errors.ts';
+import { describeSource, findDataFiles } from '../evaluate/dataFiles.ts';
+import { type EvaluateOptions, Evaluator } from '../evaluate/evaluate.ts';
+import { documentItems, heldOutText } from '../evaluate/heldOutText.ts';
+import type { ScoredItem } from '../evaluate/metrics.ts';
+import { averageOf, itemScores, reportLines, type TaskReport, taskReport } from '../evaluate/report.ts';
+import { readRows } from '../evaluate/rows.ts';
+import { noMemory, ScoresFile } from '../evaluate/scoresFile.ts';
+import type { Item, Task } from '../evaluate/task.ts';
+import { allTasks, findTasks } from '../evaluate/tasks.ts';
+import type { LanguageModel } from '../languageModel.ts';
+import { replaceFile } from '../text/replaceFile.ts';
+import { byteProgress, interruptible, withModel } from './openModel.ts';
+import { addModelOptions, integer, type ModelOptions } from './options.ts';
+import { write, writeJson } from './output.ts';
+import { startProgress } from './progress.ts';
+
+const examples = `
+Examples:
+  $ plusminus evaluate --model ridger/MMfreeLM-370M --tasks paper --data hub --out scores.json
+  $ plusminus evaluate --model runs/book --tasks lambada_openai,wikitext --data datasets/ --limit 100
+  $ plusminus evaluate --model runs/book --text kept-out.txt
+  $ plusminus evaluate --tasks piqa --data datasets/ --requests requests.jsonl
+
+Tasks:
+${allTasks.map(({ name, about }) => `  ${name.padEnd(15)} ${about}`).join('\n')}
+  paper           the first six; all: all of them
+
+--data takes a folder with JSON lines or Parquet files, as the Hub's datasets have them, or "hub".
+With --out, an evaluation that was stopped goes on where it was when the same command is given again.`;
+
+interface Flags extends ModelOptions {
+  readonly tasks?: readonly string[];
+  readonly text?: readonly string[];
+  readonly data: string;
+  readonly limit?: number;
+  readonly requests?: string;
+  readonly out?: string;
+  readonly bos?: boolean;
+  readonly window?: number;
+}
+
+export function evaluateCommand(): Command {
+  const command = new Command('evaluate').description(
+    'Score a model on tasks as lm-evaluation-harness 0.4 does, or on text of your own.',
+  );
+  return addModelOptions(command)
+    .option('--tasks <names>', 'tasks, separated by commas', (text) =>
+      text.split(',').map((name) => name.trim()),
+    )
+    .option('--text <files...>', 'score these texts: bits a byte, perplexity')
+    .option('--data <folder|hub>', 'where the data of the tasks is', 'hub')
+    .option('--limit <n>', 'only the first items of each task', integer(1))
+    .option('--requests <file>', 'write what would be asked as JSON lines, and ask no model')
+    .option('--out <file>', 'write figures and every score as JSON')
+    .option('--bos', "put the bos token before each text (default: the tokenizer's habit)")
+    .option('--no-bos', 'put no bos token before texts')
+    .option(
+      '--window <n>',
+      'tokens that the model may see at once (default: what it was made for)',
+      integer(1),
+    )
+    .addHelpText('after', examples)
+    .action(evaluate);
+}
+
+interface Job {
+  readonly task: Pick<Task, 'name' | 'version' | 'scoring' | 'headline'>;
+  readonly data: string;
+  readonly items: readonly Item[];
+}
+
+async function evaluate(flags: Flags): Promise<void> {
+  const { requests, out } = flags;
+  if (requests !== undefined) return interruptible(async (signal) => writeRequests(requests, flags, signal));
+  // Data first: it is found wanting sooner than a large model is loaded.
+  await withJobs(flags, (jobs) =>
+    withModel(flags, async (model, signal, source) => {
+      const memory = out === undefined ? undefined : await ScoresFile.open(`${out}.scores.jsonl`);
+      try {
+        await score(jobs, model, { ...flags, source, signal, memory });
+      } catch (error) {
+        if (signal.aborted && memory) console.error(`Interrupted; the same command goes on where it was.`);
+        throw error;
+      } finally {
+        await memory?.close();
+      }
+    }),
+  );
+}
+
+async function withJobs(flags: Flags, use: (jobs: readonly Job[]) => Promise<void>): Promise<void> {
+  let jobs: readonly Job[] | undefined;
+  await interruptible(async (signal) => {
+    jobs = await prepare(flags, signal);
+  });
+  if (jobs) await use(jobs);
+}
+
+async function prepare(flags: Flags, signal: AbortSignal): Promise<readonly Job[]> {
+  const { tasks, text, data, limit = Number.POSITIVE_INFINITY } = flags;
+  if (!tasks && !text)
+    throw new InputError('--tasks: found none, expected task names (or --text FILE); see --help');
+  const jobs: Job[] = [];
+  for (const task of tasks ? findTasks(tasks) : []) {
+    const progress = byteProgress(flags);
+    const onProgress = ({ loaded, total }: { loaded: number; total: number }) =>
+      progress.update(`downloading ${task.name}`, loaded, total);
+    const files = await findDataFiles(task, data, { signal, onProgress }).finally(progress.stop);
+    const items = await take(task.items(readRows(files, signal)), limit);
+    jobs.push({ task, data: describeSource(task, data, files), items });
+  }
+  if (text) {
+    const items = await take(documentItems(text, { signal }), limit);
+    jobs.push({ task: heldOutText, data: text.join(', '), items });
+  }
+  return jobs;
+}
+
+async function take<T>(items: AsyncIterable<T>, limit: number): Promise<T[]> {
+  const taken: T[] = [];
+  for await (const item of items) {
+    taken.push(item);
+    if (taken.length >= limit) break;
+  }
+  return taken;
+}
+
+async function writeRequests(path: string, flags: Flags, signal: AbortSignal): Promise<void> {
+  const jobs = await prepare(flags, signal);
+  const file = await open(path, 'w');
+  let count = 0;
+  try {
+    for (const { task, items } of jobs) {
+      for (const [item, { requests }] of items.entries()) {
+        signal.throwIfAborted();
+        const lines = requests.map((request, choice) =>
+          JSON.stringify({ task: task.name, item, choice, ...request }),
+        );
+        count += lines.length;
+        await file.writeFile(`${lines.join('\n')}\n`);
+      }
+    }
+  } finally {
+    await file.close();
+  }
+  if (flags.json) await writeJson({ requests: path, count });
+  else if (!flags.quiet)
+    console.error(`${path}: ${count} requests of ${jobs.map(({ task }) => task.name).join(', ')}`);
+}
+
+interface Circumstances extends Flags {
+  readonly source: string;
+  readonly signal: AbortSignal;
+  readonly memory: ScoresFile | undefined;
+}
+
+async function score(jobs: readonly Job[], model: LanguageModel, flags: Circumstances): Promise<void> {
+  const { source, bos, window, signal, memory = noMemory, out, json, quiet } = flags;
+  const reports: TaskReport[] = [];
+  const scores: Record<string, ReturnType<typeof itemScores>> = {};
+  for (const { task, data, items } of jobs) {
+    const display = itemProgress(task.name, items.length, quiet || json);
+    const options: EvaluateOptions = { bos, window, signal, memory, onItem: display.onItem };
+    const result = await new Evaluator(model, options).task(task, items).finally(display.stop);
+    reports.push(taskReport(task, data, result));
+    scores[task.name] = itemScores(result.scored);
+  }
+  const { fingerprint, engine } = model;
+  const report = {
+    ...{ model: source, fingerprint, engine, date: new Date().toISOString() },
+    ...{ tasks: reports, average: averageOf(reports) },
+  };
+  if (out !== undefined) await replaceFile(out, `${JSON.stringify({ ...report, scores })}\n`);
+  if (json) await writeJson(report);
+  else await write(`${[...reportLines(report), ...notes(flags)].join('\n')}\n`);
+}
+
+function notes({ limit, quiet, out }: Flags): string[] {
+  if (quiet) return [];
+  return [
+    '',
+    "* as in the paper's table; accuracies in per cent, errors are standard errors",
+    ...(limit === undefined ? [] : [`only the first ${limit} items of each task: figures are rough`]),
+    ...(out === undefined ? [] : [`every score: ${out}`]),
+  ];
+}
+
+function itemProgress(label: string, total: number, silent = false) {
+  const progress = silent ? undefined : startProgress({ label, total });
+  let right = 0;
+  return {
+    onItem: (done: number, scored: readonly ScoredItem[]) => {
+      const { item, scores } = scored[done - 1]!;
+      const sums = scores.map(({ logLikelihood }) => logLikelihood);
+      const correct =
+        item.gold === undefined ? scores[0]!.greedy : sums.indexOf(Math.max(...sums)) === item.gold;
+      right += correct ? 1 : 0;
+      const status = item.size ? '' : `acc ${((100 * right) / done).toFixed(1)}`;
+      progress?.update(done, `${status}${status && ' · '}${done}/${total}`);
+    },
+    stop: () => progress?.stop(),
+  };
+}

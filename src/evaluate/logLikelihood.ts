@@ -1,0 +1,90 @@
+/** How probable a model finds given tokens: what tasks, perplexities and a server's log-probabilities rest on. */
+import type { Session } from '../generate/session.ts';
+import type { RequestScore } from './task.ts';
+
+/** What scoring needs of a session. */
+export type ScoringSession = Pick<Session, 'foretell'>;
+
+export interface TokenScore {
+  readonly id: number;
+  /** Natural logarithm of the probability that the model gave this token here. */
+  readonly logProbability: number;
+  /** Whether greedy decoding would have chosen it. */
+  readonly greedy: boolean;
+  /** The likeliest tokens here, the most probable first, if asked for. */
+  readonly top: readonly TokenProbability[];
+}
+
+export interface TokenProbability {
+  readonly id: number;
+  readonly logProbability: number;
+}
+
+export interface ScoreOptions {
+  /** How many of the likeliest tokens to tell at each place. Default 0. */
+  readonly top?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Logits of so many numbers are held at a time. */
+const mostLogits = 2 ** 24;
+
+/**
+ * Adds tokens to a session that has at least one, and tells how probable each was after all before it.
+ * @throws InputError for an id outside the vocabulary
+ */
+export async function scoreTokens(
+  session: ScoringSession,
+  ids: readonly number[],
+  vocabulary: number,
+  { top = 0, signal }: ScoreOptions = {},
+): Promise<TokenScore[]> {
+  const chunk = Math.max(1, Math.min(256, Math.floor(mostLogits / vocabulary)));
+  const scores: TokenScore[] = [];
+  for (let start = 0; start < ids.length; start += chunk) {
+    const part = ids.slice(start, start + chunk);
+    const logits = await session.foretell(part, signal);
+    part.forEach((id, row) => {
+      scores.push(scoreOf(logits.subarray(row * vocabulary, (row + 1) * vocabulary), id, top));
+    });
+  }
+  return scores;
+}
+
+/** The probability of one token by the logits [vocabulary] of its place. */
+export function scoreOf(logits: Float32Array, id: number, top = 0): TokenScore {
+  let best = 0;
+  for (let k = 1; k < logits.length; k++) if (logits[k]! > logits[best]!) best = k;
+  const largest = logits[best]!;
+  let sum = 0;
+  for (let k = 0; k < logits.length; k++) sum += Math.exp(logits[k]! - largest);
+  const total = largest + Math.log(sum);
+  const likeliest = top > 0 ? largestIndices(logits, top) : [];
+  return {
+    id,
+    logProbability: logits[id]! - total,
+    greedy: id === best,
+    top: likeliest.map((one) => ({ id: one, logProbability: logits[one]! - total })),
+  };
+}
+
+/** Indices of the largest values, largest first, equal ones in order. */
+function largestIndices(values: Float32Array, count: number): number[] {
+  const found: number[] = [];
+  for (let k = 0; k < values.length; k++) {
+    if (found.length === count && values[k]! <= values[found.at(-1)!]!) continue;
+    const at = found.findIndex((other) => values[other]! < values[k]!);
+    found.splice(at < 0 ? found.length : at, 0, k);
+    if (found.length > count) found.pop();
+  }
+  return found;
+}
+
+/** A continuation's score from those of its tokens. */
+export function sumScores(tokens: readonly TokenScore[]): RequestScore {
+  return {
+    logLikelihood: tokens.reduce((sum, { logProbability }) => sum + logProbability, 0),
+    tokens: tokens.length,
+    greedy: tokens.every(({ greedy }) => greedy),
+  };
+}

@@ -1,0 +1,44 @@
+/** Rows of a Parquet file. The library reads; this bounds what it may allocate, and turns its errors into ours. */
+import { asyncBufferFromFile, type Compressors, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { show } from '../checkpoint/json.ts';
+import { InputError } from '../errors.ts';
+import type { Row } from './task.ts';
+
+/** Unpacked, of one page; a page header says its size before there is anything to see of it. */
+const largestPage = 2 ** 28;
+const mostRows = 1e7;
+
+const bounded = Object.fromEntries(
+  Object.entries(compressors).map(([codec, unpack]) => [
+    codec,
+    (input: Uint8Array, length: number) => {
+      if (!(length >= 0 && length <= largestPage)) {
+        throw new Error(`a page of ${length} bytes, expected at most ${largestPage}`);
+      }
+      return unpack!(input, length);
+    },
+  ]),
+) as Compressors;
+
+export async function* parquetRows(path: string): AsyncGenerator<Row> {
+  const rows = await readAll(path).catch((cause) => {
+    if (cause instanceof InputError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new InputError(`${path}: damaged, or no Parquet file: ${reason}`, { cause });
+  });
+  for (const [index, fields] of rows.entries()) yield { where: `${path}, row ${index + 1}`, fields };
+}
+
+async function readAll(path: string): Promise<Record<string, unknown>[]> {
+  const file = await asyncBufferFromFile(path);
+  const metadata = await parquetMetadataAsync(file);
+  const rows = Number(metadata.num_rows);
+  const counted = metadata.row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
+  if (!(rows >= 0 && rows <= mostRows) || rows !== counted) {
+    throw new InputError(`${path}: num_rows: found ${show(String(metadata.num_rows))}, expected ${counted}`);
+  }
+  const found = await parquetReadObjects({ file, metadata, compressors: bounded });
+  if (found.length !== rows) throw new Error(`${found.length} rows, expected ${rows}`);
+  return found;
+}

@@ -1,0 +1,75 @@
+/** The figures of an evaluation, for machines and for people. */
+import { formatTable } from '../format.ts';
+import type { ScoredItem } from './metrics.ts';
+import type { Metric, Task } from './task.ts';
+import { paperTasks } from './tasks.ts';
+
+export interface TaskReport {
+  readonly task: string;
+  readonly version: number;
+  /** Where the data came from. */
+  readonly data: string;
+  readonly items: number;
+  /** The metric that the paper's tables show. */
+  readonly headline: string;
+  readonly metrics: readonly Metric[];
+}
+
+export interface EvaluationReport {
+  readonly model: string;
+  readonly fingerprint: number;
+  readonly engine: string;
+  readonly date: string;
+  readonly tasks: readonly TaskReport[];
+  /** Mean of the headline accuracies of the paper's six tasks, if all are here. */
+  readonly average: number | undefined;
+}
+
+export function taskReport(
+  { name, version, headline }: Pick<Task, 'name' | 'version' | 'headline'>,
+  data: string,
+  { metrics, scored }: { readonly metrics: readonly Metric[]; readonly scored: readonly unknown[] },
+): TaskReport {
+  return { task: name, version, data, items: scored.length, headline, metrics };
+}
+
+export function averageOf(tasks: readonly TaskReport[]): number | undefined {
+  const values = paperTasks.map(({ name, headline }) => {
+    const report = tasks.find(({ task }) => task === name);
+    return report?.metrics.find((metric) => metric.name === headline)?.value;
+  });
+  const known = values.filter((value) => value !== undefined);
+  return known.length === values.length
+    ? known.reduce((sum, value) => sum + value, 0) / known.length
+    : undefined;
+}
+
+/** Every item's scores, for files: small names would save little and cost readers much. */
+export function itemScores(scored: readonly ScoredItem[]) {
+  return scored.map(({ item, scores }, index) => ({
+    item: index,
+    ...(item.gold === undefined ? {} : { gold: item.gold }),
+    scores,
+  }));
+}
+
+/** Lines of a table; an asterisk marks the metric that the paper shows. */
+export function reportLines({ tasks, average }: Pick<EvaluationReport, 'tasks' | 'average'>): string[] {
+  const rows = tasks.flatMap(({ task, items, headline, metrics }) =>
+    metrics.map((metric, index) => [
+      index === 0 ? task : '',
+      index === 0 ? String(items) : '',
+      `${metric.name}${metric.name === headline ? ' *' : '  '}`,
+      figure(metric),
+      metric.standardError === undefined ? '' : `± ${figure({ ...metric, value: metric.standardError })}`,
+    ]),
+  );
+  const last = average === undefined ? [] : [['average', '', 'headlines  ', (100 * average).toFixed(2), '']];
+  return formatTable(['task', 'items', 'metric', 'value', 'error'], [...rows, ...last]);
+}
+
+/** Accuracies in per cent, as tables of the field show them. */
+function figure({ name, value }: Metric): string {
+  if (name === 'acc' || name === 'acc_norm') return (100 * value).toFixed(2);
+  return value >= 1e5 ? value.toExponential(2) : value.toFixed(3);
+}

@@ -1,0 +1,83 @@
+/**
+ * Scores as they come, a JSON line for each item: what was scored once is not scored again, however a run ended.
+ * A line's key is a hash of all that its scores depend on: model, tokenizer and engine, task version, requests.
+ */
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+import type { Request, RequestScore } from './task.ts';
+
+const line = v.object({
+  key: v.string(),
+  task: v.string(),
+  /** Counted from 0. */
+  item: v.number(),
+  scores: v.array(v.object({ logLikelihood: v.number(), tokens: v.number(), greedy: v.boolean() })),
+});
+
+export type ScoreLine = v.InferOutput<typeof line>;
+
+/** What remembers scores; without a file nothing is remembered beyond the run. */
+export interface ScoreMemory {
+  find(key: string): readonly RequestScore[] | undefined;
+  add(entry: ScoreLine): Promise<void>;
+}
+
+export const noMemory: ScoreMemory = { find: () => undefined, add: async () => {} };
+
+export class ScoresFile implements ScoreMemory {
+  readonly #file: FileHandle;
+  readonly #known: Map<string, readonly RequestScore[]>;
+
+  private constructor(file: FileHandle, known: Map<string, readonly RequestScore[]>) {
+    this.#file = file;
+    this.#known = known;
+  }
+
+  /** Opens or begins a file. Lines that are torn or of something else are passed over: they are scored anew. */
+  static async open(path: string): Promise<ScoresFile> {
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw new InputError(`${path}: cannot be read: ${error.message}`, { cause: error });
+    });
+    const known = new Map<string, readonly RequestScore[]>();
+    for (const entry of text.split('\n')) {
+      const parsed = parseLine(entry);
+      if (parsed) known.set(parsed.key, parsed.scores);
+    }
+    const file = await open(path, 'a');
+    // A process that was killed may have left half a line.
+    if (text !== '' && !text.endsWith('\n')) await file.writeFile('\n');
+    return new ScoresFile(file, known);
+  }
+
+  find(key: string): readonly RequestScore[] | undefined {
+    return this.#known.get(key);
+  }
+
+  async add(entry: ScoreLine): Promise<void> {
+    await this.#file.writeFile(`${JSON.stringify(entry)}\n`);
+    this.#known.set(entry.key, entry.scores);
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+/** `parts` are all that scores depend on, beside the requests. */
+export function scoreKey(parts: readonly unknown[], requests: readonly Request[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify([parts, requests]))
+    .digest('hex')
+    .slice(0, 24);
+}
+
+function parseLine(text: string): ScoreLine | undefined {
+  try {
+    return v.parse(line, JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

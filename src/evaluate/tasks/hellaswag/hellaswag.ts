@@ -1,0 +1,43 @@
+/** HellaSwag: how does the scene, or the instruction, go on? */
+import { choiceItem, labelField, textField, textList } from '../../fields.ts';
+import { eachRow, type Item, type Row, type Task } from '../../task.ts';
+
+export const hellaswag: Task = {
+  name: 'hellaswag',
+  about: 'how scenes and instructions go on',
+  version: 1,
+  citation:
+    'Zellers et al. (2019), HellaSwag: can a machine really finish your sentence?, https://arxiv.org/abs/1905.07830',
+  scoring: 'choice',
+  headline: 'acc_norm',
+  dataset: { id: 'Rowan/hellaswag', split: 'validation' },
+  fileNames: ['hellaswag.validation', 'hellaswag_val'],
+  items: eachRow(itemOf),
+};
+
+/** The dataset's `{activity_label, ctx_a, ctx_b, endings, label}`, or `{query, choices, gold}`, already cleaned. */
+function itemOf(row: Row): Item {
+  if ('query' in row.fields) {
+    const texts = textList(row, 'choices');
+    return choiceItem(row, textField(row, 'query'), { texts, gold: labelField(row, 'gold', texts.length) });
+  }
+  const begun = `${textField(row, 'ctx_a')} ${capitalised(textField(row, 'ctx_b'))}`;
+  const texts = textList(row, 'endings').map(cleaned);
+  const gold = labelField(row, 'label', texts.length);
+  return choiceItem(row, cleaned(`${textField(row, 'activity_label')}: ${begun}`), { texts, gold });
+}
+
+/** First letter large, all others small: the second sentence was cut off in the middle. */
+function capitalised(text: string): string {
+  const [first = '', ...rest] = text;
+  return first.toUpperCase() + rest.join('').toLowerCase();
+}
+
+/** WikiHow left titles and other notes in brackets behind. */
+function cleaned(text: string): string {
+  return text
+    .trim()
+    .replaceAll(' [title]', '. ')
+    .replace(/\[[^\n]*?\]/g, '')
+    .replaceAll('  ', ' ');
+}
