@@ -1,0 +1,64 @@
+/** The functional simulator: a program's results without time. */
+import { InputError } from '../errors.ts';
+import type { Host } from './host.ts';
+import { decode } from './instructionSet.ts';
+import type { FaultCode, Machine } from './machine.ts';
+
+export interface FunctionalHalt {
+  readonly code: FaultCode;
+  readonly pc: number;
+  readonly instructions: number;
+}
+
+/**
+ * Runs a program on a machine until it halts, or until the host has no token when `tin` asks for one.
+ * @param onChecksum receives what the trace's R lines hold, in program order
+ * @throws InputError if more than `mostInstructions` are executed
+ */
+export function runProgram(
+  machine: Machine,
+  program: readonly bigint[],
+  host: Host,
+  options: {
+    readonly onChecksum?: (pc: number, checksum: number) => void;
+    readonly mostInstructions?: number;
+  } = {},
+): FunctionalHalt | undefined {
+  const { mostInstructions = Number.POSITIVE_INFINITY, onChecksum } = options;
+  const lines = program.map((word) => decode(word));
+  const streamBeats = () =>
+    Array.from({ length: machine.sizes.cores }, (_, core) => machine.beatsAhead(core));
+  let pc = 0;
+  for (let count = 0; count < mostInstructions; count++) {
+    const halt = (code: FaultCode) => ({ code, pc, instructions: count });
+    if (pc >= lines.length) return halt(5);
+    const instruction = lines[pc];
+    if (!instruction) return halt(1);
+    const fault = machine.faultOf(instruction);
+    if (fault) return halt(fault);
+    const { name, unit } = instruction.operation;
+    if (name === 'halt') return halt(0);
+    if (unit === 'tmv' && !enoughWeights(instruction.fields, streamBeats())) return halt(4);
+    let next = pc + 1;
+    if (name === 'jmp') next = instruction.fields.target!;
+    else if (name === 'tout') host.take(machine.best.index >>> 0);
+    else if (name === 'tin') {
+      const token = host.next();
+      if (token === undefined) return undefined;
+      if (token === 'end') next = instruction.fields.target!;
+      else machine.token = token;
+    } else if (name !== 'nop') {
+      const checksum = machine.execute(instruction);
+      if (checksum !== undefined) onChecksum?.(pc, checksum);
+    }
+    pc = next;
+  }
+  throw new InputError(`the program did not halt within ${mostInstructions} instructions`);
+}
+
+/** Whether every core's streams hold the beats of a product. */
+function enoughWeights(fields: Readonly<Record<string, number>>, beats: readonly number[]): boolean {
+  const blocks = Math.ceil(fields.rows! / 16);
+  const width = Math.ceil(fields.cols! / 16);
+  return beats.every((ahead, core) => ahead >= Math.ceil(Math.max(0, blocks - core) / beats.length) * width);
+}

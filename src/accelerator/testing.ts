@@ -1,0 +1,133 @@
+/** Random programs for tests: of the simulators against one another, and of the RTL against both. */
+import { encode, instruction } from './instructionSet.ts';
+import { beatBytes, type MachineSizes, type MemoryTiming } from './parameters.ts';
+
+export interface RandomProgram {
+  readonly words: bigint[];
+  readonly memory: Uint8Array<ArrayBuffer>;
+  /** Tokens that the host gives, then it ends. */
+  readonly tokens: number[];
+}
+
+/** A generator of integers below a bound. */
+export type Below = (bound: number) => number;
+
+/** xorshift32: small enough for a test bench to repeat. */
+export function xorshift(seed: number): Below {
+  let state = seed >>> 0 || 1;
+  return (bound) => {
+    state ^= state << 13;
+    state >>>= 0;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state % bound;
+  };
+}
+
+const rowNames = ['mov', 'add', 'sub', 'mul', 'sig', 'sigc', 'silu'] as const;
+const scalarNames = ['sli', 'smul', 'sadd', 'smax', 'srcp', 'srsq'] as const;
+/** Beats at the start of memory that loads and stores use; weights follow. */
+const dataBeats = 64;
+
+/**
+ * A legal program of about `length` instructions, in a loop over a few tokens: loads, stores, all operations, and
+ * products of odd sizes whose weights are streamed once a loop.
+ */
+export function randomProgram(seed: number, sizes: MachineSizes, length: number): RandomProgram {
+  const below = xorshift(seed);
+  const longest = Math.min(sizes.maxLength, 16 * (1 + below(8)));
+  const size = () => 1 + below(longest);
+  const beats = new Array<number>(sizes.cores).fill(0);
+  const body = Array.from({ length }, () => {
+    const kind = below(16);
+    if (kind < 8) return randomRow(below, size());
+    if (kind < 11) return randomScalar(below);
+    if (kind < 14) return randomAccess(below, size());
+    return kind < 15 ? randomProduct(below, size, beats) : instruction(below(4) ? 'nop' : 'tout');
+  });
+  // Each core's weights are one stream, or two where it shows whether streams may follow one another.
+  let address = dataBeats;
+  const streams = beats.flatMap((count, core) => {
+    const start = address;
+    address += count;
+    return count > 0 ? [instruction('wst', { core, addr: start, beats: count })] : [];
+  });
+  const end = streams.length + body.length + 2;
+  const program = [
+    instruction('tin', { target: end }),
+    ...streams,
+    ...body,
+    instruction('jmp', { target: 0 }),
+    instruction('halt'),
+  ];
+  const memory = new Uint8Array(address * beatBytes);
+  for (let i = 0; i < memory.length; i++) memory[i] = below(256);
+  // Mostly elements of ordinary size: with random bits everything would saturate.
+  const words = new Int32Array(memory.buffer, 0, (dataBeats * beatBytes) / 4);
+  for (let i = 0; i < words.length; i++) words[i] = words[i]! >> below(28);
+  const tokens = Array.from({ length: 1 + below(3) }, () => below(4));
+  return { words: program.map(encode), memory, tokens };
+}
+
+function randomRow(below: Below, len: number) {
+  const [y, a, b] = [below(8), below(8), below(8)];
+  const scale = below(2) ? below(16) : 0;
+  if (below(6) === 0) return instruction('qnt', { q: below(2), a, scale, len });
+  const name = rowNames[below(rowNames.length)]!;
+  const red = below(3);
+  const reduced = { red, sd: red ? 1 + below(15) : 0 };
+  const second = ['add', 'sub', 'mul'].includes(name) ? { b } : {};
+  const shift = name === 'mul' ? { shift: below(32) } : {};
+  return instruction(name, { y, a, scale, len, ...reduced, ...second, ...shift });
+}
+
+function randomScalar(below: Below) {
+  const name = scalarNames[below(scalarNames.length)]!;
+  const sd = 1 + below(15);
+  if (name === 'sli') return instruction(name, { sd, m: 32768 + below(32768), e: below(40) - 34 });
+  const [sa, sb] = [below(16), below(16)];
+  return name === 'srcp' || name === 'srsq'
+    ? instruction(name, { sd, sa })
+    : instruction(name, { sd, sa, sb });
+}
+
+function randomAccess(below: Below, len: number) {
+  const name = (['ldv', 'ldh', 'lde', 'sv'] as const)[below(4)]!;
+  const narrow = name === 'ldh' || name === 'lde';
+  const beats = Math.ceil(len / (narrow ? 32 : 16));
+  const rows = name === 'lde' ? 4 : 1;
+  const addr = below(dataBeats - rows * beats + 1);
+  return instruction(name, { y: below(8), addr, len, ...(narrow ? { left: below(17) } : {}) });
+}
+
+function randomProduct(below: Below, size: () => number, beats: number[]) {
+  const [rows, cols] = [size(), size()];
+  const blocks = Math.ceil(rows / 16);
+  beats.forEach((count, core) => {
+    beats[core] = count + Math.ceil(Math.max(0, blocks - core) / beats.length) * Math.ceil(cols / 16);
+  });
+  const [wr, arg] = (
+    [
+      [1, 0],
+      [1, 1],
+      [0, 1],
+    ] as const
+  )[below(3)]!;
+  const first = arg ? below(2) : 0;
+  return instruction('tmv', { to: wr ? below(8) : 0, q: below(2), wr, arg, first, rows, cols });
+}
+
+/** Memory timings that reach every corner: scarce slots, long latencies, refresh at odd times. */
+export function randomTiming(seed: number, cores: number): MemoryTiming {
+  const below = xorshift(seed ^ 0x5bd1e995);
+  const refreshInterval = 50 + below(400);
+  return {
+    latency: 1 + below(40),
+    ports: 1 + below(cores),
+    numerator: 16 + below(64 * cores),
+    denominator: 64,
+    refreshInterval,
+    refreshCycles: below(20),
+  };
+}
