@@ -59,13 +59,15 @@ export type KernelArgument = Tensor | undefined | number | { readonly f32: numbe
 export interface GpuFeatures {
   /** Tensor cores for int8: subgroup matrices i8 → i32 of 16 × 16 × 32, in subgroups of 32. */
   readonly int8Matrices: boolean;
+  /** Tensor cores for halves: subgroup matrices f16 → f32 of 16 × 16 × 16, in subgroups of 32. */
+  readonly halfMatrices: boolean;
 }
 
 /**
  * A run of a WebGPU shader. `code` is WGSL with an entry point `main`, which finds its tensors as arrays of the
  * names given here and its numbers as members of `p`: u32, or f32 if wrapped as `{ f32 }`. Tensors are arrays of
  * f32, i32 or, for all narrower types, u32 words, unless `types` says otherwise; those that are `undefined` are
- * not declared. Two names may stand for the same memory where the op allows it, so they must have one type.
+ * not declared; temporaries that the call does not have are scratch of its dispatches (see `scratch` in ops/wgsl). Two names may stand for the same memory where the op allows it, so they must have one type.
  */
 export interface Dispatch {
   readonly shader: string;

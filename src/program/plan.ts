@@ -27,10 +27,17 @@ interface Block {
   offset: number;
 }
 
-/** `pageBytes`: no temporary crosses a multiple of it, for engines whose arena is several buffers. */
-export function planMemory(program: Program, pageBytes = Number.POSITIVE_INFINITY): MemoryPlan {
+export interface PlanOptions {
+  /** No temporary crosses a multiple of it, for engines whose arena is several buffers. */
+  readonly pageBytes?: number;
+  /** Temporaries that an engine's kernels use during a call, beyond the call's own scratch. */
+  readonly kernelScratch?: (call: Call) => readonly Tensor[];
+}
+
+export function planMemory(program: Program, options: PlanOptions = {}): MemoryPlan {
+  const { pageBytes = Number.POSITIVE_INFINITY, kernelScratch = () => [] } = options;
   checkAssignments(program);
-  const blocks = placeInArena(findBlocks(program), pageBytes);
+  const blocks = placeInArena(findBlocks(program, kernelScratch), pageBytes);
   const offsets = new Map<Tensor, number>();
   for (const block of blocks) for (const tensor of block.tensors) offsets.set(tensor, block.offset);
   const peakBytes = blocks.reduce((peak, block) => Math.max(peak, block.offset + aligned(block.bytes)), 0);
@@ -43,7 +50,7 @@ export function aligned(bytes: number): number {
 }
 
 /** Lifetimes in lines of the program, with in-place outputs joined to the input that they overwrite. */
-function findBlocks(program: Program): Block[] {
+function findBlocks(program: Program, kernelScratch: (call: Call) => readonly Tensor[]): Block[] {
   const lastUse = lastUses(program);
   const blockOf = new Map<Tensor, Block>();
   const blocks: Block[] = [];
@@ -53,7 +60,7 @@ function findBlocks(program: Program): Block[] {
       tensors: [tensor],
       bytes: tensor.bytes,
       first: line,
-      last: lastUse.get(tensor)!,
+      last: lastUse.get(tensor) ?? line,
       offset: 0,
     };
     blocks.push(block);
@@ -71,7 +78,7 @@ function findBlocks(program: Program): Block[] {
         born(tensor, line);
       }
     }
-    for (const tensor of call.scratch) born(tensor, line);
+    for (const tensor of [...call.scratch, ...kernelScratch(call)]) born(tensor, line);
   });
   return blocks;
 }

@@ -7,7 +7,8 @@ export interface DeviceFeatures extends GpuFeatures {
   /** `dot4I8Packed` is in the language; otherwise the prelude spells it out. */
   readonly packedDot: boolean;
   readonly halfFloats: boolean;
-  readonly subgroups: boolean;
+  /** Invocations of a subgroup, where all have the same. */
+  readonly subgroupSize: number | undefined;
   /** Times can be measured on the device. */
   readonly timestamps: boolean;
 }
@@ -52,8 +53,12 @@ export async function openDevice(given?: GPU): Promise<OpenDevice> {
     features: {
       packedDot: gpu.wgslLanguageFeatures.has('packed_4x8_integer_dot_product'),
       halfFloats: device.features.has('shader-f16'),
-      subgroups: device.features.has('subgroups'),
-      int8Matrices: device.features.has(matrices) && hasInt8Matrices(adapter.info),
+      subgroupSize: device.features.has('subgroups') ? subgroupSize(adapter.info) : undefined,
+      int8Matrices: device.features.has(matrices) && hasMatrices(adapter.info, 'i8', 'i32', 32),
+      halfMatrices:
+        device.features.has(matrices) &&
+        device.features.has('shader-f16') &&
+        hasMatrices(adapter.info, 'f16', 'f32', 16),
       timestamps: device.features.has('timestamp-query'),
     },
     description: description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter',
@@ -72,10 +77,15 @@ interface MatrixInfo {
   }[];
 }
 
-function hasInt8Matrices(info: MatrixInfo): boolean {
-  if (info.subgroupMinSize !== 32 || info.subgroupMaxSize !== 32) return false;
+function subgroupSize({ subgroupMinSize, subgroupMaxSize }: MatrixInfo): number | undefined {
+  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
+}
+
+/** Whether subgroups of 32 multiply matrices of 16 × 16 × K in these types. */
+function hasMatrices(info: MatrixInfo, from: string, to: string, depth: number): boolean {
+  if (subgroupSize(info) !== 32) return false;
   return (info.subgroupMatrixConfigs ?? []).some(
     ({ componentType, resultComponentType, M, N, K }) =>
-      componentType === 'i8' && resultComponentType === 'i32' && M === 16 && N === 16 && K === 32,
+      componentType === from && resultComponentType === to && M === 16 && N === 16 && K === depth,
   );
 }

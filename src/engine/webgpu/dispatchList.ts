@@ -1,5 +1,5 @@
 /** A program as the device runs it: pipelines, bind groups and workgroup counts, one after the other. */
-import type { Dispatch } from '../../program/op.ts';
+import type { Call, Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { MemoryPlan } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -29,6 +29,18 @@ export interface Device {
   readonly pipelines: Pipelines;
 }
 
+/** What each call of a program runs on a device. */
+export function dispatchesOf(program: Program, features: GpuFeatures): Map<Call, readonly Dispatch[]> {
+  return new Map(program.calls.map((call) => [call, call.op.webgpu(call, features)]));
+}
+
+/** The temporaries that a call's dispatches pass among themselves: none that the program knows of. */
+export function kernelScratch(call: Call, dispatches: readonly Dispatch[]): Tensor[] {
+  const known = new Set([...call.inputs, ...call.outputs, ...call.scratch]);
+  const used = new Set(dispatches.flatMap(({ tensors }) => Object.values(tensors)));
+  return [...used].filter((tensor) => tensor?.kind === 'temporary' && !known.has(tensor)) as Tensor[];
+}
+
 /** Uniform bindings start at multiples of this on every device. */
 const numberAlignment = 256;
 
@@ -41,14 +53,12 @@ export class DispatchList {
   /** The state of the memory for which bind groups were made. */
   #generation = -1;
 
-  constructor(on: Device, program: Program, plan: MemoryPlan) {
+  constructor(on: Device, program: Program, plan: MemoryPlan, dispatches: readonly Dispatch[]) {
     this.#on = on;
     this.program = program;
     this.plan = plan;
     const numbers = new NumberBlocks();
-    this.#steps = program.calls
-      .flatMap((call) => call.op.webgpu(call, on.features))
-      .map((dispatch) => this.#step(dispatch, numbers));
+    this.#steps = dispatches.map((dispatch) => this.#step(dispatch, numbers));
     this.#numbers = numbers.upload(on.device);
   }
 

@@ -1,8 +1,12 @@
 /** WebGPU in Node: the package `webgpu` (Dawn), which is heavy and therefore installed by whoever wants it. */
 import { NoGpuError, remedy } from './errors.ts';
 
-/** Switches of Dawn: tensor cores are an experiment there, and NVIDIA's f16 is held back. */
-const features = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia';
+/**
+ * Switches of Dawn: tensor cores are an experiment there, and NVIDIA's f16 is held back. Checking every index costs
+ * a factor of two and more; our kernels keep to their tensors by themselves, and an id that comes from outside is
+ * held to its table where it is used.
+ */
+const features = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_robustness';
 
 let gpu: Promise<GPU> | undefined;
 

@@ -6,6 +6,7 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import type { DeviceFeatures } from './device.ts';
+import { preludeFor } from './prelude.ts';
 
 export interface AssembledShader {
   readonly source: string;
@@ -44,8 +45,9 @@ export function assembleShader(
       `@group(0) @binding(${bindings.length}) var<storage, read_write> ${name}: array<${type}>;`,
     );
   }
-  const enabled = requires.map((extension) => `enable ${extension};`);
-  return { source: [...enabled, ...declarations, packedDot(body, features), body].join('\n'), bindings };
+  const prelude = preludeFor(body, features);
+  const enabled = [...new Set([...requires, ...prelude.requires])].map((name) => `enable ${name};`);
+  return { source: [...enabled, ...declarations, prelude.code, body].join('\n'), bindings };
 }
 
 /** The numbers as the shader reads them: one 32-bit word each, padded to 16 bytes. */
@@ -73,16 +75,4 @@ function elementType(tensor: Tensor): string {
 /** `name` wherever it is an identifier of its own, not a member such as `id.x`. */
 function renamed(code: string, name: string, to: string): string {
   return code.replaceAll(new RegExp(`(?<![.\\w])${name}(?!\\w)`, 'g'), to);
-}
-
-/** `dot4I8Packed` for devices without it. */
-function packedDot(body: string, { packedDot }: DeviceFeatures): string {
-  if (packedDot || !body.includes('dot4I8Packed')) return '';
-  return `
-fn dot4I8Packed(a: u32, b: u32) -> i32 {
-  let shifts = vec4u(24, 16, 8, 0);
-  let x = bitcast<vec4i>(vec4u(a) << shifts) >> vec4u(24);
-  let y = bitcast<vec4i>(vec4u(b) << shifts) >> vec4u(24);
-  return dot(x, y);
-}`;
 }

@@ -7,7 +7,7 @@ import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import type { Engine, Executable, KernelTime } from '../engine.ts';
 import { type DeviceFeatures, type OpenDevice, openDevice } from './device.ts';
-import { DispatchList } from './dispatchList.ts';
+import { DispatchList, dispatchesOf, kernelScratch } from './dispatchList.ts';
 import { GpuError, remedy } from './errors.ts';
 import { DeviceMemory } from './memory.ts';
 import { Pipelines } from './pipelines.ts';
@@ -113,13 +113,15 @@ export class WebGpuEngine implements Engine {
   }
 
   load(program: Program): WebGpuExecutable {
-    for (const call of program.calls) {
-      for (const tensor of [...call.outputs, ...call.scratch]) this.memory.checkSize(tensor);
-    }
+    const dispatches = dispatchesOf(program, this.features);
+    const plan = planMemory(program, {
+      pageBytes: this.memory.pageBytes,
+      kernelScratch: (call) => kernelScratch(call, dispatches.get(call)!),
+    });
+    for (const tensor of plan.offsets.keys()) this.memory.checkSize(tensor);
     for (const tensor of program.persistent()) this.allocate(tensor);
-    const plan = planMemory(program, this.memory.pageBytes);
     if (this.memory.growArena(plan.peakBytes, program.name)) this.#lastRun = undefined;
-    return new WebGpuExecutable(this, new DispatchList(this, program, plan));
+    return new WebGpuExecutable(this, new DispatchList(this, program, plan, [...dispatches.values()].flat()));
   }
 
   async dispose(): Promise<void> {

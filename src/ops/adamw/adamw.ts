@@ -91,9 +91,7 @@ const sumOfSquaresOp: Op = {
       { kernel: 'sumOfSquaresTotal', args: [partial, before, squares, parts] },
     ];
   },
-  webgpu({ inputs: [x, before], outputs: [squares], scratch: [partial] }) {
-    return sumOfSquaresDispatches({ x: x!, parts: partial!, total: squares! }, before);
-  },
+  webgpu: ({ inputs: [x, before], outputs: [squares] }) => sumOfSquaresDispatches(x!, before, squares!),
 };
 
 const clipOp: Op = {

@@ -1,6 +1,6 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { partialSums, partsOf } from '../partialSums.wgsl.ts';
+import { totalSum } from '../totalSum.wgsl.ts';
 import { elementKernel, overElements } from '../wgsl.ts';
 
 /** One step on `size` elements; settings [8] as `settingsVector` orders them, clip [2]: norm, coefficient. */
@@ -25,31 +25,15 @@ export function adamwStep(
   };
 }
 
-/** total [1] = before + Σ x², by way of partial sums in `parts`: always the same ones */
-export function sumOfSquares(
-  { x, parts, total }: Record<'x' | 'parts' | 'total', Tensor>,
-  before: Tensor | undefined,
-): Dispatch[] {
-  return [
-    partialSums('sumOfSquaresParts', 'x[i] * x[i]', x, parts),
-    sumOfParts(partsOf(x.size, parts), parts, before, total),
-  ];
-}
-
-function sumOfParts(count: number, parts: Tensor, before: Tensor | undefined, total: Tensor): Dispatch {
-  return {
-    shader: 'sumOfParts',
-    code: `
-@compute @workgroup_size(1)
-fn main() {
-  var sum = ${before ? 'before[0]' : '0.0'};
-  for (var n = 0u; n < p.size; n++) { sum += parts[n]; }
-  total[0] = sum;
-}`,
-    tensors: { parts, before, total },
-    numbers: { size: count },
-    workgroups: [1, 1, 1],
-  };
+/** total [1] = before + Σ x² */
+export function sumOfSquares(x: Tensor, before: Tensor | undefined, total: Tensor): Dispatch[] {
+  return totalSum({
+    shader: 'sumOfSquares',
+    x,
+    term: 'x[i] * x[i]',
+    store: `squares[0] = ${before ? 'before[0] + ' : ''}total;`,
+    tensors: { before, squares: total },
+  });
 }
 
 export function clipCoefficient(squares: Tensor, settings: Tensor, clip: Tensor): Dispatch {

@@ -50,5 +50,5 @@ const columnSumOp: Op = {
   cpu({ inputs: [x, before], outputs: [y] }) {
     return [{ kernel: 'columnSum', args: [x, before, y, rowsOf(x!), widthOf(x!)] }];
   },
-  webgpu: ({ inputs: [x, before], outputs: [y] }) => [columnSumDispatch(x!, before, y!)],
+  webgpu: ({ inputs: [x, before], outputs: [y] }) => columnSumDispatch(x!, before, y!),
 };

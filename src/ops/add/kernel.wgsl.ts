@@ -1,7 +1,8 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { columnSums } from '../columnSums.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { columnSumKernel, elementKernel, overColumns, overElements } from '../wgsl.ts';
+import { elementKernel, overElements } from '../wgsl.ts';
 
 /** y = a + b; `b` has the shape of `a` or is a row that repeats. */
 export function addForward(a: Tensor, b: Tensor, y: Tensor): Dispatch {
@@ -16,12 +17,7 @@ export function addForward(a: Tensor, b: Tensor, y: Tensor): Dispatch {
 }
 
 /** y [width] = before + Σ over rows of x [rows, width] */
-export function columnSum(x: Tensor, before: Tensor | undefined, y: Tensor): Dispatch {
-  return {
-    shader: 'columnSum',
-    code: columnSumKernel('x[row * p.width + c]', `y[c] = total${before ? ' + before[c]' : ''};`),
-    tensors: { x, before, y },
-    numbers: { rows: rowsOf(x), width: widthOf(x) },
-    workgroups: overColumns(widthOf(x)),
-  };
+export function columnSum(x: Tensor, before: Tensor | undefined, y: Tensor): Dispatch[] {
+  const [rows, width] = [rowsOf(x), widthOf(x)];
+  return columnSums({ shader: 'columnSum', rows, width, term: 'x[i]', tensors: { x }, y, before });
 }

@@ -1,14 +1,63 @@
 /** The two dense products of BitLinear's straight-through backward pass. The forward pass has none. */
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import { denseProduct, overTiles } from './denseProduct.wgsl.ts';
+import { halfActivations, halfGradient, halfWeights, suitsHalfProducts } from './halfOperands.wgsl.ts';
+import { halfProduct } from './halfProduct.wgsl.ts';
 import { wordAt } from './words.wgsl.ts';
 
+export interface BitLinearGradients {
+  readonly dOut: Tensor;
+  readonly codes: Tensor;
+  readonly scale: Tensor;
+  /** Activations as the forward pass saw them: int8 [rows, stride] and their step [rows]. */
+  readonly q: Tensor;
+  readonly step: Tensor;
+  /** Gradient of the normalised activations ŷ [rows, width]. */
+  readonly dy: Tensor;
+  readonly dWeight: Tensor;
+  /** What dWeight is added to. */
+  readonly before: Tensor | undefined;
+}
+
+/** dy = dOut · codes · scale, and dWeight = before + dOutᵀ · ŷ */
+export function bitLinearGradients(t: BitLinearGradients, { halfMatrices }: GpuFeatures): Dispatch[] {
+  const [out, width] = t.dWeight.shape as [number, number];
+  if (halfMatrices && suitsHalfProducts(out, width)) return onTensorCores(t);
+  return [gradientOfInput(t), gradientOfWeight(t)];
+}
+
+function onTensorCores({ dOut, codes, scale, q, step, dy, dWeight, before }: BitLinearGradients): Dispatch[] {
+  const gradient = halfGradient(dOut);
+  const weights = halfWeights(codes);
+  const activations = halfActivations(q, step, dWeight.shape[1]!);
+  return [
+    ...gradient.dispatches,
+    weights.dispatch,
+    ...halfProduct({
+      shader: 'bitLinearGradientOfInput',
+      a: gradient.rows,
+      b: weights.columns,
+      c: dy,
+      scales: [gradient.unscale, scale],
+    }),
+    activations.dispatch,
+    ...halfProduct({
+      shader: 'bitLinearGradientOfWeight',
+      a: gradient.columns,
+      b: activations.columns,
+      c: dWeight,
+      scales: [gradient.unscale],
+      before,
+    }),
+  ];
+}
+
 /** dy [rows, width] = dOut [rows, out] · codes [out, width] · scale; codes stay packed until they are in a tile */
-export function gradientOfInput(t: Record<'dOut' | 'codes' | 'scale' | 'dy', Tensor>): Dispatch {
-  const [out, width] = t.codes.shape as [number, number];
-  const rows = rowsOf(t.dOut);
+function gradientOfInput({ dOut, codes, scale, dy }: BitLinearGradients): Dispatch {
+  const [out, width] = codes.shape as [number, number];
+  const rows = rowsOf(dOut);
   return {
     shader: 'bitLinearGradientOfInput',
     code: `${wordAt(width)}
@@ -22,18 +71,15 @@ ${denseProduct({
   return vec4f((vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(3u)) - 1.0;`,
   store: 'dy[at] = value * scale[0];',
 })}`,
-    tensors: { ...t },
+    tensors: { dOut, codes, scale, dy },
     numbers: { M: rows, N: width, K: out },
     workgroups: overTiles(rows, width),
   };
 }
 
 /** dWeight [out, width] = before + dOutᵀ [out, rows] · ŷ [rows, width], where ŷ = q·step is never stored */
-export function gradientOfWeight(
-  t: Record<'dOut' | 'q' | 'step' | 'dWeight', Tensor>,
-  before: Tensor | undefined,
-): Dispatch {
-  const [out, width] = t.dWeight.shape as [number, number];
+function gradientOfWeight({ dOut, q, step, dWeight, before }: BitLinearGradients): Dispatch {
+  const [out, width] = dWeight.shape as [number, number];
   return {
     shader: 'bitLinearGradientOfWeight',
     code: denseProduct({
@@ -45,8 +91,8 @@ export function gradientOfWeight(
   return vec4f(bytes) * step[k];`,
       store: `dWeight[at] = ${before ? 'before[at] + ' : ''}value;`,
     }),
-    tensors: { ...t, before },
-    numbers: { M: out, N: width, K: rowsOf(t.q), stride: widthOf(t.q) },
+    tensors: { dOut, q, step, dWeight, before },
+    numbers: { M: out, N: width, K: rowsOf(q), stride: widthOf(q) },
     workgroups: overTiles(out, width),
   };
 }

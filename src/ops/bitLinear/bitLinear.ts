@@ -5,7 +5,7 @@ import { startSum } from '../accumulate.ts';
 import { rmsNormBackward } from '../rmsNorm/kernel.wgsl.ts';
 import { normCounts, rmsNormBackwardKernels } from '../rmsNorm/rmsNorm.ts';
 import { expectShape, rowsOf, widthOf, withWidth } from '../shapes.ts';
-import { gradientOfInput, gradientOfWeight } from './backward.wgsl.ts';
+import { bitLinearGradients } from './backward.wgsl.ts';
 import { unpackCodes } from './packed.ts';
 import { ternaryProduct } from './product.wgsl.ts';
 import { quantiseActivations } from './quantise.wgsl.ts';
@@ -183,14 +183,19 @@ const bitLinearBackwardOp: Op = {
       ),
     ];
   },
-  webgpu({ inputs, outputs: [dx, dnorm, dWeight], scratch }) {
+  webgpu({ inputs, outputs: [dx, dnorm, dWeight], scratch }, features) {
     const [x, norm, codes, scale, dOut, dxBefore, dgammaBefore, dWeightBefore] = inputs;
     const [q, step, sum, dy, r] = scratch;
     const norms = { x: x!, gamma: norm!, dy: dy!, dxBefore, dgammaBefore, dx: dx!, dgamma: dnorm!, r: r! };
     return [
       quantiseActivations({ x: x!, norm: norm!, q: q!, step: step!, sum: sum! }),
-      gradientOfInput({ dOut: dOut!, codes: codes!, scale: scale!, dy: dy! }),
-      gradientOfWeight({ dOut: dOut!, q: q!, step: step!, dWeight: dWeight! }, dWeightBefore),
+      ...bitLinearGradients(
+        {
+          ...{ dOut: dOut!, codes: codes!, scale: scale!, q: q!, step: step! },
+          ...{ dy: dy!, dWeight: dWeight!, before: dWeightBefore },
+        },
+        features,
+      ),
       ...rmsNormBackward(norms, epsilon),
     ];
   },

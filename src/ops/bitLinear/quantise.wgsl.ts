@@ -1,33 +1,98 @@
 /** The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary. */
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { partialSums, partsOf } from '../partialSums.wgsl.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import {
-  eachColumn,
-  elementKernel,
-  overElements,
-  overRows,
-  rowKernel,
-  workgroupCount,
-  workgroupMax,
-  workgroupSum,
-} from '../wgsl.ts';
+import { totalSum } from '../totalSum.wgsl.ts';
+import { eachColumn, elementKernel, overElements, overRows, rowKernel } from '../wgsl.ts';
 import { epsilon } from './reference.ts';
+
+/** Loads of four columns that a lane keeps in registers; what is beyond is read again. */
+const mostKept = 8;
 
 /** x [rows, width], norm [width]; q [rows, words·4] int8, four to a word, zero past `width`; step, sum [rows] */
 export function quantiseActivations(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>): Dispatch {
+  return widthOf(t.x) % 4 === 0 ? quantiseFours(t) : quantiseSingly(t);
+}
+
+/** Rows of whole groups of four columns: a lane takes each group once, as a vector. */
+function quantiseFours(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>): Dispatch {
+  const [rows, width, words] = [rowsOf(t.x), widthOf(t.x), widthOf(t.q) / 4];
+  const fours = width / 4;
+  const each = rows > 64 ? 4 : 1; // many rows keep the device busy with fewer lanes each
+  const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(fours / each)), 32), 256);
+  const loads = Math.ceil(fours / lanes);
+  const kept = Math.min(loads, mostKept);
+  const loop = (body: (value: string, at: string) => string) => `
+    ${Array.from({ length: kept }, (_, k) => body(`v${k}`, `(lane + ${k * lanes}u)`)).join('\n    ')}
+    ${loads > kept ? `for (var at = lane + ${kept * lanes}u; at < p.fours; at += ${lanes}u) { let far = x[row * p.fours + at]; ${body('far', 'at')} }` : ''}`;
+  return {
+    shader: 'quantiseActivations',
+    code: `
+const lanes = ${lanes}u;
+
+fn normed(value: vec4f, at: u32, r: f32) -> vec4f {
+  if (at >= p.fours) { return vec4f(); }
+  return value * r * norm[at];
+}
+
+fn rounded(value: vec4f) -> vec4i { return clamp(vec4i(round(value)), vec4i(-128), vec4i(127)); }
+
+fn packed(four: vec4i) -> u32 {
+  let bytes = (vec4u(four) & vec4u(0xffu)) << vec4u(0u, 8u, 16u, 24u);
+  return bytes.x | bytes.y | bytes.z | bytes.w;
+}
+
+@compute @workgroup_size(lanes)
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  for (var row = group.x; row < p.rows; row += groups.x) {
+    ${Array.from(
+      { length: kept },
+      (_, k) =>
+        `var v${k} = vec4f();
+    if (lane + ${k * lanes}u < p.fours) { v${k} = x[row * p.fours + lane + ${k * lanes}u]; }`,
+    ).join('\n    ')}
+    var squares = 0.0;
+    ${loop((value) => `squares += dot(${value}, ${value});`)}
+    let r = 1.0 / sqrt(workgroupSum(squares, lane) / f32(p.width) + p.epsilon);
+    var top = vec4f();
+    ${loop((value, at) => `top = max(top, abs(normed(${value}, ${at}, r)));`)}
+    let largest = max(workgroupMax(max(max(top.x, top.y), max(top.z, top.w)), lane), 1e-5);
+    let s = 127.0 / largest;
+    var total = vec4i();
+    ${loop(
+      (value, at) => `{
+      let four = rounded(normed(${value}, ${at}, r) * s);
+      total += four;
+      if (${at} < p.words) { q[row * p.words + ${at}] = packed(four); }
+    }`,
+    )}
+    for (var at = ${loads * lanes}u + lane; at < p.words; at += lanes) { q[row * p.words + at] = 0u; }
+    let count = workgroupCount(total.x + total.y + total.z + total.w, lane);
+    if (lane == 0u) {
+      step[row] = largest / 127.0;
+      sum[row] = count;
+    }
+  }
+}`,
+    tensors: { ...t },
+    types: { x: 'vec4f', norm: 'vec4f' },
+    numbers: { rows, width, fours, words, epsilon: { f32: epsilon } },
+    workgroups: overRows(rows),
+  };
+}
+
+function quantiseSingly(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>): Dispatch {
   const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
   return {
     shader: 'quantiseActivations',
-    code:
-      workgroupSum +
-      workgroupMax +
-      workgroupCount +
-      rowKernel(
-        width,
-        `${inverseRms}
+    code: rowKernel(
+      width,
+      `${inverseRms}
     var top = 0.0;
     ${eachColumn('top = max(top, abs(x[i] * r * norm[c]));')}
     let largest = max(workgroupMax(top, lane), 1e-5);
@@ -50,32 +115,26 @@ export function quantiseActivations(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum
       step[row] = largest / 127.0;
       sum[row] = total;
     }`,
-      ),
+    ),
     tensors: { ...t },
     numbers: { rows, width, words: widthOf(t.q) / 4, epsilon: { f32: epsilon } },
     workgroups: overRows(rows),
   };
 }
 
-/** weight [out, width] to packed codes of the same logical shape and their scale [1]; parts is scratch */
-export function quantiseWeights(t: Record<'weight' | 'codes' | 'scale' | 'parts', Tensor>): Dispatch[] {
+/** weight [out, width] to packed codes of the same logical shape and their scale [1] */
+export function quantiseWeights(t: Record<'weight' | 'codes' | 'scale', Tensor>): Dispatch[] {
   const [out, width] = t.weight.shape as [number, number];
   const packed = Math.ceil(out / 4);
   return [
-    partialSums('weightScaleParts', 'abs(x[i])', t.weight, t.parts),
-    {
+    ...totalSum({
       shader: 'weightScale',
-      code: `
-@compute @workgroup_size(1)
-fn main() {
-  var sum = 0.0;
-  for (var n = 0u; n < p.parts; n++) { sum += parts[n]; }
-  scale[0] = max(sum / p.count, 1e-5);
-}`,
-      tensors: { parts: t.parts, scale: t.scale },
-      numbers: { parts: partsOf(t.weight.size, t.parts), count: { f32: out * width } },
-      workgroups: [1, 1, 1],
-    },
+      x: t.weight,
+      term: 'abs(x[i])',
+      store: 'scale[0] = max(total / p.count, 1e-5);',
+      tensors: { scale: t.scale },
+      numbers: { count: { f32: out * width } },
+    }),
     {
       shader: 'packWeights',
       // Rounding w / t to a ternary value is comparing |w| with t / 2; a tie goes to the even 0.

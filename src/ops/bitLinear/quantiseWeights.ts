@@ -54,8 +54,8 @@ export const quantiseWeightsOp: Op = {
       { kernel: 'packWeights', args: [weight, sums, codes, scale, ...weight!.shape, parts] },
     ];
   },
-  webgpu({ inputs: [weight], outputs: [codes, scale], scratch: [sums] }) {
-    return quantiseWeightsDispatches({ weight: weight!, codes: codes!, scale: scale!, parts: sums! });
+  webgpu({ inputs: [weight], outputs: [codes, scale] }) {
+    return quantiseWeightsDispatches({ weight: weight!, codes: codes!, scale: scale! });
   },
   // Straight through: the gradient of the quantised matrix is that of the float one.
   backward({ inputs: [weight], outputs: [codes] }, gradients) {

@@ -1,7 +1,7 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { eachColumn, overRows, rowKernel, workgroupCount, workgroupMax, workgroupSum } from '../wgsl.ts';
+import { eachColumn, overRows, rowKernel } from '../wgsl.ts';
 
 /** Rows that have a label, counted by a workgroup. */
 const labelled = `
@@ -19,12 +19,9 @@ export function crossEntropyForward(
   return [
     {
       shader: 'crossEntropyRows',
-      code:
-        workgroupMax +
-        workgroupSum +
-        rowKernel(
-          width,
-          `
+      code: rowKernel(
+        width,
+        `
     var top = logits[row * p.width];
     ${eachColumn('top = max(top, logits[i]);')}
     top = workgroupMax(top, lane);
@@ -34,27 +31,24 @@ export function crossEntropyForward(
     if (lane == 0u) {
       logSums[row] = logSum;
       let label = labels[row];
-      if (label < 0) { losses[row] = 0.0; } else { losses[row] = logSum - logits[row * p.width + u32(label)]; }
+      if (label < 0) { losses[row] = 0.0; } else { losses[row] = logSum - logits[row * p.width + min(u32(label), p.width - 1u)]; }
     }`,
-        ),
+      ),
       tensors: { logits, labels, logSums, losses },
       numbers: { rows, width },
       workgroups: overRows(rows),
     },
     {
       shader: 'crossEntropyMean',
-      code:
-        workgroupSum +
-        workgroupCount +
-        rowKernel(
-          rows,
-          `
+      code: rowKernel(
+        rows,
+        `
     var sum = 0.0;
     for (var n = lane; n < p.width; n += lanes) { sum += losses[n]; }
     sum = workgroupSum(sum, lane);
     ${labelled}
     if (lane == 0u) { loss[0] = select(0.0, sum * p.weight / f32(count), count > 0); }`,
-        ),
+      ),
       tensors: { losses, labels, loss },
       numbers: { rows: 1, width: rows, weight: { f32: weight } },
       workgroups: overRows(1),
@@ -70,11 +64,9 @@ export function crossEntropyBackward(
   const rows = rowsOf(t.logits);
   return {
     shader: 'crossEntropyBackward',
-    code:
-      workgroupCount +
-      rowKernel(
-        widthOf(t.logits),
-        `
+    code: rowKernel(
+      widthOf(t.logits),
+      `
     ${labelled}
     let label = labels[row];
     let scale = select(dLoss[0] * p.weight / f32(max(count, 1)), 0.0, label < 0);
@@ -82,7 +74,7 @@ export function crossEntropyBackward(
     ${eachColumn(`
       let onehot = select(0.0, 1.0, i32(c) == label);
       dLogits[i] = (exp(logits[i] - logSum) - onehot) * scale;`)}`,
-      ),
+    ),
     tensors: { ...t },
     numbers: { rows, width: widthOf(t.logits), weight: { f32: weight } },
     workgroups: overRows(rows),

@@ -2,7 +2,7 @@ import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSumKernel } from '../fill/kernel.wgsl.ts';
 import { widthOf } from '../shapes.ts';
-import { elementKernel, overElements } from '../wgsl.ts';
+import { elementKernel, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** Entry `at` of the table, by its type; narrow ones lie two to a word. */
 const entry = {
@@ -16,50 +16,59 @@ export function embeddingForward(ids: Tensor, table: Tensor, y: Tensor): Dispatc
   return {
     shader: 'embeddingForward',
     code: elementKernel(`
-      let at = u32(ids[i / p.width]) * p.width + i % p.width;
+      let at = min(u32(ids[i / p.width]), p.vocabulary - 1u) * p.width + i % p.width;
       y[i] = ${entry[table.dtype as keyof typeof entry]};`),
     tensors: { ids, table, y },
-    numbers: { size: y.size, width: widthOf(table) },
+    numbers: { size: y.size, width: widthOf(table), vocabulary: table.shape[0]! },
     workgroups: overElements(y.size),
   };
 }
 
 /**
  * dTable [vocabulary, width] = before, plus dy [tokens, width] at ids. The first token of an id sums for all of
- * them, in their order: no two invocations write one element.
+ * them, in their order: no two invocations write one element. So that it finds them, each token is told the next one
+ * of its id, and whether there is an earlier one.
  */
 export function embeddingBackward(
   { ids, dy, dTable }: Record<'ids' | 'dy' | 'dTable', Tensor>,
   before: Tensor | undefined,
 ): Dispatch[] {
-  const width = widthOf(dTable);
+  const [tokens, width] = [ids.size, widthOf(dTable)];
+  const next = scratch('next', [tokens], 'i32');
+  const repeated = scratch('repeated', [tokens], 'i32');
   return [
     startSumKernel(dTable, before),
     {
+      shader: 'embeddingNext',
+      code: elementKernel(`
+      let id = ids[i];
+      var later = i + 1u;
+      while (later < p.size && ids[later] != id) { later++; }
+      next[i] = i32(later);
+      var earlier = i;
+      while (earlier > 0u && ids[earlier - 1u] != id) { earlier--; }
+      repeated[i] = select(0, 1, earlier > 0u);`),
+      tensors: { ids, next, repeated },
+      numbers: { size: tokens },
+      workgroups: overElements(tokens),
+    },
+    {
       shader: 'embeddingBackward',
-      code: `
-@compute @workgroup_size(64)
-fn main(
-  @builtin(global_invocation_id) id: vec3u,
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-) {
-  for (var token = group.y; token < p.tokens; token += groups.y) {
-    var first = 0u;
-    while (ids[first] != ids[token]) { first++; }
-    if (first == token && id.x < p.width) {
-      let at = u32(ids[token]) * p.width + id.x;
-      var sum = dTable[at];
-      for (var t = token; t < p.tokens; t++) {
-        if (ids[t] == ids[token]) { sum += dy[t * p.width + id.x]; }
+      code: rowKernel(
+        width,
+        `
+    if (repeated[row] == 0) {
+      let first = min(u32(ids[row]), p.vocabulary - 1u) * p.width;
+      for (var c = lane; c < p.width; c += lanes) {
+        var sum = dTable[first + c];
+        for (var token = row; token < p.rows; token = u32(next[token])) { sum += dy[token * p.width + c]; }
+        dTable[first + c] = sum;
       }
-      dTable[at] = sum;
-    }
-  }
-}`,
-      tensors: { ids, dy, dTable },
-      numbers: { tokens: ids.size, width },
-      workgroups: [Math.ceil(width / 64), Math.min(ids.size, 65535), 1],
+    }`,
+      ),
+      tensors: { ids, next, repeated, dy, dTable },
+      numbers: { rows: tokens, width, vocabulary: dTable.shape[0]! },
+      workgroups: overRows(tokens),
     },
   ];
 }

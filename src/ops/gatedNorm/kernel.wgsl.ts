@@ -2,7 +2,7 @@ import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { activations, eachColumn, overRows, rowKernel, workgroupSum } from '../wgsl.ts';
+import { activations, eachColumn, overRows, rowKernel } from '../wgsl.ts';
 
 type Forward = Readonly<Record<'x' | 'h' | 'gamma' | 'y', Tensor>>;
 type Backward = Readonly<Record<'x' | 'h' | 'gamma' | 'dy' | 'dh' | 'dNormal', Tensor>>;
@@ -36,7 +36,7 @@ export function gatedNormBackward(t: Backward, epsilon: number): Dispatch {
 }
 
 function code(x: Tensor, body: string): string {
-  return activations + workgroupSum + rowKernel(widthOf(x), `${inverseRms} ${eachColumn(body)}`);
+  return activations + rowKernel(widthOf(x), `${inverseRms} ${eachColumn(body)}`);
 }
 
 function sizes(x: Tensor, epsilon: number) {

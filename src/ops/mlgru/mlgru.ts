@@ -63,7 +63,7 @@ export const mlgruOp: Op<Attributes> = {
     return [{ kernel: 'mlgruForward', args: [i, f, start, bounds, h, last, ...sizes(i!), attributes.layer] }];
   },
   webgpu({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }) {
-    return [mlgruForward({ xi: i!, xf: f!, h: h!, last: last!, start, bounds }, attributes.layer)];
+    return mlgruForward({ xi: i!, xf: f!, h: h!, last: last!, start, bounds }, attributes.layer);
   },
   backward({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }, gradients) {
     const wantsBounds = gradients.wants(bounds);

@@ -1,9 +1,10 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { columnSums } from '../columnSums.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { columnSumKernel, eachColumn, overColumns, overRows, rowKernel, workgroupSum } from '../wgsl.ts';
+import { eachColumn, overRows, rowKernel } from '../wgsl.ts';
 
-/** Inside a row kernel: r = rsqrt(mean(x²) + ε) of the row. Needs `workgroupSum`. */
+/** Inside a row kernel: r = rsqrt(mean(x²) + ε) of the row. */
 export const inverseRms = `
     var squares = 0.0;
     ${eachColumn('squares += x[i] * x[i];')}
@@ -13,7 +14,7 @@ export const inverseRms = `
 export function rmsNormForward(x: Tensor, gamma: Tensor, y: Tensor, epsilon: number): Dispatch {
   return {
     shader: 'rmsNormForward',
-    code: workgroupSum + rowKernel(widthOf(x), `${inverseRms} ${eachColumn('y[i] = x[i] * r * gamma[c];')}`),
+    code: rowKernel(widthOf(x), `${inverseRms} ${eachColumn('y[i] = x[i] * r * gamma[c];')}`),
     tensors: { x, gamma, y },
     numbers: { rows: rowsOf(x), width: widthOf(x), epsilon: { f32: epsilon } },
     workgroups: overRows(rowsOf(x)),
@@ -44,25 +45,19 @@ export function rmsNormBackward(t: RmsNormBackward, epsilon: number): Dispatch[]
   return [
     {
       shader: 'rmsNormBackwardX',
-      code:
-        workgroupSum +
-        rowKernel(
-          width,
-          `${inverseRms} ${slopes} ${eachColumn(`dx[i] = ${before}(r * (dy[i] * gamma[c]) - x[i] * slope);`)}`,
-        ),
+      code: rowKernel(
+        width,
+        `${inverseRms} ${slopes} ${eachColumn(`dx[i] = ${before}(r * (dy[i] * gamma[c]) - x[i] * slope);`)}`,
+      ),
       tensors: { x: t.x, gamma: t.gamma, dy: t.dy, before: t.dxBefore, dx: t.dx, inverse: t.r },
       numbers: { rows, width, epsilon: { f32: epsilon } },
       workgroups: overRows(rows),
     },
-    {
-      shader: 'rmsNormBackwardGamma',
-      code: columnSumKernel(
-        'dy[row * p.width + c] * x[row * p.width + c] * inverse[row]',
-        `dgamma[c] = total${t.dgammaBefore ? ' + before[c]' : ''};`,
-      ),
-      tensors: { x: t.x, dy: t.dy, inverse: t.r, before: t.dgammaBefore, dgamma: t.dgamma },
-      numbers: { rows, width },
-      workgroups: overColumns(width),
-    },
+    ...columnSums({
+      ...{ shader: 'rmsNormBackwardGamma', rows, width },
+      term: 'dy[i] * x[i] * inverse[row]',
+      tensors: { x: t.x, dy: t.dy, inverse: t.r },
+      ...{ y: t.dgamma, before: t.dgammaBefore },
+    }),
   ];
 }

@@ -1,0 +1,83 @@
+/** Functions that kernels may call: what WGSL lacks on some devices, and sums over a workgroup. */
+import type { DeviceFeatures } from './device.ts';
+
+export interface Prelude {
+  readonly code: string;
+  /** WGSL extensions that it needs. */
+  readonly requires: readonly string[];
+}
+
+/** The declarations of those functions that `body` calls. */
+export function preludeFor(body: string, features: DeviceFeatures): Prelude {
+  const called = (name: string) => body.includes(`${name}(`);
+  const reductions = workgroupReductions.filter(({ name }) => called(name));
+  const { subgroupSize } = features;
+  const code = reductions.map((reduction) =>
+    subgroupSize ? inSubgroups(reduction, subgroupSize) : inTwoLevels(reduction),
+  );
+  if (called('dot4I8Packed') && !features.packedDot) code.push(packedDot);
+  return { code: code.join(''), requires: subgroupSize && reductions.length ? ['subgroups'] : [] };
+}
+
+const packedDot = `
+fn dot4I8Packed(a: u32, b: u32) -> i32 {
+  let shifts = vec4u(24, 16, 8, 0);
+  let x = bitcast<vec4i>(vec4u(a) << shifts) >> vec4u(24);
+  let y = bitcast<vec4i>(vec4u(b) << shifts) >> vec4u(24);
+  return dot(x, y);
+}`;
+
+interface Reduction {
+  readonly name: string;
+  readonly type: 'f32' | 'i32';
+  readonly subgroup: string;
+  readonly combine: (a: string, b: string) => string;
+}
+
+/**
+ * `<name>(value, lane)` for kernels whose workgroups have `lanes` invocations, sixteen or more: the values of all
+ * lanes combined, on one device always in the same order; every lane gets the result.
+ */
+const workgroupReductions: readonly Reduction[] = [
+  { name: 'workgroupSum', type: 'f32', subgroup: 'subgroupAdd', combine: (a, b) => `${a} + ${b}` },
+  { name: 'workgroupCount', type: 'i32', subgroup: 'subgroupAdd', combine: (a, b) => `${a} + ${b}` },
+  { name: 'workgroupMax', type: 'f32', subgroup: 'subgroupMax', combine: (a, b) => `max(${a}, ${b})` },
+];
+
+/** In two levels: barriers cost more than the additions that a deeper tree would share out. */
+function inTwoLevels({ name, type, combine }: Reduction): string {
+  return `
+var<workgroup> ${name}Values: array<${type}, lanes>;
+var<workgroup> ${name}Parts: array<${type}, 16>;
+fn ${name}(value: ${type}, lane: u32) -> ${type} {
+  ${name}Values[lane] = value;
+  workgroupBarrier();
+  if (lane < 16u) {
+    var part = ${name}Values[lane];
+    for (var k = lane + 16u; k < lanes; k += 16u) { part = ${combine('part', `${name}Values[k]`)}; }
+    ${name}Parts[lane] = part;
+  }
+  workgroupBarrier();
+  var total = ${name}Parts[0];
+  for (var k = 1u; k < 16u; k++) { total = ${combine('total', `${name}Parts[k]`)}; }
+  return total;
+}
+`;
+}
+
+/** Where all subgroups have one known size: lanes k·size … (k + 1)·size − 1 are one. */
+function inSubgroups({ name, type, subgroup, combine }: Reduction, size: number): string {
+  return `
+var<workgroup> ${name}Parts: array<${type}, (lanes + ${size - 1}u) / ${size}u>;
+fn ${name}(value: ${type}, lane: u32) -> ${type} {
+  let part = ${subgroup}(value);
+  if (lanes <= ${size}u) { return part; }
+  workgroupBarrier();
+  if (lane % ${size}u == 0u) { ${name}Parts[lane / ${size}u] = part; }
+  workgroupBarrier();
+  var total = ${name}Parts[0];
+  for (var k = 1u; k < lanes / ${size}u; k++) { total = ${combine('total', `${name}Parts[k]`)}; }
+  return total;
+}
+`;
+}
