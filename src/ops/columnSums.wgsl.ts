@@ -1,6 +1,6 @@
 import type { Dispatch } from '../program/op.ts';
 import type { Tensor } from '../program/tensor.ts';
-import { elementKernel, overElements, scratch } from './wgsl.ts';
+import { scratch } from './wgsl.ts';
 
 export interface ColumnSums {
   readonly shader: string;
@@ -30,7 +30,48 @@ export function columnSums(t: ColumnSums): Dispatch[] {
   return [
     {
       shader: t.shader,
-      code: `
+      code: workgroupColumns({
+        rows: ['group.y * p.stretch + local.y', 'min((group.y + 1u) * p.stretch, p.rows)'],
+        term: t.term,
+        store: 'sums[group.y * p.width + c] = sum;',
+      }),
+      tensors: { ...t.tensors, sums },
+      numbers: { rows, width, stretch: Math.ceil(rows / parts) },
+      workgroups: [Math.ceil(width / columns), parts, 1],
+    },
+    columnTotal({ ...t, first, parts: sums }),
+  ];
+}
+
+/** y = before + Σ over rows of parts [rows, width], in one stage: for few rows. */
+export function columnTotal(
+  t: Pick<ColumnSums, 'shader' | 'y' | 'before' | 'first'> & { readonly parts: Tensor },
+): Dispatch {
+  const [parts, width] = t.parts.shape as [number, number];
+  return {
+    shader: `${t.shader}Total`,
+    code: workgroupColumns({
+      rows: ['local.y', 'p.parts'],
+      term: 'sums[row * p.width + c]',
+      store: `y[p.first + c] = sum${t.before ? ' + before[p.first + c]' : ''};`,
+    }),
+    tensors: { sums: t.parts, before: t.before, y: t.y },
+    numbers: { width, parts, first: t.first ?? 0 },
+    workgroups: [Math.ceil(width / columns), 1, 1],
+  };
+}
+
+/** A workgroup sums its columns over the rows from `rows[0]` to before `rows[1]`, lanes taking turns. */
+function workgroupColumns({
+  rows: [from, to],
+  term,
+  store,
+}: {
+  rows: readonly [string, string];
+  term: string;
+  store: string;
+}): string {
+  return `
 var<workgroup> laneSums: array<f32, ${columns * lanes}>;
 
 @compute @workgroup_size(${columns}, ${lanes})
@@ -38,32 +79,17 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   let c = group.x * ${columns}u + local.x;
   var sum = 0.0;
   if (c < p.width) {
-    let end = min((group.y + 1u) * p.stretch, p.rows);
-    for (var row = group.y * p.stretch + local.y; row < end; row += ${lanes}u) {
+    let end = ${to};
+    for (var row = ${from}; row < end; row += ${lanes}u) {
       let i = row * p.width + c;
-      sum += ${t.term};
+      sum += ${term};
     }
   }
   laneSums[local.y * ${columns}u + local.x] = sum;
   workgroupBarrier();
   if (local.y == 0u && c < p.width) {
     for (var k = 1u; k < ${lanes}u; k++) { sum += laneSums[k * ${columns}u + local.x]; }
-    sums[group.y * p.width + c] = sum;
+    ${store}
   }
-}`,
-      tensors: { ...t.tensors, sums },
-      numbers: { rows, width, stretch: Math.ceil(rows / parts) },
-      workgroups: [Math.ceil(width / columns), parts, 1],
-    },
-    {
-      shader: `${t.shader}Total`,
-      code: elementKernel(`
-    var total = ${t.before ? 'before[p.first + i]' : '0.0'};
-    for (var part = 0u; part < p.parts; part++) { total += sums[part * p.size + i]; }
-    y[p.first + i] = total;`),
-      tensors: { sums, before: t.before, y: t.y },
-      numbers: { size: width, parts, first },
-      workgroups: overElements(width),
-    },
-  ];
+}`;
 }

@@ -2,7 +2,7 @@
  * C [M, N] = A [M, K] · Bᵀ, B [N, K], on tensor cores: f16 operands, f32 sums, for the backward passes. For devices
  * with f16 subgroup matrices of 16 × 16 × 16 and subgroups of 32 (NVIDIA).
  *
- * A workgroup of eight subgroups computes 128 × 256 of C, each of its subgroups 64 × 64, in steps of 32 along K.
+ * A workgroup of four subgroups computes 128 × 128 of C, each of its subgroups 64 × 64, in steps of 32 along K.
  * While one step's tiles are multiplied, the next ones are on their way to registers. Both operands run along K in
  * memory, as the tensor cores take them: other orders cost half the speed.
  */
@@ -10,7 +10,7 @@ import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { elementKernel, overElements, scratch } from '../wgsl.ts';
 
-const subgroups = { m: 2, n: 4 };
+const subgroups = { m: 2, n: 2 };
 const [tileM, tileN, step] = [64 * subgroups.m, 64 * subgroups.n, 32];
 const lanes = 32 * subgroups.m * subgroups.n;
 /** Elements of a tile's row in workgroup memory: 8 more than it has, so that rows start in different banks. */
@@ -86,8 +86,8 @@ alias Sums = subgroup_matrix_result<f32, 16, 16>;
 
 var<workgroup> tileA: array<f16, ${tileM * stride}>;
 var<workgroup> tileB: array<f16, ${tileN * stride}>;
-/** 16 × 32 sums of each subgroup on their way out. */
-var<workgroup> tileC: array<f32, ${16 * lanes}>;
+/** 16 × 16 sums of each subgroup on their way out. */
+var<workgroup> tileC: array<f32, ${8 * lanes}>;
 
 ${loadAndKeep('A', 'a', 'M')}
 ${loadAndKeep('B', 'b', 'N')}
@@ -128,31 +128,28 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     }
     workgroupBarrier();
   }
-  let corner = subgroup * 512u;
+  let corner = subgroup * 256u;
   let cornerM = firstM + (subgroup / ${subgroups.n}u) * 64u;
   let cornerN = firstN + (subgroup % ${subgroups.n}u) * 64u;
-  ${fragments
-    .flatMap((m) =>
-      [0, 1].map(
-        (half) => `subgroupMatrixStore<row_major>(&tileC, corner, c${m}${2 * half}, 32u);
-  subgroupMatrixStore<row_major>(&tileC, corner + 16u, c${m}${2 * half + 1}, 32u);
+  ${pairs
+    .map(
+      ([m, n]) => `subgroupMatrixStore<row_major>(&tileC, corner, c${m}${n}, 16u);
   workgroupBarrier();
-  writeOut(lane % 32u, corner, cornerM + ${16 * m}u, cornerN + ${32 * half}u, group.z);
+  writeOut(lane % 32u, corner, cornerM + ${16 * m}u, cornerN + ${16 * n}u, group.z);
   workgroupBarrier();`,
-      ),
     )
     .join('\n  ')}
 }
 
-/** 16 rows of 32 columns, from a subgroup's part of the tile. */
+/** 16 × 16 sums from a subgroup's part of the tile. */
 fn writeOut(lane: u32, corner: u32, firstM: u32, firstN: u32, part: u32) {
-  let n = firstN + 4u * (lane % 8u);
+  let n = firstN + 4u * (lane % 4u);
   if (n >= p.N) { return; }
-  for (var i = lane / 8u; i < 16u; i += 4u) {
+  for (var i = lane / 4u; i < 16u; i += 8u) {
     let m = firstM + i;
     if (m < p.M) {
       let at = (m * p.N + n) / 4u;
-      let four = corner + i * 32u + 4u * (lane % 8u);
+      let four = corner + i * 16u + 4u * (lane % 4u);
       let value = vec4f(tileC[four], tileC[four + 1u], tileC[four + 2u], tileC[four + 3u]);
       ${store}
     }

@@ -15,6 +15,7 @@ const shapes = [
   [2, 5, 7],
   [3, 2, 33],
   [1, 63, 18],
+  [2, 100, 9], // several chunks on a GPU
 ];
 
 testOp('mlgru', [

@@ -1,8 +1,8 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { columnSums } from '../columnSums.wgsl.ts';
+import { columnSums, columnTotal } from '../columnSums.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { eachColumn, overRows, rowKernel } from '../wgsl.ts';
+import { eachColumn, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** Inside a row kernel: r = rsqrt(mean(x²) + ε) of the row. */
 export const inverseRms = `
@@ -33,8 +33,65 @@ export interface RmsNormBackward {
   readonly r: Tensor;
 }
 
-/** dx = r·e − x·(r³·Σ(e·x)/width) with e = dy ⊙ γ, then dγ = Σ_rows dy ⊙ x·r; each added to what was before. */
+/** Rows whose share in dγ a workgroup sums, at least; and most workgroups. */
+const [leastRows, mostParts] = [8, 1024];
+
+/** dx = r·e − x·(r³·Σ(e·x)/width) with e = dy ⊙ γ, and dγ = Σ_rows dy ⊙ x·r; each added to what was before. */
 export function rmsNormBackward(t: RmsNormBackward, epsilon: number): Dispatch[] {
+  return widthOf(t.x) % 4 === 0 && widthOf(t.x) <= 4 * 256 * mostLoads
+    ? inOnePass(t, epsilon)
+    : inTwoPasses(t, epsilon);
+}
+
+/** Groups of four columns that a lane holds in registers. */
+const mostLoads = 8;
+
+/** A workgroup takes a stretch of rows, and keeps its share of dγ in registers; a lane has the same columns of each. */
+function inOnePass(t: RmsNormBackward, epsilon: number): Dispatch[] {
+  const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
+  const fours = width / 4;
+  const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(fours)), 32), 256);
+  const loads = Array.from({ length: Math.ceil(fours / lanes) }, (_, k) => k);
+  const parts = Math.min(Math.max(Math.ceil(rows / leastRows), 1), mostParts);
+  const sums = scratch('gammaParts', [parts, width]);
+  const each = (body: (k: number, at: string) => string) =>
+    loads
+      .map(
+        (k) => `if (lane + ${k * lanes}u < p.fours) { ${body(k, `row * p.fours + lane + ${k * lanes}u`)} }`,
+      )
+      .join('\n      ');
+  return [
+    {
+      shader: 'rmsNormBackward',
+      code: `
+const lanes = ${lanes}u;
+
+@compute @workgroup_size(lanes)
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
+  ${loads.map((k) => `var sum${k} = vec4f(); var g${k} = vec4f(); if (lane + ${k * lanes}u < p.fours) { g${k} = gamma[lane + ${k * lanes}u]; }`).join('\n  ')}
+  for (var row = group.x; row < p.rows; row += p.parts) {
+      ${loads.map((k) => `var x${k} = vec4f(); var d${k} = vec4f();`).join(' ')}
+      ${each((k, at) => `x${k} = x[${at}]; d${k} = dy[${at}];`)}
+      let squares = ${loads.map((k) => `dot(x${k}, x${k})`).join(' + ')};
+      let products = ${loads.map((k) => `dot(d${k} * g${k}, x${k})`).join(' + ')};
+      let r = 1.0 / sqrt(workgroupSum(squares, lane) / f32(p.width) + p.epsilon);
+      let slope = workgroupSum(products, lane) / f32(p.width) * r * r * r;
+      ${each((k, at) => `dx[${at}] = ${t.dxBefore ? `before[${at}] + ` : ''}(r * (d${k} * g${k}) - x${k} * slope);`)}
+      ${loads.map((k) => `sum${k} += d${k} * x${k} * r;`).join(' ')}
+  }
+  ${loads.map((k) => `if (lane + ${k * lanes}u < p.fours) { sums[group.x * p.fours + lane + ${k * lanes}u] = sum${k}; }`).join('\n  ')}
+}`,
+      tensors: { x: t.x, gamma: t.gamma, dy: t.dy, before: t.dxBefore, dx: t.dx, sums },
+      types: Object.fromEntries(['x', 'gamma', 'dy', 'before', 'dx', 'sums'].map((name) => [name, 'vec4f'])),
+      numbers: { rows, width, fours, parts, epsilon: { f32: epsilon } },
+      workgroups: [parts, 1, 1],
+    },
+    columnTotal({ shader: 'rmsNormBackwardGamma', parts: sums, y: t.dgamma, before: t.dgammaBefore }),
+  ];
+}
+
+/** Rows of any width. */
+function inTwoPasses(t: RmsNormBackward, epsilon: number): Dispatch[] {
   const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
   const slopes = `
     inverse[row] = r;

@@ -1,19 +1,16 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { eachColumn, overRows, rowKernel, workgroupCount, workgroupMax } from '../wgsl.ts';
+import { eachColumn, overRows, rowKernel } from '../wgsl.ts';
 
 /** x [rows, width]; q [rows, words·4] int8, four to a word, zero past `width`; step, sum [rows] */
 export function quantiseRows(t: Record<'x' | 'q' | 'step' | 'sum', Tensor>): Dispatch {
   const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
   return {
     shader: 'quantiseRows',
-    code:
-      workgroupMax +
-      workgroupCount +
-      rowKernel(
-        width,
-        `
+    code: rowKernel(
+      width,
+      `
     var top = 0.0;
     ${eachColumn('top = max(top, abs(x[i]));')}
     let largest = max(workgroupMax(top, lane), 1e-5);
@@ -36,7 +33,7 @@ export function quantiseRows(t: Record<'x' | 'q' | 'step' | 'sum', Tensor>): Dis
       step[row] = largest / 127.0;
       sum[row] = total;
     }`,
-      ),
+    ),
     tensors: { ...t },
     numbers: { rows, width, words: widthOf(t.q) / 4 },
     workgroups: overRows(rows),

@@ -2,7 +2,7 @@ import { cost, type DataOf, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { gradientOfInput, gradientOfWeight } from '../bitLinear/backward.wgsl.ts';
+import { bitLinearGradients } from '../bitLinear/backward.wgsl.ts';
 import { unpackCodes } from '../bitLinear/packed.ts';
 import { ternaryProduct } from '../bitLinear/product.wgsl.ts';
 import { quantiseWeights } from '../bitLinear/quantiseWeights.ts';
@@ -128,11 +128,17 @@ const ternaryLinearBackwardOp: Op = {
       },
     ];
   },
-  webgpu({ inputs: [x, codes, scale, dOut, before], outputs: [dx, dWeight], scratch: [q, step, sum] }) {
+  webgpu({ inputs: [x, codes, scale, dOut, before], outputs: [dx, dWeight], scratch }, features) {
+    const [q, step, sum] = scratch;
     return [
       quantiseRows({ x: x!, q: q!, step: step!, sum: sum! }),
-      gradientOfInput({ dOut: dOut!, codes: codes!, scale: scale!, dy: dx! }),
-      gradientOfWeight({ dOut: dOut!, q: q!, step: step!, dWeight: dWeight! }, before),
+      ...bitLinearGradients(
+        {
+          ...{ dOut: dOut!, codes: codes!, scale: scale!, q: q!, step: step! },
+          ...{ dy: dx!, dWeight: dWeight!, before },
+        },
+        features,
+      ),
     ];
   },
 };
