@@ -64,6 +64,50 @@ describe('converting', () => {
     }
   });
 
+  it('stores the embedding as int8 rows, within half a code, and goes back to floats', async () => {
+    const parent = await temporaryFolder();
+    const at = (name: string) => join(parent, name);
+    const seen: Progress[] = [];
+    const onProgress = (progress: Progress) => seen.push(progress);
+    await convertCheckpoint(golden, at('int8'), { to: 'packed', embedding: 'int8', onProgress });
+    expect(seen.at(-1)!.loaded).toBe(seen.at(-1)!.total);
+    await using checkpoint = await Checkpoint.open(at('int8'));
+    expect(checkpoint.tensor('model.embeddings.weight')).toMatchObject({ dtype: 'I8', shape: [96, 64] });
+    expect(checkpoint.tensor('model.embeddings.weight_scale')).toMatchObject({ dtype: 'F32', shape: [96] });
+    const [exact, int8] = [await loadGolden(golden), await loadGolden(at('int8'))];
+    expect(int8.dtypes.get('model.embeddings.weight')).toBe('i8');
+    const [table, codes, scales] = [
+      exact.floats('model.embeddings.weight'),
+      new Int8Array(int8.bytes('model.embeddings.weight').buffer),
+      int8.floats('model.embeddings.weight_scale'),
+    ];
+    table.forEach((x, k) => {
+      const scale = scales[Math.floor(k / 64)]!;
+      expect(Math.abs(codes[k]! * scale - x)).toBeLessThanOrEqual(0.501 * scale);
+    });
+
+    await convertCheckpoint(at('int8'), at('again'), { to: 'packed' });
+    const again = await loadGolden(at('again'));
+    for (const [name, dtype] of int8.dtypes) {
+      expect(again.dtypes.get(name)).toBe(dtype);
+      expect(again.bytes(name)).toEqual(int8.bytes(name));
+    }
+    await convertCheckpoint(at('int8'), at('f16'), { to: 'f16' });
+    await convertCheckpoint(at('int8'), at('f32'), { to: 'f32' });
+    const [f16, f32] = [await loadGolden(at('f16')), await loadGolden(at('f32'))];
+    expect(f16.dtypes.get('model.embeddings.weight')).toBe('f16');
+    f32.floats('model.embeddings.weight').forEach((x, k) => {
+      expect(x).toBe(Math.fround(codes[k]! * scales[Math.floor(k / 64)]!));
+    });
+    // Training begins with the same floats.
+    const training = new MemoryStore(goldenSpecs);
+    await loadParameters(checkpoint, goldenSpecs, training, { mode: 'training' });
+    expect(training.floats('model.embeddings.weight')).toEqual(f32.floats('model.embeddings.weight'));
+    await expect(convertCheckpoint(golden, at('x'), { to: 'f16', embedding: 'int8' })).rejects.toThrow(
+      'embedding: found int8 with f16, expected it with packed',
+    );
+  });
+
   it('copies tokenizer files and keeps config fields, also in place', async () => {
     const parent = await temporaryFolder();
     const [source, target] = [join(parent, 'source'), join(parent, 'target')];

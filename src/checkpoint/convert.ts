@@ -8,8 +8,9 @@ import { elementCount, packedRows } from '../program/tensor.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { isTokenizerFile } from './modelFiles.ts';
 import { packRows, type ReadRows, ternaryScale } from './packing.ts';
+import { packRowsInt8 } from './packingRows.ts';
 import type { TensorInfo } from './safetensors.ts';
-import { type SavedDType, saveCheckpoint } from './save.ts';
+import { narrowed, type SavedDType, saveCheckpoint } from './save.ts';
 import {
   bytesOf,
   chunkElements,
@@ -20,6 +21,7 @@ import {
   type Report,
   rawChunks,
   readExpanded,
+  readInt8Rows,
   tensorLabel,
 } from './tensorSource.ts';
 import { onDisk, type TensorEntry } from './writeSafetensors.ts';
@@ -30,6 +32,8 @@ export interface ConvertOptions {
    * floats to this type, packed matrices to floats that quantise to the same values and scale again.
    */
   readonly to: 'packed' | SavedDType;
+  /** What a packed checkpoint stores its embedding as, `int8` being rows with a scale each. Default: as it is. */
+  readonly embedding?: 'int8' | SavedDType | undefined;
   readonly shardBytes?: number | undefined;
   /** Bytes read of bytes to read; a matrix that is packed is read twice. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -38,6 +42,8 @@ export interface ConvertOptions {
 
 /** The matrices of BitLinear layers: all projections and the head. */
 const ternaryMatrix = /^(model\.layers\.\d+\.(attn|mlp)\.\w+_proj|lm_head)\.weight$/;
+
+const embeddingTable = 'model.embeddings.weight';
 
 /**
  * Converts the model folder `source` into the model folder `target`, with its tokenizer files and config
@@ -59,10 +65,16 @@ export async function convertCheckpoint(
 
 async function convertOpened(source: Checkpoint, target: string, options: ConvertOptions): Promise<void> {
   const { to, shardBytes, onProgress, signal } = options;
+  const { embedding } = options;
+  refuseEmbedding(source, options);
   const names = [...source.tensors.keys()];
   const total = names.reduce((sum, name) => sum + bytesToRead(name, source.tensor(name), to), 0);
   const report = progressReport(total, onProgress, signal);
-  const entries = names.flatMap((name) => convertedEntries(source, name, to, report));
+  const entries = names.flatMap((name) =>
+    name === embeddingTable
+      ? embeddingEntries(source, to === 'packed' ? (embedding ?? 'as stored') : to, report)
+      : convertedEntries(source, name, to, report),
+  );
   await saveCheckpoint(target, source.config, entries, {
     dtype: to === 'packed' ? 'f32' : to,
     shardBytes,
@@ -106,11 +118,74 @@ function convertedEntries(
   return [{ name, dtype: 'F32', shape: info.shape, chunks: () => floatChunks(source, name, report) }];
 }
 
-/** The scale of a matrix that becomes floats is part of those floats. */
+/** The scale of a matrix that becomes floats is part of those floats; an embedding brings its own. */
 function isScaleOfExpanded(source: Checkpoint, name: string, to: ConvertOptions['to']): boolean {
+  if (name === scaleName(embeddingTable)) return true;
   const weightName = name.replace(/\.weight_scale$/, '.weight');
   const weight = source.tensors.get(weightName);
   return weightName !== name && weight !== undefined && mustExpand(weightName, weight, to);
+}
+
+/** The table of an embedding; its scales, if it has any, go where it goes. */
+async function* embeddingChunks(source: Checkpoint, report: Report): AsyncGenerator<Uint8Array> {
+  if (source.tensor(embeddingTable).dtype !== 'I8') yield* floatChunks(source, embeddingTable, report);
+  else yield bytesOf(await readInt8Rows(source, embeddingTable, report));
+}
+
+function embeddingEntries(
+  source: Checkpoint,
+  as: 'int8' | 'as stored' | SavedDType,
+  report: Report,
+): TensorEntry[] {
+  const [name, scales] = [embeddingTable, scaleName(embeddingTable)];
+  const { dtype, shape } = source.tensor(name);
+  const stored = { int8: 'I8', f32: 'F32', f16: 'F16', bf16: 'BF16', 'as stored': dtype }[as];
+  if (dtype === stored) {
+    const kept = dtype === 'I8' ? [name, scales] : [name];
+    return kept.map((one) => {
+      const info = source.tensor(one);
+      return {
+        name: one,
+        dtype: info.dtype,
+        shape: info.shape,
+        chunks: () => rawChunks(source, one, report),
+      };
+    });
+  }
+  const floats = { name, dtype: 'F32', shape, chunks: () => embeddingChunks(source, report) } as const;
+  if (as !== 'int8') return [narrowed(floats, as as SavedDType)];
+  const packed = once(async () => {
+    const parts: Uint8Array[] = [];
+    for await (const part of floats.chunks()) parts.push(part.slice());
+    const bytes = new Uint8Array(Buffer.concat(parts));
+    return packRowsInt8(new Float32Array(bytes.buffer), shape[1]!);
+  });
+  async function* codesOf() {
+    yield new Uint8Array((await packed()).codes.buffer);
+  }
+  async function* scalesOf() {
+    yield bytesOf((await packed()).scales);
+  }
+  return [
+    { name, dtype: 'I8', shape, chunks: codesOf },
+    { name: scales, dtype: 'F32', shape: [shape[0]!], chunks: scalesOf },
+  ];
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function refuseEmbedding(source: Checkpoint, { to, embedding }: ConvertOptions): void {
+  if (embedding === undefined) return;
+  if (to !== 'packed')
+    throw new InputError(`embedding: found ${embedding} with ${to}, expected it with packed`);
+  if (source.tensors.has(embeddingTable)) return;
+  throw new InputError(`${tensorLabel(source, embeddingTable)}: not found, expected an embedding to convert`);
 }
 
 function packedEntries(source: Checkpoint, name: string, report: Report): TensorEntry[] {
@@ -122,11 +197,7 @@ function packedEntries(source: Checkpoint, name: string, report: Report): Tensor
     return (first, count) => read(first * columns, count * columns);
   };
   // Scales are f32 and so written before the codes, but either order works.
-  let scale: Promise<number> | undefined;
-  const scaleOnce = () => {
-    scale ??= ternaryScale(reader(), rows, columns, where);
-    return scale;
-  };
+  const scaleOnce = once(() => ternaryScale(reader(), rows, columns, where));
   async function* codes() {
     const packed = new Uint8Array(packedRows(rows) * columns);
     await packRows(reader(), rows, columns, await scaleOnce(), packed);

@@ -19,6 +19,8 @@ import {
   type Report,
   rawChunks,
   readExpanded,
+  readInt8Rows,
+  readRowScales,
   readScale,
   type TensorSource,
   tensorLabel,
@@ -37,7 +39,7 @@ export interface ParameterStore {
 export interface LoadOptions {
   /**
    * `inference`: a ternary matrix becomes two parameters, `….weight` packed and `….weight_scale` f32 [1];
-   * embeddings keep their stored type. `training`: everything becomes f32, packed matrices such that BitLinear
+   * embeddings keep their stored type, int8 rows with `….weight_scale` f32 [rows]. `training`: everything becomes f32, packed matrices such that BitLinear
    * quantises them to the same values and scale again (see `expandTernary`).
    */
   readonly mode: 'inference' | 'training';
@@ -78,7 +80,51 @@ function planStep(source: TensorSource, spec: ParameterSpec, mode: LoadOptions['
       return mode === 'inference' ? quantised(source, spec) : asF32(source, spec);
     return mode === 'inference' ? packed(source, spec) : expanded(source, spec);
   }
-  return spec.role === 'embedding' && mode === 'inference' ? asStored(source, spec) : asF32(source, spec);
+  if (spec.role === 'embedding') {
+    if (isInt8(source, spec.name))
+      return mode === 'inference' ? int8Rows(source, spec) : int8AsF32(source, spec);
+    if (mode === 'inference') return asStored(source, spec);
+  }
+  return asF32(source, spec);
+}
+
+function int8Rows(source: TensorSource, spec: ParameterSpec): Step {
+  const { name, shape } = spec;
+  const { byteLength } = expectShape(source, name, shape);
+  const scales = expectRowScales(source, spec);
+  return {
+    parameters: [
+      [name, 'i8'],
+      [scaleName(name), 'f32'],
+    ],
+    bytesToRead: byteLength + scales.byteLength,
+    async load(store, report) {
+      const values = await readRowScales(source, name, report);
+      storage(store, scaleName(name), scales.byteLength).set(bytesOf(values));
+      store.written(scaleName(name));
+      await source.readInto(name, storage(store, name, byteLength));
+      store.written(name);
+      report(byteLength);
+    },
+  };
+}
+
+function int8AsF32(source: TensorSource, spec: ParameterSpec): Step {
+  const { name, shape } = spec;
+  const { byteLength } = expectShape(source, name, shape);
+  return {
+    parameters: [[name, 'f32']],
+    bytesToRead: byteLength + expectRowScales(source, spec).byteLength,
+    async load(store, report) {
+      const table = await readInt8Rows(source, name, report);
+      storage(store, name, byteLength * 4).set(bytesOf(table));
+      store.written(name);
+    },
+  };
+}
+
+function expectRowScales(source: TensorSource, { name, shape }: ParameterSpec) {
+  return expectFloats(source, { name: scaleName(name), shape: [shape[0]!] });
 }
 
 function packed(source: TensorSource, spec: ParameterSpec): Step {
@@ -178,8 +224,8 @@ function asStored(source: TensorSource, spec: ParameterSpec): Step {
 }
 
 function refuseMissing(source: TensorSource, specs: readonly ParameterSpec[]): void {
-  const wanted = specs.flatMap(({ name, role }) =>
-    role === 'ternary' && isPacked(source, name) ? [name, scaleName(name)] : [name],
+  const wanted = specs.flatMap((spec) =>
+    hasScale(source, spec) ? [spec.name, scaleName(spec.name)] : [spec.name],
   );
   const missing = wanted.filter((name) => !source.tensors.has(name));
   if (missing.length === 0) return;
@@ -193,9 +239,9 @@ const derivedBuffer = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 
 function refuseExtra(source: TensorSource, specs: readonly ParameterSpec[]): void {
   const known = new Set<string>();
-  for (const { name, role } of specs) {
-    known.add(name);
-    if (role === 'ternary' && isPacked(source, name)) known.add(scaleName(name));
+  for (const spec of specs) {
+    known.add(spec.name);
+    if (hasScale(source, spec)) known.add(scaleName(spec.name));
   }
   const extra = [...source.tensors.keys()].filter((name) => !known.has(name) && !derivedBuffer.test(name));
   if (extra.length === 0) return;
@@ -208,6 +254,14 @@ function listed(names: readonly string[]): string {
   const shown = names.slice(0, 8).map((name) => `"${name}"`);
   const rest = names.length - shown.length;
   return `${names.length === 1 ? 'tensor' : `${names.length} tensors:`} ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+function hasScale(source: TensorSource, { name, role }: ParameterSpec): boolean {
+  return role === 'ternary' ? isPacked(source, name) : role === 'embedding' && isInt8(source, name);
+}
+
+function isInt8(source: TensorSource, name: string): boolean {
+  return source.tensors.get(name)?.dtype === 'I8';
 }
 
 export function isPacked(source: TensorSource, name: string): boolean {
@@ -228,7 +282,7 @@ function expectShape(source: TensorSource, name: string, shape: readonly number[
   );
 }
 
-function expectFloats(source: TensorSource, { name, shape }: ParameterSpec) {
+function expectFloats(source: TensorSource, { name, shape }: Pick<ParameterSpec, 'name' | 'shape'>) {
   const { dtype, byteLength } = expectShape(source, name, shape);
   if (isFloat(dtype)) return { dtype, byteLength };
   throw new InputError(`${tensorLabel(source, name)}: found type ${dtype}, expected F32, F16 or BF16`);

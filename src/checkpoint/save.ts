@@ -82,7 +82,8 @@ function splitIntoShards(entries: readonly TensorEntry[], shardBytes: number): T
   return shards;
 }
 
-function narrowed(entry: TensorEntry, dtype: SavedDType): TensorEntry {
+/** The entry with F32 as another float type. */
+export function narrowed(entry: TensorEntry, dtype: SavedDType): TensorEntry {
   if (entry.dtype !== 'F32' || dtype === 'f32') return entry;
   const chunks = () => narrowedChunks(entry, dtype);
   return { name: entry.name, dtype: dtype === 'f16' ? 'F16' : 'BF16', shape: entry.shape, chunks };

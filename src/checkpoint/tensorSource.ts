@@ -4,6 +4,7 @@ import { scaleName } from '../model/parameters.ts';
 import { bf16ToF32, f16ToF32 } from './floats.ts';
 import { show } from './json.ts';
 import { checkPacked, expandTernary } from './packing.ts';
+import { unpackRowsInt8 } from './packingRows.ts';
 import { bytesPerElement, type StoredDType, type TensorInfo } from './safetensorsHeader.ts';
 
 /** Where tensors come from: a folder's files, ranged requests, memory. */
@@ -103,6 +104,38 @@ export async function* readExpanded(
   checkPacked(packed, rows, columns, tensorLabel(source, name));
   report(packed.length);
   yield* expandTernary(packed, rows, columns, scale);
+}
+
+/** A table of int8 rows as floats; see packingRows.ts. @throws InputError for a scale that cannot be */
+export async function readInt8Rows(
+  source: TensorSource,
+  name: string,
+  report: Report,
+): Promise<Float32Array<ArrayBuffer>> {
+  const scales = await readRowScales(source, name, report);
+  const { shape, byteLength } = expectTensor(source, name);
+  const codes = new Int8Array(byteLength);
+  await source.readInto(name, new Uint8Array(codes.buffer));
+  report(byteLength);
+  return unpackRowsInt8(codes, scales, shape[1]!);
+}
+
+/** @throws InputError for scales that are negative or not finite, or not one for each row */
+export async function readRowScales(
+  source: TensorSource,
+  name: string,
+  report: Report,
+): Promise<Float32Array> {
+  const [rows] = expectTensor(source, name).shape;
+  const where = tensorLabel(source, scaleName(name));
+  const { shape } = expectTensor(source, scaleName(name));
+  if (shape.length !== 1 || shape[0] !== rows) {
+    throw new InputError(`${where}: found shape ${show(shape)}, expected [${rows}]`);
+  }
+  const scales = (await floatReader(source, scaleName(name), report)(0, rows!)).slice();
+  const row = scales.findIndex((scale) => !(scale >= 0 && Number.isFinite(scale)));
+  if (row < 0) return scales;
+  throw new InputError(`${where}: row ${row}: found ${scales[row]}, expected a finite scale of 0 or more`);
 }
 
 /** What errors call a tensor. */

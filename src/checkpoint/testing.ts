@@ -64,7 +64,10 @@ export class MemoryStore implements ParameterStore {
 
   constructor(specs: readonly ParameterSpec[]) {
     this.#shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
-    for (const { name, role } of specs) if (role === 'ternary') this.#shapes.set(scaleName(name), [1]);
+    for (const { name, role, shape } of specs) {
+      if (role === 'ternary') this.#shapes.set(scaleName(name), [1]);
+      if (role === 'embedding') this.#shapes.set(scaleName(name), [shape[0]!]);
+    }
   }
 
   prepare(name: string, dtype: DType): void {

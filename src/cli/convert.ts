@@ -18,10 +18,12 @@ const examples = `
 Examples:
   $ plusminus convert runs/demo packed-demo --to packed
   $ plusminus convert ridger/MMfreeLM-370M mmfree-370m --to packed
+  $ plusminus convert runs/demo small-demo --to packed --embedding int8
   $ plusminus convert --random 1.3B random-1.3b --seed 1`;
 
 interface Flags {
   readonly to?: 'packed' | SavedDType;
+  readonly embedding?: 'int8' | SavedDType;
   readonly random?: ConfigName;
   readonly seed?: number;
   readonly vocabulary?: number;
@@ -35,6 +37,11 @@ export function convertCommand(): Command {
     .argument('<source>', 'model folder or Hub name; with --random, the folder to write')
     .argument('[target]', 'folder to write')
     .addOption(new Option('--to <type>', 'type to store').choices(['packed', 'f32', 'f16', 'bf16']))
+    .addOption(
+      new Option('--embedding <type>', 'type of the embedding, with --to packed (default: as it is)').choices(
+        ['int8', 'f32', 'f16', 'bf16'],
+      ),
+    )
     .addOption(
       new Option('--random <size>', 'random packed weights of this size, to measure with').choices(
         configNames,
@@ -58,8 +65,13 @@ async function convert(source: string, target: string | undefined, flags: Flags)
   });
 }
 
-function checkArguments(target: string | undefined, { random, to, seed, vocabulary }: Flags): void {
-  const surplus = random ? { target, '--to': to } : { '--seed': seed, '--vocabulary': vocabulary };
+function checkArguments(
+  target: string | undefined,
+  { random, to, embedding, seed, vocabulary }: Flags,
+): void {
+  const surplus = random
+    ? { target, '--to': to, '--embedding': embedding }
+    : { '--seed': seed, '--vocabulary': vocabulary };
   for (const [name, value] of Object.entries(surplus)) {
     if (value === undefined) continue;
     const expected = random ? 'only the folder to write with --random' : 'it with --random only';
@@ -89,7 +101,10 @@ async function convertFolder(
     progress.update(label, bytes.loaded, bytes.total);
   try {
     const folder = await findModelFolder(source, { onProgress: show('downloading'), signal });
-    await convertCheckpoint(folder, target, { to: flags.to!, onProgress: show('converting'), signal });
+    await convertCheckpoint(folder, target, {
+      ...{ to: flags.to!, embedding: flags.embedding, signal },
+      onProgress: show('converting'),
+    });
   } finally {
     progress.stop();
   }

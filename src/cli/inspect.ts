@@ -73,8 +73,8 @@ function embeddingType({ tensors, config }: Checkpoint): DType {
   const table = architectureOf(config)
     .parameters()
     .find(({ role }) => role === 'embedding')!;
-  const stored = tensors.get(table.name)?.dtype;
-  return stored === 'F16' ? 'f16' : stored === 'BF16' ? 'bf16' : 'f32';
+  const stored = tensors.get(table.name)?.dtype ?? 'F32';
+  return ({ F16: 'f16', BF16: 'bf16', I8: 'i8' } as Partial<Record<string, DType>>)[stored] ?? 'f32';
 }
 
 interface Report {

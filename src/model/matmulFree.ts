@@ -112,7 +112,8 @@ function forwardThrough(
   ids: Tensor,
   recurrence: Recurrence,
 ): Forward {
-  let x = embedding(ids, weights.get('model.embeddings.weight'));
+  const table = 'model.embeddings.weight';
+  let x = embedding(ids, weights.get(table), weights.rowScales(table));
   const bounds = config.useLowerBound ? lowerBounds(weights.get('model.lower_bounds')) : undefined;
   const hidden = [x];
   const lastStates: Tensor[] = [];

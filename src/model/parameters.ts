@@ -4,7 +4,8 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /**
    * `ternary`: a BitLinear matrix [out, in], float in a training checkpoint, 2-bit in a packed one.
-   * `embedding`: a table [vocabulary, width], kept in the type that the checkpoint stores it in.
+   * `embedding`: a table [vocabulary, width], kept in the type that the checkpoint stores it in: floats, or int8
+   * rows with a scale each (packingRows.ts).
    * `vector`: norms, biases and lower bounds, always f32 in memory.
    */
   readonly role: 'ternary' | 'embedding' | 'vector';
@@ -12,7 +13,7 @@ export interface ParameterSpec {
   readonly init: { readonly normal: number } | { readonly constant: number };
 }
 
-/** Where the scale of a packed matrix is stored, as Hugging Face's BitNet integration does. */
+/** Where the scale of a packed matrix, or the scales of int8 rows, are stored, as Hugging Face's BitNet integration does. */
 export function scaleName(weightName: string): string {
   return weightName.replace(/\.weight$/, '.weight_scale');
 }

@@ -14,7 +14,7 @@ export class Weights {
   readonly mode: WeightMode;
   readonly #tensors = new Map<string, Tensor>();
 
-  /** `dtypes` overrides a parameter's type in memory: an embedding may stay f16 or bf16. */
+  /** `dtypes` overrides a parameter's type in memory: an embedding may stay f16, bf16, or int8 rows with scales. */
   constructor(
     specs: readonly ParameterSpec[],
     mode: WeightMode,
@@ -25,6 +25,9 @@ export class Weights {
       const packed = role === 'ternary' && mode === 'inference';
       this.#tensors.set(name, variable(name, shape, packed ? 'ternary' : (dtypes.get(name) ?? 'f32')));
       if (packed) this.#tensors.set(scaleName(name), variable(scaleName(name), [1]));
+      if (dtypes.get(name) === 'i8') {
+        this.#tensors.set(scaleName(name), variable(scaleName(name), [shape[0]!]));
+      }
     }
   }
 
@@ -32,6 +35,11 @@ export class Weights {
     const tensor = this.#tensors.get(name);
     if (!tensor) throw new Error(`the model has no parameter ${name}`);
     return tensor;
+  }
+
+  /** The scales of a parameter that is stored as int8 rows. */
+  rowScales(name: string): Tensor | undefined {
+    return this.get(name).dtype === 'i8' ? this.get(scaleName(name)) : undefined;
   }
 
   has(name: string): boolean {

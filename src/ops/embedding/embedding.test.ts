@@ -13,6 +13,14 @@ function halfTable(dtype: 'f16' | 'bf16') {
   return { tensor: input('table', [11, 20], dtype), data: bits };
 }
 
+/** Every code of a byte, and scales of all kinds, 0 among them. */
+const byteTable = {
+  tensor: input('table', [11, 21], 'i8'),
+  data: Int8Array.from({ length: 11 * 21 }, (_, i) => i * 37 - 128),
+};
+const scales = noise('scales', [11], 9);
+scales.data[3] = 0;
+
 testOp('embedding', [
   ...(
     [
@@ -33,6 +41,9 @@ testOp('embedding', [
   opCase('an f16 table', [ids([2, 9]), halfTable('f16')], (i, t) => [embedding(i!, t!)], {
     differentiate: [],
     tolerance: 0,
+  }),
+  opCase('an int8 table', [ids([3, 11]), byteTable, scales], (i, t, s) => [embedding(i!, t!, s!)], {
+    differentiate: [],
   }),
   opCase('a bf16 table', [ids([2, 9]), halfTable('bf16')], (i, t) => [embedding(i!, t!)], {
     differentiate: [],

@@ -3,33 +3,42 @@ import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { floatDecoder } from '../halfFloats.ts';
-import { widthOf } from '../shapes.ts';
+import { expectShape, widthOf } from '../shapes.ts';
 import { embeddingBackward, embeddingForward } from './kernel.wgsl.ts';
 import { embeddingBackwardReference, embeddingReference } from './reference.ts';
 
 /**
- * Rows of a table: ids [..] i32 and table [vocabulary, width] in f32, f16 or bf16 give [.., width] f32.
- * Ids must be in [0, vocabulary); whoever writes them to the engine checks that.
+ * Rows of a table: ids [..] i32 and table [vocabulary, width] in f32, f16, bf16 or, with scales [vocabulary] f32,
+ * i8 give [.., width] f32. Ids must be in [0, vocabulary); whoever writes them to the engine checks that.
  */
-export function embedding(ids: Tensor, table: Tensor): Tensor {
+export function embedding(ids: Tensor, table: Tensor, scales?: Tensor): Tensor {
+  if ((table.dtype === 'i8') !== (scales !== undefined)) {
+    throw new Error(`embedding: scales belong to tables of i8, and to those only; found ${table}`);
+  }
+  if (scales) expectShape('embedding', 'scales', scales, [table.shape[0]!]);
   const outputs = [{ name: 'y', shape: [...ids.shape, widthOf(table)] }];
-  return emit(embeddingOp, { inputs: [ids, table], outputs, attributes: undefined })[0]!;
+  return emit(embeddingOp, { inputs: [ids, table, scales], outputs, attributes: undefined })[0]!;
 }
 
-const storage = { f32: 0, f16: 1, bf16: 2 } as const;
+const storage = { f32: 0, f16: 1, bf16: 2, i8: 3 } as const;
 
 export const embeddingOp: Op = {
   name: 'embedding',
   cost: (call) =>
-    cost(call, {}, call.inputs[0]!.bytes + call.outputs[0]!.size * bytesPerEntry(call.inputs[1]!)),
-  reference({ inputs: [ids, table], outputs: [y] }, data) {
-    embeddingReference(data(ids!), rowReader(table!, data(table!)), data(y!));
+    cost(
+      call,
+      call.inputs[2] ? { multiplications: call.outputs[0]!.size } : {},
+      call.inputs[0]!.bytes + call.outputs[0]!.size * bytesPerEntry(call.inputs[1]!),
+    ),
+  reference({ inputs: [ids, table, scales], outputs: [y] }, data) {
+    const row = rowReader(table!, data(table!), scales && data(scales));
+    embeddingReference(data(ids!), row, data(y!));
   },
-  cpu({ inputs: [ids, table], outputs: [y] }) {
+  cpu({ inputs: [ids, table, scales], outputs: [y] }) {
     const type = storage[table!.dtype as keyof typeof storage];
-    return [{ kernel: 'embeddingForward', args: [ids, table, y, ids!.size, widthOf(table!), type] }];
+    return [{ kernel: 'embeddingForward', args: [ids, table, scales, y, ids!.size, widthOf(table!), type] }];
   },
-  webgpu: ({ inputs: [ids, table], outputs: [y] }) => [embeddingForward(ids!, table!, y!)],
+  webgpu: ({ inputs: [ids, table, scales], outputs: [y] }) => [embeddingForward(ids!, table!, scales, y!)],
   backward({ inputs: [ids, table], outputs: [y] }, gradients) {
     if (!gradients.wants(table)) return;
     const dTable = emit(embeddingBackwardOp, {
@@ -61,8 +70,11 @@ function bytesPerEntry(table: Tensor): number {
   return table.bytes / table.size;
 }
 
-function rowReader(table: Tensor, data: Data): (id: number) => ArrayLike<number> {
+function rowReader(table: Tensor, data: Data, scales?: Data): (id: number) => ArrayLike<number> {
   const width = widthOf(table);
   const decode = floatDecoder(table.dtype);
-  return (id) => Array.from(data.subarray(id * width, (id + 1) * width), decode);
+  return (id) => {
+    const scale = scales ? scales[id]! : 1;
+    return Array.from(data.subarray(id * width, (id + 1) * width), (x) => scale * decode(x));
+  };
 }

@@ -4,10 +4,11 @@ import { floatAt, loadLanes, shareStart, storeLanes } from "../../engine/cpu/ass
 class Embedding {
   ids: usize; // [tokens] i32
   table: usize; // [vocabulary, width] of `type`
+  scales: usize; // [vocabulary] where the table is int8
   y: usize; // [tokens, width]
   tokens: i32;
   width: i32;
-  type: i32; // 0: f32, 1: f16, 2: bf16
+  type: i32; // 0: f32, 1: f16, 2: bf16, 3: int8
 }
 
 /** An IEEE half as f32: shift the fields into place, then scale by the difference of the exponent biases. */
@@ -30,6 +31,12 @@ export function embeddingForward(args: usize, thread: i32, threads: i32): void {
     if (p.type == 0) {
       const row = floatAt(p.table, id, p.width);
       for (let i = start; i < end; i += 4) storeLanes(y, i, end, loadLanes(row, i, end));
+    } else if (p.type == 3) {
+      const row = p.table + <usize>id * <usize>p.width;
+      const scale = load<f32>(p.scales + ((<usize>id) << 2));
+      for (let i = start; i < end; i++) {
+        store<f32>(y + ((<usize>i) << 2), <f32>load<i8>(row + <usize>i) * scale);
+      }
     } else {
       const row = p.table + ((<usize>id * <usize>p.width) << 1);
       for (let i = start; i < end; i++) {

@@ -4,21 +4,28 @@ import { startSumKernel } from '../fill/kernel.wgsl.ts';
 import { widthOf } from '../shapes.ts';
 import { elementKernel, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 
-/** Entry `at` of the table, by its type; narrow ones lie two to a word. */
+/** Entry `at` of the table, by its type; narrow ones lie two or four to a word. */
 const entry = {
   f32: 'table[at]',
   f16: 'unpack2x16float(table[at >> 1u])[at & 1u]',
+  i8: 'f32(extractBits(bitcast<i32>(table[at >> 2u]), 8u * (at & 3u), 8u)) * scales[id]',
   bf16: 'bitcast<f32>(select(table[at >> 1u] << 16u, table[at >> 1u] & 0xffff0000u, (at & 1u) == 1u))',
 };
 
-/** y [tokens, width] = table [vocabulary, width] at ids [tokens] */
-export function embeddingForward(ids: Tensor, table: Tensor, y: Tensor): Dispatch {
+/** y [tokens, width] = table [vocabulary, width] (· scales [vocabulary]) at ids [tokens] */
+export function embeddingForward(
+  ids: Tensor,
+  table: Tensor,
+  scales: Tensor | undefined,
+  y: Tensor,
+): Dispatch {
   return {
     shader: 'embeddingForward',
     code: elementKernel(`
-      let at = min(u32(ids[i / p.width]), p.vocabulary - 1u) * p.width + i % p.width;
+      let id = min(u32(ids[i / p.width]), p.vocabulary - 1u);
+      let at = id * p.width + i % p.width;
       y[i] = ${entry[table.dtype as keyof typeof entry]};`),
-    tensors: { ids, table, y },
+    tensors: { ids, table, scales, y },
     numbers: { size: y.size, width: widthOf(table), vocabulary: table.shape[0]! },
     workgroups: overElements(y.size),
   };

@@ -1,0 +1,180 @@
+/**
+ * From the corpus to tokens: `node recipes/stories/prepare.ts CORPUS WORK`.
+ *
+ *   WORK/tokens/tokenizer.json …   the tokenizer, with the chat template
+ *   WORK/tokens/books/ …           token shards of each part, of the held-out texts, of conversations
+ *   WORK/tokens/mix.json           what the base model reads; chat.json what fine-tuning reads
+ *
+ * What is there already is not made again: killed, it goes on with the part that it was in.
+ */
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatCount } from '../../src/format.ts';
+import { renderChat } from '../../src/generate/chatTemplate.ts';
+import { type ChatMessage, readDocuments } from '../../src/text/corpus.ts';
+import { saveTokenizer } from '../../src/text/saveTokenizer.ts';
+import { TextTokenizer } from '../../src/text/tokenizer.ts';
+import { writeMix } from '../../src/text/tokenMix.ts';
+import { trainBpe } from '../../src/text/trainBpe.ts';
+import {
+  type ShardProgress,
+  type TokenSequence,
+  writeSequences,
+  writeShards,
+} from '../../src/text/writeShards.ts';
+import { conversationRows } from '../../src/train/conversations.ts';
+import { type ChatName, chatNames, partNames, type Recipe, readRecipe } from './recipe.ts';
+import { conversations, documents, sampled, validationTexts } from './sources.ts';
+import { definitions, tales } from './talks.ts';
+import { chatTemplate, specialTokens } from './template.ts';
+
+/** The tokenizer learns from pieces of this many characters, spread over all documents. */
+const samplePiece = 16384;
+/** Held out of each kind of conversation. */
+const validationShare = 0.01;
+
+export interface PrepareOptions {
+  readonly corpus: string;
+  /** Where `tokens/` is made. */
+  readonly work: string;
+  readonly recipe: Recipe;
+  readonly onProgress?: (text: string) => void;
+}
+
+export async function prepare({
+  corpus,
+  work,
+  recipe,
+  onProgress = () => {},
+}: PrepareOptions): Promise<void> {
+  const folder = join(work, 'tokens');
+  await mkdir(folder, { recursive: true });
+  await removePartial(folder);
+  const tokenizer = await tokenizerOf(corpus, folder, recipe, onProgress);
+  const step: Step = async (name, write) => {
+    const target = join(folder, name);
+    if (await exists(join(target, 'shards.json'))) return;
+    await write(target, ({ tokens }) => onProgress(`${name}: ${formatCount(tokens)} tokens`));
+  };
+  for (const part of partNames) {
+    const texts = () =>
+      part === 'dialogues' ? renderedTrainingTalks(corpus, tokenizer) : documents(corpus, part);
+    await step(part, (target, onProgress) => writeShards(target, texts(), tokenizer, { onProgress }));
+  }
+  for (const [name, file] of Object.entries(validationTexts)) {
+    const texts = () => readDocuments(join(corpus, file));
+    await step(name, (target, onProgress) => writeShards(target, texts(), tokenizer, { onProgress }));
+  }
+  for (const name of chatNames) {
+    const rows = (held: boolean) =>
+      conversationRows(sampled(talksOf(corpus, name), validationShare, held), tokenizer, recipe.length);
+    await step(name, writeRows(rows(false), tokenizer, recipe.length));
+    await step(`valid.${name}`, writeRows(rows(true), tokenizer, recipe.length));
+  }
+  await writeMixes(folder, recipe);
+}
+
+type Step = (
+  name: string,
+  write: (target: string, onProgress: (progress: ShardProgress) => void) => Promise<unknown>,
+) => Promise<void>;
+
+function writeRows(rows: AsyncIterable<TokenSequence>, tokenizer: TextTokenizer, length: number) {
+  return (target: string, onProgress: (progress: ShardProgress) => void) =>
+    writeSequences(target, rows, tokenizer, { rowLength: length + 1, onProgress });
+}
+
+async function tokenizerOf(
+  corpus: string,
+  folder: string,
+  { tokenizer: { vocabulary, shares } }: Recipe,
+  onProgress: (text: string) => void,
+): Promise<TextTokenizer> {
+  if (!(await exists(join(folder, 'tokenizer_config.json')))) {
+    async function* sample() {
+      for (const part of partNames) {
+        yield* sampled(
+          part === 'dialogues' ? talkTexts(corpus) : documents(corpus, part, samplePiece),
+          shares[part],
+        );
+      }
+    }
+    const learned = await trainBpe(sample(), {
+      vocabularySize: vocabulary,
+      specialTokens,
+      chatTemplate,
+      onProgress: (at) =>
+        onProgress(
+          at.phase === 'count'
+            ? `tokenizer: ${formatCount(at.characters)} characters read`
+            : `tokenizer: ${at.vocabulary} of ${at.vocabularySize} entries`,
+        ),
+    });
+    await saveTokenizer(folder, learned);
+  }
+  return TextTokenizer.load(folder);
+}
+
+async function* talkTexts(corpus: string): AsyncGenerator<string> {
+  for await (const messages of conversations(corpus)) yield messages.map(({ content }) => content).join('\n');
+}
+
+/** Dialogues as the base model reads them: by the chat template, every token learned; held-out ones left out. */
+async function* renderedTrainingTalks(corpus: string, tokenizer: TextTokenizer): AsyncGenerator<string> {
+  for (const name of ['chat.questions', 'chat.tasks'] as const) {
+    for await (const messages of sampled(talksOf(corpus, name), validationShare, false)) {
+      // The tokenizer itself puts the token that begins a text.
+      yield renderChat(tokenizer, messages, { addGenerationPrompt: false }).replace(/^<\|endoftext\|>/, '');
+    }
+  }
+}
+
+async function* talksOf(corpus: string, name: ChatName): AsyncGenerator<ChatMessage[]> {
+  if (name === 'chat.definitions') yield* definitions(documents(corpus, 'glosses'));
+  else if (name === 'chat.tales') yield* tales(documents(corpus, 'short'));
+  else {
+    for await (const messages of conversations(corpus)) {
+      if (messages.length > 2 === (name === 'chat.tasks')) yield messages;
+    }
+  }
+}
+
+async function writeMixes(folder: string, { mix, chatMix }: Recipe): Promise<void> {
+  const parts = (weights: Readonly<Record<string, number | undefined>>) =>
+    Object.entries(weights)
+      .map(([folder, weight = 0]) => ({ folder, weight }))
+      .filter(({ weight }) => weight > 0);
+  const texts = Object.keys(validationTexts);
+  await writeMix(folder, { version: 1, parts: parts(mix), validation: texts });
+  const held = chatNames.filter((name) => chatMix[name] > 0).map((name) => `valid.${name}`);
+  await writeMix(folder, { version: 1, parts: parts(chatMix), validation: [...held, ...texts] }, 'chat.json');
+}
+
+/** What a killed process left half written. */
+async function removePartial(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.includes('.partial-')) await rm(join(folder, name), { recursive: true });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
+
+async function main([corpus, work, ...rest]: readonly string[]): Promise<void> {
+  if (!corpus || !work || rest.length > 0) {
+    console.error('Usage: node recipes/stories/prepare.ts CORPUS WORK');
+    process.exitCode = 1;
+    return;
+  }
+  let last = 0;
+  const onProgress = (text: string) => {
+    if (performance.now() - last < 200) return;
+    last = performance.now();
+    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K  ${text}` : `${text}\n`);
+  };
+  await prepare({ corpus, work, recipe: await readRecipe(), onProgress });
+  process.stderr.write('\n');
+}
+
+if (import.meta.main) await main(process.argv.slice(2));
