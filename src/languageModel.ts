@@ -60,12 +60,12 @@ export class LanguageModel {
   #disposed: Promise<void> | undefined;
 
   /**
-   * @param source a model folder, a Hub name such as `ridger/MMfreeLM-370M`, or its https address; float and
+   * @param source `plusminus/stories` (the default) or `plusminus/chat`, which come along; a model folder, a Hub name such as `ridger/MMfreeLM-370M`, or its https address; float and
    *   packed weights both load, and are packed in memory
    * @throws InputError if there is no such model, or it is damaged or not supported; OutOfMemoryError if it does
    *   not fit; the signal's reason if it is aborted
    */
-  static async load(source: string, options: LoadOptions = {}): Promise<LanguageModel> {
+  static async load(source: string = 'plusminus/stories', options: LoadOptions = {}): Promise<LanguageModel> {
     const { loadModel } = await import('./loadModel.ts');
     return new LanguageModel(await loadModel(source, options));
   }

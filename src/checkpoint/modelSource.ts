@@ -2,19 +2,21 @@
 import fs from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InputError } from '../errors.ts';
+import { boxedFolder, isBoxedName } from './boxedModels.ts';
 import { type DownloadOptions, downloadModel } from './hub.ts';
 
 const examples = 'expected a model folder, a Hub name such as "ridger/MMfreeLM-370M", or its https address';
 const hubName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 
 /**
- * The folder of a model, downloaded if need be. A folder that exists wins over a Hub name that reads the same.
+ * The folder of a model, downloaded if need be; `plusminus/stories` and `plusminus/chat` come along. A folder that exists wins over a Hub name that reads the same.
  * @throws InputError if there is no such model; the signal's reason if it is aborted
  */
 export async function findModelFolder(source: string, options: DownloadOptions = {}): Promise<string> {
   if (typeof source !== 'string' || source === '') {
     throw new InputError(`model: found ${JSON.stringify(source)}, ${examples}`);
   }
+  if (isBoxedName(source)) return boxedFolder(source);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) return downloadFromAddress(source, options);
   const found = await fs.stat(source).catch(() => undefined);
   if (found?.isDirectory()) return source;

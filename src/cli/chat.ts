@@ -1,6 +1,7 @@
 /** `plusminus chat`: talk with a model in the terminal. */
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
+import { chatModel } from '../checkpoint/boxedModels.ts';
 import { InputError } from '../errors.ts';
 import { Conversation } from '../generate/conversation.ts';
 import type { Finish } from '../generate/generate.ts';
@@ -17,6 +18,7 @@ import { write, writeJson, writeText } from './output.ts';
 
 const examples = `
 Examples:
+  $ plusminus chat
   $ plusminus chat --model runs/demo
   $ echo "Who are you?" | plusminus chat --json
 
@@ -28,20 +30,24 @@ interface Flags extends ModelOptions, SamplingFlags {
 
 export function chatCommand(): Command {
   const command = new Command('chat').description('Talk with a model; each line of stdin is a message.');
-  return addSamplingOptions(addModelOptions(command))
+  return addSamplingOptions(addModelOptions(command, chatModel))
     .option('--system <text>', 'what the model is told before the first message')
     .addHelpText('after', examples)
     .action((flags: Flags) => chat(flags));
 }
 
 async function chat(flags: Flags): Promise<void> {
-  await withModel(flags, async (model, signal, source) => {
-    const { tokenizer } = model;
-    if (!tokenizer) throw new InputError(`${source}: found no tokenizer.json, which chat needs`);
-    const begin = () => new Conversation(() => model.session(), tokenizer, flags.system);
-    if (!flags.quiet && !flags.json) greet(model, source);
-    await talk(begin, flags, signal);
-  });
+  await withModel(
+    flags,
+    async (model, signal, source) => {
+      const { tokenizer } = model;
+      if (!tokenizer) throw new InputError(`${source}: found no tokenizer.json, which chat needs`);
+      const begin = () => new Conversation(() => model.session(), tokenizer, flags.system);
+      if (!flags.quiet && !flags.json) greet(model, source);
+      await talk(begin, flags, signal);
+    },
+    chatModel,
+  );
 }
 
 function greet({ engine, tokenizer }: LanguageModel, source: string): void {

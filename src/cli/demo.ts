@@ -1,9 +1,11 @@
 /** `plusminus demo`: everything once, in about a minute: read a book, train on it, write, count operations. */
 import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
+import { isInTheBox, storiesModel } from '../checkpoint/boxedModels.ts';
 import { InputError } from '../errors.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { LanguageModel } from '../languageModel.ts';
+import { architectureOf } from '../model/architecture.ts';
 import { type Audit, auditModel, auditTable } from '../model/audit.ts';
 import { beginRun } from '../train/begin.ts';
 import type { Run } from '../train/run.ts';
@@ -26,6 +28,7 @@ const settings = {
   ...{ validateEvery: 100, saveEvery: 300, validation: 64 },
 };
 const prompt = 'Call me Ishmael.';
+const opening = 'Once upon a time';
 const sampling = { maxTokens: 120, temperature: 0.7, topP: 0.9, seed: 1851 };
 
 interface Flags {
@@ -48,6 +51,7 @@ async function demo(flags: Flags): Promise<void> {
   const interrupt = catchInterrupt(() => console.error('\nStopping; Ctrl-C again ends at once.'));
   const say = (text: string) => flags.json || console.log(text);
   try {
+    if (await isInTheBox(storiesModel)) await openBox(flags, interrupt, say);
     say('A language model without matrix multiplication learns from Moby-Dick, on this machine.\n');
     if (!(await learn(flags, interrupt, say))) return;
     const text = await continueStory(flags, interrupt, say);
@@ -61,6 +65,25 @@ async function demo(flags: Flags): Promise<void> {
     process.exitCode = interrupt.exitCode;
   } finally {
     interrupt.release();
+  }
+}
+
+/** What such a model can do when it is larger and trained for longer: the one that comes along. */
+async function openBox(flags: Flags, { signal }: Interrupt, say: Say): Promise<void> {
+  const model = await LanguageModel.load(storiesModel, { threads: flags.threads, signal });
+  try {
+    const ternary = architectureOf(model.config)
+      .parameters()
+      .filter(({ role }) => role === 'ternary');
+    const weights = ternary.reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
+    say(`0  The model in the box, ${formatCount(weights)} ternary weights, goes on from "${opening}"\n`);
+    if (!flags.json) await writeText(`   ${opening}`);
+    for await (const piece of model.generate(opening, { ...sampling, signal })) {
+      if (!flags.json) await writeText(piece.replaceAll('\n', '\n   '));
+    }
+    say('\n');
+  } finally {
+    await model.dispose();
   }
 }
 

@@ -1,20 +1,36 @@
 /** The model that is meant where none is named. */
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { isInTheBox } from '../checkpoint/boxedModels.ts';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
 import { InputError } from '../errors.ts';
 
 /** How deep under ./runs models lie at most. */
 const deepest = 3;
 
-/** @throws InputError if no model is given and none was trained */
-export async function chosenModel(model: string | undefined, runs = 'runs'): Promise<string> {
+export interface Places {
+  /** Where models were trained. */
+  readonly runs?: string;
+  /** Where the models lie that come along. */
+  readonly models?: string;
+}
+
+/**
+ * @param boxed the model of the box that suits the command
+ * @throws InputError if no model is given, none came along and none was trained
+ */
+export async function chosenModel(
+  model: string | undefined,
+  boxed: string,
+  { runs = 'runs', models }: Places = {},
+): Promise<string> {
   if (model !== undefined) return model;
+  if (await isInTheBox(boxed, models)) return boxed;
   const found = await listModels(runs, deepest);
   const newest = found.sort((a, b) => b.modified - a.modified)[0];
   if (newest) return newest.folder;
   throw new InputError(
-    `--model: none given, and none found under ./${runs}; give --model FOLDER or --model ridger/MMfreeLM-370M, ` +
+    `--model: none given, ${boxed} did not come along, and none found under ./${runs}; give --model FOLDER or --model ridger/MMfreeLM-370M, ` +
       'or train one in a few minutes with "npm run demo"',
   );
 }

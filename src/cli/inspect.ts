@@ -1,5 +1,6 @@
 /** `plusminus inspect`: what a model is made of, and what it takes to run it, without running it. */
 import { Command } from 'commander';
+import { storiesModel } from '../checkpoint/boxedModels.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { isTokenizerFile, isWeightFile } from '../checkpoint/modelFiles.ts';
 import { findModelFolder } from '../checkpoint/modelSource.ts';
@@ -29,10 +30,7 @@ interface Flags {
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('Show the size of a model, its memory, and the operations that one token takes.')
-    .argument(
-      '[model]',
-      `model folder, Hub name, or ${configNames.join(', ')} (default: newest under ./runs)`,
-    )
+    .argument('[model]', `model folder, Hub name, or ${configNames.join(', ')} (default: plusminus/stories)`)
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)
@@ -41,7 +39,7 @@ export function inspectCommand(): Command {
 
 async function inspect(model: string | undefined, flags: Flags): Promise<void> {
   await interruptible(async (signal) => {
-    const name = await chosenModel(model);
+    const name = await chosenModel(model, storiesModel);
     const found = isConfigName(name)
       ? { config: namedConfig(name), embedding: 'f16' as const, files: [] }
       : await openFolder(name, flags, signal);

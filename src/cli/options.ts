@@ -1,5 +1,7 @@
 /** What the commands' options have in common: how values are read, and how a model is chosen. */
+
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { storiesModel } from '../checkpoint/boxedModels.ts';
 
 /** An integer from `least` to `most`. */
 export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -45,9 +47,10 @@ export interface ModelOptions {
   readonly json?: boolean;
 }
 
-export function addModelOptions(command: Command): Command {
+/** @param boxed the model that is meant where none is named; see findModel.ts */
+export function addModelOptions(command: Command, boxed: string = storiesModel): Command {
   return command
-    .option('-m, --model <folder|id>', 'model folder or Hub name (default: the newest under ./runs)')
+    .option('-m, --model <folder|id>', `model folder or Hub name (default: ${boxed})`)
     .addOption(
       new Option('--engine <name>', 'what computes').choices(['auto', 'cpu', 'webgpu']).default('auto'),
     )
