@@ -9,6 +9,7 @@
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reportFailure } from '../../src/cli/failure.ts';
 import { formatCount } from '../../src/format.ts';
 import { renderChat } from '../../src/generate/chatTemplate.ts';
 import { type ChatMessage, readDocuments } from '../../src/text/corpus.ts';
@@ -23,6 +24,7 @@ import {
   writeShards,
 } from '../../src/text/writeShards.ts';
 import { conversationRows } from '../../src/train/conversations.ts';
+import { progressLine } from './progressLine.ts';
 import { type ChatName, chatNames, partNames, type Recipe, readRecipe } from './recipe.ts';
 import { conversations, documents, sampled, validationTexts } from './sources.ts';
 import { definitions, tales } from './talks.ts';
@@ -167,14 +169,8 @@ async function main([corpus, work, ...rest]: readonly string[]): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  let last = 0;
-  const onProgress = (text: string) => {
-    if (performance.now() - last < 200) return;
-    last = performance.now();
-    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K  ${text}` : `${text}\n`);
-  };
-  await prepare({ corpus, work, recipe: await readRecipe(), onProgress });
+  await prepare({ corpus, work, recipe: await readRecipe(), onProgress: progressLine() });
   process.stderr.write('\n');
 }
 
-if (import.meta.main) await main(process.argv.slice(2));
+if (import.meta.main) await main(process.argv.slice(2)).catch(reportFailure);

@@ -81,7 +81,7 @@ function aboutTopic(topic: string, index: number): string {
 function countedWords(text: string): Map<string, number> {
   const counts = new Map<string, number>();
   for (const [, word] of text.matchAll(
-    /\b(?:a|an|the)\s+([a-z]{3,12})(?=[.,;!?]|\s+(?:was|is|and|who|that|in|on|to|had|came|said)\b)/g,
+    /\b(?:[Aa]|[Aa]n|[Tt]he)\s+([a-z]{3,12})(?=[.,;!?]|\s+(?:was|is|and|who|that|in|on|to|had|came|said)\b)/g,
   )) {
     counts.set(word!, (counts.get(word!) ?? 0) + 1);
   }

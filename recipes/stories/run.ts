@@ -1,0 +1,140 @@
+/**
+ * The whole recipe: `node recipes/stories/run.ts CORPUS WORK [--engine webgpu] [--models FOLDER]`.
+ *
+ * Every step is a command that anyone could type (`--dry-run` prints them). Steps that are done are not done again,
+ * and a step that was interrupted or killed goes on where it was: the same models come out, bit for bit.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { modelsFolder } from '../../src/checkpoint/boxedModels.ts';
+import { convertCommand } from '../../src/cli/convert.ts';
+import { reportFailure } from '../../src/cli/failure.ts';
+import { trainCommand } from '../../src/cli/train.ts';
+import { holdsRun, readRunFile } from '../../src/train/runFile.ts';
+import { savedStep } from '../../src/train/trainingState.ts';
+import { prepare } from './prepare.ts';
+import { progressLine } from './progressLine.ts';
+import { type Recipe, readRecipe, recipeFile } from './recipe.ts';
+
+export interface RunOptions {
+  readonly corpus: string;
+  readonly work: string;
+  readonly recipe: Recipe;
+  /** Where the packed models go. */
+  readonly models: string;
+  readonly engine?: string | undefined;
+  /** The kind of model: `hgrn_bit`, or `llama` to compare with (which is then not packed). */
+  readonly architecture?: string | undefined;
+  readonly say?: (line: string) => void;
+}
+
+/** A training as arguments of `plusminus train`. */
+export function trainingArguments(kind: 'base' | 'chat', options: RunOptions): string[] {
+  const { work, recipe, engine, architecture } = options;
+  const tokens = join(work, 'tokens');
+  const source =
+    kind === 'base'
+      ? [
+          ...flags({ data: join(tokens, 'mix.json'), tokenizer: tokens }),
+          ...flags({ ...recipe.model, ...(architecture ? { architecture } : {}) }),
+        ]
+      : flags({ data: join(tokens, 'chat.json'), from: join(work, 'base') });
+  return [
+    ...flags({ out: join(work, kind), ...(engine ? { engine } : {}) }),
+    ...source,
+    ...flags({ length: recipe.length, ...recipe[kind] }),
+  ];
+}
+
+/** Packing as arguments of `plusminus convert`. */
+export function packingArguments(kind: 'base' | 'chat', { work, models }: RunOptions): string[] {
+  const name = kind === 'base' ? 'stories' : 'chat';
+  return [join(work, kind), join(models, name), '--to', 'packed', '--embedding', 'int8'];
+}
+
+/** @returns whether it came to its end; if not, it was interrupted, and the exit code says by what */
+export async function runRecipe(options: RunOptions): Promise<boolean> {
+  const { work, say = console.error } = options;
+  say('tokens');
+  await prepare({ ...options, onProgress: progressLine() });
+  for (const kind of ['base', 'chat'] as const) {
+    const done = await train(join(work, kind), trainingArguments(kind, options), say);
+    if (!done) return false;
+  }
+  if (options.architecture !== undefined && options.architecture !== 'hgrn_bit') return true;
+  for (const kind of ['base', 'chat'] as const) {
+    const args = packingArguments(kind, options);
+    say(`plusminus convert ${args.join(' ')}`);
+    await convertCommand().exitOverride().parseAsync(args, { from: 'user' });
+  }
+  return process.exitCode === undefined;
+}
+
+async function train(folder: string, args: readonly string[], say: (line: string) => void): Promise<boolean> {
+  if (await isFinished(folder)) return true;
+  const resumed = await holdsRun(folder);
+  // What was killed before its first state was saved has nothing to go on with.
+  if (!resumed) await rm(folder, { recursive: true, force: true });
+  const given = resumed ? ['--resume', '--out', folder] : args;
+  say(`plusminus train ${given.join(' ')}`);
+  await trainCommand()
+    .exitOverride()
+    .parseAsync([...given], { from: 'user' });
+  return isFinished(folder);
+}
+
+async function isFinished(folder: string): Promise<boolean> {
+  if (!(await holdsRun(folder))) return false;
+  return (await savedStep(folder)) >= (await readRunFile(folder)).settings.steps;
+}
+
+/** `{ hiddenSize: 512 }` → `--hidden-size 512` */
+function flags(values: Readonly<Record<string, string | number | boolean>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => [
+    `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    ...(value === true ? [] : [String(value)]),
+  ]);
+}
+
+const usage = `Usage: node recipes/stories/run.ts CORPUS WORK
+  --recipe FILE        other numbers than recipe.json's
+  --engine NAME        cpu or webgpu
+  --architecture NAME  llama: the Transformer++ of the same sizes
+  --models FOLDER      where the packed models go (default: models/ of this project)
+  --dry-run            print the commands`;
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      recipe: { type: 'string', default: recipeFile },
+      engine: { type: 'string' },
+      architecture: { type: 'string' },
+      models: { type: 'string', default: modelsFolder },
+      'dry-run': { type: 'boolean', default: false },
+    },
+  });
+  const [corpus, work] = positionals;
+  if (!corpus || !work || positionals.length > 2) {
+    console.error(usage);
+    process.exitCode = 1;
+    return;
+  }
+  const { engine, architecture, models } = values;
+  const options = { corpus, work, recipe: await readRecipe(values.recipe), engine, architecture, models };
+  if (values['dry-run']) {
+    console.log(`node recipes/stories/prepare.ts ${corpus} ${work}`);
+    for (const kind of ['base', 'chat'] as const) {
+      console.log(`npx plusminus train ${trainingArguments(kind, options).join(' ')}`);
+    }
+    for (const kind of ['base', 'chat'] as const) {
+      console.log(`npx plusminus convert ${packingArguments(kind, options).join(' ')}`);
+    }
+    return;
+  }
+  await runRecipe(options);
+}
+
+if (import.meta.main) await main(process.argv.slice(2)).catch(reportFailure);

@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../src/checkpoint/testing.ts';
+import { Conversation } from '../../src/generate/conversation.ts';
+import { LanguageModel } from '../../src/languageModel.ts';
+import { collect, listed } from '../../src/text/testing.ts';
+import { TextTokenizer } from '../../src/text/tokenizer.ts';
+import { TokenMix } from '../../src/text/tokenMix.ts';
+import { savedStep } from '../../src/train/trainingState.ts';
+import { prepare } from './prepare.ts';
+import { readRecipe } from './recipe.ts';
+import { documents } from './sources.ts';
+import { definitions, tales } from './talks.ts';
+import { smallRecipe, writeSmallCorpus } from './testing.ts';
+
+describe('the parts of the corpus', () => {
+  it('are told apart by length and form, and are all of it', async () => {
+    const corpus = await temporaryFolder();
+    await writeSmallCorpus(corpus);
+    const counts = await Promise.all(
+      (['books', 'short', 'articles', 'glosses'] as const).map(
+        async (part) => (await collect(documents(corpus, part))).length,
+      ),
+    );
+    expect(counts).toEqual([2, 48, 8, 1]);
+  });
+
+  it('become questions whose answers stand in them', async () => {
+    const lines = [
+      'owl (noun): a bird of the night.',
+      'rapid (adjective): done or occurring in a brief period.',
+    ];
+    const found = await collect(definitions(listed([`of a word\n${lines.join('\n')}`])));
+    expect(found.map(([question, answer]) => [question!.content, answer!.content])).toEqual([
+      ['What does "owl" mean?', 'A bird of the night.'],
+      ['What does the word "rapid" mean?', 'Done or occurring in a brief period.'],
+    ]);
+    const story = 'There was an owl. The owl said it was late.';
+    const told = await collect(tales(listed([story, 'A tree was there. Everybody saw it.'])));
+    expect(told.map(([{ content } = { content: '' }]) => content)).toEqual([
+      'Tell me a story about an owl.',
+      'Tell me a story.',
+      'Can you tell me a story?',
+    ]);
+    expect(told[0]![1]!.content).toBe(story);
+  });
+});
+
+describe('preparing', () => {
+  it('gives a tokenizer with a chat template and shards that fit together, the same each time', async () => {
+    const work = await temporaryFolder();
+    const corpus = join(work, 'corpus');
+    const tokens = join(work, 'tokens');
+    await writeSmallCorpus(corpus);
+    const recipe = await smallRecipe();
+    await prepare({ corpus, work, recipe });
+    const tokenizer = await TextTokenizer.load(tokens);
+    expect(tokenizer.eosTokenId).toBe(0);
+    expect(tokenizer.chatTemplate).toContain('<|assistant|>');
+    for (const name of ['mix.json', 'chat.json']) {
+      const mix = await TokenMix.open(join(tokens, name), tokenizer);
+      expect(mix.parts.length).toBe(5);
+      for (const { source } of [...mix.parts, ...mix.validation])
+        expect(source.tokenCount).toBeGreaterThan(64);
+      await mix.close();
+    }
+    const first = await contents(tokens);
+    // Killed in the middle: one part is half written, another not begun.
+    await rename(join(tokens, 'articles'), join(tokens, 'articles.partial-1'));
+    await rm(join(tokens, 'chat.tales'), { recursive: true });
+    await prepare({ corpus, work, recipe });
+    expect(await contents(tokens)).toEqual(first);
+  });
+});
+
+async function contents(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+  return Object.fromEntries(
+    await Promise.all(files.sort().map(async (file) => [file, await readFile(file, 'base64')] as const)),
+  );
+}
+
+describe('the whole recipe', () => {
+  it('killed in the middle of training and started again, gives the same models, bit for bit', async () => {
+    const folder = await temporaryFolder();
+    await writeSmallCorpus(join(folder, 'corpus'));
+    const recipe = await smallRecipe();
+    await writeFile(join(folder, 'recipe.json'), JSON.stringify(recipe));
+    const start = (name: string) => {
+      const where = [join(folder, 'corpus'), join(folder, name), '--models', join(folder, name, 'models')];
+      const script = join(import.meta.dirname, 'run.ts');
+      return spawn(process.execPath, [script, ...where, '--recipe', join(folder, 'recipe.json')]);
+    };
+    const [code] = await once(start('whole'), 'close');
+    expect(code).toBe(0);
+
+    const base = join(folder, 'parts', 'base');
+    const child = start('parts');
+    const closed = once(child, 'close');
+    const step = () => savedStep(base).catch(() => 0);
+    while ((await step()) === 0) await setTimeout(5);
+    child.kill('SIGKILL');
+    await closed;
+    expect(await step()).toBeLessThan(recipe.base.steps as number);
+    const second = start('parts');
+    expect((await once(second, 'close'))[0]).toBe(0);
+    for (const name of ['stories', 'chat']) {
+      const weights = (run: string) => readFile(join(folder, run, 'models', name, 'model.safetensors'));
+      expect((await weights('parts')).equals(await weights('whole'))).toBe(true);
+    }
+
+    await using model = await LanguageModel.load(join(folder, 'whole', 'models', 'chat'), { threads: 0 });
+    const talk = new Conversation(() => model.session(), model.tokenizer!);
+    const answer = await collect(talk.reply('What does the owl do?', { maxTokens: 8, seed: 1 }));
+    expect(answer.join('').length).toBeGreaterThan(0);
+  });
+});
+
+it('the recipe is sound, and its numbers are those of a model of 25 to 60 million parameters', async () => {
+  const { model, tokenizer } = await readRecipe();
+  const { layers, hiddenSize: H, intermediateSize: I } = model;
+  const parameters = layers * (4 * H * H + 3 * H * I) + 2 * tokenizer.vocabulary * H;
+  expect(parameters).toBeGreaterThan(25e6);
+  expect(parameters).toBeLessThan(60e6);
+});
