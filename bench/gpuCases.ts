@@ -4,10 +4,10 @@ import type { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import type { ModelConfig } from '../src/model/config.ts';
 import { recordStep } from '../src/model/inference.ts';
+import { RandomWeights } from '../src/model/randomWeights.ts';
 import { Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
-import { elementCount, type Tensor } from '../src/program/tensor.ts';
-import { SeededRandom } from '../src/text/seededRandom.ts';
+import { elementCount } from '../src/program/tensor.ts';
 import { recordTrainingStep, type StepShape } from '../src/train/step.ts';
 import { median } from './statistics.ts';
 
@@ -24,45 +24,6 @@ export interface Measurement {
   readonly shaders: readonly ShaderTime[];
   /** GPU memory in use: weights, inputs and temporaries. */
   readonly bytes: number;
-}
-
-const blockSize = 2 ** 20;
-
-/** Random values whose pattern repeats after a million, which is quick to make and no faster to compute with. */
-class RandomWeights {
-  readonly #random = new SeededRandom(1);
-  readonly #normal = this.#random.fillNormal(new Float32Array(blockSize), 0.02);
-  readonly #codes = Uint8Array.from({ length: blockSize }, () => this.#fourCodes());
-
-  fill(engine: Engine, weights: Weights): void {
-    for (const tensor of weights.all()) engine.write(tensor, this.#bytes(tensor));
-  }
-
-  #bytes(tensor: Tensor): Uint8Array {
-    if (tensor.dtype === 'ternary') return repeated(this.#codes, new Uint8Array(tensor.bytes));
-    const floats = new Float32Array(tensor.size);
-    if (tensor.name.endsWith('weight_scale')) return bytesOf(floats.fill(0.02));
-    if (tensor.name.endsWith('norm.weight')) return bytesOf(floats.fill(1));
-    return bytesOf(repeated(this.#normal, floats));
-  }
-
-  /** Two bits each, 0, 1 or 2. */
-  #fourCodes(): number {
-    let value = this.#random.uint32() % 81;
-    let byte = 0;
-    for (let plane = 0; plane < 4; plane++) {
-      byte |= (value % 3) << (2 * plane);
-      value = Math.floor(value / 3);
-    }
-    return byte;
-  }
-}
-
-function repeated<T extends Float32Array | Uint8Array>(block: T, target: T): T {
-  for (let start = 0; start < target.length; start += block.length) {
-    target.set(block.subarray(0, Math.min(block.length, target.length - start)) as never, start);
-  }
-  return target;
 }
 
 /** Logits of the last of `length` tokens, from a new state. */

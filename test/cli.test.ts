@@ -78,7 +78,7 @@ describe('plusminus', () => {
     expect((await plusminus(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it.each(['generate', 'chat', 'evaluate', 'logits', 'inspect', 'convert', 'bench'])(
+  it.each(['generate', 'chat', 'evaluate', 'study', 'logits', 'inspect', 'convert', 'bench'])(
     '%s --help shows an example',
     async (command) => {
       const { code, stdout } = await plusminus([command, '--help']);

@@ -8,6 +8,7 @@ import { LanguageModel } from '../languageModel.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { type Audit, auditModel, auditTable } from '../model/audit.ts';
 import { beginRun } from '../train/begin.ts';
+import { withMachine } from '../train/machine.ts';
 import type { Run } from '../train/run.ts';
 import { holdsRun } from '../train/runFile.ts';
 import { parseSettings } from '../train/settings.ts';
@@ -16,7 +17,7 @@ import { catchInterrupt, type Interrupt } from './interrupt.ts';
 import { mobyDick } from './mobyDick.ts';
 import { integer } from './options.ts';
 import { writeText } from './output.ts';
-import { runTraining, summarise, withMachine } from './runTraining.ts';
+import { runTraining, summarise } from './runTraining.ts';
 
 const folder = 'runs/demo';
 /** About a minute on two cores. The one number to change if kernels or machines get faster. */

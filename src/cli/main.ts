@@ -29,6 +29,10 @@ const commands: Readonly<Record<string, Entry>> = {
     about: 'score a model on tasks and texts',
     load: async () => (await import('./evaluate.ts')).evaluateCommand(),
   },
+  study: {
+    about: 'repeat an experiment of the paper',
+    load: async () => (await import('./study.ts')).studyCommand(),
+  },
   logits: {
     about: 'write the logits of given tokens to a file',
     load: async () => (await import('./logits.ts')).logitsCommand(),

@@ -1,43 +1,12 @@
 /** Training as people and programs see it: what a run needs, how it goes, what it leaves. */
 import { writeFile } from 'node:fs/promises';
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
-import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { lossCurve } from '../figures/lossCurve.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { type LogLine, readLog, type StepLine, type ValidationLine } from '../train/log.ts';
-import type { Machine, Run } from '../train/run.ts';
+import type { Run } from '../train/run.ts';
 import type { Interrupt } from './interrupt.ts';
 import { duration, startProgress } from './progress.ts';
-
-/** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
-const largestHeap = 2 ** 32 - 2 ** 26;
-
-export interface MachineFlags {
-  /** `auto`, the default, takes the CPU. */
-  readonly engine?: 'auto' | 'cpu' | 'webgpu' | undefined;
-  /** Worker threads of the CPU. */
-  readonly threads?: number | undefined;
-}
-
-/** Calls `use` with an engine, and gives its threads or its device back afterwards. */
-export async function withMachine<T>(flags: MachineFlags, use: (machine: Machine) => Promise<T>): Promise<T> {
-  const machine = await openMachine(flags);
-  try {
-    return await use(machine);
-  } finally {
-    await machine.engine.dispose();
-  }
-}
-
-/** How much memory a GPU has, WebGPU does not tell; an allocation that fails does. */
-async function openMachine({ engine, threads }: MachineFlags): Promise<Machine> {
-  if (engine === 'webgpu') {
-    return { engine: await WebGpuEngine.create(), limitBytes: Number.POSITIVE_INFINITY };
-  }
-  return { engine: await CpuEngine.create({ threads }), limitBytes: Math.min(largestHeap, totalmem()) };
-}
 
 /** What a run is and needs, before it starts: a line each. */
 export function describeRun({ trainer, settings, sampler, data, tokensPerStep, step }: Run): string[] {

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { InputError } from '../errors.ts';
 import { configNames } from '../model/config.ts';
 import { beginRun } from '../train/begin.ts';
+import { type MachineFlags, withMachine } from '../train/machine.ts';
 import { type Machine, Run } from '../train/run.ts';
 import { readRunFile } from '../train/runFile.ts';
 import { scheduleNames } from '../train/schedule.ts';
@@ -10,7 +11,7 @@ import { defaultSettings, parseSettings, type TrainingSettings } from '../train/
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
 import { number } from './options.ts';
-import { describeRun, type MachineFlags, runTraining, summarise, withMachine } from './runTraining.ts';
+import { describeRun, runTraining, summarise } from './runTraining.ts';
 
 const example = `
 Examples:

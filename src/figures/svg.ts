@@ -15,8 +15,8 @@ export interface LegendEntry {
 export interface Figure {
   readonly title: string;
   readonly legend: readonly LegendEntry[];
-  /** Written above the axis, horizontally; with its unit. */
-  readonly verticalAxis: string;
+  /** Written above the axis, horizontally; with its unit. Absent where there are names, not numbers. */
+  readonly verticalAxis?: string;
   readonly plot: Plot.PlotOptions;
 }
 
@@ -46,7 +46,9 @@ export function renderFigure({ title, legend, verticalAxis, plot }: Figure): str
   svg.setAttribute('aria-label', title);
   svg.prepend(element('rect', { width: '100%', height: '100%', fill: 'white' }));
   svg.append(element('text', { x: 16, y: 28, 'font-size': 16, 'font-weight': 600, fill: '#111' }, title));
-  svg.append(element('text', { x: 16, y: headHeight - 16, fill: '#555' }, `↑ ${verticalAxis}`));
+  if (verticalAxis !== undefined) {
+    svg.append(element('text', { x: 16, y: headHeight - 16, fill: '#555' }, `↑ ${verticalAxis}`));
+  }
   let x = 16;
   for (const { label, color, strokeWidth, dashed, dot } of legend) {
     const ends = { x1: x, x2: x + 24, y1: 46, y2: 46 };

@@ -1,0 +1,98 @@
+/** `plusminus study`: the paper's experiments, one command each. */
+import { Command, Option } from 'commander';
+import { InputError } from '../errors.ts';
+import { runStudy } from '../study/runStudy.ts';
+import { findStudy, studies } from '../study/studies.ts';
+import type { Study, StudyOptions } from '../study/study.ts';
+import { mobyDick } from './mobyDick.ts';
+import { interruptible } from './openModel.ts';
+import { integer } from './options.ts';
+import { writeJson } from './output.ts';
+
+const examples = `
+Examples:
+  $ plusminus study operations
+  $ plusminus study inference --engine webgpu
+  $ plusminus study scaling --engine webgpu --data corpus/
+  $ plusminus study scaling --quick
+
+Studies:
+${studies.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
+
+Tables and figures go to results/study/<name>/, runs to runs/study/<name>/. A study that was stopped goes on where
+it was when the same command is given again. --quick runs small sizes in minutes, into folders of its own; studies
+that train then read Moby-Dick, unless --data says otherwise.`;
+
+interface Flags {
+  readonly engine: 'auto' | 'cpu' | 'webgpu';
+  readonly threads?: number;
+  readonly quick?: boolean;
+  readonly seed: number;
+  readonly data?: readonly string[];
+  readonly out: string;
+  readonly runs: string;
+  readonly json?: boolean;
+}
+
+export function studyCommand(): Command {
+  return new Command('study')
+    .description('Repeat an experiment of the paper: tables and figures under results/.')
+    .argument('<study>', studies.map(({ name }) => name).join(', '))
+    .addOption(
+      new Option('--engine <name>', 'what computes').choices(['auto', 'cpu', 'webgpu']).default('auto'),
+    )
+    .option('--threads <n>', 'worker threads of the CPU (default: all cores)', integer(0, 256))
+    .option('--quick', 'small sizes, in minutes')
+    .option('--seed <n>', 'of weights and the order of data', integer(0), 1)
+    .option('--data <paths...>', 'texts to train on')
+    .option('--out <folder>', 'where reports go', 'results/study')
+    .option('--runs <folder>', 'where runs are kept', 'runs/study')
+    .option('--json', 'print the path of the report as JSON, and progress nowhere')
+    .addHelpText('after', examples)
+    .action(study);
+}
+
+async function study(name: string, flags: Flags): Promise<void> {
+  const { engine, threads, quick = false, seed, out, runs, json } = flags;
+  const chosen = findStudy(name);
+  const options: StudyOptions = { engine, threads, quick, seed, data: await dataOf(chosen, flags) };
+  const say = (text: string) => json || console.error(text);
+  await interruptible(async (signal) => {
+    try {
+      const report = await runStudy(chosen, {
+        options,
+        command: commandOf(name, flags),
+        runs,
+        out,
+        signal,
+        say,
+      });
+      if (json) await writeJson({ study: name, report });
+      else console.log(report);
+    } catch (error) {
+      if (signal.aborted && !json) console.error('Interrupted; the same command goes on where it was.');
+      throw error;
+    }
+  });
+}
+
+async function dataOf({ trains, name }: Study, { data, quick }: Flags): Promise<StudyOptions['data']> {
+  if (!trains || data) return data;
+  if (!quick) throw new InputError(`--data: found none, but ${name} trains; name texts, or add --quick`);
+  const chapters = await mobyDick();
+  return async function* () {
+    yield* chapters;
+  };
+}
+
+/** What repeats this, for the report; where things were put is no part of it. */
+function commandOf(name: string, { engine, threads, quick, seed, data }: Flags): string {
+  const parts = [
+    ...(engine === 'auto' ? [] : ['--engine', engine]),
+    ...(threads === undefined ? [] : ['--threads', threads]),
+    ...(quick ? ['--quick'] : []),
+    ...(seed === 1 ? [] : ['--seed', seed]),
+    ...(data ? ['--data', ...data] : []),
+  ];
+  return ['npx plusminus study', name, ...parts].join(' ');
+}

@@ -1,0 +1,55 @@
+/** Bars for each model of each size: one value, or parts that add up. */
+import * as Plot from '@observablehq/plot';
+import { renderFigure } from '../figures/svg.ts';
+
+export interface Bar {
+  /** Bars of one size stand together. */
+  readonly size: string;
+  readonly label: string;
+  /** Values by the names of the parts. */
+  readonly parts: Readonly<Record<string, number>>;
+}
+
+export interface BarFigure {
+  readonly title: string;
+  /** What the length of a bar is, with its unit. */
+  readonly axis: string;
+  /** Parts with their colours, the first nearest to the axis. */
+  readonly colors: Readonly<Record<string, string>>;
+  readonly bars: readonly Bar[];
+  /** A bar's total in words. */
+  readonly format: (total: number) => string;
+}
+
+export function barFigure({ title, axis, colors, bars, format }: BarFigure): string {
+  const labels = [...new Set(bars.map(({ label }) => label))];
+  const sizes = [...new Set(bars.map(({ size }) => size))];
+  const names = Object.keys(colors);
+  const pieces = bars.flatMap(({ size, label, parts }) =>
+    names.map((part) => ({ size, label, part, value: parts[part] ?? 0 })),
+  );
+  const totals = bars.map(({ size, label, parts }) => ({
+    ...{ size, label },
+    value: names.reduce((sum, part) => sum + (parts[part] ?? 0), 0),
+  }));
+  const longest = Math.max(...labels.map((label) => label.length));
+  return renderFigure({
+    title,
+    legend: Object.entries(colors).map(([label, color]) => ({ label, color, strokeWidth: 8 })),
+    plot: {
+      ...{ marginTop: 72, marginLeft: 30 + 7 * longest, marginRight: 90 },
+      height: 124 + bars.length * 26 + sizes.length * 8,
+      x: { label: axis, labelAnchor: 'center', grid: true, nice: true },
+      y: { label: null, domain: labels, tickSize: 0 },
+      fy: { label: null, domain: sizes, axis: 'right', padding: 0.15 },
+      color: { domain: names, range: Object.values(colors) },
+      marks: [
+        Plot.barX(pieces, { x: 'value', y: 'label', fy: 'size', fill: 'part' }),
+        Plot.text(totals, {
+          ...{ x: 'value', y: 'label', fy: 'size', dx: 4, textAnchor: 'start' },
+          text: ({ value }: { value: number }) => format(value),
+        }),
+      ],
+    },
+  });
+}

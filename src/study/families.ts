@@ -1,0 +1,57 @@
+/** The kinds of models that studies compare: what each is called and drawn as, and how its sizes are configured. */
+import type { ModelConfig } from '../model/config.ts';
+import { defaultIntermediateSize, namedConfig } from '../model/config.ts';
+
+export interface Shape {
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
+}
+
+export interface Family {
+  /** In file names. */
+  readonly name: string;
+  readonly label: string;
+  readonly color: string;
+  config(shape: Shape): ModelConfig;
+  /** How it is trained: the paper's schedule for it, and rates to begin the search with. */
+  readonly training: {
+    readonly schedule: 'matmulfree' | 'cosine';
+    /** For the smallest models. */
+    readonly rates: readonly number[];
+    /** The best rate goes with parameters to the power −this, by the rates that the paper chose for its sizes. */
+    readonly rateExponent: number;
+  };
+  /** Multiply-adds of one token against all tokens of its context, for each layer and width: 0 without attention. */
+  readonly contextProducts: number;
+}
+
+export const matmulFree: Family = {
+  name: 'matmul-free',
+  label: 'MatMul-free',
+  color: '#2166ac',
+  config: ({ layers, hiddenSize, vocabSize }) => ({
+    ...namedConfig('tiny', { vocabSize }),
+    ...{ layers, hiddenSize, intermediateSize: defaultIntermediateSize(hiddenSize) },
+  }),
+  // 4e-3, 2.5e-3 and 1.5e-3 at 0.37, 1.36 and 2.70 billion parameters.
+  training: { schedule: 'matmulfree', rates: [4e-3, 8e-3, 16e-3], rateExponent: 0.5 },
+  contextProducts: 0,
+};
+
+export const families: readonly Family[] = [matmulFree];
+
+/** The paper's sizes; the last two had random weights only. */
+export const paperShapes = {
+  '370M': { layers: 24, hiddenSize: 1024 },
+  '1.3B': { layers: 24, hiddenSize: 2048 },
+  '2.7B': { layers: 32, hiddenSize: 2560 },
+  '7B': { layers: 32, hiddenSize: 4096 },
+  '13B': { layers: 40, hiddenSize: 5120 },
+} as const;
+
+export type PaperSize = keyof typeof paperShapes;
+
+export const paperSizes = Object.keys(paperShapes) as readonly PaperSize[];
+
+export const paperVocabulary = 32000;

@@ -1,0 +1,161 @@
+/** Memory and latency of reading and generating, batch 1, at the paper's sizes, with random weights. */
+import { formatBytes } from '../../format.ts';
+import { barFigure } from '../barFigure.ts';
+import { families, paperShapes, paperSizes, paperVocabulary, type Shape } from '../families.ts';
+import type { Report, Study, Table } from '../study.ts';
+import {
+  type InferenceCase,
+  type InferenceMeasurement,
+  type InferencePlan,
+  measureInference,
+  planInference,
+} from './measureInference.ts';
+
+interface SizeCase {
+  readonly size: string;
+  readonly shape: Shape;
+}
+
+const paperCases: readonly SizeCase[] = [
+  ...paperSizes.map((size) => ({ size, shape: { ...paperShapes[size], vocabSize: paperVocabulary } })),
+  // The paper shows what one layer takes, too.
+  { size: '13B, one layer', shape: { ...paperShapes['13B'], layers: 1, vocabSize: paperVocabulary } },
+];
+
+const quickCases: readonly SizeCase[] = [
+  [4, 128],
+  [6, 256],
+  [8, 512],
+].map(([layers, hiddenSize]) => ({
+  size: `${layers} × ${hiddenSize}`,
+  shape: { layers: layers!, hiddenSize: hiddenSize!, vocabSize: 4096 },
+}));
+
+interface Row {
+  readonly size: string;
+  readonly family: string;
+  readonly label: string;
+  readonly planned: InferencePlan;
+  readonly measured: InferenceMeasurement;
+}
+
+export const inferenceStudy: Study = {
+  name: 'inference',
+  about: 'memory and latency of 2,048 tokens and of generating, 370M to 13B, random weights',
+  trains: false,
+  async carryOut({ run, publish, options, signal, say }) {
+    const { engine, threads, quick } = options;
+    const length = quick ? 256 : 2048;
+    const rows: Row[] = [];
+    for (const { size, shape } of quick ? quickCases : paperCases) {
+      for (const { name, label, config, contextProducts } of families) {
+        const one: InferenceCase = { config: config(shape), length, remembersAll: contextProducts > 0 };
+        const title = `${name}-${size.replaceAll(/[^\w.]+/g, '-')}`;
+        const planned = planInference(one);
+        const measured = await run(title, { ...one, threads }, () =>
+          measureInference(one, { engine, threads }, signal),
+        );
+        if (measured.failure) say(`  ${measured.failure}`);
+        rows.push({ size, family: name, label, planned, measured });
+        await publish(reportOf(rows, length));
+      }
+    }
+  },
+};
+
+function reportOf(rows: readonly Row[], length: number): Report {
+  const bars = (parts: (row: Row) => Record<string, number> | undefined) =>
+    rows.flatMap((row) => {
+      const found = parts(row);
+      return found ? [{ size: row.size, label: row.label, parts: found }] : [];
+    });
+  const timed = rows.some(({ measured }) => measured.forward !== undefined);
+  return {
+    title: 'Memory and latency of inference',
+    text: [
+      `Batch 1, random weights. "Forward" is one pass over ${length.toLocaleString('en')} tokens that gives the ` +
+        'logits after the last; "decode" is one token more, as a caller sees it, with the state read and written. ' +
+        'Planned bytes are exact: weights packed at two bits each, float matrices in 16 bits, the state that ' +
+        'remembers the text, and the temporaries of the pass. Measured bytes are what the engine had in use. Times ' +
+        'are medians of five passes and of 32 tokens.',
+    ],
+    tables: [measuredTable(rows), plannedTable(rows), paperTable],
+    figures: [
+      {
+        name: 'memory',
+        caption: `Memory, planned: weights, temporaries of ${length.toLocaleString('en')} tokens, state.`,
+        svg: barFigure({
+          title: `Memory of a forward pass over ${length.toLocaleString('en')} tokens`,
+          axis: 'gigabytes',
+          colors: { weights: '#2166ac', temporaries: '#a6c8e4', state: '#d95f02' },
+          bars: bars(({ planned: { weights, temporaries, state } }) => ({
+            weights: weights / 1e9,
+            temporaries: temporaries / 1e9,
+            state: state / 1e9,
+          })),
+          format: (gigabytes) => formatBytes(gigabytes * 1e9),
+        }),
+      },
+      ...(timed ? latencyFigures(bars, length) : []),
+    ],
+    data: { length, rows },
+  };
+}
+
+type Bars = (
+  parts: (row: Row) => Record<string, number> | undefined,
+) => Parameters<typeof barFigure>[0]['bars'];
+
+function latencyFigures(bars: Bars, length: number) {
+  const figure = (name: 'forward' | 'decode', title: string) => ({
+    name,
+    caption: `${title}: median milliseconds.`,
+    svg: barFigure({
+      title,
+      axis: 'milliseconds',
+      colors: { [name]: '#2166ac' },
+      bars: bars(({ measured }) => (measured[name] === undefined ? undefined : { [name]: measured[name] })),
+      format: (value) => `${value.toPrecision(3)} ms`,
+    }),
+  });
+  return [
+    figure('forward', `Time of a forward pass over ${length.toLocaleString('en')} tokens`),
+    figure('decode', 'Time of one token more'),
+  ];
+}
+
+function measuredTable(rows: readonly Row[]): Table {
+  const milliseconds = (value: number | undefined) => (value === undefined ? '' : value.toFixed(2));
+  return {
+    title: 'Measured',
+    columns: ['model', 'memory', 'forward, ms', 'decode, ms a token'],
+    rows: rows.map(({ size, label, measured: { failure, usedBytes, forward, decode } }) => [
+      `${label} ${size}`,
+      failure ?? (usedBytes === undefined ? '' : formatBytes(usedBytes)),
+      milliseconds(forward),
+      milliseconds(decode),
+    ]),
+  };
+}
+
+function plannedTable(rows: readonly Row[]): Table {
+  return {
+    title: 'Planned',
+    columns: ['model', 'weights', 'state', 'temporaries', 'together'],
+    rows: rows.map(({ size, label, planned: { weights, state, temporaries } }) => [
+      `${label} ${size}`,
+      ...[weights, state, temporaries, weights + state + temporaries].map(formatBytes),
+    ]),
+  };
+}
+
+const paperTable: Table = {
+  title: 'The paper, on its hardware',
+  columns: ['model', 'memory', 'forward, ms'],
+  rows: [
+    ['MatMul-free 13B', '4.19 GB', '695.48'],
+    ['Transformer++ 13B', '48.50 GB', '3183.10'],
+    ['MatMul-free, one layer', '0.12 GB', '3.79'],
+    ['Transformer++, one layer', '0.21 GB', '13.87'],
+  ],
+};

@@ -1,0 +1,88 @@
+/** Memory and latency of one model with random weights: planned to the byte, then measured. */
+import { bytesOf, OutOfMemoryError, readFloats } from '../../engine/engine.ts';
+import { architectureOf } from '../../model/architecture.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { Inference, recordStep } from '../../model/inference.ts';
+import { RandomWeights } from '../../model/randomWeights.ts';
+import { Weights } from '../../model/weights.ts';
+import { planMemory } from '../../program/plan.ts';
+import { type MachineFlags, withMachine } from '../../train/machine.ts';
+import { medianTime } from '../medianTime.ts';
+
+export interface InferencePlan {
+  /** Bytes of weights; embeddings and other float matrices in 16 bits. */
+  readonly weights: number;
+  /** Bytes that remember the context. */
+  readonly state: number;
+  /** Bytes of temporaries while the whole text is read at once. */
+  readonly temporaries: number;
+}
+
+export interface InferenceMeasurement {
+  /** Why there is no measurement. */
+  readonly failure?: string;
+  /** Bytes that the engine had in use after it read the text. */
+  readonly usedBytes?: number;
+  /** Milliseconds, medians. */
+  readonly forward?: number;
+  readonly decode?: number;
+}
+
+export interface InferenceCase {
+  readonly config: ModelConfig;
+  /** Tokens that one forward pass reads. */
+  readonly length: number;
+  /** Whether generating takes longer after a longer text, so that one must be read before it is timed. */
+  readonly remembersAll: boolean;
+}
+
+export function planInference({ config, length }: Pick<InferenceCase, 'config' | 'length'>): InferencePlan {
+  const { weights, states, program } = prepare(config, length);
+  const sum = (tensors: readonly { bytes: number }[]) =>
+    tensors.reduce((total, { bytes }) => total + bytes, 0);
+  return { weights: sum(weights.all()), state: sum(states), temporaries: planMemory(program).peakBytes };
+}
+
+/** An engine of its own, so that its memory is what this model needs. */
+export async function measureInference(
+  { config, length, remembersAll }: InferenceCase,
+  flags: MachineFlags,
+  signal: AbortSignal,
+): Promise<InferenceMeasurement> {
+  try {
+    return await withMachine(flags, async ({ engine }) => {
+      const { architecture, weights, program, ids, logits } = prepare(config, length);
+      const executable = engine.load(program);
+      new RandomWeights().fill(engine, weights);
+      const tokens = Int32Array.from({ length }, (_, i) => (i * 7919 + 13) % config.vocabSize);
+      engine.write(ids, bytesOf(tokens));
+      const target = new Float32Array(config.vocabSize);
+      const forward = await medianTime(signal, { rounds: 5 }, async () => {
+        await executable.run();
+        await readFloats(engine, logits!, target);
+      });
+      if (!target.every(Number.isFinite))
+        throw new Error('found logits that are no numbers; nothing was timed');
+      const { usedBytes } = engine;
+      const inference = new Inference(engine, architecture, weights, config.vocabSize);
+      const state = inference.newState();
+      if (remembersAll) await inference.run([...tokens], state, 'none', signal);
+      const decode = await medianTime(signal, { rounds: 32 }, async (round) => {
+        await inference.run([(round * 7919 + 101) % config.vocabSize], state, 'last');
+      });
+      return { usedBytes, forward, decode };
+    });
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    return { failure: error.message };
+  }
+}
+
+function prepare(config: ModelConfig, length: number) {
+  const architecture = architectureOf(config);
+  const specs = architecture.parameters();
+  const halves = specs.filter(({ role }) => role === 'embedding').map(({ name }) => [name, 'f16'] as const);
+  const weights = new Weights(specs, 'inference', new Map(halves));
+  const states = architecture.states(1);
+  return { architecture, weights, states, ...recordStep(architecture, weights, states, length, 'last') };
+}

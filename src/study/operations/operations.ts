@@ -1,0 +1,159 @@
+/** What a token takes: operations, bytes, energy by published figures, carbon. Counted from programs, not measured. */
+import { formatBytes, formatCount } from '../../format.ts';
+import { architectureOf } from '../../model/architecture.ts';
+import { auditModel } from '../../model/audit.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { recordStep } from '../../model/inference.ts';
+import { Weights } from '../../model/weights.ts';
+import { barFigure } from '../barFigure.ts';
+import { families, paperShapes, paperSizes, paperVocabulary } from '../families.ts';
+import type { Report, Study, Table } from '../study.ts';
+import { carbonIntensity, carbonOf, energyOf, energyTables, type Work } from './energy.ts';
+import { perToken, workOf } from './work.ts';
+
+/** Tokens that share one reading of the weights. */
+const modes = [
+  { name: 'decode', label: 'generating, one sequence', tokens: 1 },
+  { name: 'prompt', label: 'reading 2,048 tokens', tokens: 2048 },
+] as const;
+
+/** The work of one token. */
+export interface OperationsRow {
+  readonly size: string;
+  readonly family: string;
+  readonly label: string;
+  readonly mode: (typeof modes)[number]['name'];
+  readonly work: Work;
+}
+
+export const operations: Study = {
+  name: 'operations',
+  about: 'additions, multiplications, bytes, energy and carbon of a token, counted from the programs',
+  trains: false,
+  async carryOut({ run, publish, options }) {
+    const sizes = options.quick ? paperSizes.slice(0, 2) : paperSizes;
+    const rows: OperationsRow[] = [];
+    for (const size of sizes) {
+      const shape = { ...paperShapes[size], vocabSize: paperVocabulary };
+      for (const family of families) {
+        const config = family.config(shape);
+        const { name, label } = family;
+        for (const { name: mode, tokens } of modes) {
+          const work = await run(`${name}-${size}-${mode}`, { config, tokens }, async () =>
+            countWork(config, tokens),
+          );
+          rows.push({ size, family: name, label, mode, work });
+        }
+      }
+      rows.push(byFormula(size, families[0]!.config(shape)));
+      await publish(reportOf(rows));
+    }
+  },
+};
+
+function countWork(config: ModelConfig, tokens: number): Work {
+  const architecture = architectureOf(config);
+  const specs = architecture.parameters();
+  const halves = specs.filter(({ role }) => role === 'embedding').map(({ name }) => [name, 'f16'] as const);
+  const weights = new Weights(specs, 'inference', new Map(halves));
+  const { program } = recordStep(architecture, weights, architecture.states(1), tokens, 'last');
+  return perToken(workOf(program), tokens);
+}
+
+/**
+ * Matrix products of the same width, depth and vocabulary with 16-bit floats: a floor for any such Transformer that
+ * generates. Of a long text the activations would have to be counted, which no formula does.
+ */
+function byFormula(size: string, config: ModelConfig): OperationsRow {
+  const { additions, productMultiplications, bytesRead } = auditModel(config).transformer;
+  const label = 'Transformer++, products by formula';
+  return {
+    ...{ size, family: 'transformer-formula', label, mode: 'decode' },
+    work: {
+      ...{ integerAdditions: 0, floatAdditions: additions, floatMultiplications: 0 },
+      ...{ productMultiplications, special: 0, bytes: bytesRead },
+    },
+  };
+}
+
+function reportOf(rows: readonly OperationsRow[]): Report {
+  return {
+    title: 'What a token takes',
+    text: [
+      'Counted from the recorded programs by the costs that each op declares; nothing here is measured. Bytes are ' +
+        'those of every tensor that an op reads or writes, once for each op: what a machine would move that keeps ' +
+        'nothing in caches but the operands of the op at hand. Ternary products add 8-bit activations into 32-bit ' +
+        'sums; products of floats multiply 16-bit numbers and add in 32 bits.',
+      'The Transformer++ "by formula" has matrix products only, of the same width, depth and vocabulary, weights ' +
+        'of 16 bits: norms, activations and attention over the context come on top.',
+      `Energy: ${energyTables.map(({ node, source, memory }) => `${node}: ${source}; memory: ${memory}, the lower end`).join('. ')}. ` +
+        `Carbon: ${carbonIntensity.gramsPerKilowattHour} g of CO₂ a kilowatt-hour (${carbonIntensity.source}). ` +
+        'This is the energy of arithmetic and memory alone: no instruction, no idle circuit, no cooling.',
+    ],
+    tables: [
+      ...modes.map(({ name, label }) => countTable(label, ofMode(rows, name))),
+      ...modes.map(({ name, label }) => energyTable(label, ofMode(rows, name))),
+    ],
+    figures: modes.map(({ name, label }) => ({
+      name: `energy-${name}`,
+      caption: `Energy of a million tokens at 7 nm, ${label}: arithmetic and memory.`,
+      svg: energyFigure(label, ofMode(rows, name)),
+    })),
+    data: { energyTables, carbonIntensity, rows },
+  };
+}
+
+function energyFigure(label: string, rows: readonly OperationsRow[]): string {
+  return barFigure({
+    title: `Energy of a million tokens, ${label} (7 nm)`,
+    axis: 'joules',
+    colors: { arithmetic: '#d95f02', memory: '#a6c8e4' },
+    bars: rows.map(({ size, label: family, work }) => {
+      const { arithmetic, memory } = energyOf(work, energyTables[1]!);
+      return { size, label: family, parts: { arithmetic: 1e6 * arithmetic, memory: 1e6 * memory } };
+    }),
+    format: (joules) => `${(joules / 1000).toPrecision(3)} kJ`,
+  });
+}
+
+function ofMode(rows: readonly OperationsRow[], mode: OperationsRow['mode']): OperationsRow[] {
+  return rows.filter((row) => row.mode === mode);
+}
+
+function countTable(label: string, rows: readonly OperationsRow[]): Table {
+  return {
+    title: `Operations of a token, ${label}`,
+    columns: ['model', 'integer + −', 'float + −', '× in products', 'other ×', '÷ √ exp', 'bytes'],
+    rows: rows.map(({ size, label: family, work }) => [
+      `${family} ${size}`,
+      formatCount(Math.round(work.integerAdditions)),
+      formatCount(Math.round(work.floatAdditions)),
+      formatCount(Math.round(work.productMultiplications)),
+      formatCount(Math.round(work.floatMultiplications)),
+      formatCount(Math.round(work.special)),
+      formatBytes(Math.round(work.bytes)),
+    ]),
+  };
+}
+
+function energyTable(label: string, rows: readonly OperationsRow[]): Table {
+  const columns = energyTables.flatMap(({ node }) => [
+    `arithmetic J, ${node}`,
+    `memory J, ${node}`,
+    `g CO₂, ${node}`,
+  ]);
+  return {
+    title: `A million tokens, ${label}`,
+    columns: ['model', ...columns],
+    rows: rows.map(({ size, label: family, work }) => [
+      `${family} ${size}`,
+      ...energyTables.flatMap((table) => {
+        const { arithmetic, memory } = energyOf(work, table);
+        const [million, digits] = [1e6, 3];
+        return [arithmetic * million, memory * million, carbonOf((arithmetic + memory) * million)].map(
+          (value) => value.toPrecision(digits),
+        );
+      }),
+    ]),
+  };
+}

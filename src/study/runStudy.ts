@@ -1,0 +1,127 @@
+/** Carrying a study out: folders of runs, what they were made by, and the report. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { cpus, platform } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { replaceFile } from '../text/replaceFile.ts';
+import { formatReport } from './formatReport.ts';
+import type { Report, Study, StudyContext, StudyOptions } from './study.ts';
+
+/** Where a result comes from. */
+export interface Provenance {
+  readonly command: string;
+  /** Of this repository; "+" after it: with changes. */
+  readonly commit: string;
+  readonly date: string;
+  readonly engine: string;
+  readonly processor: string;
+  readonly node: string;
+  readonly seed: number;
+}
+
+export interface RunStudyOptions {
+  readonly options: StudyOptions;
+  /** The command line that repeats this. */
+  readonly command: string;
+  /** Where runs are kept: `<runs>/<study>/<run>-<hash>/result.json`. */
+  readonly runs: string;
+  /** Where the report goes: `<out>/<study>/`. */
+  readonly out: string;
+  readonly signal: AbortSignal;
+  readonly say: (text: string) => void;
+}
+
+interface KeptRun {
+  readonly settings: unknown;
+  readonly provenance: Provenance;
+  readonly seconds: number;
+  readonly result: unknown;
+}
+
+/** A quick study is another study: it must not pass for the real one. */
+export function folderName({ name }: Study, { quick }: StudyOptions): string {
+  return quick ? `${name}-quick` : name;
+}
+
+/** @throws the signal's reason if it is aborted; what is done by then is kept */
+export async function runStudy(study: Study, run: RunStudyOptions): Promise<string> {
+  const { options, signal, say } = run;
+  const name = folderName(study, options);
+  const [folder, out] = [join(run.runs, name), join(run.out, name)];
+  const provenance = await provenanceOf(run);
+  await mkdir(folder, { recursive: true });
+  let [done, known] = [0, 0];
+  const context: StudyContext = {
+    ...{ options, signal, folder, say },
+    async run<R>(title: string, settings: object, body: (folder: string) => Promise<R>) {
+      signal.throwIfAborted();
+      const all = { ...settings, seed: options.seed, engine: options.engine };
+      const runFolder = join(folder, `${title}-${hashOf(all)}`);
+      const kept = await readResult(runFolder);
+      if (kept) {
+        known++;
+        return kept.result as R;
+      }
+      say(`${title}`);
+      await mkdir(runFolder, { recursive: true });
+      const began = performance.now();
+      const result = await body(runFolder);
+      const seconds = (performance.now() - began) / 1000;
+      const record: KeptRun = { settings: all, provenance, seconds, result };
+      await replaceFile(join(runFolder, 'result.json'), `${JSON.stringify(record, undefined, 2)}\n`);
+      done++;
+      // As JSON gives it back, so that a study sees the same now and after an interruption.
+      return JSON.parse(JSON.stringify(result)) as R;
+    },
+    publish: (report) => publish(out, name, report, provenance),
+  };
+  await study.carryOut(context);
+  say(`${done} runs done${known > 0 ? `, ${known} known from before` : ''}`);
+  return join(out, `${name}.md`);
+}
+
+async function publish(out: string, name: string, report: Report, provenance: Provenance): Promise<void> {
+  await mkdir(out, { recursive: true });
+  for (const { name: figure, svg } of report.figures) await replaceFile(join(out, `${figure}.svg`), svg);
+  const { title, text, tables, data } = report;
+  const json = { title, provenance, text, tables, data };
+  await replaceFile(join(out, `${name}.json`), `${JSON.stringify(json, undefined, 2)}\n`);
+  await replaceFile(join(out, `${name}.md`), formatReport(report, provenance));
+}
+
+async function readResult(folder: string): Promise<KeptRun | undefined> {
+  const text = await readFile(join(folder, 'result.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return text === undefined ? undefined : (JSON.parse(text) as KeptRun);
+}
+
+function hashOf(settings: object): string {
+  return createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 8);
+}
+
+async function provenanceOf({ options, command }: RunStudyOptions): Promise<Provenance> {
+  return {
+    command,
+    commit: await currentCommit(),
+    date: new Date().toISOString(),
+    engine: options.engine === 'auto' ? 'cpu' : options.engine,
+    processor: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${platform()}`,
+    node: process.version,
+    seed: options.seed,
+  };
+}
+
+async function currentCommit(): Promise<string> {
+  const git = async (...args: string[]) =>
+    (await promisify(execFile)('git', args, { cwd: import.meta.dirname })).stdout.trim();
+  try {
+    const changes = await git('status', '--porcelain', '--untracked-files=no');
+    return `${await git('rev-parse', '--short=12', 'HEAD')}${changes ? '+' : ''}`;
+  } catch {
+    return 'unknown'; // an installed package is no repository
+  }
+}

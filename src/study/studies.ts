@@ -1,0 +1,16 @@
+/** Every study by its name. */
+import { InputError } from '../errors.ts';
+import { inferenceStudy } from './inference/inferenceStudy.ts';
+import { operations } from './operations/operations.ts';
+import type { Study } from './study.ts';
+
+export const studies: readonly Study[] = [operations, inferenceStudy];
+
+/** @throws InputError for an unknown name */
+export function findStudy(name: string): Study {
+  const study = studies.find((one) => one.name === name);
+  if (study) return study;
+  throw new InputError(
+    `study: found "${name}", expected one of ${studies.map((one) => one.name).join(', ')}`,
+  );
+}

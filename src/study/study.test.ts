@@ -1,0 +1,166 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseHTML } from 'linkedom';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../checkpoint/testing.ts';
+import { InputError } from '../errors.ts';
+import { architectureOf } from '../model/architecture.ts';
+import { namedConfig } from '../model/config.ts';
+import { recordStep } from '../model/inference.ts';
+import { Weights } from '../model/weights.ts';
+import { barFigure } from './barFigure.ts';
+import { carbonOf, energyOf, energyTables } from './operations/energy.ts';
+import { operations } from './operations/operations.ts';
+import { workOf } from './operations/work.ts';
+import { runStudy } from './runStudy.ts';
+import { findStudy } from './studies.ts';
+import type { Study } from './study.ts';
+
+async function carryOut(
+  study: Study,
+  folder: string,
+  { seed = 1, signal = new AbortController().signal } = {},
+) {
+  const said: string[] = [];
+  const options = { engine: 'cpu', threads: 1, quick: true, seed, data: undefined } as const;
+  const [runs, out] = [join(folder, 'runs'), join(folder, 'results')];
+  const say = (text: string) => void said.push(text);
+  const report = await runStudy(study, { options, command: 'npx plusminus study x', runs, out, signal, say });
+  return {
+    said,
+    report: await readFile(report, 'utf8'),
+    json: JSON.parse(await readFile(report.replace('.md', '.json'), 'utf8')),
+  };
+}
+
+describe('a study', () => {
+  const done: string[] = [];
+  let stop = () => {};
+  const study: Study = {
+    name: 'squares',
+    about: 'squares numbers',
+    trains: false,
+    async carryOut({ run, publish }) {
+      const rows: number[] = [];
+      for (const n of [1, 2, 3]) {
+        rows.push(
+          await run(`n-${n}`, { n }, async () => {
+            done.push(`${n}`);
+            stop();
+            return n * n;
+          }),
+        );
+        const tables = [
+          {
+            title: 'Squares',
+            columns: ['n', 'a | b'],
+            rows: rows.map((square, k) => [`${k + 1}`, `${square}`]),
+          },
+        ];
+        await publish({
+          title: 'Squares',
+          text: ['Words.'],
+          tables,
+          figures: [{ name: 'f', caption: 'F.', svg: '<svg/>' }],
+          data: rows,
+        });
+      }
+    },
+  };
+
+  it('goes on where it was, does nothing twice, and says where its figures come from', async () => {
+    const folder = await temporaryFolder();
+    const controller = new AbortController();
+    stop = () => done.length === 2 && controller.abort(new Error('enough'));
+    await expect(carryOut(study, folder, { signal: controller.signal })).rejects.toThrow('enough');
+    expect(done).toEqual(['1', '2']);
+    // What was done by then is there.
+    expect(await readdir(join(folder, 'results/squares-quick'))).toContain('squares-quick.md');
+    const { report, json, said } = await carryOut(study, folder);
+    expect(done).toEqual(['1', '2', '3']);
+    expect(said.at(-1)).toBe('1 runs done, 2 known from before');
+    expect(json.data).toEqual([1, 4, 9]);
+    expect(json.provenance).toMatchObject({
+      command: 'npx plusminus study x',
+      seed: 1,
+      commit: expect.stringMatching(/^[0-9a-f]{12}\+?$|^unknown$/),
+    });
+    expect(report).toContain('| n | a \\| b |\n| --- | --: |\n| 1 | 1 |\n| 2 | 4 |\n| 3 | 9 |');
+    expect(report).toContain('![F.](f.svg)');
+    await carryOut(study, folder, { seed: 2 });
+    expect(done).toHaveLength(6);
+  });
+
+  it('is found by its name', () => {
+    expect(findStudy('operations')).toBe(operations);
+    expect(() => findStudy('nothing')).toThrow(InputError);
+  });
+});
+
+describe('the operations study', () => {
+  it('counts an addition of integers for each ternary weight, and no multiplication in a product', () => {
+    const config = namedConfig('tiny', { vocabSize: 512 });
+    const architecture = architectureOf(config);
+    const specs = architecture.parameters();
+    const { program } = recordStep(
+      architecture,
+      new Weights(specs, 'inference'),
+      architecture.states(1),
+      1,
+      'last',
+    );
+    const ternary = specs
+      .filter(({ role }) => role === 'ternary')
+      .reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
+    const work = workOf(program);
+    expect(work.integerAdditions).toBe(ternary);
+    expect(work.productMultiplications).toBe(0);
+    expect(work.floatAdditions).toBeGreaterThan(0);
+    expect(work.floatAdditions).toBeLessThan(ternary / 10);
+  });
+
+  it('turns work into joules and grams', () => {
+    const none = {
+      integerAdditions: 0,
+      floatAdditions: 0,
+      floatMultiplications: 0,
+      productMultiplications: 0,
+      special: 0,
+      bytes: 0,
+    };
+    const [old] = energyTables;
+    expect(energyOf({ ...none, integerAdditions: 1e12, productMultiplications: 2e12 }, old!)).toEqual({
+      arithmetic: expect.closeTo(0.1 + 2.2, 12),
+      memory: 0,
+    });
+    expect(energyOf({ ...none, bytes: 8e12 }, old!).memory).toBeCloseTo(1300, 9);
+    expect(carbonOf(3.6e6)).toBe(480);
+  });
+
+  it('publishes tables and figures', async () => {
+    const { report, json } = await carryOut(operations, await temporaryFolder());
+    expect(report).toMatch(/\| MatMul-free 370M \| 341\.0 M \|/);
+    expect(report).not.toMatch(/NaN|undefined/);
+    expect(json.data.rows).toHaveLength(6);
+  });
+});
+
+describe('bars', () => {
+  it('stand by size, with their totals in words', () => {
+    const svg = barFigure({
+      title: 'Bars',
+      axis: 'metres',
+      colors: { a: 'red', b: 'blue' },
+      bars: [
+        { size: 'small', label: 'one', parts: { a: 1, b: 2 } },
+        { size: 'large', label: 'one', parts: { a: 10 } },
+      ],
+      format: (total) => `${total} m`,
+    });
+    const texts = [...parseHTML(svg).document.querySelectorAll('text')].map((text) => text.textContent);
+    expect(texts).toEqual(
+      expect.arrayContaining(['Bars', 'a', 'b', 'small', 'large', '3 m', '10 m', 'metres →']),
+    );
+    expect(svg).not.toMatch(/NaN|undefined/);
+  });
+});

@@ -1,0 +1,63 @@
+/**
+ * What a study is: experiments that are run one after the other, each kept once it is done, and a report that is
+ * written anew after each. Interrupted, a study goes on where it was.
+ */
+
+export interface StudyOptions {
+  readonly engine: 'auto' | 'cpu' | 'webgpu';
+  readonly threads?: number | undefined;
+  /** Small sizes, so that the whole study takes minutes on a laptop. */
+  readonly quick: boolean;
+  readonly seed: number;
+  /** Texts to train on; studies that train need them. */
+  readonly data: readonly string[] | (() => AsyncIterable<string>) | undefined;
+}
+
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export interface Figure {
+  /** File name without ending. */
+  readonly name: string;
+  /** What is to be seen, in a sentence. */
+  readonly caption: string;
+  readonly svg: string;
+}
+
+export interface Report {
+  readonly title: string;
+  /** What was done, and what came out, in plain words. */
+  readonly text: readonly string[];
+  readonly tables: readonly Table[];
+  readonly figures: readonly Figure[];
+  /** All figures, for machines. */
+  readonly data: unknown;
+}
+
+export interface StudyContext {
+  readonly options: StudyOptions;
+  readonly signal: AbortSignal;
+  /** Where what runs share may lie, such as a corpus as tokens. */
+  readonly folder: string;
+  /**
+   * One experiment: its result, from an earlier process if it was done there with the same settings.
+   * @param name of its folder, with a hash of the settings
+   * @param body does it in a folder of its own, where it may have begun before, and returns what JSON can hold
+   */
+  run<R>(name: string, settings: object, body: (folder: string) => Promise<R>): Promise<R>;
+  /** Writes tables and figures as they stand. */
+  publish(report: Report): Promise<void>;
+  /** Tells people what goes on. */
+  say(text: string): void;
+}
+
+export interface Study {
+  readonly name: string;
+  /** In a line. */
+  readonly about: string;
+  readonly trains: boolean;
+  carryOut(context: StudyContext): Promise<void>;
+}
