@@ -6,6 +6,8 @@ export interface Shape {
   readonly layers: number;
   readonly hiddenSize: number;
   readonly vocabSize: number;
+  /** Default: as Llama's and the paper's sizes, about 8/3 of the width, a multiple of 256. */
+  readonly intermediateSize?: number;
 }
 
 export interface Family {
@@ -22,7 +24,10 @@ export interface Family {
     /** The best rate goes with parameters to the power −this, by the rates that the paper chose for its sizes. */
     readonly rateExponent: number;
   };
-  /** Multiply-adds of one token against all tokens of its context, for each layer and width: 0 without attention. */
+  /**
+   * Products of a token with what came before it, in length × width of each layer, on the average over a text: 1 for
+   * attention (its scores and its sum, each over half of the text), 0 for a recurrence.
+   */
   readonly contextProducts: number;
 }
 
@@ -30,9 +35,9 @@ export const matmulFree: Family = {
   name: 'matmul-free',
   label: 'MatMul-free',
   color: '#2166ac',
-  config: ({ layers, hiddenSize, vocabSize }) => ({
+  config: ({ layers, hiddenSize, vocabSize, intermediateSize = defaultIntermediateSize(hiddenSize) }) => ({
     ...namedConfig('tiny', { vocabSize }),
-    ...{ layers, hiddenSize, intermediateSize: defaultIntermediateSize(hiddenSize) },
+    ...{ layers, hiddenSize, intermediateSize },
   }),
   // 4e-3, 2.5e-3 and 1.5e-3 at 0.37, 1.36 and 2.70 billion parameters.
   training: { schedule: 'matmulfree', rates: [4e-3, 8e-3, 16e-3], rateExponent: 0.5 },

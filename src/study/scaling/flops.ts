@@ -1,0 +1,31 @@
+/** Operations of training, counted alike for every family. */
+import { architectureOf } from '../../model/architecture.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { elementCount } from '../../program/tensor.ts';
+import type { Family } from '../families.ts';
+
+/** Weights that each token meets: every matrix but the embedding, which is looked up. */
+export function matrixParameters(config: ModelConfig): number {
+  return architectureOf(config)
+    .parameters()
+    .filter(({ role, shape }) => role !== 'embedding' && shape.length === 2 && !isBound(shape, config))
+    .reduce((sum, { shape }) => sum + elementCount(shape), 0);
+}
+
+/** The table of lower bounds [layers, width] is no matrix that anything is multiplied with. */
+function isBound(shape: readonly number[], { layers, hiddenSize }: ModelConfig): boolean {
+  return shape[0] === layers && shape[1] === hiddenSize;
+}
+
+/**
+ * Forward and backward: six for each weight and token, whether it multiplies or adds, in floats or in integers,
+ * and six for each product with the context.
+ */
+export function trainingFlops(
+  { contextProducts }: Pick<Family, 'contextProducts'>,
+  config: ModelConfig,
+  { tokens, length }: { readonly tokens: number; readonly length: number },
+): number {
+  const context = contextProducts * config.layers * config.hiddenSize * length;
+  return 6 * (matrixParameters(config) + context) * tokens;
+}

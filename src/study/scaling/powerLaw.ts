@@ -1,0 +1,114 @@
+/** Straight lines through losses in logarithms, how sure one can be of them, and where two of them cross. */
+import { SeededRandom } from '../../text/seededRandom.ts';
+
+/** log₁₀ y = intercept + slope · log₁₀ x */
+export interface Line {
+  readonly intercept: number;
+  readonly slope: number;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A line with others that the data could as well have given. */
+export interface Fit extends Line {
+  readonly samples: readonly Line[];
+}
+
+const sampleCount = 2000;
+
+/** Least squares in logarithms, and a bootstrap of its residuals. @param points three or more, x and y above 0 */
+export function fitPowerLaw(points: readonly Point[], seed: number): Fit {
+  const xs = points.map(({ x }) => Math.log10(x));
+  const ys = points.map(({ y }) => Math.log10(y));
+  const line = leastSquares(xs, ys);
+  const center = mean(xs);
+  const spread = xs.reduce((sum, x) => sum + (x - center) ** 2, 0);
+  // A point at the edge draws the line towards itself: its residual is scaled up to what it would be without.
+  const residuals = xs.map((x, k) => {
+    const leverage = 1 / xs.length + (x - center) ** 2 / spread;
+    return (ys[k]! - valueAt(line, x)) / Math.sqrt(Math.max(1 - leverage, 1e-3));
+  });
+  const centered = residuals.map((residual) => residual - mean(residuals));
+  const random = new SeededRandom(seed);
+  const samples = Array.from({ length: sampleCount }, () =>
+    leastSquares(
+      xs,
+      xs.map((x) => valueAt(line, x) + centered[random.integer(centered.length)]!),
+    ),
+  );
+  return { ...line, samples };
+}
+
+export function predict(line: Line, x: number): number {
+  return 10 ** valueAt(line, Math.log10(x));
+}
+
+/** What 95 of 100 samples say at x. */
+export function bandAt({ samples }: Fit, x: number): { readonly low: number; readonly high: number } {
+  const values = samples.map((line) => predict(line, x)).sort((a, b) => a - b);
+  return { low: quantile(values, 0.025), high: quantile(values, 0.975) };
+}
+
+export interface Crossing {
+  /** Where the two lines meet; absent if they are parallel. */
+  readonly at?: number;
+  /** Share of the samples in which `a`, above `b` at `from`, falls below it further on. */
+  readonly share: number;
+  /** Of those samples, where 95 of 100 meet. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/** Whether line a, which is above b at `from`, falls below b further on, and where. */
+export function crossingOf(a: Fit, b: Fit, from: number): Crossing {
+  const at = meeting(a, b);
+  const found = a.samples
+    .map((sample, k) => meetingAhead(sample, b.samples[k]!, from))
+    .filter((x) => x !== undefined)
+    .sort((x, y) => x - y);
+  const share = found.length / a.samples.length;
+  return {
+    ...(at === undefined ? {} : { at }),
+    share,
+    ...(found.length > 0 ? { low: quantile(found, 0.025), high: quantile(found, 0.975) } : {}),
+  };
+}
+
+function meeting(a: Line, b: Line): number | undefined {
+  const x = 10 ** ((b.intercept - a.intercept) / (a.slope - b.slope));
+  return Number.isFinite(x) && x > 0 ? x : undefined;
+}
+
+/** Where a falls below b; `from` itself if it is below there already. */
+function meetingAhead(a: Line, b: Line, from: number): number | undefined {
+  if (predict(a, from) <= predict(b, from)) return from;
+  const x = meeting(a, b);
+  return x !== undefined && x > from && a.slope < b.slope ? x : undefined;
+}
+
+function leastSquares(xs: readonly number[], ys: readonly number[]): Line {
+  const [cx, cy] = [mean(xs), mean(ys)];
+  const above = xs.reduce((sum, x, k) => sum + (x - cx) * (ys[k]! - cy), 0);
+  const below = xs.reduce((sum, x) => sum + (x - cx) ** 2, 0);
+  const slope = above / below;
+  return { slope, intercept: cy - slope * cx };
+}
+
+function valueAt({ intercept, slope }: Line, logX: number): number {
+  return intercept + slope * logX;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Of sorted values, between the two nearest. */
+function quantile(sorted: readonly number[], share: number): number {
+  const place = share * (sorted.length - 1);
+  const below = Math.floor(place);
+  const next = sorted[Math.min(below + 1, sorted.length - 1)]!;
+  return sorted[below]! + (place - below) * (next - sorted[below]!);
+}

@@ -1,0 +1,125 @@
+/** Training runs as experiments: one corpus for all, an engine for each, and what a run came to. */
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../errors.ts';
+import { formatCount } from '../format.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { saveTokenizer } from '../text/saveTokenizer.ts';
+import { prepareData } from '../train/data.ts';
+import { type LogLine, readLog, type StepLine } from '../train/log.ts';
+import { withMachine } from '../train/machine.ts';
+import { logPathOf, Run } from '../train/run.ts';
+import { holdsRun } from '../train/runFile.ts';
+import type { TrainingSettings } from '../train/settings.ts';
+import { DivergenceError } from '../train/trainer.ts';
+import type { StudyContext } from './study.ts';
+
+export interface Corpus {
+  /** Of token shards; the tokenizer lies in the folder above. */
+  readonly folder: string;
+  readonly tokens: number;
+  /** Entries of the tokenizer. */
+  readonly vocabulary: number;
+}
+
+/** The study's texts as tokens, with a tokenizer learned from them; made once. */
+export async function prepareCorpus(context: StudyContext, vocabulary: number): Promise<Corpus> {
+  const { options, folder, signal, say } = context;
+  const { data } = options;
+  if (data === undefined) throw new InputError('data: found none, expected texts to train on');
+  const id = createHash('sha256').update(
+    JSON.stringify([vocabulary, typeof data === 'object' ? data : 'given']),
+  );
+  const home = join(folder, `corpus-${id.digest('hex').slice(0, 8)}`);
+  const shardFolder = join(home, 'tokens');
+  const isThere = (await stat(join(home, 'tokenizer.json')).catch(() => undefined)) !== undefined;
+  if (!isThere) say('corpus');
+  const prepared = await prepareData({
+    data: isThere ? [shardFolder] : data,
+    shardFolder,
+    vocabulary,
+    signal,
+  });
+  if (!isThere) await saveTokenizer(home, prepared.tokenizer);
+  await prepared.shards.close();
+  return {
+    folder: shardFolder,
+    tokens: prepared.shards.tokenCount,
+    vocabulary: prepared.tokenizer.vocabularySize,
+  };
+}
+
+export interface TrainingOutcome {
+  /** Nats a token on text kept out, with the last weights; absent if training diverged. */
+  readonly loss?: number;
+  readonly bitsPerByte?: number;
+  /** Why there is no loss. */
+  readonly failure?: string;
+  readonly tokens: number;
+  /** Of training, validation and saving left out. */
+  readonly seconds: number;
+  /** Validations on the way: tokens and nats a token. */
+  readonly curve: readonly (readonly [tokens: number, loss: number])[];
+}
+
+/**
+ * Trains in `folder`, or goes on there.
+ * @throws the signal's reason, once aborted; the run is then saved
+ */
+export async function train(
+  folder: string,
+  config: ModelConfig,
+  settings: TrainingSettings,
+  corpus: Corpus,
+  { options, signal, say }: StudyContext,
+): Promise<TrainingOutcome> {
+  return withMachine(options, async (machine) => {
+    const data = await prepareData({ data: [corpus.folder], shardFolder: corpus.folder, vocabulary: 0 });
+    const begun = await holdsRun(folder);
+    if (begun) await data.shards.close();
+    const run = begun
+      ? await Run.resume(folder, machine)
+      : await Run.create(folder, { config, settings, data }, machine);
+    let failure: string | undefined;
+    try {
+      const outcome = await run.train({ signal, onLine: now(say, settings.steps) });
+      if (outcome === 'interrupted') signal.throwIfAborted();
+    } catch (error) {
+      if (!(error instanceof DivergenceError)) throw error;
+      failure = error.message;
+    } finally {
+      await run.close();
+    }
+    return outcomeOf(await readLog(logPathOf(folder)), failure, run.tokensPerStep);
+  });
+}
+
+function outcomeOf(
+  lines: readonly LogLine[],
+  failure: string | undefined,
+  tokensPerStep: number,
+): TrainingOutcome {
+  const steps = lines.filter((line): line is StepLine => line.event === 'step');
+  const validations = lines.filter((line) => line.event === 'validation');
+  const [last, validation] = [steps.at(-1), validations.at(-1)];
+  const result =
+    failure === undefined ? { loss: validation!.loss, bitsPerByte: validation!.bitsPerByte } : { failure };
+  return {
+    ...result,
+    tokens: last?.tokens ?? 0,
+    seconds: last?.time ?? 0,
+    curve: validations.map(({ step, loss }) => [step * tokensPerStep, loss] as const),
+  };
+}
+
+/** A line now and then. */
+function now(say: StudyContext['say'], steps: number): (line: LogLine) => void {
+  let next = performance.now() + 10_000;
+  return (line) => {
+    if (line.event !== 'step' || performance.now() < next) return;
+    next = performance.now() + 10_000;
+    const speed = `${formatCount(line.tokensPerSecond)} tokens/s`;
+    say(`  step ${line.step} of ${steps}, loss ${line.loss.toFixed(3)}, ${speed}`);
+  };
+}
