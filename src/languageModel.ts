@@ -6,6 +6,7 @@ import { type GenerateOptions, generate } from './generate/generate.ts';
 import { NoTokenizer } from './generate/noTokenizer.ts';
 import { decodeSession } from './generate/savedSession.ts';
 import { Session, type SessionModel } from './generate/session.ts';
+import { loadModel } from './loadModel.ts';
 import type { Architecture } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
 import { Inference } from './model/inference.ts';
@@ -66,7 +67,6 @@ export class LanguageModel {
    *   not fit; the signal's reason if it is aborted
    */
   static async load(source: string = 'plusminus/stories', options: LoadOptions = {}): Promise<LanguageModel> {
-    const { loadModel } = await import('./loadModel.ts');
     return new LanguageModel(await loadModel(source, options));
   }
 

@@ -15,8 +15,18 @@ import { Weights } from './model/weights.ts';
 import { TextTokenizer } from './text/tokenizer.ts';
 
 export async function loadModel(source: string, options: LoadOptions): Promise<ModelParts> {
-  const { onProgress, signal } = options;
   checkOptions(options);
+  return loadIntoEngine(source, () => createEngine(options), options);
+}
+
+type MeasuredEngine = Engine & { readonly usedBytes: number };
+
+/** Like `loadModel`, into an engine of the caller's, which is made once the model is found. */
+export async function loadIntoEngine(
+  source: string,
+  createEngine: () => Promise<MeasuredEngine>,
+  { onProgress, signal }: Pick<LoadOptions, 'onProgress' | 'signal'>,
+): Promise<ModelParts> {
   const folder = await findModelFolder(source, {
     onProgress: (progress) => onProgress?.({ phase: 'download', ...progress }),
     signal,
@@ -24,9 +34,9 @@ export async function loadModel(source: string, options: LoadOptions): Promise<M
   const checkpoint = await Checkpoint.open(folder);
   try {
     const tokenizer = await TextTokenizer.loadIfPresent(folder);
-    const engine = await createEngine(options);
+    const engine = await createEngine();
     try {
-      return { ...(await loadInto(engine, checkpoint, options)), tokenizer };
+      return { ...(await loadInto(engine, checkpoint, { onProgress, signal })), tokenizer };
     } catch (error) {
       await engine.dispose();
       throw error;
@@ -37,14 +47,14 @@ export async function loadModel(source: string, options: LoadOptions): Promise<M
 }
 
 /** `auto` is the CPU, which is always there. */
-function createEngine({ engine, threads }: LoadOptions): Promise<CpuEngine | WebGpuEngine> {
+function createEngine({ engine, threads }: LoadOptions): Promise<MeasuredEngine> {
   return engine === 'webgpu' ? WebGpuEngine.create() : CpuEngine.create({ threads });
 }
 
 async function loadInto(
-  engine: Engine & { readonly usedBytes: number },
+  engine: MeasuredEngine,
   checkpoint: Checkpoint,
-  { onProgress, signal }: LoadOptions,
+  { onProgress, signal }: Pick<LoadOptions, 'onProgress' | 'signal'>,
 ) {
   const { config } = checkpoint;
   const architecture = architectureOf(config);

@@ -1,0 +1,62 @@
+/** The frame around every page: title, pages, and a line that says what computes. */
+import { signal } from '@preact/signals';
+import type { ComponentType } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { Colophon } from './parts/colophon.tsx';
+
+const pages = {
+  write: { title: 'Write', load: () => import('./pages/write.tsx') },
+  learn: { title: 'Learn', load: () => import('./pages/learn.tsx') },
+  inside: { title: 'Inside', load: () => import('./pages/inside.tsx') },
+} as const;
+
+type PageName = keyof typeof pages;
+
+const current = signal<PageName>(pageOfHash());
+const loaded = signal<Partial<Record<PageName, ComponentType>>>({});
+/** A page that was moved to by hand takes the focus, so that screen readers begin there. */
+let moved = false;
+
+addEventListener('hashchange', () => {
+  moved = true;
+  current.value = pageOfHash();
+  scrollTo(0, 0);
+});
+
+function pageOfHash(): PageName {
+  const name = location.hash.slice(1);
+  return name in pages ? (name as PageName) : 'write';
+}
+
+export function App() {
+  const name = current.value;
+  const Page = loaded.value[name];
+  const main = useRef<HTMLElement>(null);
+  useEffect(() => {
+    document.title = `${pages[name].title} · PlusMinus`;
+    void pages[name].load().then(({ default: page }) => {
+      loaded.value = { ...loaded.value, [name]: page };
+      if (moved) main.current?.focus();
+    });
+  }, [name]);
+  return (
+    <>
+      <header class="top">
+        <a class="brand" href="#write">
+          <span aria-hidden="true">±</span> PlusMinus
+        </a>
+        <nav aria-label="Pages">
+          {Object.entries(pages).map(([key, { title }]) => (
+            <a key={key} href={`#${key}`} aria-current={key === name ? 'page' : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+      </header>
+      <main id="main" tabIndex={-1} ref={main}>
+        {Page ? <Page /> : <p class="quiet">Loading…</p>}
+      </main>
+      <Colophon />
+    </>
+  );
+}

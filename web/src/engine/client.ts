@@ -1,0 +1,67 @@
+/** The page's side of the worker: calls that tell of their progress and can be stopped. */
+import type { Calls, FromWorker, Method, ToWorker } from './protocol.ts';
+
+/** The input is at fault; the message says how. */
+export class Refusal extends Error {
+  override name = 'Refusal';
+}
+
+interface Pending {
+  readonly onEvent: (event: unknown) => void;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface CallOptions<E> {
+  readonly onEvent?: (event: E) => void;
+  /** Nothing more is heard of the call once this is aborted, whatever the worker is still busy with. */
+  readonly signal?: AbortSignal;
+}
+
+export class Client {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #calls = 0;
+
+  constructor() {
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    this.#worker.onerror = ({ message }) => {
+      for (const { reject } of this.#pending.values()) reject(new Error(message || 'the worker ended'));
+      this.#pending.clear();
+    };
+  }
+
+  call<M extends Method>(
+    method: M,
+    request: Calls[M]['request'],
+    { onEvent, signal }: CallOptions<Calls[M]['event']> = {},
+  ): Promise<Calls[M]['result']> {
+    const id = this.#calls++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { onEvent: (event) => onEvent?.(event as never), resolve, reject });
+      signal?.addEventListener('abort', () => {
+        if (!this.#pending.delete(id)) return;
+        this.#send({ id, stop: true });
+        reject(signal.reason);
+      });
+      this.#send({ id, method, request });
+    });
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromWorker): void {
+    const pending = this.#pending.get(message.id);
+    if (!pending) return;
+    if ('event' in message) {
+      pending.onEvent(message.event);
+      return;
+    }
+    this.#pending.delete(message.id);
+    if ('result' in message) pending.resolve(message.result as never);
+    else pending.reject(new (message.wrong ? Refusal : Error)(message.error));
+  }
+}

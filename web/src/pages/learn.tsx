@@ -1,0 +1,206 @@
+/** A model that learns the reader's own text, in the tab. */
+import { signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { formatBytes, formatCount } from '../../../src/format.ts';
+import { Client } from '../engine/client.ts';
+import type { Lesson, LessonEvent } from '../engine/protocol.ts';
+import { untilIsolated } from '../offline.ts';
+import { Progress } from '../parts/progress.tsx';
+import { Recital } from '../parts/recital.tsx';
+import { engineChoice } from '../store.ts';
+
+type Begin = Extract<LessonEvent, { event: 'begin' }>;
+type Point = readonly [step: number, loss: number];
+
+const text = signal('');
+const steps = signal(300);
+const size = signal<Lesson['size']>('small');
+const prompt = signal('');
+/** What is going on; the empty state is `idle`. */
+const phase = signal<'idle' | 'tokenizer' | 'training' | 'done'>('idle');
+const status = signal('');
+const begin = signal<Begin | undefined>(undefined);
+const losses = signal<readonly Point[]>([]);
+const validations = signal<readonly Point[]>([]);
+const samples = signal<readonly { readonly step: number; readonly text: string }[]>([]);
+const speed = signal(0);
+
+/** A worker of its own: the chat goes on beside the training. */
+let client: Client | undefined;
+let controller: AbortController | undefined;
+
+function classroom(): Client {
+  client ??= new Client();
+  return client;
+}
+
+async function learn(): Promise<void> {
+  controller = new AbortController();
+  const { signal } = controller;
+  begin.value = undefined;
+  losses.value = validations.value = [];
+  samples.value = [];
+  phase.value = 'tokenizer';
+  status.value = 'Learning the words…';
+  try {
+    const lesson: Lesson = {
+      ...{ text: text.value, steps: steps.value, size: size.value, engine: engineChoice.value },
+      prompt: prompt.value || beginningOf(text.value),
+    };
+    prompt.value = lesson.prompt;
+    await classroom().call('learn', lesson, { onEvent: hear, signal });
+    status.value = `Done: ${steps.value} steps.`;
+    phase.value = 'done';
+  } catch (error) {
+    status.value = signal.aborted ? 'Stopped.' : error instanceof Error ? error.message : String(error);
+    phase.value = losses.value.length > 0 ? 'done' : 'idle';
+  }
+}
+
+function hear(event: LessonEvent): void {
+  switch (event.event) {
+    case 'tokenizer':
+      status.value = `Learning the words: ${Math.round(100 * event.share)}%`;
+      break;
+    case 'begin':
+      begin.value = event;
+      phase.value = 'training';
+      status.value = 'Training…';
+      break;
+    case 'step':
+      losses.value = [...losses.value, [event.step, event.loss]];
+      // A moving mean, as single steps differ.
+      speed.value = speed.value ? 0.9 * speed.value + 0.1 * event.tokensPerSecond : event.tokensPerSecond;
+      break;
+    case 'validation':
+      validations.value = [...validations.value, [event.step, event.loss]];
+      break;
+    case 'sample':
+      samples.value = [...samples.value, event];
+      break;
+  }
+}
+
+/** The first few words. */
+function beginningOf(whole: string): string {
+  return whole.trim().split(/\s+/).slice(0, 4).join(' ').slice(0, 60);
+}
+
+async function openFile(file: File | undefined): Promise<void> {
+  if (file) text.value = await file.text();
+}
+
+async function openExample(): Promise<void> {
+  const response = await fetch('./moby-dick.txt');
+  if (response.ok) text.value = await response.text();
+  else status.value = 'The example is not there.';
+}
+
+export default function Learn() {
+  // Files that the service worker fetches are best there before training begins.
+  useEffect(() => void untilIsolated(), []);
+  const busy = phase.value === 'tokenizer' || phase.value === 'training';
+  return (
+    <div class="page learn">
+      <h1>Train one on your own text</h1>
+      <p class="lead">
+        Paste a text: letters, a diary, a novel. A small model reads it again and again, here in this tab,
+        until it writes in its manner. The text never leaves your device.
+      </p>
+      <Material busy={busy} />
+      <div class="line actions">
+        {busy ? (
+          <button type="button" class="main" onClick={() => controller?.abort()}>
+            Stop
+          </button>
+        ) : (
+          <button type="button" class="main" disabled={text.value.trim() === ''} onClick={() => void learn()}>
+            {phase.value === 'done' ? 'Train anew' : 'Train'}
+          </button>
+        )}
+        <p class="status" role="status">
+          {status.value}
+        </p>
+      </div>
+      {begin.value && (
+        <>
+          <p class="quiet">
+            {formatCount(begin.value.tokens)} tokens of {formatCount(begin.value.vocabulary)} kinds ·{' '}
+            {formatCount(begin.value.parameters)} parameters · {formatBytes(begin.value.memory)} of memory ·{' '}
+            {begin.value.engineName}. {begin.value.engineNote}
+          </p>
+          <Progress
+            losses={losses.value}
+            validations={validations.value}
+            samples={samples.value}
+            steps={steps.value}
+            tokensPerSecond={speed.value}
+            prompt={prompt.value}
+          />
+        </>
+      )}
+      {phase.value === 'done' && <Recital client={classroom()} beginning={prompt.value} />}
+    </div>
+  );
+}
+
+function Material({ busy }: { readonly busy: boolean }) {
+  const words = text.value.trim() === '' ? 0 : text.value.trim().split(/\s+/).length;
+  return (
+    <section class="material" aria-label="The text to learn">
+      <textarea
+        aria-label="The text to learn"
+        rows={8}
+        spellcheck={false}
+        placeholder="Paste a text of a page or more"
+        disabled={busy}
+        value={text.value}
+        onInput={({ currentTarget }) => {
+          text.value = currentTarget.value;
+        }}
+      />
+      <div class="line">
+        <button type="button" disabled={busy} onClick={() => void openExample()}>
+          Take Moby-Dick
+        </button>
+        <label class="file">
+          Open a file
+          <input
+            type="file"
+            accept=".txt,.md,text/*"
+            disabled={busy}
+            onChange={({ currentTarget }) => void openFile(currentTarget.files?.[0])}
+          />
+        </label>
+        <p class="quiet">{words > 0 && `${formatCount(words)} words`}</p>
+        <label>
+          Steps{' '}
+          <select
+            value={steps.value}
+            disabled={busy}
+            onChange={({ currentTarget }) => {
+              steps.value = Number(currentTarget.value);
+            }}
+          >
+            {[40, 100, 300, 1000, 3000].map((count) => (
+              <option key={count}>{count}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Size{' '}
+          <select
+            value={size.value}
+            disabled={busy}
+            onChange={({ currentTarget }) => {
+              size.value = currentTarget.value as Lesson['size'];
+            }}
+          >
+            <option value="small">small</option>
+            <option value="medium">medium</option>
+          </select>
+        </label>
+      </div>
+    </section>
+  );
+}

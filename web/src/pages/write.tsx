@@ -1,0 +1,41 @@
+/** Chat, and free writing. */
+import { signal } from '@preact/signals';
+import { Chat } from '../parts/chat.tsx';
+import { Continue } from '../parts/continue.tsx';
+import { NeedsModel } from '../parts/needsModel.tsx';
+import { card } from '../store.ts';
+
+/** Until the reader chooses, what the model was made for. */
+const chosen = signal<'chat' | 'text' | undefined>(undefined);
+
+export default function Write() {
+  const mode = chosen.value ?? (card.value?.chats ? 'chat' : 'text');
+  return (
+    <div class="page write">
+      <h1>A language model that only adds and subtracts</h1>
+      <p class="lead">
+        It runs here, in your browser. No weight is anything but <b class="minus">−1</b>, <b>0</b> or{' '}
+        <b class="plus">+1</b>, so it reads and writes without a single matrix multiplication.
+      </p>
+      <NeedsModel>
+        <fieldset class="switch">
+          <legend class="unseen">What to do</legend>
+          {(['text', 'chat'] as const).map((value) => (
+            <label key={value}>
+              <input
+                type="radio"
+                name="mode"
+                checked={mode === value}
+                onChange={() => {
+                  chosen.value = value;
+                }}
+              />
+              <span>{value === 'text' ? 'Continue a text' : 'Chat'}</span>
+            </label>
+          ))}
+        </fieldset>
+        {mode === 'text' ? <Continue /> : <Chat />}
+      </NeedsModel>
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+/** How freely the model writes, and how much. */
+import { signal } from '@preact/signals';
+
+export const temperature = signal(0.8);
+export const maxTokens = signal(200);
+
+export function SamplingControls() {
+  return (
+    <details class="sampling">
+      <summary>How it writes</summary>
+      <div class="line">
+        <label>
+          Freedom <output>{temperature.value.toFixed(1)}</output>
+          <input
+            type="range"
+            min="0"
+            max="1.5"
+            step="0.1"
+            value={temperature.value}
+            onInput={({ currentTarget }) => {
+              temperature.value = Number(currentTarget.value);
+            }}
+          />
+          <small>0 always takes the likeliest word</small>
+        </label>
+        <label>
+          At most <output>{maxTokens.value}</output> tokens
+          <input
+            type="range"
+            min="20"
+            max="1000"
+            step="20"
+            value={maxTokens.value}
+            onInput={({ currentTarget }) => {
+              maxTokens.value = Number(currentTarget.value);
+            }}
+          />
+        </label>
+      </div>
+    </details>
+  );
+}

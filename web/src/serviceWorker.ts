@@ -1,0 +1,79 @@
+/**
+ * Keeps the files of the app, all of which have their content's hash in their names except the page itself, and
+ * answers from there first. Models are kept by the library (src/platform/browserCache.ts), not here.
+ */
+
+/** Written by the build: the app's files, and a version that changes with any of them. */
+declare const __FILES__: readonly string[];
+declare const __VERSION__: string;
+
+interface FetchEvent extends Event {
+  readonly request: Request;
+  respondWith(response: Promise<Response>): void;
+}
+interface ExtendableEvent extends Event {
+  waitUntil(work: Promise<unknown>): void;
+}
+interface Scope extends EventTarget {
+  skipWaiting(): Promise<void>;
+  readonly clients: { claim(): Promise<void> };
+  readonly registration: { readonly scope: string };
+}
+
+const scope = globalThis as unknown as Scope;
+const prefix = 'plusminus-app-';
+const cacheName = prefix + __VERSION__;
+
+scope.addEventListener('install', (event) => {
+  (event as ExtendableEvent).waitUntil(
+    caches
+      .open(cacheName)
+      .then((cache) => cache.addAll(__FILES__.map((file) => new Request(file, { cache: 'no-cache' }))))
+      .then(() => scope.skipWaiting()),
+  );
+});
+
+scope.addEventListener('activate', (event) => {
+  (event as ExtendableEvent).waitUntil(removeOld().then(() => scope.clients.claim()));
+});
+
+scope.addEventListener('fetch', (event) => {
+  const { request } = event as FetchEvent;
+  const url = new URL(request.url);
+  if (
+    request.method !== 'GET' ||
+    url.origin !== location.origin ||
+    !request.url.startsWith(scope.registration.scope)
+  )
+    return;
+  (event as FetchEvent).respondWith(answer(request));
+});
+
+async function removeOld(): Promise<void> {
+  const names = await caches.keys();
+  await Promise.all(
+    names.filter((name) => name.startsWith(prefix) && name !== cacheName).map((name) => caches.delete(name)),
+  );
+}
+
+async function answer(request: Request): Promise<Response> {
+  const cache = await caches.open(cacheName);
+  const wanted = request.mode === 'navigate' ? scope.registration.scope : request;
+  const kept = await cache.match(wanted, { ignoreSearch: request.mode === 'navigate' });
+  return isolated(kept ?? (await fetch(request)));
+}
+
+/** The two headers that let threads share memory, for hosts that cannot send them. */
+function isolated(response: Response): Response {
+  if (response.status === 0 || response.status === 304) return response;
+  const headers = new Headers(response.headers);
+  headers.set('Cross-Origin-Embedder-Policy', 'require-corp');
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+  const { status, statusText } = response;
+  return new Response([101, 204, 205].includes(status) ? null : response.body, {
+    status,
+    statusText,
+    headers,
+  });
+}

@@ -1,0 +1,20 @@
+/** Builds the app to dist/web: static files for any host, at any path. */
+import preact from '@preact/preset-vite';
+import { defineConfig } from 'vite';
+import { exampleText } from './build/exampleText.ts';
+import { models } from './build/models.ts';
+import { serviceWorker } from './build/serviceWorker.ts';
+
+export default defineConfig({
+  root: import.meta.dirname,
+  base: './',
+  plugins: [preact(), exampleText(), models(), serviceWorker()],
+  worker: { format: 'es' },
+  build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
+  server: {
+    headers: {
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+    },
+  },
+});
