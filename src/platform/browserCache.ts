@@ -25,12 +25,18 @@ export async function fetchModelFile(address: string, options: FetchOptions = {}
   if (known) return known;
   const cache = await openCache();
   const kept = await cache?.match(address);
-  const blob =
-    kept && (await isCurrent(kept, address, options))
-      ? await kept.blob()
-      : await download(address, cache, options);
+  if (kept && (await isCurrent(kept, address, options))) return remember(address, await blobOf(kept));
+  return remember(address, await download(address, cache, options));
+}
+
+function remember(address: string, blob: Blob | undefined): Blob | undefined {
   if (blob) opened.set(address, blob);
   return blob;
+}
+
+/** That a file is not there is kept, too: without a network nobody could tell. */
+async function blobOf(kept: Response): Promise<Blob | undefined> {
+  return kept.ok ? kept.blob() : undefined;
 }
 
 /** The files of this folder are compared with the server's again when they are next asked for. */
@@ -46,7 +52,9 @@ async function openCache(): Promise<Cache | undefined> {
 async function isCurrent(kept: Response, address: string, { signal }: FetchOptions): Promise<boolean> {
   try {
     const response = await fetch(address, { method: 'HEAD', cache: 'no-cache', signal: signal ?? null });
+    if (isMissing(response)) return !kept.ok;
     if (!response.ok) return response.status >= 500 || response.status === 405;
+    if (!kept.ok) return false;
     return ['etag', 'last-modified'].every((field) => {
       const now = response.headers.get(field);
       return now === null || now === kept.headers.get(field);
@@ -69,6 +77,7 @@ async function download(
   });
   if (isMissing(response)) {
     await response.body?.cancel();
+    await keep(cache, address, new Response(null, { status: 404 }));
     return undefined;
   }
   if (!response.ok) {
@@ -82,9 +91,13 @@ async function download(
   const kept = new Headers(
     [...headers].filter(([name]) => ['etag', 'last-modified', 'content-type'].includes(name)),
   );
-  // No room is no reason to fail: the model will be fetched again the next time.
-  await cache?.put(address, new Response(blob, { headers: kept })).catch(() => {});
+  await keep(cache, address, new Response(blob, { headers: kept }));
   return blob;
+}
+
+/** No room is no reason to fail: the model will be fetched again the next time. */
+async function keep(cache: Cache | undefined, address: string, response: Response): Promise<void> {
+  await cache?.put(address, response).catch(() => {});
 }
 
 /** Some servers of single pages send that page, with status 200, for whatever they do not have. */

@@ -91,6 +91,7 @@ export type LessonEvent =
       readonly vocabulary: number;
       readonly parameters: number;
       readonly memory: number;
+      readonly tokensPerStep: number;
       readonly engineName: string;
       readonly engineNote: string;
     }

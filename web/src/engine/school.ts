@@ -47,6 +47,7 @@ export class School {
     tell({
       ...{ event: 'begin', tokens: tokens.length, vocabulary: tokenizer.vocabularySize },
       ...{ parameters: trainer.needs.parameters, memory: trainer.needs.totalBytes },
+      tokensPerStep: settings.batch * settings.length,
       ...{ engineName: chosen.name, engineNote: chosen.note },
     });
     return { steps: await this.#train(trainer, { tokens, tokenizer, settings, lesson }, tell, signal) };

@@ -86,7 +86,7 @@ export class Specimen {
     const waiting = tokenizer.encode(prompt);
     const random = new SeededRandom(crypto.getRandomValues(new Uint32Array(1))[0]!);
     const options = { temperature: 0.8, topP: 0.95 };
-    const text = tokenizer.stream({ skipSpecialTokens: false });
+    const text = tokenizer.stream();
     const seen: number[] = [];
     for (const tensor of this.#states) this.#parts.engine.write(tensor, new Uint8Array(tensor.bytes));
     for (let count = 0; count < tokens && !signal.aborted; count++) {

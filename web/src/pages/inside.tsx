@@ -152,7 +152,7 @@ function State({ body: { layers, width } }: { readonly body: Anatomy }) {
   const empty = new Float32Array(layers * width);
   const state = seen ? normalised(seen.state, width) : empty;
   const kept = seen ? seen.gates.reduce((sum, gate) => sum + gate, 0) / seen.gates.length : 0;
-  const rowHeight = Math.max(6, Math.min(22, 200 / layers));
+  const rowHeight = Math.max(6, Math.min(32, 200 / layers));
   return (
     <div class="pair">
       <figure>

@@ -39,6 +39,7 @@ async function learn(): Promise<void> {
   const { signal } = controller;
   begin.value = undefined;
   losses.value = validations.value = [];
+  speed.value = 0;
   samples.value = [];
   phase.value = 'tokenizer';
   status.value = 'Learning the words…';
@@ -118,6 +119,7 @@ export default function Learn() {
             {phase.value === 'done' ? 'Train anew' : 'Train'}
           </button>
         )}
+        <Choices busy={busy} />
         <p class="status" role="status">
           {status.value}
         </p>
@@ -135,6 +137,7 @@ export default function Learn() {
             samples={samples.value}
             steps={steps.value}
             tokensPerSecond={speed.value}
+            secondsPerStep={speed.value ? begin.value.tokensPerStep / speed.value : 0}
             prompt={prompt.value}
           />
         </>
@@ -173,34 +176,41 @@ function Material({ busy }: { readonly busy: boolean }) {
           />
         </label>
         <p class="quiet">{words > 0 && `${formatCount(words)} words`}</p>
-        <label>
-          Steps{' '}
-          <select
-            value={steps.value}
-            disabled={busy}
-            onChange={({ currentTarget }) => {
-              steps.value = Number(currentTarget.value);
-            }}
-          >
-            {[40, 100, 300, 1000, 3000].map((count) => (
-              <option key={count}>{count}</option>
-            ))}
-          </select>
-        </label>
-        <label>
-          Size{' '}
-          <select
-            value={size.value}
-            disabled={busy}
-            onChange={({ currentTarget }) => {
-              size.value = currentTarget.value as Lesson['size'];
-            }}
-          >
-            <option value="small">small</option>
-            <option value="medium">medium</option>
-          </select>
-        </label>
       </div>
     </section>
+  );
+}
+
+function Choices({ busy }: { readonly busy: boolean }) {
+  return (
+    <>
+      <label>
+        Steps{' '}
+        <select
+          value={steps.value}
+          disabled={busy}
+          onChange={({ currentTarget }) => {
+            steps.value = Number(currentTarget.value);
+          }}
+        >
+          {[40, 100, 300, 1000, 3000].map((count) => (
+            <option key={count}>{count}</option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Size{' '}
+        <select
+          value={size.value}
+          disabled={busy}
+          onChange={({ currentTarget }) => {
+            size.value = currentTarget.value as Lesson['size'];
+          }}
+        >
+          <option value="small">small</option>
+          <option value="medium">medium</option>
+        </select>
+      </label>
+    </>
   );
 }

@@ -14,7 +14,7 @@ export default function Write() {
     <div class="page write">
       <h1>A language model that only adds and subtracts</h1>
       <p class="lead">
-        It runs here, in your browser. No weight is anything but <b class="minus">−1</b>, <b>0</b> or{' '}
+        It runs here, in your browser. Its matrices hold nothing but <b class="minus">−1</b>, <b>0</b> and{' '}
         <b class="plus">+1</b>, so it reads and writes without a single matrix multiplication.
       </p>
       <NeedsModel>

@@ -103,12 +103,18 @@ function Turns({ running }: { readonly running: boolean }) {
   }, [all]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <div class="turns" role="log" aria-label="Conversation" aria-busy={running} tabIndex={0}>
+    <div
+      class={all.length > 0 ? 'turns some' : 'turns'}
+      role="log"
+      aria-label="Conversation"
+      aria-busy={running}
+      tabIndex={0}
+    >
       {all.map(({ who, text }, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: turns are only ever added
         <div key={index} class={`turn ${who}`}>
           <span class="unseen">{who === 'you' ? 'You: ' : 'The model: '}</span>
-          {text || <span class="cursor" aria-hidden="true" />}
+          {text.trimStart() || <span class="cursor" aria-hidden="true" />}
         </div>
       ))}
       <div ref={end} />

@@ -69,7 +69,6 @@ function Manuscript({ running }: { readonly running: boolean }) {
       aria-label="Your text, which the model continues"
       spellcheck={false}
       readOnly={running}
-      rows={9}
       value={content}
       onInput={({ currentTarget }) => {
         text.value = currentTarget.value;

@@ -21,10 +21,12 @@ export interface CurveProps {
   readonly formatY?: (value: number) => string;
 }
 
-const [width, height, left, bottom, top, right] = [640, 280, 58, 34, 12, 74];
+const [left, bottom, top, right] = [62, 30, 12, 78];
 
 export function Curve({ lines, xMax, yRange, yLabel, xLabel, summary, formatY = String }: CurveProps) {
   const title = useId();
+  // Letters stay as large as those around the figure.
+  const [width, height] = matchMedia('(max-width: 36rem)').matches ? [370, 230] : [672, 290];
   const [low, high] = yRange;
   const x = (value: number) => left + ((width - left - right) * value) / Math.max(1, xMax);
   const y = (value: number) =>
@@ -46,7 +48,7 @@ export function Curve({ lines, xMax, yRange, yLabel, xLabel, summary, formatY = 
             {value}
           </text>
         ))}
-        <text x={width - right} y={height - 2} text-anchor="end" class="axis">
+        <text x={width} y={height - bottom + 20} text-anchor="end">
           {xLabel}
         </text>
         {lines.map(({ name, className, points, endLabel }) => {

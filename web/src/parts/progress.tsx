@@ -9,10 +9,12 @@ export interface ProgressProps {
   readonly samples: readonly { readonly step: number; readonly text: string }[];
   readonly steps: number;
   readonly tokensPerSecond: number;
+  readonly secondsPerStep: number;
   readonly prompt: string;
 }
 
-export function Progress({ losses, validations, samples, steps, tokensPerSecond, prompt }: ProgressProps) {
+export function Progress(props: ProgressProps) {
+  const { losses, validations, samples, steps, tokensPerSecond, secondsPerStep, prompt } = props;
   const last = losses.at(-1);
   const all = [...losses, ...validations].map(([, loss]) => loss);
   const range = [Math.floor(Math.min(...all, 10)), Math.ceil(Math.max(...all, 1))] as const;
@@ -34,6 +36,10 @@ export function Progress({ losses, validations, samples, steps, tokensPerSecond,
         <div>
           <dt>Tokens a second</dt>
           <dd>{Math.round(tokensPerSecond) || '–'}</dd>
+        </div>
+        <div>
+          <dt>Time left</dt>
+          <dd>{timeLeft(steps - (last?.[0] ?? 0), secondsPerStep)}</dd>
         </div>
       </dl>
       {last && (
@@ -67,12 +73,23 @@ export function Progress({ losses, validations, samples, steps, tokensPerSecond,
   );
 }
 
-/** An exponential mean over about fifteen steps. */
+function timeLeft(steps: number, secondsPerStep: number): string {
+  const seconds = steps * secondsPerStep;
+  if (!(secondsPerStep > 0)) return '–';
+  return seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/**
+ * A mean over about a twentieth of the run on either side, so that it lags behind no fall. It narrows at both ends,
+ * where there is less to average.
+ */
 function smoothed(points: readonly Point[]): Point[] {
-  let mean = points[0]?.[1] ?? 0;
-  return points.map(([step, loss], index) => {
-    const weight = Math.max(1 / 15, 1 / (index + 1));
-    mean += weight * (loss - mean);
-    return [step, mean] as const;
+  const sums = [0];
+  for (const [, loss] of points) sums.push(sums.at(-1)! + loss);
+  const most = Math.max(2, Math.round(points.length / 20));
+  return points.map(([step], index) => {
+    const reach = Math.min(most, index, Math.max(2, points.length - 1 - index));
+    const [first, end] = [index - reach, Math.min(points.length, index + reach + 1)];
+    return [step, (sums[end]! - sums[first]!) / (end - first)] as const;
   });
 }

@@ -10,7 +10,7 @@ export function SamplingControls() {
       <summary>How it writes</summary>
       <div class="line">
         <label>
-          Freedom <output>{temperature.value.toFixed(1)}</output>
+          Freedom <b>{temperature.value.toFixed(1)}</b>
           <input
             type="range"
             min="0"
@@ -24,7 +24,7 @@ export function SamplingControls() {
           <small>0 always takes the likeliest word</small>
         </label>
         <label>
-          At most <output>{maxTokens.value}</output> tokens
+          At most <b>{maxTokens.value}</b> tokens
           <input
             type="range"
             min="20"

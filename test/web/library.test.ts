@@ -1,0 +1,29 @@
+/** The page of docs/web.md, as a reader would copy it. */
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { LanguageModel } from '../../src/languageModel.ts';
+import { openBrowser } from './browser.ts';
+import { host, newPage } from './pages.ts';
+
+test("docs/web.md's page writes what Node writes", async () => {
+  const docs = await readFile(new URL('../../docs/web.md', import.meta.url), 'utf8');
+  const [, html] = docs.match(/```html\n(.*?)```/s)!;
+  const site = await mkdtemp(join(tmpdir(), 'plusminus-site-'));
+  onTestFinished(() => rm(site, { recursive: true }));
+  await writeFile(join(site, 'index.html'), html!);
+  await cp(inject('library'), join(site, 'library'), { recursive: true });
+  await cp(inject('model'), join(site, 'models/small'), { recursive: true });
+
+  await using model = await LanguageModel.load(inject('model'));
+  let expected = 'Once upon a time';
+  for await (const piece of model.generate(expected, { maxTokens: 64, seed: 7 })) expected += piece;
+
+  const browser = await openBrowser();
+  onTestFinished(() => browser.close());
+  const { url } = await host(site, { isolated: false });
+  const page = await newPage(browser);
+  await page.goto(url);
+  await expect.poll(() => page.locator('#text').textContent()).toBe(expected);
+});

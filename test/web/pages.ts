@@ -1,0 +1,43 @@
+/** What tests do with the app's pages again and again. */
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { expect, onTestFinished } from 'vitest';
+import { type Host, hostFolder } from './server.ts';
+
+/** Serves a folder until the test ends. */
+export async function host(folder: string, options = { isolated: true }): Promise<Host> {
+  const found = await hostFolder(folder, options);
+  onTestFinished(() => found.close());
+  return found;
+}
+
+/** A page in a profile of its own, without a cache. An error on it fails the test. */
+export async function newPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on('pageerror', ({ message }) => errors.push(message));
+  onTestFinished(async () => {
+    await context.close();
+    expect(errors).toEqual([]);
+  });
+  return page;
+}
+
+export async function untilLoaded(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Go on' }).waitFor();
+}
+
+export function engineOf(page: Page): Promise<string> {
+  return page.getByTestId('engine').innerText();
+}
+
+/** What the model adds to a text, always taking the likeliest token. */
+export async function continueGreedily(page: Page, prompt: string, tokens: number): Promise<string> {
+  await page.getByText('How it writes').click();
+  await page.getByLabel('Freedom').fill('0');
+  await page.getByLabel('At most').fill(String(tokens));
+  await page.getByLabel('Your text').fill(prompt);
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByText(/^\d+ tokens, .* a second/).waitFor();
+  return (await page.getByLabel('Your text').inputValue()).slice(prompt.length);
+}
