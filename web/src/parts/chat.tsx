@@ -102,12 +102,12 @@ function Turns({ running }: { readonly running: boolean }) {
     if (all.length > 0) end.current?.scrollIntoView({ block: 'nearest' });
   }, [all]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <div
       class={all.length > 0 ? 'turns some' : 'turns'}
       role="log"
       aria-label="Conversation"
       aria-busy={running}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
     >
       {all.map(({ who, text }, index) => (
