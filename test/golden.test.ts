@@ -167,6 +167,12 @@ function golden(create: () => Promise<Engine>): void {
     const { architecture, config, weights } = await loadGolden(engine, 'inference');
     const inference = new Inference(engine, architecture, weights, config.vocabSize);
     const tokens = [...ids.subarray(0, length)];
+    // On the CPU the same sums are taken in the same order. A GPU does a single token by shaders of their own, whose
+    // sums have another order; both are held to the authors' logits.
+    const expectSame = (found: Float32Array, wanted: Float32Array, what: string) =>
+      engine.name === 'webgpu'
+        ? expect(maxDifference(found, wanted), what).toBeLessThan(2e-4)
+        : expect(found, what).toEqual(wanted);
     const wholeState = inference.newState();
     const whole = await inference.run(tokens, wholeState, 'all');
     expect(maxDifference(whole, (await expected.floats('logits')).subarray(0, whole.length))).toBeLessThan(
@@ -176,8 +182,8 @@ function golden(create: () => Promise<Engine>): void {
       const state = inference.newState();
       const first = await inference.run(tokens.slice(0, split), state, 'all');
       const second = await inference.run(tokens.slice(split), state, 'all');
-      expect(Float32Array.of(...first, ...second), `split at ${split}`).toEqual(whole);
-      expect(state).toEqual(wholeState);
+      expectSame(Float32Array.of(...first, ...second), whole, `logits, split at ${split}`);
+      expectSame(state, wholeState, `state, split at ${split}`);
     }
   });
 }

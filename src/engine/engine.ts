@@ -34,11 +34,20 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
+/** A tensor to be read, and where its raw little-endian bytes go. */
+export interface Read {
+  readonly tensor: Tensor;
+  readonly target: Uint8Array;
+}
+
 export interface Executable {
   readonly program: Program;
   readonly plan: MemoryPlan;
-  /** Runs the program once. Runs of one engine must not overlap. */
-  run(): Promise<void>;
+  /**
+   * Runs the program once, and then reads tensors that `Engine.read` could read. Runs of one engine must not
+   * overlap. On a GPU, what is read here comes with the answer that the run is over, without another journey.
+   */
+  run(reads?: readonly Read[]): Promise<void>;
   /** Runs once and tells how long each kernel took, in order. */
   profile?(): Promise<KernelTime[]>;
 }

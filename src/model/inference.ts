@@ -2,7 +2,7 @@
  * Running a model over tokens, from a recurrent state to a recurrent state. Programs are recorded once for
  * each length that is needed; weights and states are shared between them.
  */
-import { bytesOf, type Engine, type Executable, readFloats } from '../engine/engine.ts';
+import { bytesOf, type Engine, type Executable, type Read } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
 import { assign, output, type Program, record } from '../program/record.ts';
@@ -32,6 +32,8 @@ export class Inference {
   readonly #vocabulary: number;
   readonly #states: readonly Tensor[];
   readonly #steps = new Map<string, Step>();
+  /** The state that the engine holds. */
+  #held: SequenceState = new Float32Array();
   /** Runs wait for one another: states and temporaries exist once. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -102,9 +104,10 @@ export class Inference {
     const { executable, ids, logits } = this.#step(tokens.length, wanted);
     this.#writeStates(state);
     this.#engine.write(ids, bytesOf(Int32Array.from(tokens)));
-    await executable.run();
-    await this.#readStates(state);
-    if (logits) await readFloats(this.#engine, logits, target);
+    const reads = this.#parts(state);
+    if (logits) reads.push({ tensor: logits, target: bytesOf(target) });
+    await executable.run(reads);
+    this.#held.set(state);
   }
 
   #step(length: number, wanted: WantedLogits): Step {
@@ -123,20 +126,21 @@ export class Inference {
     return step;
   }
 
+  /** Generating reads on from where it was: the engine holds that state already. */
   #writeStates(state: SequenceState): void {
-    let offset = 0;
-    for (const tensor of this.#states) {
-      this.#engine.write(tensor, bytesOf(state.subarray(offset, offset + tensor.size)));
-      offset += tensor.size;
-    }
+    if (this.#held.length === state.length && this.#held.every((value, i) => value === state[i])) return;
+    for (const { tensor, target } of this.#parts(state)) this.#engine.write(tensor, target);
+    this.#held = state.slice();
   }
 
-  async #readStates(state: SequenceState): Promise<void> {
+  /** Each layer's state, and its bytes in `state`. */
+  #parts(state: SequenceState): Read[] {
     let offset = 0;
-    for (const tensor of this.#states) {
-      await readFloats(this.#engine, tensor, state.subarray(offset, offset + tensor.size));
+    return this.#states.map((tensor) => {
+      const target = bytesOf(state.subarray(offset, offset + tensor.size));
       offset += tensor.size;
-    }
+      return { tensor, target };
+    });
   }
 }
 

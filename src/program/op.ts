@@ -61,6 +61,10 @@ export interface GpuFeatures {
   readonly int8Matrices: boolean;
   /** Tensor cores for halves: subgroup matrices f16 → f32 of 16 × 16 × 16, in subgroups of 32. */
   readonly halfMatrices: boolean;
+  /** Invocations of a subgroup, where all have the same. */
+  readonly subgroupSize: number | undefined;
+  /** Most tensors that a shader binds. */
+  readonly mostBindings: number;
 }
 
 /**

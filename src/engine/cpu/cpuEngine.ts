@@ -8,7 +8,7 @@ import type { KernelArgument, KernelCall } from '../../program/op.ts';
 import { type MemoryPlan, planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import type { Engine, Executable, KernelTime } from '../engine.ts';
+import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
 import { Heap } from './heap.ts';
 import { loadKernelModule } from './kernelFiles.ts';
 import { instantiate, type KernelExports, kernelNames, slotOf } from './module.ts';
@@ -128,7 +128,7 @@ export class CpuEngine implements Engine {
     this.view(tensor).set(bytes, byteOffset);
   }
 
-  async read(tensor: Tensor, target = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
+  async read(tensor: Tensor, target: Uint8Array = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
     target.set(this.view(tensor));
     return target;
   }
@@ -247,8 +247,9 @@ export class CpuExecutable implements Executable {
     this.#calls = program.calls.flatMap((call) => call.op.cpu(call));
   }
 
-  async run(): Promise<void> {
+  async run(reads: readonly Read[] = []): Promise<void> {
     await this.#engine.execute(this, this.#encoded(), this.#calls.length);
+    for (const { tensor, target } of reads) await this.#engine.read(tensor, target);
   }
 
   /** Runs once and tells how long each kernel took. */

@@ -6,7 +6,7 @@ import type { Data } from '../../program/op.ts';
 import { type MemoryPlan, planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { bytesOf, type Engine, type Executable } from '../engine.ts';
+import { bytesOf, type Engine, type Executable, type Read } from '../engine.ts';
 
 export class ReferenceEngine implements Engine {
   readonly name = 'reference';
@@ -32,7 +32,7 @@ export class ReferenceEngine implements Engine {
     }
   }
 
-  async read(tensor: Tensor, target = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
+  async read(tensor: Tensor, target: Uint8Array = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
     const data = this.data(tensor);
     target.set(bytesOf(data instanceof Float64Array ? Float32Array.from(data) : data));
     return target;
@@ -66,7 +66,7 @@ class ReferenceExecutable implements Executable {
     this.plan = planMemory(program);
   }
 
-  async run(): Promise<void> {
+  async run(reads: readonly Read[] = []): Promise<void> {
     for (const call of this.program.calls) {
       for (const tensor of [...call.outputs, ...call.scratch]) {
         this.#engine.free(tensor);
@@ -80,6 +80,7 @@ class ReferenceExecutable implements Executable {
         if (target) this.#engine.data(target).set(this.#engine.data(tensor));
       }
     }
+    for (const { tensor, target } of reads) await this.#engine.read(tensor, target);
   }
 }
 

@@ -7,8 +7,6 @@ export interface DeviceFeatures extends GpuFeatures {
   /** `dot4I8Packed` is in the language; otherwise the prelude spells it out. */
   readonly packedDot: boolean;
   readonly halfFloats: boolean;
-  /** Invocations of a subgroup, where all have the same. */
-  readonly subgroupSize: number | undefined;
   /** Times can be measured on the device. */
   readonly timestamps: boolean;
 }
@@ -59,6 +57,7 @@ export async function openDevice(given?: GPU): Promise<OpenDevice> {
         device.features.has(matrices) &&
         device.features.has('shader-f16') &&
         hasMatrices(adapter.info, 'f16', 'f32', 16),
+      mostBindings: device.limits.maxStorageBuffersPerShaderStage,
       timestamps: device.features.has('timestamp-query'),
     },
     description: description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter',

@@ -6,6 +6,12 @@ import { usage } from './memory.ts';
 const mostBytes = 2 ** 26;
 const leastBytes = 2 ** 16;
 
+/** A copy to the host: bytes from a place on. */
+export interface StagedCopy {
+  readonly place: Place;
+  readonly target: Uint8Array;
+}
+
 export class Staging {
   readonly #device: GPUDevice;
   readonly #free: GPUBuffer[] = [];
@@ -18,20 +24,38 @@ export class Staging {
   async read({ buffer, offset }: Place, target: Uint8Array): Promise<void> {
     for (let start = 0; start < target.length; start += mostBytes) {
       const part = target.subarray(start, start + mostBytes);
-      await this.#readPart({ buffer, offset: offset + start }, part);
+      const encoder = this.#device.createCommandEncoder();
+      const staged = this.stage(encoder, [{ place: { buffer, offset: offset + start }, target: part }]);
+      this.#device.queue.submit([encoder.finish()]);
+      await staged?.arrive();
     }
   }
 
-  async #readPart({ buffer, offset }: Place, target: Uint8Array): Promise<void> {
-    const bytes = Math.ceil(target.length / 4) * 4; // copies are of whole words
+  /** Encodes copies to one buffer; once the encoder's commands are submitted, `arrive` fills the targets. */
+  stage(encoder: GPUCommandEncoder, copies: readonly StagedCopy[]): { arrive(): Promise<void> } | undefined {
+    const starts: number[] = [];
+    let bytes = 0;
+    for (const { target } of copies) {
+      starts.push(bytes);
+      bytes += wholeWords(target.length);
+    }
+    if (bytes === 0) return undefined;
     const staging = this.#take(bytes);
-    const encoder = this.#device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
-    this.#device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1, 0, bytes); // 1: to read
-    target.set(new Uint8Array(staging.getMappedRange(0, bytes), 0, target.length));
-    staging.unmap();
-    this.#free.push(staging);
+    copies.forEach(({ place, target }, index) => {
+      const { buffer, offset } = place;
+      encoder.copyBufferToBuffer(buffer, offset, staging, starts[index]!, wholeWords(target.length));
+    });
+    return {
+      arrive: async () => {
+        await staging.mapAsync(1, 0, bytes); // 1: to read
+        const mapped = new Uint8Array(staging.getMappedRange(0, bytes));
+        copies.forEach(({ target }, index) => {
+          target.set(mapped.subarray(starts[index]!, starts[index]! + target.length));
+        });
+        staging.unmap();
+        this.#free.push(staging);
+      },
+    };
   }
 
   #take(bytes: number): GPUBuffer {
@@ -40,4 +64,9 @@ export class Staging {
     const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, leastBytes)));
     return this.#device.createBuffer({ label: 'staging', size, usage: usage.mapRead | usage.copyTarget });
   }
+}
+
+/** Copies are of whole words. */
+function wholeWords(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
 }

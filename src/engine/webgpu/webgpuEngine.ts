@@ -2,14 +2,15 @@
  * The WebGPU engine: WGSL kernels on a GPU, in browsers and in Node. A program becomes a list of dispatches with
  * their bindings, made once; a run encodes the list into one command buffer.
  */
+import { fuse } from '../../ops/fused/fuse.ts';
 import { planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import type { Engine, Executable, KernelTime } from '../engine.ts';
+import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
 import { type DeviceFeatures, type OpenDevice, openDevice } from './device.ts';
 import { DispatchList, dispatchesOf, kernelScratch } from './dispatchList.ts';
 import { GpuError, remedy } from './errors.ts';
-import { DeviceMemory } from './memory.ts';
+import { DeviceMemory, type Place } from './memory.ts';
 import { Pipelines } from './pipelines.ts';
 import { timeDispatches } from './profile.ts';
 import { Staging } from './staging.ts';
@@ -101,18 +102,24 @@ export class WebGpuEngine implements Engine {
     }
   }
 
-  async read(tensor: Tensor, target = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
+  async read(tensor: Tensor, target: Uint8Array = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
+    await this.#orLost(this.#staging.read(this.#placeOf(tensor), target));
+    await this.#settle();
+    return target;
+  }
+
+  /** Where a tensor lies that may be read now. */
+  #placeOf(tensor: Tensor): Place {
     const place =
       tensor.kind === 'temporary'
         ? this.#lastRun?.placeOf(tensor)
         : { buffer: this.memory.buffer(tensor), offset: 0 };
     if (!place) throw new Error(`read: ${tensor} is not an output of the program that ran last`);
-    await this.#orLost(this.#staging.read(place, target));
-    await this.#settle();
-    return target;
+    return place;
   }
 
-  load(program: Program): WebGpuExecutable {
+  load(recorded: Program): WebGpuExecutable {
+    const program = fuse(recorded, this.features);
     const dispatches = dispatchesOf(program, this.features);
     const plan = planMemory(program, {
       pageBytes: this.memory.pageBytes,
@@ -128,15 +135,19 @@ export class WebGpuEngine implements Engine {
     this.device.destroy();
   }
 
-  /** For executables: runs a list once. */
-  async execute(executable: WebGpuExecutable, list: DispatchList): Promise<void> {
+  /** For executables: runs a list once, and reads tensors in the same command buffer. */
+  async execute(executable: WebGpuExecutable, list: DispatchList, reads: readonly Read[]): Promise<void> {
     await this.#orLost(list.prepare());
     this.#lastRun = executable;
     if (this.#poison) this.#poisonArena();
     const encoder = this.device.createCommandEncoder();
     list.encode(encoder);
+    const staged = this.#staging.stage(
+      encoder,
+      reads.map(({ tensor, target }) => ({ place: this.#placeOf(tensor), target })),
+    );
     this.device.queue.submit([encoder.finish()]);
-    await this.#orLost(this.device.queue.onSubmittedWorkDone());
+    await this.#orLost(staged ? staged.arrive() : this.device.queue.onSubmittedWorkDone());
     await this.#settle();
   }
 
@@ -195,8 +206,8 @@ export class WebGpuExecutable implements Executable {
     return this.#list.plan;
   }
 
-  run(): Promise<void> {
-    return this.#engine.execute(this, this.#list);
+  run(reads: readonly Read[] = []): Promise<void> {
+    return this.#engine.execute(this, this.#list, reads);
   }
 
   /** Runs once and tells how long each dispatch took. */

@@ -34,7 +34,7 @@ fn writeOutputs(token: u32, row: u32, sums: vec4i) {
 }`;
 
 /** `dotWord(a, w)`: four activations with four columns of four output rows. */
-const dotWord = `
+export const dotWord = `
 fn dotWord(a: u32, w: u32) -> vec4i {
   return vec4i(
     dot4I8Packed(a, w & 0x03030303u),

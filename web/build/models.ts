@@ -1,0 +1,33 @@
+/**
+ * The models in the box: every folder of models/ (or of PLUSMINUS_WEB_MODELS) that holds a model becomes a folder of
+ * the site, listed in models.json.
+ */
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'vite';
+
+const ownModels = fileURLToPath(new URL('../../models', import.meta.url));
+const wanted =
+  /^(config\.json|model.*\.safetensors(\.index\.json)?|tokenizer.*\.(json|model)|chat_template\.jinja)$/;
+
+export function models(): Plugin {
+  return {
+    name: 'plusminus-models',
+    apply: 'build',
+    async buildStart() {
+      const folder = resolve(process.env.PLUSMINUS_WEB_MODELS ?? ownModels);
+      const names = existsSync(folder) ? await readdir(folder) : [];
+      const found = names.filter((name) => existsSync(join(folder, name, 'config.json'))).toSorted();
+      for (const name of found) {
+        for (const file of await readdir(join(folder, name))) {
+          if (!wanted.test(file)) continue;
+          const source = await readFile(join(folder, name, file));
+          this.emitFile({ type: 'asset', fileName: `models/${name}/${file}`, source });
+        }
+      }
+      this.emitFile({ type: 'asset', fileName: 'models.json', source: JSON.stringify(found) });
+    },
+  };
+}

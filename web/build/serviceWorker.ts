@@ -1,0 +1,52 @@
+/** Builds the service worker last, when the names of all files are known. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { build, type Plugin } from 'vite';
+
+const source = new URL('../src/serviceWorker.ts', import.meta.url);
+
+/** Large, and wanted by few: fetched when asked for. Models keep themselves. */
+const notKept = /^(models\/|.*\.map$)/;
+
+export function serviceWorker(): Plugin {
+  return {
+    name: 'plusminus-service-worker',
+    apply: 'build',
+    enforce: 'post',
+    async generateBundle(_, bundle) {
+      const files = Object.keys(bundle).filter((file) => !notKept.test(file));
+      const hash = createHash('sha256').update(await readFile(source));
+      for (const file of files.toSorted()) {
+        const entry = bundle[file]!;
+        hash.update(file).update(entry.type === 'chunk' ? entry.code : entry.source);
+      }
+      const kept = ['./', ...files.filter((file) => file !== 'index.html').map((file) => `./${file}`)];
+      const version = hash.digest('hex').slice(0, 16);
+      this.emitFile({
+        type: 'asset',
+        fileName: 'serviceWorker.js',
+        source: await bundleAlone([...kept, './icon.svg', './manifest.webmanifest'], version),
+      });
+    },
+  };
+}
+
+async function bundleAlone(files: readonly string[], version: string): Promise<string> {
+  const result = await build({
+    configFile: false,
+    logLevel: 'warn',
+    define: { __FILES__: JSON.stringify(files), __VERSION__: JSON.stringify(version) },
+    build: {
+      write: false,
+      target: 'es2022',
+      rolldownOptions: {
+        input: source.pathname,
+        output: { format: 'iife', entryFileNames: 'serviceWorker.js' },
+      },
+    },
+  });
+  const output = Array.isArray(result) ? result[0]!.output : 'output' in result ? result.output : [];
+  const chunk = output.find((entry) => entry.type === 'chunk');
+  if (chunk?.type !== 'chunk') throw new Error('building the service worker gave no code');
+  return chunk.code;
+}
