@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'recipes/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'recipes/**/*.test.ts', 'rtl/*.test.ts'],
     exclude: ['test/web/**'], // npm run test:web
     // Each file starts its own worker threads; two files at a time keep two cores busy without thrashing.
     maxWorkers: 2,

@@ -1,0 +1,150 @@
+/** Builds the Verilated cluster and runs programs on it. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { MachineSizes, MemoryTiming } from '../../src/accelerator/parameters.ts';
+import type { TraceEvent } from '../../src/accelerator/trace.ts';
+
+/** Where the sources lie; tools run here, so that `$readmemh` finds `generated/`. */
+export const rtlFolder = fileURLToPath(new URL('..', import.meta.url));
+const buildFolder = fileURLToPath(new URL('../../build/rtl', import.meta.url));
+
+/** Sources of the cluster, packages first. */
+export function rtlSources(): string[] {
+  const modules = readdirSync(rtlFolder).filter((name) => /^pm_.*\.sv$/.test(name) && name !== 'pm_pkg.sv');
+  return ['pm_pkg.sv', 'generated/pm_isa.sv', ...modules.sort()];
+}
+
+export interface RtlSizes extends MachineSizes {
+  /** Beats of memory. */
+  readonly memoryBeats: number;
+}
+
+/** One program on a machine just switched on. */
+export interface RtlJob {
+  readonly timing: MemoryTiming;
+  readonly program: readonly bigint[];
+  readonly memory: Uint8Array;
+  readonly tokens: readonly number[];
+  /** Then what comes out is fed back, until there are so many tokens. */
+  readonly generate?: number;
+  readonly mostCycles: number;
+}
+
+export interface RtlResult {
+  readonly events: TraceEvent[];
+  /** Of the memory that the job brought, after the run: 32-bit words, by the trace's checksum. */
+  readonly memoryChecksum: number;
+  readonly cycles: number;
+}
+
+/** The parameters of the RTL for given sizes. */
+export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>> {
+  const { cores, maxLength, fifo, outQueue, rom, memoryBeats } = sizes;
+  return { CORES: cores, VLMAX: maxLength, FIFO: fifo, OUTQ: outQueue, ROM: rom, MEM_BEATS: memoryBeats };
+}
+
+/** Verilates and compiles the cluster; what is there and newer than the sources is kept. */
+export function buildBench(sizes: RtlSizes): string {
+  const parameters = Object.entries(rtlParameters(sizes));
+  const folder = join(buildFolder, parameters.map(([, value]) => value).join('-'));
+  const binary = join(folder, 'Vpm_bench');
+  const harness = ['main.cpp', 'memory.h', 'host.h'].map((name) => `bench/${name}`);
+  const sources = [...rtlSources(), 'bench/pm_bench.sv'];
+  const changed = Math.max(
+    ...[...sources, ...harness].map((name) => statSync(join(rtlFolder, name)).mtimeMs),
+  );
+  if ((statSync(binary, { throwIfNoEntry: false })?.mtimeMs ?? 0) > changed) return binary;
+  mkdirSync(folder, { recursive: true });
+  run('verilator', [
+    ...['--cc', '--exe', '--build', '-j', '2', '--top-module', 'pm_bench', '--Mdir', folder],
+    ...['-O3', '--x-initial', '0', '--x-assign', '0', '--output-split', '20000', '-Wno-WIDTH'],
+    // Generated code is run for a minute or two: compiling it for longer than that would not pay.
+    ...['-CFLAGS', `-std=c++17 -I${join(rtlFolder, 'bench')}`],
+    ...['-MAKEFLAGS', 'OPT_FAST=-O1', '-MAKEFLAGS', 'OPT_SLOW=-O0'],
+    ...parameters.map(([name, value]) => `-G${name}=${value}`),
+    ...['lint.vlt', ...sources, join(rtlFolder, 'bench/main.cpp')],
+  ]);
+  return binary;
+}
+
+function run(command: string, args: readonly string[]): void {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: rtlFolder, encoding: 'utf8' });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${command} failed:\n${stdout}\n${stderr}`);
+}
+
+/** Runs jobs one after another in one process, and hands over each result as it comes. */
+export async function runBench(
+  binary: string,
+  jobs: readonly RtlJob[],
+  onResult: (result: RtlResult, index: number) => void,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'plusminus-rtl-'));
+  try {
+    const images = join(folder, 'dram.bin');
+    writeFileSync(images, Buffer.concat(jobs.map(({ memory }) => memory)));
+    let offset = 0;
+    const commands = jobs.map((job) => {
+      const lines = commandsOf(job, images, offset);
+      offset += job.memory.length;
+      return lines;
+    });
+    const output = await feed(binary, commands.join(''));
+    parseResults(output).forEach(onResult);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function commandsOf(job: RtlJob, images: string, offset: number): string {
+  const { latency, ports, numerator, denominator, refreshInterval, refreshCycles } = job.timing;
+  return [
+    `timing ${[latency, ports, numerator, denominator, refreshInterval, refreshCycles].join(' ')}`,
+    `program ${job.program.map((word) => word.toString(16)).join(' ')}`,
+    `dram ${images} ${offset} ${job.memory.length}`,
+    `tokens ${job.tokens.join(' ')}`,
+    ...(job.generate ? [`generate ${job.generate}`] : []),
+    `run ${job.mostCycles}\n`,
+  ].join('\n');
+}
+
+function feed(binary: string, input: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(binary, { cwd: rtlFolder, stdio: ['pipe', 'pipe', 'pipe'] });
+    const output: Buffer[] = [];
+    let errors = '';
+    child.stdout.on('data', (data: Buffer) => output.push(data));
+    child.stderr.on('data', (data: Buffer) => {
+      errors += data.toString();
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve(Buffer.concat(output).toString());
+      else reject(new Error(`the Verilated cluster ended with ${code}: ${errors}`));
+    });
+    child.stdin.end(input);
+  });
+}
+
+function parseResults(output: string): RtlResult[] {
+  const results: RtlResult[] = [];
+  let events: TraceEvent[] = [];
+  let memoryChecksum = 0;
+  for (const line of output.split('\n')) {
+    const [kind, first, second, third] = line.split(' ');
+    const cycle = Number(first);
+    if (kind === 'I') events.push({ kind, cycle, pc: Number(second) });
+    if (kind === 'R') events.push({ kind, cycle, pc: Number(second), checksum: Number.parseInt(third!, 16) });
+    if (kind === 'O') events.push({ kind, cycle, token: Number(second) });
+    if (kind === 'H') events.push({ kind, cycle, code: Number(second), pc: Number(third) });
+    if (kind === 'M') memoryChecksum = Number.parseInt(first!, 16);
+    if (kind === 'E') {
+      results.push({ events, memoryChecksum, cycles: cycle });
+      events = [];
+    }
+  }
+  return results;
+}

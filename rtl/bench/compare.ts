@@ -1,0 +1,75 @@
+/** Holds the RTL to the simulator: the same program on both, every event and all of memory compared. */
+import { expect } from 'vitest';
+import { foldElements } from '../../src/accelerator/checksum.ts';
+import { Cluster } from '../../src/accelerator/cluster.ts';
+import { GreedyHost, type Host } from '../../src/accelerator/host.ts';
+import { type TraceEvent, traceText } from '../../src/accelerator/trace.ts';
+import { buildBench, type RtlJob, type RtlSizes, runBench } from './bench.ts';
+
+export interface NamedJob extends RtlJob {
+  readonly name: string;
+}
+
+/** What was run, for tests to check that it was something. */
+export interface Compared {
+  readonly instructions: number;
+  readonly cycles: number;
+  /** How often a run halted with each code. */
+  readonly halts: ReadonlyMap<number, number>;
+  /** Tokens that came out, by job. */
+  readonly outputs: readonly (readonly number[])[];
+}
+
+/** Fails at the first job whose traces differ, showing where they part. */
+export async function compareWithSimulator(sizes: RtlSizes, jobs: readonly NamedJob[]): Promise<Compared> {
+  let [instructions, cycles] = [0, 0];
+  const halts = new Map<number, number>();
+  const outputs: number[][] = [];
+  await runBench(buildBench(sizes), jobs, (result, index) => {
+    const job = jobs[index]!;
+    const expected = simulate(sizes, job);
+    const found = traceText(result.events);
+    if (found !== expected.trace) expect(parting(found, expected.trace), job.name).toBe('');
+    expect(result.memoryChecksum, `${job.name}: memory after the run`).toBe(expected.memoryChecksum);
+    instructions += result.events.filter(({ kind }) => kind === 'I').length;
+    cycles += result.cycles;
+    for (const event of result.events) {
+      if (event.kind === 'H') halts.set(event.code, (halts.get(event.code) ?? 0) + 1);
+    }
+    outputs.push(result.events.flatMap((event) => (event.kind === 'O' ? [event.token] : [])));
+  });
+  return { instructions, cycles, halts, outputs };
+}
+
+function simulate(sizes: RtlSizes, job: RtlJob): { trace: string; memoryChecksum: number } {
+  const memory = new Uint8Array(sizes.memoryBeats * 64);
+  memory.set(job.memory);
+  // A ROM is as long as it was built; words behind the program are 0.
+  const program = [...job.program, ...new Array<bigint>(sizes.rom - job.program.length).fill(0n)];
+  const events: TraceEvent[] = [];
+  const host = job.generate ? new GreedyHost(job.tokens, job.generate) : listHost(job.tokens);
+  const cluster = new Cluster({
+    ...{ sizes, timing: job.timing, program, memory, host },
+    onEvent: (event) => events.push(event),
+  });
+  cluster.run(job.mostCycles);
+  // The simulator announces the end of an instruction ahead of time: a run cut off has not seen it.
+  const seen = events.filter(({ cycle }) => cycle < job.mostCycles);
+  return {
+    trace: traceText(seen),
+    memoryChecksum: foldElements(0, new Int32Array(memory.buffer), job.memory.length / 4),
+  };
+}
+
+/** Gives the tokens, then ends. */
+function listHost(tokens: readonly number[]): Host {
+  let given = 0;
+  return { next: () => tokens[given++] ?? 'end', take: () => {} };
+}
+
+function parting(found: string, expected: string): string {
+  const [left, right] = [found.split('\n'), expected.split('\n')];
+  const at = left.findIndex((line, i) => line !== right[i]);
+  const around = (lines: string[]) => lines.slice(Math.max(0, at - 4), at + 3).join('\n');
+  return `RTL:\n${around(left)}\nsimulator:\n${around(right)}`;
+}

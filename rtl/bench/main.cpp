@@ -1,0 +1,178 @@
+// Runs programs on the Verilated cluster, one after another, and writes the trace of each. Reads commands, a line
+// each, from standard input:
+//   timing LATENCY PORTS NUMERATOR DENOMINATOR REFRESH_INTERVAL REFRESH_CYCLES
+//   program WORD…             instructions, hexadecimal
+//   dram FILE OFFSET BYTES    memory begins with these bytes of the file, and is 0 beyond
+//   tokens TOKEN…             what the host offers
+//   generate COUNT            then it feeds back what comes out, until there are COUNT tokens
+//   run CYCLES                runs on a machine just switched on, at most so long; then `M checksum` of the image, `E cycles`
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "Vpm_bench.h"
+#include "Vpm_bench_pm_bench.h"
+#include "host.h"
+#include "memory.h"
+#include "verilated.h"
+
+namespace {
+
+constexpr int cores = Vpm_bench_pm_bench::cores;
+
+struct Job {
+  Timing timing;
+  std::vector<uint64_t> program;
+  std::vector<char> dram;
+  Host host;
+};
+
+// Wide ports are arrays of 32-bit words, narrow ones integers; these read and write either.
+template <typename Port>
+void setBits(Port& port, int low, int bits, uint64_t value) {
+  if constexpr (std::is_integral_v<Port>) {
+    const uint64_t mask = (bits == 64 ? ~0ull : (1ull << bits) - 1) << low;
+    port = (port & ~mask) | ((value << low) & mask);
+  } else {
+    for (int i = 0; i < bits; i++) {
+      const uint32_t bit = 1u << ((low + i) % 32);
+      if (value >> i & 1) port[(low + i) / 32] |= bit;
+      else port[(low + i) / 32] &= ~bit;
+    }
+  }
+}
+
+template <typename Port>
+uint64_t getBits(const Port& port, int low, int bits) {
+  if constexpr (std::is_integral_v<Port>) return port >> low & (bits == 64 ? ~0ull : (1ull << bits) - 1);
+  uint64_t value = 0;
+  if constexpr (!std::is_integral_v<Port>) {
+    for (int i = 0; i < bits; i++) value |= uint64_t(port[(low + i) / 32] >> (low + i) % 32 & 1) << i;
+  }
+  return value;
+}
+
+class Run {
+ public:
+  explicit Run(Job& job)
+      : job_(job), memory_(Vpm_bench_pm_bench::mem_beats), rom_(Vpm_bench_pm_bench::rom_words) {
+    std::copy(job.program.begin(), job.program.end(), rom_.begin());
+    std::memcpy(memory_.beat(0), job.dram.data(), job.dram.size());
+    top_.rst_ni = 0;
+    edge();
+    top_.rst_ni = 1;
+  }
+
+  void run(uint64_t most) {
+    while (cycle_ < most && !halted_) step();
+    uint32_t checksum = 0;
+    for (size_t i = 0; i < job_.dram.size() / 4; i++) {
+      checksum = (checksum << 1 | checksum >> 31) ^ *(memory_.beat(0) + i);
+    }
+    std::printf("M %08x\nE %lu\n", checksum, (unsigned long)cycle_);
+    std::fflush(stdout);
+    top_.final();
+  }
+
+ private:
+  void edge() {
+    top_.clk_i = 0;
+    top_.eval();
+    top_.clk_i = 1;
+    top_.eval();
+  }
+
+  void step() {
+    answer();
+    top_.slots_i = job_.timing.slots(cycle_);
+    top_.tok_valid_i = job_.host.offers();
+    top_.tok_end_i = job_.host.ended();
+    if (top_.tok_valid_i) top_.tok_i = job_.host.token();
+    top_.clk_i = 0;
+    top_.eval();
+    const uint64_t romData = top_.rom_addr_o < rom_.size() ? rom_[top_.rom_addr_o] : 0;
+    serve();
+    if (top_.tok_ready_o && top_.tok_valid_i) job_.host.taken();
+    if (top_.out_valid_o) job_.host.receive(top_.out_tok_o);
+    halted_ = top_.halted_o;
+    top_.clk_i = 1;
+    top_.eval();
+    top_.rom_data_i = romData;
+    cycle_++;
+  }
+
+  void answer() {
+    setBits(top_.rsp_valid_i, 0, cores + 1, 0);
+    Response response;
+    while (memory_.next(cycle_, response)) {
+      setBits(top_.rsp_valid_i, response.port, 1, 1);
+      for (int i = 0; i < beatWords; i++) top_.rsp_data_i[response.port * beatWords + i] = response.data[i];
+    }
+  }
+
+  void serve() {
+    const uint64_t grants = getBits(top_.req_grant_o, 0, cores + 1);
+    for (int port = 0; port <= cores; port++) {
+      if (!(grants >> port & 1)) continue;
+      const size_t address = getBits(top_.req_addr_o, 28 * port, 28);
+      if (!getBits(top_.req_write_o, port, 1)) memory_.read(cycle_, port, address, job_.timing.latency);
+      else std::memcpy(memory_.beat(address), &top_.req_wdata_o[0], beatWords * 4);
+    }
+  }
+
+  Job& job_;
+  Vpm_bench top_;
+  Memory memory_;
+  std::vector<uint64_t> rom_;
+  uint64_t cycle_ = 0;
+  bool halted_ = false;
+};
+
+int fail(const std::string& message) {
+  std::fprintf(stderr, "%s\n", message.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Verilated::commandArgs(argc, argv);
+  Job job;
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    std::istringstream in(line);
+    std::string command;
+    in >> command;
+    if (command == "timing") {
+      Timing& t = job.timing;
+      in >> t.latency >> t.ports >> t.numerator >> t.denominator >> t.refreshInterval >> t.refreshCycles;
+    } else if (command == "program") {
+      job.program.clear();
+      for (uint64_t word; in >> std::hex >> word;) job.program.push_back(word);
+      if (job.program.size() > Vpm_bench_pm_bench::rom_words) return fail("program: longer than the ROM");
+    } else if (command == "dram") {
+      std::string path;
+      size_t offset = 0, bytes = 0;
+      in >> path >> offset >> bytes;
+      if (bytes > size_t(Vpm_bench_pm_bench::mem_beats) * 64) return fail("dram: larger than the memory");
+      job.dram.resize(bytes);
+      std::ifstream file(path, std::ios::binary);
+      if (!file.seekg(offset) || !file.read(job.dram.data(), bytes)) return fail("dram: cannot read " + path);
+    } else if (command == "tokens") {
+      job.host = Host();
+      for (uint32_t token; in >> token;) job.host.prompt.push_back(token);
+    } else if (command == "generate") {
+      in >> job.host.generate;
+    } else if (command == "run") {
+      uint64_t most = 0;
+      in >> most;
+      Run(job).run(most);
+    } else {
+      return fail("unknown command: " + line);
+    }
+  }
+  return 0;
+}

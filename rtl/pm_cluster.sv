@@ -1,0 +1,324 @@
+`default_nettype none
+
+// The accelerator: one front end, CORES ternary cores with a weight streamer each, and the arbiter in front of
+// memory. docs/accelerator.md is the contract that every bit and every cycle of it keeps.
+module pm_cluster #(
+    parameter int CORES = 1,  // 1 … 32
+    parameter int VLMAX = 8192,  // elements of a vector register: a multiple of 16, 32 … 8192
+    parameter int FIFO = 256,  // beats of weights in front of a core: a power of two
+    parameter int OUTQ = 8,  // blocks of results on their way in a core
+    parameter int ROM = 4096,  // instructions, at most 65536
+    parameter int MEM_BEATS = 4096,  // at most 2^28
+    localparam int PORTS = CORES + 1  // the streamers, then load/store
+) (
+    input  wire logic                            clk_i,
+    input  wire logic                            rst_ni,
+    // instruction ROM: data a cycle after the address
+    output      logic [                    15:0] rom_addr_o,
+    input  wire logic [                    63:0] rom_data_i,
+    // memory
+    input  wire logic [                     5:0] slots_i,
+    output      logic [               PORTS-1:0] req_valid_o,
+    output      logic [PORTS*pm_pkg::ADDR-1:0]   req_addr_o,
+    output      logic [               PORTS-1:0] req_write_o,
+    output      logic [    pm_pkg::WORD-1:0]     req_wdata_o,
+    output      logic [               PORTS-1:0] req_grant_o,
+    input  wire logic [               PORTS-1:0] rsp_valid_i,
+    input  wire logic [PORTS*pm_pkg::WORD-1:0]   rsp_data_i,
+    // host
+    input  wire logic                            tok_valid_i,
+    input  wire logic                            tok_end_i,
+    input  wire logic [                    31:0] tok_i,
+    output      logic                            tok_ready_o,
+    output      logic                            out_valid_o,
+    output      logic [                    31:0] out_tok_o,
+    output      logic                            halted_o,
+    output      logic [                     2:0] fault_o,
+    output      logic [                    15:0] fault_pc_o
+);
+  localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES);
+  localparam int ADDR = pm_pkg::ADDR;
+  localparam int WORD = pm_pkg::WORD;
+
+  // Fetch and issue.
+  logic fetch_valid, fetch_ready, jump;
+  logic [16:0] fetch_pc;
+  logic [63:0] fetch_word;
+  logic [15:0] target;
+  pm_pkg::decoded_t instr;
+  logic [ADDR-1:0] ls_addr;
+  logic ls_go, row_go, scl_go, tmv_go;
+  logic ls_busy, row_busy, scl_busy, tmv_busy;
+  logic [CORES-1:0] wst_go, asking, underrun;
+
+  pm_fetch u_fetch (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .rom_addr_o(rom_addr_o),
+      .rom_data_i(rom_data_i),
+      .jump_i(jump),
+      .target_i(target),
+      .ready_i(fetch_ready),
+      .valid_o(fetch_valid),
+      .pc_o(fetch_pc),
+      .word_o(fetch_word)
+  );
+
+  pm_issue #(
+      .CORES(CORES),
+      .VLMAX(VLMAX),
+      .ROM(ROM),
+      .MEM_BEATS(MEM_BEATS)
+  ) u_issue (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .fetch_valid_i(fetch_valid),
+      .fetch_pc_i(fetch_pc),
+      .fetch_word_i(fetch_word),
+      .fetch_ready_o(fetch_ready),
+      .jump_o(jump),
+      .target_o(target),
+      .instr_o(instr),
+      .ls_addr_o(ls_addr),
+      .ls_go_o(ls_go),
+      .row_go_o(row_go),
+      .scl_go_o(scl_go),
+      .tmv_go_o(tmv_go),
+      .wst_go_o(wst_go),
+      .ls_busy_i(ls_busy),
+      .row_busy_i(row_busy),
+      .scl_busy_i(scl_busy),
+      .tmv_busy_i(tmv_busy),
+      .underrun_i(underrun != '0),
+      .asking_i(asking),
+      .tok_valid_i(tok_valid_i),
+      .tok_end_i(tok_end_i),
+      .tok_i(tok_i),
+      .tok_ready_o(tok_ready_o),
+      .out_valid_o(out_valid_o),
+      .halted_o(halted_o),
+      .fault_o(fault_o),
+      .fault_pc_o(fault_pc_o)
+  );
+
+  // Scalar registers.
+  logic [pm_pkg::SCALAR-1:0] sa, sb, row_scalar, scl_scalar;
+  logic row_scalar_we, scl_scalar_we;
+  logic [3:0] row_sd, scl_sd;
+
+  pm_scalar_file u_scalar_file (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .read_a_i(instr.sa),
+      .read_b_i(instr.sb),
+      .a_o(sa),
+      .b_o(sb),
+      .row_we_i(row_scalar_we),
+      .row_sd_i(row_sd),
+      .row_i(row_scalar),
+      .scl_we_i(scl_scalar_we),
+      .scl_sd_i(scl_sd),
+      .scl_i(scl_scalar)
+  );
+
+  pm_scalar u_scalar (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .go_i(scl_go),
+      .instr_i(instr),
+      .a_i(sa),
+      .b_i(sb),
+      .busy_o(scl_busy),
+      .we_o(scl_scalar_we),
+      .sd_o(scl_sd),
+      .scalar_o(scl_scalar)
+  );
+
+  // Vector registers.
+  logic row_read, row_we, ls_we, tmv_we;
+  logic [2:0] row_a, row_b, row_y, ls_reg, tmv_y;
+  logic [INDEX-1:0] row_raddr, row_waddr, ls_raddr, ls_waddr, tmv_waddr;
+  logic [WORD-1:0] row_a_data, row_b_data, row_wdata, ls_rdata, ls_wdata, tmv_wdata;
+
+  pm_router #(
+      .VLMAX(VLMAX)
+  ) u_router (
+      .clk_i(clk_i),
+      .row_read_i(row_read),
+      .row_a_i(row_a),
+      .row_b_i(row_b),
+      .row_raddr_i(row_raddr),
+      .row_a_o(row_a_data),
+      .row_b_o(row_b_data),
+      .ls_reg_i(ls_reg),
+      .ls_raddr_i(ls_raddr),
+      .ls_o(ls_rdata),
+      .row_we_i(row_we),
+      .row_y_i(row_y),
+      .row_waddr_i(row_waddr),
+      .row_i(row_wdata),
+      .ls_we_i(ls_we),
+      .ls_waddr_i(ls_waddr),
+      .ls_i(ls_wdata),
+      .tmv_we_i(tmv_we),
+      .tmv_y_i(tmv_y),
+      .tmv_waddr_i(tmv_waddr),
+      .tmv_i(tmv_wdata)
+  );
+
+  // Row-wise unit.
+  logic bank_we, bank;
+  logic [pm_pkg::QWORD-1:0] bank_wdata;
+
+  pm_row #(
+      .VLMAX(VLMAX)
+  ) u_row (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .go_i(row_go),
+      .instr_i(instr),
+      .scale_i(sa),
+      .busy_o(row_busy),
+      .read_o(row_read),
+      .a_o(row_a),
+      .b_o(row_b),
+      .raddr_o(row_raddr),
+      .a_i(row_a_data),
+      .b_i(row_b_data),
+      .we_o(row_we),
+      .y_o(row_y),
+      .waddr_o(row_waddr),
+      .wdata_o(row_wdata),
+      .bank_we_o(bank_we),
+      .bank_o(bank),
+      .bank_wdata_o(bank_wdata),
+      .scalar_we_o(row_scalar_we),
+      .sd_o(row_sd),
+      .scalar_o(row_scalar)
+  );
+
+  // Load and store.
+  logic [PORTS-1:0] req, grant;
+
+  pm_load_store #(
+      .VLMAX(VLMAX)
+  ) u_load_store (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .go_i(ls_go),
+      .instr_i(instr),
+      .addr_i(ls_addr),
+      .busy_o(ls_busy),
+      .reg_o(ls_reg),
+      .raddr_o(ls_raddr),
+      .rdata_i(ls_rdata),
+      .we_o(ls_we),
+      .waddr_o(ls_waddr),
+      .wdata_o(ls_wdata),
+      .req_o(req[CORES]),
+      .write_o(req_write_o[CORES]),
+      .req_addr_o(req_addr_o[ADDR*CORES+:ADDR]),
+      .req_wdata_o(req_wdata_o),
+      .grant_i(grant[CORES]),
+      .rsp_valid_i(rsp_valid_i[CORES]),
+      .rsp_data_i(rsp_data_i[WORD*CORES+:WORD])
+  );
+
+  // Ternary cores.
+  logic [CORES-1:0] block, take;
+  logic [CORES*WORD-1:0] sums;
+  logic [16:0] blocks;
+  logic [INDEX:0] words;
+
+  assign blocks = 17'((21'(instr.rows) + 21'd15) >> 4);
+  assign words = (INDEX + 1)'((15'(instr.len) + 15'd15) >> 4);
+
+  for (genvar c = 0; c < CORES; c++) begin : gen_core
+    logic valid, dry, pop;
+    logic [WORD-1:0] weights;
+
+    pm_streamer #(
+        .FIFO(FIFO)
+    ) u_streamer (
+        .clk_i(clk_i),
+        .rst_ni(rst_ni),
+        .go_i(wst_go[c]),
+        .addr_i(instr.addr),
+        .beats_i(instr.beats),
+        .asking_o(asking[c]),
+        .req_o(req[c]),
+        .req_addr_o(req_addr_o[ADDR*c+:ADDR]),
+        .grant_i(grant[c]),
+        .rsp_valid_i(rsp_valid_i[c]),
+        .rsp_data_i(rsp_data_i[WORD*c+:WORD]),
+        .valid_o(valid),
+        .dry_o(dry),
+        .pop_i(pop),
+        .data_o(weights)
+    );
+
+    pm_ternary_core #(
+        .CORES(CORES),
+        .INDEX(c),
+        .VLMAX(VLMAX),
+        .OUTQ(OUTQ)
+    ) u_ternary_core (
+        .clk_i(clk_i),
+        .rst_ni(rst_ni),
+        .go_i(tmv_go),
+        .blocks_i(blocks),
+        .words_i(words),
+        .bank_i(instr.q),
+        .q_we_i(bank_we),
+        .q_bank_i(bank),
+        .q_waddr_i(row_waddr),
+        .q_wdata_i(bank_wdata),
+        .valid_i(valid),
+        .dry_i(dry),
+        .pop_o(pop),
+        .weights_i(weights),
+        .underrun_o(underrun[c]),
+        .block_o(block[c]),
+        .take_i(take[c]),
+        .sums_o(sums[WORD*c+:WORD])
+    );
+
+    assign req_write_o[c] = 1'b0;
+  end
+
+  pm_collector #(
+      .CORES(CORES),
+      .VLMAX(VLMAX)
+  ) u_collector (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .go_i(tmv_go),
+      .instr_i(instr),
+      .busy_o(tmv_busy),
+      .block_i(block),
+      .take_o(take),
+      .sums_i(sums),
+      .we_o(tmv_we),
+      .y_o(tmv_y),
+      .waddr_o(tmv_waddr),
+      .wdata_o(tmv_wdata),
+      .index_o(out_tok_o)
+  );
+
+  // Memory: a halted cluster asks for nothing.
+  assign req_valid_o = req & {PORTS{!halted_o}};
+  assign req_grant_o = grant;
+
+  pm_arbiter #(
+      .REQUESTERS(PORTS),
+      .SLOTS(6)
+  ) u_arbiter (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .slots_i(slots_i),
+      .req_i(req_valid_o),
+      .grant_o(grant)
+  );
+endmodule
+
+`default_nettype wire

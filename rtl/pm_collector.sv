@@ -1,0 +1,120 @@
+`default_nettype none
+
+// Takes finished blocks from the cores, one a cycle, round robin, to the vector register and to the arg-max. A
+// product is done four cycles after its last block was taken.
+module pm_collector #(
+    parameter int CORES = 1,
+    parameter int VLMAX = 8192,
+    localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
+) (
+    input  wire logic                          clk_i,
+    input  wire logic                          rst_ni,
+    input  wire logic                          go_i,
+    input  wire pm_pkg::decoded_t              instr_i,
+    output      logic                          busy_o,
+    // cores
+    input  wire logic [             CORES-1:0] block_i,
+    output      logic [             CORES-1:0] take_o,
+    input  wire logic [CORES*pm_pkg::WORD-1:0] sums_i,
+    // vector registers
+    output      logic                          we_o,
+    output      logic [                   2:0] y_o,
+    output      logic [             INDEX-1:0] waddr_o,
+    output      logic [      pm_pkg::WORD-1:0] wdata_o,
+    // index of the greatest sum so far
+    output      logic [                  31:0] index_o
+);
+  localparam int CORE_BITS = CORES > 1 ? $clog2(CORES) : 1;
+
+  logic busy_q, wr_q, arg_q;
+  logic [2:0] y_q;
+  logic [19:0] rows_q;
+  logic [16:0] left_q;  // blocks not yet taken
+  logic [3:1] last_q;  // stages behind the last block
+
+  // Round robin: the first from the pointer on, else the first of all.
+  logic [CORE_BITS-1:0] pointer_q, chosen;
+  logic found;
+
+  always_comb begin
+    found = 1'b0;
+    chosen = '0;
+    for (int c = 0; c < CORES; c++) begin
+      if (!found && block_i[c] && c >= 32'(pointer_q)) begin
+        found  = 1'b1;
+        chosen = CORE_BITS'(c);
+      end
+    end
+    for (int c = 0; c < CORES; c++) begin
+      if (!found && block_i[c]) begin
+        found  = 1'b1;
+        chosen = CORE_BITS'(c);
+      end
+    end
+    take_o = '0;
+    take_o[chosen] = found;
+  end
+
+  // The row of blocks that each core is at: core c has blocks c, c + CORES, …
+  logic [CORES*17-1:0] next_q;
+  wire logic [16:0] block = next_q[17*chosen+:17];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      busy_q <= 1'b0;
+      pointer_q <= '0;
+      last_q <= '0;
+    end else begin
+      if (go_i) busy_q <= 1'b1;
+      else if (last_q[3]) busy_q <= 1'b0;
+      last_q <= {last_q[2:1], found && left_q == 17'd1};
+      if (found) pointer_q <= 32'(chosen) == CORES - 1 ? '0 : chosen + 1'b1;
+    end
+    if (go_i) begin
+      wr_q <= instr_i.wr;
+      arg_q <= instr_i.arg;
+      y_q <= instr_i.y;
+      rows_q <= instr_i.rows;
+      left_q <= 17'((21'(instr_i.rows) + 21'd15) >> 4);
+      for (int c = 0; c < CORES; c++) next_q[17*c+:17] <= 17'(c);
+    end else if (found) begin
+      left_q <= left_q - 17'd1;
+      next_q[17*chosen+:17] <= block + 17'(CORES);
+    end
+  end
+
+  // Stage 1: the sums come from the cores; 2: they are written.
+  logic [CORE_BITS-1:0] chosen1_q;
+  logic [16:0] block1_q, block2_q;
+  logic [2:1] valid_q;
+  logic [pm_pkg::WORD-1:0] word2_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) valid_q <= '0;
+    else valid_q <= {valid_q[1], found};
+    chosen1_q <= chosen;
+    block1_q <= block;
+    block2_q <= block1_q;
+    word2_q <= sums_i[pm_pkg::WORD*chosen1_q+:pm_pkg::WORD];
+  end
+
+  assign busy_o = busy_q;
+  assign we_o = valid_q[2] && wr_q;
+  assign y_o = y_q;
+  assign waddr_o = block2_q[INDEX-1:0];
+  assign wdata_o = word2_q;
+
+  pm_argmax u_argmax (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .clear_i(go_i && instr_i.first),
+      .valid_i(valid_q[2] && arg_q),
+      .block_i(block2_q),
+      .sums_i(word2_q),
+      .rows_i(rows_q),
+      .finish_i(last_q[3] && arg_q),
+      .index_o(index_o)
+  );
+endmodule
+
+`default_nettype wire

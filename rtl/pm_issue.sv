@@ -1,0 +1,185 @@
+`default_nettype none
+
+// Holds one decoded instruction and issues it in the first cycle in which its unit and its registers are free. An
+// instruction with a fault, like `halt`, waits for all units and ends the run.
+module pm_issue #(
+    parameter int CORES = 1,
+    parameter int VLMAX = 8192,
+    parameter int ROM = 4096,
+    parameter int MEM_BEATS = 4096
+) (
+    input  wire logic                      clk_i,
+    input  wire logic                      rst_ni,
+    // from and to fetch
+    input  wire logic                      fetch_valid_i,
+    input  wire logic              [ 16:0] fetch_pc_i,
+    input  wire logic              [ 63:0] fetch_word_i,
+    output      logic                      fetch_ready_o,
+    output      logic                      jump_o,
+    output      logic              [ 15:0] target_o,
+    // to the units: the instruction, and which of them takes it in this cycle
+    output      pm_pkg::decoded_t          instr_o,
+    output      logic              [ 27:0] ls_addr_o,
+    output      logic                      ls_go_o,
+    output      logic                      row_go_o,
+    output      logic                      scl_go_o,
+    output      logic                      tmv_go_o,
+    output      logic              [CORES-1:0] wst_go_o,
+    // from the units
+    input  wire logic                      ls_busy_i,
+    input  wire logic                      row_busy_i,
+    input  wire logic                      scl_busy_i,
+    input  wire logic                      tmv_busy_i,
+    input  wire logic                      underrun_i,
+    input  wire logic              [CORES-1:0] asking_i,  // streamers with beats left to ask for
+    // tokens
+    input  wire logic                      tok_valid_i,
+    input  wire logic                      tok_end_i,
+    input  wire logic              [ 31:0] tok_i,
+    output      logic                      tok_ready_o,
+    output      logic                      out_valid_o,
+    // the end
+    output      logic                      halted_o,
+    output      logic              [  2:0] fault_o,
+    output      logic              [ 15:0] fault_pc_o
+);
+  localparam int CORE_BITS = CORES > 1 ? $clog2(CORES) : 1;
+
+  pm_pkg::decoded_t decoded, instr_q;
+  logic valid_q, halted_q;
+  logic [15:0] pc_q;
+  logic [15:0] tmv_pc_q;
+  logic [31:0] tok_q, tok_d;
+  logic [40:0] row_offset_q;  // TOK · beats: where lde's row begins
+  logic [2:0] fault_q, fault;
+  logic [15:0] fault_pc_q;
+
+  pm_decode #(
+      .CORES(CORES),
+      .VLMAX(VLMAX),
+      .ROM(ROM),
+      .MEM_BEATS(MEM_BEATS)
+  ) u_decode (
+      .pc_i(fetch_pc_i),
+      .word_i(fetch_word_i),
+      .decoded_o(decoded)
+  );
+
+  // Registers in use: those of the instructions last issued to the units, while these are busy.
+  logic [7:0] ls_vectors_q, row_vectors_q, tmv_vectors_q;
+  logic [1:0] row_banks_q, tmv_banks_q;
+  logic [3:0] row_sd_q, scl_sd_q;
+  logic [7:0] vectors, vectors_in_use;
+  logic [1:0] banks, banks_in_use;
+  logic vector_hazard, scalar_hazard;
+
+  always_comb begin
+    vectors = '0;
+    if (instr_q.y_used) vectors[instr_q.y] = 1'b1;
+    if (instr_q.a_used) vectors[instr_q.a] = 1'b1;
+    if (instr_q.b_used) vectors[instr_q.b] = 1'b1;
+    banks = '0;
+    if (instr_q.q_used) banks[instr_q.q] = 1'b1;
+
+    vectors_in_use = (ls_vectors_q & {8{ls_busy_i}}) | (row_vectors_q & {8{row_busy_i}}) |
+        (tmv_vectors_q & {8{tmv_busy_i}});
+    banks_in_use = (row_banks_q & {2{row_busy_i}}) | (tmv_banks_q & {2{tmv_busy_i}});
+    vector_hazard = (vectors & vectors_in_use) != '0 || (banks & banks_in_use) != '0;
+    scalar_hazard = 1'b0;
+    if (row_busy_i && row_sd_q != 4'd0)
+      scalar_hazard = row_sd_q == instr_q.sa || row_sd_q == instr_q.sb || row_sd_q == instr_q.sd;
+    if (scl_busy_i && (scl_sd_q == instr_q.sa || scl_sd_q == instr_q.sb || scl_sd_q == instr_q.sd))
+      scalar_hazard = 1'b1;
+  end
+
+  // The address of lde: the start of a row of the table.
+  wire logic is_lde = instr_q.op == pm_isa::OP_LDE;
+  wire logic [41:0] lde_addr = {14'b0, instr_q.addr} + {1'b0, row_offset_q};
+  wire logic lde_outside = lde_addr + {17'b0, instr_q.beats} > 42'(MEM_BEATS);
+  assign ls_addr_o = is_lde ? lde_addr[27:0] : instr_q.addr;
+
+  wire logic idle = !ls_busy_i && !row_busy_i && !scl_busy_i && !tmv_busy_i;
+  wire logic is_tin = instr_q.op == pm_isa::OP_TIN;
+  wire logic is_tout = instr_q.op == pm_isa::OP_TOUT;
+  wire logic is_wst = instr_q.op == pm_isa::OP_WST;
+  logic ready, issue, stop;
+
+  always_comb begin
+    fault = instr_q.fault;
+    if (fault == pm_pkg::FAULT_NONE && is_lde && lde_outside) fault = pm_pkg::FAULT_ADDRESS;
+
+    ready = !vector_hazard && !scalar_hazard;
+    if (instr_q.is_ls && ls_busy_i) ready = 1'b0;
+    if (instr_q.is_row && row_busy_i) ready = 1'b0;
+    if (instr_q.is_scl && scl_busy_i) ready = 1'b0;
+    if ((instr_q.is_tmv || is_tout) && tmv_busy_i) ready = 1'b0;
+    if (is_tin && !tok_valid_i && !tok_end_i) ready = 1'b0;
+    if (is_wst && asking_i[instr_q.core[CORE_BITS-1:0]]) ready = 1'b0;
+
+    stop = valid_q && (fault != pm_pkg::FAULT_NONE || instr_q.op == pm_isa::OP_HALT);
+    issue = valid_q && !stop && ready && !halted_q;
+  end
+
+  assign instr_o = instr_q;
+  assign ls_go_o = issue && instr_q.is_ls;
+  assign row_go_o = issue && instr_q.is_row;
+  assign scl_go_o = issue && instr_q.is_scl;
+  assign tmv_go_o = issue && instr_q.is_tmv;
+  for (genvar c = 0; c < CORES; c++) begin : gen_wst
+    assign wst_go_o[c] = issue && is_wst && instr_q.core == 5'(c);
+  end
+  assign tok_ready_o = issue && is_tin;
+  assign out_valid_o = issue && is_tout;
+  assign tok_d = tok_ready_o && tok_valid_i ? tok_i : tok_q;
+  assign jump_o = issue && (instr_q.op == pm_isa::OP_JMP || (is_tin && !tok_valid_i));
+  assign target_o = instr_q.target;
+  assign fetch_ready_o = !valid_q || issue;
+  assign halted_o = halted_q;
+  assign fault_o = fault_q;
+  assign fault_pc_o = fault_pc_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q <= 1'b0;
+      halted_q <= 1'b0;
+      fault_q <= pm_pkg::FAULT_NONE;
+      fault_pc_q <= '0;
+      tok_q <= '0;
+    end else begin
+      tok_q <= tok_d;
+      if (jump_o) valid_q <= 1'b0;
+      else if (fetch_ready_o) valid_q <= fetch_valid_i;
+      if (!halted_q && underrun_i) begin
+        halted_q <= 1'b1;
+        fault_q <= pm_pkg::FAULT_UNDERRUN;
+        fault_pc_q <= tmv_pc_q;
+      end else if (!halted_q && stop && idle) begin
+        halted_q <= 1'b1;
+        fault_q <= fault;
+        fault_pc_q <= pc_q;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (fetch_ready_o) begin
+      instr_q <= decoded;
+      pc_q <= fetch_pc_i[15:0];
+      row_offset_q <= 41'(tok_d) * 41'(decoded.beats[8:0]);
+    end
+    if (ls_go_o) ls_vectors_q <= vectors;
+    if (row_go_o) begin
+      row_vectors_q <= vectors;
+      row_banks_q <= banks;
+      row_sd_q <= instr_q.sd;
+    end
+    if (scl_go_o) scl_sd_q <= instr_q.sd;
+    if (tmv_go_o) begin
+      tmv_vectors_q <= vectors;
+      tmv_banks_q <= banks;
+      tmv_pc_q <= pc_q;
+    end
+  end
+endmodule
+
+`default_nettype wire

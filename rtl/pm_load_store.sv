@@ -1,0 +1,145 @@
+`default_nettype none
+
+// Load and store: one request for a beat at a time. Responses come in order; a beat of 16-bit elements makes two
+// words. Words to be stored are read ahead into a queue of four, which covers the two cycles of reading.
+module pm_load_store #(
+    parameter int VLMAX = 8192,
+    localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
+) (
+    input  wire logic                           clk_i,
+    input  wire logic                           rst_ni,
+    input  wire logic                           go_i,
+    input  wire pm_pkg::decoded_t               instr_i,
+    input  wire logic       [pm_pkg::ADDR-1:0]  addr_i,
+    output      logic                           busy_o,
+    // vector registers
+    output      logic       [              2:0] reg_o,
+    output      logic       [        INDEX-1:0] raddr_o,
+    input  wire logic       [pm_pkg::WORD-1:0]  rdata_i,
+    output      logic                           we_o,
+    output      logic       [        INDEX-1:0] waddr_o,
+    output      logic       [pm_pkg::WORD-1:0]  wdata_o,
+    // memory
+    output      logic                           req_o,
+    output      logic                           write_o,
+    output      logic       [pm_pkg::ADDR-1:0]  req_addr_o,
+    output      logic       [pm_pkg::WORD-1:0]  req_wdata_o,
+    input  wire logic                           grant_i,
+    input  wire logic                           rsp_valid_i,
+    input  wire logic       [pm_pkg::WORD-1:0]  rsp_data_i
+);
+  logic busy_q, store_q, half_q;
+  logic [2:0] reg_q;
+  logic [4:0] left_q;
+  logic [13:0] len_q;
+  logic [pm_pkg::ADDR-1:0] addr_q;
+  logic [10:0] ask_q;  // beats left to ask for
+  logic [10:0] due_q;  // beats left to come, or to be stored
+
+  wire logic granted = req_o && grant_i;
+  logic rest_q;  // the cycle after a grant: 16-bit elements ask for nothing in it
+  wire logic rest = half_q && rest_q;
+
+  // A store's words: addressed, read, queued.
+  logic [10:0] fetch_q;  // words left to read from the register
+  logic [INDEX-1:0] raddr_q;
+  logic reading_q;
+  logic [2:0] queued_q;
+  logic [1:0] head_q, tail_q;
+  logic [pm_pkg::WORD-1:0] queue[0:3];
+  wire logic read = busy_q && store_q && fetch_q != '0 && queued_q + {2'b0, reading_q} < 3'd4;
+
+  assign req_o = ask_q != '0 && !rest && (!store_q || queued_q != '0);
+  assign write_o = store_q;
+  assign req_addr_o = addr_q;
+  assign req_wdata_o = queue[head_q];
+  assign reg_o = reg_q;
+  assign raddr_o = raddr_q;
+
+  // The last beat: its second word is written two cycles after it came; a store ends with the last grant.
+  logic [1:0] ending_q;
+  wire logic last = due_q == 11'd1 && (store_q ? granted : rsp_valid_i);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      busy_q <= 1'b0;
+      ask_q <= '0;
+      queued_q <= '0;
+      reading_q <= 1'b0;
+      ending_q <= '0;
+    end else begin
+      if (go_i) busy_q <= 1'b1;
+      else if (ending_q[1] || (store_q && ending_q[0])) busy_q <= 1'b0;
+      ending_q <= {ending_q[0] && !store_q, busy_q && last};
+      if (go_i) ask_q <= instr_i.beats[10:0];
+      else if (granted) ask_q <= ask_q - 11'd1;
+      reading_q <= read;
+      queued_q <= queued_q + {2'b0, reading_q} - {2'b0, granted && store_q};
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    rest_q <= granted;
+    if (go_i) begin
+      store_q <= instr_i.op == pm_isa::OP_SV;
+      half_q <= instr_i.op == pm_isa::OP_LDH || instr_i.op == pm_isa::OP_LDE;
+      reg_q <= instr_i.y;
+      left_q <= instr_i.left;
+      len_q <= instr_i.len;
+      addr_q <= addr_i;
+      due_q <= instr_i.beats[10:0];
+      fetch_q <= instr_i.beats[10:0];
+      raddr_q <= '0;
+      head_q <= '0;
+      tail_q <= '0;
+    end else begin
+      if (granted) addr_q <= addr_q + 28'd1;
+      if (store_q ? granted : rsp_valid_i) due_q <= due_q - 11'd1;
+      if (read) begin
+        fetch_q <= fetch_q - 11'd1;
+        raddr_q <= raddr_q + 1'b1;
+      end
+      if (reading_q) begin
+        queue[tail_q] <= rdata_i;
+        tail_q <= tail_q + 2'd1;
+      end
+      if (granted) head_q <= head_q + 2'd1;
+    end
+  end
+
+  // A load's words: the beat is kept for a cycle, or for two if it holds two words.
+  logic [pm_pkg::WORD-1:0] beat_q;
+  logic low_q, high_q;  // the beat's first or second word is written now
+  logic [10:0] word_q;  // index of the next word
+  logic [15:0] half;
+  logic [31:0] element;
+  wire logic exists = {word_q, 4'b0} < {1'b0, len_q};  // an odd number of words ends in the middle of a beat
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      low_q  <= 1'b0;
+      high_q <= 1'b0;
+    end else begin
+      low_q  <= rsp_valid_i;
+      high_q <= low_q && half_q;
+    end
+    if (rsp_valid_i) beat_q <= rsp_data_i;
+    if (go_i) word_q <= '0;
+    else if (we_o) word_q <= word_q + 11'd1;
+  end
+
+  assign we_o = (low_q || high_q) && exists;
+  assign waddr_o = word_q[INDEX-1:0];
+
+  always_comb begin
+    for (int i = 0; i < pm_pkg::LANES; i++) begin
+      half = high_q ? beat_q[256+i*16+:16] : beat_q[i*16+:16];
+      element = half_q ? {{16{half[15]}}, half} << left_q : beat_q[i*32+:32];
+      wdata_o[i*32+:32] = {word_q, 4'(i)} < {1'b0, len_q} ? element : '0;
+    end
+  end
+
+  assign busy_o = busy_q;
+endmodule
+
+`default_nettype wire

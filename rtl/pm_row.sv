@@ -1,0 +1,131 @@
+`default_nettype none
+
+// The row-wise unit: sixteen lanes, one word a cycle, twelve stages from the address of the last word to the cycle in
+// which everything is written. Stage 0 addresses the registers; the scalar of a reduction leaves in stage 11.
+module pm_row #(
+    parameter int VLMAX = 8192,
+    localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
+) (
+    input  wire logic                            clk_i,
+    input  wire logic                            rst_ni,
+    input  wire logic                            go_i,
+    input  wire pm_pkg::decoded_t                instr_i,
+    input  wire logic       [pm_pkg::SCALAR-1:0] scale_i,
+    output      logic                            busy_o,
+    // vector registers
+    output      logic                            read_o,
+    output      logic       [               2:0] a_o,
+    output      logic       [               2:0] b_o,
+    output      logic       [         INDEX-1:0] raddr_o,
+    input  wire logic       [  pm_pkg::WORD-1:0] a_i,
+    input  wire logic       [  pm_pkg::WORD-1:0] b_i,
+    output      logic                            we_o,
+    output      logic       [               2:0] y_o,
+    output      logic       [         INDEX-1:0] waddr_o,
+    output      logic       [  pm_pkg::WORD-1:0] wdata_o,
+    // activation banks, at waddr_o
+    output      logic                            bank_we_o,
+    output      logic                            bank_o,
+    output      logic       [ pm_pkg::QWORD-1:0] bank_wdata_o,
+    // scalar registers
+    output      logic                            scalar_we_o,
+    output      logic       [               3:0] sd_o,
+    output      logic       [pm_pkg::SCALAR-1:0] scalar_o
+);
+  logic [5:0] op_q;
+  logic [2:0] y_q, a_q, b_q;
+  logic q_q;
+  logic [pm_pkg::SCALAR-1:0] scale_q;
+  logic [4:0] shift_q;
+  logic [1:0] red_q;
+  logic [3:0] sd_q;
+  logic [13:0] len_q;
+  logic [10:0] words_q;
+
+  logic busy_q;
+  logic [11:0] valid_q;  // bit n: stage n holds a word
+  logic [10:0] read_q, result_q;  // words addressed; words that have left stage 7
+  logic [INDEX-1:0] waddr_q;
+  wire logic last_read = read_q + 11'd1 == words_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      busy_q <= 1'b0;
+      valid_q <= '0;
+    end else if (go_i) begin
+      busy_q <= 1'b1;
+      valid_q <= 12'd1;
+    end else begin
+      valid_q <= {valid_q[10:0], valid_q[0] && !last_read};
+      if (valid_q[11] && !valid_q[10]) busy_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (go_i) begin
+      op_q <= instr_i.op;
+      y_q <= instr_i.y;
+      a_q <= instr_i.a;
+      // an operation without b reads a twice, so that it addresses no other register
+      b_q <= instr_i.b_used ? instr_i.b : instr_i.a;
+      q_q <= instr_i.q;
+      scale_q <= scale_i;
+      shift_q <= instr_i.shift;
+      red_q <= instr_i.red;
+      sd_q <= instr_i.sd;
+      len_q <= instr_i.len;
+      words_q <= 11'((15'(instr_i.len) + 15'd15) >> 4);
+      read_q <= '0;
+      result_q <= '0;
+    end else begin
+      if (valid_q[0]) read_q <= read_q + 11'd1;
+      if (valid_q[7]) result_q <= result_q + 11'd1;
+    end
+    waddr_q <= result_q[INDEX-1:0];
+  end
+
+  assign busy_o = busy_q;
+  assign read_o = busy_q;
+  assign a_o = a_q;
+  assign b_o = b_q;
+  assign raddr_o = read_q[INDEX-1:0];
+
+  logic [pm_pkg::LANES*63-1:0] terms;
+  for (genvar i = 0; i < pm_pkg::LANES; i++) begin : gen_lane
+    pm_row_lane u_lane (
+        .clk_i(clk_i),
+        .valid_i(valid_q[8:1]),
+        .op_i(op_q),
+        .scale_i(scale_q),
+        .shift_i(shift_q),
+        .square_i(red_q == pm_pkg::RED_SS),
+        .a_i(a_i[i*32+:32]),
+        .b_i(b_i[i*32+:32]),
+        .keep_i({result_q, 4'(i)} < {1'b0, len_q}),
+        .y_o(wdata_o[i*32+:32]),
+        .q_o(bank_wdata_o[i*8+:8]),
+        .term_o(terms[i*63+:63])
+    );
+  end
+
+  wire logic is_qnt = op_q == pm_isa::OP_QNT;
+  assign we_o = valid_q[8] && !is_qnt;
+  assign y_o = y_q;
+  assign waddr_o = waddr_q;
+  assign bank_we_o = valid_q[8] && is_qnt;
+  assign bank_o = q_q;
+
+  pm_row_reduce u_reduce (
+      .clk_i(clk_i),
+      .clear_i(go_i),
+      .valid_i(valid_q[10:9]),
+      .sum_i(red_q == pm_pkg::RED_SS),
+      .terms_i(terms),
+      .scalar_o(scalar_o)
+  );
+
+  assign scalar_we_o = valid_q[11] && !valid_q[10] && red_q != pm_pkg::RED_NONE;
+  assign sd_o = sd_q;
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,146 @@
+`default_nettype none
+
+// One lane of the row-wise unit: a' = scale(a, s), then the operation. Operands enter in stage 1, the result leaves
+// in stage 8, its square or magnitude in stage 9. Stages run only when they hold something.
+module pm_row_lane (
+    input  wire logic        clk_i,
+    input  wire logic [ 8:1] valid_i,  // bit n: stage n holds an element
+    // constant while an instruction runs
+    input  wire logic [ 5:0] op_i,
+    input  wire logic [23:0] scale_i,
+    input  wire logic [ 4:0] shift_i,
+    input  wire logic        square_i,  // the reduction wants squares, else magnitudes
+    // stage 1
+    input  wire logic [31:0] a_i,
+    input  wire logic [31:0] b_i,
+    // stage 7
+    input  wire logic        keep_i,  // the element lies within the vector; else the result is 0
+    // stage 8
+    output      logic [31:0] y_o,
+    output      logic [ 7:0] q_o,
+    // stage 9
+    output      logic [62:0] term_o
+);
+  // 2–4: the scale
+  logic [31:0] a2, b2, b3, a4, b4, scaled;
+  logic [47:0] product3;
+
+  pm_scale u_scale (
+      .product_i(product3),
+      .e_i(scale_i[23:16]),
+      .scaled_o(scaled)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (valid_i[1]) begin
+      a2 <= a_i;
+      b2 <= b_i;
+    end
+    if (valid_i[2]) begin
+      product3 <= 48'($signed(a2) * $signed({1'b0, scale_i[15:0]}));
+      b3 <= b2;
+    end
+    if (valid_i[3]) begin
+      a4 <= scaled;
+      b4 <= b3;
+    end
+  end
+
+  // 4–6: the sigmoid
+  logic [26:0] table_rom[0:511];  // {slope, value}
+  logic [26:0] entry5;
+  logic [31:0] magnitude, a5, b5, a6, b6;
+  logic [10:0] fraction5;
+  logic beyond5;
+  logic [9:0] rise;
+  logic [16:0] positive, sigmoid, sigmoid6;
+
+  initial $readmemh("generated/sigmoid.mem", table_rom);
+
+  always_comb begin
+    magnitude = a4[31] ? 32'd0 - a4 : a4;
+    rise = 10'((21'(entry5[26:17]) * 21'(fraction5) + 21'd1024) >> 11);
+    positive = beyond5 ? 17'd65536 : entry5[16:0] + {7'b0, rise};
+    sigmoid = a5[31] ? 17'd65536 - positive : positive;
+    if (op_i == pm_isa::OP_SIGC) sigmoid = 17'd65536 - sigmoid;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (valid_i[4]) begin
+      entry5 <= table_rom[magnitude[19:11]];
+      fraction5 <= magnitude[10:0];
+      beyond5 <= magnitude[31:20] != '0;
+      a5 <= a4;
+      b5 <= b4;
+    end
+    if (valid_i[5]) begin
+      sigmoid6 <= sigmoid;
+      a6 <= a5;
+      b6 <= b5;
+    end
+  end
+
+  // 6–8: the product, of b or of the sigmoid; the result
+  logic signed [32:0] factor;
+  logic [63:0] product7, rounded;
+  logic [31:0] a7, b7, product_saturated, sum_saturated, result;
+  logic [32:0] sum;
+  logic [16:0] sigmoid7;
+  wire logic is_silu = op_i == pm_isa::OP_SILU;
+
+  pm_round_shift #(
+      .WIDTH(64)
+  ) u_round (
+      .x_i(product7),
+      .k_i(is_silu ? 6'd16 : {1'b0, shift_i} + 6'd16),
+      .y_o(rounded)
+  );
+  pm_saturate #(
+      .WIDTH(64)
+  ) u_saturate_product (
+      .x_i(rounded),
+      .y_o(product_saturated)
+  );
+  pm_saturate #(
+      .WIDTH(33)
+  ) u_saturate_sum (
+      .x_i(sum),
+      .y_o(sum_saturated)
+  );
+
+  always_comb begin
+    factor = is_silu ? {16'b0, sigmoid6} : {b6[31], b6};
+    sum = op_i == pm_isa::OP_SUB ? {a7[31], a7} - {b7[31], b7} : {a7[31], a7} + {b7[31], b7};
+    case (op_i)
+      pm_isa::OP_ADD, pm_isa::OP_SUB: result = sum_saturated;
+      pm_isa::OP_MUL, pm_isa::OP_SILU: result = product_saturated;
+      pm_isa::OP_SIG, pm_isa::OP_SIGC: result = {15'b0, sigmoid7};
+      default: result = a7;
+    endcase
+  end
+
+  wire logic fits_byte = a7[31:7] == {25{a7[31]}};
+
+  always_ff @(posedge clk_i) begin
+    if (valid_i[6]) begin
+      product7 <= 64'($signed(a6) * factor);
+      sigmoid7 <= sigmoid6;
+      a7 <= a6;
+      b7 <= b6;
+    end
+    if (valid_i[7]) begin
+      y_o <= keep_i ? result : '0;
+      if (!keep_i) q_o <= '0;
+      else q_o <= fits_byte ? a7[7:0] : {a7[31], {7{!a7[31]}}};
+    end
+  end
+
+  // 8–9: what is reduced
+  wire logic [31:0] size = y_o[31] ? 32'd0 - y_o : y_o;
+
+  always_ff @(posedge clk_i) begin
+    if (valid_i[8]) term_o <= square_i ? 63'(64'($signed(y_o)) * 64'($signed(y_o))) : {31'b0, size};
+  end
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,47 @@
+`default_nettype none
+
+// Reduces the terms of all lanes of all words: their sum, or the greatest. Terms come in stage 9, the scalar leaves
+// in stage 11.
+module pm_row_reduce (
+    input  wire logic                         clk_i,
+    input  wire logic                         clear_i,
+    input  wire logic [                 10:9] valid_i,
+    input  wire logic                         sum_i,  // constant while an instruction runs
+    input  wire logic [pm_pkg::LANES*63-1:0] terms_i,
+    output      logic [  pm_pkg::SCALAR-1:0] scalar_o
+);
+  logic [66:0] sum10, sum;
+  logic [31:0] greatest10, greatest;
+  logic [76:0] total11;  // 8192 squares of at most 2^62 are less than 2^76
+
+  always_comb begin
+    sum = '0;
+    greatest = '0;
+    for (int i = 0; i < pm_pkg::LANES; i++) begin
+      sum = sum + {4'b0, terms_i[i*63+:63]};
+      if (terms_i[i*63+:32] > greatest) greatest = terms_i[i*63+:32];
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (valid_i[9]) begin
+      if (sum_i) sum10 <= sum;
+      else greatest10 <= greatest;
+    end
+    if (clear_i) total11 <= '0;
+    else if (valid_i[10]) begin
+      if (sum_i) total11 <= total11 + {10'b0, sum10};
+      else if ({45'b0, greatest10} > total11) total11 <= {45'b0, greatest10};
+    end
+  end
+
+  pm_norm #(
+      .WIDTH(77)
+  ) u_norm (
+      .value_i(total11),
+      .e_i(10'sd0),
+      .scalar_o(scalar_o)
+  );
+endmodule
+
+`default_nettype wire
