@@ -16,7 +16,7 @@ export function byteSums(bank: Int8Array, columns: number): Int32Array {
   for (let quad = 0; quad < quads; quad++) {
     for (const [half, pair] of pairs.entries()) {
       const column = 4 * quad + 2 * half;
-      const [q0, q1] = [column, column + 1].map((j) => (j < columns ? bank[j]! : 0));
+      const [q0, q1] = [column, column + 1].map((j) => bank[j]!);
       for (let bits = 0; bits < 16; bits++) pair[bits] = underCode(bits & 3, q0!) + underCode(bits >> 2, q1!);
     }
     for (let byte = 0; byte < 256; byte++) {
