@@ -1,0 +1,255 @@
+/**
+ * The card of a model in the box, from what was measured:
+ * `node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`.
+ *
+ *   RESULTS/base/, RESULTS/chat/   log.jsonl and training.json of the runs
+ *   RESULTS/evaluation/*.json      what `plusminus evaluate --json` printed, for every model and engine
+ *
+ * Samples are written by the model while the card is made, and are not chosen.
+ */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import * as v from 'valibot';
+import { chatModel, modelsFolder, storiesModel } from '../../src/checkpoint/boxedModels.ts';
+import { reportFailure } from '../../src/cli/failure.ts';
+import { InputError } from '../../src/errors.ts';
+import { formatBytes, formatCount } from '../../src/format.ts';
+import { Conversation } from '../../src/generate/conversation.ts';
+import { LanguageModel } from '../../src/languageModel.ts';
+import { architectureOf } from '../../src/model/architecture.ts';
+import { replaceFile } from '../../src/text/replaceFile.ts';
+import { type LogLine, readLog, type StepLine, type ValidationLine } from '../../src/train/log.ts';
+import { readRunFile } from '../../src/train/runFile.ts';
+import type { TrainingSettings } from '../../src/train/settings.ts';
+import { lossTable, type Report, readReports, taskTable } from './cardTables.ts';
+
+export type CardName = 'stories' | 'chat';
+
+/** What the card tells of a training. */
+export interface Training {
+  readonly settings: TrainingSettings;
+  readonly engine: string;
+  readonly lines: readonly LogLine[];
+}
+
+export interface CardFacts {
+  readonly name: CardName;
+  readonly parameters: number;
+  readonly ternary: number;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly vocabulary: number;
+  readonly bytes: number;
+  readonly base: Training;
+  readonly chat: Training | undefined;
+  readonly reports: readonly Report[];
+  /** Name of a model in `reports` to set beside this one. */
+  readonly beside: string | undefined;
+  readonly samples: readonly Sample[];
+  /** Markdown on texts and licences. */
+  readonly data: string;
+}
+
+export interface Sample {
+  readonly prompt: string;
+  readonly text: string;
+}
+
+const openings = [
+  'Once upon a time',
+  'The old king had three daughters',
+  'One day, a little girl named Lily',
+  '"Where are we going?" asked the rabbit.',
+];
+const questions = [
+  'Tell me a story about a fox.',
+  'What does "brook" mean?',
+  'I would like to find a restaurant in San Jose.',
+  'What is the capital of France?',
+];
+const sampling = { maxTokens: 120, temperature: 0.8, topP: 0.95 };
+
+/** The text of `models/<name>/README.md`. */
+export function cardOf(facts: CardFacts): string {
+  const { name, reports, beside, data } = facts;
+  return `${frontMatter(name)}
+# plusminus/${name}
+
+${about(facts)}
+
+\`\`\`sh
+${name === 'stories' ? 'npx plusminus generate "Once upon a time"' : 'npx plusminus chat'}
+\`\`\`
+
+## How well it foretells text
+
+Bits per byte, less is better; measured by \`plusminus evaluate --text\` with the files in this folder.
+
+${lossTable(reports, name, beside)}
+
+## What it knows
+
+Zero-shot, in per cent, by \`plusminus evaluate --tasks\`. A model that guesses reaches chance; so small a model is
+not far from it, and this table is here to say so.
+
+${taskTable(reports, name, beside)}
+
+## Samples
+
+Seeds 1 to ${facts.samples.length}, one each, as they came: temperature ${sampling.temperature}, top-p ${sampling.topP}, at most ${sampling.maxTokens} tokens.
+
+${facts.samples.map(sampleText).join('\n\n')}
+
+## How it was made
+
+By PlusMinus itself: \`recipes/stories\` holds every number and the script that runs it.
+
+${[trainingText('Training', facts.base), facts.chat ? trainingText('Fine-tuning', facts.chat) : ''].filter(Boolean).join('\n\n')}
+
+## Limits
+
+${limits(name)}
+
+## Data and licences
+
+${data.trim()}
+`;
+}
+
+function frontMatter(name: CardName): string {
+  return `---
+license: apache-2.0
+language: en
+library_name: plusminus
+pipeline_tag: text-generation
+tags: [matmul-free, ternary, hgrn_bit]${name === 'chat' ? '\nbase_model: plusminus/stories' : ''}
+---`;
+}
+
+function about(facts: CardFacts): string {
+  const { name, parameters, ternary, layers, hiddenSize, vocabulary, bytes } = facts;
+  const purpose =
+    name === 'stories'
+      ? 'A MatMul-free language model that continues stories, in the manner of old books for children.'
+      : 'plusminus/stories, fine-tuned to answer: it tells short stories, says what words mean, and books tables.';
+  return `${purpose} ${formatCount(parameters)} parameters, of which ${formatCount(ternary)} are −1, 0 or +1: ${layers} layers of
+width ${hiddenSize}, a vocabulary of ${formatCount(vocabulary)}. ${formatBytes(bytes)} with its tokenizer: matrices at two bits a weight, the
+embedding as int8 rows. There is no multiplication in its matrix products.`;
+}
+
+function sampleText({ prompt, text }: Sample): string {
+  const quoted = `**${prompt}**${text}`.split('\n').map((line) => `> ${line}`.trimEnd());
+  return quoted.join('\n');
+}
+
+function trainingText(title: string, { settings, engine, lines }: Training): string {
+  const steps = lines.filter((line): line is StepLine => line.event === 'step');
+  const last = steps.at(-1);
+  if (!last) throw new InputError(`${title}: found a log without steps, expected that of a finished run`);
+  const { batch, length, accumulation, learningRate, schedule, warmup, weightDecay } = settings;
+  const validation = new Map<string, ValidationLine>();
+  for (const line of lines)
+    if (line.event === 'validation') validation.set(line.set ?? 'held-out windows', line);
+  const held = [...validation].map(
+    ([set, { loss, bitsPerByte }]) =>
+      `${set} ${loss.toFixed(3)} nats a token (${bitsPerByte.toFixed(3)} bits a byte)`,
+  );
+  return `${title}: ${formatCount(last.tokens)} tokens in ${formatCount(last.step)} steps of ${accumulation > 1 ? `${accumulation} × ` : ''}${batch} × ${length} on ${engine},
+${Math.round(last.time / 60)} minutes, ${formatCount(Math.round(last.tokens / last.time))} tokens a second. AdamW, peak rate ${learningRate} after ${warmup} steps, schedule "${schedule}",
+weight decay ${weightDecay}. Last validation, with float weights: ${held.join('; ')}.`;
+}
+
+function limits(name: CardName): string {
+  const common = `- It knows little of the world and makes things up. Nothing that it says is advice or fact.
+- English only. Its books are a hundred years old and more, and so are some of the views in them.
+- Nobody has tried to make it safe: it has no refusals, and what it writes may offend.`;
+  return name === 'stories'
+    ? `${common}
+- It loses the thread after some sentences: characters and objects change their names.`
+    : `${common}
+- Its answers are short. Questions of fact it answers in the right form and mostly wrongly.
+- It believes that it books restaurants. It books nothing.`;
+}
+
+/** Everything that the card says, measured or read. */
+export async function gatherFacts(
+  name: CardName,
+  results: string,
+  { models = modelsFolder, beside }: { models?: string; beside?: string | undefined } = {},
+): Promise<CardFacts> {
+  const folder = join(models, name);
+  await using model = await LanguageModel.load(folder);
+  const { config } = model;
+  const specs = architectureOf(config).parameters();
+  const size = (chosen: typeof specs) =>
+    chosen.reduce((sum, { shape }) => sum + shape.reduce((product, axis) => product * axis, 1), 0);
+  return {
+    ...{ name, beside, parameters: size(specs) },
+    ternary: size(specs.filter(({ role }) => role === 'ternary')),
+    ...{ layers: config.layers, hiddenSize: config.hiddenSize, vocabulary: config.vocabSize },
+    bytes: await folderBytes(folder),
+    base: await readTraining(join(results, 'base')),
+    chat: name === 'chat' ? await readTraining(join(results, 'chat')) : undefined,
+    reports: await readReports(join(results, 'evaluation')),
+    samples: name === 'stories' ? await continueAll(model) : await answerAll(model),
+    data: await readFile(join(import.meta.dirname, 'data.md'), 'utf8'),
+  };
+}
+
+async function readTraining(folder: string): Promise<Training> {
+  const { settings, engine } = await readRunFile(folder);
+  return { settings, engine, lines: await readLog(join(folder, 'log.jsonl')) };
+}
+
+async function continueAll(model: LanguageModel): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (const [k, prompt] of openings.entries()) {
+    let text = '';
+    for await (const piece of model.generate(prompt, { ...sampling, seed: k + 1 })) text += piece;
+    samples.push({ prompt, text });
+  }
+  return samples;
+}
+
+async function answerAll(model: LanguageModel): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (const [k, prompt] of questions.entries()) {
+    const chat = new Conversation(() => model.session(), model.tokenizer!);
+    let text = '\n\n';
+    for await (const piece of chat.reply(prompt, { ...sampling, seed: k + 1 })) text += piece;
+    samples.push({ prompt, text });
+  }
+  return samples;
+}
+
+/** Bytes of a model's folder without its card. */
+async function folderBytes(folder: string): Promise<number> {
+  const names = (await readdir(folder)).filter((name) => name !== 'README.md');
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { models: { type: 'string', default: modelsFolder }, beside: { type: 'string' } },
+  });
+  const [name, results] = positionals;
+  if (!v.is(v.picklist(['stories', 'chat']), name) || !results || positionals.length > 2) {
+    console.error(
+      `Usage: node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  const card = cardOf(await gatherFacts(name, results, values));
+  const path = join(values.models, name, 'README.md');
+  await replaceFile(path, card);
+  console.error(
+    `${path}: the card of ${name === 'stories' ? storiesModel : chatModel} (${basename(results)})`,
+  );
+}
+
+if (import.meta.main) await main(process.argv.slice(2)).catch(reportFailure);
