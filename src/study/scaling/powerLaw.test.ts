@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../text/seededRandom.ts';
+import { matmulFree } from '../families.ts';
+import { matrixParameters, trainingFlops } from './flops.ts';
+import { fullLadder, shapeOf, tokensFor } from './ladder.ts';
+import { bandAt, crossingOf, fitPowerLaw, predict } from './powerLaw.ts';
+
+const xs = [1e14, 4e14, 1.5e15, 6e15, 2e16];
+const law = (a: number, b: number, noise: (k: number) => number = () => 0) =>
+  xs.map((x, k) => ({ x, y: a * x ** b * Math.exp(noise(k)) }));
+
+describe('power laws', () => {
+  it('are found exactly where there is no noise, with no doubt', () => {
+    const property = fc.property(
+      fc.double({ min: 1, max: 200, noNaN: true }),
+      fc.double({ min: -0.3, max: -0.01, noNaN: true }),
+      (a, b) => {
+        const fit = fitPowerLaw(law(a, b), 1);
+        expect(fit.slope).toBeCloseTo(b, 10);
+        const { low, high } = bandAt(fit, 1e17);
+        expect(high / low).toBeCloseTo(1, 8);
+        expect(predict(fit, 1e17) / (a * 1e17 ** b)).toBeCloseTo(1, 8);
+      },
+    );
+    fc.assert(property, { seed: 1, numRuns: 20 });
+  });
+
+  it('have bands that hold the truth about as often as they say', () => {
+    const random = new SeededRandom(3);
+    let held = 0;
+    const trials = 200;
+    for (let trial = 0; trial < trials; trial++) {
+      const noise = random.fillNormal(new Float32Array(xs.length), 0.01);
+      const fit = fitPowerLaw(
+        law(30, -0.06, (k) => noise[k]!),
+        trial,
+      );
+      const { low, high } = bandAt(fit, 1e15);
+      const truth = 30 * 1e15 ** -0.06;
+      held += low <= truth && truth <= high ? 1 : 0;
+    }
+    // Five points give a bootstrap too little to be exact: 95 of 100 in theory, rather less with so few.
+    expect(held / trials).toBeGreaterThan(0.75);
+  });
+
+  it('cross where they do', () => {
+    // 40 x^-0.07 and 20 x^-0.05 meet at 2^50.
+    const crossing = crossingOf(fitPowerLaw(law(40, -0.07), 1), fitPowerLaw(law(20, -0.05), 2), 2e14);
+    expect(crossing.at! / 2 ** 50).toBeCloseTo(1, 6);
+    expect(crossing).toMatchObject({
+      share: 1,
+      low: expect.closeTo(2 ** 50, -9),
+      high: expect.closeTo(2 ** 50, -9),
+    });
+  });
+
+  it('do not cross ahead if the upper one falls no faster, or so noisily that one cannot say', () => {
+    const parallel = crossingOf(fitPowerLaw(law(40, -0.05), 1), fitPowerLaw(law(20, -0.05), 2), 2e16);
+    expect(parallel.share).toBe(0);
+    const noisy = (seed: number) => {
+      const noise = new SeededRandom(seed).fillNormal(new Float32Array(xs.length), 0.03);
+      return fitPowerLaw(
+        law(seed === 1 ? 21 : 20, -0.05, (k) => noise[k]!),
+        seed,
+      );
+    };
+    const { share } = crossingOf(noisy(1), noisy(2), 2e16);
+    expect(share).toBeLessThan(0.975);
+  });
+});
+
+describe('operations of training', () => {
+  it('are six for each weight of a matrix and token, and those of attention on top', () => {
+    const config = matmulFree.config({ layers: 4, hiddenSize: 128, vocabSize: 512, intermediateSize: 352 });
+    const parameters = 4 * (4 * 128 * 128 + 3 * 128 * 352) + 512 * 128;
+    expect(matrixParameters(config)).toBe(parameters);
+    const run = { tokens: 1000, length: 64 };
+    expect(trainingFlops(matmulFree, config, run)).toBe(6 * parameters * 1000);
+    const attention = 6 * 4 * 128 * 64 * 1000;
+    expect(trainingFlops({ contextProducts: 1 }, config, run)).toBe(6 * parameters * 1000 + attention);
+  });
+
+  it('span a factor of 50 over the ladder on 100 million tokens, with 20 tokens a parameter at the small sizes', () => {
+    const runs = fullLadder.rungs.map((rung) => {
+      const parameters = matrixParameters(matmulFree.config(shapeOf(rung, fullLadder.vocabulary)));
+      return { parameters, tokens: tokensFor(parameters, 1e8, fullLadder) };
+    });
+    const flops = runs.map(({ parameters, tokens }) => parameters * tokens);
+    expect(flops.length).toBeGreaterThanOrEqual(5);
+    expect(flops.at(-1)! / flops[0]!).toBeGreaterThan(50);
+    for (const { parameters, tokens } of runs.slice(0, 2))
+      expect(tokens / parameters).toBeGreaterThanOrEqual(20);
+  });
+});
