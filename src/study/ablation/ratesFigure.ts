@@ -20,8 +20,8 @@ export function ratesFigure(
     plot: {
       ...{ marginLeft: 56, marginRight: 40 },
       x: {
-        ...{ type: 'log', label: 'peak learning rate (logarithmic)', labelAnchor: 'center' },
-        ...{ ticks: rates, tickFormat: String },
+        ...{ type: 'point', domain: rates, padding: 0.1 },
+        ...{ label: 'peak learning rate', labelAnchor: 'center' },
       },
       y: { label: null, grid: true, nice: true },
       marks: variants.flatMap(({ name, color }) => [
