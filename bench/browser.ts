@@ -1,0 +1,195 @@
+/**
+ * Decoding in Chromium's WebAssembly against Node's: the same model, kernels and threads on the same machine, in
+ * turns, round by round. Both must write the same tokens before anything is timed.
+ *
+ *   npm run bench:browser                        370M with random weights, one thread and all
+ *   npm run bench:browser -- --size tiny --threads 2 --rounds 5
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import type { Browser, Page } from 'playwright-core';
+import { build } from 'vite';
+import { randomCheckpoint } from '../src/checkpoint/random.ts';
+import { LanguageModel } from '../src/languageModel.ts';
+import { architectureOf } from '../src/model/architecture.ts';
+import { isConfigName, namedConfig } from '../src/model/config.ts';
+import { openBrowser } from '../test/web/browser.ts';
+import { hostFolder } from '../test/web/server.ts';
+import { type Decoding, decode } from './browserCase.ts';
+import { median } from './statistics.ts';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const options = new Command('npm run bench:browser --')
+  .option('--size <name>', 'named configuration to decode', '370M')
+  .option('--threads <counts>', 'numbers of threads', [...new Set([1, availableParallelism()])].join(','))
+  .option('--rounds <count>', 'decodings on each side', '9')
+  .option('--tokens <count>', 'tokens of a decoding', '32')
+  .option('--out <path>', 'where to write the tables, without extension', 'results/browser')
+  .parse()
+  .opts<{ size: string; threads: string; rounds: string; tokens: string; out: string }>();
+
+interface Row {
+  readonly threads: number;
+  /** Medians, tokens a second. */
+  readonly node: number;
+  readonly browser: number;
+  /** Browser by Node: the median of the rounds' ratios, their least and their most. */
+  readonly ratio: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** What lies beside the bench's page: the library as pages get it, the model, the case. */
+async function makeSite(): Promise<string> {
+  const site = `${root}build/bench/site`;
+  const { size } = options;
+  if (!isConfigName(size)) throw new Error(`--size: found ${size}, expected a named configuration`);
+  await build({
+    configFile: `${root}web/library.config.ts`,
+    logLevel: 'error',
+    build: { outDir: `${site}/library` },
+  });
+  await writeFile(`${site}/index.html`, '<!doctype html><title>bench</title>');
+  await writeFile(`${site}/worker.js`, workerCode);
+  await writeFile(
+    `${site}/browserCase.js`,
+    stripTypeScriptTypes(await readFile(`${root}bench/browserCase.ts`, 'utf8')),
+  );
+  if (!existsSync(`${site}/${size}`)) {
+    console.error(`making ${size} with random weights`);
+    const config = namedConfig(size);
+    await randomCheckpoint(`${site}/${size}`, config, architectureOf(config).parameters(), { seed: 1 });
+  }
+  return site;
+}
+
+/** The page's worker: loads, then decodes when told to. */
+const workerCode = `
+import { LanguageModel } from './library/plusminus.js';
+import { decode } from './browserCase.js';
+
+let model;
+onmessage = async ({ data: { source, threads, tokens } }) => {
+  try {
+    if (source) {
+      await model?.dispose();
+      model = await LanguageModel.load(source, { engine: 'cpu', threads });
+      postMessage(model.engine);
+    } else postMessage(await decode(model, tokens));
+  } catch (error) {
+    postMessage({ error: error.message });
+  }
+};`;
+
+async function ask<T>(page: Page, message: object): Promise<T> {
+  const answer = await page.evaluate((sent) => {
+    const scope = globalThis as unknown as { worker?: Worker };
+    scope.worker ??= new Worker('./worker.js', { type: 'module' });
+    return new Promise<unknown>((resolve) => {
+      scope.worker!.onmessage = ({ data }) => resolve(data);
+      scope.worker!.postMessage(sent);
+    });
+  }, message);
+  if (typeof answer === 'object' && answer && 'error' in answer)
+    throw new Error(`in the browser: ${answer.error}`);
+  return answer as T;
+}
+
+async function measure(page: Page, site: string, url: string, threads: number): Promise<Row> {
+  const tokens = Number(options.tokens);
+  const engine = await ask<string>(page, { source: `${url}${options.size}`, threads });
+  await using model = await LanguageModel.load(`${site}/${options.size}`, { engine: 'cpu', threads });
+  if (engine !== model.engine)
+    throw new Error(`the browser computes with ${engine}, Node with ${model.engine}`);
+  const sides = {
+    node: () => decode(model, tokens),
+    browser: () => ask<Decoding>(page, { tokens }),
+  };
+  const [inNode, inBrowser] = [await sides.node(), await sides.browser()];
+  if (`${inNode.ids}` !== `${inBrowser.ids}`) throw new Error('Node and browser write different tokens');
+  const rounds: { node: number; browser: number }[] = [];
+  for (let round = 0; round < Number(options.rounds); round++) {
+    const speeds = { node: 0, browser: 0 };
+    const order = round % 2 ? (['node', 'browser'] as const) : (['browser', 'node'] as const);
+    for (const side of order) speeds[side] = (await sides[side]()).tokensPerSecond;
+    rounds.push(speeds);
+    console.error(
+      `${threads} thread(s): Node ${speeds.node.toFixed(1)}, browser ${speeds.browser.toFixed(1)} tokens/s`,
+    );
+  }
+  const ratios = rounds.map(({ node, browser }) => browser / node);
+  return {
+    ...{ threads, ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
+    node: median(rounds.map(({ node }) => node)),
+    browser: median(rounds.map(({ browser }) => browser)),
+  };
+}
+
+function format(report: Report): string {
+  const { size, machine, date, rounds, tokens, rows } = report;
+  return [
+    '# Decoding in the browser and in Node',
+    '',
+    `\`npm run bench:browser\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}, ` +
+      `Chromium ${machine.chromium}. ${size} with random ternary weights, ${tokens} tokens a decoding, ${rounds} rounds ` +
+      'in turns; medians. Both wrote the same tokens. Absolute figures hold for this machine and day.',
+    '',
+    '| threads | Node tokens/s | browser tokens/s | browser by Node | least | most |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows.map(
+      ({ threads, node, browser, ratio, least, most }) =>
+        `| ${threads} | ${node.toFixed(1)} | ${browser.toFixed(1)} | ${ratio.toFixed(2)} | ${least.toFixed(2)} | ${most.toFixed(2)} |`,
+    ),
+    '',
+  ].join('\n');
+}
+
+interface Report {
+  readonly size: string;
+  readonly machine: { processor: string; cores: number; node: string; chromium: string };
+  readonly date: string;
+  readonly rounds: number;
+  readonly tokens: number;
+  readonly rows: readonly Row[];
+}
+
+async function measureAll(browser: Browser, site: string, url: string): Promise<Row[]> {
+  const page = await browser.newPage();
+  await page.goto(url);
+  const rows: Row[] = [];
+  for (const threads of options.threads.split(',').map(Number))
+    rows.push(await measure(page, site, url, threads));
+  return rows;
+}
+
+await mkdir(`${root}build/bench/site`, { recursive: true });
+const site = await makeSite();
+const host = await hostFolder(site, { isolated: true });
+const browser = await openBrowser();
+try {
+  const report: Report = {
+    size: options.size,
+    machine: {
+      processor: cpus()[0]!.model,
+      cores: availableParallelism(),
+      node: process.versions.node,
+      chromium: browser.version(),
+    },
+    date: new Date().toISOString().slice(0, 10),
+    rounds: Number(options.rounds),
+    tokens: Number(options.tokens),
+    rows: await measureAll(browser, site, host.url),
+  };
+  await mkdir(dirname(options.out), { recursive: true });
+  await writeFile(`${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+  await writeFile(`${options.out}.md`, format(report));
+  console.log(format(report));
+} finally {
+  await browser.close();
+  await host.close();
+}
