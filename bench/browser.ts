@@ -7,13 +7,12 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { stripTypeScriptTypes } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { Browser, Page } from 'playwright-core';
-import { build } from 'vite';
+import { build, transformWithOxc } from 'vite';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
 import { LanguageModel } from '../src/languageModel.ts';
 import { architectureOf } from '../src/model/architecture.ts';
@@ -56,10 +55,8 @@ async function makeSite(): Promise<string> {
   });
   await writeFile(`${site}/index.html`, '<!doctype html><title>bench</title>');
   await writeFile(`${site}/worker.js`, workerCode);
-  await writeFile(
-    `${site}/browserCase.js`,
-    stripTypeScriptTypes(await readFile(`${root}bench/browserCase.ts`, 'utf8')),
-  );
+  const source = await readFile(`${root}bench/browserCase.ts`, 'utf8');
+  await writeFile(`${site}/browserCase.js`, (await transformWithOxc(source, 'browserCase.ts')).code);
   if (!existsSync(`${site}/${size}`)) {
     console.error(`making ${size} with random weights`);
     const config = namedConfig(size);

@@ -27,8 +27,8 @@ export async function untilLoaded(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Go on' }).waitFor();
 }
 
-export function engineOf(page: Page): Promise<string> {
-  return page.getByTestId('engine').innerText();
+export async function engineOf(page: Page): Promise<string> {
+  return (await page.getByTestId('engine').textContent()) ?? '';
 }
 
 /** What the model adds to a text, always taking the likeliest token. */

@@ -24,11 +24,38 @@ export async function writeDown(
       finish = finished;
     },
   };
-  for await (const piece of generate(options)) tell(piece);
+  const slate = new Slate(tell);
+  for await (const piece of generate(options)) slate.add(piece);
+  slate.wipe();
   const seconds = (performance.now() - began) / 1000;
   return {
     tokens,
     tokensPerSecond: tokens > 1 && seconds > 0 ? (tokens - 1) / seconds : 0,
     reason: finish?.reason ?? 'abort',
   };
+}
+
+/** Milliseconds between two messages to the page at least: about two frames of a screen. */
+const leastPause = 30;
+
+/** Hands on what comes quickly in fewer, longer pieces: a small model writes faster than a page can be drawn. */
+class Slate {
+  readonly #tell: Tell<string>;
+  #text = '';
+  #told = 0;
+
+  constructor(tell: Tell<string>) {
+    this.#tell = tell;
+  }
+
+  add(piece: string): void {
+    this.#text += piece;
+    if (performance.now() - this.#told >= leastPause) this.wipe();
+  }
+
+  wipe(): void {
+    if (this.#text !== '') this.#tell(this.#text);
+    this.#text = '';
+    this.#told = performance.now();
+  }
 }

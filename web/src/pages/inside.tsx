@@ -119,7 +119,7 @@ function Controls() {
         >
           <option value={800}>slow</option>
           <option value={250}>walking</option>
-          <option value={0}>as fast as it can</option>
+          <option value={16}>as fast as a screen</option>
         </select>
       </label>
     </form>
@@ -132,7 +132,6 @@ function Reading() {
     <div class="reading">
       <p class="tokens" data-testid="tokens">
         {tokens.value.map((token, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: tokens are only ever added
           <span key={index} class={index === count - 1 ? 'token last' : 'token'}>
             {token}
           </span>
@@ -171,7 +170,7 @@ function State({ body: { layers, width } }: { readonly body: Anatomy }) {
           label={`The forget gates: ${Math.round(100 * kept)} percent of the state is kept on average`}
         />
         <figcaption>
-          Forget gates: the darker, the more of the old state stays
+          Forget gates: the stronger, the more of the old state stays
           {seen ? `; ${Math.round(100 * kept)}% on average at this token` : ''}.
         </figcaption>
       </figure>

@@ -111,7 +111,6 @@ function Turns({ running }: { readonly running: boolean }) {
       tabIndex={0}
     >
       {all.map(({ who, text }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: turns are only ever added
         <div key={index} class={`turn ${who}`}>
           <span class="unseen">{who === 'you' ? 'You: ' : 'The model: '}</span>
           {text.trimStart() || <span class="cursor" aria-hidden="true" />}

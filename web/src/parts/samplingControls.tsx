@@ -28,7 +28,7 @@ export function SamplingControls() {
           <input
             type="range"
             min="20"
-            max="1000"
+            max="4000"
             step="20"
             value={maxTokens.value}
             onInput={({ currentTarget }) => {

@@ -21,7 +21,7 @@ export function Weights({ names }: { readonly names: readonly string[] }) {
   const shown = matrix.value;
   return (
     <div class="weights">
-      <label>
+      <label class="matrix">
         Matrix{' '}
         <select
           value={name}
