@@ -5,16 +5,18 @@ import { exampleText } from './build/exampleText.ts';
 import { models } from './build/models.ts';
 import { serviceWorker } from './build/serviceWorker.ts';
 
+/** They let threads share memory. */
+const headers = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
 export default defineConfig({
   root: import.meta.dirname,
   base: './',
   plugins: [preact(), exampleText(), models(), serviceWorker()],
   worker: { format: 'es' },
   build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
-  server: {
-    headers: {
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Cross-Origin-Embedder-Policy': 'require-corp',
-    },
-  },
+  server: { headers },
+  preview: { headers },
 });
