@@ -9,8 +9,8 @@ import { Session, type SessionModel } from './generate/session.ts';
 import { loadModel } from './loadModel.ts';
 import type { Architecture } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
-import { Inference } from './model/inference.ts';
 import { type MemoryNeeds, memoryNeeds } from './model/memory.ts';
+import { sequenceReader } from './model/sequenceReader.ts';
 import type { Weights } from './model/weights.ts';
 import type { TextTokenizer } from './text/tokenizer.ts';
 
@@ -77,7 +77,7 @@ export class LanguageModel {
     this.tokenizer = tokenizer;
     this.#parts = parts;
     this.#sessions = {
-      inference: new Inference(engine, architecture, weights, config.vocabSize),
+      inference: sequenceReader(engine, architecture, weights, config.vocabSize),
       tokenizer: tokenizer ?? new NoTokenizer(config),
       vocabulary: config.vocabSize,
       fingerprint,

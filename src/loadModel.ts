@@ -87,10 +87,12 @@ function checkOptions({ engine = 'auto', threads, ...others }: LoadOptions): voi
 }
 
 /** What a saved session names its model by: form, names and shapes, and the beginning of every tensor. */
-function fingerprintOf({ modelType, variant, rmsNormEps }: ModelConfig, store: EngineParameterStore): number {
+function fingerprintOf(config: ModelConfig, store: EngineParameterStore): number {
   const checksum = new Checksum();
   const text = (value: unknown) => checksum.add(new TextEncoder().encode(JSON.stringify(value)));
-  text([modelType, variant, rmsNormEps]);
+  const { modelType, rmsNormEps } = config;
+  if (modelType === 'hgrn_bit') text([modelType, config.variant, rmsNormEps]);
+  else text([modelType, config.heads, config.ropeTheta, config.activation, rmsNormEps]);
   for (const { name, shape } of store.weights().all()) {
     text([name, shape]);
     checksum.add(store.beginning(name));

@@ -37,7 +37,7 @@ describe('reading', () => {
   });
 
   it.each([
-    ['model_type', 'gpt2', /model_type: found "gpt2", expected "hgrn_bit"/],
+    ['model_type', 'gpt2', /model_type: found "gpt2", expected one of "hgrn_bit"/],
     ['model_type', undefined, /model_type: found nothing/],
     ['num_heads', 2, /num_heads: found 2, not supported; expected 1/],
     ['use_short_conv', true, /use_short_conv: found true, not supported; expected false/],

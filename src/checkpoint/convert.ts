@@ -2,14 +2,15 @@
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
+import { architectureOf } from '../model/architecture.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { scaleName } from '../model/parameters.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
+import { floatFields, packedFields } from './attentionConfig.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { isTokenizerFile } from './modelFiles.ts';
 import { packRows, type ReadRows, ternaryScale } from './packing.ts';
 import { packRowsInt8 } from './packingRows.ts';
-import type { TensorInfo } from './safetensors.ts';
 import { narrowed, type SavedDType, saveCheckpoint } from './save.ts';
 import {
   bytesOf,
@@ -28,7 +29,7 @@ import { onDisk, type TensorEntry } from './writeSafetensors.ts';
 
 export interface ConvertOptions {
   /**
-   * `packed`: matrices of BitLinear layers to two bits a weight, everything else as stored. Otherwise all
+   * `packed`: ternary matrices to two bits a weight, everything else as stored. Otherwise all
    * floats to this type, packed matrices to floats that quantise to the same values and scale again.
    */
   readonly to: 'packed' | SavedDType;
@@ -40,8 +41,18 @@ export interface ConvertOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The matrices of BitLinear layers: all projections and the head. */
-const ternaryMatrix = /^(model\.layers\.\d+\.(attn|mlp)\.\w+_proj|lm_head)\.weight$/;
+/** A conversion under way. */
+interface Conversion {
+  readonly source: Checkpoint;
+  readonly to: ConvertOptions['to'];
+  /** The model's ternary matrices and how many rows each has. */
+  readonly ternary: ReadonlyMap<string, number>;
+}
+
+function ternaryMatrices(config: ModelConfig): ReadonlyMap<string, number> {
+  const specs = architectureOf(config).parameters();
+  return new Map(specs.filter(({ role }) => role === 'ternary').map(({ name, shape }) => [name, shape[0]!]));
+}
 
 const embeddingTable = 'model.embeddings.weight';
 
@@ -67,18 +78,30 @@ async function convertOpened(source: Checkpoint, target: string, options: Conver
   const { to, shardBytes, onProgress, signal } = options;
   const { embedding } = options;
   refuseEmbedding(source, options);
+  const conversion = { source, to, ternary: ternaryMatrices(source.config) };
+  if (to === 'packed' && conversion.ternary.size === 0) {
+    throw new InputError(
+      `${source.location}: to: found packed, but a model of type ${source.config.modelType} has no ternary matrices; ` +
+        'expected f32, f16 or bf16',
+    );
+  }
   const names = [...source.tensors.keys()];
-  const total = names.reduce((sum, name) => sum + bytesToRead(name, source.tensor(name), to), 0);
+  const total = names.reduce((sum, name) => sum + bytesToRead(conversion, name), 0);
   const report = progressReport(total, onProgress, signal);
   const entries = names.flatMap((name) =>
     name === embeddingTable
       ? embeddingEntries(source, to === 'packed' ? (embedding ?? 'as stored') : to, report)
-      : convertedEntries(source, name, to, report),
+      : convertedEntries(conversion, name, report),
   );
   await saveCheckpoint(target, source.config, entries, {
     dtype: to === 'packed' ? 'f32' : to,
     shardBytes,
-    keptFields: { ...source.storedConfig.fields, ...(to === 'packed' ? {} : torchType(to)) },
+    keptFields: {
+      ...source.storedConfig.fields,
+      ...(to === 'packed'
+        ? packedFields(source.config)
+        : { ...floatFields(source.config), ...torchType(to) }),
+    },
     alsoWrite: (temporary) => copyTokenizer(source.location, temporary),
   });
 }
@@ -89,28 +112,27 @@ function torchType(to: SavedDType) {
   return { torch_dtype: name, dtype: name };
 }
 
-function mustPack(name: string, { dtype, shape }: TensorInfo, to: ConvertOptions['to']): boolean {
-  return to === 'packed' && isFloat(dtype) && shape.length === 2 && ternaryMatrix.test(name);
+function mustPack({ source, to, ternary }: Conversion, name: string): boolean {
+  const { dtype, shape } = source.tensor(name);
+  return to === 'packed' && isFloat(dtype) && shape.length === 2 && ternary.has(name);
 }
 
-function mustExpand(name: string, { dtype, shape }: TensorInfo, to: ConvertOptions['to']): boolean {
-  return to !== 'packed' && dtype === 'U8' && shape.length === 2 && ternaryMatrix.test(name);
+function mustExpand({ source, to, ternary }: Conversion, name: string): boolean {
+  const { dtype, shape } = source.tensor(name);
+  return to !== 'packed' && dtype === 'U8' && shape.length === 2 && ternary.has(name);
 }
 
-function bytesToRead(name: string, info: TensorInfo, to: ConvertOptions['to']): number {
-  return mustPack(name, info, to) ? 2 * info.byteLength : info.byteLength;
+function bytesToRead(conversion: Conversion, name: string): number {
+  const { byteLength } = conversion.source.tensor(name);
+  return mustPack(conversion, name) ? 2 * byteLength : byteLength;
 }
 
-function convertedEntries(
-  source: Checkpoint,
-  name: string,
-  to: ConvertOptions['to'],
-  report: Report,
-): TensorEntry[] {
+function convertedEntries(conversion: Conversion, name: string, report: Report): TensorEntry[] {
+  const { source, to, ternary } = conversion;
   const info = source.tensor(name);
-  if (mustPack(name, info, to)) return packedEntries(source, name, report);
-  if (mustExpand(name, info, to)) return [expandedEntry(source, name, report)];
-  if (isScaleOfExpanded(source, name, to)) return [];
+  if (mustPack(conversion, name)) return packedEntries(source, name, report);
+  if (mustExpand(conversion, name)) return [expandedEntry(source, name, ternary.get(name)!, report)];
+  if (isScaleOfExpanded(conversion, name)) return [];
   const wanted = { packed: info.dtype, f32: 'F32', f16: 'F16', bf16: 'BF16' }[to];
   if (!isFloat(info.dtype) || info.dtype === wanted) {
     return [{ name, dtype: info.dtype, shape: info.shape, chunks: () => rawChunks(source, name, report) }];
@@ -119,11 +141,12 @@ function convertedEntries(
 }
 
 /** The scale of a matrix that becomes floats is part of those floats; an embedding brings its own. */
-function isScaleOfExpanded(source: Checkpoint, name: string, to: ConvertOptions['to']): boolean {
+function isScaleOfExpanded(conversion: Conversion, name: string): boolean {
   if (name === scaleName(embeddingTable)) return true;
   const weightName = name.replace(/\.weight_scale$/, '.weight');
-  const weight = source.tensors.get(weightName);
-  return weightName !== name && weight !== undefined && mustExpand(weightName, weight, to);
+  return (
+    weightName !== name && conversion.source.tensors.has(weightName) && mustExpand(conversion, weightName)
+  );
 }
 
 /** The table of an embedding; its scales, if it has any, go where it goes. */
@@ -213,9 +236,8 @@ function packedEntries(source: Checkpoint, name: string, report: Report): Tensor
 }
 
 /** A packed file says how many rows of four codes it has, not how many rows the matrix has: that follows from the model. */
-function expandedEntry(source: Checkpoint, name: string, report: Report): TensorEntry {
+function expandedEntry(source: Checkpoint, name: string, rows: number, report: Report): TensorEntry {
   const [height, columns] = source.tensor(name).shape as [number, number];
-  const rows = outputRows(source.config, name);
   const where = tensorLabel(source, name);
   if (packedRows(rows) !== height) {
     throw new InputError(
@@ -226,11 +248,6 @@ function expandedEntry(source: Checkpoint, name: string, report: Report): Tensor
     for await (const floats of readExpanded(source, name, rows, columns, report)) yield bytesOf(floats);
   }
   return { name, dtype: 'F32', shape: [rows, columns], chunks };
-}
-
-function outputRows(config: ModelConfig, name: string): number {
-  if (name.startsWith('lm_head.')) return config.vocabSize;
-  return name.endsWith('.mlp.gate_proj.weight') ? 2 * config.intermediateSize : config.hiddenSize;
 }
 
 async function* floatChunks(source: Checkpoint, name: string, report: Report): AsyncGenerator<Uint8Array> {

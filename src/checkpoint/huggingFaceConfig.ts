@@ -11,6 +11,8 @@
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import { defaultIntermediateSize, type MatMulFreeConfig, type ModelConfig } from '../model/config.ts';
+import { attentionFieldNames, formatAttention, parseBitNet, parseLlama } from './attentionConfig.ts';
+import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
 import { type JsonObject, show } from './json.ts';
 
 /** A config.json: what it means, and all that it says. */
@@ -21,30 +23,6 @@ export interface StoredConfig {
   /** Fields that nothing here knows, sorted. */
   readonly unknownFields: readonly string[];
 }
-
-const integer = (least: number, most: number) =>
-  v.pipe(
-    v.number(`expected an integer from ${least} to ${most}`),
-    v.check(
-      (n) => Number.isInteger(n) && n >= least && n <= most,
-      `expected an integer from ${least} to ${most}`,
-    ),
-  );
-
-const positive = (most: number) =>
-  v.pipe(
-    v.number(`expected a number above 0, at most ${most}`),
-    v.check((n) => n > 0 && n <= most, `expected a number above 0, at most ${most}`),
-  );
-
-const only = <const T extends string | number | boolean>(...values: T[]) =>
-  v.custom<T>(
-    (value) => (values as unknown[]).includes(value),
-    `not supported; expected ${values.map(show).join(' or ')}`,
-  );
-
-const flag = v.boolean('expected true or false');
-const tokenId = integer(0, 2 ** 31 - 1);
 
 /** Fields of the authors' HGRNBitConfig, with its defaults. Sizes end where a number can only be a mistake. */
 const matMulFreeFields = v.object({
@@ -60,11 +38,8 @@ const matMulFreeFields = v.object({
   use_lower_bound: v.optional(flag, true),
   use_short_conv: v.optional(only(false), false),
   tie_word_embeddings: v.optional(only(false), false),
-  bos_token_id: v.optional(v.nullable(tokenId), 1),
-  eos_token_id: v.optional(
-    v.nullable(v.union([tokenId, v.array(tokenId)], 'expected a token id, a list of them or null')),
-    2,
-  ),
+  bos_token_id: v.optional(beginningToken, 1),
+  eos_token_id: v.optional(endToken, 2),
   initializer_range: v.optional(positive(100), 0.02),
   max_position_embeddings: v.optional(integer(1, 2 ** 31 - 1), 2048),
   plusminus_variant: v.optional(only('released', 'paper'), 'released'),
@@ -134,15 +109,29 @@ const architectural =
  * @throws InputError naming the field, its value and what is supported
  */
 export function parseConfig(fields: JsonObject, where: string): StoredConfig {
-  const { model_type } = fields;
-  if (model_type !== 'hgrn_bit') {
-    throw new InputError(`${where}: model_type: found ${show(model_type)}, expected "hgrn_bit"`);
+  const family = Object.hasOwn(families, String(fields.model_type)) && families[String(fields.model_type)];
+  if (!family) {
+    const known = Object.keys(families).map(show).join(', ');
+    throw new InputError(`${where}: model_type: found ${show(fields.model_type)}, expected one of ${known}`);
   }
-  const unknownFields = listUnknown(fields, where);
-  const result = v.safeParse(matMulFreeFields, fields);
-  if (!result.success) throw new InputError(describe(result.issues[0], fields, where));
-  return { config: toMatMulFree(result.output), fields, unknownFields };
+  const unknownFields = listUnknown(fields, family.knownFields, where);
+  return { config: family.parse(fields, where), fields, unknownFields };
 }
+
+/** How the configs of one model type are read. */
+interface Family {
+  readonly knownFields: ReadonlySet<string>;
+  parse(fields: JsonObject, where: string): ModelConfig;
+}
+
+const families: Readonly<Record<string, Family>> = {
+  hgrn_bit: {
+    knownFields: new Set([...Object.keys(matMulFreeFields.entries), ...equivalentChoices]),
+    parse: (fields, where) => toMatMulFree(parseFields(matMulFreeFields, fields, where)),
+  },
+  llama: { knownFields: attentionFieldNames, parse: parseLlama },
+  bitnet: { knownFields: attentionFieldNames, parse: parseBitNet },
+};
 
 function toMatMulFree(fields: v.InferOutput<typeof matMulFreeFields>): MatMulFreeConfig {
   const { hidden_size, hidden_ratio, plusminus_variant } = fields;
@@ -162,14 +151,7 @@ function toMatMulFree(fields: v.InferOutput<typeof matMulFreeFields>): MatMulFre
   };
 }
 
-function describe(issue: v.BaseIssue<unknown>, fields: JsonObject, where: string): string {
-  const name = String(issue.path?.[0]?.key);
-  const reason = fields[name] === undefined ? 'expected it to be given' : issue.message;
-  return `${where}: ${name}: found ${show(fields[name])}, ${reason}`;
-}
-
-function listUnknown(fields: JsonObject, where: string): string[] {
-  const known = new Set([...Object.keys(matMulFreeFields.entries), ...equivalentChoices]);
+function listUnknown(fields: JsonObject, known: ReadonlySet<string>, where: string): string[] {
   const unknown = Object.keys(fields).filter((name) => !known.has(name) && !housekeeping.has(name));
   for (const name of unknown) {
     const value = fields[name];
@@ -182,10 +164,15 @@ function listUnknown(fields: JsonObject, where: string): string[] {
 }
 
 /**
- * The fields of a config.json that the authors' package `mmfreelm` and this project read.
+ * The fields of a config.json that Hugging Face's and the authors' packages and this project read.
  * @param kept fields of an earlier file, written back where `config` says nothing about them
  */
 export function formatConfig(config: ModelConfig, kept: Readonly<JsonObject> = {}): JsonObject {
+  if (config.modelType !== 'hgrn_bit') return formatAttention(config, kept);
+  return formatMatMulFree(config, kept);
+}
+
+function formatMatMulFree(config: MatMulFreeConfig, kept: Readonly<JsonObject>): JsonObject {
   const { plusminus_variant: _, ...others } = kept;
   return {
     architectures: ['HGRNBitForCausalLM'],

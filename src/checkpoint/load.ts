@@ -39,7 +39,8 @@ export interface ParameterStore {
 export interface LoadOptions {
   /**
    * `inference`: a ternary matrix becomes two parameters, `….weight` packed and `….weight_scale` f32 [1];
-   * embeddings keep their stored type, int8 rows with `….weight_scale` f32 [rows]. `training`: everything becomes f32, packed matrices such that BitLinear
+   * embeddings and dense matrices keep their stored type, of embeddings int8 rows too, with `….weight_scale` f32
+   * [rows]. `training`: everything becomes f32, packed matrices such that BitLinear
    * quantises them to the same values and scale again (see `expandTernary`).
    */
   readonly mode: 'inference' | 'training';
@@ -83,9 +84,8 @@ function planStep(source: TensorSource, spec: ParameterSpec, mode: LoadOptions['
   if (spec.role === 'embedding') {
     if (isInt8(source, spec.name))
       return mode === 'inference' ? int8Rows(source, spec) : int8AsF32(source, spec);
-    if (mode === 'inference') return asStored(source, spec);
   }
-  return asF32(source, spec);
+  return spec.role !== 'vector' && mode === 'inference' ? asStored(source, spec) : asF32(source, spec);
 }
 
 function int8Rows(source: TensorSource, spec: ParameterSpec): Step {
@@ -243,6 +243,8 @@ function refuseExtra(source: TensorSource, specs: readonly ParameterSpec[]): voi
     known.add(spec.name);
     if (hasScale(source, spec)) known.add(scaleName(spec.name));
   }
+  // A copy of the embedding that some exporters store as the head of a model that ties the two.
+  if (known.has('model.embed_tokens.weight')) known.add('lm_head.weight');
   const extra = [...source.tensors.keys()].filter((name) => !known.has(name) && !derivedBuffer.test(name));
   if (extra.length === 0) return;
   throw new InputError(

@@ -2,6 +2,7 @@
 import type { ModelConfig } from '../model/config.ts';
 import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
+import { packedFields } from './attentionConfig.ts';
 import { f32ToF16 } from './floats.ts';
 import { clearPadding } from './packing.ts';
 import { saveCheckpoint } from './save.ts';
@@ -10,7 +11,7 @@ import type { TensorEntry } from './writeSafetensors.ts';
 
 /**
  * Writes a packed checkpoint with the statistics of a fresh model: matrices as N(0, σ) would quantise, the
- * embedding in f16, vectors by their `init`, lower bounds N(0, 1). The same seed gives the same file.
+ * embedding and dense matrices in f16, vectors by their `init`, lower bounds N(0, 1). The same seed gives the same file.
  * @param seed any integer; its lower 32 bits count
  */
 export async function randomCheckpoint(
@@ -21,7 +22,7 @@ export async function randomCheckpoint(
 ): Promise<void> {
   const { seed, signal } = options;
   const entries = specs.flatMap((spec) => randomEntries(spec, seed, signal));
-  await saveCheckpoint(target, config, entries);
+  await saveCheckpoint(target, config, entries, { keptFields: packedFields(config) });
 }
 
 function randomEntries(spec: ParameterSpec, seed: number, signal: AbortSignal | undefined): TensorEntry[] {
@@ -38,7 +39,7 @@ function randomEntries(spec: ParameterSpec, seed: number, signal: AbortSignal | 
       { name: scaleName(name), dtype: 'F32', shape: [1], chunks: () => [bytesOf(scale)] },
     ];
   }
-  const dtype = role === 'embedding' ? 'F16' : 'F32';
+  const dtype = role === 'vector' ? 'F32' : 'F16';
   return [{ name, dtype, shape, chunks: () => randomFloats(spec, dtype, next(), signal) }];
 }
 

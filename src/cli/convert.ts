@@ -8,7 +8,13 @@ import type { SavedDType } from '../checkpoint/save.ts';
 import { InputError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { architectureOf } from '../model/architecture.ts';
-import { type ConfigName, configNames, namedConfig } from '../model/config.ts';
+import {
+  type ArchitectureName,
+  architectureNames,
+  type ConfigName,
+  configNames,
+  namedConfig,
+} from '../model/config.ts';
 import { folderFiles } from './folderFiles.ts';
 import { byteProgress, interruptible } from './openModel.ts';
 import { integer } from './options.ts';
@@ -19,12 +25,15 @@ Examples:
   $ plusminus convert runs/demo packed-demo --to packed
   $ plusminus convert ridger/MMfreeLM-370M mmfree-370m --to packed
   $ plusminus convert runs/demo small-demo --to packed --embedding int8
-  $ plusminus convert --random 1.3B random-1.3b --seed 1`;
+  $ plusminus convert --random 1.3B random-1.3b --seed 1
+  $ plusminus convert --random 1.3B random-llama --architecture llama
+  $ plusminus convert --random 2B4T random-bitnet`;
 
 interface Flags {
   readonly to?: 'packed' | SavedDType;
   readonly embedding?: 'int8' | SavedDType;
   readonly random?: ConfigName;
+  readonly architecture?: ArchitectureName;
   readonly seed?: number;
   readonly vocabulary?: number;
   readonly quiet?: boolean;
@@ -43,12 +52,16 @@ export function convertCommand(): Command {
       ),
     )
     .addOption(
-      new Option('--random <size>', 'random packed weights of this size, to measure with').choices(
-        configNames,
-      ),
+      new Option('--random <size>', 'random weights of this size, to measure with').choices(configNames),
+    )
+    .addOption(
+      new Option(
+        '--architecture <name>',
+        'of the random model (default: matmul-free, of 2B4T bitnet)',
+      ).choices(architectureNames),
     )
     .option('--seed <n>', 'of the random weights (default: 1)', integer(0, 2 ** 32 - 1))
-    .option('--vocabulary <n>', 'of the random model (default: 32000)', integer(1, 2 ** 24))
+    .option('--vocabulary <n>', 'of the random model (default: 32000, of 2B4T 128256)', integer(1, 2 ** 24))
     .option('-q, --quiet', 'no progress, no report')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)
@@ -67,11 +80,11 @@ async function convert(source: string, target: string | undefined, flags: Flags)
 
 function checkArguments(
   target: string | undefined,
-  { random, to, embedding, seed, vocabulary }: Flags,
+  { random, to, embedding, seed, vocabulary, architecture }: Flags,
 ): void {
   const surplus = random
     ? { target, '--to': to, '--embedding': embedding }
-    : { '--seed': seed, '--vocabulary': vocabulary };
+    : { '--seed': seed, '--vocabulary': vocabulary, '--architecture': architecture };
   for (const [name, value] of Object.entries(surplus)) {
     if (value === undefined) continue;
     const expected = random ? 'only the folder to write with --random' : 'it with --random only';
@@ -85,8 +98,8 @@ function checkArguments(
 }
 
 async function invent(folder: string, size: ConfigName, flags: Flags, signal: AbortSignal): Promise<void> {
-  const { seed = 1, vocabulary } = flags;
-  const config = namedConfig(size, vocabulary === undefined ? {} : { vocabSize: vocabulary });
+  const { seed = 1, vocabulary, architecture } = flags;
+  const config = namedConfig(size, { vocabSize: vocabulary, architecture });
   await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed, signal });
 }
 

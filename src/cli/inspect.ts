@@ -1,13 +1,21 @@
 /** `plusminus inspect`: what a model is made of, and what it takes to run it, without running it. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { storiesModel } from '../checkpoint/boxedModels.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { isTokenizerFile, isWeightFile } from '../checkpoint/modelFiles.ts';
 import { findModelFolder } from '../checkpoint/modelSource.ts';
+import { InputError } from '../errors.ts';
 import { formatBytes, formatCount, formatTable } from '../format.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { type Audit, auditModel, auditTable } from '../model/audit.ts';
-import { configNames, isConfigName, type ModelConfig, namedConfig } from '../model/config.ts';
+import {
+  type ArchitectureName,
+  architectureNames,
+  configNames,
+  isConfigName,
+  type ModelConfig,
+  namedConfig,
+} from '../model/config.ts';
 import { type MemoryNeeds, memoryNeeds } from '../model/memory.ts';
 import { Weights } from '../model/weights.ts';
 import { type DType, elementCount } from '../program/tensor.ts';
@@ -20,9 +28,11 @@ const examples = `
 Examples:
   $ plusminus inspect runs/demo
   $ plusminus inspect 370M
+  $ plusminus inspect 370M --architecture llama
   $ plusminus inspect ridger/MMfreeLM-1.3B --json`;
 
 interface Flags {
+  readonly architecture?: ArchitectureName;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -31,6 +41,11 @@ export function inspectCommand(): Command {
   return new Command('inspect')
     .description('Show the size of a model, its memory, and the operations that one token takes.')
     .argument('[model]', `model folder, Hub name, or ${configNames.join(', ')} (default: plusminus/stories)`)
+    .addOption(
+      new Option('--architecture <name>', 'of a model named by its size (default: matmul-free)').choices(
+        architectureNames,
+      ),
+    )
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)
@@ -40,8 +55,12 @@ export function inspectCommand(): Command {
 async function inspect(model: string | undefined, flags: Flags): Promise<void> {
   await interruptible(async (signal) => {
     const name = await chosenModel(model, storiesModel);
+    const { architecture } = flags;
+    if (architecture && !isConfigName(name)) {
+      throw new InputError(`--architecture: found ${architecture}, but the files of ${name} say what it is`);
+    }
     const found = isConfigName(name)
-      ? { config: namedConfig(name), embedding: 'f16' as const, files: [] }
+      ? { config: namedConfig(name, { architecture }), embedding: 'f16' as const, files: [] }
       : await openFolder(name, flags, signal);
     const report = describe(name, found);
     if (flags.json) await writeJson(report);
@@ -79,7 +98,10 @@ interface Report {
   readonly model: string;
   readonly config: ModelConfig;
   /** Numbers of parameters. */
-  readonly parameters: Record<'ternaryInBlocks' | 'ternaryHead' | 'embedding' | 'vectors' | 'total', number>;
+  readonly parameters: Record<
+    'ternaryInBlocks' | 'ternaryHead' | 'dense' | 'embedding' | 'vectors' | 'total',
+    number
+  >;
   /** Bytes. */
   readonly files: Record<'weights' | 'tokenizer', number> | undefined;
   readonly memory: MemoryNeeds;
@@ -95,7 +117,7 @@ function describe(model: string, { config, embedding, files }: Found): Report {
   const size = (holds: (name: string) => boolean) =>
     files.filter(({ name }) => holds(name)).reduce((sum, { bytes }) => sum + bytes, 0);
   const dtypes = specs
-    .filter(({ role }) => role === 'embedding')
+    .filter(({ role }) => role === 'embedding' || role === 'matrix')
     .map(({ name }) => [name, embedding] as const);
   const weights = new Weights(specs, 'inference', new Map(dtypes));
   return {
@@ -104,6 +126,7 @@ function describe(model: string, { config, embedding, files }: Found): Report {
     parameters: {
       ternaryInBlocks: count(({ role, name }) => role === 'ternary' && !isHead(name)),
       ternaryHead: count(({ role, name }) => role === 'ternary' && isHead(name)),
+      dense: count(({ role }) => role === 'matrix'),
       embedding: count(({ role }) => role === 'embedding'),
       vectors: count(({ role }) => role === 'vector'),
       total: count(() => true),
@@ -115,20 +138,27 @@ function describe(model: string, { config, embedding, files }: Found): Report {
 }
 
 function formatReport({ model, config, parameters, files, memory, audit }: Report): string[] {
-  const { layers, hiddenSize, intermediateSize, vocabSize, variant } = config;
+  const { layers, hiddenSize, intermediateSize, vocabSize } = config;
   const section = (title: string, rows: readonly (readonly [string, string])[]) => [
     ...formatTable([title, ''], rows),
     '',
   ];
   return [
-    `${model}: MatMul-free language model (${variant} form), ${formatCount(parameters.total)} parameters`,
-    `${layers} layers, width ${hiddenSize}, GLU ${intermediateSize}, vocabulary ${vocabSize}`,
+    `${model}: ${kindOf(config)}, ${formatCount(parameters.total)} parameters`,
+    `${layers} layers, width ${hiddenSize}, GLU ${intermediateSize}, vocabulary ${vocabSize}${headsOf(config)}`,
     '',
     ...section('parameters', [
-      ['ternary, in blocks', formatCount(parameters.ternaryInBlocks)],
-      ['ternary, head', formatCount(parameters.ternaryHead)],
-      ['embedding', formatCount(parameters.embedding)],
-      ['norms, bounds, biases', formatCount(parameters.vectors)],
+      ...(
+        [
+          ['ternary, in blocks', parameters.ternaryInBlocks],
+          ['ternary, head', parameters.ternaryHead],
+          ['dense matrices', parameters.dense],
+          [tied(config) ? 'embedding and head' : 'embedding', parameters.embedding],
+          ['norms, bounds, biases', parameters.vectors],
+        ] as const
+      )
+        .filter(([, count]) => count > 0)
+        .map(([name, count]) => [name, formatCount(count)] as const),
     ]),
     ...(files
       ? section('files', [
@@ -139,8 +169,33 @@ function formatReport({ model, config, parameters, files, memory, audit }: Repor
     ...section('memory, to generate', [
       ['weights', formatBytes(memory.weights)],
       ['temporaries', formatBytes(memory.temporaries)],
-      ['state of a conversation', formatBytes(memory.statePerSequence)],
+      ...(memory.statePerToken > 0
+        ? ([
+            ['keys and values, a token', formatBytes(memory.statePerToken)],
+            ['of the longest conversation', formatBytes(memory.statePerSequence)],
+          ] as const)
+        : ([['state of a conversation', formatBytes(memory.statePerSequence)]] as const)),
     ]),
     ...auditTable(audit),
   ];
+}
+
+function kindOf(config: ModelConfig): string {
+  switch (config.modelType) {
+    case 'hgrn_bit':
+      return `MatMul-free language model (${config.variant} form)`;
+    case 'llama':
+      return 'Transformer++ (Llama)';
+    case 'bitnet':
+      return 'BitNet b1.58';
+  }
+}
+
+function headsOf(config: ModelConfig): string {
+  if (config.modelType === 'hgrn_bit') return '';
+  return `, ${config.heads} heads of ${config.headSize} over ${config.keyHeads} of keys and values`;
+}
+
+function tied(config: ModelConfig): boolean {
+  return config.modelType !== 'hgrn_bit' && config.tieWordEmbeddings;
 }

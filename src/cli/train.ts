@@ -1,13 +1,18 @@
 /** `plusminus train`: from texts to a model, in one command. */
 import { Command, Option } from 'commander';
 import { InputError } from '../errors.ts';
-import { configNames } from '../model/config.ts';
+import { type ArchitectureName, architectureNames, configNames } from '../model/config.ts';
 import { beginRun } from '../train/begin.ts';
 import { type MachineFlags, withMachine } from '../train/machine.ts';
 import { type Machine, Run } from '../train/run.ts';
 import { readRunFile } from '../train/runFile.ts';
 import { scheduleNames } from '../train/schedule.ts';
-import { defaultSettings, parseSettings, type TrainingSettings } from '../train/settings.ts';
+import {
+  defaultSettings,
+  parseSettings,
+  type TrainingChoices,
+  type TrainingSettings,
+} from '../train/settings.ts';
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
 import { number } from './options.ts';
@@ -16,6 +21,7 @@ import { describeRun, runTraining, summarise } from './runTraining.ts';
 const example = `
 Examples:
   $ plusminus train --data book.txt --out runs/book --model tiny --steps 500
+  $ plusminus train --data book.txt --out runs/llama --model tiny --architecture llama
   $ plusminus train --resume --out runs/book
   $ plusminus train --resume --out runs/book --steps 1000
   $ plusminus generate --model runs/book "Once"
@@ -24,6 +30,7 @@ Examples:
 --data takes .txt and .jsonl files, also .zst and .gz, folders of them, or a folder of token shards.
 --chat takes lines {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", …}, …]}; the tokenizer of
 --from must have a chat template. What the user says is read, not learned.
+A Llama or BitNet has a learning rate of 0.001 and the cosine schedule, unless you say otherwise.
 Ctrl-C (or SIGTERM) saves the run; --resume goes on, to the same bits as if nothing had happened.`;
 
 /** Settings of the run by their flags; defaults and ranges are those of src/train/settings.ts. */
@@ -60,6 +67,7 @@ interface Flags extends Partial<TrainingSettings> {
   readonly hiddenSize?: number;
   readonly intermediateSize?: number;
   readonly variant?: 'released' | 'paper';
+  readonly architecture?: ArchitectureName;
   readonly from?: string;
   readonly tokenizer?: string;
   readonly vocab?: number;
@@ -81,6 +89,11 @@ export function trainCommand(): Command {
     .option('--layers <n>', 'blocks of the model', anyNumber)
     .option('--hidden-size <n>', 'width of the model', anyNumber)
     .option('--intermediate-size <n>', 'width of the GLU', anyNumber)
+    .addOption(
+      new Option('--architecture <name>', 'kind of the model (default: matmul-free)').choices(
+        architectureNames,
+      ),
+    )
     .addOption(new Option('--variant <form>', 'form of the MLGRU').choices(['released', 'paper']))
     .option('--from <folder>', 'begin with the weights and the tokenizer of this model')
     .option('--tokenizer <folder>', 'use this tokenizer instead of training one')
@@ -174,14 +187,18 @@ function refuseFixed(flags: Flags): void {
 
 async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Promise<Run> {
   const data = dataOf(flags);
-  const { from, model, layers, hiddenSize, intermediateSize, variant } = flags;
-  const sizes = { model, layers, hiddenSize, intermediateSize, variant };
+  const { from, model, layers, hiddenSize, intermediateSize, variant, architecture } = flags;
+  const sizes = { model, layers, hiddenSize, intermediateSize, variant, architecture };
   const chosen = Object.entries(sizes).filter(([, value]) => value !== undefined);
   if (from !== undefined && chosen.length > 0) {
     throw new InputError(`--from: found ${flagOf(chosen[0]![0])} too, but the checkpoint has its own sizes`);
   }
   const names = [...settingFlags.map(([name]) => name), 'schedule', 'decayAll'] as const;
-  const settings = parseSettings(Object.fromEntries(names.map((name) => [name, flags[name as keyof Flags]])));
+  const given = names.map((name) => [name, flags[name as keyof Flags]] as const);
+  const settings = parseSettings({
+    ...usualSettings(architecture, model),
+    ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+  });
   const progress = dataProgress(flags.json);
   return beginRun(
     {
@@ -193,6 +210,15 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
     },
     machine,
   ).finally(progress.clear);
+}
+
+/** What suits a kind of model, where nothing else is asked for: attention does not bear MatMul-free rates. */
+function usualSettings(
+  architecture: ArchitectureName | undefined,
+  model: string | undefined,
+): TrainingChoices {
+  const isMatMulFree = (architecture ?? (model === '2B4T' ? 'bitnet' : 'matmul-free')) === 'matmul-free';
+  return isMatMulFree ? {} : { learningRate: 1e-3, schedule: 'cosine' };
 }
 
 function dataOf({ data, chat, field }: Flags): readonly string[] {

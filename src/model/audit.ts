@@ -8,7 +8,7 @@ import type { Program } from '../program/record.ts';
 import type { DType } from '../program/tensor.ts';
 import { architectureOf } from './architecture.ts';
 import type { ModelConfig } from './config.ts';
-import { recordStep } from './inference.ts';
+import { recordTypicalStep } from './sequenceReader.ts';
 import { Weights } from './weights.ts';
 
 /** Operations and bytes of one token. */
@@ -26,18 +26,24 @@ export interface Audit {
    * and an addition for each weight, which is read as a 16-bit float. Attention over the context comes on top.
    */
   readonly transformer: AuditRow;
+  /** Tokens that each token attends to; absent if the model does not attend. */
+  readonly context: number | undefined;
 }
 
-/** @param embedding the type in which the embedding is stored */
+/** What a token of a model that attends is counted with, unless the model ends before. */
+const usualContext = 2048;
+
+/** @param embedding the type in which the embedding is stored, and so are dense matrices */
 export function auditModel(config: ModelConfig, embedding: DType = 'f16'): Audit {
   const architecture = architectureOf(config);
   const specs = architecture.parameters();
   const dtypes = specs
-    .filter(({ role }) => role === 'embedding')
+    .filter(({ role }) => role === 'embedding' || role === 'matrix')
     .map(({ name }) => [name, embedding] as const);
   const weights = new Weights(specs, 'inference', new Map(dtypes));
-  const { program } = recordStep(architecture, weights, architecture.states(1), 1, 'last');
-  return { ...auditProgram(program), transformer: transformerProducts(config) };
+  const context = architecture.cached && Math.min(usualContext, architecture.cached.longest);
+  const program = recordTypicalStep(architecture, weights, 1, 'last', context ?? 0);
+  return { ...auditProgram(program), transformer: transformerProducts(config), context };
 }
 
 export function auditProgram(program: Program): Pick<Audit, 'rows' | 'total'> {
@@ -71,7 +77,8 @@ function sum(op: string, a: AuditRow, b: AuditRow): AuditRow {
 /** Queries, keys, values, output; gate, up, down; the head. */
 function transformerProducts(config: ModelConfig): AuditRow {
   const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers: L } = config;
-  const matrices = L * (4 * H * H + 3 * H * I) + V * H;
+  const keys = config.modelType === 'hgrn_bit' ? H : config.keyHeads * config.headSize;
+  const matrices = L * (2 * H * H + 2 * H * keys + 3 * H * I) + V * H;
   return {
     ...none,
     op: 'Transformer++, matrix products only',
@@ -83,7 +90,7 @@ function transformerProducts(config: ModelConfig): AuditRow {
 }
 
 /** The audit for people, as lines of text. */
-export function auditTable({ rows, total, transformer }: Audit): string[] {
+export function auditTable({ rows, total, transformer, context }: Audit): string[] {
   const head = ['per token', 'calls', '+ −', '×', '× in products', '÷ √ exp', 'read', 'written'];
   const cells = (row: AuditRow) => [
     row.op,
@@ -92,14 +99,21 @@ export function auditTable({ rows, total, transformer }: Audit): string[] {
     ...[row.bytesRead, row.bytesWritten].map(formatBytes),
   ];
   const body = [...rows, total].map(cells);
-  const compared = cells(transformer).map((cell, column) => ([3, 5, 7].includes(column) ? '' : cell));
-  const lines = formatTable(head, [...body, compared]);
+  const blank = (row: string[]) => row.map((cell, column) => ([3, 5, 7].includes(column) ? '' : cell));
+  // Beside a Transformer++ itself it would say nothing.
+  const isLess = total.productMultiplications < transformer.productMultiplications;
+  const compared = isLess ? [blank(cells(transformer))] : [];
+  const lines = formatTable(head, [...body, ...compared]);
   const rule = lines[1]!;
-  lines.splice(-2, 0, rule);
-  return [
-    ...lines,
-    '',
-    'The last line is by formula, for the same width, depth and vocabulary: a product and a sum for each weight,',
-    'read as 16-bit floats; attention over the context comes on top.',
+  lines.splice(-1 - compared.length, 0, rule);
+  const notes = [
+    ...(context ? [`Each token attends to ${context} tokens.`] : []),
+    ...(isLess ? comparisonNote : []),
   ];
+  return notes.length > 0 ? [...lines, '', ...notes] : lines;
 }
+
+const comparisonNote = [
+  'The last line is by formula, for the same width, depth and vocabulary: a product and a sum for each weight,',
+  'read as 16-bit floats; attention over the context comes on top.',
+];

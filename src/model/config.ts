@@ -2,6 +2,7 @@
  * What fixes a model's shape. Plain data, the same wherever it runs; `src/checkpoint/` translates it from and
  * to Hugging Face's `config.json`.
  */
+import { InputError } from '../errors.ts';
 
 /** The MatMul-free language model: ternary weights everywhere but in the embedding, MLGRU, GLU. */
 export interface MatMulFreeConfig {
@@ -24,15 +25,54 @@ export interface MatMulFreeConfig {
   readonly maxPositionEmbeddings: number;
 }
 
+/** What Transformers are made of: heads of attention, rotary positions, a gated unit. */
+export interface AttentionConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly intermediateSize: number;
+  /** Heads of queries. */
+  readonly heads: number;
+  /** Heads of keys and values, each of which serves heads / keyHeads heads of queries. */
+  readonly keyHeads: number;
+  /** Entries of a head, a multiple of 4. */
+  readonly headSize: number;
+  /** The base of the rotary frequencies. */
+  readonly ropeTheta: number;
+  /** What the gate is passed through. */
+  readonly activation: 'silu' | 'relu2';
+  readonly rmsNormEps: number;
+  /** Whether the head is the embedding. */
+  readonly tieWordEmbeddings: boolean;
+  readonly bosTokenId: number | null;
+  readonly eosTokenId: number | readonly number[] | null;
+  readonly initializerRange: number;
+  /** The longest sequence. */
+  readonly maxPositionEmbeddings: number;
+}
+
+/** Transformer++, the paper's baseline: Llama, with dense float matrices. */
+export interface TransformerConfig extends AttentionConfig {
+  readonly modelType: 'llama';
+}
+
+/** BitNet b1.58: a Transformer whose projections are ternary; embedding and head are float. */
+export interface BitNetConfig extends AttentionConfig {
+  readonly modelType: 'bitnet';
+}
+
 /** Every kind of model, told apart by `modelType`. */
-export type ModelConfig = MatMulFreeConfig;
+export type ModelConfig = MatMulFreeConfig | TransformerConfig | BitNetConfig;
 
 /** The GLU's width where none is given: about hiddenSize · ratio · 2/3, rounded up to a multiple of 256. */
 export function defaultIntermediateSize(hiddenSize: number, hiddenRatio = 4): number {
   return 256 * Math.ceil(Math.floor((hiddenSize * hiddenRatio * 2) / 3) / 256);
 }
 
-/** Sizes by name: three that a laptop trains, then those of the paper (7B and 13B had random weights only). */
+/**
+ * Three sizes that a laptop trains, then those of the paper (7B and 13B had random weights only), then that of
+ * microsoft/bitnet-b1.58-2B-4T.
+ */
 const sizes = {
   tiny: { layers: 4, hiddenSize: 128 },
   mini: { layers: 6, hiddenSize: 256 },
@@ -42,6 +82,7 @@ const sizes = {
   '2.7B': { layers: 32, hiddenSize: 2560 },
   '7B': { layers: 32, hiddenSize: 4096 },
   '13B': { layers: 40, hiddenSize: 5120 },
+  '2B4T': { layers: 30, hiddenSize: 2560 },
 } as const;
 
 export type ConfigName = keyof typeof sizes;
@@ -52,20 +93,72 @@ export function isConfigName(name: string): name is ConfigName {
   return Object.hasOwn(sizes, name);
 }
 
-/** A named configuration with the released recipe's settings; a vocabulary of 32000 unless told otherwise. */
+/** Families by the names that people use, and the model types of their checkpoints. */
+export const architectures = {
+  'matmul-free': 'hgrn_bit',
+  llama: 'llama',
+  bitnet: 'bitnet',
+} as const satisfies Record<string, ModelConfig['modelType']>;
+
+export type ArchitectureName = keyof typeof architectures;
+
+export const architectureNames = Object.keys(architectures) as readonly ArchitectureName[];
+
+export interface ConfigOptions {
+  /** Default: 32000, of 2B4T 128256. */
+  readonly vocabSize?: number | undefined;
+  /** Default: MatMul-free, of 2B4T BitNet. */
+  readonly architecture?: ArchitectureName | undefined;
+  /** Of MatMul-free models only. */
+  readonly variant?: MatMulFreeConfig['variant'] | undefined;
+  /** Sizes of one's own. */
+  readonly layers?: number | undefined;
+  readonly hiddenSize?: number | undefined;
+  readonly intermediateSize?: number | undefined;
+}
+
+/**
+ * A named configuration with its family's published settings, or sizes of one's own in their place.
+ * @throws InputError if name and options contradict each other
+ */
 export function namedConfig(
   name: ConfigName,
-  options: { vocabSize?: number; variant?: MatMulFreeConfig['variant'] } = {},
-): MatMulFreeConfig {
-  const { layers, hiddenSize } = sizes[name];
-  const variant = options.variant ?? 'released';
+  options: ConfigOptions & { readonly architecture: 'llama' },
+): TransformerConfig;
+export function namedConfig(
+  name: ConfigName,
+  options: ConfigOptions & { readonly architecture: 'bitnet' },
+): BitNetConfig;
+export function namedConfig(
+  name: Exclude<ConfigName, '2B4T'>,
+  options?: ConfigOptions & { readonly architecture?: 'matmul-free' | undefined },
+): MatMulFreeConfig;
+export function namedConfig(name: ConfigName, options?: ConfigOptions): ModelConfig;
+export function namedConfig(name: ConfigName, options: ConfigOptions = {}): ModelConfig {
+  const is2B4T = name === '2B4T';
+  const architecture = options.architecture ?? (is2B4T ? 'bitnet' : 'matmul-free');
+  if (is2B4T && architecture !== 'bitnet') {
+    throw new InputError(`architecture: found ${architecture}, expected bitnet for 2B4T`);
+  }
+  if (options.variant && architecture !== 'matmul-free') {
+    throw new InputError(`variant: found ${options.variant}, expected none for ${architecture}`);
+  }
+  if (architecture === 'matmul-free') return matMulFree(name, options);
+  const common = attention(name, options);
+  return architecture === 'llama'
+    ? { modelType: 'llama', ...common, ropeTheta: 10_000, activation: 'silu', rmsNormEps: 1e-6 }
+    : { modelType: 'bitnet', ...common, ropeTheta: 500_000, activation: 'relu2', rmsNormEps: 1e-5 };
+}
+
+function matMulFree(name: ConfigName, options: ConfigOptions): MatMulFreeConfig {
+  const { layers = sizes[name].layers, hiddenSize = sizes[name].hiddenSize, variant = 'released' } = options;
   return {
     modelType: 'hgrn_bit',
     variant,
     vocabSize: options.vocabSize ?? 32000,
     hiddenSize,
     layers,
-    intermediateSize: defaultIntermediateSize(hiddenSize),
+    intermediateSize: options.intermediateSize ?? defaultIntermediateSize(hiddenSize),
     rmsNormEps: 1e-6,
     useLowerBound: variant === 'released', // the paper has none
     bosTokenId: 1,
@@ -73,4 +166,41 @@ export function namedConfig(
     initializerRange: 0.02,
     maxPositionEmbeddings: 2048,
   };
+}
+
+/** What the sizes say of attention; 2B4T as it is published. */
+function attention(
+  name: ConfigName,
+  options: ConfigOptions,
+): Omit<AttentionConfig, 'ropeTheta' | 'activation' | 'rmsNormEps'> {
+  const { layers = sizes[name].layers, hiddenSize = sizes[name].hiddenSize } = options;
+  const published = name === '2B4T' && hiddenSize === sizes[name].hiddenSize;
+  const headSize = usualHeadSize(hiddenSize);
+  const heads = hiddenSize / headSize;
+  const vocabSize = options.vocabSize ?? (published ? 128_256 : 32_000);
+  const [bosTokenId, eosTokenId] = vocabSize === 128_256 ? [128_000, 128_001] : [1, 2];
+  return {
+    vocabSize,
+    hiddenSize,
+    layers,
+    intermediateSize: options.intermediateSize ?? (published ? 6912 : defaultIntermediateSize(hiddenSize)),
+    heads,
+    keyHeads: published ? 5 : heads,
+    headSize,
+    tieWordEmbeddings: published,
+    bosTokenId,
+    eosTokenId,
+    initializerRange: 0.02,
+    maxPositionEmbeddings: published ? 4096 : 2048,
+  };
+}
+
+/** 128 for wide models, 64 for others, less where that does not divide the width. */
+function usualHeadSize(hiddenSize: number): number {
+  const sizes = hiddenSize >= 2048 ? [128, 64, 32, 16, 8, 4] : [64, 32, 16, 8, 4];
+  const found = sizes.find((size) => hiddenSize % size === 0);
+  if (found === undefined) {
+    throw new InputError(`hidden_size: found ${hiddenSize}, expected a multiple of 4 for heads of attention`);
+  }
+  return found;
 }

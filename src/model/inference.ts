@@ -13,7 +13,10 @@ import type { Weights } from './weights.ts';
 /** Which logits a run computes: of every token, of the last one, or none (only the state matters). */
 export type WantedLogits = 'all' | 'last' | 'none';
 
-/** The whole memory of one sequence: each layer's state, one after the other. Plain numbers, free to copy. */
+/**
+ * The whole memory of one sequence, of fixed size: each layer's recurrent state, one after the other, or, of models
+ * that attend, the tokens so far. Plain numbers, free to copy.
+ */
 export type SequenceState = Float32Array;
 
 interface Step {
@@ -25,7 +28,18 @@ interface Step {
 /** Longest run of tokens in one program: enough to use each weight many times, small in memory. */
 export const longestStep = 256;
 
-export class Inference {
+/** Running a model over tokens, as sessions, the front door and the server know it. */
+export interface SequenceReader {
+  newState(): SequenceState;
+  run(
+    tokens: readonly number[],
+    state: SequenceState,
+    wanted: WantedLogits,
+    signal?: AbortSignal,
+  ): Promise<Float32Array>;
+}
+
+export class Inference implements SequenceReader {
   readonly #engine: Engine;
   readonly #architecture: Architecture;
   readonly #weights: Weights;
@@ -180,6 +194,6 @@ export function recordStep(
  * Steps have lengths that are powers of two, so that few programs serve any length, and a sequence is cut
  * without padding: the recurrent state goes on exactly where it was.
  */
-function stepLength(remaining: number): number {
+export function stepLength(remaining: number): number {
   return Math.min(longestStep, 2 ** Math.floor(Math.log2(remaining)));
 }

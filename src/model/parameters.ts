@@ -4,11 +4,12 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /**
    * `ternary`: a BitLinear matrix [out, in], float in a training checkpoint, 2-bit in a packed one.
+   * `matrix`: a dense matrix [out, in], for inference kept in the type that the checkpoint stores it in.
    * `embedding`: a table [vocabulary, width], kept in the type that the checkpoint stores it in: floats, or int8
    * rows with a scale each (packingRows.ts).
    * `vector`: norms, biases and lower bounds, always f32 in memory.
    */
-  readonly role: 'ternary' | 'embedding' | 'vector';
+  readonly role: 'ternary' | 'matrix' | 'embedding' | 'vector';
   /** How a new model starts: normal noise of this deviation, or a constant. */
   readonly init: { readonly normal: number } | { readonly constant: number };
 }

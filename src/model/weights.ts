@@ -1,6 +1,7 @@
 /** The parameters of a model as variables of an engine. */
 
 import type { BitLinearParameters } from '../ops/bitLinear/bitLinear.ts';
+import type { TernaryLinearParameters } from '../ops/ternaryLinear/ternaryLinear.ts';
 import { type DType, type Tensor, variable } from '../program/tensor.ts';
 import { type ParameterSpec, scaleName } from './parameters.ts';
 
@@ -14,7 +15,10 @@ export class Weights {
   readonly mode: WeightMode;
   readonly #tensors = new Map<string, Tensor>();
 
-  /** `dtypes` overrides a parameter's type in memory: an embedding may stay f16, bf16, or int8 rows with scales. */
+  /**
+   * `dtypes` overrides a parameter's type in memory: an embedding may stay f16, bf16, or int8 rows with scales, a
+   * dense matrix f16 or bf16.
+   */
   constructor(
     specs: readonly ParameterSpec[],
     mode: WeightMode,
@@ -52,8 +56,12 @@ export class Weights {
 
   /** The parameters `<prefix>.weight`, its scale if packed, and `<prefix>.norm.weight`. */
   bitLinear(prefix: string): BitLinearParameters {
+    return { ...this.ternary(prefix), norm: this.get(`${prefix}.norm.weight`) };
+  }
+
+  /** The parameter `<prefix>.weight`, and its scale if packed. */
+  ternary(prefix: string): TernaryLinearParameters {
     const name = `${prefix}.weight`;
-    const scale = this.#tensors.get(scaleName(name));
-    return { weight: this.get(name), norm: this.get(`${prefix}.norm.weight`), scale };
+    return { weight: this.get(name), scale: this.#tensors.get(scaleName(name)) };
   }
 }

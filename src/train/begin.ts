@@ -5,8 +5,8 @@ import { readConfig } from '../checkpoint/config.ts';
 import { formatConfig, parseConfig } from '../checkpoint/huggingFaceConfig.ts';
 import { InputError } from '../errors.ts';
 import {
+  type ConfigOptions,
   configNames,
-  defaultIntermediateSize,
   isConfigName,
   type ModelConfig,
   namedConfig,
@@ -18,12 +18,8 @@ import { holdsRun } from './runFile.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** A model by name, with sizes of its own where given. */
-export interface ModelChoice {
+export interface ModelChoice extends Omit<ConfigOptions, 'vocabSize'> {
   readonly name: string;
-  readonly layers?: number | undefined;
-  readonly hiddenSize?: number | undefined;
-  readonly intermediateSize?: number | undefined;
-  readonly variant?: ModelConfig['variant'] | undefined;
 }
 
 export interface RunPlan extends Omit<DataOptions, 'shardFolder'> {
@@ -82,21 +78,11 @@ async function refuseUsed(folder: string): Promise<void> {
  * @throws InputError if there is no such name, or a size is out of range
  */
 export function configOf(choice: ModelChoice, tokenizer?: TextTokenizer): ModelConfig {
-  const { name, layers, hiddenSize, intermediateSize, variant } = choice;
+  const { name, ...options } = choice;
   if (!isConfigName(name)) {
     throw new InputError(`model: found "${name}", expected one of ${configNames.join(', ')}`);
   }
-  const named = namedConfig(name, {
-    ...(tokenizer ? { vocabSize: tokenizer.vocabularySize } : {}),
-    ...(variant ? { variant } : {}),
-  });
-  const config = {
-    ...named,
-    layers: layers ?? named.layers,
-    hiddenSize: hiddenSize ?? named.hiddenSize,
-    intermediateSize: intermediateSize ?? defaultIntermediateSize(hiddenSize ?? named.hiddenSize),
-    bosTokenId: tokenizer?.bosTokenId ?? null,
-    eosTokenId: tokenizer?.eosTokenId ?? null,
-  };
-  return parseConfig(formatConfig(config), 'model').config;
+  const named: ModelConfig = namedConfig(name, { ...options, vocabSize: tokenizer?.vocabularySize });
+  const ends = { bosTokenId: tokenizer?.bosTokenId ?? null, eosTokenId: tokenizer?.eosTokenId ?? null };
+  return parseConfig(formatConfig({ ...named, ...ends }), 'model').config;
 }

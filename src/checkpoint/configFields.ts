@@ -1,0 +1,52 @@
+/** Kinds of fields of a `config.json`, with messages that say what was expected. */
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+import { type JsonObject, show } from './json.ts';
+
+export const integer = (least: number, most: number) =>
+  v.pipe(
+    v.number(`expected an integer from ${least} to ${most}`),
+    v.check(
+      (n) => Number.isInteger(n) && n >= least && n <= most,
+      `expected an integer from ${least} to ${most}`,
+    ),
+  );
+
+export const positive = (most: number) =>
+  v.pipe(
+    v.number(`expected a number above 0, at most ${most}`),
+    v.check((n) => n > 0 && n <= most, `expected a number above 0, at most ${most}`),
+  );
+
+export const only = <const T extends string | number | boolean>(...values: T[]) =>
+  v.custom<T>(
+    (value) => (values as unknown[]).includes(value),
+    `not supported; expected ${values.map(show).join(' or ')}`,
+  );
+
+export const flag = v.boolean('expected true or false');
+const tokenId = integer(0, 2 ** 31 - 1);
+
+export const beginningToken = v.nullable(tokenId);
+
+export const endToken = v.nullable(
+  v.union([tokenId, v.array(tokenId)], 'expected a token id, a list of them or null'),
+);
+
+/**
+ * The fields that `schema` names, checked.
+ * @throws InputError naming the field, what was found and what was expected
+ */
+export function parseFields<T extends v.GenericSchema>(
+  schema: T,
+  fields: JsonObject,
+  where: string,
+): v.InferOutput<T> {
+  const result = v.safeParse(schema, fields);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const path = issue.path?.map(({ key }) => String(key)) ?? [];
+  const found = path.reduce<unknown>((value, key) => (value as JsonObject | undefined)?.[key], fields);
+  const reason = found === undefined ? 'expected it to be given' : issue.message;
+  throw new InputError(`${where}: ${path.join('.')}: found ${show(found)}, ${reason}`);
+}
