@@ -33,6 +33,10 @@ const commands: Readonly<Record<string, Entry>> = {
     about: 'repeat an experiment of the paper',
     load: async () => (await import('./study.ts')).studyCommand(),
   },
+  serve: {
+    about: 'serve a model over HTTP, as OpenAI does',
+    load: async () => (await import('./serve.ts')).serveCommand(),
+  },
   logits: {
     about: 'write the logits of given tokens to a file',
     load: async () => (await import('./logits.ts')).logitsCommand(),

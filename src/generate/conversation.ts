@@ -3,7 +3,8 @@
  * chat that the session does not hold yet. Where a template rewrites what came before, the chat is read anew.
  */
 import type { TextTokenizer } from '../text/tokenizer.ts';
-import { type ChatMessage, renderChat } from './chatTemplate.ts';
+import { type ChatFormat, chatFormatOf } from './chatFormat.ts';
+import type { ChatMessage } from './chatTemplate.ts';
 import type { Finish, GenerateOptions } from './generate.ts';
 import type { Session } from './session.ts';
 
@@ -19,7 +20,7 @@ export class Conversation {
   constructor(newSession: () => Session, tokenizer: TextTokenizer, system?: string) {
     this.#newSession = newSession;
     this.#session = newSession();
-    this.#format = tokenizer.chatTemplate === undefined ? plainFormat : templateFormat(tokenizer);
+    this.#format = chatFormatOf(tokenizer);
     if (system !== undefined) this.messages.push({ role: 'system', content: system });
   }
 
@@ -76,46 +77,3 @@ export class Conversation {
     await this.#session.append(rendered.slice(known?.length ?? 0), options);
   }
 }
-
-interface ChatFormat {
-  render(messages: readonly ChatMessage[]): string;
-  /** Whether the tokenizer's bos token comes first; templates write it themselves. */
-  readonly begins: boolean;
-  readonly stop: readonly string[];
-  /** The text of the special token `id` that ended an answer. */
-  ending(id: number | undefined): string | undefined;
-}
-
-function templateFormat(tokenizer: TextTokenizer): ChatFormat {
-  const end = endOfAnswer(tokenizer);
-  return {
-    render: (messages) => renderChat(tokenizer, messages),
-    begins: false,
-    stop: end === undefined ? [] : [end],
-    ending: (id) => (id !== undefined && tokenizer.isSpecial(id) ? tokenizer.token(id) : undefined),
-  };
-}
-
-/** The special token that the template writes after an answer, which is not always the eos token. */
-function endOfAnswer(tokenizer: TextTokenizer): string | undefined {
-  const mark = 'ANSWER';
-  const messages = [
-    { role: 'user', content: 'question' },
-    { role: 'assistant', content: mark },
-  ];
-  const text = renderChat(tokenizer, messages, { addGenerationPrompt: false });
-  const after = text.slice(text.lastIndexOf(mark) + mark.length).trimStart();
-  return tokenizer.json.added_tokens.find(({ special, content }) => special && after.startsWith(content))
-    ?.content;
-}
-
-/** For models that were trained on plain text only. */
-const plainFormat: ChatFormat = {
-  render(messages) {
-    const names: Record<string, string> = { user: 'User: ', assistant: 'Assistant:', system: '' };
-    return `${messages.map(({ role, content }) => `${names[role] ?? ''}${content}\n`).join('')}Assistant:`;
-  },
-  begins: true,
-  stop: ['\nUser:'],
-  ending: () => undefined,
-};

@@ -137,6 +137,11 @@ export class TextTokenizer {
     return id === undefined ? undefined : this.#library.id_to_token(id);
   }
 
+  /** The bytes that a token stands for, which need not be whole characters. */
+  bytes(id: number): Uint8Array {
+    return this.#bytes.of(id);
+  }
+
   /** Whether `id` is a special token: one that is no part of the text. */
   isSpecial(id: number): boolean {
     return this.#specialIds.has(id);

@@ -1,0 +1,141 @@
+/** `plusminus serve`: a model behind an HTTP interface that OpenAI's clients speak. */
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { pino } from 'pino';
+import { InputError } from '../errors.ts';
+import { openRuntime } from '../serve/openRuntime.ts';
+import { RunningServer } from '../serve/server.ts';
+import { chosenModel } from './findModel.ts';
+import { byteProgress } from './openModel.ts';
+import { addModelOptions, collected, integer, type ModelOptions } from './options.ts';
+
+const examples = `
+Examples:
+  $ plusminus serve --model runs/demo
+  $ plusminus serve --model ridger/MMfreeLM-370M --host 0.0.0.0 --api-key-file keys.txt --sessions sessions
+  $ curl http://127.0.0.1:8000/v1/completions -H 'content-type: application/json' -d '{"prompt": "Call me"}'
+
+The log is JSON, one object a line, on stdout. SIGTERM and Ctrl-C let running requests end. See docs/serving.md.`;
+
+interface Flags extends ModelOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly name?: string;
+  readonly slots: number;
+  readonly queue: number;
+  readonly apiKey?: readonly string[];
+  readonly apiKeyFile?: string;
+  readonly secretFile?: string;
+  readonly sessions?: string;
+  readonly cacheMb: number;
+  readonly cacheFolder?: string;
+  readonly cacheFolderMb: number;
+  readonly maxTokens: number;
+  readonly maxPromptTokens: number;
+  readonly maxBodyKb: number;
+  readonly timeout: number;
+  readonly receiveTimeout: number;
+  readonly drainTimeout: number;
+  readonly maxConnections: number;
+  readonly cors?: string;
+  readonly logLevel: string;
+}
+
+export function serveCommand(): Command {
+  const command = new Command('serve').description('Serve a model over HTTP, as OpenAI does.');
+  return addLimits(addServing(addModelOptions(command)))
+    .addHelpText('after', examples)
+    .action((flags: Flags) => serve(flags));
+}
+
+function addServing(command: Command): Command {
+  return command
+    .option('--host <address>', 'address to listen at; 0.0.0.0: from everywhere', '127.0.0.1')
+    .option('-p, --port <n>', 'port; 0: any', integer(0, 65535), 8000)
+    .option('--name <text>', 'what clients call the model (default: its folder)')
+    .option('--api-key <key>', 'a key that clients need; may be given several times', collected)
+    .option('--api-key-file <file>', 'a file of such keys, one a line')
+    .option('--sessions <folder>', 'keep sessions there; without it none are kept')
+    .option('--secret-file <file>', 'what states are signed with: the same for all replicas')
+    .option('--cache-mb <n>', 'memory for the states of texts that were read', integer(0), 256)
+    .option('--cache-folder <folder>', 'a folder for those that no longer fit in memory')
+    .option('--cache-folder-mb <n>', 'its size', integer(1), 4096)
+    .option('--cors <origin>', 'web pages that may use the server, such as https://example.com or *')
+    .option('--log-level <level>', 'debug, info, warn, error or silent', 'info');
+}
+
+function addLimits(command: Command): Command {
+  return command
+    .option('--slots <n>', 'sequences that advance together', integer(1, 4096), 64)
+    .option('--queue <n>', 'sequences that may wait for a slot; more are refused with 429', integer(0), 256)
+    .option('--max-tokens <n>', 'most tokens of an answer', integer(1), 4096)
+    .option('--max-prompt-tokens <n>', 'most tokens of a prompt', integer(1), 32_768)
+    .option('--max-body-kb <n>', 'most kilobytes of a request', integer(1), 1024)
+    .option('--max-connections <n>', 'most connections', integer(1), 2048)
+    .option('--timeout <seconds>', 'how long a request may take', integer(1), 600)
+    .option('--receive-timeout <seconds>', 'how long a request may take to arrive', integer(1), 30)
+    .option('--drain-timeout <seconds>', 'how long running requests may go on at the end', integer(0), 30);
+}
+
+async function serve(flags: Flags): Promise<void> {
+  const log = pino({ level: flags.quiet ? 'warn' : flags.logLevel });
+  const apiKeys = await keysOf(flags);
+  const source = await chosenModel(flags.model);
+  const progress = byteProgress(flags);
+  const runtime = await openRuntime(source, {
+    ...{ engine: flags.engine, threads: flags.threads, name: flags.name },
+    ...{ slots: flags.slots, mostWaiting: flags.queue, sessions: flags.sessions },
+    ...{ cacheBytes: 1e6 * flags.cacheMb, cacheFolder: flags.cacheFolder },
+    cacheFolderBytes: 1e6 * flags.cacheFolderMb,
+    secret: flags.secretFile === undefined ? undefined : await readFile(flags.secretFile),
+    limits: {
+      bodyBytes: 1024 * flags.maxBodyKb,
+      promptTokens: flags.maxPromptTokens,
+      maxTokens: flags.maxTokens,
+      requestSeconds: flags.timeout,
+    },
+    onProgress: ({ phase, loaded, total }) =>
+      progress.update(phase === 'load' ? 'loading' : 'downloading', loaded, total),
+  }).finally(progress.stop);
+  try {
+    const server = await RunningServer.start(runtime, {
+      ...{ host: flags.host, port: flags.port, apiKeys, cors: flags.cors, log },
+      ...{ receiveSeconds: flags.receiveTimeout, mostConnections: flags.maxConnections },
+    });
+    const { modelName: model, engine } = runtime;
+    const { slots, batched } = runtime.scheduler.model;
+    log.info({ url: server.url, model, engine, slots, batched }, 'listening');
+    if (apiKeys.length === 0 && !isLocal(flags.host)) log.warn('anybody who reaches this address may use it');
+    const signal = await stopSignal();
+    log.info({ signal, seconds: flags.drainTimeout }, 'draining');
+    const cutOff = await server.drain(flags.drainTimeout);
+    log.info({ cutOff }, 'ended');
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function keysOf({ apiKey = [], apiKeyFile }: Flags): Promise<string[]> {
+  const ofFile = apiKeyFile === undefined ? '' : await readFile(apiKeyFile, 'utf8');
+  const keys = [...apiKey, ...ofFile.split('\n').map((line) => line.trim())].filter((key) => key !== '');
+  if (apiKeyFile !== undefined && keys.length === 0)
+    throw new InputError(`--api-key-file: found no key in ${apiKeyFile}, expected one a line`);
+  return keys;
+}
+
+function isLocal(host: string): boolean {
+  return /^(localhost|127\.|::1$)/.test(host);
+}
+
+/** The first signal ends in an orderly way, a second at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    for (const name of ['SIGTERM', 'SIGINT'] as const)
+      process.on(name, () => {
+        if (stopping) process.exit(name === 'SIGTERM' ? 143 : 130);
+        stopping = true;
+        resolve(name);
+      });
+  });
+}

@@ -1,0 +1,54 @@
+/** Errors in the shape of OpenAI's, which clients know how to read. */
+import { OutOfMemoryError } from '../engine/engine.ts';
+import { InputError } from '../errors.ts';
+import { TooBusyError } from './scheduler.ts';
+
+interface Details {
+  /** The field of the request that is wrong. */
+  readonly param?: string | undefined;
+  readonly code?: string | undefined;
+  /** Seconds after which to try again. */
+  readonly retryAfter?: number | undefined;
+}
+
+/** A request that cannot be served, with its HTTP status. */
+export class ApiError extends Error {
+  override name = 'ApiError';
+  readonly status: number;
+  readonly details: Details;
+
+  constructor(status: number, message: string, details: Details = {}) {
+    super(message);
+    this.status = status;
+    this.details = details;
+  }
+
+  get body() {
+    const { param = null, code = null } = this.details;
+    return { error: { message: this.message, type: typeOf(this.status), param, code } };
+  }
+
+  get headers(): Record<string, string> {
+    const { retryAfter } = this.details;
+    return retryAfter === undefined ? {} : { 'retry-after': `${retryAfter}` };
+  }
+}
+
+function typeOf(status: number): string {
+  if (status === 401) return 'authentication_error';
+  if (status === 429) return 'rate_limit_error';
+  return status >= 500 ? 'server_error' : 'invalid_request_error';
+}
+
+/** What a client is told of any error; only what it can do something about. */
+export function apiErrorOf(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof InputError) {
+    const [, param] = /^([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)?): /.exec(error.message) ?? [];
+    return new ApiError(400, error.message, { param });
+  }
+  if (error instanceof TooBusyError)
+    return new ApiError(429, error.message, { code: 'server_busy', retryAfter: 1 });
+  if (error instanceof OutOfMemoryError) return new ApiError(503, error.message, { retryAfter: 10 });
+  return new ApiError(500, 'the server failed; its log says why', { code: 'internal_error' });
+}

@@ -1,0 +1,198 @@
+/** The routes, and what every request goes through: a number, the key, the log. */
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { type Context, Hono, type Next } from 'hono';
+import { cors } from 'hono/cors';
+import type { Logger } from 'pino';
+import { ApiError, apiErrorOf } from './apiError.ts';
+import { BodyReader } from './body.ts';
+import { chatWire } from './chat.ts';
+import { completionWire } from './completions.ts';
+import { chatFieldsOf, completionFieldsOf } from './fields.ts';
+import { respond, type Usage } from './respond.ts';
+import type { Runtime } from './runtime.ts';
+import { TooBusyError } from './scheduler.ts';
+import { ClientGoneError, Scope } from './scope.ts';
+import { sessionRoutes } from './sessionRoutes.ts';
+import { startOf } from './start.ts';
+
+export interface AppOptions {
+  /** Without keys, anybody may use the server. */
+  readonly apiKeys: readonly string[];
+  /** Web pages that may use the server: an origin, or `*`. */
+  readonly cors: string | undefined;
+  readonly log: Logger;
+}
+
+export interface Variables {
+  readonly requestId: string;
+  /** Whose sessions the request may use. */
+  readonly owner: string;
+}
+
+export type Env = { Variables: Variables };
+
+export class App {
+  readonly hono = new Hono<Env>();
+  /** Requests that are being answered. */
+  readonly scopes = new Set<Scope>();
+  #draining = false;
+  /** Of a request, lately. */
+  #seconds = 1;
+  readonly #runtime: Runtime;
+  readonly #options: AppOptions;
+  readonly #bodies: BodyReader;
+
+  constructor(runtime: Runtime, options: AppOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#bodies = new BodyReader(runtime.limits.bodyBytes, runtime.limits.allBodyBytes);
+    this.#routes();
+  }
+
+  /** From now on new requests are refused. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  #routes(): void {
+    const { hono } = this;
+    hono.use((c, next) => this.#logged(c, next));
+    if (this.#options.cors !== undefined) hono.use(cors({ origin: this.#options.cors }));
+    hono.get('/health', (c) => this.#health(c));
+    hono.get('/metrics', async (c) => {
+      const { registry } = this.#runtime.metrics;
+      return c.body(await registry.metrics(), 200, { 'content-type': registry.contentType });
+    });
+    hono.use('/v1/*', (c, next) => this.#authorised(c, next));
+    hono.get('/v1/models', (c) => c.json({ object: 'list', data: [this.#model()] }));
+    hono.get('/v1/models/:id{.+}', (c) => {
+      this.#checkModel(c.req.param('id'));
+      return c.json(this.#model());
+    });
+    hono.post('/v1/completions', (c) => this.#complete(c, completionFieldsOf, completionWire));
+    hono.post('/v1/chat/completions', (c) => this.#complete(c, chatFieldsOf, chatWire));
+    hono.route('/v1/sessions', sessionRoutes(this.#runtime, this.#bodies));
+    hono.notFound((c) =>
+      this.#refuse(c, new ApiError(404, `found no ${c.req.method} ${c.req.path.slice(0, 100)}`)),
+    );
+    hono.onError((error, c) => this.#refuse(c, error));
+  }
+
+  async #logged(c: Context<Env>, next: Next): Promise<void> {
+    const began = performance.now();
+    c.set('requestId', randomUUID());
+    await next();
+    c.header('x-request-id', c.get('requestId'));
+    const seconds = (performance.now() - began) / 1000;
+    const { status } = c.res;
+    const path =
+      status === 404 ? 'unknown' : c.req.path.replace(/^(\/v1\/(?:models|sessions))\/.*/, '$1/:id');
+    this.#runtime.metrics.answered(path, status, seconds);
+    const level = status >= 500 ? 'error' : path.startsWith('/v1') ? 'info' : 'debug';
+    this.#options.log[level](
+      { id: c.get('requestId'), method: c.req.method, path, status, seconds },
+      'request',
+    );
+  }
+
+  async #authorised(c: Context<Env>, next: Next): Promise<void> {
+    const { apiKeys } = this.#options;
+    const [, key = ''] = /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
+    if (apiKeys.length > 0 && !apiKeys.some((known) => sameText(known, key)))
+      throw new ApiError(401, 'authorization: expected "Bearer" and an API key of this server', {
+        code: 'invalid_api_key',
+      });
+    c.set('owner', apiKeys.length > 0 ? key : '');
+    await next();
+  }
+
+  #health(c: Context<Env>): Response {
+    const { scheduler, modelName } = this.#runtime;
+    const status = scheduler.failure ? 'failed' : this.#draining ? 'draining' : 'ok';
+    const { active, waiting, model } = scheduler;
+    const body = { status, model: modelName, active, waiting, slots: model.slots, batched: model.batched };
+    return c.json(body, status === 'ok' ? 200 : 503);
+  }
+
+  #model() {
+    const { modelName, created } = this.#runtime;
+    return { id: modelName, object: 'model', created, owned_by: 'plusminus' };
+  }
+
+  #checkModel(name: string | null | undefined): void {
+    const { modelName } = this.#runtime;
+    if (name === undefined || name === null || name === modelName) return;
+    throw new ApiError(404, `model: found "${name.slice(0, 100)}", expected "${modelName}"`, {
+      param: 'model',
+      code: 'model_not_found',
+    });
+  }
+
+  async #complete<F extends Parameters<typeof startOf>[1]>(
+    c: Context<Env>,
+    read: (body: unknown) => F,
+    understand: (
+      runtime: Runtime,
+      fields: F,
+      start: Awaited<ReturnType<typeof startOf>>,
+    ) => Parameters<typeof respond>[0]['wire'],
+  ): Promise<Response> {
+    if (this.#draining)
+      throw new ApiError(503, 'the server is shutting down', { code: 'draining', retryAfter: 5 });
+    const runtime = this.#runtime;
+    const scope: Scope = new Scope(runtime.limits.requestSeconds, c.req.raw.signal, () =>
+      this.scopes.delete(scope),
+    );
+    this.scopes.add(scope);
+    let start: Awaited<ReturnType<typeof startOf>> | undefined;
+    try {
+      const fields = read(await this.#bodies.json(c.req.raw));
+      this.#checkModel(fields.model);
+      start = await startOf(runtime, fields, c.get('owner'));
+      const wire = understand(runtime, fields, start);
+      const id = c.get('requestId');
+      const finished = (usage: Usage, error: unknown) => this.#finished(id, scope, usage, error);
+      return await respond({ runtime, wire, start, scope, finished });
+    } catch (error) {
+      start?.lease?.release();
+      scope.end();
+      throw error;
+    }
+  }
+
+  #finished(id: string, scope: Scope, usage: Usage, error: unknown): void {
+    const { seconds } = scope;
+    this.#seconds = 0.9 * this.#seconds + 0.1 * seconds;
+    this.#runtime.metrics.counted(usage);
+    const reason = error === undefined ? 'done' : error instanceof Error ? error.message : String(error);
+    this.#options.log.info({ id, ...usage, seconds, reason }, 'answer');
+  }
+
+  #refuse(c: Context<Env>, error: unknown): Response {
+    const refusal = error instanceof TooBusyError ? this.#busy(error) : apiErrorOf(error);
+    if (refusal.status === 500 && !(error instanceof ClientGoneError))
+      this.#options.log.error({ id: c.get('requestId'), error }, 'failure');
+    // What is left of the body is not worth reading.
+    const close = refusal.status === 413 || refusal.status === 503 ? { connection: 'close' } : {};
+    return Response.json(refusal.body, {
+      status: refusal.status,
+      headers: { ...refusal.headers, ...close, 'x-request-id': c.get('requestId') },
+    });
+  }
+
+  /** Tells when a slot should be free: those that wait go first. */
+  #busy(error: TooBusyError): ApiError {
+    const { waiting, model } = this.#runtime.scheduler;
+    const seconds = Math.ceil((this.#seconds * (waiting + 1)) / model.slots);
+    return new ApiError(429, error.message, {
+      code: 'server_busy',
+      retryAfter: Math.min(Math.max(seconds, 1), 60),
+    });
+  }
+}
+
+/** Takes the same time whatever differs. */
+function sameText(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}

@@ -1,0 +1,148 @@
+/** One choice of an answer: what a sequence generates, token by token, with what is known of each token. */
+import { type FinishReason, generate, type SequenceModel } from '../generate/generate.ts';
+import type { SamplingOptions } from '../generate/samplingOptions.ts';
+import type { SavedSession } from '../generate/savedSession.ts';
+import { logProbability, type TokenLogprob } from './logProbability.ts';
+import type { Runtime } from './runtime.ts';
+import type { Sequence } from './scheduler.ts';
+
+export interface ChoiceOptions {
+  readonly sampling: SamplingOptions;
+  readonly maxTokens: number;
+  readonly stop: readonly string[];
+  readonly stopAtEos: boolean;
+  readonly seed: number | undefined;
+  /** Subtracted from a token's logit for each time it was generated, and once if it was. */
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+  /** Added to logits. */
+  readonly logitBias: ReadonlyMap<number, number>;
+  /** How many likeliest tokens to list for each token; undefined: no log-probabilities. */
+  readonly logprobs: number | undefined;
+}
+
+/** A token of the answer; `offset` is where its text begins, in UTF-16 units from the answer's beginning. */
+export type AnswerToken = TokenLogprob & { readonly offset: number };
+
+export interface Piece {
+  readonly text: string;
+  /** Tokens whose text has begun by now; only if log-probabilities were asked for. */
+  readonly tokens: readonly AnswerToken[];
+}
+
+export interface ChoiceEnd {
+  readonly reason: FinishReason;
+  /** Tokens generated, without an eos token. */
+  readonly tokens: number;
+  /** All that was read and generated, to go on from. */
+  readonly session: SavedSession;
+  /** What the state in `session` has read, of this request. */
+  readonly read: readonly number[];
+}
+
+/** What a choice begins with. */
+export interface Beginning {
+  /** A sequence that has read all but the last token. */
+  readonly sequence: Sequence;
+  /** Tokens of this request, at least one. */
+  readonly tokens: readonly number[];
+  /** The conversation before this request. */
+  readonly earlier: SavedSession | undefined;
+}
+
+/** The repetition penalty of sessions reaches back this many tokens, as in `Session`. */
+const mostRecent = 1024;
+
+/** Yields the answer. The sequence stays the caller's to close. */
+export async function* answer(
+  { tokenizer }: Pick<Runtime, 'tokenizer'>,
+  { sequence, tokens, earlier }: Beginning,
+  options: ChoiceOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Piece, ChoiceEnd> {
+  const { sampling, maxTokens, stop, stopAtEos, seed, logprobs } = options;
+  const history = [...(earlier?.recent ?? []), ...tokens];
+  const generated: number[] = [];
+  const record = logprobs === undefined ? undefined : new TokenRecord(tokenizer, history, logprobs);
+  let logits = new Float32Array();
+  let unread: readonly number[] = tokens.slice(-1);
+  let end: { reason: FinishReason; tokens: number } | undefined;
+  const model: SequenceModel = {
+    async append() {
+      logits = (await sequence.append(unread, signal)) as typeof logits;
+      return adjusted(logits, generated, options);
+    },
+  };
+  const pieces = generate(model, tokenizer, history, {
+    ...{ ...sampling, maxTokens, stop, stopAtEos, signal },
+    ...(seed === undefined ? {} : { seed }),
+    onToken(id) {
+      generated.push(id);
+      unread = [id];
+      record?.add(id, logits);
+    },
+    onFinish: (finish) => {
+      end = finish;
+    },
+  });
+  for await (const text of pieces) yield { text, tokens: record?.take(text) ?? [] };
+  const { reason, tokens: count } = end!;
+  const rest = record?.rest(reason) ?? [];
+  if (rest.length > 0) yield { text: '', tokens: rest };
+  if (reason === 'abort') throw signal.reason;
+  const all = [...tokens, ...generated];
+  const session: SavedSession = {
+    tokens: (earlier?.tokens ?? 0) + all.length,
+    unread,
+    recent: [...history, ...generated].slice(-mostRecent),
+    state: await sequence.save(),
+  };
+  return { reason, tokens: count, session, read: all.slice(0, -unread.length) };
+}
+
+/** Logits with biases and OpenAI's two penalties, which see generated tokens only. */
+function adjusted(logits: Float32Array, generated: readonly number[], options: ChoiceOptions): Float32Array {
+  const { frequencyPenalty, presencePenalty, logitBias } = options;
+  const penalised = frequencyPenalty !== 0 || presencePenalty !== 0;
+  if (!penalised && logitBias.size === 0) return logits;
+  const result = logits.slice();
+  for (const [id, bias] of logitBias) result[id]! += bias;
+  if (penalised) {
+    for (const id of generated) result[id]! -= frequencyPenalty;
+    for (const id of new Set(generated)) result[id]! -= presencePenalty;
+  }
+  return result;
+}
+
+/** Tokens until the text that they belong to is told. */
+class TokenRecord {
+  readonly #stream: { push(id: number): string };
+  readonly #count: number;
+  readonly #waiting: AnswerToken[] = [];
+  #length = 0;
+  #told = 0;
+
+  constructor(tokenizer: Runtime['tokenizer'], history: readonly number[], count: number) {
+    this.#stream = tokenizer.stream();
+    this.#count = count;
+    for (const id of history) this.#stream.push(id);
+  }
+
+  add(id: number, logits: Float32Array): void {
+    this.#waiting.push({ ...logProbability(logits, id, this.#count), offset: this.#length });
+    this.#length += this.#stream.push(id).length;
+  }
+
+  /** The tokens that begin in the text told so far, `piece` being the latest of it. */
+  take(piece: string): AnswerToken[] {
+    this.#told += piece.length;
+    const after = this.#waiting.findIndex(({ offset }) => offset >= this.#told);
+    return this.#waiting.splice(0, after < 0 ? this.#waiting.length : after);
+  }
+
+  /** The others, when no more text comes; those of a stop text and the eos token are no part of the answer. */
+  rest(reason: FinishReason): AnswerToken[] {
+    if (reason === 'stop') return [];
+    return reason === 'eos' ? this.#waiting.slice(0, -1) : this.#waiting;
+  }
+}

@@ -1,0 +1,190 @@
+/** `/v1/completions`: texts continued. */
+
+import type { AnswerEvent } from './answers.ts';
+import { ApiError } from './apiError.ts';
+import type { AnswerToken, ChoiceEnd } from './choice.ts';
+import { type CompletionFields, choiceOptionsOf } from './fields.ts';
+import type { TokenLogprob } from './logProbability.ts';
+import type { ReadPrompt } from './reading.ts';
+import type { Runtime } from './runtime.ts';
+import type { Start } from './start.ts';
+import { checkChoices, checkMaxTokens, continued } from './start.ts';
+import { CodePoints, tokenName, topByName } from './tokenText.ts';
+import { type Envelope, envelopeOf, finishReason, type Wire, wantsUsage } from './wire.ts';
+
+interface Logprobs {
+  readonly tokens: string[];
+  readonly token_logprobs: (number | null)[];
+  readonly top_logprobs: (Record<string, number> | null)[];
+  readonly text_offset: number[];
+}
+
+interface Choice {
+  text: string;
+  readonly index: number;
+  logprobs: Logprobs | null;
+  finish_reason: string | null;
+}
+
+export function completionWire(runtime: Runtime, fields: CompletionFields, start: Start): Wire {
+  const prompts = promptsOf(fields.prompt ?? '');
+  const n = fields.n ?? 1;
+  checkChoices(runtime, prompts.length * n, start);
+  const logprobs = fields.logprobs ?? undefined;
+  const tokens = prompts.map((prompt, index) => promptTokens(runtime, prompt, start, index));
+  const echo = fields.echo === true;
+  if (echo && start.earlier)
+    throw new ApiError(400, 'echo: expected none with a state or a session, whose text is not kept', {
+      param: 'echo',
+    });
+  const maxTokens = checkMaxTokens(runtime, 'max_tokens', fields.max_tokens ?? 16);
+  const format = new CompletionFormat(runtime, {
+    echo,
+    n,
+    texts: prompts.map((prompt, index) =>
+      typeof prompt === 'string' ? prompt : runtime.tokenizer.decode(tokens[index]!.tokens),
+    ),
+  });
+  return {
+    request: {
+      prompts: tokens,
+      n,
+      options: choiceOptionsOf(fields, { maxTokens, logprobs, vocabulary: runtime.scheduler.vocabulary }),
+      scored: echo ? logprobs : undefined,
+    },
+    stream: fields.stream === true,
+    includeUsage: wantsUsage(fields),
+    chunks: (event) => format.chunks(event),
+    usageChunk: (usage) => ({ ...format.envelope, choices: [], usage }),
+    whole: () => ({ ...format.envelope, choices: format.choices() }),
+  };
+}
+
+class CompletionFormat {
+  readonly envelope: Envelope;
+  readonly #runtime: Runtime;
+  readonly #options: { readonly echo: boolean; readonly n: number; readonly texts: readonly string[] };
+  readonly #choices: { readonly whole: Choice; readonly points: CodePoints }[] = [];
+
+  constructor(
+    runtime: Runtime,
+    options: { readonly echo: boolean; readonly n: number; readonly texts: readonly string[] },
+  ) {
+    this.envelope = envelopeOf(runtime, 'cmpl', 'text_completion');
+    this.#runtime = runtime;
+    this.#options = options;
+  }
+
+  choices(): readonly Choice[] {
+    return this.#choices.map(({ whole }) => whole);
+  }
+
+  chunks(event: AnswerEvent): object[] {
+    if (event.type === 'prompt') return this.#prompt(event.prompt, event.read);
+    if (event.type === 'end') return [this.#end(event.index, event)];
+    return [this.#add(event.index, event.text, this.#answerLogprobs(event.index, event.text, event.tokens))];
+  }
+
+  /** Begins the choices of a prompt, with its own text if that is to be told. */
+  #prompt(prompt: number, { tokens, logprobs }: ReadPrompt): object[] {
+    const { echo, n, texts } = this.#options;
+    const first = prompt * n;
+    const chunks: object[] = [];
+    for (let index = first; index < first + n; index++) {
+      const points = new CodePoints();
+      points.add(texts[prompt]!);
+      const whole = { text: '', index, logprobs: null, finish_reason: null };
+      this.#choices[index] = { whole, points };
+      if (!echo) continue;
+      const scored = logprobs.length > 0 || tokens.length === 1 ? logprobs : undefined;
+      chunks.push(this.#add(index, texts[prompt]!, scored && this.#promptLogprobs(tokens, scored)));
+    }
+    return chunks;
+  }
+
+  #add(index: number, text: string, logprobs: Logprobs | undefined): object {
+    const { whole } = this.#choices[index]!;
+    whole.text += text;
+    if (logprobs) {
+      whole.logprobs ??= { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
+      for (const name of ['tokens', 'token_logprobs', 'top_logprobs', 'text_offset'] as const)
+        (whole.logprobs[name] as unknown[]).push(...logprobs[name]);
+    }
+    return {
+      ...this.envelope,
+      choices: [{ index, text, logprobs: logprobs ?? null, finish_reason: null }],
+    };
+  }
+
+  #end(index: number, { reason }: ChoiceEnd): object {
+    const { whole } = this.#choices[index]!;
+    whole.finish_reason = finishReason(reason);
+    return {
+      ...this.envelope,
+      choices: [{ index, text: '', logprobs: null, finish_reason: whole.finish_reason }],
+    };
+  }
+
+  /** Of the first token nothing foretold the probability. */
+  #promptLogprobs(tokens: readonly number[], scored: readonly TokenLogprob[]): Logprobs {
+    const { tokenizer } = this.#runtime;
+    const stream = tokenizer.stream();
+    let offset = 0;
+    return {
+      tokens: tokens.map((id) => tokenName(tokenizer, id)),
+      token_logprobs: [null, ...scored.map(({ logprob }) => logprob)],
+      top_logprobs: [null, ...scored.map((one) => topByName(tokenizer, one))],
+      text_offset: tokens.map((id) => {
+        const here = offset;
+        offset += [...stream.push(id)].length;
+        return here;
+      }),
+    };
+  }
+
+  /** Offsets count from the prompt's first character, whether it is told again or not. */
+  #answerLogprobs(index: number, text: string, tokens: readonly AnswerToken[]): Logprobs | undefined {
+    const { points } = this.#choices[index]!;
+    points.add(text);
+    if (tokens.length === 0) return undefined;
+    const { tokenizer } = this.#runtime;
+    const before = this.#options.texts[Math.floor(index / this.#options.n)]!.length;
+    return {
+      tokens: tokens.map(({ id }) => tokenName(tokenizer, id)),
+      token_logprobs: tokens.map(({ logprob }) => logprob),
+      top_logprobs: tokens.map((one) => topByName(tokenizer, one)),
+      text_offset: tokens.map(({ offset }) => points.at(before + offset)),
+    };
+  }
+}
+
+type Prompt = string | readonly number[];
+
+function promptsOf(prompt: NonNullable<CompletionFields['prompt']>): Prompt[] {
+  if (typeof prompt === 'string') return [prompt];
+  if (prompt.length === 0)
+    throw new ApiError(400, 'prompt: found an empty list, expected a prompt', { param: 'prompt' });
+  return typeof prompt[0] === 'number' ? [prompt as number[]] : (prompt as Prompt[]);
+}
+
+function promptTokens(runtime: Runtime, prompt: Prompt, { earlier }: Start, index: number) {
+  const where = `prompt[${index}]`;
+  const { tokenizer, scheduler, limits } = runtime;
+  // A token is at least a byte, so that a text too long is known without reading it.
+  if (typeof prompt === 'string' && prompt.length > 32 * limits.promptTokens)
+    throw new ApiError(
+      400,
+      `${where}: found ${prompt.length} characters, too many for ${limits.promptTokens} tokens`,
+      {
+        param: 'prompt',
+        code: 'context_length_exceeded',
+      },
+    );
+  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt, { addSpecialTokens: !earlier }) : prompt;
+  const wrong = ids.find((id) => id >= scheduler.vocabulary);
+  if (wrong !== undefined)
+    throw new ApiError(400, `${where}: found token ${wrong}, expected ids below ${scheduler.vocabulary}`, {
+      param: 'prompt',
+    });
+  return continued(runtime, ids, earlier, where);
+}

@@ -1,0 +1,44 @@
+/** Natural logarithms of probabilities, as the model gives them: before temperature, penalties and biases. */
+
+export interface Likely {
+  readonly id: number;
+  readonly logprob: number;
+}
+
+export interface TokenLogprob extends Likely {
+  /** The likeliest tokens, the likeliest first; equally likely ones by their ids. */
+  readonly top: readonly Likely[];
+}
+
+/**
+ * x_id − log Σ e^x, in float64.
+ * @param logits [vocabulary]
+ * @param count of likeliest tokens to list
+ */
+export function logProbability(logits: Float32Array, id: number, count: number): TokenLogprob {
+  const total = logSumExp(logits);
+  const top = largest(logits, count).map((other) => ({ id: other, logprob: logits[other]! - total }));
+  return { id, logprob: logits[id]! - total, top };
+}
+
+function logSumExp(logits: Float32Array): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < logits.length; i++) if (logits[i]! > most) most = logits[i]!;
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - most);
+  return most + Math.log(sum);
+}
+
+/** Ids of the `count` largest; there are few, so that a list in order is quick. */
+function largest(logits: Float32Array, count: number): number[] {
+  const ids: number[] = [];
+  if (count === 0) return ids;
+  for (let id = 0; id < logits.length; id++) {
+    if (ids.length === count && logits[id]! <= logits[ids.at(-1)!]!) continue;
+    let at = ids.length;
+    while (at > 0 && logits[ids[at - 1]!]! < logits[id]!) at--;
+    ids.splice(at, 0, id);
+    if (ids.length > count) ids.pop();
+  }
+  return ids;
+}

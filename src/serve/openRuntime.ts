@@ -1,0 +1,161 @@
+/** Loading a model to serve it. */
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import fs from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { findModelFolder } from '#platform';
+import { isWeightFile } from '../checkpoint/modelFiles.ts';
+import { InputError } from '../errors.ts';
+import type { LoadOptions, ModelParts } from '../languageModel.ts';
+import { loadModel } from '../loadModel.ts';
+import { BatchedInference, canBatch, type SlotModel } from '../model/batchedInference.ts';
+import { Inference } from '../model/inference.ts';
+import { OneByOne } from '../model/oneByOne.ts';
+import { Measurements } from './metrics.ts';
+import type { Limits, Runtime } from './runtime.ts';
+import { Scheduler } from './scheduler.ts';
+import { SessionStore } from './sessionStore.ts';
+import { StateSigner } from './signedState.ts';
+import { StateCache } from './stateCache.ts';
+import { StateFiles } from './stateFiles.ts';
+
+export interface RuntimeOptions extends LoadOptions {
+  /** What clients call the model; default: the name of its folder. */
+  readonly name?: string | undefined;
+  /** Sequences that advance together; default 64. */
+  readonly slots?: number | undefined;
+  /** Sequences that may wait for a slot; default 256. */
+  readonly mostWaiting?: number | undefined;
+  /** One sequence after the other, to measure what batching brings. */
+  readonly oneByOne?: boolean | undefined;
+  /** Bytes of memory for states of texts that were read; default 256 MB. */
+  readonly cacheBytes?: number | undefined;
+  /** A folder for those that no longer fit in memory, and its size. */
+  readonly cacheFolder?: string | undefined;
+  readonly cacheFolderBytes?: number | undefined;
+  /** A folder for sessions; without one, none are kept. */
+  readonly sessions?: string | undefined;
+  /** What states are signed with; the same on all replicas. Default: one of its own, new each time. */
+  readonly secret?: Uint8Array | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+}
+
+export interface OpenRuntime extends Runtime {
+  /** The engine, for people. */
+  readonly engine: string;
+  close(): Promise<void>;
+}
+
+const standardLimits: Limits = {
+  bodyBytes: 2 ** 20,
+  allBodyBytes: 2 ** 26,
+  promptTokens: 32_768,
+  maxTokens: 4096,
+  choices: 32,
+  requestSeconds: 600,
+  stallSeconds: 30,
+};
+
+/** Tokens of one step, if there are not more slots. */
+const tokensOfStep = 256;
+
+/** @throws InputError as `LanguageModel.load` does, and if the model has no tokenizer */
+export async function openRuntime(source: string, options: RuntimeOptions): Promise<OpenRuntime> {
+  const { engine: engineName, threads, onProgress, signal } = options;
+  // With no worker thread the engine would compute on the thread that answers requests.
+  const load = { engine: engineName, threads: threads === 0 ? 1 : threads, onProgress, signal };
+  const folder = await findModelFolder(source, {
+    onProgress: (progress) => onProgress?.({ phase: 'download', ...progress }),
+    signal,
+  });
+  const modelHash = await hashOf(folder);
+  const parts = await loadModel(source, load);
+  try {
+    return await assemble(parts, modelHash, { ...options, name: options.name ?? nameOf(source, folder) });
+  } catch (error) {
+    await parts.engine.dispose();
+    throw error;
+  }
+}
+
+async function assemble(
+  parts: ModelParts,
+  modelHash: Uint8Array,
+  options: RuntimeOptions & { readonly name: string },
+): Promise<OpenRuntime> {
+  const { config, tokenizer, engine, architecture, fingerprint } = parts;
+  if (!tokenizer) throw new InputError('this model has no tokenizer.json, which serving needs');
+  const { slots = 64, mostWaiting = 256, cacheBytes = 256e6, cacheFolder, cacheFolderBytes = 4e9 } = options;
+  const metrics = new Measurements();
+  const model = slotModel(parts, slots, options.oneByOne === true);
+  const scheduler = new Scheduler(model, {
+    vocabulary: config.vocabSize,
+    mostWaiting,
+    onStep: (report) => metrics.step(report),
+  });
+  const stateSize = architecture.states(1).reduce((sum, tensor) => sum + tensor.size, 0);
+  const secret = options.secret ?? (await ownSecret(options.sessions));
+  const signer = new StateSigner(secret, modelHash, { fingerprint, vocabulary: config.vocabSize, stateSize });
+  const files =
+    cacheFolder === undefined
+      ? undefined
+      : await StateFiles.open(cacheFolder, { bytes: cacheFolderBytes, model: modelHash, stateSize });
+  const cache = new StateCache(cacheBytes, files);
+  const { sessions } = options;
+  metrics.watch(scheduler, cache);
+  return {
+    modelName: options.name,
+    modelHash,
+    created: Math.floor(Date.now() / 1000),
+    ...{ scheduler, cache, signer, tokenizer, metrics },
+    sessions:
+      sessions === undefined ? undefined : new SessionStore({ folder: sessions, signer, most: 10_000 }),
+    limits: { ...standardLimits, ...options.limits },
+    engine: `${engine.name} (${engine.description})`,
+    async close() {
+      await files?.flush();
+      await engine.dispose();
+    },
+  };
+}
+
+function slotModel(parts: ModelParts, slots: number, oneByOne: boolean): SlotModel {
+  const { engine, architecture, weights, config } = parts;
+  const sizes = { slots, mostTokens: Math.max(slots, tokensOfStep) };
+  if (canBatch(architecture) && !oneByOne)
+    return new BatchedInference(engine, architecture, weights, config.vocabSize, sizes);
+  return new OneByOne(new Inference(engine, architecture, weights, config.vocabSize), sizes);
+}
+
+/** SHA-256 of the files that make the model: config, weights, tokenizer. */
+async function hashOf(folder: string): Promise<Uint8Array> {
+  const names = (await fs.readdir(folder)).sort();
+  const hash = createHash('sha256');
+  for (const name of names) {
+    if (!isWeightFile(name) && !/^(config\.json|tokenizer\.(json|model))$/.test(name)) continue;
+    hash.update(`${name}\0`);
+    for await (const part of createReadStream(join(folder, name))) hash.update(part as Buffer);
+  }
+  return hash.digest();
+}
+
+function nameOf(source: string, folder: string): string {
+  return /^[\w.-]+\/[\w.-]+$/.test(source) && !folder.endsWith(source) ? source : basename(folder);
+}
+
+/** Sessions that are kept must be readable after a restart, so their secret is kept beside them. */
+async function ownSecret(sessions: string | undefined): Promise<Uint8Array> {
+  if (sessions === undefined) return randomBytes(32);
+  await fs.mkdir(sessions, { recursive: true, mode: 0o700 });
+  const file = join(sessions, 'secret');
+  const partial = `${file}.${randomBytes(6).toString('hex')}`;
+  await fs.writeFile(partial, randomBytes(32), { mode: 0o600, flush: true });
+  try {
+    await fs.link(partial, file); // all of it or nothing, and never over one that is there
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await fs.rm(partial);
+  }
+  return fs.readFile(file);
+}

@@ -1,0 +1,92 @@
+/** Reading a prompt: from the longest beginning that the cache has, or, to score it, token by token. */
+import type { SavedSession } from '../generate/savedSession.ts';
+import type { Beginning } from './choice.ts';
+import { logProbability, type TokenLogprob } from './logProbability.ts';
+import type { Runtime } from './runtime.ts';
+import type { Sequence } from './scheduler.ts';
+
+/** A beginning shared with an earlier text is kept as a state of its own from this many tokens on. */
+const worthKeeping = 16;
+/** Rows that are scored before others get a turn. */
+const rowsAtOnce = 8;
+
+export interface ReadPrompt extends Beginning {
+  /** Tokens that did not have to be read. */
+  readonly cached: number;
+  /** Of each token but the first, if they were asked for. */
+  readonly logprobs: readonly TokenLogprob[];
+}
+
+export interface PromptOptions {
+  /** At least one token. */
+  readonly tokens: readonly number[];
+  readonly earlier: SavedSession | undefined;
+  /** How many likeliest tokens to list for each token of the prompt; undefined: don't score it. */
+  readonly scored: number | undefined;
+}
+
+/** Takes a slot and reads all but the last token. The caller closes the sequence. */
+export async function readPrompt(
+  runtime: Runtime,
+  { tokens, earlier, scored }: PromptOptions,
+  signal: AbortSignal,
+): Promise<ReadPrompt> {
+  if (scored !== undefined) return scorePrompt(runtime, tokens, scored, signal);
+  const body = tokens.slice(0, -1);
+  if (earlier) {
+    const sequence = await runtime.scheduler.open(earlier.state, signal);
+    await orClose(sequence, () => readSome(sequence, body, signal));
+    return { sequence, tokens, earlier, cached: 0, logprobs: [] };
+  }
+  const { cache, scheduler } = runtime;
+  const hit = await cache.find(body);
+  const sequence = await scheduler.open(hit.state, signal);
+  await orClose(sequence, async () => {
+    // Two texts that begin alike and then differ: a third may well begin so too.
+    const branches = hit.shared - hit.length >= worthKeeping && hit.shared < body.length;
+    const stops = branches ? [hit.shared, body.length] : [body.length];
+    let at = hit.length;
+    for (const stop of stops) {
+      if (stop === at) continue;
+      await readSome(sequence, body.slice(at, stop), signal);
+      cache.put(body.slice(0, stop), await sequence.save());
+      at = stop;
+    }
+  });
+  return { sequence, tokens, earlier, cached: hit.length, logprobs: [] };
+}
+
+async function scorePrompt(
+  { scheduler }: Runtime,
+  tokens: readonly number[],
+  count: number,
+  signal: AbortSignal,
+): Promise<ReadPrompt> {
+  const sequence = await scheduler.open(undefined, signal);
+  const logprobs: TokenLogprob[] = [];
+  const { vocabulary } = scheduler;
+  const reader = async (logits: Float32Array, first: number) => {
+    for (let row = 0; row * vocabulary < logits.length; row++) {
+      const of = logits.subarray(row * vocabulary, (row + 1) * vocabulary);
+      logprobs.push(logProbability(of, tokens[first + row + 1]!, count));
+      if (row % rowsAtOnce === rowsAtOnce - 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await orClose(sequence, async () => {
+    if (tokens.length > 1) await sequence.score(tokens.slice(0, -1), reader, signal);
+  });
+  return { sequence, tokens, earlier: undefined, cached: 0, logprobs };
+}
+
+async function readSome(sequence: Sequence, tokens: readonly number[], signal: AbortSignal): Promise<void> {
+  if (tokens.length > 0) await sequence.read(tokens, signal);
+}
+
+async function orClose(sequence: Sequence, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    sequence.close();
+    throw error;
+  }
+}

@@ -1,0 +1,147 @@
+/** Answers on their way to the client: as a whole, or as server-sent events at the pace at which it reads. */
+import { type AnswerEvent, answers } from './answers.ts';
+import { ApiError, apiErrorOf } from './apiError.ts';
+import type { Runtime } from './runtime.ts';
+import { ClientGoneError, type Scope } from './scope.ts';
+import type { Start } from './start.ts';
+import type { Wire } from './wire.ts';
+
+export interface Usage {
+  readonly prompt: number;
+  readonly cached: number;
+  readonly generated: number;
+}
+
+export interface Telling {
+  readonly runtime: Runtime;
+  readonly wire: Wire;
+  readonly start: Start;
+  readonly scope: Scope;
+  /** Called at the end, with the error if there was one. */
+  readonly finished: (usage: Usage, error: unknown) => void;
+}
+
+/** What can be refused is refused before the first byte: errors come with a status, and a stream begins with text. */
+export async function respond(telling: Telling): Promise<Response> {
+  const told = tell(telling);
+  if (!telling.wire.stream) {
+    let extras: object = {};
+    for await (const event of told) extras = { ...extras, ...event.extras };
+    return Response.json({ ...telling.wire.whole(), ...extras });
+  }
+  const first = await told.next();
+  return new Response(eventStream(telling, first, told), {
+    headers: {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no', // proxies should pass events on as they come
+    },
+  });
+}
+
+interface Told {
+  readonly chunks: readonly object[];
+  /** Fields of the whole answer, beside its choices. */
+  readonly extras: object;
+}
+
+async function* tell({ runtime, wire, start, scope, finished }: Telling): AsyncGenerator<Told> {
+  let usage: Usage = { prompt: 0, cached: 0, generated: 0 };
+  let failure: unknown;
+  let hasText = false;
+  try {
+    for await (const event of answers(runtime, wire.request, scope.signal)) {
+      usage = counted(usage, event);
+      if (event.type === 'piece' && !hasText) {
+        hasText = true;
+        runtime.metrics.firstText(scope.seconds);
+      }
+      const extras = event.type === 'end' ? await stateFields(runtime, start, event) : {};
+      const chunks = wire.chunks(event);
+      yield { chunks: chunks.map((chunk) => ({ ...chunk, ...extras })), extras };
+    }
+    const fields = usageFields(usage);
+    yield { chunks: wire.includeUsage ? [wire.usageChunk(fields)] : [], extras: { usage: fields } };
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    start.lease?.release();
+    finished(usage, failure);
+    scope.end();
+  }
+}
+
+/** Saves the session, and only then says so. */
+async function stateFields(
+  { signer }: Runtime,
+  { lease, returnState }: Start,
+  { session }: AnswerEvent & { type: 'end' },
+): Promise<object> {
+  await lease?.save(session);
+  return {
+    ...(lease ? { session: { id: lease.id, tokens: session.tokens } } : {}),
+    ...(returnState ? { state: signer.sign(session) } : {}),
+  };
+}
+
+function counted({ prompt, cached, generated }: Usage, event: AnswerEvent): Usage {
+  if (event.type === 'piece') return { prompt, cached, generated };
+  if (event.type === 'end') return { prompt, cached, generated: generated + event.tokens };
+  return { prompt: prompt + event.read.tokens.length, cached: cached + event.read.cached, generated };
+}
+
+function usageFields({ prompt, cached, generated }: Usage) {
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: generated,
+    total_tokens: prompt + generated,
+    prompt_tokens_details: { cached_tokens: cached },
+  };
+}
+
+const encoder = new TextEncoder();
+
+/** Events are made when the client's connection takes them; one that takes none for long is given up. */
+function eventStream(
+  { runtime, scope }: Telling,
+  first: IteratorResult<Told>,
+  rest: AsyncGenerator<Told>,
+): ReadableStream<Uint8Array> {
+  let next: Promise<IteratorResult<Told>> = Promise.resolve(first);
+  let stalled: NodeJS.Timeout | undefined;
+  const giveUp = () => {
+    scope.abort(new ApiError(408, 'the client did not read its answer'));
+    void rest.return(undefined).catch(() => {});
+  };
+  return new ReadableStream({
+    async pull(controller) {
+      clearTimeout(stalled);
+      try {
+        const { done, value } = await next;
+        if (done) {
+          controller.enqueue(encoder.encode('data: [DONE]\n\n'));
+          controller.close();
+          return;
+        }
+        next = rest.next();
+        next.catch(() => {}); // told by the next pull
+        controller.enqueue(encoder.encode(value.chunks.map(eventOf).join('')));
+        stalled = setTimeout(giveUp, 1000 * runtime.limits.stallSeconds);
+        stalled.unref();
+      } catch (error) {
+        controller.enqueue(encoder.encode(eventOf(apiErrorOf(error).body)));
+        controller.close();
+      }
+    },
+    cancel() {
+      clearTimeout(stalled);
+      scope.abort(new ClientGoneError());
+      void rest.return(undefined).catch(() => {});
+    },
+  });
+}
+
+function eventOf(value: object): string {
+  return `data: ${JSON.stringify(value)}\n\n`;
+}

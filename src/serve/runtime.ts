@@ -1,0 +1,45 @@
+/** What all requests share: the model with its scheduler, the caches, the limits. */
+import type { TextTokenizer } from '../text/tokenizer.ts';
+import type { Measurements } from './metrics.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SessionStore } from './sessionStore.ts';
+import type { StateSigner } from './signedState.ts';
+import type { StateCache } from './stateCache.ts';
+
+export interface Limits {
+  /** Bytes of a request's body. */
+  readonly bodyBytes: number;
+  /** Bytes of all bodies that are being received. */
+  readonly allBodyBytes: number;
+  /** Tokens of a prompt. */
+  readonly promptTokens: number;
+  /** Tokens of an answer. */
+  readonly maxTokens: number;
+  /** Prompts times choices of one request. */
+  readonly choices: number;
+  /** Seconds that a request may take, from its first byte to the end of its answer. */
+  readonly requestSeconds: number;
+  /** Seconds that a client may leave an answer unread. */
+  readonly stallSeconds: number;
+}
+
+export interface Runtime {
+  readonly modelName: string;
+  /** 32 bytes: SHA-256 of the model's files. */
+  readonly modelHash: Uint8Array;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly scheduler: Scheduler;
+  readonly cache: StateCache;
+  readonly signer: StateSigner;
+  /** Absent if the server keeps no sessions. */
+  readonly sessions: SessionStore | undefined;
+  readonly tokenizer: TextTokenizer;
+  readonly limits: Limits;
+  readonly metrics: Measurements;
+}
+
+/** What `system_fingerprint` tells: which model it was. */
+export function systemFingerprint({ modelHash }: Pick<Runtime, 'modelHash'>): string {
+  return `fp_${Buffer.from(modelHash.subarray(0, 6)).toString('hex')}`;
+}

@@ -1,0 +1,60 @@
+/** The life of one request: what ends it early, and why. */
+import { ApiError } from './apiError.ts';
+
+export class Scope {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #ended: () => void;
+  readonly began = performance.now();
+  #over = false;
+
+  /**
+   * @param seconds after which the request is given up
+   * @param client is aborted when the client has gone
+   * @param ended is called once, whatever the end was
+   */
+  constructor(seconds: number, client: AbortSignal, ended: () => void) {
+    this.#ended = ended;
+    this.#timer = setTimeout(
+      () => this.abort(new ApiError(504, timeOut(seconds), { code: 'timeout' })),
+      1000 * seconds,
+    );
+    this.#timer.unref();
+    const gone = () => this.abort(new ClientGoneError());
+    if (client.aborted) gone();
+    else client.addEventListener('abort', gone, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Seconds so far. */
+  get seconds(): number {
+    return (performance.now() - this.began) / 1000;
+  }
+
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#ended();
+  }
+}
+
+/** Nobody is there to be told. */
+export class ClientGoneError extends Error {
+  override name = 'ClientGoneError';
+
+  constructor() {
+    super('the client has gone');
+  }
+}
+
+function timeOut(seconds: number): string {
+  return `the request took longer than ${seconds} s; ask for fewer tokens`;
+}

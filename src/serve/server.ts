@@ -1,0 +1,77 @@
+/** The HTTP server: its sockets, their time-outs, and how it ends. */
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { ApiError } from './apiError.ts';
+import { App, type AppOptions } from './app.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface ServerOptions extends AppOptions {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Seconds for a request to arrive, headers and body. */
+  readonly receiveSeconds: number;
+  readonly mostConnections: number;
+}
+
+export class RunningServer {
+  readonly #server: Server;
+  readonly #app: App;
+  readonly #closed: Promise<unknown>;
+
+  private constructor(server: Server, app: App) {
+    this.#server = server;
+    this.#app = app;
+    this.#closed = once(server, 'close');
+  }
+
+  /** @throws an error of the system if the port is taken */
+  static async start(runtime: Runtime, options: ServerOptions): Promise<RunningServer> {
+    const app = new App(runtime, options);
+    const milliseconds = 1000 * options.receiveSeconds;
+    const server = createAdaptorServer({
+      fetch: app.hono.fetch,
+      overrideGlobalObjects: false,
+      serverOptions: {
+        maxHeaderSize: 16_384,
+        headersTimeout: milliseconds,
+        requestTimeout: milliseconds,
+        connectionsCheckingInterval: Math.min(milliseconds, 1000),
+        keepAliveTimeout: 30_000,
+      },
+    }) as Server;
+    server.maxConnections = options.mostConnections;
+    const running = new RunningServer(server, app);
+    server.listen(options.port, options.host);
+    await once(server, 'listening'); // an error, such as a port that is taken, rejects
+    return running;
+  }
+
+  get url(): string {
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  }
+
+  /**
+   * Takes no more requests, lets those that are being answered end, and cuts off what is left after `seconds`.
+   * @returns how many requests were cut off
+   */
+  async drain(seconds: number): Promise<number> {
+    this.#app.drain();
+    this.#server.close();
+    const deadline = performance.now() + 1000 * seconds;
+    while (this.#app.scopes.size > 0 && performance.now() < deadline) {
+      this.#server.closeIdleConnections();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const left = [...this.#app.scopes];
+    for (const scope of left)
+      scope.abort(new ApiError(503, 'the server is shutting down', { code: 'draining' }));
+    if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, 200)); // to tell them
+    this.#server.closeAllConnections();
+    await this.#closed;
+    return left.length;
+  }
+}

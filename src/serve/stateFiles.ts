@@ -1,0 +1,159 @@
+/**
+ * States of texts on the disk: the second level of the state cache, which survives a restart. A file holds
+ *
+ *     "PM-CACHE", u32 version, 32 bytes of the model's hash, u32 count of tokens, u32 of numbers in the state,
+ *     i32 tokens, f32 state, u32 CRC-32 of all before
+ *
+ * A file that is damaged, cut off or of another model is no error here: it is removed, and its text read anew.
+ */
+import { createHash } from 'node:crypto';
+import fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import { Checksum } from '../generate/checksum.ts';
+import type { SequenceState } from '../model/inference.ts';
+
+export interface StateFilesOptions {
+  /** Most bytes of all files together. */
+  readonly bytes: number;
+  /** 32 bytes that tell the model. */
+  readonly model: Uint8Array;
+  /** Numbers in a state. */
+  readonly stateSize: number;
+}
+
+interface Entry {
+  readonly tokens: readonly number[];
+  readonly state: SequenceState;
+}
+
+const magic = new TextEncoder().encode('PM-CACHE');
+const version = 1;
+const headerBytes = 8 + 4 + 32 + 8;
+const extension = '.prefix';
+
+export class StateFiles {
+  readonly #folder: string;
+  readonly #options: StateFilesOptions;
+  readonly #sizes: LRUCache<string, number>;
+  /** Files that are being written, with what will be in them. */
+  readonly #pending = new Map<string, { readonly entry: Entry; readonly written: Promise<void> }>();
+  readonly #found: { name: string; tokens: readonly number[] }[] = [];
+  #removed: (name: string) => void = () => {};
+
+  private constructor(folder: string, options: StateFilesOptions) {
+    this.#folder = folder;
+    this.#options = options;
+    this.#sizes = new LRUCache({
+      maxSize: options.bytes,
+      sizeCalculation: (bytes) => bytes,
+      dispose: (_, name, reason) => {
+        if (reason !== 'set') void this.#delete(name);
+      },
+    });
+  }
+
+  /** Makes the folder if need be, and finds what is in it. */
+  static async open(folder: string, options: StateFilesOptions): Promise<StateFiles> {
+    await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+    const files = new StateFiles(folder, options);
+    const names = (await fs.readdir(folder)).filter((name) => name.endsWith(extension));
+    const stats = await Promise.all(
+      names.map(async (name) => ({ name, ...(await fs.stat(join(folder, name))) })),
+    );
+    for (const { name, size } of stats.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
+      const entry = await files.#load(name);
+      if (!entry) await files.#delete(name);
+      else {
+        files.#found.push({ name, tokens: entry.tokens });
+        files.#sizes.set(name, size);
+      }
+    }
+    return files;
+  }
+
+  /** What was there when the folder was opened. */
+  list(): readonly { readonly name: string; readonly tokens: readonly number[] }[] {
+    return this.#found.filter(({ name }) => this.#sizes.has(name));
+  }
+
+  /** Is told when a file goes, to make room. */
+  onRemoved(removed: (name: string) => void): void {
+    this.#removed = removed;
+  }
+
+  /** Begins to write a file, and returns its name. */
+  write(tokens: readonly number[], state: SequenceState): string {
+    const entry = { tokens, state };
+    const bytes = this.#encode(entry);
+    const name = `${createHash('sha256').update(Int32Array.from(tokens)).digest('hex').slice(0, 40)}${extension}`;
+    const written = this.#write(name, bytes).finally(() => this.#pending.delete(name));
+    this.#pending.set(name, { entry, written });
+    this.#sizes.set(name, bytes.length);
+    return name;
+  }
+
+  /** The state of a file; undefined if it is gone or damaged. */
+  async read(name: string): Promise<SequenceState | undefined> {
+    this.#sizes.get(name); // used now
+    return (this.#pending.get(name)?.entry ?? (await this.#load(name)))?.state;
+  }
+
+  /** Resolves when all is written. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#pending.values()].map(({ written }) => written));
+  }
+
+  async #write(name: string, bytes: Uint8Array): Promise<void> {
+    const partial = join(this.#folder, `${name}.partial`);
+    try {
+      await fs.writeFile(partial, bytes, { mode: 0o600 });
+      await fs.rename(partial, join(this.#folder, name));
+    } catch {
+      this.#sizes.delete(name); // a disk that is full makes a slower server, not a broken one
+    }
+  }
+
+  async #delete(name: string): Promise<void> {
+    this.#removed(name);
+    await this.#pending.get(name)?.written;
+    if (!this.#sizes.has(name)) await fs.rm(join(this.#folder, name), { force: true });
+  }
+
+  #encode({ tokens, state }: Entry): Uint8Array {
+    const body = headerBytes + 4 * (tokens.length + state.length);
+    const bytes = new Uint8Array(body + 4);
+    const view = new DataView(bytes.buffer);
+    bytes.set(magic);
+    view.setUint32(8, version, true);
+    bytes.set(this.#options.model, 12);
+    view.setUint32(44, tokens.length, true);
+    view.setUint32(48, state.length, true);
+    bytes.set(new Uint8Array(Int32Array.from(tokens).buffer), headerBytes);
+    const stateBytes = new Uint8Array(state.buffer, state.byteOffset, state.byteLength);
+    bytes.set(stateBytes, headerBytes + 4 * tokens.length);
+    view.setUint32(body, new Checksum().add(bytes.subarray(0, body)).value, true);
+    return bytes;
+  }
+
+  async #load(name: string): Promise<Entry | undefined> {
+    const bytes = await fs.readFile(join(this.#folder, name)).catch(() => undefined);
+    if (!bytes || bytes.length < headerBytes + 4 || magic.some((byte, i) => bytes[i] !== byte))
+      return undefined;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const [count, size] = [view.getUint32(44, true), view.getUint32(48, true)];
+    const body = headerBytes + 4 * (count + size);
+    const isOurs =
+      view.getUint32(8, true) === version &&
+      this.#options.model.every((byte, i) => bytes[12 + i] === byte) &&
+      size === this.#options.stateSize &&
+      bytes.length === body + 4 &&
+      view.getUint32(body, true) === new Checksum().add(bytes.subarray(0, body)).value;
+    if (!isOurs) return undefined;
+    const content = bytes.buffer.slice(
+      bytes.byteOffset + headerBytes,
+      bytes.byteOffset + body,
+    ) as ArrayBuffer;
+    return { tokens: [...new Int32Array(content, 0, count)], state: new Float32Array(content, 4 * count) };
+  }
+}

@@ -1,0 +1,54 @@
+/** Tokens as the API shows them. */
+import type { TextTokenizer } from '../text/tokenizer.ts';
+import type { TokenLogprob } from './logProbability.ts';
+
+type Tokenizer = Pick<TextTokenizer, 'bytes'>;
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const lenient = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** The token's text; of a part of a character, `bytes:\xe2\x80`, so that different tokens look different. */
+export function tokenName(tokenizer: Tokenizer, id: number): string {
+  const bytes = tokenizer.bytes(id);
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return `bytes:${[...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;
+  }
+}
+
+/** An entry of a chat's `logprobs.content`. */
+export function chatLogprob(tokenizer: Tokenizer, { id, logprob, top }: TokenLogprob) {
+  const entry = (token: { readonly id: number; readonly logprob: number }) => {
+    const bytes = tokenizer.bytes(token.id);
+    return { token: lenient.decode(bytes), logprob: token.logprob, bytes: [...bytes] };
+  };
+  return { ...entry({ id, logprob }), top_logprobs: top.map(entry) };
+}
+
+/** The likeliest tokens by name, with the token itself; of two with one name, the likelier counts. */
+export function topByName(tokenizer: Tokenizer, { id, logprob, top }: TokenLogprob): Record<string, number> {
+  const found: Record<string, number> = Object.create(null);
+  for (const token of [...top, { id, logprob }]) {
+    const name = tokenName(tokenizer, token.id);
+    found[name] = Math.max(found[name] ?? Number.NEGATIVE_INFINITY, token.logprob);
+  }
+  return found;
+}
+
+/** Turns growing offsets in UTF-16 units of a growing text into code points, which most clients count in. */
+export class CodePoints {
+  #text = '';
+  #units = 0;
+  #points = 0;
+
+  add(text: string): void {
+    this.#text += text;
+  }
+
+  at(units: number): number {
+    this.#points += [...this.#text.slice(this.#units, units)].length;
+    this.#units = Math.max(this.#units, units);
+    return this.#points;
+  }
+}
