@@ -1,5 +1,6 @@
 /** The routes, and what every request goes through: a number, the key, the log. */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type Next } from 'hono';
 import { cors } from 'hono/cors';
 import type { Logger } from 'pino';
@@ -29,7 +30,7 @@ export interface Variables {
   readonly owner: string;
 }
 
-export type Env = { Variables: Variables };
+export type Env = { Variables: Variables; Bindings: HttpBindings };
 
 export class App {
   readonly hono = new Hono<Env>();
@@ -152,7 +153,8 @@ export class App {
       const wire = understand(runtime, fields, start);
       const id = c.get('requestId');
       const finished = (usage: Usage, error: unknown) => this.#finished(id, scope, usage, error);
-      return await respond({ runtime, wire, start, scope, finished });
+      const cutOff = () => void c.env.outgoing.destroy();
+      return await respond({ runtime, wire, start, scope, cutOff, finished });
     } catch (error) {
       start?.lease?.release();
       scope.end();

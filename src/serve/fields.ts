@@ -147,8 +147,13 @@ function pathPart(key: unknown, depth: number): string {
 }
 
 function show(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value);
+  const json = typeof value === 'object' ? shape(value) : (JSON.stringify(value) ?? String(value));
   return json.length > 60 ? `${json.slice(0, 57)}…` : json;
+}
+
+/** What came may be nested deeper than any stack. */
+function shape(value: object | null): string {
+  return value === null ? 'null' : Array.isArray(value) ? `a list of ${value.length}` : 'an object';
 }
 
 /** How tokens are chosen, and when an answer ends. */

@@ -17,6 +17,8 @@ export interface Telling {
   readonly wire: Wire;
   readonly start: Start;
   readonly scope: Scope;
+  /** Closes the client's connection. */
+  readonly cutOff: () => void;
   /** Called at the end, with the error if there was one. */
   readonly finished: (usage: Usage, error: unknown) => void;
 }
@@ -104,7 +106,7 @@ const encoder = new TextEncoder();
 
 /** Events are made when the client's connection takes them; one that takes none for long is given up. */
 function eventStream(
-  { runtime, scope }: Telling,
+  { runtime, scope, cutOff }: Telling,
   first: IteratorResult<Told>,
   rest: AsyncGenerator<Told>,
 ): ReadableStream<Uint8Array> {
@@ -112,7 +114,7 @@ function eventStream(
   let stalled: NodeJS.Timeout | undefined;
   const giveUp = () => {
     scope.abort(new ApiError(408, 'the client did not read its answer'));
-    void rest.return(undefined).catch(() => {});
+    cutOff();
   };
   return new ReadableStream({
     async pull(controller) {

@@ -82,11 +82,11 @@ export class StateCache {
   }
 
   #toDisk(place: Place<Kept>, tokens: readonly number[], state: SequenceState): void {
-    if (!this.#files) {
+    const file = this.#files?.write(tokens, state);
+    if (file === undefined) {
       this.#tree.remove(place);
       return;
     }
-    const file = this.#files.write(tokens, state);
     place.value = { file };
     this.#places.set(file, place);
   }

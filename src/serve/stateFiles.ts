@@ -31,13 +31,17 @@ const magic = new TextEncoder().encode('PM-CACHE');
 const version = 1;
 const headerBytes = 8 + 4 + 32 + 8;
 const extension = '.prefix';
+/** States that wait to be written, at most. */
+const mostPending = 64;
 
 export class StateFiles {
   readonly #folder: string;
   readonly #options: StateFilesOptions;
   readonly #sizes: LRUCache<string, number>;
-  /** Files that are being written, with what will be in them. */
-  readonly #pending = new Map<string, { readonly entry: Entry; readonly written: Promise<void> }>();
+  /** What is being written, by file. */
+  readonly #pending = new Map<string, Entry>();
+  /** Writes and deletions follow one another: a file that comes back must not be deleted after it was written. */
+  #queue: Promise<void> = Promise.resolve();
   readonly #found: { name: string; tokens: readonly number[] }[] = [];
   #removed: (name: string) => void = () => {};
 
@@ -48,7 +52,7 @@ export class StateFiles {
       maxSize: options.bytes,
       sizeCalculation: (bytes) => bytes,
       dispose: (_, name, reason) => {
-        if (reason !== 'set') void this.#delete(name);
+        if (reason !== 'set') this.#delete(name);
       },
     });
   }
@@ -57,13 +61,15 @@ export class StateFiles {
   static async open(folder: string, options: StateFilesOptions): Promise<StateFiles> {
     await fs.mkdir(folder, { recursive: true, mode: 0o700 });
     const files = new StateFiles(folder, options);
-    const names = (await fs.readdir(folder)).filter((name) => name.endsWith(extension));
+    const all = await fs.readdir(folder);
+    for (const name of all) if (name.endsWith('.partial')) await fs.rm(join(folder, name)); // of a crash
+    const names = all.filter((name) => name.endsWith(extension));
     const stats = await Promise.all(
       names.map(async (name) => ({ name, ...(await fs.stat(join(folder, name))) })),
     );
     for (const { name, size } of stats.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
       const entry = await files.#load(name);
-      if (!entry) await files.#delete(name);
+      if (!entry) files.#delete(name);
       else {
         files.#found.push({ name, tokens: entry.tokens });
         files.#sizes.set(name, size);
@@ -82,42 +88,53 @@ export class StateFiles {
     this.#removed = removed;
   }
 
-  /** Begins to write a file, and returns its name. */
-  write(tokens: readonly number[], state: SequenceState): string {
+  /** Begins to write a file, and returns its name; undefined if the disk does not keep up. */
+  write(tokens: readonly number[], state: SequenceState): string | undefined {
+    const digest = createHash('sha256').update(Int32Array.from(tokens)).digest('hex');
+    const name = `${digest.slice(0, 40)}${extension}`;
+    if (this.#sizes.get(name) !== undefined) return name; // the same text has the same state
+    if (this.#pending.size >= mostPending) return undefined;
     const entry = { tokens, state };
     const bytes = this.#encode(entry);
-    const name = `${createHash('sha256').update(Int32Array.from(tokens)).digest('hex').slice(0, 40)}${extension}`;
-    const written = this.#write(name, bytes).finally(() => this.#pending.delete(name));
-    this.#pending.set(name, { entry, written });
+    this.#pending.set(name, entry);
     this.#sizes.set(name, bytes.length);
+    this.#inTurn(async () => {
+      await this.#write(name, bytes);
+      this.#pending.delete(name);
+    });
     return name;
   }
 
   /** The state of a file; undefined if it is gone or damaged. */
   async read(name: string): Promise<SequenceState | undefined> {
     this.#sizes.get(name); // used now
-    return (this.#pending.get(name)?.entry ?? (await this.#load(name)))?.state;
+    return (this.#pending.get(name) ?? (await this.#load(name)))?.state;
   }
 
   /** Resolves when all is written. */
-  async flush(): Promise<void> {
-    await Promise.all([...this.#pending.values()].map(({ written }) => written));
+  flush(): Promise<void> {
+    return this.#queue;
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch(() => {}); // a file that stays takes room until the next start
   }
 
   async #write(name: string, bytes: Uint8Array): Promise<void> {
-    const partial = join(this.#folder, `${name}.partial`);
+    const path = join(this.#folder, name);
     try {
-      await fs.writeFile(partial, bytes, { mode: 0o600 });
-      await fs.rename(partial, join(this.#folder, name));
+      await fs.writeFile(`${path}.partial`, bytes, { mode: 0o600 });
+      await fs.rename(`${path}.partial`, path);
     } catch {
       this.#sizes.delete(name); // a disk that is full makes a slower server, not a broken one
     }
   }
 
-  async #delete(name: string): Promise<void> {
+  #delete(name: string): void {
     this.#removed(name);
-    await this.#pending.get(name)?.written;
-    if (!this.#sizes.has(name)) await fs.rm(join(this.#folder, name), { force: true });
+    this.#inTurn(async () => {
+      if (!this.#sizes.has(name)) await fs.rm(join(this.#folder, name), { force: true });
+    });
   }
 
   #encode({ tokens, state }: Entry): Uint8Array {
