@@ -16,7 +16,7 @@ beforeAll(async () => {
     bodyBytes: 65_536,
     allBodyBytes: 262_144,
     promptTokens: 2000,
-    maxTokens: 500,
+    maxTokens: 4000,
     stallSeconds: 1,
   };
   server = await startTestServer({ limits, slots: 8, mostWaiting: 4 }, { receiveSeconds: 1 });
