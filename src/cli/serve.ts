@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { pino } from 'pino';
+import { chatModel } from '../checkpoint/boxedModels.ts';
 import { InputError } from '../errors.ts';
 import { openRuntime } from '../serve/openRuntime.ts';
 import { RunningServer } from '../serve/server.ts';
@@ -80,7 +81,7 @@ function addLimits(command: Command): Command {
 async function serve(flags: Flags): Promise<void> {
   const log = pino({ level: flags.quiet ? 'warn' : flags.logLevel });
   const apiKeys = await keysOf(flags);
-  const source = await chosenModel(flags.model);
+  const source = await chosenModel(flags.model, chatModel);
   const progress = byteProgress(flags);
   const runtime = await openRuntime(source, {
     ...{ engine: flags.engine, threads: flags.threads, name: flags.name },
