@@ -1,4 +1,5 @@
 /** `plusminus chat`: talk with a model in the terminal. */
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { chatModel } from '../checkpoint/boxedModels.ts';
@@ -6,6 +7,7 @@ import { InputError } from '../errors.ts';
 import { Conversation } from '../generate/conversation.ts';
 import type { Finish } from '../generate/generate.ts';
 import type { LanguageModel } from '../languageModel.ts';
+import { type Chat, commandHelp, loadChat, obey, saveChat } from './chatCommands.ts';
 import { withModel } from './openModel.ts';
 import {
   addModelOptions,
@@ -20,18 +22,25 @@ const examples = `
 Examples:
   $ plusminus chat
   $ plusminus chat --model runs/demo
+  $ plusminus chat --session monday.chat
   $ echo "Who are you?" | plusminus chat --json
 
-In the chat: /new begins anew, /quit or Ctrl-D ends, Ctrl-C stops an answer.`;
+In the chat:
+${commandHelp}`;
 
 interface Flags extends ModelOptions, SamplingFlags {
   readonly system?: string;
+  readonly session?: string;
 }
 
 export function chatCommand(): Command {
   const command = new Command('chat').description('Talk with a model; each line of stdin is a message.');
   return addSamplingOptions(addModelOptions(command, chatModel))
     .option('--system <text>', 'what the model is told before the first message')
+    .option(
+      '--session <file>',
+      'go on with the conversation in this file, and save it there after each answer',
+    )
     .addHelpText('after', examples)
     .action((flags: Flags) => chat(flags));
 }
@@ -43,40 +52,64 @@ async function chat(flags: Flags): Promise<void> {
       const { tokenizer } = model;
       if (!tokenizer) throw new InputError(`${source}: found no tokenizer.json, which chat needs`);
       const begin = () => new Conversation(() => model.session(), tokenizer, flags.system);
+      const chat: Chat = { conversation: begin(), model, begin };
       if (!flags.quiet && !flags.json) greet(model, source);
-      await talk(begin, flags, signal);
+      if (flags.session !== undefined && existsSync(flags.session)) {
+        const told = await loadChat(chat, flags.session);
+        if (!flags.quiet && !flags.json) console.error(told);
+      }
+      await talk(chat, flags, signal);
     },
     chatModel,
   );
 }
 
 function greet({ engine, tokenizer }: LanguageModel, source: string): void {
-  console.error(`${source} on ${engine}. /new begins anew, /quit ends.`);
+  console.error(`${source} on ${engine}. /help lists what you can type.`);
   if (tokenizer?.chatTemplate === undefined) {
     console.error('This model has no chat template: it sees "User: …" and "Assistant:" as plain text.');
   }
 }
 
-async function talk(begin: () => Conversation, flags: Flags, signal: AbortSignal): Promise<void> {
+async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
   const interactive = process.stdin.isTTY === true;
   let answering: AbortController | undefined;
   // A terminal in raw mode gives Ctrl-C to readline, not to the process.
-  lines.on('SIGINT', () => (answering ? answering.abort() : lines.close()));
+  lines.on('SIGINT', () => {
+    if (answering) answering.abort();
+    else if (lines.line !== '')
+      lines.write(null, { ctrl: true, name: 'u' }); // clears the line
+    else lines.close();
+  });
   signal.addEventListener('abort', () => lines.close());
-  let conversation = begin();
   if (interactive) lines.prompt();
   for await (const line of lines) {
-    if (signal.aborted || line.trim() === '/quit') break;
-    if (line.trim() === '/new') conversation = begin();
-    else if (line.trim() !== '') {
+    if (signal.aborted) break;
+    if (line.startsWith('/')) {
+      if (!(await obeyed(line, chat, flags))) break;
+    } else if (line.trim() !== '') {
       answering = new AbortController();
-      await answer(conversation, line, flags, AbortSignal.any([signal, answering.signal]));
+      await answer(chat.conversation, line, flags, AbortSignal.any([signal, answering.signal]));
       answering = undefined;
+      if (flags.session !== undefined) await saveChat(chat, flags.session);
     }
     if (interactive) lines.prompt();
   }
   lines.close();
+}
+
+/** Whether the chat goes on. What a command cannot do is told, and no reason to end. */
+async function obeyed(line: string, chat: Chat, { json }: Flags): Promise<boolean> {
+  try {
+    const told = await obey(line, chat);
+    if (told !== undefined && !json) console.error(told);
+    return told !== undefined;
+  } catch (error) {
+    if (!(error instanceof InputError || (error instanceof Error && 'syscall' in error))) throw error;
+    console.error(error.message);
+    return true;
+  }
 }
 
 async function answer(chat: Conversation, message: string, flags: Flags, signal: AbortSignal): Promise<void> {

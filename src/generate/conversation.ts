@@ -2,11 +2,21 @@
  * Turns of a chat over a session. The model reads each message once: what a turn adds is the end of the rendered
  * chat that the session does not hold yet. Where a template rewrites what came before, the chat is read anew.
  */
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { type ChatFormat, chatFormatOf } from './chatFormat.ts';
 import type { ChatMessage } from './chatTemplate.ts';
 import type { Finish, GenerateOptions } from './generate.ts';
 import type { Session } from './session.ts';
+
+const format = 'plusminus chat 1';
+const savedSchema = v.object({
+  format: v.literal(format),
+  messages: v.array(v.object({ role: v.string(), content: v.string() })),
+  read: v.nullable(v.string()),
+  session: v.string(),
+});
 
 export class Conversation {
   readonly messages: ChatMessage[] = [];
@@ -22,6 +32,35 @@ export class Conversation {
     this.#session = newSession();
     this.#format = chatFormatOf(tokenizer);
     if (system !== undefined) this.messages.push({ role: 'system', content: system });
+  }
+
+  /** Tokens that the session has read and written. */
+  get tokens(): number {
+    return this.#session.tokens;
+  }
+
+  /** The conversation as a text of JSON: its messages, and the state of the model after them. */
+  save(): string {
+    const session = toBase64(this.#session.save());
+    const saved: v.InferOutput<typeof savedSchema> = {
+      format,
+      messages: this.messages,
+      read: this.#read ?? null,
+      session,
+    };
+    return JSON.stringify(saved);
+  }
+
+  /**
+   * Goes on with a conversation that was saved, in place of this one.
+   * @param restore `LanguageModel.restore`
+   * @throws InputError if it is no such text, or of another model; the conversation is then as it was
+   */
+  resume(saved: string, restore: (session: Uint8Array) => Session): void {
+    const { messages, read, session } = parse(saved);
+    this.#session = restore(fromBase64(session));
+    this.#read = read ?? undefined;
+    this.messages.splice(0, this.messages.length, ...messages);
   }
 
   /** Yields the answer to a message; an answer that is aborted stays in the conversation as far as it came. */
@@ -75,5 +114,25 @@ export class Conversation {
     const addSpecialTokens = known === undefined && this.#format.begins;
     const options = { addSpecialTokens, ...(signal ? { signal } : {}) };
     await this.#session.append(rendered.slice(known?.length ?? 0), options);
+  }
+}
+
+function parse(saved: string): v.InferOutput<typeof savedSchema> {
+  try {
+    return v.parse(savedSchema, JSON.parse(saved));
+  } catch (cause) {
+    throw new InputError('saved chat: found no text that Conversation.save gave', { cause });
+  }
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+}
+
+function fromBase64(text: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch (cause) {
+    throw new InputError('saved chat: its session is no base64', { cause });
   }
 }

@@ -43,10 +43,9 @@ export class RunningServer {
       },
     }) as Server;
     server.maxConnections = options.mostConnections;
-    const running = new RunningServer(server, app);
     server.listen(options.port, options.host);
     await once(server, 'listening'); // an error, such as a port that is taken, rejects
-    return running;
+    return new RunningServer(server, app);
   }
 
   get url(): string {
