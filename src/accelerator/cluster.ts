@@ -4,6 +4,14 @@
  */
 import { InputError } from '../errors.ts';
 import { RoundRobin } from './arbiter.ts';
+import {
+  collectPipeline,
+  firstIssue,
+  iterationCycles,
+  jumpCycles,
+  rowPipeline,
+  scalarCycles,
+} from './cycles.ts';
 import { type Needs, needsOf } from './hazards.ts';
 import type { Host } from './host.ts';
 import { decode, type Instruction, type units } from './instructionSet.ts';
@@ -14,12 +22,6 @@ import { emptyStatistics, type StallCause, type Statistics } from './statistics.
 import { TernaryCore } from './ternaryCore.ts';
 import type { TraceEvent } from './trace.ts';
 
-const firstIssue = 2;
-const jumpCycles = 3;
-const rowPipeline = 12;
-const scalarCycles = 4;
-const iterationCycles = 20;
-const collectPipeline = 4;
 const [LS, ROW, SCL, TMV] = [0, 1, 2, 3] as const;
 
 /** A line of the program: its instruction, or nothing if it is illegal. */

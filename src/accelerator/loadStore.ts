@@ -1,5 +1,7 @@
 /** The timing of the load/store unit: its requests to memory, and when it is done. */
 
+import { loadPipeline, storePipeline, storeStart } from './cycles.ts';
+
 export class LoadStoreTimer {
   readonly #latency: number;
   #left = 0;
@@ -16,7 +18,7 @@ export class LoadStoreTimer {
     this.#left = beats;
     this.#writes = kind === 'store';
     this.#spacing = kind === 'narrowLoad' ? 2 : 1;
-    this.#nextRequest = t + (this.#writes ? 3 : 1);
+    this.#nextRequest = t + (this.#writes ? storeStart : 1);
   }
 
   get writes(): boolean {
@@ -32,6 +34,6 @@ export class LoadStoreTimer {
     this.#left--;
     this.#nextRequest = t + this.#spacing;
     if (this.#left > 0) return undefined;
-    return this.#writes ? t + 2 : t + this.#latency + 3;
+    return t + (this.#writes ? storePipeline : this.#latency + loadPipeline);
   }
 }

@@ -1,8 +1,6 @@
 /** The timing of one ternary core and of its weight streamer; what it computes is the machine's business. */
+import { blockCycles } from './cycles.ts';
 import type { CoreCycles } from './statistics.ts';
-
-/** From the last beat of a block to the cycle in which its result can be collected. */
-const blockCycles = 7;
 
 export class TernaryCore {
   /** Beats that the streamer has yet to ask for. */

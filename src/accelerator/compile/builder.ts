@@ -1,0 +1,191 @@
+/** Emits virtual instructions: the vocabulary in which ops are lowered. */
+import { scalarOf } from '../arithmetic.ts';
+import { reductions } from '../instructionSet.ts';
+import { lanes } from '../parameters.ts';
+import { constantFraction, int16Fraction } from './formats.ts';
+import type { Layout, Region } from './layout.ts';
+import type { Matrix } from './streams.ts';
+import type { VirtualBank, VirtualInstruction, VirtualScalar, VirtualVector } from './virtual.ts';
+
+/** Elements that stand for value · 2^fraction. */
+export interface Fixed {
+  readonly kind: 'fixed';
+  readonly vector: VirtualVector;
+  readonly fraction: number;
+  /** Reductions of it that are computed already. */
+  readonly reduced: Map<'ss' | 'max', VirtualScalar>;
+  /** The row-wise instruction that made it, which can reduce it at no cost. */
+  readonly maker: VirtualInstruction | undefined;
+}
+
+/** Sums of a ternary product; `scale(fraction)` is the scalar that turns them into that format. */
+export interface Raw {
+  readonly kind: 'raw';
+  readonly vector: VirtualVector;
+  readonly scale: (fraction: number) => VirtualScalar;
+}
+
+export type Value = Fixed | Raw;
+
+interface RowOptions {
+  readonly a: VirtualVector;
+  readonly b?: VirtualVector;
+  readonly scale?: VirtualScalar | undefined;
+  readonly shift?: number;
+  /** Of the result. */
+  readonly fraction: number;
+}
+
+const narrowPerBeat = 2 * lanes;
+
+export class Builder {
+  readonly instructions: VirtualInstruction[] = [];
+  readonly layout: Layout;
+  /** Said in the comments of what follows. */
+  comment = '';
+
+  constructor(layout: Layout) {
+    this.layout = layout;
+  }
+
+  emit(
+    entry: Omit<VirtualInstruction, 'comment' | 'after'> & { after?: VirtualInstruction[] },
+  ): VirtualInstruction {
+    const made = { comment: this.comment, after: [], ...entry };
+    this.instructions.push(made);
+    return made;
+  }
+
+  /** A row-wise operation that writes a new vector as long as a. */
+  row(name: string, { a, b, scale, shift, fraction }: RowOptions): Fixed {
+    const vector: VirtualVector = { kind: 'vector', length: a.length };
+    const maker = this.emit({
+      name,
+      fields: { len: a.length, ...(shift === undefined ? {} : { shift: shift - 16 }) },
+      reads: { a, ...(b ? { b } : {}), ...(scale ? { scale } : {}) },
+      writes: { y: vector },
+    });
+    return { kind: 'fixed', vector, fraction, reduced: new Map(), maker };
+  }
+
+  scalar(name: string, sa: VirtualScalar, sb?: VirtualScalar): VirtualScalar {
+    const sd: VirtualScalar = { kind: 'scalar' };
+    this.emit({ name, fields: {}, reads: { sa, ...(sb ? { sb } : {}) }, writes: { sd } });
+    return sd;
+  }
+
+  constant(value: number): VirtualScalar {
+    const sd: VirtualScalar = { kind: 'scalar' };
+    this.emit({ name: 'sli', fields: { ...scalarOf(value) }, reads: {}, writes: { sd } });
+    return sd;
+  }
+
+  /** The scalar times a number. */
+  times(scalar: VirtualScalar, factor: number): VirtualScalar {
+    return this.scalar('smul', scalar, this.constant(factor));
+  }
+
+  /** Σ x² or max |x| of the elements as integers, taken by their maker where it has no other reduction. */
+  reduce(kind: 'ss' | 'max', x: Fixed): { readonly scalar: VirtualScalar; readonly x: Fixed } {
+    const known = x.reduced.get(kind);
+    if (known) return { scalar: known, x };
+    const scalar: VirtualScalar = { kind: 'scalar' };
+    const free = x.maker && x.maker.fields.red === undefined;
+    const target = free ? x : this.row('mov', { a: x.vector, fraction: x.fraction });
+    target.maker!.fields.red = reductions.indexOf(kind);
+    target.maker!.writes.sd = scalar;
+    for (const reduced of [x.reduced, target.reduced]) reduced.set(kind, scalar);
+    return { scalar, x: target };
+  }
+
+  /** The value with a given number of fraction bits. */
+  toFixed(value: Value, fraction: number): Fixed {
+    if (value.kind === 'fixed' && value.fraction === fraction) return value;
+    const scale = this.scaleTo(value, fraction);
+    return this.row('mov', { a: value.vector, scale, fraction });
+  }
+
+  /** The scalar by which a row-wise instruction reads a value in a given format; undefined for as it is. */
+  scaleTo(value: Value, fraction: number): VirtualScalar | undefined {
+    if (value.kind === 'raw') return value.scale(fraction);
+    return value.fraction === fraction ? undefined : this.constant(2 ** (fraction - value.fraction));
+  }
+
+  load(region: Region, length: number, fraction: number): Fixed {
+    const vector: VirtualVector = { kind: 'vector', length };
+    this.emit({
+      name: 'ldv',
+      fields: { addr: region.address, len: length },
+      reads: {},
+      writes: { y: vector },
+    });
+    return { kind: 'fixed', vector, fraction, reduced: new Map(), maker: undefined };
+  }
+
+  store(region: Region, value: Fixed, offset = 0): void {
+    const { vector } = value;
+    const fields = { addr: region.address + offset, len: vector.length };
+    this.emit({ name: 'sv', fields, reads: { y: vector }, writes: {} });
+  }
+
+  /** A vector of the checkpoint, kept as int16, with `constantFraction` bits when loaded. */
+  constantVector(name: string, values: ArrayLike<number>): Fixed {
+    const length = values.length;
+    const rows = [values];
+    const { region, fraction } = this.narrowTable(name, rows, length, constantFraction);
+    const vector: VirtualVector = { kind: 'vector', length };
+    const fields = { addr: region.address, len: length, left: constantFraction - fraction };
+    this.emit({ name: 'ldh', fields, reads: {}, writes: { y: vector } });
+    return { kind: 'fixed', vector, fraction: constantFraction, reduced: new Map(), maker: undefined };
+  }
+
+  /** Places rows of int16, each from a beat's beginning, with as many fraction bits as they can have. */
+  narrowTable(name: string, rows: Iterable<ArrayLike<number>>, length: number, most: number) {
+    const all = [...rows];
+    let largest = 0;
+    for (const row of all) for (let i = 0; i < length; i++) largest = Math.max(largest, Math.abs(row[i]!));
+    const fraction = int16Fraction(largest, most);
+    if (fraction === undefined) {
+      throw new RangeError(
+        `${name}: found a value of ${largest}, which int16 with ${most - 16} fraction bits cannot hold`,
+      );
+    }
+    const beats = Math.ceil(length / narrowPerBeat);
+    const region = this.layout.place(name, all.length * beats, (bytes) => {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      all.forEach((row, r) => {
+        for (let i = 0; i < length; i++) {
+          view.setInt16(r * beats * 64 + 2 * i, Math.round(row[i]! * 2 ** fraction), true);
+        }
+      });
+    });
+    return { region, fraction };
+  }
+
+  /** A product of quantised activations; `to` makes its sums a vector, `arg` lets them compete for `ARG`. */
+  product(
+    q: VirtualBank,
+    matrix: Matrix,
+    options: {
+      readonly to: boolean;
+      readonly arg?: boolean;
+      readonly first?: boolean;
+      after?: VirtualInstruction[];
+    },
+  ): { readonly vector: VirtualVector; readonly instruction: VirtualInstruction } {
+    const vector: VirtualVector = { kind: 'vector', length: matrix.rows };
+    const { to, arg = false, first = false, after = [] } = options;
+    const instruction = this.emit({
+      name: 'tmv',
+      fields: {
+        ...{ rows: matrix.rows, cols: matrix.columns },
+        ...{ wr: to ? 1 : 0, arg: arg ? 1 : 0, first: first ? 1 : 0 },
+      },
+      reads: { q },
+      writes: to ? { to: vector } : {},
+      after,
+      matrix,
+    });
+    return { vector, instruction };
+  }
+}

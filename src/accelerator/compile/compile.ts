@@ -1,0 +1,102 @@
+/** A model as the accelerator runs it: assembly, instructions, and the content of its DRAM. */
+import { InputError } from '../../errors.ts';
+import type { Program } from '../../program/record.ts';
+import { assemble } from '../assembler.ts';
+import { formatInstruction } from '../disassembler.ts';
+import { instruction } from '../instructionSet.ts';
+import { beatBytes, checkSizes, type MachineSizes } from '../parameters.ts';
+import type { Region } from './layout.ts';
+import { type Constants, lower } from './lower.ts';
+import { type Scheduled, schedule } from './schedule.ts';
+import { beatsOf, writeStream } from './streams.ts';
+
+export interface CompileOptions {
+  readonly sizes: MachineSizes;
+  /** Store logits in DRAM, besides handing out their arg-max. Default: true. */
+  readonly logits?: boolean;
+  /** Cycles from a read to its response, which the order of instructions takes into account. */
+  readonly latency?: number;
+}
+
+export interface Compiled {
+  readonly assembly: string;
+  readonly program: readonly bigint[];
+  /** Regions of DRAM, in order. */
+  readonly regions: readonly Region[];
+  readonly logits: Region | undefined;
+  /** Beats of DRAM. */
+  readonly beats: number;
+  /** Beats of weights that core 0, which has the most, streams for each token. */
+  readonly streamBeats: number;
+  /** DRAM before the first token. */
+  image(): Uint8Array<ArrayBuffer>;
+}
+
+const mostStreamBeats = 2 ** 25 - 1;
+
+/**
+ * @param program one token of one sequence, as `recordStep(…, 1, 'last')` records it
+ * @throws InputError if the model does not fit the machine
+ */
+export function compile(program: Program, constants: Constants, options: CompileOptions): Compiled {
+  const { sizes, logits: wantsLogits = true, latency = 12 } = options;
+  checkSizes(sizes);
+  const { cores } = sizes;
+  const lowered = lower(program, constants, { maxLength: sizes.maxLength, logits: wantsLogits });
+  const order = schedule(lowered.instructions, { cores, latency });
+  const { layout, logits } = lowered;
+  const streams = placeStreams(order, cores, lowered);
+  const assembly = format(order, streams);
+  const words = assemble(assembly, 'compiled program');
+  if (words.length > sizes.rom) {
+    throw new InputError(
+      `the program has ${words.length} instructions, expected at most ${sizes.rom} (the ROM); the model has too many layers`,
+    );
+  }
+  return {
+    ...{ assembly, program: words, regions: layout.regions, logits, beats: layout.beats },
+    streamBeats: streams[0]?.beats ?? 0,
+    image: () => layout.image(),
+  };
+}
+
+function placeStreams(
+  order: readonly Scheduled[],
+  cores: number,
+  { layout }: Pick<ReturnType<typeof lower>, 'layout'>,
+): Region[] {
+  const matrices = order.flatMap(({ source }) => source.matrix ?? []);
+  return Array.from({ length: cores }, (_, core) => {
+    const beats = matrices.reduce((total, matrix) => total + beatsOf(matrix, core, cores), 0);
+    if (beats > mostStreamBeats) {
+      throw new InputError(
+        `core ${core} would stream ${beats} beats a token, expected at most ${mostStreamBeats}`,
+      );
+    }
+    return layout.place(`weights of core ${core}`, beats, (bytes) => {
+      let at = 0;
+      for (const matrix of matrices) {
+        const size = beatsOf(matrix, core, cores) * beatBytes;
+        writeStream(matrix, core, cores, bytes.subarray(at, at + size));
+        at += size;
+      }
+    });
+  });
+}
+
+/** The loop over tokens: read one, start the streams, compute, hand one out. */
+function format(order: readonly Scheduled[], streams: readonly Region[]): string {
+  const lines = ['token:', '  tin done'];
+  streams.forEach(({ address, beats }, core) => {
+    if (beats === 0) return;
+    lines.push(`  ${formatInstruction(instruction('wst', { core, addr: address, beats }))}`);
+  });
+  let comment = '';
+  for (const { source, fields } of order) {
+    const text = `  ${formatInstruction(instruction(source.name, fields))}`;
+    lines.push(source.comment === comment ? text : `${text.padEnd(58)} ; ${source.comment}`);
+    comment = source.comment;
+  }
+  lines.push('  tout', '  jmp token', 'done:', '  halt');
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,100 @@
+/** A checkpoint through the compiler. */
+import { Checkpoint } from '../../checkpoint/checkpoint.ts';
+import { loadParameters, type ParameterStore } from '../../checkpoint/load.ts';
+import { InputError } from '../../errors.ts';
+import { architectureOf } from '../../model/architecture.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { recordStep } from '../../model/inference.ts';
+import { scaleName } from '../../model/parameters.ts';
+import { Weights } from '../../model/weights.ts';
+import { floatDecoder } from '../../ops/halfFloats.ts';
+import { byteSize, type DType, type Tensor } from '../../program/tensor.ts';
+import { type Compiled, type CompileOptions, compile } from './compile.ts';
+import type { Constants } from './lower.ts';
+
+/** Parameters in the host's memory. */
+class HostStore implements ParameterStore, Constants {
+  readonly dtypes = new Map<string, DType>();
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+  readonly #bytes = new Map<string, Uint8Array>();
+
+  constructor(shapes: ReadonlyMap<string, readonly number[]>) {
+    this.#shapes = shapes;
+  }
+
+  prepare(name: string, dtype: DType): void {
+    this.dtypes.set(name, dtype);
+  }
+
+  bytes(name: string): Uint8Array {
+    const size = byteSize(this.dtypes.get(name)!, this.#shapes.get(name) ?? [1]);
+    const found = this.#bytes.get(name) ?? new Uint8Array(size);
+    this.#bytes.set(name, found);
+    return found;
+  }
+
+  written(): void {}
+
+  floats({ name, dtype, size }: Tensor): Float64Array {
+    const bytes = this.bytes(name);
+    if (dtype === 'f32') return Float64Array.from(new Float32Array(bytes.buffer, bytes.byteOffset, size));
+    const decode = floatDecoder(dtype);
+    return Float64Array.from(new Uint16Array(bytes.buffer, bytes.byteOffset, size), decode);
+  }
+
+  packed({ name }: Tensor): Uint8Array {
+    return this.bytes(name);
+  }
+}
+
+export interface CompiledModel extends Compiled {
+  readonly config: ModelConfig;
+}
+
+/**
+ * Compiles the model of a folder, float or packed.
+ * @throws InputError if it is damaged, of a kind that the accelerator does not run, or too large for it
+ */
+export async function compileModel(
+  folder: string,
+  options: CompileOptions & {
+    readonly onProgress?: (progress: { readonly loaded: number; readonly total: number }) => void;
+    readonly signal?: AbortSignal;
+  },
+): Promise<CompiledModel> {
+  const checkpoint = await Checkpoint.open(folder);
+  try {
+    const { config } = checkpoint;
+    checkKind(config);
+    const specs = architectureOf(config).parameters();
+    const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
+    for (const { name, role } of specs) if (role === 'ternary') shapes.set(scaleName(name), [1]);
+    const store = new HostStore(shapes);
+    const { onProgress, signal } = options;
+    await loadParameters(checkpoint, specs, store, { mode: 'inference', onProgress, signal });
+    return { ...compileParameters(config, store.dtypes, store, options), config };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** Compiles a model whose parameters are at hand. `dtypes` are those of the float parameters. */
+export function compileParameters(
+  config: ModelConfig,
+  dtypes: ReadonlyMap<string, DType>,
+  constants: Constants,
+  options: CompileOptions,
+): Compiled {
+  checkKind(config);
+  const architecture = architectureOf(config);
+  const weights = new Weights(architecture.parameters(), 'inference', dtypes);
+  const { program } = recordStep(architecture, weights, architecture.states(1), 1, 'last');
+  return compile(program, constants, options);
+}
+
+function checkKind({ modelType }: ModelConfig): void {
+  if (modelType === 'hgrn_bit') return;
+  throw new InputError(
+    `model_type: found "${modelType}", expected "hgrn_bit": the accelerator runs MatMul-free models`,
+  );
+}
