@@ -16,7 +16,7 @@ import { type Needs, needsOf } from './hazards.ts';
 import type { Host } from './host.ts';
 import { decode, type Instruction, type units } from './instructionSet.ts';
 import { LoadStoreTimer } from './loadStore.ts';
-import { type FaultCode, faults, Machine } from './machine.ts';
+import { type FaultCode, Machine } from './machine.ts';
 import { lanes, type MachineSizes, type MemoryTiming, slots } from './parameters.ts';
 import { emptyStatistics, type StallCause, type Statistics } from './statistics.ts';
 import { TernaryCore } from './ternaryCore.ts';
@@ -325,11 +325,4 @@ export class Cluster {
     this.#halt = { cycle, code, pc };
     this.#options.onEvent?.({ kind: 'H', cycle, code, pc });
   }
-}
-
-/** A fault in words, for people. */
-export function describeHalt({ code, pc, cycle }: Halt): string {
-  return code === 0
-    ? `halted at cycle ${cycle}`
-    : `fault ${code} at cycle ${cycle}, pc ${pc}: ${faults[code]}`;
 }

@@ -2,7 +2,7 @@
 import { InputError } from '../errors.ts';
 import type { Host } from './host.ts';
 import { decode } from './instructionSet.ts';
-import type { FaultCode, Machine } from './machine.ts';
+import { type FaultCode, faults, type Machine } from './machine.ts';
 
 export interface FunctionalHalt {
   readonly code: FaultCode;
@@ -61,4 +61,9 @@ function enoughWeights(fields: Readonly<Record<string, number>>, beats: readonly
   const blocks = Math.ceil(fields.rows! / 16);
   const width = Math.ceil(fields.cols! / 16);
   return beats.every((ahead, core) => ahead >= Math.ceil(Math.max(0, blocks - core) / beats.length) * width);
+}
+
+/** A fault in words, for people. */
+export function describeFault(code: FaultCode, pc: number): string {
+  return code === 0 ? 'halted' : `fault ${code} at pc ${pc}: ${faults[code]}`;
 }

@@ -24,6 +24,8 @@ export interface Compiled {
   /** Regions of DRAM, in order. */
   readonly regions: readonly Region[];
   readonly logits: Region | undefined;
+  /** Logits of a token. */
+  readonly vocabulary: number;
   /** Beats of DRAM. */
   readonly beats: number;
   /** Beats of weights that core 0, which has the most, streams for each token. */
@@ -55,6 +57,7 @@ export function compile(program: Program, constants: Constants, options: Compile
   }
   return {
     ...{ assembly, program: words, regions: layout.regions, logits, beats: layout.beats },
+    vocabulary: vocabularyOf(program),
     streamBeats: streams[0]?.beats ?? 0,
     image: () => layout.image(),
   };
@@ -99,4 +102,9 @@ function format(order: readonly Scheduled[], streams: readonly Region[]): string
   }
   lines.push('  tout', '  jmp token', 'done:', '  halt');
   return `${lines.join('\n')}\n`;
+}
+
+function vocabularyOf({ outputs }: Program): number {
+  const [logits] = outputs;
+  return logits!.shape.at(-1)!;
 }
