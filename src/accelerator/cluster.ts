@@ -43,8 +43,11 @@ export interface ClusterOptions {
   readonly sizes: MachineSizes;
   readonly timing: MemoryTiming;
   readonly program: readonly bigint[];
-  /** DRAM; the run changes it. */
-  readonly memory: Uint8Array;
+  /**
+   * DRAM; the run changes it. A number of beats instead simulates time only: nothing is computed, and checksums
+   * and tokens mean nothing.
+   */
+  readonly memory: Uint8Array | { readonly beats: number };
   readonly host: Host;
   /** Receives every event, not in order. */
   readonly onEvent?: (event: TraceEvent) => void;
@@ -70,6 +73,7 @@ export class Cluster {
   readonly machine: Machine;
   readonly statistics: Statistics;
   readonly #options: ClusterOptions;
+  readonly #timeOnly: boolean;
   readonly #lines: readonly Line[];
   readonly #cores: readonly TernaryCore[];
   readonly #inFlight: Int32Array;
@@ -90,7 +94,11 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     const { sizes, timing, program, memory } = options;
-    this.machine = new Machine(sizes, memory);
+    this.#timeOnly = !(memory instanceof Uint8Array);
+    this.machine =
+      memory instanceof Uint8Array
+        ? new Machine(sizes, memory)
+        : new Machine(sizes, new Uint8Array(0), memory.beats);
     if (program.length > sizes.rom) {
       throw new InputError(`program: found ${program.length} instructions, expected at most ${sizes.rom}`);
     }
@@ -203,7 +211,7 @@ export class Cluster {
     if (unit === 'tmv') this.#beginProduct(instruction, pc, span);
     else if (unit === 'ls') this.#beginLoadStore(t, instruction, needs, span);
     else {
-      const checksum = this.machine.execute(instruction)!;
+      const checksum = this.#execute(instruction)!;
       const cycles =
         unit === 'row'
           ? Math.ceil(instruction.fields.len! / lanes) + rowPipeline
@@ -214,7 +222,13 @@ export class Cluster {
     }
   }
 
-  #control(t: number, { operation: { name }, fields }: Instruction): void {
+  #execute(instruction: Instruction): number | undefined {
+    return this.#timeOnly ? 0 : this.machine.execute(instruction);
+  }
+
+  #control(t: number, instruction: Instruction): void {
+    const { operation, fields } = instruction;
+    const { name } = operation;
     const jump = () => {
       this.#pc = fields.target!;
       this.#nextIssue = t + jumpCycles;
@@ -230,7 +244,7 @@ export class Cluster {
       this.#options.host.take(token);
     }
     if (name === 'wst') {
-      this.machine.execute({ operation: { name, unit: 'control' }, fields } as Instruction);
+      this.#execute(instruction);
       this.#cores[fields.core!]!.toRequest = fields.beats!;
     }
   }
@@ -249,7 +263,7 @@ export class Cluster {
     const { name } = instruction.operation;
     const kind = name === 'sv' ? 'store' : name === 'ldv' ? 'load' : 'narrowLoad';
     this.#ls.begin(t, this.machine.access(instruction).beats, kind);
-    this.#loadStore = { needs, span, checksum: this.machine.execute(instruction)! };
+    this.#loadStore = { needs, span, checksum: this.#execute(instruction)! };
   }
 
   #grantMemory(t: number): void {
@@ -295,7 +309,7 @@ export class Cluster {
     }
     if (product?.blocksLeft === 0) {
       this.#product = undefined;
-      const checksum = this.machine.execute(product.instruction)!;
+      const checksum = this.#execute(product.instruction)!;
       this.#done(t + collectPipeline, needsOf(product.instruction), product.span, checksum);
     }
   }

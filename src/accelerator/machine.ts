@@ -65,22 +65,25 @@ export class Machine {
   readonly #streams: readonly Segment[][];
   readonly #block = new Int32Array(lanes);
 
-  /** @param memory DRAM, whole beats */
-  constructor(sizes: MachineSizes, memory: Uint8Array) {
+  /** Of DRAM. */
+  readonly memoryBeats: number;
+
+  /**
+   * @param memory DRAM, whole beats
+   * @param memoryBeats its size, where only time is simulated and `memory` is empty
+   */
+  constructor(sizes: MachineSizes, memory: Uint8Array, memoryBeats = memory.length / beatBytes) {
     checkSizes(sizes);
     if (memory.length % beatBytes) {
       throw new InputError(`DRAM: found ${memory.length} bytes, expected a multiple of ${beatBytes}`);
     }
     this.sizes = sizes;
     this.memory = memory;
+    this.memoryBeats = memoryBeats;
     this.vectors = Array.from({ length: vectorRegisters }, () => new Int32Array(sizes.maxLength));
     this.banks = Array.from({ length: banks }, () => new Int8Array(sizes.maxLength));
     this.scalars = Array.from({ length: scalarRegisters }, (_, i) => (i === 0 ? one : zero));
     this.#streams = Array.from({ length: sizes.cores }, () => []);
-  }
-
-  get memoryBeats(): number {
-    return this.memory.length / beatBytes;
   }
 
   /** Why this machine would refuse a decoded instruction now, 0 if it would not. */

@@ -49,6 +49,10 @@ const commands: Readonly<Record<string, Entry>> = {
     about: 'convert between float and packed weights, or invent a model',
     load: async () => (await import('./convert.ts')).convertCommand(),
   },
+  accelerator: {
+    about: 'compile to the accelerator, simulate it, report its speed',
+    load: async () => (await import('./accelerator.ts')).acceleratorCommand(),
+  },
   bench: {
     about: 'measure speed and memory on this machine',
     load: async () => (await import('./bench.ts')).benchCommand(),

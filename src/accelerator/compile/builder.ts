@@ -1,7 +1,9 @@
 /** Emits virtual instructions: the vocabulary in which ops are lowered. */
+
+import { InputError } from '../../errors.ts';
 import { scalarOf } from '../arithmetic.ts';
 import { reductions } from '../instructionSet.ts';
-import { lanes } from '../parameters.ts';
+import { beatBytes, lanes } from '../parameters.ts';
 import { constantFraction, int16Fraction } from './formats.ts';
 import type { Layout, Region } from './layout.ts';
 import type { Matrix } from './streams.ts';
@@ -26,6 +28,15 @@ export interface Raw {
 }
 
 export type Value = Fixed | Raw;
+
+/** Rows of numbers, read one at a time: an embedding need not be held as floats. */
+export interface Table {
+  readonly rows: number;
+  readonly width: number;
+  /** The greatest magnitude in it. */
+  readonly largest: number;
+  row(index: number): ArrayLike<number>;
+}
 
 interface RowOptions {
   readonly a: VirtualVector;
@@ -131,8 +142,10 @@ export class Builder {
   /** A vector of the checkpoint, kept as int16, with `constantFraction` bits when loaded. */
   constantVector(name: string, values: ArrayLike<number>): Fixed {
     const length = values.length;
-    const rows = [values];
-    const { region, fraction } = this.narrowTable(name, rows, length, constantFraction);
+    let largest = 0;
+    for (let i = 0; i < length; i++) largest = Math.max(largest, Math.abs(values[i]!));
+    const table = { rows: 1, width: length, largest, row: () => values };
+    const { region, fraction } = this.narrowTable(name, table, constantFraction);
     const vector: VirtualVector = { kind: 'vector', length };
     const fields = { addr: region.address, len: length, left: constantFraction - fraction };
     this.emit({ name: 'ldh', fields, reads: {}, writes: { y: vector } });
@@ -140,24 +153,22 @@ export class Builder {
   }
 
   /** Places rows of int16, each from a beat's beginning, with as many fraction bits as they can have. */
-  narrowTable(name: string, rows: Iterable<ArrayLike<number>>, length: number, most: number) {
-    const all = [...rows];
-    let largest = 0;
-    for (const row of all) for (let i = 0; i < length; i++) largest = Math.max(largest, Math.abs(row[i]!));
+  narrowTable(name: string, { rows, width, largest, row }: Table, most: number) {
     const fraction = int16Fraction(largest, most);
     if (fraction === undefined) {
-      throw new RangeError(
-        `${name}: found a value of ${largest}, which int16 with ${most - 16} fraction bits cannot hold`,
+      throw new InputError(
+        `${name}: found a value of ${largest}, expected at most ${2 ** (31 - most)} (int16 with ${most - 16} fraction bits)`,
       );
     }
-    const beats = Math.ceil(length / narrowPerBeat);
-    const region = this.layout.place(name, all.length * beats, (bytes) => {
+    const beats = Math.ceil(width / narrowPerBeat);
+    const region = this.layout.place(name, rows * beats, (bytes) => {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      all.forEach((row, r) => {
-        for (let i = 0; i < length; i++) {
-          view.setInt16(r * beats * 64 + 2 * i, Math.round(row[i]! * 2 ** fraction), true);
+      for (let r = 0; r < rows; r++) {
+        const values = row(r);
+        for (let i = 0; i < width; i++) {
+          view.setInt16(r * beats * beatBytes + 2 * i, Math.round(values[i]! * 2 ** fraction), true);
         }
-      });
+      }
     });
     return { region, fraction };
   }

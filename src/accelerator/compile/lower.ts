@@ -4,7 +4,7 @@ import type { Call, Data } from '../../program/op.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { lanes } from '../parameters.ts';
-import { Builder, type Fixed, type Value } from './builder.ts';
+import { Builder, type Fixed, type Table, type Value } from './builder.ts';
 import { constantFraction, logitFraction, residualFraction } from './formats.ts';
 import { Layout, type Region } from './layout.ts';
 import {
@@ -27,6 +27,8 @@ const bitLinearEpsilon = 1e-6;
 export interface Constants {
   /** Elements of a float tensor. */
   floats(tensor: Tensor): Data;
+  /** The rows of a float matrix that is too large to be held in another form. */
+  table(tensor: Tensor): Table;
   /** The bytes of a packed ternary matrix. */
   packed(tensor: Tensor): Uint8Array;
 }
@@ -128,10 +130,9 @@ class Lowering {
 
   #embedding(call: Call): void {
     const table = call.inputs[1]!;
-    const [rows, width] = table.shape as [number, number];
-    const data = this.#floats(table);
-    const all = Array.from({ length: rows }, (_, r) => data.subarray(r * width, (r + 1) * width));
-    const { region, fraction } = this.#builder.narrowTable(table.name, all, width, residualFraction);
+    const width = table.shape[1]!;
+    const rows = this.#constants.table(table);
+    const { region, fraction } = this.#builder.narrowTable(table.name, rows, residualFraction);
     const vector = { kind: 'vector', length: width } as const;
     const fields = { addr: region.address, len: width, left: residualFraction - fraction };
     this.#builder.emit({ name: 'lde', fields, reads: {}, writes: { y: vector } });

@@ -9,6 +9,7 @@ import { scaleName } from '../../model/parameters.ts';
 import { Weights } from '../../model/weights.ts';
 import { floatDecoder } from '../../ops/halfFloats.ts';
 import { byteSize, type DType, type Tensor } from '../../program/tensor.ts';
+import type { Table } from './builder.ts';
 import { type Compiled, type CompileOptions, compile } from './compile.ts';
 import type { Constants } from './lower.ts';
 
@@ -35,11 +36,33 @@ class HostStore implements ParameterStore, Constants {
 
   written(): void {}
 
-  floats({ name, dtype, size }: Tensor): Float64Array {
-    const bytes = this.bytes(name);
-    if (dtype === 'f32') return Float64Array.from(new Float32Array(bytes.buffer, bytes.byteOffset, size));
+  floats(tensor: Tensor): Float64Array {
+    const at = this.#reader(tensor);
+    return Float64Array.from({ length: tensor.size }, (_, i) => at(i));
+  }
+
+  table(tensor: Tensor): Table {
+    const [rows, width] = tensor.shape as [number, number];
+    const at = this.#reader(tensor);
+    const values = new Float64Array(width);
+    const row = (index: number) => {
+      for (let i = 0; i < width; i++) values[i] = at(index * width + i);
+      return values;
+    };
+    let largest = 0;
+    for (let i = 0; i < rows * width; i++) largest = Math.max(largest, Math.abs(at(i)));
+    return { rows, width, largest, row };
+  }
+
+  #reader({ name, dtype, size }: Tensor): (element: number) => number {
+    const { buffer, byteOffset } = this.bytes(name);
+    if (dtype === 'f32') {
+      const floats = new Float32Array(buffer, byteOffset, size);
+      return (i) => floats[i]!;
+    }
     const decode = floatDecoder(dtype);
-    return Float64Array.from(new Uint16Array(bytes.buffer, bytes.byteOffset, size), decode);
+    const halves = new Uint16Array(buffer, byteOffset, size);
+    return (i) => decode(halves[i]!);
   }
 
   packed({ name }: Tensor): Uint8Array {

@@ -1,0 +1,69 @@
+/** How long models take, from their sizes alone: programs of a few layers, simulated without values. */
+import { defaultIntermediateSize, type MatMulFreeConfig, namedConfig } from '../model/config.ts';
+import type { Data } from '../program/op.ts';
+import type { Tensor } from '../program/tensor.ts';
+import { Cluster } from './cluster.ts';
+import { compileParameters } from './compile/model.ts';
+import { defaultSizes, type MemoryTiming } from './parameters.ts';
+import type { Statistics } from './statistics.ts';
+
+export interface ModelTime {
+  /** Of one block in the middle of the model. */
+  readonly cyclesPerBlock: number;
+  readonly cyclesPerToken: number;
+  /** Beats that all cores together receive for a block, and all that memory moves. */
+  readonly weightBeatsPerBlock: number;
+  readonly beatsPerBlock: number;
+  readonly beatsPerToken: number;
+}
+
+/** A model of one block's width, with next to no vocabulary. */
+export function blockConfig(hiddenSize: number): MatMulFreeConfig {
+  return {
+    ...namedConfig('tiny', { vocabSize: 16 }),
+    ...{ hiddenSize, intermediateSize: defaultIntermediateSize(hiddenSize) },
+  };
+}
+
+/** Every value that time depends on, and nothing else. */
+const anyConstants = {
+  floats: ({ size }: Tensor): Data => new Float64Array(size).fill(1),
+  table: ({ shape: [rows, width] }: Tensor) => ({
+    ...{ rows: rows!, width: width!, largest: 1 },
+    row: () => new Float64Array(width!),
+  }),
+  packed: () => new Uint8Array(0),
+};
+
+/** One token from an empty machine; a block is what a third layer adds to two. */
+export function timeModel(config: MatMulFreeConfig, cores: number, timing: MemoryTiming): ModelTime {
+  const two = timeLayers(config, 2, cores, timing);
+  const three = timeLayers(config, 3, cores, timing);
+  const more = (of: (statistics: Statistics) => number) => of(three) - of(two);
+  const whole = (of: (statistics: Statistics) => number) => of(two) + (config.layers - 2) * more(of);
+  const moved = ({ weightBeats, loadBeats, storeBeats }: Statistics) => weightBeats + loadBeats + storeBeats;
+  return {
+    cyclesPerBlock: more(({ cycles }) => cycles),
+    cyclesPerToken: whole(({ cycles }) => cycles),
+    weightBeatsPerBlock: more(({ weightBeats }) => weightBeats),
+    beatsPerBlock: more(moved),
+    beatsPerToken: whole(moved),
+  };
+}
+
+function timeLayers(
+  config: MatMulFreeConfig,
+  layers: number,
+  cores: number,
+  timing: MemoryTiming,
+): Statistics {
+  const sizes = { ...defaultSizes, cores };
+  const options = { sizes, logits: false, latency: timing.latency };
+  const { program, beats } = compileParameters({ ...config, layers }, new Map(), anyConstants, options);
+  let asked = 0;
+  const host = { next: () => (asked++ === 0 ? 0 : ('end' as const)), take: () => {} };
+  const cluster = new Cluster({ sizes, timing, program, memory: { beats }, host });
+  const halt = cluster.run();
+  if (halt?.code !== 0) throw new Error(`a timing run ended with ${JSON.stringify(halt)}`);
+  return cluster.statistics;
+}

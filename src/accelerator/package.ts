@@ -1,0 +1,94 @@
+/**
+ * A compiled model in a folder: `program.s`, `program.mem`, `dram.bin` and `accelerator.json`, which says for
+ * what machine it was compiled and where things lie.
+ */
+import fs from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+import type { Compiled } from './compile/compile.ts';
+import { beatBytes, checkSizes, type MachineSizes } from './parameters.ts';
+import { formatMemory, formatRom, parseRom } from './romFile.ts';
+
+export const manifestFile = 'accelerator.json';
+const [assemblyFile, romFile, memoryFile, hexFile] = ['program.s', 'program.mem', 'dram.bin', 'dram.mem'];
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const region = v.strictObject({ name: v.string(), address: count, beats: count });
+const manifest = v.strictObject({
+  format: v.literal(1),
+  sizes: v.strictObject({ cores: count, maxLength: count, fifo: count, outQueue: count, rom: count }),
+  vocabulary: count,
+  logits: v.nullable(region),
+  beats: count,
+  streamBeats: count,
+  regions: v.array(region),
+});
+
+export interface Package {
+  readonly sizes: MachineSizes;
+  readonly program: readonly bigint[];
+  readonly memory: Uint8Array;
+  readonly vocabulary: number;
+}
+
+/** @param hex also writes DRAM as text for a test bench */
+export async function savePackage(
+  folder: string,
+  compiled: Compiled,
+  sizes: MachineSizes,
+  { hex = false }: { readonly hex?: boolean } = {},
+): Promise<void> {
+  const { assembly, program, vocabulary, logits = null, beats, streamBeats, regions } = compiled;
+  await fs.mkdir(folder, { recursive: true });
+  const image = compiled.image();
+  await fs.writeFile(join(folder, assemblyFile), assembly);
+  await fs.writeFile(join(folder, romFile), formatRom(program));
+  await fs.writeFile(join(folder, memoryFile), image);
+  if (hex) await fs.writeFile(join(folder, hexFile), formatMemory(image));
+  const content = { format: 1, sizes, vocabulary, logits, beats, streamBeats, regions };
+  await fs.writeFile(join(folder, manifestFile), `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** @throws InputError if files are missing, damaged, or do not belong together */
+export async function loadPackage(folder: string): Promise<Package> {
+  const path = join(folder, manifestFile);
+  const parsed = v.safeParse(manifest, parseJson(await readText(path), path));
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw new InputError(`${path}: ${v.getDotPath(issue) ?? 'content'}: ${issue.message}`);
+  }
+  const { sizes, vocabulary, beats } = parsed.output;
+  checkSizes(sizes);
+  const program = parseRom(await readText(join(folder, romFile)), join(folder, romFile));
+  const memory = await readMemory(join(folder, memoryFile));
+  if (memory.length !== beats * beatBytes) {
+    throw new InputError(
+      `${join(folder, memoryFile)}: found ${memory.length} bytes, expected ${beats * beatBytes} (${manifestFile})`,
+    );
+  }
+  return { sizes, program, memory, vocabulary };
+}
+
+/** A DRAM image. */
+export async function readMemory(path: string): Promise<Uint8Array> {
+  const bytes = await fs.readFile(path).catch((cause: Error) => {
+    throw new InputError(`${path}: cannot be read: ${cause.message}`, { cause });
+  });
+  if (bytes.length % beatBytes === 0) return bytes;
+  throw new InputError(`${path}: found ${bytes.length} bytes, expected whole beats of ${beatBytes}`);
+}
+
+export async function readText(path: string): Promise<string> {
+  return fs.readFile(path, 'utf8').catch((cause: Error) => {
+    throw new InputError(`${path}: cannot be read: ${cause.message}`, { cause });
+  });
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InputError(`${path}: is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}

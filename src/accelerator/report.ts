@@ -1,0 +1,107 @@
+/** What the accelerator would do at the sizes of the paper, beside what others report. */
+import { auditModel } from '../model/audit.ts';
+import { type ConfigName, namedConfig } from '../model/config.ts';
+import { blockConfig, type ModelTime, timeModel } from './blockTime.ts';
+import { beatBytes, ddr4 } from './parameters.ts';
+
+export const blockWidths = [512, 1024, 2048] as const;
+export const coreCounts = [1, 2, 4, 8, 16, 26] as const;
+export const modelNames = ['370M', '1.3B', '2.7B'] as const satisfies readonly ConfigName[];
+
+export interface BlockRow {
+  readonly clockMHz: number;
+  readonly width: number;
+  readonly cores: number;
+  readonly cycles: number;
+  readonly milliseconds: number;
+  /** Of the peak of the cores' 512-bit ports, how much weights used. */
+  readonly portUse: number;
+  /** Gigabytes a second, all traffic, and as a share of what the channels sustain. */
+  readonly bandwidth: number;
+  readonly bandwidthUse: number;
+}
+
+export interface ModelRow {
+  readonly clockMHz: number;
+  readonly model: (typeof modelNames)[number];
+  readonly cores: number;
+  readonly tokensPerSecond: number;
+  /** Joules a token, dynamic: additions and multiplications, and DRAM. */
+  readonly arithmeticJoules: number;
+  readonly memoryJoules: number;
+}
+
+export interface Report {
+  readonly channels: number;
+  readonly blocks: readonly BlockRow[];
+  readonly models: readonly ModelRow[];
+}
+
+/**
+ * Energies of operations in picojoules. Arithmetic: Horowitz, "Computing's energy problem", ISSCC 2014, 45 nm, 0.9 V;
+ * an FPGA spends an order of magnitude more on it. DRAM: DDR4 with its interface, about 15 pJ a bit.
+ */
+export const picojoules = { addition: 0.1, multiplication: 3.1, dramBit: 15 } as const;
+
+export interface ReportOptions {
+  readonly clocksMHz: readonly number[];
+  readonly channels: number;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** @throws the signal's reason if it is aborted, which is noticed between two runs */
+export async function makeReport(options: ReportOptions): Promise<Report> {
+  const { clocksMHz, channels, onProgress, signal } = options;
+  const blocks: BlockRow[] = [];
+  const models: ModelRow[] = [];
+  const total = clocksMHz.length * coreCounts.length * (blockWidths.length + modelNames.length);
+  const next = async () => {
+    onProgress?.(blocks.length + models.length, total);
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+  };
+  for (const clockMHz of clocksMHz) {
+    for (const width of blockWidths) {
+      for (const cores of coreCounts) {
+        blocks.push(blockRow(width, cores, clockMHz, channels));
+        await next();
+      }
+    }
+    for (const model of modelNames) {
+      for (const cores of coreCounts) {
+        models.push(modelRow(model, cores, clockMHz, channels));
+        await next();
+      }
+    }
+  }
+  return { channels, blocks, models };
+}
+
+export function blockRow(width: number, cores: number, clockMHz: number, channels: number): BlockRow {
+  const timing = ddr4(clockMHz * 1e6, channels, cores);
+  const time: ModelTime = timeModel(blockConfig(width), cores, timing);
+  const { cyclesPerBlock: cycles, weightBeatsPerBlock, beatsPerBlock } = time;
+  const sustained = timing.numerator / timing.denominator;
+  return {
+    ...{ clockMHz, width, cores, cycles },
+    milliseconds: cycles / (clockMHz * 1000),
+    portUse: weightBeatsPerBlock / (cycles * cores),
+    bandwidth: ((beatsPerBlock / cycles) * beatBytes * clockMHz * 1e6) / 1e9,
+    bandwidthUse: beatsPerBlock / cycles / sustained,
+  };
+}
+
+function modelRow(model: ModelRow['model'], cores: number, clockMHz: number, channels: number): ModelRow {
+  const config = namedConfig(model);
+  const { cyclesPerToken, beatsPerToken } = timeModel(config, cores, ddr4(clockMHz * 1e6, channels, cores));
+  const { total } = auditModel(config, 'f16');
+  const arithmetic =
+    total.additions * picojoules.addition + total.multiplications * picojoules.multiplication;
+  return {
+    ...{ clockMHz, model, cores },
+    tokensPerSecond: (clockMHz * 1e6) / cyclesPerToken,
+    arithmeticJoules: arithmetic * 1e-12,
+    memoryJoules: beatsPerToken * beatBytes * 8 * picojoules.dramBit * 1e-12,
+  };
+}

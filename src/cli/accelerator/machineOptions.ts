@@ -1,0 +1,40 @@
+/** Options by which a command is told what machine it is about. */
+import type { Command } from 'commander';
+import { ddr4, defaultSizes, type MachineSizes, type MemoryTiming } from '../../accelerator/parameters.ts';
+import { integer, number } from '../options.ts';
+
+export interface SizeFlags {
+  readonly cores: number;
+  readonly maxLength: number;
+  readonly rom: number;
+}
+
+export function addSizeOptions(command: Command): Command {
+  return command
+    .option('--cores <n>', 'ternary cores', integer(1, 32), 1)
+    .option('--max-length <n>', 'elements of a vector register', integer(16, 8192), defaultSizes.maxLength)
+    .option('--rom <n>', 'instructions that the ROM holds', integer(1, 65536), defaultSizes.rom);
+}
+
+export function sizesOf({ cores, maxLength, rom }: SizeFlags): MachineSizes {
+  return { ...defaultSizes, cores, maxLength, rom };
+}
+
+export interface TimingFlags {
+  readonly clock: number;
+  readonly channels: number;
+}
+
+export function addTimingOptions(command: Command): Command {
+  return command
+    .option('--clock <MHz>', 'clock of the cores', number('a number from 1 to 1000', within(1, 1000)), 60)
+    .option('--channels <n>', 'DDR4-2400 channels', integer(1, 16), 4);
+}
+
+export function timingOf({ clock, channels }: TimingFlags, cores: number): MemoryTiming {
+  return ddr4(clock * 1e6, channels, cores);
+}
+
+function within(least: number, most: number): (value: number) => boolean {
+  return (value) => value >= least && value <= most;
+}

@@ -1,0 +1,195 @@
+/** `plusminus accelerator simulate`: run a program, cycle by cycle or for its results only. */
+import fs from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
+import { Command } from 'commander';
+import { assemble } from '../../accelerator/assembler.ts';
+import { Cluster, type Span } from '../../accelerator/cluster.ts';
+import { describeFault, runProgram } from '../../accelerator/functional.ts';
+import { GreedyHost } from '../../accelerator/host.ts';
+import { Machine } from '../../accelerator/machine.ts';
+import { loadPackage, type Package, readMemory, readText } from '../../accelerator/package.ts';
+import { parseRom } from '../../accelerator/romFile.ts';
+import { ternaryUse } from '../../accelerator/statistics.ts';
+import { timelineFigure } from '../../accelerator/timeline.ts';
+import { type TraceEvent, traceText } from '../../accelerator/trace.ts';
+import { InputError } from '../../errors.ts';
+import { formatTable } from '../../format.ts';
+import { interruptible } from '../openModel.ts';
+import { integer, tokenList } from '../options.ts';
+import { write, writeJson } from '../output.ts';
+import { startProgress } from '../progress.ts';
+import {
+  addSizeOptions,
+  addTimingOptions,
+  type SizeFlags,
+  sizesOf,
+  type TimingFlags,
+  timingOf,
+} from './machineOptions.ts';
+
+interface Flags extends SizeFlags, TimingFlags {
+  readonly dram?: string;
+  readonly tokens: readonly number[];
+  readonly count: number;
+  readonly functional?: boolean;
+  readonly cycles: number;
+  readonly trace?: string;
+  readonly timeline?: string;
+  readonly dumpDram?: string;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  $ plusminus accelerator simulate runs/demo-accelerator --tokens 1,2,3 --count 16
+  $ plusminus accelerator simulate runs/demo-accelerator --tokens 1 --count 1 --timeline timeline.svg
+  $ plusminus accelerator simulate program.s --dram dram.bin --trace trace.txt
+
+The host gives the tokens of --tokens, then feeds each token that comes out in again, until there are --count.
+--trace lists issue (I), completion with a checksum (R), output (O) and halt (H); docs/accelerator.md has the format.`;
+
+export function simulateCommand(): Command {
+  const command = new Command('simulate')
+    .description("Run a compiled model, or a program of one's own, on the simulated accelerator.")
+    .argument('<program>', 'folder of a compiled model, assembly (.s) or instructions (.mem)')
+    .option('--dram <file>', "content of DRAM, for a program of one's own")
+    .option('--tokens <ids>', 'prompt, as token ids separated by commas', tokenList, [0])
+    .option('--count <n>', 'tokens to generate', integer(1), 1)
+    .option('--functional', 'results only, no cycles: faster')
+    .option('--cycles <n>', 'give up after so many cycles', integer(1), 10_000_000_000)
+    .option('--trace <file>', 'write what happened in which cycle')
+    .option('--timeline <file>', 'draw which unit was busy when, as SVG')
+    .option('--dump-dram <file>', 'write DRAM as it is at the end');
+  return addTimingOptions(addSizeOptions(command))
+    .option('-q, --quiet', 'no progress')
+    .option('--json', 'print JSON for machines')
+    .addHelpText('after', examples)
+    .action((program: string, flags: Flags) => interruptible((signal) => run(program, flags, signal)));
+}
+
+async function run(path: string, flags: Flags, signal: AbortSignal): Promise<void> {
+  const found = await open(path, flags);
+  const { vocabulary } = found;
+  const outside = flags.tokens.find((token) => token >= vocabulary);
+  if (outside !== undefined) {
+    throw new InputError(`--tokens: found ${outside}, expected 0 to ${vocabulary - 1} (the vocabulary)`);
+  }
+  const host = new GreedyHost(flags.tokens, flags.count);
+  if (flags.functional) await functional(found, host, flags);
+  else await timed(found, host, flags, signal);
+}
+
+async function open(path: string, flags: Flags): Promise<Package> {
+  const isFolder = await fs.stat(path).then(
+    (stat) => stat.isDirectory(),
+    () => false,
+  );
+  if (isFolder) return loadPackage(path);
+  const text = await readText(path);
+  const program = path.endsWith('.mem') ? parseRom(text, path) : assemble(text, path);
+  const memory = flags.dram === undefined ? new Uint8Array(0) : await readMemory(flags.dram);
+  return { sizes: sizesOf(flags), program, memory, vocabulary: 2 ** 32 };
+}
+
+async function functional(
+  { sizes, program, memory }: Package,
+  host: GreedyHost,
+  flags: Flags,
+): Promise<void> {
+  if (flags.trace !== undefined || flags.timeline !== undefined) {
+    throw new InputError('--trace and --timeline need cycles: leave --functional out');
+  }
+  const machine = new Machine(sizes, memory);
+  const halt = runProgram(machine, program, host)!;
+  await dump(machine.memory, flags);
+  const { code, pc, instructions } = halt;
+  if (flags.json) await writeJson({ halt, tokens: host.generated });
+  else await write(`${describeFault(code, pc)} after ${instructions} instructions\n${tokensLine(host)}`);
+  if (code !== 0) process.exitCode = 1;
+}
+
+async function timed(found: Package, host: GreedyHost, flags: Flags, signal: AbortSignal): Promise<void> {
+  const { sizes, program, memory } = found;
+  const events: TraceEvent[] = [];
+  const spans: Span[] = [];
+  const cluster = new Cluster({
+    ...{ sizes, program, memory, host, timing: timingOf(flags, sizes.cores) },
+    ...(flags.trace === undefined ? {} : { onEvent: (event) => events.push(event) }),
+    ...(flags.timeline === undefined ? {} : { onSpan: (span) => spans.push(span) }),
+  });
+  await runAll(cluster, host, flags, signal);
+  if (flags.trace !== undefined) await fs.writeFile(flags.trace, traceText(events));
+  if (flags.timeline !== undefined) {
+    await fs.writeFile(flags.timeline, timelineFigure(spans, { to: cluster.cycle }));
+  }
+  await dump(memory, flags);
+  const { statistics, halted } = cluster;
+  if (flags.json) await writeJson({ halt: halted ?? null, tokens: host.generated, statistics });
+  else await write(`${report(cluster, host, flags).join('\n')}\n`);
+  if (halted?.code !== 0) process.exitCode = 1;
+}
+
+/** Cycles between two looks at the signal. */
+const slice = 200_000;
+
+async function runAll(cluster: Cluster, host: GreedyHost, flags: Flags, signal: AbortSignal): Promise<void> {
+  const silent = flags.quiet || flags.json;
+  const progress = silent ? undefined : startProgress({ label: 'simulating', total: flags.count });
+  try {
+    while (!cluster.halted && cluster.cycle < flags.cycles) {
+      signal.throwIfAborted();
+      cluster.run(Math.min(slice, flags.cycles - cluster.cycle));
+      progress?.update(host.generated.length, `cycle ${cluster.cycle}`);
+      await setImmediate();
+    }
+  } finally {
+    progress?.stop();
+  }
+}
+
+async function dump(memory: Uint8Array, { dumpDram }: Flags): Promise<void> {
+  if (dumpDram !== undefined) await fs.writeFile(dumpDram, memory);
+}
+
+function tokensLine(host: GreedyHost): string {
+  return `tokens: ${host.generated.join(',')}\n`;
+}
+
+function report(cluster: Cluster, host: GreedyHost, { clock }: Flags): string[] {
+  const { statistics, halted, cycle } = cluster;
+  const { instructions, stalls, cores, weightBeats, loadBeats, storeBeats } = statistics;
+  const percent = (part: number) => `${((100 * part) / cycle).toFixed(1)} %`;
+  const sum = (kind: 'busy' | 'starved' | 'blocked' | 'idle') =>
+    cores.reduce((total, core) => total + core[kind], 0) / cores.length;
+  const byCycles = Object.entries(stalls).filter(([, cycles]) => cycles > 0);
+  return [
+    halted
+      ? `${describeFault(halted.code, halted.pc)} at cycle ${halted.cycle}`
+      : `stopped at cycle ${cycle}`,
+    tokensLine(host).trim(),
+    '',
+    ...formatTable(
+      ['time', ''],
+      [
+        ['cycles', String(cycle)],
+        [`milliseconds at ${clock} MHz`, (cycle / (clock * 1000)).toFixed(3)],
+        ['instructions', String(instructions)],
+        ['beats of weights, loads, stores', `${weightBeats} ${loadBeats} ${storeBeats}`],
+        ["ternary cores fed, of their ports' peak", `${(100 * ternaryUse(statistics)).toFixed(1)} %`],
+      ],
+    ),
+    '',
+    ...formatTable(
+      ['a ternary core', 'cycles', ''],
+      (['busy', 'starved', 'blocked', 'idle'] as const).map((kind) => [
+        ...[kind, String(Math.round(sum(kind))), percent(sum(kind))],
+      ]),
+    ),
+    '',
+    ...formatTable(
+      ['no instruction issued because of', 'cycles', ''],
+      byCycles.map(([cause, cycles]) => [cause, String(cycles), percent(cycles)]),
+    ),
+  ];
+}
