@@ -165,8 +165,9 @@ export class Cluster {
 
   /** A code if the instruction halts instead of issuing. */
   #faultOf(line: Line | undefined): FaultCode | undefined {
-    if (!line) return 5;
-    if (!line.instruction) return 1;
+    if (this.#pc >= this.#options.sizes.rom) return 5;
+    // What the program does not fill holds zeros, which is no instruction.
+    if (!line?.instruction) return 1;
     const fault = this.machine.faultOf(line.instruction);
     if (fault !== 0) return fault;
     return line.instruction.operation.name === 'halt' ? 0 : undefined;

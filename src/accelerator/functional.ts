@@ -31,8 +31,9 @@ export function runProgram(
   let pc = 0;
   for (let count = 0; count < mostInstructions; count++) {
     const halt = (code: FaultCode) => ({ code, pc, instructions: count });
-    if (pc >= lines.length) return halt(5);
+    if (pc >= machine.sizes.rom) return halt(5);
     const instruction = lines[pc];
+    // What the program does not fill holds zeros, which is no instruction.
     if (!instruction) return halt(1);
     const fault = machine.faultOf(instruction);
     if (fault) return halt(fault);

@@ -13,7 +13,7 @@ export const scalarRegisters = 16;
 export interface MachineSizes {
   /** Ternary cores, 1 to 32. */
   readonly cores: number;
-  /** Elements of a vector register: a multiple of 16, 16 to 8192. */
+  /** Elements of a vector register: a multiple of 16, 32 to 8192. */
   readonly maxLength: number;
   /** Beats of weights that wait in front of each core. */
   readonly fifo: number;
@@ -83,8 +83,8 @@ export function checkSizes(sizes: MachineSizes): void {
   check(
     'maxLength',
     maxLength,
-    'a multiple of 16, 16 to 8192',
-    within(maxLength, 16, 8192) && maxLength % 16 === 0,
+    'a multiple of 16, 32 to 8192',
+    within(maxLength, 32, 8192) && maxLength % 16 === 0,
   );
   check(
     'fifo',

@@ -12,7 +12,7 @@ export interface SizeFlags {
 export function addSizeOptions(command: Command): Command {
   return command
     .option('--cores <n>', 'ternary cores', integer(1, 32), 1)
-    .option('--max-length <n>', 'elements of a vector register', integer(16, 8192), defaultSizes.maxLength)
+    .option('--max-length <n>', 'elements of a vector register', integer(32, 8192), defaultSizes.maxLength)
     .option('--rom <n>', 'instructions that the ROM holds', integer(1, 65536), defaultSizes.rom);
 }
 

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { compileModel } from '../../accelerator/compile/model.ts';
 import { defaultSizes } from '../../accelerator/parameters.ts';
 import { runTokens, surprise } from '../../accelerator/score.ts';
+import { storiesModel } from '../../checkpoint/boxedModels.ts';
 import { findModelFolder } from '../../checkpoint/modelSource.ts';
 import { InputError } from '../../errors.ts';
 import { formatTable } from '../../format.ts';
@@ -30,7 +31,10 @@ Example:
 export function perplexityCommand(): Command {
   return new Command('perplexity')
     .description('Compare the perplexity of a text on the accelerator with that on the CPU in floats.')
-    .option('-m, --model <folder|id>', 'model folder or Hub name (default: the newest under ./runs)')
+    .option(
+      '-m, --model <folder|id>',
+      'model folder or Hub name (default: the one that came along, or the newest under ./runs)',
+    )
     .requiredOption('--data <file>', 'text that the model was not trained on')
     .option('--tokens <n>', 'tokens to foretell', integer(1), 10_000)
     .option('--threads <n>', 'worker threads of the CPU engine', integer(0, 256))
@@ -41,7 +45,7 @@ export function perplexityCommand(): Command {
 }
 
 async function run(flags: Flags, signal: AbortSignal): Promise<void> {
-  const folder = await findModelFolder(await chosenModel(flags.model), { signal });
+  const folder = await findModelFolder(await chosenModel(flags.model, storiesModel), { signal });
   const model = await LanguageModel.load(folder, { threads: flags.threads, signal });
   try {
     const tokens = await firstTokens(model, flags);
