@@ -39,7 +39,8 @@ export function barFigure({ title, axis, colors, bars, format }: BarFigure): str
     plot: {
       ...{ marginTop: 72, marginLeft: 30 + 7 * longest, marginRight: 90 },
       height: 124 + bars.length * 26 + sizes.length * 8,
-      x: { label: axis, labelAnchor: 'center', grid: true, nice: true },
+      // Room for the total behind the longest bar.
+      x: { label: axis, labelAnchor: 'center', grid: true, nice: true, insetRight: 64 },
       y: { label: null, domain: labels, tickSize: 0 },
       fy: { label: null, domain: sizes, axis: 'right', padding: 0.15 },
       color: { domain: names, range: Object.values(colors) },
