@@ -32,6 +32,8 @@ const schema = v.strictObject({
   /** Settings of `plusminus train`. */
   base: settings,
   chat: settings,
+  /** What differs from `base` for the Transformer++ of the same sizes on the same tokens. */
+  llama: settings,
 });
 
 export type Recipe = v.InferOutput<typeof schema>;

@@ -24,26 +24,26 @@ export interface RunOptions {
   /** Where the packed models go. */
   readonly models: string;
   readonly engine?: string | undefined;
-  /** The kind of model: `hgrn_bit`, or `llama` to compare with (which is then not packed). */
-  readonly architecture?: string | undefined;
+  /** Train the Transformer++ to compare with instead: `WORK/llama`, which is neither fine-tuned nor packed. */
+  readonly llama?: boolean | undefined;
   readonly say?: (line: string) => void;
 }
 
 /** A training as arguments of `plusminus train`. */
-export function trainingArguments(kind: 'base' | 'chat', options: RunOptions): string[] {
-  const { work, recipe, engine, architecture } = options;
+export function trainingArguments(kind: 'base' | 'chat' | 'llama', options: RunOptions): string[] {
+  const { work, recipe, engine } = options;
   const tokens = join(work, 'tokens');
   const source =
-    kind === 'base'
-      ? [
-          ...flags({ data: join(tokens, 'mix.json'), tokenizer: tokens }),
-          ...flags({ ...recipe.model, ...(architecture ? { architecture } : {}) }),
-        ]
-      : flags({ data: join(tokens, 'chat.json'), from: join(work, 'base') });
+    kind === 'chat'
+      ? flags({ data: join(tokens, 'chat.json'), from: join(work, 'base') })
+      : [
+          ...flags({ data: join(tokens, 'mix.json'), tokenizer: tokens, ...recipe.model }),
+          ...flags(kind === 'llama' ? { architecture: 'llama' } : {}),
+        ];
   return [
     ...flags({ out: join(work, kind), ...(engine ? { engine } : {}) }),
     ...source,
-    ...flags({ length: recipe.length, ...recipe[kind] }),
+    ...flags({ length: recipe.length, ...(kind === 'llama' ? recipe.base : {}), ...recipe[kind] }),
   ];
 }
 
@@ -58,11 +58,11 @@ export async function runRecipe(options: RunOptions): Promise<boolean> {
   const { work, say = console.error } = options;
   say('tokens');
   await prepare({ ...options, onProgress: progressLine() });
-  for (const kind of ['base', 'chat'] as const) {
+  for (const kind of options.llama ? (['llama'] as const) : (['base', 'chat'] as const)) {
     const done = await train(join(work, kind), trainingArguments(kind, options), say);
     if (!done) return false;
   }
-  if (options.architecture !== undefined && options.architecture !== 'hgrn_bit') return true;
+  if (options.llama) return true;
   for (const kind of ['base', 'chat'] as const) {
     const args = packingArguments(kind, options);
     say(`plusminus convert ${args.join(' ')}`);
@@ -98,11 +98,11 @@ function flags(values: Readonly<Record<string, string | number | boolean>>): str
 }
 
 const usage = `Usage: node recipes/stories/run.ts CORPUS WORK
-  --recipe FILE        other numbers than recipe.json's
-  --engine NAME        cpu or webgpu
-  --architecture NAME  llama: the Transformer++ of the same sizes
-  --models FOLDER      where the packed models go (default: models/ of this project)
-  --dry-run            print the commands`;
+  --recipe FILE    other numbers than recipe.json's
+  --engine NAME    cpu or webgpu
+  --llama          train the Transformer++ of the same sizes on the same tokens instead
+  --models FOLDER  where the packed models go (default: models/ of this project)
+  --dry-run        print the commands`;
 
 async function main(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -111,7 +111,7 @@ async function main(args: readonly string[]): Promise<void> {
     options: {
       recipe: { type: 'string', default: recipeFile },
       engine: { type: 'string' },
-      architecture: { type: 'string' },
+      llama: { type: 'boolean', default: false },
       models: { type: 'string', default: modelsFolder },
       'dry-run': { type: 'boolean', default: false },
     },
@@ -122,11 +122,11 @@ async function main(args: readonly string[]): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const { engine, architecture, models } = values;
-  const options = { corpus, work, recipe: await readRecipe(values.recipe), engine, architecture, models };
+  const { engine, llama, models } = values;
+  const options = { corpus, work, recipe: await readRecipe(values.recipe), engine, llama, models };
   if (values['dry-run']) {
     console.log(`node recipes/stories/prepare.ts ${corpus} ${work}`);
-    for (const kind of ['base', 'chat'] as const) {
+    for (const kind of ['base', 'chat', 'llama'] as const) {
       console.log(`npx plusminus train ${trainingArguments(kind, options).join(' ')}`);
     }
     for (const kind of ['base', 'chat'] as const) {
