@@ -23,10 +23,16 @@ const options = new Command('npm run bench:gpu --')
   .option('--batch <sequences>', 'sequences of a training step', '8')
   .option('--length <tokens>', 'tokens of a training sequence', '512')
   .option('--rounds <count>', 'timed runs of each case', '5')
+  .option('--recompute', 'train with activations computed again in the backward pass')
   .option('--no-training', 'leave training out')
   .option('--out <path>', 'where to write the tables, without extension', 'results/gpu')
   .parse()
-  .opts<Record<'size' | 'prompt' | 'batch' | 'length' | 'rounds' | 'out', string> & { training: boolean }>();
+  .opts<
+    Record<'size' | 'prompt' | 'batch' | 'length' | 'rounds' | 'out', string> & {
+      training: boolean;
+      recompute?: boolean;
+    }
+  >();
 
 if (!isConfigName(options.size))
   throw new Error(`--size: found ${options.size}, expected a name such as 370M`);
@@ -70,8 +76,10 @@ function inference(name: string, tokens: number, times: number): Promise<Row> {
 }
 
 function training(): Promise<Row> {
-  return row(`training, ${batch} × ${length}`, batch * length, async (engine) => {
-    const one = new TrainingCase(engine, config, { batch, length, accumulation: 1 });
+  const { recompute = false } = options;
+  const name = `training, ${batch} × ${length}${recompute ? ', recomputing' : ''}`;
+  return row(name, batch * length, async (engine) => {
+    const one = new TrainingCase(engine, config, { batch, length, accumulation: 1, recompute });
     const losses: number[] = [];
     const measured = await measure(engine, one.executable, rounds, async () =>
       losses.push((await one.step()).loss),

@@ -105,6 +105,7 @@ export function trainCommand(): Command {
   }
   return command
     .option('--decay-all', 'let norms and lower bounds decay too')
+    .option('--recompute', 'keep less for the backward pass and compute it again: less memory, slower')
     .addOption(
       new Option('--engine <name>', 'what computes (default: auto, the CPU)').choices([
         'auto',
@@ -193,7 +194,7 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
   if (from !== undefined && chosen.length > 0) {
     throw new InputError(`--from: found ${flagOf(chosen[0]![0])} too, but the checkpoint has its own sizes`);
   }
-  const names = [...settingFlags.map(([name]) => name), 'schedule', 'decayAll'] as const;
+  const names = [...settingFlags.map(([name]) => name), 'schedule', 'decayAll', 'recompute'] as const;
   const given = names.map((name) => [name, flags[name as keyof Flags]] as const);
   const settings = parseSettings({
     ...usualSettings(architecture, model),

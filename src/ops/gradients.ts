@@ -2,8 +2,8 @@
  * Reverse-mode differentiation by recording: walks the calls recorded so far from the last to the first and
  * lets each op emit its backward ops into the same program.
  */
-import type { Gradients } from '../program/op.ts';
-import { recording } from '../program/record.ts';
+import type { Call, Gradients } from '../program/op.ts';
+import { emit, recording } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { add } from './add/add.ts';
 import { fill } from './fill/fill.ts';
@@ -34,30 +34,39 @@ class RecordedGradients implements Gradients {
   }
 }
 
+export interface BackwardOptions {
+  /** Gradients of earlier passes, to which this one adds. */
+  readonly sums?: ReadonlyMap<Tensor, Tensor>;
+  /**
+   * Activations to keep, in the order in which they were computed. Those between two of them are not kept: the
+   * backward pass computes them again (activation checkpointing), which takes time and saves memory.
+   */
+  readonly checkpoints?: readonly Tensor[];
+}
+
 /**
  * Emits the backward pass from `seeds` (tensor → the gradient it starts with) and returns the gradient of
- * each tensor in `of` that a seed depends on. `sums` carries gradients of earlier passes, to which this one adds.
+ * each tensor in `of` that a seed depends on.
  */
 export function backward(
   seeds: ReadonlyMap<Tensor, Tensor>,
   of: readonly Tensor[],
-  sums: ReadonlyMap<Tensor, Tensor> = new Map(),
+  { sums = new Map(), checkpoints = [] }: BackwardOptions = {},
 ): Map<Tensor, Tensor> {
   const calls = [...recording().calls];
-  const wanted = new Set<Tensor>(of);
-  for (const call of calls) {
-    if (call.inputs.some((tensor) => tensor && wanted.has(tensor))) {
-      for (const result of call.outputs) wanted.add(result);
-    }
-  }
+  const wanted = dependentsOf(of, calls);
   const gradients = new RecordedGradients(wanted);
   for (const [tensor, sum] of sums) gradients.set(tensor, sum);
   for (const [tensor, gradient] of seeds) gradients.add(tensor, gradient);
-  for (const call of calls.reverse()) {
-    const reached = call.outputs.some((result) => wanted.has(result) && gradients.of(result));
-    if (!reached) continue;
-    if (!call.op.backward) throw new Error(`op ${call.op.name} has no backward pass`);
-    call.op.backward(call, gradients);
+  for (const { kept, recomputed } of segmentsOf(calls, checkpoints).reverse()) {
+    const again = recomputed ? recompute(kept, wanted) : kept;
+    for (const call of [...again].reverse()) {
+      const reached = call.outputs.some((result) => wanted.has(result) && gradients.of(result));
+      if (!reached) continue;
+      if (!call.op.backward) throw new Error(`op ${call.op.name} has no backward pass`);
+      call.op.backward(call, gradients);
+    }
+    if (recomputed) dropUnread(again);
   }
   return new Map(of.flatMap((tensor) => (gradients.of(tensor) ? [[tensor, gradients.of(tensor)!]] : [])));
 }
@@ -66,7 +75,70 @@ export function backward(
 export function gradients(
   loss: Tensor,
   of: readonly Tensor[],
-  sums?: ReadonlyMap<Tensor, Tensor>,
+  options?: BackwardOptions,
 ): Map<Tensor, Tensor> {
-  return backward(new Map([[loss, fill([1], 1)]]), of, sums);
+  return backward(new Map([[loss, fill([1], 1)]]), of, options);
+}
+
+/** The given tensors and all that is computed from them. */
+function dependentsOf(tensors: Iterable<Tensor>, calls: readonly Call[]): Set<Tensor> {
+  const found = new Set<Tensor>(tensors);
+  for (const call of calls) {
+    if (call.inputs.some((tensor) => tensor && found.has(tensor))) {
+      for (const result of call.outputs) found.add(result);
+    }
+  }
+  return found;
+}
+
+interface Segment {
+  readonly kept: readonly Call[];
+  /** Whether its activations are computed again in the backward pass. */
+  readonly recomputed: boolean;
+}
+
+/** The calls, cut after those that compute a checkpoint; what lies between two checkpoints is recomputed. */
+function segmentsOf(calls: readonly Call[], checkpoints: readonly Tensor[]): Segment[] {
+  const ends = checkpoints.map((tensor) => calls.findIndex((call) => call.outputs.includes(tensor)) + 1);
+  const cuts = [0, ...ends, calls.length];
+  return cuts.slice(1).map((end, i) => ({
+    kept: calls.slice(cuts[i], end),
+    recomputed: i > 0 && i < checkpoints.length,
+  }));
+}
+
+/** Takes those of the calls out of the program again whose results turned out to be read by nobody. */
+function dropUnread(calls: readonly Call[]): void {
+  const { calls: all } = recording();
+  for (const call of [...calls].reverse()) {
+    const at = all.indexOf(call);
+    if (at >= 0 && !all.some(({ inputs }) => call.outputs.some((result) => inputs.includes(result)))) {
+      all.splice(at, 1);
+    }
+  }
+}
+
+/**
+ * Emits a segment's calls again, as far as they depend on what the host puts in (weights are quantised once) and
+ * somebody reads their results, and returns them. The last one's results are the checkpoint, which is there.
+ */
+function recompute(calls: readonly Call[], wanted: Set<Tensor>): Call[] {
+  const program = recording();
+  const renewed = new Map<Tensor, Tensor>();
+  const latest = (tensor: Tensor | undefined) => tensor && (renewed.get(tensor) ?? tensor);
+  const activations = dependentsOf(
+    program.persistent().filter(({ kind }) => kind === 'input'),
+    program.calls,
+  );
+  const isAgain = (call: Call) => call !== calls.at(-1) && activations.has(call.outputs[0]!);
+  return calls.map((call) => {
+    const inputs = call.inputs.map(latest);
+    if (!isAgain(call)) return { ...call, inputs };
+    const outputs = emit(call.op, { ...call, inputs });
+    call.outputs.forEach((result, i) => {
+      renewed.set(result, outputs[i]!);
+      if (wanted.has(result)) wanted.add(outputs[i]!);
+    });
+    return program.calls.at(-1)!;
+  });
 }

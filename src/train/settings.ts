@@ -23,6 +23,8 @@ const fields = {
   length: v.optional(integer(1, 65536), 256),
   /** Passes whose gradients are averaged into one update. All are lines of one program, so they cannot be many. */
   accumulation: v.optional(integer(1, 64), 1),
+  /** Keep the blocks' outputs only, and compute their activations again in the backward pass: less memory, slower. */
+  recompute: v.optional(v.boolean('expected true or false'), false),
   /** Decides the initial weights and the order of the batches. */
   seed: v.optional(integer(0, Number.MAX_SAFE_INTEGER), 1),
   /** At the peak. 0.01 suits small models; the paper took 4e-3, 2.5e-3 and 1.5e-3 for 370M, 1.3B and 2.7B. */

@@ -16,6 +16,8 @@ export interface StepShape {
   readonly length: number;
   /** Forward and backward passes whose gradients are averaged into one update. */
   readonly accumulation: number;
+  /** Keep the blocks' outputs only, and compute their activations again in the backward pass. */
+  readonly recompute?: boolean;
 }
 
 export interface TrainingStep {
@@ -36,7 +38,7 @@ export interface TrainingStep {
 export function recordTrainingStep(
   architecture: Architecture,
   weights: Weights,
-  { batch, length, accumulation }: StepShape,
+  { batch, length, accumulation, recompute = false }: StepShape,
   decay: (spec: ParameterSpec) => number,
 ): TrainingStep {
   const specs = architecture.parameters();
@@ -59,7 +61,7 @@ export function recordTrainingStep(
     for (const { ids, labels } of inputs) {
       const { hidden } = architecture.forward(weights, ids);
       const part = crossEntropy(architecture.head(weights, hidden.at(-1)!), labels, 1 / accumulation);
-      sums = gradients(part, parameters, sums);
+      sums = gradients(part, parameters, { sums, checkpoints: recompute ? hidden : [] });
       loss = loss ? add(loss, part) : part;
     }
     // A model of one layer has no use for its lower bounds: what does not reach the loss is not trained.

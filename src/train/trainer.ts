@@ -78,8 +78,12 @@ export class Trainer {
       maxNorm: maxNorm || Number.POSITIVE_INFINITY,
     });
     this.engine.write(settings, bytesOf(vector));
-    await this.#loaded().step.run();
-    const result = { loss: await this.#number(loss), gradientNorm: await this.#number(clip) };
+    const found = { loss: new Float32Array(1), clip: new Float32Array(2) };
+    await this.#loaded().step.run([
+      { tensor: loss, target: bytesOf(found.loss) },
+      { tensor: clip, target: bytesOf(found.clip) },
+    ]);
+    const result = { loss: found.loss[0]!, gradientNorm: found.clip[0]! };
     refuseDivergence(result, step);
     return result;
   }

@@ -90,7 +90,7 @@ export class DispatchList {
     const { pipeline, bindGroup, workgroups } = this.#steps[index]!;
     pass.setPipeline(pipeline!);
     pass.setBindGroup(0, bindGroup!);
-    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+    pass.dispatchWorkgroups(...workgroups);
   }
 
   placeOf(tensor: Tensor): Place {

@@ -41,6 +41,8 @@ export interface FusedProjections {
 
 /** Most vectors of four columns that a lane holds in registers. */
 const mostLoads = 16;
+/** Loads of weights that are begun before the row is quantised. */
+const mostEarly = 4;
 /** Workgroups that keep a large GPU busy. */
 const enoughWorkgroups = 128;
 
@@ -77,19 +79,31 @@ export function fusedProjections(t: FusedProjections, { subgroupSize }: GpuFeatu
   const words = width / 4;
   const each = (body: (k: number) => string, joint = '\n    ') =>
     t.matrices.map((_, k) => body(k)).join(joint);
+  const early = Array.from({ length: Math.min(Math.ceil(blocks / perRow), mostEarly) }, (_, n) => n);
+  const accumulate = (k: number, block: string, w: string) => {
+    const word = (i: number) => `q[${words * k}u + 4u * ${block} + ${i}u]`;
+    const four = [0, 1, 2, 3];
+    return `sums${k} += ${four.map((i) => `dotWord(${word(i)}, ${w}[${i}])`).join(' + ')}; count${k} += ${four.map((i) => `dot4I8Packed(${word(i)}, 0x01010101u)`).join(' + ')};`;
+  };
   const columns = (body: (j: number, at: string) => string) =>
     Array.from({ length: loads }, (_, j) => body(j, `(lane + ${j * lanes}u)`)).join('\n  ');
   const vectors = ['x', 'h', 'gamma', ...t.matrices.flatMap((_, k) => [`norm${k}`, `codes${k}`])];
   const { prologue, epilogue } = t;
   return {
     shader: `fused.${prologue.kind}.${t.matrices.length}.${epilogue.kind}`,
-    requires: subgroupSize && perRow % subgroupSize === 0 ? ['subgroups'] : [],
+    requires: subgroupSize ? ['subgroups'] : [],
     code: `${activations}${dotWord}
 fn gateOf(x: vec4f) -> vec4f { return x * vec4f(sigmoid(x.x), sigmoid(x.y), sigmoid(x.z), sigmoid(x.w)); }
 const lanes = ${lanes}u;
 // The quantised row, once for each matrix, whose norms differ.
 var<workgroup> q: array<u32, ${words * t.matrices.length}>;
 var<workgroup> rowSums: array<vec4i, ${lanes * t.matrices.length}>;
+
+fn largestOf(four: vec4f) -> f32 {
+  let pair = max(abs(four.xy), abs(four.zw));
+  return max(pair.x, pair.y);
+}
+${combined(subgroupSize)}
 
 fn packed4(four: vec4i) -> u32 {
   let bytes = (vec4u(four) & vec4u(0xffu)) << vec4u(0u, 8u, 16u, 24u);
@@ -100,28 +114,50 @@ fn packed4(four: vec4i) -> u32 {
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
   let token = group.y;
   let base = token * ${words}u;
-  ${columns((j, at) => `var v${j} = vec4f(); if (${at} < ${words}u) { v${j} = x[base + ${at}]; }`)}
-  ${normalised(prologue, columns, words)}
-  var squares = 0.0;
-  ${columns((j) => `squares += dot(v${j}, v${j});`)}
-  let r = 1.0 / sqrt(workgroupSum(squares, lane) / f32(p.width) + p.epsilon);
-  ${each((k) => quantised(k, columns, words))}
+  let row = group.x * ${rows}u + lane / ${perRow}u;
+  let mine = lane % ${perRow}u;
+  // Weights are on their way while the row is quantised.
+  ${each((k) => early.map((n) => `var w${k}${n} = vec4u(); if (row < p.packed && mine + ${n * perRow}u < ${blocks}u) { w${k}${n} = codes${k}[row * ${blocks}u + mine + ${n * perRow}u]; }`).join('\n  '), '\n  ')}
+
+  // With u = x ⊙ gamma ⊙ gate, the row is r0·u, and both norms and all maxima follow from sums that one look takes.
+  var sums = vec2f();
+  var tops = vec4f();
+  ${columns(
+    (j, at) => `var v${j} = vec4f();
+  if (${at} < ${words}u) {
+    let value = x[base + ${at}];
+    v${j} = ${scaled(prologue, at)};
+    sums += vec2f(dot(value, value), dot(v${j}, v${j}));
+    ${each((k) => `tops[${k}] = max(tops[${k}], largestOf(v${j} * norm${k}[${at}]));`)}
+  }`,
+  )}
+  let found = combined(sums, tops, lane);
+  let r0 = ${prologue.kind === 'none' ? '1.0' : '1.0 / sqrt(found.sums.x / f32(p.width) + p.before)'};
+  let r = r0 / sqrt(found.sums.y * r0 * r0 / f32(p.width) + p.epsilon);
+  ${each((k) => `let largest${k} = max(found.tops[${k}] * r, 1e-5); let s${k} = r * (127.0 / largest${k});`, '\n  ')}
+  ${columns(
+    (j, at) => `if (${at} < ${words}u) {
+    ${each((k) => `q[${words * k}u + ${at}] = packed4(clamp(vec4i(round(v${j} * norm${k}[${at}] * s${k})), vec4i(-128), vec4i(127)));`)}
+  }`,
+  )}
   workgroupBarrier();
 
-  let row = group.x * ${rows}u + lane / ${perRow}u;
-  ${each((k) => `var sums${k} = vec4i();`, ' ')}
-  if (row < p.packed) {
-    for (var block = lane % ${perRow}u; block < ${blocks}u; block += ${perRow}u) {
-      ${each((k) => {
-        const word = (i: number) => `q[${words * k}u + 4u * block + ${i}u]`;
-        const terms = [0, 1, 2, 3].map((i) => `dotWord(${word(i)}, w${k}[${i}])`);
-        return `let w${k} = codes${k}[row * ${blocks}u + block];\n      sums${k} += ${terms.join(' + ')};`;
-      }, '\n      ')}
+  ${each((k) => `var sums${k} = vec4i(); var count${k} = 0;`, ' ')}
+  ${each((k) => early.map((n) => `if (mine + ${n * perRow}u < ${blocks}u) { ${accumulate(k, `(mine + ${n * perRow}u)`, `w${k}${n}`)} }`).join('\n  '), '\n  ')}
+  ${
+    early.length * perRow < blocks
+      ? `if (row < p.packed) {
+    for (var block = mine + ${early.length * perRow}u; block < ${blocks}u; block += ${perRow}u) {
+      ${each((k) => `let w${k} = codes${k}[row * ${blocks}u + block]; ${accumulate(k, 'block', `w${k}`)}`, '\n      ')}
     }
+  }`
+      : ''
   }
+  // A code is a weight and one: the sum of the row's activations is taken off again.
+  ${each((k) => `sums${k} -= vec4i(count${k});`, ' ')}
   ${each((k) => rowTotal(k, perRow, lanes, subgroupSize), '\n  ')}
-  if (lane % ${perRow}u != 0u || row >= p.packed) { return; }
-  ${each((k) => `let y${k} = vec4f(sums${k} - vec4i(count${k})) * (scale${k}[0] * (largest${k} / 127.0));`, '\n  ')}
+  if (mine != 0u || row >= p.packed) { return; }
+  ${each((k) => `let y${k} = vec4f(sums${k}) * (scale${k}[0] * (largest${k} / 127.0));`, '\n  ')}
   for (var plane = 0u; plane < ${epilogue.kind === 'swiglu' ? 2 : 4}u; plane++) {
     let o = row + plane * p.packed;
     ${store(epilogue)}
@@ -137,36 +173,30 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   };
 }
 
-type Columns = (body: (j: number, at: string) => string) => string;
-
-/** The prologue, on the values in registers. */
-function normalised(prologue: Prologue, columns: Columns, words: number): string {
-  if (prologue.kind === 'none') return '';
-  const gate = prologue.kind === 'gatedNorm' ? ' * gateOf(h[base + AT])' : '';
-  return `
-  var before = 0.0;
-  ${columns((j) => `before += dot(v${j}, v${j});`)}
-  let r0 = 1.0 / sqrt(workgroupSum(before, lane) / f32(p.width) + p.before);
-  ${columns((j, at) => `if (${at} < ${words}u) { v${j} = v${j} * r0 * gamma[${at}]${gate.replace('AT', at)}; }`)}`;
+/** u: `value` of x as the prologue has it, but for the norm's factor. */
+function scaled(prologue: Prologue, at: string): string {
+  if (prologue.kind === 'none') return 'value';
+  return `value * gamma[${at}]${prologue.kind === 'gatedNorm' ? ` * gateOf(h[base + ${at}])` : ''}`;
 }
 
-/** Row times norm ${k} in int8, with its largest value and its sum. */
-function quantised(k: number, columns: Columns, words: number): string {
-  const normed = (j: number, at: string) => `v${j} * r * norm${k}[${at}]`;
+/** Sums and maxima over the lanes of a workgroup. */
+function combined(subgroupSize: number | undefined): string {
+  const parts = subgroupSize ? `lanes / ${subgroupSize}u` : 'lanes';
+  const [sum, top] = subgroupSize ? ['subgroupAdd(sums)', 'subgroupMax(tops)'] : ['sums', 'tops'];
   return `
-  var top${k} = vec4f();
-  ${columns((j, at) => `if (${at} < ${words}u) { top${k} = max(top${k}, abs(${normed(j, at)})); }`)}
-  let largest${k} = max(workgroupMax(max(max(top${k}.x, top${k}.y), max(top${k}.z, top${k}.w)), lane), 1e-5);
-  let s${k} = 127.0 / largest${k};
-  var total${k} = vec4i();
-  ${columns(
-    (j, at) => `if (${at} < ${words}u) {
-    let four = clamp(vec4i(round(${normed(j, at)} * s${k})), vec4i(-128), vec4i(127));
-    total${k} += four;
-    q[${words * k}u + ${at}] = packed4(four);
-  }`,
-  )}
-  let count${k} = workgroupCount(total${k}.x + total${k}.y + total${k}.z + total${k}.w, lane);`;
+struct Found { sums: vec2f, tops: vec4f }
+var<workgroup> found: array<Found, ${parts}>;
+fn combined(sums: vec2f, tops: vec4f, lane: u32) -> Found {
+  let mine = Found(${sum}, ${top});
+  ${subgroupSize ? `if (lane % ${subgroupSize}u == 0u) { found[lane / ${subgroupSize}u] = mine; }` : 'found[lane] = mine;'}
+  workgroupBarrier();
+  var all = found[0];
+  for (var k = 1u; k < ${parts}; k++) {
+    all.sums += found[k].sums;
+    all.tops = max(all.tops, found[k].tops);
+  }
+  return all;
+}`;
 }
 
 /** The sums of a row's lanes, in the first of them. */
