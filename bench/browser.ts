@@ -5,9 +5,9 @@
  *   npm run bench:browser                        370M with random weights, one thread and all
  *   npm run bench:browser -- --size tiny --threads 2 --rounds 5
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
@@ -37,6 +37,9 @@ interface Row {
   /** Medians, tokens a second. */
   readonly node: number;
   readonly browser: number;
+  /** Medians, milliseconds that all processors together spend on a token; by Linux's /proc. */
+  readonly nodeCpu: number;
+  readonly browserCpu: number;
   /** Browser by Node: the median of the rounds' ratios, their least and their most. */
   readonly ratio: number;
   readonly least: number;
@@ -109,12 +112,23 @@ async function measure(page: Page, site: string, url: string, threads: number): 
   };
   const [inNode, inBrowser] = [await sides.node(), await sides.browser()];
   if (`${inNode.ids}` !== `${inBrowser.ids}`) throw new Error('Node and browser write different tokens');
+  const cpu = {
+    node: () => cpuMilliseconds([process.pid]),
+    browser: () => cpuMilliseconds(descendants(process.pid)),
+  };
   const rounds: { node: number; browser: number }[] = [];
+  const costs: { node: number; browser: number }[] = [];
   for (let round = 0; round < Number(options.rounds); round++) {
     const speeds = { node: 0, browser: 0 };
     const order = round % 2 ? (['node', 'browser'] as const) : (['browser', 'node'] as const);
-    for (const side of order) speeds[side] = (await sides[side]()).tokensPerSecond;
+    const cost = { node: 0, browser: 0 };
+    for (const side of order) {
+      const before = cpu[side]();
+      speeds[side] = (await sides[side]()).tokensPerSecond;
+      cost[side] = (cpu[side]() - before) / tokens;
+    }
     rounds.push(speeds);
+    costs.push(cost);
     console.error(
       `${threads} thread(s): Node ${speeds.node.toFixed(1)}, browser ${speeds.browser.toFixed(1)} tokens/s`,
     );
@@ -124,7 +138,40 @@ async function measure(page: Page, site: string, url: string, threads: number): 
     ...{ threads, ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
     node: median(rounds.map(({ node }) => node)),
     browser: median(rounds.map(({ browser }) => browser)),
+    nodeCpu: median(costs.map(({ node }) => node)),
+    browserCpu: median(costs.map(({ browser }) => browser)),
   };
+}
+
+/** Clock ticks of /proc are hundredths of a second on every Linux. */
+const millisecondsPerTick = 10;
+
+/** Time that processes have spent computing, in user and system mode, all their threads together. */
+function cpuMilliseconds(processes: readonly number[]): number {
+  return processes.reduce((sum, id) => {
+    const [user, system] = fieldsOf(id).slice(11, 13).map(Number);
+    return sum + millisecondsPerTick * ((user ?? 0) + (system ?? 0));
+  }, 0);
+}
+
+/** The browser's processes: children of this one, and theirs. */
+function descendants(parent: number): number[] {
+  const all = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  const parents = new Map(all.map((id) => [id, Number(fieldsOf(id)[1])]));
+  const within = (id: number): boolean =>
+    parents.get(id) === parent || (parents.has(id) && within(parents.get(id)!));
+  return all.filter(within);
+}
+
+/** What /proc/<id>/stat says after the process's name; nothing if it has ended. */
+function fieldsOf(id: number): string[] {
+  try {
+    return readFileSync(`/proc/${id}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+  } catch {
+    return [];
+  }
 }
 
 function format(report: Report): string {
@@ -134,13 +181,15 @@ function format(report: Report): string {
     '',
     `\`npm run bench:browser\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}, ` +
       `Chromium ${machine.chromium}. ${size} with random ternary weights, ${tokens} tokens a decoding, ${rounds} rounds ` +
-      'in turns; medians. Both wrote the same tokens. Absolute figures hold for this machine and day.',
+      `in turns; medians. Both wrote the same tokens. ${Math.round(loadavg()[0]!)} processes wanted to run on average in ` +
+      'the last minute; CPU time counts all threads and is what other work on the machine disturbs least. Absolute ' +
+      'figures hold for this machine and day.',
     '',
-    '| threads | Node tokens/s | browser tokens/s | browser by Node | least | most |',
-    '| --- | --- | --- | --- | --- | --- |',
+    '| threads | Node tokens/s | browser tokens/s | browser by Node | least | most | Node CPU ms/token | browser CPU ms/token |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map(
-      ({ threads, node, browser, ratio, least, most }) =>
-        `| ${threads} | ${node.toFixed(1)} | ${browser.toFixed(1)} | ${ratio.toFixed(2)} | ${least.toFixed(2)} | ${most.toFixed(2)} |`,
+      ({ threads, node, browser, ratio, least, most, nodeCpu, browserCpu }) =>
+        `| ${threads} | ${node.toFixed(1)} | ${browser.toFixed(1)} | ${ratio.toFixed(2)} | ${least.toFixed(2)} | ${most.toFixed(2)} | ${nodeCpu.toFixed(1)} | ${browserCpu.toFixed(1)} |`,
     ),
     '',
   ].join('\n');

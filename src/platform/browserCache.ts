@@ -49,16 +49,21 @@ async function openCache(): Promise<Cache | undefined> {
   return globalThis.caches?.open(cacheName).catch(() => undefined);
 }
 
+/** What tells one version of a file from another, as far as a server sends it. */
+function telling(headers: Headers): Headers {
+  const length = headers.has('content-encoding') ? [] : ['content-length']; // of the file, not of what was sent
+  const names = ['etag', 'last-modified', ...length];
+  return new Headers([...headers].filter(([name]) => names.includes(name)));
+}
+
 async function isCurrent(kept: Response, address: string, { signal }: FetchOptions): Promise<boolean> {
   try {
     const response = await fetch(address, { method: 'HEAD', cache: 'no-cache', signal: signal ?? null });
     if (isMissing(response)) return !kept.ok;
     if (!response.ok) return response.status >= 500 || response.status === 405;
     if (!kept.ok) return false;
-    return ['etag', 'last-modified'].every((field) => {
-      const now = response.headers.get(field);
-      return now === null || now === kept.headers.get(field);
-    });
+    const now = telling(response.headers);
+    return [...now].every(([field, value]) => (kept.headers.get(field) ?? value) === value);
   } catch (error) {
     if (signal?.aborted) throw error;
     return true; // no network: what there is will do
@@ -70,11 +75,15 @@ async function download(
   cache: Cache | undefined,
   { signal, onProgress }: FetchOptions,
 ): Promise<Blob | undefined> {
-  const response = await fetch(address, { signal: signal ?? null }).catch((cause: unknown) => {
-    if (signal?.aborted) throw cause;
-    const reason = cause instanceof Error ? cause.message : cause;
-    throw new InputError(`${address}: cannot be reached (${reason}), and is not kept from before`, { cause });
-  });
+  const response = await fetch(address, { cache: 'no-cache', signal: signal ?? null }).catch(
+    (cause: unknown) => {
+      if (signal?.aborted) throw cause;
+      const reason = cause instanceof Error ? cause.message : cause;
+      throw new InputError(`${address}: cannot be reached (${reason}), and is not kept from before`, {
+        cause,
+      });
+    },
+  );
   if (isMissing(response)) {
     await response.body?.cancel();
     await keep(cache, address, new Response(null, { status: 404 }));
@@ -88,10 +97,7 @@ async function download(
   const { headers } = response;
   const watched = new Response(response.body!.pipeThrough(watch(headers, onProgress)), { headers });
   const blob = await watched.blob();
-  const kept = new Headers(
-    [...headers].filter(([name]) => ['etag', 'last-modified', 'content-type'].includes(name)),
-  );
-  await keep(cache, address, new Response(blob, { headers: kept }));
+  await keep(cache, address, new Response(blob, { headers: telling(headers) }));
   return blob;
 }
 

@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { LanguageModel } from '../../src/languageModel.ts';
 import { openBrowser } from './browser.ts';
-import { continueGreedily, engineOf, host, newPage, untilLoaded } from './pages.ts';
+import { continueGreedily, engineOf, host, newPage, seriousViolations, untilLoaded } from './pages.ts';
 
 const app = inject('app');
 let browser: Browser;
@@ -76,6 +77,7 @@ describe('writing', () => {
     expect(await turns.count()).toBe(4);
     for (const turn of await turns.all()) expect((await turn.textContent())!.length).toBeGreaterThan(3);
     await page.getByText(/All that the model keeps of a conversation is 1\.0 kB of state/).waitFor();
+    expect(await seriousViolations(page)).toEqual([]);
   });
 });
 
@@ -158,6 +160,7 @@ describe('learning', () => {
     await page.getByRole('button', { name: 'Write', exact: true }).click();
     await page.getByText(/a second\./).waitFor();
     expect((await page.getByTestId('recital').textContent())!.length).toBeGreaterThan(100);
+    expect(await seriousViolations(page)).toEqual([]);
   });
 
   test('stops, and writes with what it learned so far', async () => {
@@ -228,6 +231,19 @@ describe('without a network', () => {
   });
 });
 
+test('a model that the server has replaced is fetched anew', async () => {
+  const site = await mkdtemp(join(tmpdir(), 'plusminus-site-'));
+  onTestFinished(() => rm(site, { recursive: true }));
+  await cp(app, site, { recursive: true });
+  const { url } = await host(site);
+  const page = await newPage(browser);
+  await page.goto(url);
+  await untilLoaded(page);
+  await writeFile(join(site, 'models/small/config.json'), '{ "model_type": "another" }');
+  await page.reload();
+  await page.getByText(/models\/small\/config\.json: model_type: found "another"/).waitFor();
+});
+
 test('without a model in the box it asks for one, and says what is wrong with an address', async () => {
   const { url } = await host(inject('emptyApp'));
   const page = await newPage(browser);
@@ -256,7 +272,6 @@ test('the first paint takes few bytes', async () => {
 });
 
 describe('for everyone', () => {
-  const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
   const phone = { width: 360, height: 740 };
 
   test.each([
@@ -266,21 +281,12 @@ describe('for everyone', () => {
   ] as const)('axe finds nothing serious: %s %o', async (colorScheme, viewport) => {
     const page = await openApp('', { colorScheme, ...(viewport ? { viewport } : {}) });
     await untilLoaded(page);
-    const source = await readFile(axe, 'utf8');
-    await page.evaluate(source);
     for (const name of ['Write', 'Learn', 'Inside']) {
       await page.getByRole('link', { name, exact: true }).click();
       await page.getByRole('heading', { level: 1 }).waitFor();
       await page.locator('button.main').first().waitFor();
       if (name === 'Inside') await page.locator('canvas').nth(2).waitFor();
-      const violations = await page.evaluate(async () => {
-        const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
-        return (await axe.run()).violations.map(({ id, impact, nodes }) => ({
-          ...{ id, impact },
-          where: nodes.map(({ html }) => html),
-        }));
-      });
-      expect(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')).toEqual([]);
+      expect(await seriousViolations(page)).toEqual([]);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overflow, `${name} scrolls sideways`).toBeLessThanOrEqual(0);
     }
@@ -308,9 +314,3 @@ describe('for everyone', () => {
     await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('main');
   });
 });
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string }[];
-}

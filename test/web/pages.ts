@@ -1,4 +1,6 @@
 /** What tests do with the app's pages again and again. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import { type Host, hostFolder } from './server.ts';
@@ -25,6 +27,27 @@ export async function newPage(browser: Browser, options: BrowserContextOptions =
 
 export async function untilLoaded(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Go on' }).waitFor();
+}
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+/** Accessibility rules that the page breaks as it is now, if that is serious. */
+export async function seriousViolations(page: Page) {
+  await page.evaluate(await readFile(axe, 'utf8'));
+  const violations = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
+    return (await axe.run()).violations.map(({ id, impact, nodes }) => ({
+      ...{ id, impact },
+      where: nodes.map(({ html }) => html),
+    }));
+  });
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
 }
 
 export async function engineOf(page: Page): Promise<string> {

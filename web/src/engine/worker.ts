@@ -37,6 +37,8 @@ scope.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     stops.get(data.id)?.abort();
     return;
   }
+  // Another model ends whatever the old one is busy with.
+  if (data.method === 'load') for (const stop of stops.values()) stop.abort();
   stops.set(data.id, new AbortController());
   last = last.then(() => carryOut(data.id, data.method, data.request));
 };

@@ -46,7 +46,7 @@ async function learn(): Promise<void> {
   try {
     const lesson: Lesson = {
       ...{ text: text.value, steps: steps.value, size: size.value, engine: engineChoice.value },
-      prompt: prompt.value || beginningOf(text.value),
+      prompt: beginningOf(text.value),
     };
     prompt.value = lesson.prompt;
     await classroom().call('learn', lesson, { onEvent: hear, signal });
