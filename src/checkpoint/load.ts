@@ -32,6 +32,8 @@ export interface ParameterStore {
   prepare(name: string, dtype: DType): void;
   /** The parameter's storage; asked for anew before each write, since memory may move. */
   bytes(name: string): Uint8Array;
+  /** Takes bytes of the parameter from byte `start` on, where there is no need to hold all of them at once. */
+  write?(name: string, bytes: Uint8Array, start: number): void;
   /** All bytes of the parameter are there; `bytes` is not asked for them again. */
   written(name: string): void;
 }
@@ -198,7 +200,7 @@ function asF32(source: TensorSource, spec: ParameterSpec): Step {
       for (let first = 0; first < size; first += chunkElements) {
         const chunk = await read(first, Math.min(chunkElements, size - first));
         refuseNonFinite(bytesOf(chunk), 'F32', tensorLabel(source, name), first);
-        storage(store, name, size * 4).set(bytesOf(chunk), first * 4);
+        put(store, name, bytesOf(chunk), first * 4, size * 4);
       }
       store.written(name);
     },
@@ -215,7 +217,7 @@ function asStored(source: TensorSource, spec: ParameterSpec): Step {
       let start = 0;
       for await (const chunk of rawChunks(source, name, report)) {
         refuseNonFinite(chunk, dtype, tensorLabel(source, name), start / (dtype === 'F32' ? 4 : 2));
-        storage(store, name, byteLength).set(chunk, start);
+        put(store, name, chunk, start, byteLength);
         start += chunk.length;
       }
       store.written(name);
@@ -294,6 +296,12 @@ function storage(store: ParameterStore, name: string, expected: number): Uint8Ar
   const bytes = store.bytes(name);
   if (bytes.length === expected) return bytes;
   throw new RangeError(`store gave ${bytes.length} bytes for parameter ${name}, expected ${expected}`);
+}
+
+/** Bytes [start, …) of a parameter of `total` bytes. */
+function put(store: ParameterStore, name: string, bytes: Uint8Array, start: number, total: number): void {
+  if (store.write) store.write(name, bytes, start);
+  else storage(store, name, total).set(bytes, start);
 }
 
 function writeFloat(store: ParameterStore, name: string, value: number): void {

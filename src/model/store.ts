@@ -38,7 +38,16 @@ export class EngineParameterStore implements ParameterStore {
     return bytes;
   }
 
+  write(name: string, bytes: Uint8Array, start: number): void {
+    const tensor = this.weights().get(name);
+    const { view } = this.#engine;
+    if (view) view.call(this.#engine, tensor).set(bytes, start);
+    else this.#engine.write(tensor, bytes, start);
+    if (start === 0) this.#beginnings.set(name, bytes.slice(0, beginningBytes));
+  }
+
   written(name: string): void {
+    if (this.#beginnings.has(name)) return;
     const bytes = this.bytes(name);
     this.#beginnings.set(name, bytes.slice(0, beginningBytes));
     if (!this.#underWay.delete(name)) return;

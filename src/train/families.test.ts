@@ -1,0 +1,56 @@
+/** Training of the families beside MatMul-free: it learns, stops, goes on to the same bits, and loads. */
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../checkpoint/testing.ts';
+import { LanguageModel } from '../languageModel.ts';
+import { namedConfig } from '../model/config.ts';
+import { readLog } from './log.ts';
+import { Run } from './run.ts';
+import { dataOf, smallSettings, stateFiles, withMachine } from './testing.ts';
+
+const choices = { steps: 30, length: 24, learningRate: 0.01, schedule: 'cosine', saveEvery: 10 } as const;
+
+async function train(folder: string, architecture: 'llama' | 'bitnet', stopAfter?: number): Promise<void> {
+  const data = await dataOf(folder);
+  const sizes = { layers: 2, hiddenSize: 32, intermediateSize: 48 };
+  const vocabSize = data.tokenizer.vocabularySize;
+  const named = namedConfig('tiny', { ...sizes, architecture, vocabSize });
+  // Heads share keys and values, as none of the named sizes for laptops does.
+  const config = { ...named, heads: 4, headSize: 8, keyHeads: 2, bosTokenId: 0, eosTokenId: 0 };
+  const controller = new AbortController();
+  await withMachine(async (machine) => {
+    const run = await Run.create(folder, { config, settings: smallSettings(choices), data }, machine);
+    const outcome = await run.train({
+      signal: controller.signal,
+      onLine: ({ event }) => event === 'step' && run.step === stopAfter && controller.abort(),
+    });
+    expect(outcome).toBe(stopAfter === undefined ? 'finished' : 'interrupted');
+    await run.close();
+  });
+}
+
+describe.each(['llama', 'bitnet'] as const)('training a %s', (architecture) => {
+  it('learns, ends with the same bits if it was interrupted, and loads as a model', async () => {
+    const folder = await temporaryFolder();
+    const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
+    await train(whole, architecture);
+    const losses = (await readLog(join(whole, 'log.jsonl'))).flatMap((line) =>
+      line.event === 'step' ? [line.loss] : [],
+    );
+    expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
+
+    await train(parts, architecture, 17);
+    await withMachine(async (machine) => {
+      const run = await Run.resume(parts, machine);
+      expect(await run.train()).toBe('finished');
+      await run.close();
+    });
+    expect(await stateFiles(parts)).toEqual(await stateFiles(whole));
+
+    const model = await LanguageModel.load(whole, { threads: 1 });
+    expect(model.config.modelType).toBe(architecture);
+    const { logits } = await model.forward([1, 2, 3]);
+    expect(logits.every(Number.isFinite)).toBe(true);
+    await model.dispose();
+  });
+});
