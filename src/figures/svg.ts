@@ -22,14 +22,33 @@ export interface Figure {
 
 const namespace = 'http://www.w3.org/2000/svg';
 const fontFamily = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
-/** Above the axes: title, legend, and the label of the vertical axis. */
+/** Above the axes: title, legend of one line, and the label of the vertical axis. */
 const headHeight = 96;
+
+const width = 760;
+/** Of the legend, and the distance to its next line. */
+const firstLine = 46;
+const lineHeight = 20;
+
+/** Nothing lays text out here, so entries stand as far apart as wide letters would need. */
+function placed(legend: readonly LegendEntry[]) {
+  let [x, y] = [16, firstLine];
+  return legend.map((entry) => {
+    const needed = 54 + 7 * entry.label.length;
+    if (x > 16 && x + needed > width) [x, y] = [16, y + lineHeight];
+    const at = { ...entry, x, y };
+    x += needed;
+    return at;
+  });
+}
 
 /** The text of an SVG file. */
 export function renderFigure({ title, legend, verticalAxis, plot }: Figure): string {
+  const entries = placed(legend);
+  const head = headHeight + (entries.at(-1)?.y ?? firstLine) - firstLine;
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = Plot.plot({
-    ...{ document, width: 760, height: 440, marginTop: headHeight, marginBottom: 44 },
+    ...{ document, width, height: 344 + head, marginTop: head, marginBottom: 44 },
     ...plot,
     style: { fontFamily, fontSize: '12px', color: '#333', background: 'white' },
   });
@@ -47,21 +66,18 @@ export function renderFigure({ title, legend, verticalAxis, plot }: Figure): str
   svg.prepend(element('rect', { width: '100%', height: '100%', fill: 'white' }));
   svg.append(element('text', { x: 16, y: 28, 'font-size': 16, 'font-weight': 600, fill: '#111' }, title));
   if (verticalAxis !== undefined) {
-    svg.append(element('text', { x: 16, y: headHeight - 16, fill: '#555' }, `↑ ${verticalAxis}`));
+    svg.append(element('text', { x: 16, y: head - 16, fill: '#555' }, `↑ ${verticalAxis}`));
   }
-  let x = 16;
-  for (const { label, color, strokeWidth, dashed, dot } of legend) {
-    const ends = { x1: x, x2: x + 24, y1: 46, y2: 46 };
+  for (const { label, color, strokeWidth, dashed, dot, x, y } of entries) {
+    const ends = { x1: x, x2: x + 24, y1: y, y2: y };
     const stroke = {
       stroke: color,
       'stroke-width': strokeWidth,
       'stroke-dasharray': dashed ? '3,3' : 'none',
     };
     svg.append(element('line', { ...ends, ...stroke }));
-    if (dot) svg.append(element('circle', { cx: x + 12, cy: 46, r: 3, fill: color }));
-    svg.append(element('text', { x: x + 30, y: 50, fill: '#333' }, label));
-    // Nothing lays text out here, so entries stand as far apart as wide letters would need.
-    x += 54 + 7 * label.length;
+    if (dot) svg.append(element('circle', { cx: x + 12, cy: y, r: 3, fill: color }));
+    svg.append(element('text', { x: x + 30, y: y + 4, fill: '#333' }, label));
   }
   return `${svg.outerHTML}\n`;
 }
