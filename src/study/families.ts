@@ -1,6 +1,6 @@
 /** The kinds of models that studies compare: what each is called and drawn as, and how its sizes are configured. */
 import type { ModelConfig } from '../model/config.ts';
-import { defaultIntermediateSize, namedConfig } from '../model/config.ts';
+import { namedConfig } from '../model/config.ts';
 
 export interface Shape {
   readonly layers: number;
@@ -35,16 +35,39 @@ export const matmulFree: Family = {
   name: 'matmul-free',
   label: 'MatMul-free',
   color: '#2166ac',
-  config: ({ layers, hiddenSize, vocabSize, intermediateSize = defaultIntermediateSize(hiddenSize) }) => ({
-    ...namedConfig('tiny', { vocabSize }),
-    ...{ layers, hiddenSize, intermediateSize },
-  }),
+  config: (shape) => namedConfig('tiny', shape),
   // 4e-3, 2.5e-3 and 1.5e-3 at 0.37, 1.36 and 2.70 billion parameters.
   training: { schedule: 'matmulfree', rates: [4e-3, 8e-3, 16e-3], rateExponent: 0.5 },
   contextProducts: 0,
 };
 
-export const families: readonly Family[] = [matmulFree];
+/** Positions beyond the usual 2,048, so that a text of that length can go on. */
+const longest = { maxPositionEmbeddings: 4096 };
+
+export const transformer: Family = {
+  name: 'transformer',
+  label: 'Transformer++',
+  color: '#d95f02',
+  config: (shape) => ({ ...namedConfig('tiny', { ...shape, architecture: 'llama' }), ...longest }),
+  // 3e-4 at all of the paper's sizes; small models take more.
+  training: { schedule: 'cosine', rates: [1e-3, 2e-3, 4e-3], rateExponent: 0 },
+  contextProducts: 1,
+};
+
+export const bitNet: Family = {
+  name: 'bitnet',
+  label: 'BitNet b1.58',
+  color: '#5aae61',
+  config: (shape) => ({ ...namedConfig('tiny', { ...shape, architecture: 'bitnet' }), ...longest }),
+  training: { schedule: 'cosine', rates: [1e-3, 2e-3, 4e-3], rateExponent: 0 },
+  contextProducts: 1,
+};
+
+/** Those whose lines the scaling study compares. */
+export const families: readonly Family[] = [matmulFree, transformer];
+
+/** Those whose work is counted and timed. */
+export const allFamilies: readonly Family[] = [matmulFree, bitNet, transformer];
 
 /** The paper's sizes; the last two had random weights only. */
 export const paperShapes = {

@@ -141,7 +141,7 @@ describe('the operations study', () => {
     const { report, json } = await carryOut(operations, await temporaryFolder());
     expect(report).toMatch(/\| MatMul-free 370M \| 341\.0 M \|/);
     expect(report).not.toMatch(/NaN|undefined/);
-    expect(json.data.rows).toHaveLength(6);
+    expect(json.data.rows).toHaveLength(12);
   });
 });
 

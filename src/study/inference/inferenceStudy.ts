@@ -1,7 +1,7 @@
 /** Memory and latency of reading and generating, batch 1, at the paper's sizes, with random weights. */
 import { formatBytes } from '../../format.ts';
 import { barFigure } from '../barFigure.ts';
-import { families, paperShapes, paperSizes, paperVocabulary, type Shape } from '../families.ts';
+import { allFamilies, paperShapes, paperSizes, paperVocabulary, type Shape } from '../families.ts';
 import type { Report, Study, Table } from '../study.ts';
 import {
   type InferenceCase,
@@ -48,7 +48,7 @@ export const inferenceStudy: Study = {
     const length = quick ? 256 : 2048;
     const rows: Row[] = [];
     for (const { size, shape } of quick ? quickCases : paperCases) {
-      for (const { name, label, config, contextProducts } of families) {
+      for (const { name, label, config, contextProducts } of allFamilies) {
         const one: InferenceCase = { config: config(shape), length, remembersAll: contextProducts > 0 };
         const title = `${name}-${size.replaceAll(/[^\w.]+/g, '-')}`;
         const planned = planInference(one);
@@ -75,8 +75,8 @@ function reportOf(rows: readonly Row[], length: number): Report {
     text: [
       `Batch 1, random weights. "Forward" is one pass over ${length.toLocaleString('en')} tokens that gives the ` +
         'logits after the last; "decode" is one token more, as a caller sees it, with the state read and written. ' +
-        'Planned bytes are exact: weights packed at two bits each, float matrices in 16 bits, the state that ' +
-        'remembers the text, and the temporaries of the pass. Measured bytes are what the engine had in use. Times ' +
+        'Planned bytes are exact: ternary weights packed at two bits each, float matrices in 16 bits, the state or the ' +
+        'keys and values that remember the text, and the temporaries of the pass. Measured bytes are what the engine had in use. Times ' +
         'are medians of five passes and of 32 tokens.',
     ],
     tables: [measuredTable(rows), plannedTable(rows), paperTable],

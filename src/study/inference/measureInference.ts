@@ -1,11 +1,14 @@
 /** Memory and latency of one model with random weights: planned to the byte, then measured. */
 import { bytesOf, OutOfMemoryError, readFloats } from '../../engine/engine.ts';
 import { architectureOf } from '../../model/architecture.ts';
+import { recordCachedStep } from '../../model/cachedInference.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { Inference, recordStep } from '../../model/inference.ts';
+import { recordStep } from '../../model/inference.ts';
 import { RandomWeights } from '../../model/randomWeights.ts';
+import { sequenceReader } from '../../model/sequenceReader.ts';
 import { Weights } from '../../model/weights.ts';
 import { planMemory } from '../../program/plan.ts';
+import { input } from '../../program/tensor.ts';
 import { type MachineFlags, withMachine } from '../../train/machine.ts';
 import { medianTime } from '../medianTime.ts';
 
@@ -64,11 +67,11 @@ export async function measureInference(
       if (!target.every(Number.isFinite))
         throw new Error('found logits that are no numbers; nothing was timed');
       const { usedBytes } = engine;
-      const inference = new Inference(engine, architecture, weights, config.vocabSize);
-      const state = inference.newState();
-      if (remembersAll) await inference.run([...tokens], state, 'none', signal);
+      const reader = sequenceReader(engine, architecture, weights, config.vocabSize);
+      const state = reader.newState();
+      if (remembersAll) await reader.run([...tokens], state, 'none', signal);
       const decode = await medianTime(signal, { rounds: 32 }, async (round) => {
-        await inference.run([(round * 7919 + 101) % config.vocabSize], state, 'last');
+        await reader.run([(round * 7919 + 101) % config.vocabSize], state, 'last');
       });
       return { usedBytes, forward, decode };
     });
@@ -78,11 +81,20 @@ export async function measureInference(
   }
 }
 
+/** The program of one pass: from an empty state, or into an empty cache. */
 function prepare(config: ModelConfig, length: number) {
   const architecture = architectureOf(config);
   const specs = architecture.parameters();
-  const halves = specs.filter(({ role }) => role === 'embedding').map(({ name }) => [name, 'f16'] as const);
+  const halves = specs
+    .filter(({ role }) => role === 'embedding' || role === 'matrix')
+    .map(({ name }) => [name, 'f16'] as const);
   const weights = new Weights(specs, 'inference', new Map(halves));
-  const states = architecture.states(1);
-  return { architecture, weights, states, ...recordStep(architecture, weights, states, length, 'last') };
+  if (!architecture.cached) {
+    const states = architecture.states(1);
+    return { architecture, weights, states, ...recordStep(architecture, weights, states, length, 'last') };
+  }
+  const states = architecture.cached.cache(length);
+  const held = input('tokens held', [1], 'i32'); // none: inputs begin as zeros
+  const step = recordCachedStep(architecture, weights, { tensors: states, held }, length, 'last');
+  return { architecture, weights, states, ...step };
 }

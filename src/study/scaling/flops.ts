@@ -8,13 +8,8 @@ import type { Family } from '../families.ts';
 export function matrixParameters(config: ModelConfig): number {
   return architectureOf(config)
     .parameters()
-    .filter(({ role, shape }) => role !== 'embedding' && shape.length === 2 && !isBound(shape, config))
+    .filter(({ role }) => role === 'ternary' || role === 'matrix')
     .reduce((sum, { shape }) => sum + elementCount(shape), 0);
-}
-
-/** The table of lower bounds [layers, width] is no matrix that anything is multiplied with. */
-function isBound(shape: readonly number[], { layers, hiddenSize }: ModelConfig): boolean {
-  return shape[0] === layers && shape[1] === hiddenSize;
 }
 
 /**

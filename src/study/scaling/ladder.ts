@@ -38,7 +38,7 @@ export const quickLadder: Ladder = {
     { layers: 3, hiddenSize: 80 },
     { layers: 3, hiddenSize: 96 },
   ],
-  ...{ vocabulary: 512, tokensPerParameter: 3, mostTokens: 200_000, batch: 8, length: 64 },
+  ...{ vocabulary: 512, tokensPerParameter: 3, mostTokens: 60_000, batch: 8, length: 64 },
 };
 
 export function shapeOf({ layers, hiddenSize }: Rung, vocabSize: number): Shape {
