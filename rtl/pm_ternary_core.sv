@@ -7,7 +7,8 @@ module pm_ternary_core #(
     parameter int CORES = 1,
     parameter int INDEX = 0,
     parameter int VLMAX = 8192,
-    parameter int OUTQ = 8
+    parameter int OUTQ = 8,
+    parameter int ROWS = pm_pkg::LANES  // of the array; fewer only to fit a small device
 ) (
     input  wire logic                                  clk_i,
     input  wire logic                                  rst_ni,
@@ -25,12 +26,12 @@ module pm_ternary_core #(
     input  wire logic                                  valid_i,
     input  wire logic                                  dry_i,
     output      logic                                  pop_o,
-    input  wire logic [              pm_pkg::WORD-1:0] weights_i,
+    input  wire logic [                   32*ROWS-1:0] weights_i,
     output      logic                                  underrun_o,
     // results: the block's sums come in the cycle after it was taken
     output      logic                                  block_o,
     input  wire logic                                  take_i,
-    output      logic [              pm_pkg::WORD-1:0] sums_o
+    output      logic [                   32*ROWS-1:0] sums_o
 );
   localparam int COL = $clog2(VLMAX / pm_pkg::LANES);
   localparam int QUEUE = OUTQ > 1 ? $clog2(OUTQ) : 1;
@@ -88,7 +89,7 @@ module pm_ternary_core #(
   // Stages after the pop: 1 memories, 2 weights, 3 groups, 4 dot products, 5 sums, 6 queue.
   logic [4:1] valid_q, first_q;
   logic [6:1] last_q;
-  logic [pm_pkg::WORD-1:0] weights_q, sums;
+  logic [32*ROWS-1:0] weights_q, sums;
   logic [pm_pkg::QWORD-1:0] activations_q;
 
   always_ff @(posedge clk_i) begin
@@ -106,7 +107,7 @@ module pm_ternary_core #(
     end
   end
 
-  for (genvar i = 0; i < pm_pkg::LANES; i++) begin : gen_row
+  for (genvar i = 0; i < ROWS; i++) begin : gen_row
     pm_ternary_row u_row (
         .clk_i(clk_i),
         .valid1_i(valid_q[2]),
@@ -122,8 +123,8 @@ module pm_ternary_core #(
   // Blocks that wait for the collector.
   logic [QUEUE-1:0] write_q, read_q;
   logic [COUNT-1:0] ready_q;
-  logic [pm_pkg::WORD-1:0] queue[0:OUTQ-1];
-  logic [pm_pkg::WORD-1:0] sums_q;
+  logic [32*ROWS-1:0] queue[0:OUTQ-1];
+  logic [32*ROWS-1:0] sums_q;
 
   assign block_o = ready_q != '0;
   assign sums_o = sums_q;

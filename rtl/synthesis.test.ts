@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { rtlFolder, rtlSources } from './bench/bench.ts';
+import { describeWithYosys } from './bench/tools.ts';
+
+/** Cell types of a synthesised module and all within it, from Yosys' report. */
+function cellsOf(module: string): string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'plusminus-synthesis-'));
+  try {
+    const report = join(folder, 'report.json');
+    const script = [
+      `read_verilog -sv ${rtlSources().join(' ')}`,
+      `hierarchy -check -top ${module}`,
+      // As far as multipliers and memories are chosen; mapping logic to tables adds none.
+      `synth_ecp5 -noflatten -run begin:map_ffs -top ${module}`,
+      `tee -q -o ${report} stat -json`,
+    ].join('; ');
+    const { status, stderr } = spawnSync('yosys', ['-q', '-p', script], { cwd: rtlFolder, encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    // Yosys 0.23 writes lines that are not JSON between the modules.
+    return [...readFileSync(report, 'utf8').matchAll(/^\s*"([^"]+)": \d+,?$/gm)].map(([, name]) => name!);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const multiplies = (cell: string) => /mul|macc|dsp/i.test(cell);
+
+describeWithYosys('synthesis', () => {
+  it.each(['pm_ternary_core', 'pm_collector'])(
+    'infers no multiplier in %s',
+    { timeout: 300_000 },
+    (module) => {
+      const cells = cellsOf(module);
+      expect(cells.some((cell) => cell.includes('TRELLIS_FF') || cell.includes('_DFF'))).toBe(true);
+      expect(cells.filter(multiplies)).toEqual([]);
+    },
+  );
+
+  it('infers multipliers where there are some, so the report would show them', { timeout: 300_000 }, () => {
+    expect(cellsOf('pm_row_lane').filter(multiplies)).not.toEqual([]);
+  });
+});

@@ -1,0 +1,61 @@
+/** Technologies, and how their cells count as resources. */
+
+export interface Resources {
+  /** Look-up tables, or adaptive logic modules' halves where the technology has those. */
+  logic: number;
+  registers: number;
+  multipliers: number;
+  memoryBlocks: number;
+}
+
+export interface Target {
+  readonly name: string;
+  readonly command: string;
+  /** What `logic`, `multipliers` and `memoryBlocks` are called there. */
+  readonly units: { readonly logic: string; readonly multipliers: string; readonly memoryBlocks: string };
+  count(cell: string): Partial<Resources>;
+}
+
+const one = (key: keyof Resources): Partial<Resources> => ({ [key]: 1 });
+
+export const targets: readonly Target[] = [
+  {
+    name: 'Intel ALM (Cyclone V)',
+    command: 'synth_intel_alm -family cyclonev -noflatten',
+    units: { logic: 'ALUTs', multipliers: 'DSP multipliers', memoryBlocks: 'M10K' },
+    count: (cell) => {
+      if (/^MISTRAL_(ALUT\d|ALUT_ARITH|NOT)$/.test(cell)) return one('logic');
+      if (/^MISTRAL_MLAB/.test(cell)) return one('logic');
+      if (/^MISTRAL_FF$/.test(cell)) return one('registers');
+      if (/^MISTRAL_MUL/.test(cell)) return one('multipliers');
+      return /^MISTRAL_M(10|20)K/.test(cell) ? one('memoryBlocks') : {};
+    },
+  },
+  {
+    name: 'Xilinx UltraScale+',
+    command: 'synth_xilinx -family xcup -noiopad',
+    units: { logic: 'LUTs', multipliers: 'DSP48E2', memoryBlocks: 'RAMB18' },
+    count: (cell) => {
+      if (/^LUT\d$|^INV$/.test(cell)) return one('logic');
+      const ram = /^RAM(\d+)([MXD])/.exec(cell);
+      // A distributed RAM takes four look-up tables (RAM32M, RAM64M) or eight.
+      if (ram) return { logic: /16$/.test(cell) ? 8 : 4 };
+      if (/^FD[RSCP]E/.test(cell)) return one('registers');
+      if (/^DSP48/.test(cell)) return one('multipliers');
+      if (/^RAMB36/.test(cell)) return { memoryBlocks: 2 };
+      return /^RAMB18/.test(cell) ? one('memoryBlocks') : {};
+    },
+  },
+  {
+    name: 'Lattice ECP5',
+    command: 'synth_ecp5 -noflatten',
+    units: { logic: 'LUT4', multipliers: 'MULT18X18D', memoryBlocks: 'DP16KD' },
+    count: (cell) => {
+      if (cell === 'LUT4') return one('logic');
+      if (cell === 'CCU2C' || cell === 'TRELLIS_DPR16X4') return { logic: 2 };
+      if (cell === 'TRELLIS_FF') return one('registers');
+      if (cell.startsWith('MULT18X18')) return one('multipliers');
+      return cell === 'DP16KD' || cell === 'PDPW16KD' ? one('memoryBlocks') : {};
+    },
+  },
+];
