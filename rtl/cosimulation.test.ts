@@ -4,15 +4,9 @@ import { randomProgram, randomTiming, xorshift } from '../src/accelerator/testin
 import type { RtlSizes } from './bench/bench.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
 import { extremeProgram } from './bench/extremes.ts';
+import { awkward, ordinary } from './bench/machines.ts';
 import { describeWithVerilator } from './bench/tools.ts';
 
-// One as it would be built; one of awkward sizes: cores no power of two, queues that fill at once.
-const ordinary: RtlSizes = {
-  ...{ cores: 1, maxLength: 2048, fifo: 256, outQueue: 8, rom: 4096, memoryBeats: 65536 },
-};
-const awkward: RtlSizes = {
-  ...{ cores: 3, maxLength: 176, fifo: 8, outQueue: 2, rom: 1000, memoryBeats: 4096 },
-};
 const mostCycles = 100_000;
 
 function randomJobs(sizes: RtlSizes, count: number): NamedJob[] {

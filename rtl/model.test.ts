@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { blockConfig } from '../src/accelerator/blockTime.ts';
+import { compileModel } from '../src/accelerator/compile/model.ts';
+import { ddr4 } from '../src/accelerator/parameters.ts';
+import { randomCheckpoint } from '../src/checkpoint/random.ts';
+import { architectureOf } from '../src/model/architecture.ts';
+import { golden } from '../test/smallModel.ts';
+import type { RtlSizes } from './bench/bench.ts';
+import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
+import { awkward, ordinary } from './bench/machines.ts';
+import { describeWithVerilator } from './bench/tools.ts';
+
+async function modelJob(
+  folder: string,
+  sizes: RtlSizes,
+  tokens: readonly number[],
+  generate: number,
+): Promise<NamedJob> {
+  const compiled = await compileModel(folder, { sizes });
+  const timing = ddr4(60e6, 4, sizes.cores);
+  const { program } = compiled;
+  return { name: folder, program, memory: compiled.image(), tokens, generate, timing, mostCycles: 5e6 };
+}
+
+describeWithVerilator('compiled models run on the RTL as on the simulator', { timeout: 600_000 }, () => {
+  it.each([
+    { cores: 1, sizes: ordinary },
+    { cores: 3, sizes: awkward },
+  ])('a whole tiny model, 32 generated tokens, cores: $cores', async ({ sizes }) => {
+    const job = await modelJob(golden, sizes, [1, 5, 17], 32);
+    const { halts, outputs } = await compareWithSimulator(sizes, [job]);
+    expect(halts).toEqual(new Map([[0, 1]]));
+    // One token comes out for each that is read: of the prompt's, only the last one's is generated.
+    expect(outputs[0]!.slice(2)).toHaveLength(32);
+    expect(new Set(outputs[0]).size).toBeGreaterThan(1);
+  });
+
+  it('a block of width 512', async () => {
+    const parent = await mkdtemp(join(tmpdir(), 'plusminus-block-'));
+    try {
+      const folder = join(parent, 'model');
+      const config = { ...blockConfig(512), layers: 1 };
+      await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed: 5 });
+      const { halts, cycles } = await compareWithSimulator(ordinary, [
+        await modelJob(folder, ordinary, [3], 2),
+      ]);
+      expect(halts).toEqual(new Map([[0, 1]]));
+      // 12 · 512² weights, 256 a cycle, for each of two tokens, and little else.
+      const least = (2 * 12 * 512 * 512) / 256;
+      expect(cycles).toBeGreaterThan(least);
+      expect(cycles).toBeLessThan(least * 1.5);
+    } finally {
+      await rm(parent, { recursive: true, force: true });
+    }
+  });
+});
