@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { assemble } from './assembler.ts';
 import { Cluster } from './cluster.ts';
 import { runProgram } from './functional.ts';
 import type { Host } from './host.ts';
 import { Machine } from './machine.ts';
-import { defaultSizes } from './parameters.ts';
+import { ddr4, defaultSizes, slots } from './parameters.ts';
 import { randomProgram, randomTiming } from './testing.ts';
-import type { TraceEvent } from './trace.ts';
+import { type TraceEvent, traceText } from './trace.ts';
 
 /** Gives the tokens, then ends. */
 function listHost(tokens: readonly number[]): Host & { readonly taken: number[] } {
@@ -43,5 +44,94 @@ describe('the cycle-accurate simulator', () => {
       expect(cluster.machine.vectors).toEqual(machine.vectors);
       expect(host.taken).toEqual(functionalHost.taken);
     }
+  });
+});
+
+/** Runs assembly with 16 beats of zeros on one core. */
+function runAssembly(text: string, sizes = defaultSizes) {
+  const events: TraceEvent[] = [];
+  const cluster = new Cluster({
+    ...{ sizes, timing: ddr4(60e6, 4, 1), program: assemble(text), memory: new Uint8Array(16 * 64) },
+    ...{ host: listHost([7]), onEvent: (event: TraceEvent) => events.push(event) },
+  });
+  const halt = cluster.run(100_000);
+  return { halt, trace: traceText(events), statistics: cluster.statistics };
+}
+
+describe('time, as the contract has it', () => {
+  it('issues one instruction a cycle from cycle 2 on, and waits for units, registers and scalars', () => {
+    const { trace } = runAssembly(`
+      tin stop          ; 2
+      add v0, v1, v2, len=33, ss=s1 ; 3, done at 3 + 3 + 12
+      sli s2, 32768, 0  ; 4
+      smul s3, s2, s2   ; 8: the unit and s2
+      srsq s4, s1       ; 18: s1
+      mov v3, v0, len=1 ; 19: ROW is free since 18
+      jmp stop          ; 20
+      nop
+    stop: halt          ; could issue at 23; the scalar unit is busy until 38`);
+    const issued = trace.match(/^I .*$/gm);
+    expect(issued).toEqual(['I 2 0', 'I 3 1', 'I 4 2', 'I 8 3', 'I 18 4', 'I 19 5', 'I 20 6']);
+    expect(trace).toMatch(/^R 18 1 /m);
+    expect(trace).toMatch(/^R 38 4 /m);
+    expect(trace.trim().split('\n').at(-1)).toBe('H 39 0 8');
+  });
+
+  it('loads after the latency, stores after reading, and streams a beat a cycle', () => {
+    const { trace } = runAssembly(`
+      wst 0, 0, beats=4
+      ldv v0, 0, len=32
+      sv v0, 8, len=32
+      tmv q0, to=v1, rows=16, cols=64
+      halt`);
+    // Refresh takes cycles 0 to 20; then LS and the streamer share one port: requester 0 first, LS at 22 and 24.
+    expect(trace).toMatch(/^R 39 1 /m); // 24 + 12 + 3
+    expect(trace).toMatch(/^I 39 2$/m);
+    expect(trace).toMatch(/^R 45 2 /m); // requests at 42 and 43, two more cycles
+    expect(trace).toMatch(/^R 55 3 /m); // issued at 40: beats at 41 to 44, the block at 51, four more
+  });
+
+  it.each([
+    ['.word 0', 1, 0],
+    ['wst 1, 0, beats=1', 1, 0],
+    ['mov v0, v0, len=0', 2, 0],
+    ['mov v0, v0, len=8193', 2, 0],
+    ['tmv q0, to=v0, rows=8193, cols=16', 2, 0],
+    ['ldv v0, 16, len=1', 3, 0],
+    ['nop\nldh v0, 15, len=33', 3, 1],
+    ['tin 0\nlde v0, 10, len=16', 3, 1],
+    ['tmv q0, to=v0, rows=16, cols=16', 4, 0],
+    ['wst 0, 0, beats=3\ntmv q0, to=v0, rows=16, cols=64', 4, 1],
+    ['nop', 1, 1],
+    ['jmp 4096', 5, 4096],
+  ])('%j halts with fault %i at pc %i, in both simulators', (text, code, pc) => {
+    const { halt } = runAssembly(text);
+    expect(halt).toMatchObject({ code, pc });
+    const machine = new Machine(defaultSizes, new Uint8Array(16 * 64));
+    expect(runProgram(machine, assemble(text), listHost([7]))).toMatchObject({ code, pc });
+  });
+
+  it('accounts for every cycle', () => {
+    const sizes = { ...defaultSizes, cores: 3, maxLength: 128, fifo: 8 };
+    const { words, memory, tokens } = randomProgram(5, sizes, 60);
+    const cluster = new Cluster({
+      ...{ sizes, timing: randomTiming(5, 3), program: words, memory, host: listHost(tokens) },
+    });
+    cluster.run(1e6);
+    const { cycles, instructions, stalls, cores, weightBeats } = cluster.statistics;
+    // The cycle in which `halt` is carried out issues nothing and waits for nothing.
+    expect(instructions + Object.values(stalls).reduce((sum, count) => sum + count) + 1).toBe(cycles);
+    for (const { busy, starved, blocked, idle } of cores)
+      expect(busy + starved + blocked + idle).toBe(cycles);
+    expect(cores.reduce((sum, { busy }) => sum + busy, 0)).toBe(weightBeats);
+  });
+
+  it('gives memory the bandwidth that it has', () => {
+    const timing = ddr4(60e6, 4, 26);
+    let taken = 0;
+    for (let t = 0; t < 468_000; t++) taken += slots(timing, t);
+    const bytesPerSecond = (taken * 64 * 60e6) / 468_000;
+    // 76.8 GB/s less row misses (8 %) and refresh (4.5 %)
+    expect(bytesPerSecond / (76.8e9 * 0.92 * 0.955)).toBeCloseTo(1, 2);
   });
 });

@@ -34,6 +34,8 @@ export interface ModelRow {
 export interface Report {
   readonly channels: number;
   readonly blocks: readonly BlockRow[];
+  /** Blocks of 2048 at the first clock, behind a single channel. */
+  readonly saturation: readonly BlockRow[];
   readonly models: readonly ModelRow[];
 }
 
@@ -54,10 +56,11 @@ export interface ReportOptions {
 export async function makeReport(options: ReportOptions): Promise<Report> {
   const { clocksMHz, channels, onProgress, signal } = options;
   const blocks: BlockRow[] = [];
+  const saturation: BlockRow[] = [];
   const models: ModelRow[] = [];
-  const total = clocksMHz.length * coreCounts.length * (blockWidths.length + modelNames.length);
+  const total = coreCounts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 1);
   const next = async () => {
-    onProgress?.(blocks.length + models.length, total);
+    onProgress?.(blocks.length + saturation.length + models.length, total);
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
   };
@@ -75,7 +78,11 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
       }
     }
   }
-  return { channels, blocks, models };
+  for (const cores of coreCounts) {
+    saturation.push(blockRow(2048, cores, clocksMHz[0]!, 1));
+    await next();
+  }
+  return { channels, blocks, saturation, models };
 }
 
 export function blockRow(width: number, cores: number, clockMHz: number, channels: number): BlockRow {

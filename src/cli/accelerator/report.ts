@@ -73,17 +73,25 @@ interface Section {
   readonly notes: readonly string[];
 }
 
-function sectionsOf({ blocks, models, channels }: Report): Section[] {
+const blockHead = ['clock, width', 'cores', 'cycles', 'ms', 'ports fed', 'GB/s', 'of DDR4'];
+
+function sectionsOf({ blocks, saturation, models, channels }: Report): Section[] {
   return [
     {
       title: 'One block',
-      head: ['clock, width', 'cores', 'cycles', 'ms', 'ports fed', 'GB/s', 'of DDR4'],
+      head: blockHead,
       rows: blocks.map(blockCells),
       notes: [
         `Memory: ${channels} channels of DDR4-2400, 19.2 GB/s each, of which row misses leave 92 % and refresh 95.5 %.`,
         '"Ports fed": beats of weights used, of the peak of the cores\' 512-bit ports. "Of DDR4": all traffic, of what',
         'the channels sustain. Blocks are cut in 16 rows a core at a time, so many cores share narrow layers unevenly.',
       ],
+    },
+    {
+      title: 'Where DDR4 saturates: one channel',
+      head: blockHead,
+      rows: saturation.map(blockCells),
+      notes: ['A channel sustains 16.9 GB/s, which at 60 MHz is what 4.4 ports of 512 bits can take.'],
     },
     {
       title: 'Whole models',
