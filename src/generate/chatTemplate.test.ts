@@ -23,6 +23,22 @@ describe('renderChat', () => {
     expect(renderChat(tokenizer, hello)).toBe(`${expected}<|assistant|>`);
   });
 
+  it('renders the template of microsoft/bitnet-b1.58-2B-4T', async () => {
+    const tokenizer = await withTemplate(
+      "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = message['role'] | " +
+        "capitalize + ': '+ message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = " +
+        'bos_token + content %}{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}' +
+        "{{ 'Assistant: ' }}{% endif %}",
+    );
+    const messages = [
+      { role: 'system', content: 'Be brief. ' },
+      { role: 'user', content: 'Hi' },
+    ];
+    expect(renderChat(tokenizer, messages)).toBe(
+      '<|endoftext|>System: Be brief.<|eot_id|>User: Hi<|eot_id|>Assistant: ',
+    );
+  });
+
   it('passes variables on, which cannot replace the messages', async () => {
     const tokenizer = await withTemplate('{{ mood }}{{ messages[0].role }}');
     expect(renderChat(tokenizer, hello, { variables: { mood: 'calm ', messages: [] } })).toBe('calm user');
