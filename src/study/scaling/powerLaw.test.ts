@@ -1,10 +1,12 @@
 import fc from 'fast-check';
+import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../text/seededRandom.ts';
 import { matmulFree } from '../families.ts';
 import { matrixParameters, trainingFlops } from './flops.ts';
 import { fullLadder, shapeOf, tokensFor } from './ladder.ts';
 import { bandAt, crossingOf, fitPowerLaw, predict } from './powerLaw.ts';
+import { scalingFigure } from './scalingFigure.ts';
 
 const xs = [1e14, 4e14, 1.5e15, 6e15, 2e16];
 const law = (a: number, b: number, noise: (k: number) => number = () => 0) =>
@@ -91,5 +93,20 @@ describe('operations of training', () => {
     expect(flops.at(-1)! / flops[0]!).toBeGreaterThan(50);
     for (const { parameters, tokens } of runs.slice(0, 2))
       expect(tokens / parameters).toBeGreaterThanOrEqual(20);
+  });
+});
+
+describe('the scaling figure', () => {
+  it('has points, lines and bands of both families, and round numbers between the powers of ten', () => {
+    const series = [
+      { label: 'one', color: 'red', points: law(40, -0.07), fit: fitPowerLaw(law(40, -0.07), 1) },
+      { label: 'other', color: 'blue', points: law(20, -0.05).slice(0, 2), fit: undefined },
+    ];
+    const svg = scalingFigure('Scaling', series);
+    const { document } = parseHTML(svg);
+    expect(document.querySelectorAll('circle[r="4.5"]')).toHaveLength(7);
+    const texts = [...document.querySelectorAll('text')].map((text) => text.textContent);
+    expect(texts).toEqual(expect.arrayContaining(['Scaling', 'one', 'other', '4', '10¹⁵']));
+    expect(svg).not.toMatch(/NaN|undefined/);
   });
 });

@@ -20,6 +20,7 @@ export function scalingFigure(title: string, series: readonly Series[], crossing
   const [left, right] = [from / 1.5, to * outlook];
   const grid = Array.from({ length: 61 }, (_, k) => left * (right / left) ** (k / 60));
   const fitted = series.flatMap(({ fit, color }) => (fit ? [{ fit, color }] : []));
+  const heights = heightsOf(series, [left, right]);
   const shown = crossing !== undefined && crossing > left && crossing < right && fitted.length === 2;
   return renderFigure({
     title,
@@ -38,18 +39,14 @@ export function scalingFigure(title: string, series: readonly Series[], crossing
         tickFormat: power,
       },
       y: {
-        type: 'log',
-        label: null,
-        grid: true,
-        nice: true,
-        tickFormat: (value: number) => value.toFixed(1),
-        ticks: 6,
+        ...{ type: 'log', domain: heights, label: null, grid: true },
+        ...{ ticks: evenTicks(heights), tickFormat: (value: number) => String(Number(value.toPrecision(3))) },
       },
       marks: [
         ...fitted.map(({ fit, color }) =>
           Plot.areaY(
             grid.map((x) => ({ x, ...bandAt(fit, x) })),
-            { x: 'x', y1: 'low', y2: 'high', fill: color, fillOpacity: 0.15 },
+            { x: 'x', y1: 'low', y2: 'high', fill: color, fillOpacity: 0.15, clip: true },
           ),
         ),
         ...fitted.flatMap(({ fit, color }) => {
@@ -86,6 +83,24 @@ export function scalingFigure(title: string, series: readonly Series[], crossing
       ],
     },
   });
+}
+
+/** From a little below all points and lines to a little above; bands may reach further, and are cut there. */
+function heightsOf(series: readonly Series[], ends: readonly number[]): [number, number] {
+  const values = series.flatMap(({ points, fit }) => [
+    ...points.map(({ y }) => y),
+    ...(fit ? ends.map((x) => predict(fit, x)) : []),
+  ]);
+  return [Math.min(...values) * 0.97, Math.max(...values) * 1.03];
+}
+
+/** Up to nine round numbers: ticks at powers of ten would be none or one. */
+function evenTicks([low, high]: readonly [number, number]): number[] {
+  const rough = (high - low) / 9;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = unit * ([1, 2, 5, 10].find((factor) => factor * unit >= rough) ?? 10);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, k) => (first + k) * step);
 }
 
 const digits = '⁰¹²³⁴⁵⁶⁷⁸⁹';
