@@ -16,6 +16,7 @@ export async function host(folder: string, options = { isolated: true }): Promis
 export async function newPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext(options);
   const page = await context.newPage();
+  page.setDefaultTimeout(120_000); // a busy machine is no failure
   const errors: string[] = [];
   page.on('pageerror', ({ message }) => errors.push(message));
   onTestFinished(async () => {
