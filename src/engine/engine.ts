@@ -46,8 +46,11 @@ export interface Executable {
   /**
    * Runs the program once, and then reads tensors that `Engine.read` could read. Runs of one engine must not
    * overlap. On a GPU, what is read here comes with the answer that the run is over, without another journey.
+   * `reached` is called at each mark, in order, while the run goes on: a read or a view of a variable that it takes
+   * then shows what the program assigned before the mark. The host may keep reading and writing such a variable as
+   * long as the rest of the program leaves it alone.
    */
-  run(reads?: readonly Read[]): Promise<void>;
+  run(reads?: readonly Read[], reached?: (mark: number) => void): Promise<void>;
   /** Runs once and tells how long each kernel took, in order. */
   profile?(): Promise<KernelTime[]>;
 }

@@ -42,7 +42,11 @@ export interface BackwardOptions {
    * backward pass computes them again (activation checkpointing), which takes time and saves memory.
    */
   readonly checkpoints?: readonly Tensor[];
+  /** Is told of a gradient that is asked for once nothing more will be added to it, and may emit ops there. */
+  readonly onComplete?: OnComplete;
 }
+
+export type OnComplete = (tensor: Tensor, gradient: Tensor) => void;
 
 /**
  * Emits the backward pass from `seeds` (tensor → the gradient it starts with) and returns the gradient of
@@ -51,20 +55,30 @@ export interface BackwardOptions {
 export function backward(
   seeds: ReadonlyMap<Tensor, Tensor>,
   of: readonly Tensor[],
-  { sums = new Map(), checkpoints = [] }: BackwardOptions = {},
+  { sums = new Map(), checkpoints = [], onComplete }: BackwardOptions = {},
 ): Map<Tensor, Tensor> {
   const calls = [...recording().calls];
   const wanted = dependentsOf(of, calls);
   const gradients = new RecordedGradients(wanted);
   for (const [tensor, sum] of sums) gradients.set(tensor, sum);
   for (const [tensor, gradient] of seeds) gradients.add(tensor, gradient);
+  const leading = backwardOrder(calls, [...seeds.keys()]);
+  const isWhole = checkpoints.length === 0;
+  const lastReader = lastReaders(isWhole ? leading : reversedAmong(calls, leading), of);
   for (const { kept, recomputed } of segmentsOf(calls, checkpoints).reverse()) {
     const again = recomputed ? recompute(kept, wanted) : kept;
-    for (const call of [...again].reverse()) {
-      const reached = call.outputs.some((result) => wanted.has(result) && gradients.of(result));
-      if (!reached) continue;
-      if (!call.op.backward) throw new Error(`op ${call.op.name} has no backward pass`);
-      call.op.backward(call, gradients);
+    const order = isWhole
+      ? leading.map((call) => ({ call, first: call }))
+      : again.map((call, i) => ({ call, first: kept[i]! })).reverse();
+    for (const { call, first } of order) {
+      if (call.outputs.some((result) => wanted.has(result) && gradients.of(result))) {
+        if (!call.op.backward) throw new Error(`op ${call.op.name} has no backward pass`);
+        call.op.backward(call, gradients);
+      }
+      for (const tensor of lastReader.get(first) ?? []) {
+        const gradient = gradients.of(tensor);
+        if (gradient) onComplete?.(tensor, gradient);
+      }
     }
     if (recomputed) dropUnread(again);
   }
@@ -78,6 +92,49 @@ export function gradients(
   options?: BackwardOptions,
 ): Map<Tensor, Tensor> {
   return backward(new Map([[loss, fill([1], 1)]]), of, options);
+}
+
+/**
+ * The calls that lead to a seed, from the last to the first; but one that reads nothing that was computed, such as
+ * the quantising of a matrix, comes right after the first of its readers. Recorded in an earlier pass and read in
+ * this one too, it would otherwise come at the very end, and its gradient would be kept till then.
+ */
+function backwardOrder(calls: readonly Call[], seeds: readonly Tensor[]): Call[] {
+  const producer = new Map<Tensor, Call>();
+  for (const call of calls) for (const result of call.outputs) producer.set(result, call);
+  const onTheWay = new Set<Tensor>(seeds);
+  const leading: Call[] = [];
+  const firstReader = new Map<Call, Call>();
+  for (const call of calls.toReversed()) {
+    if (!call.outputs.some((result) => onTheWay.has(result))) continue;
+    leading.push(call);
+    for (const tensor of call.inputs) {
+      if (!tensor) continue;
+      onTheWay.add(tensor);
+      const source = producer.get(tensor);
+      if (source && !source.inputs.some((read) => read && producer.has(read))) firstReader.set(source, call);
+    }
+  }
+  const sources = Map.groupBy(firstReader.keys(), (source) => firstReader.get(source)!);
+  return leading
+    .filter((call) => !firstReader.has(call))
+    .flatMap((call) => [call, ...(sources.get(call) ?? [])]);
+}
+
+/** The call after which the gradient of each tensor is complete. */
+function lastReaders(order: readonly Call[], of: readonly Tensor[]): Map<Call, Tensor[]> {
+  const reader = new Map<Tensor, Call>();
+  for (const call of order) for (const tensor of call.inputs) if (tensor) reader.set(tensor, call);
+  return Map.groupBy(
+    of.filter((tensor) => reader.has(tensor)),
+    (tensor) => reader.get(tensor)!,
+  );
+}
+
+/** Those of the calls that are among others, from the last to the first. */
+function reversedAmong(calls: readonly Call[], others: readonly Call[]): Call[] {
+  const among = new Set(others);
+  return calls.filter((call) => among.has(call)).reverse();
 }
 
 /** The given tensors and all that is computed from them. */
@@ -109,11 +166,14 @@ function segmentsOf(calls: readonly Call[], checkpoints: readonly Tensor[]): Seg
 
 /** Takes those of the calls out of the program again whose results turned out to be read by nobody. */
 function dropUnread(calls: readonly Call[]): void {
-  const { calls: all } = recording();
+  const { calls: all, marks } = recording();
   for (const call of [...calls].reverse()) {
     const at = all.indexOf(call);
     if (at >= 0 && !all.some(({ inputs }) => call.outputs.some((result) => inputs.includes(result)))) {
       all.splice(at, 1);
+      marks.forEach((line, mark) => {
+        if (line > at) marks[mark] = line - 1;
+      });
     }
   }
 }

@@ -41,7 +41,8 @@ export function planMemory(program: Program, options: PlanOptions = {}): MemoryP
   const offsets = new Map<Tensor, number>();
   for (const block of blocks) for (const tensor of block.tensors) offsets.set(tensor, block.offset);
   const peakBytes = blocks.reduce((peak, block) => Math.max(peak, block.offset + aligned(block.bytes)), 0);
-  const persistentBytes = program.persistent().reduce((sum, tensor) => sum + aligned(tensor.bytes), 0);
+  const stored = new Set(program.persistent().map((tensor) => tensor.storage));
+  const persistentBytes = [...stored].reduce((sum, tensor) => sum + aligned(tensor.bytes), 0);
   return { offsets, peakBytes, persistentBytes };
 }
 

@@ -11,6 +11,8 @@ export class Program {
   readonly outputs = new Set<Tensor>();
   /** temporary → the variable whose memory it is written to. */
   readonly assignments = new Map<Tensor, Tensor>();
+  /** Lines before which the host is told how far a run has come: see `mark`. */
+  readonly marks: number[] = [];
   readonly name: string;
 
   constructor(name: string) {
@@ -81,6 +83,15 @@ export function emit<A>(op: Op<A>, spec: CallSpec<A>): Tensor[] {
 export function output(tensor: Tensor): Tensor {
   recording().outputs.add(tensor);
   return tensor;
+}
+
+/**
+ * A place in the program at which the host is told that everything before it is done, while the program goes on:
+ * see `Executable.run`. Returns its number, counted from 0.
+ */
+export function mark(): number {
+  const { calls, marks } = recording();
+  return marks.push(calls.length) - 1;
 }
 
 /**

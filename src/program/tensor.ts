@@ -21,8 +21,12 @@ export class Tensor {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly kind: TensorKind;
+  /** The variable of whose memory this one is a part. */
+  readonly whole: Tensor | undefined;
+  /** Where the part begins there, in bytes. */
+  readonly byteOffset: number;
 
-  constructor(kind: TensorKind, dtype: DType, shape: Shape, name: string) {
+  constructor(kind: TensorKind, dtype: DType, shape: Shape, name: string, whole?: Tensor, byteOffset = 0) {
     for (const size of shape) {
       if (!Number.isSafeInteger(size) || size < 0) {
         throw new RangeError(`tensor ${name}: every size must be a non-negative integer, found [${shape}]`);
@@ -32,6 +36,8 @@ export class Tensor {
       throw new RangeError(`tensor ${name}: a ternary matrix has shape [out, in], found [${shape}]`);
     }
     this.kind = kind;
+    this.whole = whole;
+    this.byteOffset = byteOffset;
     this.dtype = dtype;
     this.shape = shape;
     this.name = name;
@@ -45,6 +51,11 @@ export class Tensor {
   /** Bytes of storage, exact. */
   get bytes(): number {
     return byteSize(this.dtype, this.shape);
+  }
+
+  /** The tensor that has memory of its own: this one, or that of which it is a part. */
+  get storage(): Tensor {
+    return this.whole ?? this;
   }
 
   toString(): string {
@@ -77,4 +88,24 @@ export function variable(name: string, shape: Shape, dtype: DType = 'f32'): Tens
 /** A tensor that the host writes before a run. */
 export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
   return new Tensor('input', dtype, shape, name);
+}
+
+/** Parts of a variable begin at multiples of this many elements: bindings of a GPU want whole 256 bytes. */
+export const partAlignment = 64;
+
+/**
+ * A variable that lies within another one, an f32 vector, from element `offset` on. Whoever runs a program sees to it
+ * that no op reads a part while it writes another one that overlaps it.
+ */
+export function part(whole: Tensor, offset: number, shape: Shape, name: string): Tensor {
+  const tensor = new Tensor('variable', 'f32', shape, name, whole, 4 * offset);
+  if (whole.dtype !== 'f32' || whole.whole || whole.kind !== 'variable') {
+    throw new Error(`part ${name}: expected a whole f32 variable to lie in, found ${whole}`);
+  }
+  if (offset % partAlignment !== 0 || offset < 0 || offset + tensor.size > whole.size) {
+    throw new RangeError(
+      `part ${tensor}: expected it within ${whole}, from a multiple of ${partAlignment} on; found offset ${offset}`,
+    );
+  }
+  return tensor;
 }

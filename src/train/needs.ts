@@ -16,7 +16,9 @@ export interface TrainingNeeds {
 }
 
 export function needsOf(programs: readonly Program[], weights: readonly Tensor[]): TrainingNeeds {
-  const persistent = new Set(programs.flatMap((program) => program.persistent()));
+  const persistent = new Set(
+    programs.flatMap((program) => program.persistent().map((tensor) => tensor.storage)),
+  );
   const variableBytes = sum([...persistent].map((tensor) => tensor.bytes));
   const temporaryBytes = Math.max(...programs.map((program) => planMemory(program).peakBytes));
   return {

@@ -26,6 +26,8 @@ export interface CpuOptions {
 }
 
 const maxPages = 65536;
+/** Of a kernel in a list: its slot and the address of its arguments. */
+const entryBytes = 8;
 /** Words of the control block, in the order of `Control` in run.as.ts. */
 const word = { job: 0, list: 1, count: 2, profile: 5 } as const;
 
@@ -107,15 +109,16 @@ export class CpuEngine implements Engine {
   allocate(tensor: Tensor): void {
     if (tensor.kind === 'temporary')
       throw new Error(`allocate: ${tensor} is a temporary, which programs place`);
-    if (this.#addresses.has(tensor)) return;
-    const address = this.#heap.allocate(tensor.bytes, tensor.name);
-    this.#heap.bytes(address, tensor.bytes).fill(0);
-    this.#addresses.set(tensor, address);
+    const { storage } = tensor;
+    if (this.#addresses.has(storage)) return;
+    const address = this.#heap.allocate(storage.bytes, storage.name);
+    this.#heap.bytes(address, storage.bytes).fill(0);
+    this.#addresses.set(storage, address);
   }
 
   free(tensor: Tensor): void {
-    this.#heap.free(this.#address(tensor));
-    this.#addresses.delete(tensor);
+    this.#heap.free(this.#address(tensor.storage));
+    this.#addresses.delete(tensor.storage);
   }
 
   write(tensor: Tensor, bytes: Uint8Array, byteOffset = 0): void {
@@ -185,11 +188,15 @@ export class CpuEngine implements Engine {
     return list;
   }
 
-  /** For executables: runs an encoded list. */
-  async execute(executable: CpuExecutable, list: number, count: number, profile = 0): Promise<void> {
+  /** For executables: called before a run. */
+  begin(executable: CpuExecutable): void {
     this.#lastRun = executable;
-    if (count === 0) return;
     if (this.#poison) this.#heap.bytes(this.#arena.start, this.#arena.bytes).fill(0xff);
+  }
+
+  /** For executables: runs `count` kernels of an encoded list. */
+  async execute(list: number, count: number, profile = 0): Promise<void> {
+    if (count === 0) return;
     const control = new Int32Array(this.#heap.memory.buffer, this.#control, 16);
     control[word.list] = list;
     control[word.count] = count;
@@ -212,16 +219,17 @@ export class CpuEngine implements Engine {
   ): Promise<KernelTime[]> {
     const bytes = 8 * (calls.length + 1);
     const address = this.#heap.allocate(bytes, 'a profile');
-    await this.execute(executable, list, calls.length, address);
+    this.begin(executable);
+    await this.execute(list, calls.length, address);
     const times = new Float64Array(this.#heap.memory.buffer, address, calls.length + 1).slice();
     this.#heap.free(address);
     return calls.map(({ kernel }, index) => ({ kernel, milliseconds: times[index + 1]! - times[index]! }));
   }
 
   #address(tensor: Tensor): number {
-    const address = this.#addresses.get(tensor);
+    const address = this.#addresses.get(tensor.storage);
     if (address === undefined) throw new Error(`${tensor} has no memory on this engine: allocate it first`);
-    return address;
+    return address + tensor.byteOffset;
   }
 
   #growArena(bytes: number, purpose: string): void {
@@ -237,6 +245,8 @@ export class CpuExecutable implements Executable {
   readonly plan: MemoryPlan;
   readonly #engine: CpuEngine;
   readonly #calls: readonly KernelCall[];
+  /** Kernels before each mark. */
+  readonly #marks: readonly number[];
   #list: number | undefined;
   #arenaStart = -1;
 
@@ -244,11 +254,24 @@ export class CpuExecutable implements Executable {
     this.#engine = engine;
     this.program = program;
     this.plan = plan;
-    this.#calls = program.calls.flatMap((call) => call.op.cpu(call));
+    const kernels = program.calls.map((call) => call.op.cpu(call));
+    this.#calls = kernels.flat();
+    this.#marks = program.marks.map((line) => kernels.slice(0, line).flat().length);
   }
 
-  async run(reads: readonly Read[] = []): Promise<void> {
-    await this.#engine.execute(this, this.#encoded(), this.#calls.length);
+  async run(reads: readonly Read[] = [], reached?: (mark: number) => void): Promise<void> {
+    const list = this.#encoded();
+    this.#engine.begin(this);
+    let done = 0;
+    const runTo = async (end: number) => {
+      await this.#engine.execute(list + entryBytes * done, end - done);
+      done = end;
+    };
+    for (const [mark, end] of (reached ? this.#marks : []).entries()) {
+      await runTo(end);
+      reached!(mark);
+    }
+    await runTo(this.#calls.length);
     for (const { tensor, target } of reads) await this.#engine.read(tensor, target);
   }
 

@@ -14,7 +14,14 @@ export class ReferenceEngine implements Engine {
   readonly #data = new Map<Tensor, Data>();
 
   allocate(tensor: Tensor): void {
-    if (!this.#data.has(tensor)) this.#data.set(tensor, newArray(tensor));
+    if (this.#data.has(tensor)) return;
+    if (!tensor.whole) {
+      this.#data.set(tensor, newArray(tensor));
+      return;
+    }
+    this.allocate(tensor.whole);
+    const start = tensor.byteOffset / 4;
+    this.#data.set(tensor, this.data(tensor.whole).subarray(start, start + tensor.size));
   }
 
   free(tensor: Tensor): void {
@@ -66,8 +73,10 @@ class ReferenceExecutable implements Executable {
     this.plan = planMemory(program);
   }
 
-  async run(reads: readonly Read[] = []): Promise<void> {
-    for (const call of this.program.calls) {
+  async run(reads: readonly Read[] = [], reached?: (mark: number) => void): Promise<void> {
+    const { calls } = this.program;
+    for (const [line, call] of calls.entries()) {
+      this.#tell(line, reached);
       for (const tensor of [...call.outputs, ...call.scratch]) {
         this.#engine.free(tensor);
         this.#engine.allocate(tensor);
@@ -80,7 +89,12 @@ class ReferenceExecutable implements Executable {
         if (target) this.#engine.data(target).set(this.#engine.data(tensor));
       }
     }
+    this.#tell(calls.length, reached);
     for (const { tensor, target } of reads) await this.#engine.read(tensor, target);
+  }
+
+  #tell(line: number, reached?: (mark: number) => void): void {
+    for (const [mark, at] of this.program.marks.entries()) if (at === line) reached?.(mark);
   }
 }
 

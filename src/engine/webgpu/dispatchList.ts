@@ -47,18 +47,27 @@ const numberAlignment = 256;
 export class DispatchList {
   readonly program: Program;
   readonly plan: MemoryPlan;
+  /** Dispatches before each mark of the program. */
+  readonly marks: readonly number[];
   readonly #on: Device;
   readonly #steps: readonly Step[];
   readonly #numbers: GPUBuffer;
   /** The state of the memory for which bind groups were made. */
   #generation = -1;
 
-  constructor(on: Device, program: Program, plan: MemoryPlan, dispatches: readonly Dispatch[]) {
+  constructor(
+    on: Device,
+    program: Program,
+    plan: MemoryPlan,
+    dispatches: ReadonlyMap<Call, readonly Dispatch[]>,
+  ) {
     this.#on = on;
     this.program = program;
     this.plan = plan;
     const numbers = new NumberBlocks();
-    this.#steps = dispatches.map((dispatch) => this.#step(dispatch, numbers));
+    const lists = program.calls.map((call) => dispatches.get(call)!);
+    this.marks = program.marks.map((line) => lists.slice(0, line).flat().length);
+    this.#steps = lists.flat().map((dispatch) => this.#step(dispatch, numbers));
     this.#numbers = numbers.upload(on.device);
   }
 
@@ -80,9 +89,10 @@ export class DispatchList {
     this.#generation = this.#on.memory.generation;
   }
 
-  encode(encoder: GPUCommandEncoder): void {
+  /** Encodes the dispatches [first, end). */
+  encode(encoder: GPUCommandEncoder, first = 0, end = this.length): void {
     const pass = encoder.beginComputePass();
-    for (let step = 0; step < this.#steps.length; step++) this.encodeStep(pass, step);
+    for (let step = first; step < end; step++) this.encodeStep(pass, step);
     pass.end();
   }
 

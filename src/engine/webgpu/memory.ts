@@ -57,22 +57,24 @@ export class DeviceMemory {
   }
 
   has(tensor: Tensor): boolean {
-    return this.#buffers.has(tensor);
+    return this.#buffers.has(tensor.storage);
   }
 
   allocate(tensor: Tensor): void {
     if (this.has(tensor)) return;
-    this.checkSize(tensor);
-    this.#buffers.set(tensor, this.#create(aligned(Math.max(tensor.bytes, 1)), tensor.name));
+    const { storage } = tensor;
+    this.checkSize(storage);
+    this.#buffers.set(storage, this.#create(aligned(Math.max(storage.bytes, 1)), storage.name));
   }
 
   free(tensor: Tensor): void {
     this.#destroy(this.buffer(tensor));
-    this.#buffers.delete(tensor);
+    this.#buffers.delete(tensor.storage);
   }
 
+  /** The buffer in which a variable or an input lies, at its `byteOffset`. */
   buffer(tensor: Tensor): GPUBuffer {
-    const buffer = this.#buffers.get(tensor);
+    const buffer = this.#buffers.get(tensor.storage);
     if (!buffer) throw new Error(`${tensor} has no memory on this engine: allocate it first`);
     return buffer;
   }
@@ -101,7 +103,7 @@ export class DeviceMemory {
   }
 
   placeOf(tensor: Tensor, plan: MemoryPlan): Place {
-    if (tensor.kind !== 'temporary') return { buffer: this.buffer(tensor), offset: 0 };
+    if (tensor.kind !== 'temporary') return { buffer: this.buffer(tensor), offset: tensor.byteOffset };
     const offset = plan.offsets.get(tensor)!;
     const page = Math.floor(offset / this.pageBytes);
     return { buffer: this.#pages[page]!, offset: offset - page * this.pageBytes };

@@ -96,9 +96,10 @@ export class WebGpuEngine implements Engine {
     }
     this.allocate(tensor);
     const buffer = this.memory.buffer(tensor);
+    const first = tensor.byteOffset + byteOffset;
     for (let start = 0; start < bytes.length; start += writePiece) {
       const piece = wholeWords(bytes.subarray(start, start + writePiece));
-      this.device.queue.writeBuffer(buffer, byteOffset + start, piece);
+      this.device.queue.writeBuffer(buffer, first + start, piece);
     }
   }
 
@@ -113,7 +114,7 @@ export class WebGpuEngine implements Engine {
     const place =
       tensor.kind === 'temporary'
         ? this.#lastRun?.placeOf(tensor)
-        : { buffer: this.memory.buffer(tensor), offset: 0 };
+        : { buffer: this.memory.buffer(tensor), offset: tensor.byteOffset };
     if (!place) throw new Error(`read: ${tensor} is not an output of the program that ran last`);
     return place;
   }
@@ -128,7 +129,7 @@ export class WebGpuEngine implements Engine {
     for (const tensor of plan.offsets.keys()) this.memory.checkSize(tensor);
     for (const tensor of program.persistent()) this.allocate(tensor);
     if (this.memory.growArena(plan.peakBytes, program.name)) this.#lastRun = undefined;
-    return new WebGpuExecutable(this, new DispatchList(this, program, plan, [...dispatches.values()].flat()));
+    return new WebGpuExecutable(this, new DispatchList(this, program, plan, dispatches));
   }
 
   async dispose(): Promise<void> {
@@ -136,12 +137,26 @@ export class WebGpuEngine implements Engine {
   }
 
   /** For executables: runs a list once, and reads tensors in the same command buffer. */
-  async execute(executable: WebGpuExecutable, list: DispatchList, reads: readonly Read[]): Promise<void> {
+  async execute(
+    executable: WebGpuExecutable,
+    list: DispatchList,
+    reads: readonly Read[],
+    reached?: (mark: number) => void,
+  ): Promise<void> {
     await this.#orLost(list.prepare());
     this.#lastRun = executable;
     if (this.#poison) this.#poisonArena();
+    let done = 0;
+    // Reads that `reached` starts take their place in the queue; what follows does not wait for them.
+    for (const [mark, end] of (reached ? list.marks : []).entries()) {
+      const encoder = this.device.createCommandEncoder();
+      list.encode(encoder, done, end);
+      this.device.queue.submit([encoder.finish()]);
+      reached!(mark);
+      done = end;
+    }
     const encoder = this.device.createCommandEncoder();
-    list.encode(encoder);
+    list.encode(encoder, done);
     const staged = this.#staging.stage(
       encoder,
       reads.map(({ tensor, target }) => ({ place: this.#placeOf(tensor), target })),
@@ -206,8 +221,8 @@ export class WebGpuExecutable implements Executable {
     return this.#list.plan;
   }
 
-  run(reads: readonly Read[] = []): Promise<void> {
-    return this.#engine.execute(this, this.#list, reads);
+  run(reads: readonly Read[] = [], reached?: (mark: number) => void): Promise<void> {
+    return this.#engine.execute(this, this.#list, reads, reached);
   }
 
   /** Runs once and tells how long each dispatch took. */

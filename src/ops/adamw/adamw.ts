@@ -20,18 +20,25 @@ export function settingsInput(): Tensor {
   return input('optimizer.settings', [8]);
 }
 
+/** Σ x² over all elements of all tensors [1], one tensor after the other. */
+export function squaresOf(tensors: readonly Tensor[]): Tensor {
+  let squares: Tensor | undefined;
+  for (const tensor of tensors) squares = sumOfSquares(tensor, squares);
+  if (!squares) throw new Error('squaresOf: expected at least one tensor, found none');
+  return squares;
+}
+
 /**
  * One AdamW step on every parameter, with the gradients scaled down together if their global norm is above
  * the settings' `maxNorm`. Returns [norm, coefficient].
+ * @param squares the square of the global norm [1], if there are more gradients than these
  */
 export function adamw(
   trained: readonly Trained[],
   gradient: (weight: Tensor) => Tensor,
   settings: Tensor,
+  squares = squaresOf(trained.map(({ weight }) => gradient(weight))),
 ): Tensor {
-  let squares: Tensor | undefined;
-  for (const { weight } of trained) squares = sumOfSquares(gradient(weight), squares);
-  if (!squares) throw new Error('adamw: expected at least one parameter, found none');
   const outputs = [{ name: 'clip', shape: [2] }];
   const clip = emit(clipOp, { inputs: [squares, settings], outputs, attributes: undefined })[0]!;
   for (const { weight, m, v, decay } of trained) {

@@ -25,6 +25,7 @@ const mostTokens = 8;
 
 /** The same program, with calls fused that this device can do at once. */
 export function fuse(program: Program, features: GpuFeatures): Program {
+  if (program.marks.length > 0) return program; // marks lie between calls; such programs train, they don't decode
   const readers = readersOf(program);
   const fused = new Program(program.name);
   for (const tensor of program.outputs) fused.outputs.add(tensor);
