@@ -3,17 +3,21 @@ import { CommanderError } from 'commander';
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 
-/** Tells people what went wrong, and sets the exit code. */
-export function reportFailure(error: unknown): void {
+/**
+ * Tells people what went wrong, and sets the exit code.
+ * @param where which of several processes
+ */
+export function reportFailure(error: unknown, where?: string): void {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode; // it has been told already
     return;
   }
   process.exitCode = 1;
   if (error instanceof InputError || error instanceof OutOfMemoryError || isOfTheSystem(error)) {
-    console.error(`plusminus: ${error.message.replaceAll(/\s*\n\s*/g, ' ')}`);
+    console.error(`plusminus: ${where ? `${where}: ` : ''}${error.message.replaceAll(/\s*\n\s*/g, ' ')}`);
     return;
   }
+  if (where) console.error(where);
   console.error(error);
   console.error('plusminus: this is a bug in plusminus; please report it with the lines above');
 }

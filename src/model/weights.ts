@@ -18,16 +18,19 @@ export class Weights {
   /**
    * `dtypes` overrides a parameter's type in memory: an embedding may stay f16, bf16, or int8 rows with scales, a
    * dense matrix f16 or bf16.
+   * @param placed variables that lie somewhere already, by parameter name
    */
   constructor(
     specs: readonly ParameterSpec[],
     mode: WeightMode,
     dtypes: ReadonlyMap<string, DType> = new Map(),
+    placed: ReadonlyMap<string, Tensor> = new Map(),
   ) {
     this.mode = mode;
     for (const { name, shape, role } of specs) {
       const packed = role === 'ternary' && mode === 'inference';
-      this.#tensors.set(name, variable(name, shape, packed ? 'ternary' : (dtypes.get(name) ?? 'f32')));
+      const dtype = packed ? 'ternary' : (dtypes.get(name) ?? 'f32');
+      this.#tensors.set(name, placed.get(name) ?? variable(name, shape, dtype));
       if (packed) this.#tensors.set(scaleName(name), variable(scaleName(name), [1]));
       if (dtypes.get(name) === 'i8') {
         this.#tensors.set(scaleName(name), variable(scaleName(name), [shape[0]!]));

@@ -124,6 +124,7 @@ const many = Array.from({ length: 20 }, (_, k) => Float32Array.of(k, rank));
 await Promise.all([...many.map((numbers) => group.reduce(numbers, 'sum')), group.barrier()]);
 if (rank === 1) await new Promise((resolve) => setTimeout(resolve, 100));
 await group.barrier(); // rank 0 waits for rank 1 in here
+await group.rest();
 clearInterval(turning);
 assert.deepEqual(
   many.map(([k]) => k),

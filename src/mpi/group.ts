@@ -34,6 +34,8 @@ export interface Group {
   gather<T>(value: T): Promise<T[]>;
   /** Returns when all ranks have come here. */
   barrier(): Promise<void>;
+  /** As `barrier`, for long waits: takes no core meanwhile. No other operation may be under way. */
+  rest(): Promise<void>;
 }
 
 /** One process without a launcher. */
@@ -50,6 +52,7 @@ export const alone: Group = {
   async broadcast() {},
   gather: async (value) => [value],
   async barrier() {},
+  async rest() {},
 };
 
 /**

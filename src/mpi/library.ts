@@ -45,6 +45,8 @@ const signatures = {
   Get_library_version: '**',
   Error_string: 'i**',
   Barrier: 'h',
+  Ibarrier: 'h*',
+  Test: '***',
   Bcast: '*ihih',
   Allreduce: '**ihhh',
   Reduce_scatter_block: '**ihhh',

@@ -1,9 +1,13 @@
 /** A group over MPI_COMM_WORLD. */
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MpiError } from './errors.ts';
 import { type Group, type Numbers, sumTree } from './group.ts';
 import { findLaunch, type Launch } from './launcher.ts';
 import { type Handle, loadMpi, type MpiLibrary } from './library.ts';
+
+/** Between two looks at whether a rest is over. */
+const restingMilliseconds = 20;
 
 /**
  * Joins the ranks that a launcher (mpirun, mpiexec, srun) started together; `undefined` if this process was
@@ -120,6 +124,18 @@ export class MpiGroup implements Group {
 
   async barrier(): Promise<void> {
     await this.#mpi.start('Barrier', this.#mpi.world);
+  }
+
+  async rest(): Promise<void> {
+    const request = this.#mpi.newHandle();
+    const done = new Int32Array(1);
+    const status = new Uint8Array(64); // at least MPI_Status of every MPI
+    this.#mpi.call('Ibarrier', this.#mpi.world, request.place);
+    for (;;) {
+      this.#mpi.call('Test', request.place, done, status);
+      if (done[0]) return;
+      await sleep(restingMilliseconds);
+    }
   }
 
   /** Takes leave of the other ranks; all must. */

@@ -11,11 +11,15 @@ import {
   type ModelConfig,
   namedConfig,
 } from '../model/config.ts';
-import type { TextTokenizer } from '../text/tokenizer.ts';
+import { alone, type Group } from '../mpi/group.ts';
+import { saveTokenizer } from '../text/saveTokenizer.ts';
+import { TextTokenizer } from '../text/tokenizer.ts';
+import { TokenMix } from '../text/tokenMix.ts';
 import { type DataOptions, prepareData } from './data.ts';
-import { type Machine, Run } from './run.ts';
+import { Run } from './run.ts';
 import { holdsRun } from './runFile.ts';
 import type { TrainingSettings } from './settings.ts';
+import type { Machine } from './trainer.ts';
 
 /** A model by name, with sizes of its own where given. */
 export interface ModelChoice extends Omit<ConfigOptions, 'vocabSize'> {
@@ -37,6 +41,8 @@ export interface RunPlan extends Omit<DataOptions, 'shardFolder'> {
  */
 export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
   const { folder, from, settings } = plan;
+  const { group = alone } = machine;
+  if (group.rank > 0) return joinRun(plan, machine, group);
   await refuseUsed(folder);
   if (from === undefined) configOf(plan.model); // before the corpus is read, which may take long
   const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
@@ -48,6 +54,11 @@ export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
     });
     try {
       const config = from === undefined ? configOf(plan.model, data.tokenizer) : await readConfig(from);
+      if (group.size > 1) {
+        await saveTokenizer(folder, data.tokenizer);
+        await group.rest();
+        await group.gather(data.folder);
+      }
       return await Run.create(folder, { config, settings, data, from }, machine);
     } catch (error) {
       await data.shards.close();
@@ -56,6 +67,30 @@ export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
   } catch (error) {
     for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
     if (isNew) await rmdir(folder);
+    throw error;
+  }
+}
+
+/** What the other ranks do: rank 0 makes tokenizer and shards, which they find in its folder. */
+async function joinRun(
+  { folder, model, from, settings }: RunPlan,
+  machine: Machine,
+  group: Group,
+): Promise<Run> {
+  await group.rest();
+  const [tokens] = await group.gather('');
+  const tokenizer = await TextTokenizer.load(folder).catch((cause) => {
+    throw new InputError(
+      `${folder}: found no tokenizer, but rank 0 has written one: expected a folder that all hosts see, as on NFS`,
+      { cause },
+    );
+  });
+  const data = { tokenizer, shards: await TokenMix.open(tokens!, tokenizer), folder: tokens! };
+  try {
+    const config = from === undefined ? configOf(model, tokenizer) : await readConfig(from);
+    return await Run.create(folder, { config, settings, data, from }, machine);
+  } catch (error) {
+    await data.shards.close();
     throw error;
   }
 }

@@ -20,6 +20,10 @@ const step = v.object({
   tokens: v.number(),
   /** Seconds of training since the run began. */
   time: v.number(),
+  /** Where several ranks train: tokens a second of the slowest, while it does not wait for others. */
+  slowestRank: v.optional(v.number()),
+  /** Seconds for which the rank that waited longest stood still for others. */
+  waited: v.optional(v.number()),
 });
 
 const validation = v.object({

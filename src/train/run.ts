@@ -13,10 +13,10 @@
 import { join } from 'node:path';
 import { readConfig } from '../checkpoint/config.ts';
 import { writeConfig } from '../checkpoint/writeConfig.ts';
-import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { initialise } from '../model/initialise.ts';
+import type { Group } from '../mpi/group.ts';
 import type { Batch, Sampler, ValidationSet } from '../text/batches.ts';
 import { samplerOf } from '../text/mixedBatches.ts';
 import { saveTokenizer } from '../text/saveTokenizer.ts';
@@ -24,17 +24,14 @@ import { TextTokenizer } from '../text/tokenizer.ts';
 import { TokenMix } from '../text/tokenMix.ts';
 import { byteCounter, type Data } from './data.ts';
 import { type LogLine, TrainingLog, type ValidationLine } from './log.ts';
+import { meet } from './pace.ts';
 import { readRunFile, writeRunFile } from './runFile.ts';
 import { rateAt } from './schedule.ts';
 import { parseSettings, type TrainingSettings } from './settings.ts';
-import { labelled, Trainer } from './trainer.ts';
+import { labelled, type Machine, Trainer } from './trainer.ts';
 import { loadState, loadWeights, saveState } from './trainingState.ts';
 
-/** The engine to train on, and how much of its memory. */
-export interface Machine {
-  readonly engine: Engine;
-  readonly limitBytes: number;
-}
+export type { Machine } from './trainer.ts';
 
 export interface NewRun {
   readonly config: ModelConfig;
@@ -86,15 +83,18 @@ export class Run {
     { config, settings, data, from }: NewRun,
     machine: Machine,
   ): Promise<Run> {
-    const trainer = new Trainer(machine.engine, config, settings, machine.limitBytes);
+    const trainer = new Trainer(machine, config, settings);
     const run = new Run({ folder, settings, trainer, data });
     if (from === undefined) initialise(trainer.engine, trainer.specs, trainer.weights, settings.seed);
     else await loadWeights(from, trainer);
-    for (const tensor of trainer.moments) trainer.engine.allocate(tensor);
-    await saveTokenizer(folder, data.tokenizer);
-    await writeConfig(folder, config);
+    await trainer.update.begin();
+    const writes = trainer.group.rank === 0;
+    if (writes) {
+      await saveTokenizer(folder, data.tokenizer);
+      await writeConfig(folder, config);
+    }
     await saveState(folder, trainer, 0);
-    await writeRunFile(folder, { settings, tokens: data.folder, engine: engineName(trainer) });
+    if (writes) await writeRunFile(folder, { settings, tokens: data.folder, engine: engineName(trainer) });
     return run;
   }
 
@@ -108,12 +108,14 @@ export class Run {
     const settings = parseSettings({ ...stored.settings, ...(steps === undefined ? {} : { steps }) });
     const config = await readConfig(folder);
     const tokenizer = await TextTokenizer.load(folder);
-    const trainer = new Trainer(machine.engine, config, settings, machine.limitBytes);
+    const trainer = new Trainer(machine, config, settings);
     const shards = await TokenMix.open(stored.tokens, tokenizer);
     try {
       const run = new Run({ folder, settings, trainer, data: { tokenizer, shards, folder: stored.tokens } });
       run.#step = await loadState(folder, trainer);
-      if (steps !== undefined) await writeRunFile(folder, { ...stored, settings });
+      await trainer.update.begin();
+      if (steps !== undefined && trainer.group.rank === 0)
+        await writeRunFile(folder, { ...stored, settings });
       return run;
     } catch (error) {
       await shards.close();
@@ -141,7 +143,9 @@ export class Run {
    * @throws DivergenceError if the loss is no number any more; the last checkpoint stays
    */
   async train({ signal, onLine }: TrainOptions = {}): Promise<'finished' | 'interrupted'> {
-    const log = await TrainingLog.open(this.logPath, this.#step);
+    const { group, update } = this.trainer;
+    const log = group.rank === 0 ? await TrainingLog.open(this.logPath, this.#step) : noLog;
+    const [isNew, asked] = await anyOf(group, [log.earlier.length === 0, signal?.aborted ?? false]);
     let saved = this.#step;
     const save = async () => {
       if (saved === this.#step) return;
@@ -155,11 +159,20 @@ export class Run {
     };
     try {
       const clock = new Clock(log.earlierTime);
-      if (log.earlier.length === 0) for (const line of await this.validate()) await write(line);
-      while (this.#step < this.settings.steps && !signal?.aborted) {
-        await write(await this.#update(clock));
-        if (this.#validates()) for (const line of await this.validate()) await write(line);
-        if (this.#step % this.settings.saveEvery === 0) await save();
+      if (isNew) for (const line of await this.validate()) await write(line);
+      let [stop, met] = [asked, this.#step];
+      while (this.#step < this.settings.steps && !stop) {
+        const done = await this.#update(clock, signal);
+        await write(done.line);
+        const isLast = this.#step === this.settings.steps;
+        if (!update.together(this.#step) && !isLast) continue;
+        const due = (every: number) => Math.floor(this.#step / every) > Math.floor(met / every);
+        if (due(this.settings.validateEvery) || isLast) {
+          for (const line of await this.validate()) await write(line);
+        }
+        if (due(this.settings.saveEvery)) await save();
+        // Ranks stop where all know that one was asked to; one alone knows at once.
+        [stop, met] = [group.size > 1 ? done.stop : (signal?.aborted ?? false), this.#step];
       }
       await save();
       return this.#step < this.settings.steps ? 'interrupted' : 'finished';
@@ -195,31 +208,47 @@ export class Run {
     await this.data.shards.close();
   }
 
-  async #update(clock: Clock): Promise<LogLine> {
-    const { accumulation } = this.settings;
+  /** `stop`: one of the ranks, which all know it then, was asked to. */
+  async #update(clock: Clock, signal?: AbortSignal): Promise<{ line: LogLine; stop: boolean }> {
+    const { trainer, settings } = this;
+    const [first, end] = trainer.passes;
     clock.start();
-    const passes = Array.from({ length: accumulation }, (_, pass) => this.#step * accumulation + pass);
+    const passes = Array.from(
+      { length: end - first },
+      (_, pass) => this.#step * settings.accumulation + first + pass,
+    );
     const batches = await Promise.all(passes.map((index) => this.sampler.batch(index)));
-    const learningRate = rateAt(this.#step, this.settings);
-    const result = await this.trainer.step(batches, this.#step, learningRate);
+    const learningRate = rateAt(this.#step, settings);
+    const result = await trainer.step(batches, this.#step, learningRate);
     this.#step++;
-    const tokensPerSecond = Math.round(this.tokensPerStep / clock.stop());
-    const tokens = this.#step * this.tokensPerStep;
-    return {
-      ...{ event: 'step', step: this.#step, ...result, learningRate, tokensPerSecond, tokens },
-      time: Number(clock.total.toFixed(3)),
+    const { gradientNorm, waited } = result;
+    const busy = clock.stop() - waited;
+    const share = (end - first) / settings.accumulation;
+    const own = {
+      loss: result.loss,
+      pace: (this.tokensPerStep * share) / busy,
+      waited,
+      stop: signal?.aborted ?? false,
     };
-  }
-
-  #validates(): boolean {
-    const { steps, validateEvery } = this.settings;
-    return this.#step % validateEvery === 0 || this.#step === steps;
+    const meets = trainer.update.together(this.#step) || this.#step === settings.steps;
+    // Between two meetings a rank knows of itself only.
+    const all = meets ? await meet(trainer.group, own) : { ...own, loss: own.loss / share };
+    const tokensPerSecond = Math.round(this.tokensPerStep / clock.last);
+    const ranks = { slowestRank: Math.round(all.pace), waited: Number(all.waited.toFixed(4)) };
+    const line: LogLine = {
+      ...{ event: 'step', step: this.#step, loss: all.loss, gradientNorm, learningRate, tokensPerSecond },
+      ...{ tokens: this.#step * this.tokensPerStep, time: Number(clock.total.toFixed(3)) },
+      ...(trainer.group.size > 1 && meets ? ranks : {}),
+    };
+    return { line, stop: all.stop };
   }
 }
 
 /** Seconds spent in updates, those of earlier processes included. */
 class Clock {
   total: number;
+  /** Of the update before. */
+  last = 0;
   #started = 0;
 
   constructor(earlier: number) {
@@ -232,10 +261,19 @@ class Clock {
 
   /** Seconds since `start`. */
   stop(): number {
-    const seconds = (performance.now() - this.#started) / 1000;
-    this.total += seconds;
-    return seconds;
+    this.last = (performance.now() - this.#started) / 1000;
+    this.total += this.last;
+    return this.last;
   }
+}
+
+/** The log of ranks that write nothing. */
+const noLog = { earlier: [], earlierTime: 0, async append() {}, async flush() {}, async close() {} };
+
+/** For each question, whether it is so on rank 0 (the first) or on any rank (the others). */
+async function anyOf(group: Group, [first, ...others]: readonly boolean[]): Promise<boolean[]> {
+  const answers = await group.gather([first, ...others]);
+  return [answers[0]![0]!, ...others.map((_, index) => answers.some((own) => own[index + 1]!))];
 }
 
 /** Engines of tests compute as the CPU does. */

@@ -21,8 +21,24 @@ const fields = {
   batch: v.optional(integer(1, 65536), 8),
   /** Tokens of a sequence. */
   length: v.optional(integer(1, 65536), 256),
-  /** Passes whose gradients are averaged into one update. All are lines of one program, so they cannot be many. */
-  accumulation: v.optional(integer(1, 64), 1),
+  /** Passes whose gradients are averaged into one update; ranks share them, at most 64 each. */
+  accumulation: v.optional(integer(1, 65536), 1),
+  /**
+   * Sum the gradients of passes in an order that does not depend on who computes them: ranks whose shares are equal
+   * and powers of two then come to the bits that one rank comes to. Costs one rank memory.
+   */
+  ordered: v.optional(v.boolean('expected true or false'), false),
+  /** Steps that ranks train alone before they meet (DiLoCo); 0: they update together at every step. */
+  localSteps: v.optional(integer(0, 1e6), 0),
+  /** Of the outer optimizer, where ranks train alone; DiLoCo's own values. */
+  outerLearningRate: v.optional(
+    number('a number above 0, at most 2', (n) => n > 0 && n <= 2),
+    0.7,
+  ),
+  outerMomentum: v.optional(
+    number('a number from 0, below 1', (n) => n >= 0 && n < 1),
+    0.9,
+  ),
   /** Keep the blocks' outputs only, and compute their activations again in the backward pass: less memory, slower. */
   recompute: v.optional(v.boolean('expected true or false'), false),
   /** Decides the initial weights and the order of the batches. */

@@ -20,10 +20,16 @@ export interface StepShape {
   readonly recompute?: boolean;
 }
 
+/** Token ids and labels [batch, length] i32 of a pass; negative labels are ignored. */
+export interface PassInputs {
+  readonly ids: Tensor;
+  readonly labels: Tensor;
+}
+
 export interface TrainingStep {
   readonly program: Program;
-  /** Token ids and labels [batch, length] i32 of each accumulated pass; negative labels are ignored. */
-  readonly inputs: readonly { readonly ids: Tensor; readonly labels: Tensor }[];
+  /** Of each accumulated pass. */
+  readonly inputs: readonly PassInputs[];
   /** [8] f32: see `settingsVector`. */
   readonly settings: Tensor;
   /** Mean loss in nats before the update [1]. */
@@ -38,30 +44,22 @@ export interface TrainingStep {
 export function recordTrainingStep(
   architecture: Architecture,
   weights: Weights,
-  { batch, length, accumulation, recompute = false }: StepShape,
+  shape: StepShape,
   decay: (spec: ParameterSpec) => number,
 ): TrainingStep {
   const specs = architecture.parameters();
   const parameters = specs.map(({ name }) => weights.get(name));
-  const inputs = Array.from({ length: accumulation }, (_, i) => ({
-    ids: input(`ids.${i}`, [batch, length], 'i32'),
-    labels: input(`labels.${i}`, [batch, length], 'i32'),
-  }));
+  const inputs = passInputs(shape);
   const settings = settingsInput();
-  const moments = new Map(
-    specs.map(({ name, shape }) => [
-      name,
-      { m: variable(`${name}.m`, shape), v: variable(`${name}.v`, shape) },
-    ]),
-  );
+  const moments = momentsOf(specs);
   let loss: Tensor | undefined;
   let clip: Tensor | undefined;
   const program = record('training step', () => {
     let sums = new Map<Tensor, Tensor>();
     for (const { ids, labels } of inputs) {
       const { hidden } = architecture.forward(weights, ids);
-      const part = crossEntropy(architecture.head(weights, hidden.at(-1)!), labels, 1 / accumulation);
-      sums = gradients(part, parameters, { sums, checkpoints: recompute ? hidden : [] });
+      const part = crossEntropy(architecture.head(weights, hidden.at(-1)!), labels, 1 / shape.accumulation);
+      sums = gradients(part, parameters, { sums, checkpoints: shape.recompute ? hidden : [] });
       loss = loss ? add(loss, part) : part;
     }
     // A model of one layer has no use for its lower bounds: what does not reach the loss is not trained.
@@ -75,6 +73,23 @@ export function recordTrainingStep(
     output(loss!);
   });
   return { program, inputs, settings, loss: loss!, clip: clip!, moments };
+}
+
+export function passInputs({ batch, length, accumulation }: StepShape): PassInputs[] {
+  return Array.from({ length: accumulation }, (_, i) => ({
+    ids: input(`ids.${i}`, [batch, length], 'i32'),
+    labels: input(`labels.${i}`, [batch, length], 'i32'),
+  }));
+}
+
+/** AdamW's moments by parameter name: `<parameter>.m` and `<parameter>.v`. */
+export function momentsOf(specs: readonly ParameterSpec[]): Map<string, { m: Tensor; v: Tensor }> {
+  return new Map(
+    specs.map(({ name, shape }) => [
+      name,
+      { m: variable(`${name}.m`, shape), v: variable(`${name}.v`, shape) },
+    ]),
+  );
 }
 
 /** The mean loss of a batch without training: [batch, length] ids and labels → loss [1]. */

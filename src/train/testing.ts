@@ -10,8 +10,8 @@ import { TokenMix } from '../text/tokenMix.ts';
 import { trainBpe } from '../text/trainBpe.ts';
 import { writeShards } from '../text/writeShards.ts';
 import type { Data } from './data.ts';
-import type { Machine } from './run.ts';
 import { parseSettings, type TrainingChoices } from './settings.ts';
+import type { Machine } from './trainer.ts';
 
 /** A text that a small model learns by heart. */
 export const rhyme = 'Add and subtract, add and subtract, never a product, and that is a fact.\n'.repeat(60);

@@ -1,22 +1,32 @@
 /** One model in one engine's memory with the programs that train and validate it; no files, no loop. */
-import { bytesOf, type Engine, type Executable, readFloats } from '../engine/engine.ts';
+import { bytesOf, type Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
-import { architectureOf } from '../model/architecture.ts';
+import { type Architecture, architectureOf } from '../model/architecture.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import { Weights } from '../model/weights.ts';
+import { alone, type Group, shareOf } from '../mpi/group.ts';
 import { settingsVector } from '../ops/adamw/adamw.ts';
-import type { Tensor } from '../program/tensor.ts';
 import type { Batch } from '../text/batches.ts';
+import { LocalUpdate } from './localUpdate.ts';
 import { needsOf, refuseIfTooLarge, type TrainingNeeds } from './needs.ts';
+import { OwnUpdate } from './ownUpdate.ts';
 import type { TrainingSettings } from './settings.ts';
-import { recordLoss, recordTrainingStep, type TrainingStep } from './step.ts';
+import { SharedUpdate } from './sharedUpdate.ts';
+import { recordLoss } from './step.ts';
+import { LoadedPrograms, numberOf, type Update, type UpdateResult } from './update.ts';
 
-export interface StepResult {
-  /** Mean loss in nats a token, before the update. */
-  readonly loss: number;
-  /** Global norm of the gradients, before clipping. */
-  readonly gradientNorm: number;
+/** What to train on. */
+export interface Machine {
+  readonly engine: Engine;
+  /** Memory of it that may be used. */
+  readonly limitBytes: number;
+  /** The ranks that train together; default: this one alone. */
+  readonly group?: Group | undefined;
+  /** Each rank keeps 1/N of AdamW's state. */
+  readonly shardOptimizer?: boolean | undefined;
+  /** Elements that ranks exchange at a time. */
+  readonly bucketSize?: number | undefined;
 }
 
 /** A loss that is no number any more: the weights in memory are spoilt, the last checkpoint is not. */
@@ -26,49 +36,51 @@ export class DivergenceError extends InputError {
 
 export class Trainer {
   readonly engine: Engine;
+  readonly group: Group;
   readonly config: ModelConfig;
   readonly specs: readonly ParameterSpec[];
-  readonly weights: Weights;
   readonly needs: TrainingNeeds;
+  readonly update: Update;
+  /** Passes of a step that are this rank's: [first, end). */
+  readonly passes: readonly [first: number, end: number];
   readonly #settings: TrainingSettings;
-  readonly #step: TrainingStep;
   readonly #loss: ReturnType<typeof recordLoss>;
-  #executables: { readonly step: Executable; readonly loss: Executable } | undefined;
+  readonly #loaded: LoadedPrograms;
 
   /**
    * Records the programs; memory is taken when weights are written or a step runs.
-   * @param limitBytes memory that may be used
-   * @throws OutOfMemoryError if training needs more
+   * @throws OutOfMemoryError if training needs more than the limit; InputError if there is not a pass for each rank
    */
-  constructor(engine: Engine, config: ModelConfig, settings: TrainingSettings, limitBytes: number) {
+  constructor(machine: Machine, config: ModelConfig, settings: TrainingSettings) {
+    const { engine, limitBytes, group = alone } = machine;
     const architecture = architectureOf(config);
-    const { batch, length } = settings;
     this.engine = engine;
+    this.group = group;
     this.config = config;
     this.specs = architecture.parameters();
-    this.weights = new Weights(this.specs, 'training');
+    this.passes = shareOf(settings.accumulation, group);
     this.#settings = settings;
-    this.#step = recordTrainingStep(architecture, this.weights, settings, (spec) => decayOf(spec, settings));
-    this.#loss = recordLoss(architecture, this.weights, batch, length);
-    this.needs = needsOf([this.#step.program, this.#loss.program], this.weights.all());
+    refuseUnevenShares(settings, group);
+    this.update = updateOf(machine, architecture, settings, this.passes);
+    this.#loss = recordLoss(architecture, this.weights, settings.batch, settings.length);
+    this.#loaded = new LoadedPrograms(engine);
+    this.needs = needsOf([...this.update.programs, this.#loss.program], this.weights.all());
     refuseIfTooLarge(this.needs, limitBytes);
   }
 
-  /** AdamW's moments as variables: `<parameter>.m` and `<parameter>.v`, f32. */
-  get moments(): Tensor[] {
-    return [...this.#step.moments.values()].flatMap(({ m, v }) => [m, v]);
+  get weights(): Weights {
+    return this.update.weights;
   }
 
   /**
    * One update of the weights.
-   * @param batches one for each accumulated pass
+   * @param batches one for each of this rank's passes
    * @param step counted from 0
    * @throws DivergenceError if loss or gradients are not finite
    */
-  async step(batches: readonly Batch[], step: number, learningRate: number): Promise<StepResult> {
-    const { inputs, settings, loss, clip } = this.#step;
-    const { beta1, beta2, epsilon, maxNorm } = this.#settings;
-    inputs.forEach(({ ids, labels }, pass) => {
+  async step(batches: readonly Batch[], step: number, learningRate: number): Promise<UpdateResult> {
+    const { beta1, beta2, epsilon, maxNorm, steps } = this.#settings;
+    this.update.inputs.forEach(({ ids, labels }, pass) => {
       this.engine.write(ids, bytesOf(batches[pass]!.inputs));
       this.engine.write(labels, bytesOf(batches[pass]!.labels));
     });
@@ -77,42 +89,92 @@ export class Trainer {
       step: step + 1,
       maxNorm: maxNorm || Number.POSITIVE_INFINITY,
     });
-    this.engine.write(settings, bytesOf(vector));
-    const found = { loss: new Float32Array(1), clip: new Float32Array(2) };
-    await this.#loaded().step.run([
-      { tensor: loss, target: bytesOf(found.loss) },
-      { tensor: clip, target: bytesOf(found.clip) },
-    ]);
-    const result = { loss: found.loss[0]!, gradientNorm: found.clip[0]! };
+    const result = await this.update.run(vector, step, step + 1 === steps);
     refuseDivergence(result, step);
     return result;
   }
 
-  /** Mean loss in nats a token, without training. */
+  /** Mean loss in nats a token, without training. Ranks share the batches, of which each is given all. */
   async validate(batches: AsyncIterable<Batch>): Promise<number> {
-    let sum = 0;
-    let count = 0;
+    const { rank, size } = this.group;
+    const own: { readonly index: number; readonly labels: number; readonly loss: number | null }[] = [];
+    let index = 0;
     for await (const batch of batches) {
-      this.engine.write(this.#loss.ids, bytesOf(batch.inputs));
-      this.engine.write(this.#loss.labels, bytesOf(batch.labels));
-      await this.#loaded().loss.run();
-      const labels = labelled(batch);
-      sum += labels * (await this.#number(this.#loss.loss));
+      if (index % size === rank) {
+        this.engine.write(this.#loss.ids, bytesOf(batch.inputs));
+        this.engine.write(this.#loss.labels, bytesOf(batch.labels));
+        await this.#loaded.run(this.#loss.program);
+        own.push({ index, labels: labelled(batch), loss: await numberOf(this.engine, this.#loss.loss) });
+      }
+      index++;
+    }
+    const all = (await this.group.gather(own)).flat().sort((a, b) => a.index - b.index);
+    let [sum, count] = [0, 0];
+    for (const { labels, loss } of all) {
+      sum += labels * (loss ?? Number.NaN); // what is no number is null in JSON
       count += labels;
     }
     return sum / Math.max(1, count);
   }
 
-  #loaded() {
-    this.#executables ??= {
-      step: this.engine.load(this.#step.program),
-      loss: this.engine.load(this.#loss.program),
-    };
-    return this.#executables;
+  /** @throws InputError if ranks that update together have come to different weights: a machine has erred */
+  async refuseDrift(): Promise<void> {
+    if (this.group.size === 1) return;
+    let checksum = 0;
+    for (const tensor of this.weights.all()) {
+      const bytes = await this.engine.read(tensor);
+      const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+      for (const word of words) checksum = (Math.imul(checksum, 31) + word) | 0;
+    }
+    const checksums = await this.group.gather(checksum);
+    const other = checksums.findIndex((found) => found !== checksums[0]);
+    if (other < 0) return;
+    throw new InputError(
+      `rank ${other} on ${this.group.hosts[other]} has other weights than rank 0 on ${this.group.hosts[0]}, expected ` +
+        'the same bits: one of them, or the network between them, miscalculates; resume from the last checkpoint',
+    );
   }
+}
 
-  async #number(tensor: Tensor): Promise<number> {
-    return (await readFloats(this.engine, tensor))[0]!;
+function updateOf(
+  { engine, group = alone, shardOptimizer = false, bucketSize }: Machine,
+  architecture: Architecture,
+  settings: TrainingSettings,
+  [first, end]: readonly [number, number],
+): Update {
+  const { batch, length, accumulation: allPasses, localSteps, ordered, recompute } = settings;
+  const decay = (spec: ParameterSpec) => decayOf(spec, settings);
+  const shape = { batch, length, accumulation: end - first, recompute };
+  if (localSteps > 0) {
+    const { outerLearningRate, outerMomentum } = settings;
+    const outer = { localSteps, outerLearningRate, outerMomentum };
+    const options = { ...outer, group, ordered, bucketSize, share: shape.accumulation / allPasses };
+    return new LocalUpdate(engine, architecture, shape, options, decay);
+  }
+  if (group.size === 1 && !ordered && !shardOptimizer) {
+    const weights = new Weights(architecture.parameters(), 'training');
+    return new OwnUpdate(engine, architecture, weights, shape, decay);
+  }
+  const options = { group, shardOptimizer, bucketSize };
+  return new SharedUpdate(engine, architecture, { ...shape, allPasses, ordered }, options, decay);
+}
+
+/** All passes of a rank are lines of one program, so they cannot be many. */
+const mostPasses = 64;
+
+function refuseUnevenShares({ accumulation }: TrainingSettings, { size }: Group): void {
+  const ranks = size === 1 ? 'one rank' : `${size} ranks`;
+  if (accumulation < size) {
+    throw new InputError(
+      `accumulation: found ${accumulation} passes an update for ${ranks}, expected at least one for each; ` +
+        `start at most ${accumulation} ranks, or begin a run with --accumulation ${size}`,
+    );
+  }
+  if (accumulation > mostPasses * size) {
+    throw new InputError(
+      `accumulation: found ${accumulation} passes an update for ${ranks}, expected at most ${mostPasses} for each; ` +
+        'make batch larger, or start more ranks',
+    );
   }
 }
 
@@ -126,7 +188,7 @@ function decayOf({ role }: ParameterSpec, { weightDecay, decayAll }: TrainingSet
   return decayAll || role !== 'vector' ? weightDecay : 0;
 }
 
-function refuseDivergence({ loss, gradientNorm }: StepResult, step: number): void {
+function refuseDivergence({ loss, gradientNorm }: UpdateResult, step: number): void {
   if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
   throw new DivergenceError(
     `step ${step + 1}: found loss ${loss} and gradient norm ${gradientNorm}, expected finite numbers; ` +

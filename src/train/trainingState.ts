@@ -12,18 +12,26 @@ import { SafetensorsFile } from '../checkpoint/safetensors.ts';
 import { type TensorEntry, writeSafetensors } from '../checkpoint/writeSafetensors.ts';
 import { InputError } from '../errors.ts';
 import { EngineParameterStore } from '../model/store.ts';
-import type { Tensor } from '../program/tensor.ts';
 import type { Trainer } from './trainer.ts';
+import { type RestoredTensor, type SavedTensor, stored } from './update.ts';
 
 const modelFile = 'model.safetensors';
 const optimizerFile = (step: number) => `optimizer-${step}.safetensors`;
 
 /** Writes the state after `step` updates; whoever reads meanwhile, or after a crash, finds the earlier one. */
 export async function saveState(folder: string, trainer: Trainer, step: number): Promise<void> {
-  const entries = (tensors: readonly Tensor[]) => tensors.map((tensor) => entryOf(trainer, tensor));
-  await writeSafetensors(join(folder, optimizerFile(step)), entries(trainer.moments));
+  const { engine, group, update, weights } = trainer;
+  await trainer.refuseDrift();
+  const saved = update.saved();
+  if (group.rank > 0) {
+    for (const tensor of saved) await tensor.read(); // rank 0 writes what it gets thereby
+    return;
+  }
+  const states = update.states > 1 ? { states: String(update.states) } : {};
+  await writeSafetensors(join(folder, optimizerFile(step)), saved.map(entryOf), states);
   const metadata = { format: 'pt', step: String(step) };
-  await writeSafetensors(join(folder, modelFile), entries(trainer.weights.all()), metadata);
+  const parameters = weights.all().map((tensor) => entryOf(stored(engine, tensor)));
+  await writeSafetensors(join(folder, modelFile), parameters, metadata);
   await removeOthers(folder, step);
 }
 
@@ -33,7 +41,8 @@ export async function loadState(folder: string, trainer: Trainer): Promise<numbe
   await loadWeights(folder, trainer);
   const file = await SafetensorsFile.open(join(folder, optimizerFile(step)));
   try {
-    for (const tensor of trainer.moments) await readTensor(file, tensor, trainer);
+    const states = Number(file.metadata.states ?? 1);
+    for (const tensor of trainer.update.restored(states)) await readTensor(file, tensor);
   } finally {
     await file.close();
   }
@@ -63,22 +72,20 @@ export async function savedStep(folder: string): Promise<number> {
   );
 }
 
-function entryOf({ engine }: Trainer, tensor: Tensor): TensorEntry {
-  const { name, shape } = tensor;
+function entryOf({ name, shape, read }: SavedTensor): TensorEntry {
   async function* chunks() {
-    yield await engine.read(tensor);
+    yield await read();
   }
   return { name, shape, dtype: 'F32', chunks };
 }
 
-async function readTensor(file: SafetensorsFile, tensor: Tensor, { engine }: Trainer): Promise<void> {
-  const { name, shape } = tensor;
+async function readTensor(file: SafetensorsFile, { name, shape, write }: RestoredTensor): Promise<void> {
   const info = file.tensors.get(name);
   if (info?.dtype !== 'F32' || info.shape.join() !== shape.join()) {
     const found = info ? `${info.dtype} [${info.shape}]` : 'nothing';
     throw new InputError(`${file.path}: tensor "${name}": found ${found}, expected F32 [${shape}]`);
   }
-  engine.write(tensor, await file.read(name));
+  write(await file.read(name));
 }
 
 /** Moments of other steps, and files that a killed process left half written. */

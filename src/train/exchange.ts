@@ -1,0 +1,90 @@
+/**
+ * Moves buckets between ranks. The host reads and writes the memory of the CPU engine itself; of a GPU it gets
+ * a copy and gives one back.
+ */
+import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
+import type { Group } from '../mpi/group.ts';
+import type { Tensor } from '../program/tensor.ts';
+import type { Bucket } from './buckets.ts';
+
+export interface ExchangeOptions {
+  /** Sums in an order that does not depend on the library: see `sumTree`. */
+  readonly ordered: boolean;
+  /** Each rank needs the sums of its own part only. */
+  readonly partsOnly: boolean;
+}
+
+export class Exchange {
+  readonly #engine: Engine;
+  readonly #group: Group;
+  readonly #options: ExchangeOptions;
+  readonly #copies = new Map<Tensor, Float32Array>();
+  #underWay: Promise<void>[] = [];
+
+  constructor(engine: Engine, group: Group, options: ExchangeOptions) {
+    this.#engine = engine;
+    this.#group = group;
+    this.#options = options;
+  }
+
+  /** Begins to sum a bucket's gradients over the ranks; called at its mark, while the program goes on. */
+  start({ gradients }: Bucket): void {
+    const sum = this.#change(gradients, (numbers) => this.#sum(numbers));
+    sum.catch(() => {}); // `finish` tells of it
+    this.#underWay.push(sum);
+  }
+
+  /** A variable's sum over the ranks, as the host sees it; `writeBack` is left to the caller. */
+  async sumOf(tensor: Tensor): Promise<Float32Array> {
+    const numbers = await this.numbersOf(tensor);
+    if (this.#group.size > 1) await this.#sum(numbers);
+    return numbers;
+  }
+
+  /** Waits until all that was started is back in the engine's memory. */
+  async finish(): Promise<void> {
+    const sums = this.#underWay;
+    this.#underWay = [];
+    await Promise.all(sums);
+  }
+
+  /** Gives every rank the weights that the others have in their parts. */
+  async spread(buckets: readonly Bucket[]): Promise<void> {
+    if (this.#group.size === 1) return;
+    await Promise.all(
+      buckets.map(({ weights }) => this.#change(weights, (numbers) => this.#group.gatherParts(numbers))),
+    );
+  }
+
+  /** As the host sees a variable: valid until the next call for it. */
+  async numbersOf(tensor: Tensor): Promise<Float32Array> {
+    const { view } = this.#engine;
+    if (view) {
+      const bytes = view.call(this.#engine, tensor);
+      return new Float32Array(bytes.buffer, bytes.byteOffset, tensor.size);
+    }
+    const copy = this.#copies.get(tensor) ?? new Float32Array(tensor.size);
+    this.#copies.set(tensor, copy);
+    return readFloats(this.#engine, tensor, copy);
+  }
+
+  /** Makes what the host has written to the numbers of a variable its content. */
+  writeBack(tensor: Tensor, numbers: Float32Array): void {
+    if (!this.#engine.view) this.#engine.write(tensor, bytesOf(numbers));
+  }
+
+  async #change(tensor: Tensor, change: (numbers: Float32Array) => Promise<void>): Promise<void> {
+    if (this.#group.size === 1) return;
+    const numbers = await this.numbersOf(tensor);
+    await change(numbers);
+    this.writeBack(tensor, numbers);
+  }
+
+  async #sum(numbers: Float32Array): Promise<void> {
+    const { ordered, partsOnly } = this.#options;
+    if (ordered) await this.#group.reducePartsInOrder(numbers);
+    else if (partsOnly) await this.#group.reduceParts(numbers);
+    else await this.#group.reduce(numbers, 'sum');
+    if (ordered && !partsOnly) await this.#group.gatherParts(numbers);
+  }
+}

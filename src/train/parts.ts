@@ -1,0 +1,47 @@
+/** Vectors of which each rank keeps its part of each bucket, in checkpoints by parameter. */
+import { bytesOf } from '../engine/engine.ts';
+import type { Group } from '../mpi/group.ts';
+import { type Bucket, runsOf } from './buckets.ts';
+import type { RestoredTensor, SavedTensor } from './update.ts';
+
+/** How a rank reads and writes elements of its own part of a bucket. */
+export interface PartAccess {
+  read(bucket: Bucket, first: number, count: number): Promise<Float32Array>;
+  write(bucket: Bucket, first: number, values: Float32Array): void;
+}
+
+/** The tensors `<prefix><parameter><suffix>`, whose elements lie with the ranks that keep them. */
+export function partedTensors(
+  group: Group,
+  buckets: readonly Bucket[],
+  { prefix = '', suffix = '' }: { readonly prefix?: string; readonly suffix?: string },
+  access: PartAccess,
+): (SavedTensor & RestoredTensor)[] {
+  const ranks = Array.from({ length: group.size }, (_, rank) => rank);
+  return buckets.flatMap((bucket) =>
+    bucket.members.map((member) => {
+      const runs = (rank: number) => runsOf(bucket, rank).filter((run) => run.member === member);
+      return {
+        name: `${prefix}${member.spec.name}${suffix}`,
+        shape: member.spec.shape,
+        async read() {
+          const all = new Float32Array(member.size);
+          for (const rank of ranks) {
+            for (const { first, end, inPart } of runs(rank)) {
+              const piece = all.subarray(first, end);
+              if (rank === group.rank) piece.set(await access.read(bucket, inPart, end - first));
+              await group.broadcast(bytesOf(piece), rank);
+            }
+          }
+          return bytesOf(all);
+        },
+        write(bytes: Uint8Array) {
+          const all = new Float32Array(bytes.slice().buffer);
+          for (const { first, end, inPart } of runs(group.rank)) {
+            access.write(bucket, inPart, all.subarray(first, end));
+          }
+        },
+      };
+    }),
+  );
+}

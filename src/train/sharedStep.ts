@@ -1,0 +1,188 @@
+/**
+ * The training step of one rank among several, as programs: one computes the gradients of its passes and tells
+ * the host of each bucket that is complete; one updates the weights once the sums over all ranks are there.
+ */
+import type { Architecture } from '../model/architecture.ts';
+import type { ParameterSpec } from '../model/parameters.ts';
+import type { Weights } from '../model/weights.ts';
+import { splitOfSum } from '../mpi/group.ts';
+import { adamw, settingsInput, squaresOf, type Trained } from '../ops/adamw/adamw.ts';
+import { add } from '../ops/add/add.ts';
+import { crossEntropy } from '../ops/crossEntropy/crossEntropy.ts';
+import { fill } from '../ops/fill/fill.ts';
+import { gradients, type OnComplete } from '../ops/gradients.ts';
+import { assign, mark, output, type Program, record, recording } from '../program/record.ts';
+import { input, part, type Tensor, variable } from '../program/tensor.ts';
+import { type Bucket, type Member, runsOf } from './buckets.ts';
+import { type PassInputs, passInputs, type StepShape } from './step.ts';
+
+export interface GradientStep {
+  readonly program: Program;
+  readonly inputs: readonly PassInputs[];
+  /** Σ over this rank's passes of their mean losses, each divided by the number of passes of all ranks [1]. */
+  readonly loss: Tensor;
+  /** The bucket that is complete at each mark. */
+  readonly completed: readonly Bucket[];
+  /** Parameters that reach the loss. */
+  readonly trained: ReadonlySet<ParameterSpec>;
+}
+
+export interface GradientShape extends StepShape {
+  /** Passes of all ranks; `accumulation` are those of this one. */
+  readonly allPasses: number;
+  /** Sum passes as a tree whose branches ranks can share: see `sumTree`. */
+  readonly ordered: boolean;
+}
+
+export function recordGradients(
+  architecture: Architecture,
+  weights: Weights,
+  buckets: readonly Bucket[],
+  shape: GradientShape,
+): GradientStep {
+  const members = new Map(
+    buckets.flatMap((bucket) => bucket.members.map((member) => [member.weight, member])),
+  );
+  const parameters = [...members.keys()];
+  const inputs = passInputs(shape);
+  const waiting = new Map(buckets.map((bucket) => [bucket, new Set<Member>(bucket.members)]));
+  const completed: Bucket[] = [];
+  const trained = new Set<ParameterSpec>();
+  const finish = (bucket: Bucket) => {
+    waiting.delete(bucket);
+    completed.push(bucket);
+    mark();
+  };
+  const deliver: OnComplete = (weight, gradient) => {
+    const member = members.get(weight)!;
+    // Two parameters may have one gradient; each wants it in a place of its own.
+    const taken = recording().assignments.has(gradient);
+    assign(member.gradient, taken ? add(gradient, fill(gradient.shape, 0)) : gradient);
+    trained.add(member.spec);
+    for (const [bucket, missing] of waiting) {
+      if (missing.delete(member) && missing.size === 0) finish(bucket);
+    }
+  };
+  const pass = ({ ids, labels }: PassInputs, sums: ReadonlyMap<Tensor, Tensor>, onComplete?: OnComplete) => {
+    const { hidden } = architecture.forward(weights, ids);
+    const logits = architecture.head(weights, hidden.at(-1)!);
+    const loss = crossEntropy(logits, labels, 1 / shape.allPasses);
+    const checkpoints = shape.recompute ? hidden : [];
+    return { loss, sums: gradients(loss, parameters, { sums, checkpoints, ...(onComplete ? { onComplete } : {}) }) };
+  };
+  let loss: Tensor | undefined;
+  const program = record('gradients', () => {
+    loss = output((shape.ordered ? tree : chain)(inputs, pass, deliver));
+    for (const bucket of [...waiting.keys()]) finish(bucket); // with parameters that do not reach the loss
+  });
+  return { program, inputs, loss: loss!, completed, trained };
+}
+
+type Pass = (
+  inputs: PassInputs,
+  sums: ReadonlyMap<Tensor, Tensor>,
+  onComplete?: OnComplete,
+) => { readonly loss: Tensor; readonly sums: ReadonlyMap<Tensor, Tensor> };
+
+/** One pass after the other adds to the sums. Returns the loss. */
+function chain(inputs: readonly PassInputs[], pass: Pass, deliver: OnComplete): Tensor {
+  let loss: Tensor | undefined;
+  let sums: ReadonlyMap<Tensor, Tensor> = new Map();
+  for (const [index, of] of inputs.entries()) {
+    const done = pass(of, sums, index === inputs.length - 1 ? deliver : undefined);
+    loss = loss ? add(loss, done.loss) : done.loss;
+    sums = done.sums;
+  }
+  return loss!;
+}
+
+/** Each pass by itself, summed in pairs, pairs of pairs and so on, as `sumTree` does. Returns the loss. */
+function tree(inputs: readonly PassInputs[], pass: Pass, deliver: OnComplete): Tensor {
+  if (inputs.length === 1) return pass(inputs[0]!, new Map(), deliver).loss;
+  const split = splitOfSum(inputs.length);
+  const left = new Map<Tensor, Tensor>();
+  const leftLoss = tree(inputs.slice(0, split), pass, (weight, gradient) => left.set(weight, gradient));
+  const rightLoss = tree(inputs.slice(split), pass, (weight, gradient) =>
+    deliver(weight, add(left.get(weight)!, gradient)),
+  );
+  return add(leftLoss, rightLoss);
+}
+
+export interface UpdateStep {
+  readonly program: Program;
+  readonly settings: Tensor;
+  /** Global norm and the factor that clipping applied [2]. */
+  readonly clip: Tensor;
+}
+
+/** Every rank updates everything. Moments lie by parameter name in `moments`. */
+export function recordUpdate(
+  members: readonly Member[],
+  moments: ReadonlyMap<string, { readonly m: Tensor; readonly v: Tensor }>,
+  decay: (spec: ParameterSpec) => number,
+): UpdateStep {
+  const settings = settingsInput();
+  const gradient = new Map(members.map((member) => [member.weight, member.gradient]));
+  const trained = members.map(({ spec, weight }) => ({
+    ...{ weight, ...moments.get(spec.name)!, decay: decay(spec) },
+  }));
+  let clip: Tensor | undefined;
+  const program = record('update', () => {
+    clip = output(adamw(trained, (weight) => gradient.get(weight)!, settings));
+  });
+  return { program, settings, clip: clip! };
+}
+
+/** AdamW's moments of one rank's part of a bucket [partSize]. */
+export interface PartMoments {
+  readonly m: Tensor;
+  readonly v: Tensor;
+}
+
+export function partMoments(bucket: Bucket, index: number): PartMoments {
+  const of = (name: string) => variable(`moments.${index}.${name}`, [bucket.partSize]);
+  return { m: of('m'), v: of('v') };
+}
+
+export interface PartUpdateStep extends UpdateStep {
+  /** Squares of this rank's part of the gradients [1]; a program of its own. */
+  readonly squares: { readonly program: Program; readonly sum: Tensor };
+  /** Through which the host hands over the sum of squares of all ranks [1]. */
+  readonly allSquares: Tensor;
+}
+
+/** This rank updates its part of each bucket. */
+export function recordPartUpdate(
+  buckets: readonly Bucket[],
+  rank: number,
+  moments: ReadonlyMap<Bucket, PartMoments>,
+  isTrained: (spec: ParameterSpec) => boolean,
+  decay: (spec: ParameterSpec) => number,
+): PartUpdateStep {
+  const settings = settingsInput();
+  const allSquares = input('squares', [1]);
+  const gradient = new Map<Tensor, Tensor>();
+  const trained: Trained[] = [];
+  for (const bucket of buckets) {
+    const { m, v } = moments.get(bucket)!;
+    for (const { member, first, end, inBucket, inPart } of runsOf(bucket, rank)) {
+      if (!isTrained(member.spec)) continue;
+      const { name } = member.spec;
+      const weight = part(bucket.weights, inBucket, [end - first], `${name}.part`);
+      gradient.set(weight, part(bucket.gradients, inBucket, [end - first], `${name}.gradient.part`));
+      trained.push({
+        ...{ weight, decay: decay(member.spec) },
+        m: part(m, inPart, [end - first], `${name}.m.part`),
+        v: part(v, inPart, [end - first], `${name}.v.part`),
+      });
+    }
+  }
+  let [sum, clip]: (Tensor | undefined)[] = [];
+  const squares = record('squares of gradients', () => {
+    sum = output(trained.length > 0 ? squaresOf([...gradient.values()]) : fill([1], 0));
+  });
+  const program = record('update of a part', () => {
+    clip = output(adamw(trained, (weight) => gradient.get(weight)!, settings, allSquares));
+  });
+  return { program, settings, clip: clip!, squares: { program: squares, sum: sum! }, allSquares };
+}

@@ -1,0 +1,84 @@
+/** How weights are updated: alone, together with other ranks at every step, or together now and then. */
+import { bytesOf, type Engine, type Executable, type Read, readFloats } from '../engine/engine.ts';
+import type { ParameterSpec } from '../model/parameters.ts';
+import type { Weights } from '../model/weights.ts';
+import type { Program } from '../program/record.ts';
+import type { Tensor } from '../program/tensor.ts';
+import type { PassInputs } from './step.ts';
+
+export interface UpdateResult {
+  /** This rank's contribution to the mean loss, in nats a token, before the update: ranks add theirs. */
+  readonly loss: number;
+  /** Global norm of the gradients, before clipping. */
+  readonly gradientNorm: number;
+  /** Seconds that this rank stood still for the others. */
+  readonly waited: number;
+}
+
+export interface Update {
+  readonly specs: readonly ParameterSpec[];
+  readonly weights: Weights;
+  readonly programs: readonly Program[];
+  /** Of this rank's passes. */
+  readonly inputs: readonly PassInputs[];
+  /**
+   * One update.
+   * @param settings see `settingsVector`
+   * @param step counted from 0
+   * @param last whether the run ends after it
+   */
+  run(settings: Float32Array, step: number, last: boolean): Promise<UpdateResult>;
+  /** Whether all ranks have the same weights after this many steps. */
+  together(steps: number): boolean;
+  /** Called once the weights hold their first values, before the first `run`. */
+  begin(): Promise<void>;
+  /** What a checkpoint must hold besides the weights. */
+  saved(): readonly SavedTensor[];
+  /** Ranks with states of their own, which a checkpoint must tell apart. */
+  readonly states: number;
+  /** Where to put what a checkpoint with so many states holds. */
+  restored(states: number): readonly RestoredTensor[];
+}
+
+/** An f32 tensor of a checkpoint. All ranks read it together and in the same order; rank 0 writes it. */
+export interface SavedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  read(): Promise<Uint8Array>;
+}
+
+export interface RestoredTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  write(bytes: Uint8Array): void;
+}
+
+/** A variable of the engine as a checkpoint holds it. */
+export function stored(engine: Engine, tensor: Tensor): SavedTensor & RestoredTensor {
+  const { name, shape } = tensor;
+  return { name, shape, read: () => engine.read(tensor), write: (bytes) => engine.write(tensor, bytes) };
+}
+
+/** Programs that are loaded when they are first run. */
+export class LoadedPrograms {
+  readonly #engine: Engine;
+  readonly #loaded = new Map<Program, Executable>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  run(program: Program, reads: readonly Read[] = [], reached?: (mark: number) => void): Promise<void> {
+    const executable = this.#loaded.get(program) ?? this.#engine.load(program);
+    this.#loaded.set(program, executable);
+    return executable.run(reads, reached);
+  }
+}
+
+export async function numberOf(engine: Engine, tensor: Tensor): Promise<number> {
+  return (await readFloats(engine, tensor))[0]!;
+}
+
+export function writeFloats(engine: Engine, tensor: Tensor, values: Float32Array): void {
+  engine.write(tensor, bytesOf(values));
+}
