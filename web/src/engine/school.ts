@@ -41,7 +41,7 @@ export class School {
     const { engine, ...chosen } = await chooseEngine(lesson.engine);
     const config = configOf(lesson, tokenizer);
     const settings = settingsFor(lesson, tokens.length);
-    const trainer = new Trainer(engine, config, settings, mostMemory);
+    const trainer = new Trainer({ engine, limitBytes: mostMemory }, config, settings);
     initialise(engine, trainer.specs, trainer.weights, settings.seed);
     this.#pupil = pupilOf(trainer, tokenizer, engine);
     tell({
