@@ -3,14 +3,16 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lossCurve } from '../figures/lossCurve.ts';
 import { formatBytes, formatCount } from '../format.ts';
+import type { Group } from '../mpi/group.ts';
 import { type LogLine, readLog, type StepLine, type ValidationLine } from '../train/log.ts';
 import type { Run } from '../train/run.ts';
+import type { TrainingSettings } from '../train/settings.ts';
 import type { Interrupt } from './interrupt.ts';
 import { duration, startProgress } from './progress.ts';
 
 /** What a run is and needs, before it starts: a line each. */
 export function describeRun({ trainer, settings, sampler, data, tokensPerStep, step }: Run): string[] {
-  const { config, needs, specs, engine } = trainer;
+  const { config, needs, specs, engine, group } = trainer;
   const { batch, length, accumulation, steps, learningRate, schedule } = settings;
   const ternary = specs
     .filter(({ role }) => role === 'ternary')
@@ -28,6 +30,7 @@ export function describeRun({ trainer, settings, sampler, data, tokensPerStep, s
       `${formatBytes(needs.totalBytes)}: ${formatBytes(needs.variableBytes)} of weights and moments, ${formatBytes(needs.temporaryBytes)} while a step runs`,
     ],
     ['engine', `${engine.name}: ${engine.description}`],
+    ...(group.size > 1 ? [['ranks', describeRanks(group, settings)]] : []),
     [
       'plan',
       `${steps} steps of ${passes}${batch} × ${length} tokens: ${formatCount(steps * tokensPerStep)} tokens, the data ${epochs.toFixed(1)} times`,
@@ -38,6 +41,16 @@ export function describeRun({ trainer, settings, sampler, data, tokensPerStep, s
   return facts.map(([name, value]) => `  ${name!.padEnd(8)} ${value}`);
 }
 
+function describeRanks(
+  { size, hosts, description }: Group,
+  { localSteps, ordered }: TrainingSettings,
+): string {
+  const count = new Set(hosts).size;
+  const where = `${size} on ${count === 1 ? 'one host' : `${count} hosts`}, ${description}`;
+  const how = localSteps > 0 ? `they meet every ${localSteps} steps` : `gradients summed at every step`;
+  return `${where}; ${how}${ordered ? ', in order' : ''}`;
+}
+
 export interface Watch {
   readonly interrupt: Interrupt;
   /** Print log lines as JSON instead of drawing progress. */
@@ -46,6 +59,7 @@ export interface Watch {
 
 /** Trains with progress on stderr; draws `loss.svg` at the end, however it comes. */
 export async function runTraining(run: Run, { interrupt, json }: Watch): Promise<'finished' | 'interrupted'> {
+  if (run.trainer.group.rank > 0) return run.train({ signal: interrupt.signal });
   const display = json ? printJson : drawProgress(run);
   try {
     return await run.train({ signal: interrupt.signal, onLine: display.show });
@@ -92,8 +106,9 @@ const printJson: Display = {
   stop: () => {},
 };
 
-function drawProgress({ step, settings: { steps } }: Run): Display {
+function drawProgress({ step, trainer, settings: { steps } }: Run): Display {
   const progress = startProgress({ label: 'training', total: steps, start: step });
+  let slowest = trainer.group.size > 1 ? ' of all' : '';
   const shown = new Map<string | undefined, string>();
   let validation = '';
   return {
@@ -104,7 +119,8 @@ function drawProgress({ step, settings: { steps } }: Run): Display {
         return;
       }
       const rate = `rate ${line.learningRate.toPrecision(2)}`;
-      const speed = `${formatCount(line.tokensPerSecond)} tokens/s`;
+      if (line.slowestRank !== undefined) slowest = ` of all, slowest rank ${formatCount(line.slowestRank)}`;
+      const speed = `${formatCount(line.tokensPerSecond)} tokens/s${slowest}`;
       progress.update(
         line.step,
         `loss ${line.loss.toFixed(3)} · ${speed} · step ${line.step}/${steps}${validation} · ${rate}`,

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { InputError } from '../errors.ts';
 import { type ArchitectureName, architectureNames, configNames } from '../model/config.ts';
+import { alone, type Group } from '../mpi/group.ts';
 import { beginRun } from '../train/begin.ts';
 import { type MachineFlags, withMachine } from '../train/machine.ts';
 import { type Machine, Run } from '../train/run.ts';
@@ -16,6 +17,7 @@ import {
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
 import { number } from './options.ts';
+import { withGroup } from './ranks.ts';
 import { describeRun, runTraining, summarise } from './runTraining.ts';
 
 const example = `
@@ -31,14 +33,16 @@ Examples:
 --chat takes lines {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", …}, …]}; the tokenizer of
 --from must have a chat template. What the user says is read, not learned.
 A Llama or BitNet has a learning rate of 0.001 and the cosine schedule, unless you say otherwise.
-Ctrl-C (or SIGTERM) saves the run; --resume goes on, to the same bits as if nothing had happened.`;
+Ctrl-C (or SIGTERM) saves the run; --resume goes on, to the same bits as if nothing had happened.
+Several processes, on one host or many, share the passes of each update (docs/mpi.md):
+  $ mpirun -n 4 plusminus train --data book.txt --out runs/book`;
 
 /** Settings of the run by their flags; defaults and ranges are those of src/train/settings.ts. */
 const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])[] = [
   ['steps', '--steps <n>', 'updates of the weights'],
   ['batch', '--batch <n>', 'sequences at a time'],
   ['length', '--length <n>', 'tokens of a sequence'],
-  ['accumulation', '--accumulation <n>', 'passes averaged into one update'],
+  ['accumulation', '--accumulation <n>', 'passes averaged into one update, shared by ranks'],
   ['learningRate', '--learning-rate <x>', 'peak of the learning rate'],
   ['warmup', '--warmup <n>', 'steps in which the rate climbs'],
   ['finalFraction', '--final-fraction <x>', 'where the cosine schedule ends'],
@@ -51,6 +55,9 @@ const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])
   ['validation', '--validation <n>', 'sequences kept out of training; 0: none'],
   ['saveEvery', '--save-every <n>', 'steps between checkpoints'],
   ['seed', '--seed <n>', 'of the weights and the order of the data'],
+  ['localSteps', '--local-steps <n>', 'steps that ranks train alone before they meet; 0: none'],
+  ['outerLearningRate', '--outer-learning-rate <x>', 'of their meetings'],
+  ['outerMomentum', '--outer-momentum <x>', 'of their meetings (Nesterov)'],
 ];
 
 /** Ranges are checked where settings are, in code too. */
@@ -74,6 +81,7 @@ interface Flags extends Partial<TrainingSettings> {
   readonly field?: string;
   readonly engine?: EngineName;
   readonly threads?: number;
+  readonly shardOptimizer?: boolean;
   readonly resume?: boolean;
   readonly json?: boolean;
 }
@@ -106,6 +114,8 @@ export function trainCommand(): Command {
   return command
     .option('--decay-all', 'let norms and lower bounds decay too')
     .option('--recompute', 'keep less for the backward pass and compute it again: less memory, slower')
+    .option('--ordered', 'sum gradients in one order, so that ranks come to the bits of one')
+    .option('--shard-optimizer', "each rank keeps its part of AdamW's state")
     .addOption(
       new Option('--engine <name>', 'what computes (default: auto, the CPU)').choices([
         'auto',
@@ -127,11 +137,14 @@ function scheduleOption(): Option {
 }
 
 async function train(flags: Flags): Promise<void> {
-  const interrupt = catchInterrupt(() =>
-    console.error('\nStopping after this step and saving; Ctrl-C again ends at once.'),
-  );
+  await withGroup((group) => trainWith(group, flags));
+}
+
+async function trainWith(group: Group, flags: Flags): Promise<void> {
+  const say = group.rank === 0 ? console.error : () => {};
+  const interrupt = catchInterrupt(() => say(stopping(group, flags)));
   try {
-    await withMachine(await machineFlags(flags), async (machine) => {
+    await withMachine({ ...(await machineFlags(flags)), group }, async (machine) => {
       const run = await (flags.resume
         ? Run.resume(flags.out, machine, flags.steps)
         : begin(flags, machine, interrupt));
@@ -143,25 +156,37 @@ async function train(flags: Flags): Promise<void> {
     });
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
-    console.error(`Interrupted before training began; nothing was kept in ${flags.out}.`);
+    say(`Interrupted before training began; nothing was kept in ${flags.out}.`);
     process.exitCode = interrupt.exitCode;
   } finally {
     interrupt.release();
   }
 }
 
+function stopping({ size }: Group, { out }: Flags): string {
+  if (size === 1) return '\nStopping after this step and saving; Ctrl-C again ends at once.';
+  // A launcher sends the same signal when another rank has died, and then there is nobody to stop with.
+  return (
+    '\nStopping where the ranks meet next, and saving, if all are still there. ' +
+    `If not, the last checkpoint is whole: go on with --resume --out ${out}`
+  );
+}
+
 /** A run goes on with the engine that it began with, unless told otherwise: others round differently. */
 async function machineFlags(flags: Flags): Promise<MachineFlags> {
-  const { engine, threads, resume, out } = flags;
-  if (!resume) return { engine, threads };
+  const { engine, threads, resume, out, shardOptimizer } = flags;
+  if (!resume) return { engine, threads, shardOptimizer };
   refuseFixed(flags);
-  return { engine: engine ?? (await readRunFile(out)).engine, threads };
+  return { engine: engine ?? (await readRunFile(out)).engine, threads, shardOptimizer };
 }
 
 async function carryOut(run: Run, { json }: Flags, interrupt: Interrupt): Promise<void> {
+  const speaks = run.trainer.group.rank === 0;
   const say = (lines: readonly string[]) => json || console.log(lines.join('\n'));
-  say(describeRun(run));
+  if (speaks) say(describeRun(run));
   const outcome = await runTraining(run, { interrupt, json });
+  if (outcome === 'interrupted') process.exitCode = interrupt.exitCode;
+  if (!speaks) return;
   say(await summarise(run));
   if (outcome === 'finished') {
     say(['', `Try it: npx plusminus generate --model ${run.folder} "…"`]);
@@ -170,18 +195,17 @@ async function carryOut(run: Run, { json }: Flags, interrupt: Interrupt): Promis
   console.error(
     `Saved after step ${run.step} of ${run.settings.steps}. Go on: npx plusminus train --resume --out ${run.folder}`,
   );
-  process.exitCode = interrupt.exitCode;
 }
 
 /** What may change when a run goes on: everything else is fixed by its first command. */
-const resumeFlags = ['out', 'resume', 'steps', 'engine', 'threads', 'json'];
+const resumeFlags = ['out', 'resume', 'steps', 'engine', 'threads', 'shardOptimizer', 'json'];
 
 function refuseFixed(flags: Flags): void {
   const others = Object.keys(flags).filter((name) => !resumeFlags.includes(name));
   if (others.length > 0) {
     throw new InputError(
       `--resume: found ${others.map(flagOf).join(', ')} too, but a run keeps its data, model and settings; ` +
-        'expected --out, and if need be --steps, --engine, --threads, --json',
+        'expected --out, and if need be --steps, --engine, --threads, --shard-optimizer, --json',
     );
   }
 }
@@ -194,13 +218,16 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
   if (from !== undefined && chosen.length > 0) {
     throw new InputError(`--from: found ${flagOf(chosen[0]![0])} too, but the checkpoint has its own sizes`);
   }
-  const names = [...settingFlags.map(([name]) => name), 'schedule', 'decayAll', 'recompute'] as const;
+  const switches = ['schedule', 'decayAll', 'recompute', 'ordered'] as const;
+  const names = [...settingFlags.map(([name]) => name), ...switches];
   const given = names.map((name) => [name, flags[name as keyof Flags]] as const);
+  const group = machine.group ?? alone;
   const settings = parseSettings({
     ...usualSettings(architecture, model),
+    accumulation: group.size, // a pass for each rank
     ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
   });
-  const progress = dataProgress(flags.json);
+  const progress = dataProgress(flags.json || group.rank > 0);
   return beginRun(
     {
       ...{ folder: flags.out, data, settings, from, signal },

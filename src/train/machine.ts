@@ -2,7 +2,9 @@
 import { totalmem } from 'node:os';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
-import type { Machine } from './run.ts';
+import { shareOfCores } from '../mpi/cores.ts';
+import { alone, type Group } from '../mpi/group.ts';
+import type { Machine } from './trainer.ts';
 
 /** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
 const largestHeap = 2 ** 32 - 2 ** 26;
@@ -17,6 +19,10 @@ export interface MachineFlags {
   readonly engine?: 'auto' | 'cpu' | 'webgpu' | undefined;
   /** Worker threads of the CPU. */
   readonly threads?: number | undefined;
+  /** The ranks that train together; default: this one alone. */
+  readonly group?: Group | undefined;
+  /** Each rank keeps 1/N of AdamW's state. */
+  readonly shardOptimizer?: boolean | undefined;
 }
 
 /** Calls `use` with an engine, and gives its threads or its device back afterwards. */
@@ -33,9 +39,21 @@ export async function withMachine<T>(
 }
 
 /** How much memory a GPU has, WebGPU does not tell; an allocation that fails does. */
-async function openMachine({ engine, threads }: MachineFlags): Promise<OwnMachine> {
+async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
+  const { engine, group = alone, shardOptimizer } = flags;
+  const ranks = { group, shardOptimizer };
   if (engine === 'webgpu') {
-    return { engine: await WebGpuEngine.create(), limitBytes: Number.POSITIVE_INFINITY };
+    return { engine: await WebGpuEngine.create(), limitBytes: Number.POSITIVE_INFINITY, ...ranks };
   }
-  return { engine: await CpuEngine.create({ threads }), limitBytes: Math.min(largestHeap, totalmem()) };
+  const threads = flags.threads ?? (await ownCores(group));
+  const limitBytes = Math.min(largestHeap, totalmem() / group.local.size);
+  return { engine: await CpuEngine.create({ threads }), limitBytes, ...ranks };
+}
+
+/** Threads of a rank among several; `undefined` for one alone, which takes all cores. */
+async function ownCores(group: Group): Promise<number | undefined> {
+  if (group.size === 1) return undefined;
+  const { threads, warning } = await shareOfCores(group);
+  if (warning && group.rank === 0) console.error(`Note: ${warning}.`);
+  return threads;
 }

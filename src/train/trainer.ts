@@ -146,6 +146,11 @@ function updateOf(
   const decay = (spec: ParameterSpec) => decayOf(spec, settings);
   const shape = { batch, length, accumulation: end - first, recompute };
   if (localSteps > 0) {
+    if (shardOptimizer) {
+      throw new InputError(
+        'shard-optimizer: found it with local-steps, but ranks that train alone need the whole state each; expected one',
+      );
+    }
     const { outerLearningRate, outerMomentum } = settings;
     const outer = { localSteps, outerLearningRate, outerMomentum };
     const options = { ...outer, group, ordered, bucketSize, share: shape.accumulation / allPasses };
