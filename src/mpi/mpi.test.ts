@@ -8,7 +8,7 @@ import { describeWithMpi, launch, launchers, mpirun } from './testing.ts';
 
 const script = join(import.meta.dirname, 'collectives.ranks.ts');
 
-describeWithMpi('collectives', () => {
+describeWithMpi('collectives', { timeout: 300_000 }, () => {
   it.each([2, 3, 4])('do what they say on %i ranks', async (ranks) => {
     const { code, stdout, stderr } = await mpirun(ranks, script);
     expect(stderr).not.toMatch(/Error/);

@@ -20,9 +20,13 @@ export const describeWithMpi = describe.skipIf(found === '' && process.env.PLUSM
 /** More ranks than cores, started by root, as in a container: Open MPI wants both said. */
 const openMpiFlags = ['--allow-run-as-root', '--oversubscribe', '--bind-to', 'none'];
 
+export function mpirunCommand(ranks: number): string[] {
+  return ['mpirun', ...(isOpenMpi ? openMpiFlags : []), '-n', String(ranks)];
+}
+
 /** Runs a script of the project under `mpirun -n ranks`. */
 export function mpirun(ranks: number, script: string, args: readonly string[] = []): Promise<Ended> {
-  return launch(['mpirun', ...(isOpenMpi ? openMpiFlags : []), '-n', String(ranks)], script, args);
+  return launch(mpirunCommand(ranks), script, args);
 }
 
 /** Launchers of all the MPIs that are installed here, each of which must do. */

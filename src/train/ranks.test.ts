@@ -1,0 +1,199 @@
+/** Training over ranks as users start it: mpirun, processes of their own, and what they leave. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, expect, it } from 'vitest';
+import { temporaryFolder } from '../checkpoint/testing.ts';
+import { describeWithMpi, type Ended, mpirun, mpirunCommand } from '../mpi/testing.ts';
+import { readLog, type StepLine } from './log.ts';
+import { rhyme, stateFiles } from './testing.ts';
+import { savedStep } from './trainingState.ts';
+
+const program = join(import.meta.dirname, '../../bin/plusminus.js');
+const size = ['--layers', '2', '--hidden-size', '32', '--intermediate-size', '48', '--vocab', '280'];
+const small = [...size, '--batch', '2', '--length', '16', '--warmup', '2', '--threads', '1'];
+
+let folder: string;
+let text: string;
+const at = (name: string) => join(folder, name);
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  text = at('text.txt');
+  await writeFile(text, rhyme);
+});
+
+/** A new run; fails the test if it does not finish. */
+async function train(ranks: number, name: string, ...flags: string[]): Promise<Ended> {
+  const args = ['train', '--data', text, '--out', at(name), ...small, ...flags];
+  const ended = await mpirun(ranks, program, args);
+  expect(ended.code, ended.stderr).toBe(0);
+  return ended;
+}
+
+async function resume(ranks: number, name: string, ...flags: string[]): Promise<void> {
+  const { code, stderr } = await mpirun(ranks, program, [
+    'train',
+    '--resume',
+    '--out',
+    at(name),
+    '--threads',
+    '1',
+    ...flags,
+  ]);
+  expect(code, stderr).toBe(0);
+}
+
+/** Log lines without what a clock says, and what only several ranks say. */
+async function logOf(name: string) {
+  const lines = await readLog(join(at(name), 'log.jsonl'));
+  return lines.map((line) => ({ ...line, time: 0, tokensPerSecond: 0, slowestRank: 0, waited: 0 }));
+}
+
+const lossesOf = async (name: string) => (await logOf(name)).map(({ loss }) => loss);
+
+// Several processes start for each run, which takes long where cores are few.
+describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
+  it('with ordered sums, one, two and four ranks come to the same bits', async () => {
+    const flags = [
+      '--accumulation',
+      '4',
+      '--ordered',
+      '--steps',
+      '5',
+      '--validate-every',
+      '2',
+      '--save-every',
+      '2',
+    ];
+    await train(1, 'one', ...flags);
+    const { stdout } = await train(2, 'two', ...flags);
+    await train(4, 'four', ...flags);
+    expect(await stateFiles(at('two'))).toEqual(await stateFiles(at('one')));
+    expect(await stateFiles(at('four'))).toEqual(await stateFiles(at('one')));
+    expect(await logOf('two')).toEqual(await logOf('one'));
+    expect(await logOf('four')).toEqual(await logOf('one'));
+    // Rank 0 alone speaks: each line comes once.
+    expect(stdout.match(/ {2}ranks {4}2 on one host, /g)).toHaveLength(1);
+    expect(stdout.match(/^Try it/gm)).toHaveLength(1);
+    const steps = (await readLog(join(at('two'), 'log.jsonl'))).filter(({ event }) => event === 'step');
+    for (const line of steps as StepLine[]) expect(line.slowestRank).toBeGreaterThan(0);
+  });
+
+  it('without order, and with sharded moments, losses agree within rounding', async () => {
+    const flags = ['--accumulation', '2', '--steps', '5', '--validation', '0'];
+    await train(1, 'one', ...flags);
+    await train(2, 'two', ...flags);
+    await train(2, 'sharded', ...flags, '--shard-optimizer', '--ordered');
+    const expected = await lossesOf('one');
+    for (const name of ['two', 'sharded']) {
+      (await lossesOf(name)).forEach((loss, step) => {
+        // A weight on the border of two ternary values may round either way, so losses drift apart slowly.
+        expect(loss, `${name}, step ${step}`).toBeCloseTo(expected[step]!, step === 0 ? 5 : 2);
+      });
+    }
+    // The moments of all ranks are there, by parameter: one rank goes on from them.
+    await resume(1, 'sharded', '--steps', '6');
+    await resume(1, 'one', '--steps', '6');
+    expect((await lossesOf('sharded'))[5]).toBeCloseTo((await lossesOf('one'))[5]!, 2);
+  });
+
+  it('ends everywhere when a rank dies, and goes on from a whole checkpoint with another number', async () => {
+    const flags = ['--accumulation', '4', '--ordered', '--schedule', 'constant', '--save-every', '5'];
+    const long = [
+      'train',
+      '--data',
+      text,
+      '--out',
+      at('killed'),
+      ...small,
+      ...flags,
+      '--steps',
+      '100000',
+      '--json',
+    ];
+    const { code, stderr } = await killRank(1, [...mpirunCommand(2), process.execPath, program, ...long]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/rank 1 .*exited on signal 9|KILLED BY SIGNAL: 9/s);
+    expect(await processesWith(at('killed'))).toEqual([]);
+    const saved = await savedStep(at('killed'));
+    expect(saved % 5).toBe(0);
+    const steps = String(saved + 7);
+    await resume(4, 'killed', '--steps', steps);
+    await train(1, 'whole', ...flags, '--steps', steps);
+    expect(await stateFiles(at('killed'))).toEqual(await stateFiles(at('whole')));
+  });
+
+  it('alone between meetings: resumed, the same bits, and as good as together', async () => {
+    const flags = [
+      '--schedule',
+      'constant',
+      '--save-every',
+      '4',
+      '--validate-every',
+      '40',
+      '--learning-rate',
+      '0.01',
+    ];
+    const local = [...flags, '--local-steps', '4', '--ordered'];
+    await train(2, 'whole', ...local, '--steps', '40');
+    await train(2, 'parts', ...local, '--steps', '20');
+    await resume(2, 'parts', '--steps', '40');
+    expect(await stateFiles(at('parts'))).toEqual(await stateFiles(at('whole')));
+    await train(2, 'together', ...flags, '--steps', '40');
+    const last = async (name: string) => (await logOf(name)).at(-1)!;
+    const [alone, together] = [await last('whole'), await last('together')];
+    expect([alone.event, together.event]).toEqual(['validation', 'validation']);
+    expect(alone.loss).toBeLessThan(together.loss * 1.1);
+    // Another number of ranks goes on from there.
+    await resume(1, 'parts', '--steps', '44');
+  });
+
+  it('says once what is wrong, by rank 0', async () => {
+    const args = ['train', '--data', text, '--out', at('run'), ...small, '--accumulation', '1'];
+    const { code, stderr } = await mpirun(2, program, args);
+    expect(code).toBe(1);
+    expect(stderr.match(/^plusminus: .*$/gm)).toEqual([
+      'plusminus: accumulation: found 1 passes an update for 2 ranks, expected at least one for each; ' +
+        'start at most 1 ranks, or begin a run with --accumulation 2',
+    ]);
+  });
+});
+
+/** Runs a command and kills one of its ranks once it has saved and trains. */
+async function killRank(rank: number, [launcher, ...args]: readonly string[]): Promise<Ended> {
+  const child = spawn(launcher!, args);
+  let [stdout, stderr, killed] = ['', '', false];
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  child.stdout.on('data', async (data) => {
+    stdout += data;
+    if (killed || !stdout.includes('"step":12,')) return;
+    killed = true;
+    for (const { pid, environment } of await processesOf(child)) {
+      if (new RegExp(`\\0(OMPI_COMM_WORLD_RANK|PMI_RANK)=${rank}\\0`).test(environment))
+        process.kill(pid, 'SIGKILL');
+    }
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code) => resolve({ code: code ?? 1, stdout, stderr }));
+  });
+}
+
+/** The ranks that a launcher has started. */
+async function processesOf(launcher: ChildProcess) {
+  const folder = launcher.spawnargs[launcher.spawnargs.indexOf('--out') + 1]!;
+  return processesWith(folder);
+}
+
+/** Node processes with this word on their command line. */
+async function processesWith(word: string) {
+  const found: { readonly pid: number; readonly environment: string }[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
+    const command = (await read('cmdline')).split('\0');
+    if (command[0] !== process.execPath || !command.includes(word)) continue;
+    found.push({ pid: Number(pid), environment: `\0${await read('environ')}` });
+  }
+  return found;
+}
