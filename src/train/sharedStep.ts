@@ -68,7 +68,10 @@ export function recordGradients(
     const logits = architecture.head(weights, hidden.at(-1)!);
     const loss = crossEntropy(logits, labels, 1 / shape.allPasses);
     const checkpoints = shape.recompute ? hidden : [];
-    return { loss, sums: gradients(loss, parameters, { sums, checkpoints, ...(onComplete ? { onComplete } : {}) }) };
+    return {
+      loss,
+      sums: gradients(loss, parameters, { sums, checkpoints, ...(onComplete ? { onComplete } : {}) }),
+    };
   };
   let loss: Tensor | undefined;
   const program = record('gradients', () => {
