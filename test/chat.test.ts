@@ -1,7 +1,7 @@
 /** `plusminus chat` on a terminal: keys are pressed, and what appears is read. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,8 @@ import { makeSmallModel, type SmallModel } from './smallModel.ts';
 
 const program = join(import.meta.dirname, '../bin/plusminus.js');
 const keys = { enter: '\r', up: '\x1b[A', ctrlC: '\x03', ctrlD: '\x04' };
+/** As it is drawn: a model may write the characters alone. */
+const prompt = '\x1b[0J> ';
 let small: SmallModel;
 let folder: string;
 
@@ -48,12 +50,18 @@ function startChat(...args: string[]) {
 
 describe.skipIf(process.platform !== 'linux')('chat on a terminal', () => {
   it('Ctrl-C stops the answer, not the chat; up brings a message back; help and Ctrl-D', async () => {
-    const chat = startChat('-n', '1000000');
-    let at = await chat.until('> ');
+    // An answer without end: a model that knows neither an eos token nor a template.
+    const endless = join(folder, 'endless');
+    await cp(small.folder, endless, { recursive: true });
+    const config = join(endless, 'tokenizer_config.json');
+    const { chat_template: _, ...rest } = JSON.parse(await readFile(config, 'utf8'));
+    await writeFile(config, JSON.stringify({ ...rest, eos_token: null }));
+    const chat = startChat('-n', '1000000', '-m', endless);
+    let at = await chat.until(prompt);
     chat.press('Who are you?', keys.enter);
     at = await chat.until(/you\?\r+\n[^>]{20}/, at);
     chat.press(keys.ctrlC);
-    at = await chat.until('> ', at); // it asks again
+    at = await chat.until(prompt, at); // it asks again
     chat.press(keys.up);
     at = await chat.until('Who are you?', at);
     chat.press(keys.ctrlC); // at the prompt: clears the line
@@ -71,11 +79,11 @@ describe.skipIf(process.platform !== 'linux')('chat on a terminal', () => {
       const from = chat.screen().length;
       chat.press(message, keys.enter);
       const asked = await chat.until(/\?\r+\n/, from);
-      await chat.until(/\n[^\n]*> /, asked);
+      await chat.until(prompt, asked);
       return chat.screen().slice(asked).split(/\r+\n/)[0];
     };
     const monday = startChat('-n', '8', '--session', file);
-    await monday.until('> ');
+    await monday.until(prompt);
     await answerTo(monday, 'Who are you?');
     const copy = join(folder, 'copy');
     monday.press(`/save ${copy}`, keys.enter);
@@ -93,6 +101,8 @@ describe.skipIf(process.platform !== 'linux')('chat on a terminal', () => {
     expect(await answerTo(tuesday, 'And then?')).toBe(expected);
     tuesday.press(`/load ${join(folder, 'nowhere')}`, keys.enter);
     await tuesday.until('ENOENT');
+    tuesday.press(keys.ctrlC);
+    await tuesday.until('Ctrl-C again');
     tuesday.press(keys.ctrlC);
     expect(await tuesday.ended).toBe(0);
   }, 60_000);

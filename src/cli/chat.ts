@@ -75,17 +75,25 @@ async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
   const interactive = process.stdin.isTTY === true;
   let answering: AbortController | undefined;
+  let warned = false;
   // A terminal in raw mode gives Ctrl-C to readline, not to the process.
   lines.on('SIGINT', () => {
     if (answering) answering.abort();
     else if (lines.line !== '')
       lines.write(null, { ctrl: true, name: 'u' }); // clears the line
-    else lines.close();
+    else if (warned) lines.close();
+    else {
+      // Meant for an answer that has just ended, perhaps.
+      warned = true;
+      console.error('\nCtrl-C again, or /quit, ends the chat.');
+      lines.prompt();
+    }
   });
   signal.addEventListener('abort', () => lines.close());
   if (interactive) lines.prompt();
   for await (const line of lines) {
     if (signal.aborted) break;
+    warned = false;
     if (line.startsWith('/')) {
       if (!(await obeyed(line, chat, flags))) break;
     } else if (line.trim() !== '') {

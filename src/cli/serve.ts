@@ -23,6 +23,7 @@ interface Flags extends ModelOptions {
   readonly port: number;
   readonly name?: string;
   readonly slots: number;
+  readonly oneByOne?: boolean;
   readonly queue: number;
   readonly apiKey?: readonly string[];
   readonly apiKeyFile?: string;
@@ -68,6 +69,7 @@ function addServing(command: Command): Command {
 function addLimits(command: Command): Command {
   return command
     .option('--slots <n>', 'sequences that advance together', integer(1, 4096), 64)
+    .option('--one-by-one', 'one sequence after the other, to measure what batching brings')
     .option('--queue <n>', 'sequences that may wait for a slot; more are refused with 429', integer(0), 256)
     .option('--max-tokens <n>', 'most tokens of an answer', integer(1), 4096)
     .option('--max-prompt-tokens <n>', 'most tokens of a prompt', integer(1), 32_768)
@@ -85,7 +87,7 @@ async function serve(flags: Flags): Promise<void> {
   const progress = byteProgress(flags);
   const runtime = await openRuntime(source, {
     ...{ engine: flags.engine, threads: flags.threads, name: flags.name },
-    ...{ slots: flags.slots, mostWaiting: flags.queue, sessions: flags.sessions },
+    ...{ slots: flags.slots, mostWaiting: flags.queue, oneByOne: flags.oneByOne, sessions: flags.sessions },
     ...{ cacheBytes: 1e6 * flags.cacheMb, cacheFolder: flags.cacheFolder },
     cacheFolderBytes: 1e6 * flags.cacheFolderMb,
     secret: flags.secretFile === undefined ? undefined : await readFile(flags.secretFile),

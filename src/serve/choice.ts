@@ -52,6 +52,8 @@ export interface Beginning {
 
 /** The repetition penalty of sessions reaches back this many tokens, as in `Session`. */
 const mostRecent = 1024;
+/** Tokens that decide how the next one is written: spaces, and bytes of one character. */
+const textContext = 64;
 
 /** Yields the answer. The sequence stays the caller's to close. */
 export async function* answer(
@@ -61,7 +63,9 @@ export async function* answer(
   signal: AbortSignal,
 ): AsyncGenerator<Piece, ChoiceEnd> {
   const { sampling, maxTokens, stop, stopAtEos, seed, logprobs } = options;
-  const history = [...(earlier?.recent ?? []), ...tokens];
+  const all = [...(earlier?.recent ?? []), ...tokens];
+  // Beyond the repetition penalty, only the text's end matters: the next turn of a long chat costs no more.
+  const history = sampling.repetitionPenalty === 1 ? all.slice(-textContext) : all;
   const generated: number[] = [];
   const record = logprobs === undefined ? undefined : new TokenRecord(tokenizer, history, logprobs);
   let logits = new Float32Array();
@@ -90,14 +94,14 @@ export async function* answer(
   const rest = record?.rest(reason) ?? [];
   if (rest.length > 0) yield { text: '', tokens: rest };
   if (reason === 'abort') throw signal.reason;
-  const all = [...tokens, ...generated];
+  const read = [...tokens, ...generated];
   const session: SavedSession = {
-    tokens: (earlier?.tokens ?? 0) + all.length,
+    tokens: (earlier?.tokens ?? 0) + read.length,
     unread,
-    recent: [...history, ...generated].slice(-mostRecent),
+    recent: [...all, ...generated].slice(-mostRecent),
     state: await sequence.save(),
   };
-  return { reason, tokens: count, session, read: all.slice(0, -unread.length) };
+  return { reason, tokens: count, session, read: read.slice(0, -unread.length) };
 }
 
 /** Logits with biases and OpenAI's two penalties, which see generated tokens only. */
