@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesOf, type Engine, readFloats } from '../src/engine/engine.ts';
 import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
+import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { backward } from '../src/ops/gradients.ts';
 import { output, type Program, record } from '../src/program/record.ts';
 import { input, type Tensor } from '../src/program/tensor.ts';
@@ -26,6 +27,8 @@ export interface OpCase {
   readonly straightThrough?: boolean;
   /** Largest difference from the reference, relative to the largest entry. Default 2e-6 · √(terms summed). */
   readonly tolerance?: number;
+  /** The same where gradients are computed from f16 operands, which keep eleven bits: see `halfProduct`. */
+  readonly halfTolerance?: number;
 }
 
 export function testOp(name: string, cases: readonly OpCase[]): void {
@@ -102,7 +105,9 @@ async function matchesReference(engine: Engine, one: OpCase): Promise<void> {
   const recorded = recordCase(one);
   const expected = await run(new ReferenceEngine(), one, recorded);
   const found = await run(engine, one, recorded);
-  for (const [name, values] of expected) expectClose(name, found.get(name)!, values, one.tolerance ?? 1e-5);
+  const inHalves = engine instanceof WebGpuEngine && engine.features.halfMatrices;
+  const tolerance = (inHalves && one.halfTolerance) || (one.tolerance ?? 1e-5);
+  for (const [name, values] of expected) expectClose(name, found.get(name)!, values, tolerance);
 }
 
 /** Largest difference, relative to the largest expected entry (or 1e-3, so that zeros are compared too). */
@@ -193,7 +198,7 @@ export function opCase(
   id: string,
   given: readonly { tensor: Tensor; data: InputData }[],
   apply: OpCase['apply'],
-  options: Partial<Pick<OpCase, 'differentiate' | 'straightThrough' | 'tolerance'>> = {},
+  options: Partial<Pick<OpCase, 'differentiate' | 'straightThrough' | 'tolerance' | 'halfTolerance'>> = {},
 ): OpCase {
   return {
     id,
