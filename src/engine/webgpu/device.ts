@@ -31,6 +31,9 @@ const raisedLimits = [
 /** Chromium's experiment that gives shaders tensor cores; not yet in the standard, hence not in the types. */
 const matrices = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
+/** Workgroup memory that the kernels on tensor cores take for their tiles, at most. */
+const tileBytes = 47_104;
+
 const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', matrices];
 
 export async function openDevice(given?: GPU): Promise<OpenDevice> {
@@ -45,6 +48,8 @@ export async function openDevice(given?: GPU): Promise<OpenDevice> {
     requiredLimits: Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]])),
     requiredFeatures: optionalFeatures.filter((name) => adapter.features.has(name)),
   });
+  const tensorCores =
+    device.features.has(matrices) && device.limits.maxComputeWorkgroupStorageSize >= tileBytes;
   const { vendor, architecture, description } = adapter.info;
   return {
     device,
@@ -52,11 +57,9 @@ export async function openDevice(given?: GPU): Promise<OpenDevice> {
       packedDot: gpu.wgslLanguageFeatures.has('packed_4x8_integer_dot_product'),
       halfFloats: device.features.has('shader-f16'),
       subgroupSize: device.features.has('subgroups') ? subgroupSize(adapter.info) : undefined,
-      int8Matrices: device.features.has(matrices) && hasMatrices(adapter.info, 'i8', 'i32', 32),
+      int8Matrices: tensorCores && hasMatrices(adapter.info, 'i8', 'i32', 32),
       halfMatrices:
-        device.features.has(matrices) &&
-        device.features.has('shader-f16') &&
-        hasMatrices(adapter.info, 'f16', 'f32', 16),
+        tensorCores && device.features.has('shader-f16') && hasMatrices(adapter.info, 'f16', 'f32', 16),
       mostBindings: device.limits.maxStorageBuffersPerShaderStage,
       timestamps: device.features.has('timestamp-query'),
     },
