@@ -1,7 +1,7 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSumKernel } from '../fill/kernel.wgsl.ts';
-import { widthOf } from '../shapes.ts';
+import { rowsOf, widthOf } from '../shapes.ts';
 import { elementKernel, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** Entry `at` of the table, by its type; narrow ones lie two or four to a word. */
@@ -26,7 +26,7 @@ export function embeddingForward(
       let at = id * p.width + i % p.width;
       y[i] = ${entry[table.dtype as keyof typeof entry]};`),
     tensors: { ids, table, scales, y },
-    numbers: { size: y.size, width: widthOf(table), vocabulary: table.shape[0]! },
+    numbers: { size: y.size, width: widthOf(table), vocabulary: rowsOf(table) },
     workgroups: overElements(y.size),
   };
 }
@@ -74,7 +74,7 @@ export function embeddingBackward(
     }`,
       ),
       tensors: { ids, next, repeated, dy, dTable },
-      numbers: { rows: tokens, width, vocabulary: dTable.shape[0]! },
+      numbers: { rows: tokens, width, vocabulary: rowsOf(dTable) },
       workgroups: overRows(tokens),
     },
   ];
