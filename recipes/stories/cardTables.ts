@@ -84,6 +84,7 @@ export function taskTable(reports: readonly Report[], model: string, beside?: st
       ];
     }),
   );
+  if (rows.length === 0) return 'Not measured yet.';
   return table(['model', 'task', 'per cent', 'chance', 'items'], sorted(rows));
 }
 
