@@ -1,5 +1,11 @@
 /** Rows of a Parquet file. The library reads; this bounds what it may allocate, and turns its errors into ours. */
-import { asyncBufferFromFile, type Compressors, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import {
+  asyncBufferFromFile,
+  type Compressors,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetReadObjects,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
@@ -38,6 +44,9 @@ async function readAll(path: string): Promise<Record<string, unknown>[]> {
   if (!(rows >= 0 && rows <= mostRows) || rows !== counted) {
     throw new InputError(`${path}: num_rows: found ${show(String(metadata.num_rows))}, expected ${counted}`);
   }
+  // Once without making rows: that waits for all columns. Making rows waits for one after the other, and the failure of
+  // a later one, which nobody waits for yet, would end the process.
+  await parquetRead({ file, metadata, compressors: bounded });
   const found = await parquetReadObjects({ file, metadata, compressors: bounded });
   if (found.length !== rows) throw new Error(`${found.length} rows, expected ${rows}`);
   return found;
