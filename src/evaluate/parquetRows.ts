@@ -1,7 +1,9 @@
 /** Rows of a Parquet file. The library reads; this bounds what it may allocate, and turns its errors into ours. */
 import {
+  type AsyncBuffer,
   asyncBufferFromFile,
   type Compressors,
+  type FileMetaData,
   parquetMetadataAsync,
   parquetRead,
   parquetReadObjects,
@@ -44,10 +46,32 @@ async function readAll(path: string): Promise<Record<string, unknown>[]> {
   if (!(rows >= 0 && rows <= mostRows) || rows !== counted) {
     throw new InputError(`${path}: num_rows: found ${show(String(metadata.num_rows))}, expected ${counted}`);
   }
-  // Once without making rows: that waits for all columns. Making rows waits for one after the other, and the failure of
-  // a later one, which nobody waits for yet, would end the process.
-  await parquetRead({ file, metadata, compressors: bounded });
+  await readColumns(file, metadata);
   const found = await parquetReadObjects({ file, metadata, compressors: bounded });
   if (found.length !== rows) throw new Error(`${found.length} rows, expected ${rows}`);
   return found;
+}
+
+/**
+ * Reads all columns without making rows, which waits for all of them. Making rows waits for one after the other, and
+ * the failure of another, which nobody waits for, would end the process. Likewise where the library gives up while it
+ * still asks for columns: bytes come in a later turn of the event loop, and after a failure not at all.
+ */
+async function readColumns(file: AsyncBuffer, metadata: FileMetaData): Promise<void> {
+  let failed = false;
+  const later: AsyncBuffer = {
+    byteLength: file.byteLength,
+    slice: (start, end) =>
+      new Promise((resolve) => {
+        setImmediate(() => {
+          if (!failed) resolve(file.slice(start, end));
+        });
+      }),
+  };
+  try {
+    await parquetRead({ file: later, metadata, compressors: bounded });
+  } catch (error) {
+    failed = true;
+    throw error;
+  }
 }
