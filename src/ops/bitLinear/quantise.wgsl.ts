@@ -93,8 +93,19 @@ function quantiseSingly(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>):
     code: rowKernel(
       width,
       `${inverseRms}
+    ${int8Row((x) => `${x} * r * norm[c]`)}`,
+    ),
+    tensors: { ...t },
+    numbers: { rows, width, words: widthOf(t.q) / 4, epsilon: { f32: epsilon } },
+    workgroups: overRows(rows),
+  };
+}
+
+/** In a row kernel: the row in int8, four columns to a word, with its step and sum; `value` makes it of x. */
+export function int8Row(value: (x: string) => string): string {
+  return `
     var top = 0.0;
-    ${eachColumn('top = max(top, abs(x[i] * r * norm[c]));')}
+    ${eachColumn(`top = max(top, abs(${value('x[i]')}));`)}
     let largest = max(workgroupMax(top, lane), 1e-5);
     let s = 127.0 / largest;
     var total = 0;
@@ -103,7 +114,7 @@ function quantiseSingly(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>):
       for (var k = 0u; k < 4u; k++) {
         let c = 4u * word + k;
         if (c < p.width) {
-          let value = clamp(i32(round(x[row * p.width + c] * r * norm[c] * s)), -128, 127);
+          let value = clamp(i32(round(${value('x[row * p.width + c]')} * s)), -128, 127);
           total += value;
           packed |= (u32(value) & 0xffu) << (8u * k);
         }
@@ -114,12 +125,7 @@ function quantiseSingly(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>):
     if (lane == 0u) {
       step[row] = largest / 127.0;
       sum[row] = total;
-    }`,
-    ),
-    tensors: { ...t },
-    numbers: { rows, width, words: widthOf(t.q) / 4, epsilon: { f32: epsilon } },
-    workgroups: overRows(rows),
-  };
+    }`;
 }
 
 /** weight [out, width] to packed codes of the same logical shape and their scale [1] */
