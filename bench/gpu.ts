@@ -73,11 +73,18 @@ function inference(name: string, tokens: number, times: number): Promise<Row> {
   });
 }
 
-/** `recompute`: activations are computed again in the backward pass, not kept. */
-function training(recompute: boolean): Promise<Row> {
-  const name = `training, ${batch} × ${length}${recompute ? ', recomputing' : ''}`;
+interface TrainingForm {
+  /** Activations are computed again in the backward pass, not kept. */
+  readonly recompute?: boolean;
+  /** BitLinear part by part, as plain modules compute it: what fusing is measured against. */
+  readonly plain?: boolean;
+}
+
+function training({ recompute = false, plain = false }: TrainingForm): Promise<Row> {
+  const name = `training, ${batch} × ${length}${recompute ? ', recomputing' : ''}${plain ? ', plain BitLinear' : ''}`;
   return row(name, batch * length, async (engine) => {
-    const one = new TrainingCase(engine, config, { batch, length, accumulation: 1, recompute });
+    const shape = { batch, length, accumulation: 1, recompute };
+    const one = new TrainingCase(engine, config, shape, plain ? 'plain' : 'training');
     const losses: number[] = [];
     const measured = await measure(engine, one.executable, rounds, async () =>
       losses.push((await one.step()).loss),
@@ -154,7 +161,9 @@ await probe.dispose();
 const rows = [
   await inference('decoding, one sequence', 1, 10 * rounds),
   await inference(`prompt of ${prompt}`, prompt, rounds),
-  ...(options.training ? [await training(false), await training(true)] : []),
+  ...(options.training
+    ? [await training({}), await training({ recompute: true }), await training({ plain: true })]
+    : []),
 ];
 const markdown = format(device, difference, rows);
 await mkdir(`${root}results`, { recursive: true });

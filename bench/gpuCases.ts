@@ -5,7 +5,7 @@ import { architectureOf } from '../src/model/architecture.ts';
 import type { ModelConfig } from '../src/model/config.ts';
 import { recordStep } from '../src/model/inference.ts';
 import { RandomWeights } from '../src/model/randomWeights.ts';
-import { Weights } from '../src/model/weights.ts';
+import { type WeightMode, Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
 import { elementCount } from '../src/program/tensor.ts';
 import { recordTrainingStep, type StepShape } from '../src/train/step.ts';
@@ -66,10 +66,10 @@ export class TrainingCase {
   readonly #step;
   #count = 0;
 
-  constructor(engine: Engine, config: ModelConfig, shape: StepShape) {
+  constructor(engine: Engine, config: ModelConfig, shape: StepShape, mode: WeightMode = 'training') {
     const architecture = architectureOf(config);
     const specs = architecture.parameters();
-    const weights = new Weights(specs, 'training');
+    const weights = new Weights(specs, mode);
     this.parameters = specs.reduce((sum, spec) => sum + elementCount(spec.shape), 0);
     this.#engine = engine;
     this.#step = recordTrainingStep(architecture, weights, shape, () => 0.1);

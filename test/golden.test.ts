@@ -13,7 +13,7 @@ import { bytesOf, type Engine, readFloats } from '../src/engine/engine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { sequenceReader } from '../src/model/sequenceReader.ts';
 import { EngineParameterStore } from '../src/model/store.ts';
-import { type WeightMode, Weights } from '../src/model/weights.ts';
+import { Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
 import { crossEntropy } from '../src/ops/crossEntropy/crossEntropy.ts';
 import { gradients } from '../src/ops/gradients.ts';
@@ -56,7 +56,7 @@ class Fixture {
   }
 }
 
-async function loadGolden(folder: string, engine: Engine, mode: WeightMode) {
+async function loadGolden(folder: string, engine: Engine, mode: 'training' | 'inference') {
   const checkpoint = await Checkpoint.open(folder);
   const architecture = architectureOf(checkpoint.config);
   const specs = architecture.parameters();

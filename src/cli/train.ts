@@ -114,6 +114,7 @@ export function trainCommand(): Command {
   return command
     .option('--decay-all', 'let norms and lower bounds decay too')
     .option('--recompute', 'keep less for the backward pass and compute it again: less memory, slower')
+    .option('--plain-bit-linear', 'compute BitLinear part by part, unfused: to measure what fusing saves')
     .option('--ordered', 'sum gradients in one order, so that ranks come to the bits of one')
     .option('--shard-optimizer', "each rank keeps its part of AdamW's state")
     .addOption(
@@ -218,7 +219,7 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
   if (from !== undefined && chosen.length > 0) {
     throw new InputError(`--from: found ${flagOf(chosen[0]![0])} too, but the checkpoint has its own sizes`);
   }
-  const switches = ['schedule', 'decayAll', 'recompute', 'ordered'] as const;
+  const switches = ['schedule', 'decayAll', 'recompute', 'plainBitLinear', 'ordered'] as const;
   const names = [...settingFlags.map(([name]) => name), ...switches];
   const given = names.map((name) => [name, flags[name as keyof Flags]] as const);
   const group = machine.group ?? alone;

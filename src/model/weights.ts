@@ -7,9 +7,10 @@ import { type ParameterSpec, scaleName } from './parameters.ts';
 
 /**
  * How ternary matrices are held: `training` keeps the float weights and quantises them in each step,
- * `inference` keeps packed codes and their scale.
+ * `inference` keeps packed codes and their scale. `plain` is `training` with each projection recorded as the norm,
+ * the two quantisers and the dense product that it consists of: what fusing them is measured against.
  */
-export type WeightMode = 'training' | 'inference';
+export type WeightMode = 'training' | 'plain' | 'inference';
 
 export class Weights {
   readonly mode: WeightMode;
@@ -65,6 +66,10 @@ export class Weights {
   /** The parameter `<prefix>.weight`, and its scale if packed. */
   ternary(prefix: string): TernaryLinearParameters {
     const name = `${prefix}.weight`;
-    return { weight: this.get(name), scale: this.#tensors.get(scaleName(name)) };
+    return {
+      weight: this.get(name),
+      scale: this.#tensors.get(scaleName(name)),
+      plain: this.mode === 'plain',
+    };
   }
 }

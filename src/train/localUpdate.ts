@@ -9,7 +9,7 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Architecture } from '../model/architecture.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
-import { Weights } from '../model/weights.ts';
+import { type WeightMode, Weights } from '../model/weights.ts';
 import type { Group } from '../mpi/group.ts';
 import { type Bucket, layOut, weightsOf } from './buckets.ts';
 import { Exchange } from './exchange.ts';
@@ -19,6 +19,7 @@ import type { StepShape } from './step.ts';
 import type { RestoredTensor, SavedTensor, Update, UpdateResult } from './update.ts';
 
 export interface LocalOptions {
+  readonly mode: WeightMode;
   readonly group: Group;
   /** Steps between two meetings. */
   readonly localSteps: number;
@@ -56,10 +57,10 @@ export class LocalUpdate implements Update {
     options: LocalOptions,
     decay: (spec: ParameterSpec) => number,
   ) {
-    const { group, ordered, bucketSize } = options;
+    const { mode, group, ordered, bucketSize } = options;
     this.specs = architecture.parameters();
     this.#buckets = layOut(this.specs, group.size, bucketSize);
-    this.weights = new Weights(this.specs, 'training', new Map(), weightsOf(this.#buckets));
+    this.weights = new Weights(this.specs, mode, new Map(), weightsOf(this.#buckets));
     this.#inner = new OwnUpdate(engine, architecture, this.weights, shape, decay);
     this.#exchange = new Exchange(engine, group, { ordered, partsOnly: true });
     this.#options = options;

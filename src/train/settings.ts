@@ -41,6 +41,8 @@ const fields = {
   ),
   /** Keep the blocks' outputs only, and compute their activations again in the backward pass: less memory, slower. */
   recompute: v.optional(v.boolean('expected true or false'), false),
+  /** Compute each BitLinear part by part, every result stored, as plain modules do: to measure what fusing saves. */
+  plainBitLinear: v.optional(v.boolean('expected true or false'), false),
   /** Decides the initial weights and the order of the batches. */
   seed: v.optional(integer(0, Number.MAX_SAFE_INTEGER), 1),
   /** At the peak. 0.01 suits small models; the paper took 4e-3, 2.5e-3 and 1.5e-3 for 370M, 1.3B and 2.7B. */

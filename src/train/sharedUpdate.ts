@@ -6,7 +6,7 @@
 import { type Engine, readFloats } from '../engine/engine.ts';
 import type { Architecture } from '../model/architecture.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
-import { Weights } from '../model/weights.ts';
+import { type WeightMode, Weights } from '../model/weights.ts';
 import type { Group } from '../mpi/group.ts';
 import type { Program } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
@@ -37,6 +37,7 @@ import {
 } from './update.ts';
 
 export interface SharedOptions {
+  readonly mode: WeightMode;
   readonly group: Group;
   readonly shardOptimizer: boolean;
   readonly bucketSize: number | undefined;
@@ -59,14 +60,14 @@ export class SharedUpdate implements Update {
     engine: Engine,
     architecture: Architecture,
     shape: GradientShape,
-    { group, shardOptimizer, bucketSize }: SharedOptions,
+    { mode, group, shardOptimizer, bucketSize }: SharedOptions,
     decay: (spec: ParameterSpec) => number,
   ) {
     this.specs = architecture.parameters();
     this.#engine = engine;
     this.#group = group;
     this.#buckets = layOut(this.specs, group.size, bucketSize);
-    this.weights = new Weights(this.specs, 'training', new Map(), weightsOf(this.#buckets));
+    this.weights = new Weights(this.specs, mode, new Map(), weightsOf(this.#buckets));
     this.#exchange = new Exchange(engine, group, { ordered: shape.ordered, partsOnly: shardOptimizer });
     this.#gradients = recordGradients(architecture, this.weights, this.#buckets, shape);
     this.#loaded = new LoadedPrograms(engine);

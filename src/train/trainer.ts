@@ -4,7 +4,7 @@ import { InputError } from '../errors.ts';
 import { type Architecture, architectureOf } from '../model/architecture.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
-import { Weights } from '../model/weights.ts';
+import { type WeightMode, Weights } from '../model/weights.ts';
 import { alone, type Group, shareOf } from '../mpi/group.ts';
 import { settingsVector } from '../ops/adamw/adamw.ts';
 import type { Batch } from '../text/batches.ts';
@@ -143,6 +143,7 @@ function updateOf(
   [first, end]: readonly [number, number],
 ): Update {
   const { batch, length, accumulation: allPasses, localSteps, ordered, recompute } = settings;
+  const mode: WeightMode = settings.plainBitLinear ? 'plain' : 'training';
   const decay = (spec: ParameterSpec) => decayOf(spec, settings);
   const shape = { batch, length, accumulation: end - first, recompute };
   if (localSteps > 0) {
@@ -153,14 +154,14 @@ function updateOf(
     }
     const { outerLearningRate, outerMomentum } = settings;
     const outer = { localSteps, outerLearningRate, outerMomentum };
-    const options = { ...outer, group, ordered, bucketSize, share: shape.accumulation / allPasses };
+    const options = { ...outer, mode, group, ordered, bucketSize, share: shape.accumulation / allPasses };
     return new LocalUpdate(engine, architecture, shape, options, decay);
   }
   if (group.size === 1 && !ordered && !shardOptimizer) {
-    const weights = new Weights(architecture.parameters(), 'training');
+    const weights = new Weights(architecture.parameters(), mode);
     return new OwnUpdate(engine, architecture, weights, shape, decay);
   }
-  const options = { group, shardOptimizer, bucketSize };
+  const options = { mode, group, shardOptimizer, bucketSize };
   return new SharedUpdate(engine, architecture, { ...shape, allPasses, ordered }, options, decay);
 }
 

@@ -7,6 +7,7 @@ import { normCounts, rmsNormBackwardKernels } from '../rmsNorm/rmsNorm.ts';
 import { expectShape, rowsOf, widthOf, withWidth } from '../shapes.ts';
 import { bitLinearGradients } from './backward.wgsl.ts';
 import { unpackCodes } from './packed.ts';
+import { plainBitLinear } from './plain.ts';
 import { ternaryProduct } from './product.wgsl.ts';
 import { quantiseActivations } from './quantise.wgsl.ts';
 import { quantiseWeights } from './quantiseWeights.ts';
@@ -20,13 +21,16 @@ export interface BitLinearParameters {
   readonly weight: Tensor;
   /** Scale t [1] of a packed matrix. */
   readonly scale?: Tensor | undefined;
+  /** Record the parts as ops of their own: see `plainBitLinear`. */
+  readonly plain?: boolean | undefined;
 }
 
 /** RMSNorm, int8 activations and ternary weights in one projection: [.., width] → [.., out]. */
-export function bitLinear(x: Tensor, { norm, weight, scale }: BitLinearParameters): Tensor {
+export function bitLinear(x: Tensor, { norm, weight, scale, plain }: BitLinearParameters): Tensor {
   expectShape('bitLinear', 'norm', norm, [widthOf(x)]);
   expectShape('bitLinear', 'weight', weight, [weight.shape[0]!, widthOf(x)]);
   if (weight.dtype === 'ternary' && !scale) throw new Error(`bitLinear: packed ${weight} needs its scale`);
+  if (plain) return plainBitLinear(x, norm, weight);
   const matrix = weight.dtype === 'ternary' ? { codes: weight, scale: scale! } : quantiseWeights(weight);
   return emit(bitLinearOp, {
     inputs: [x, norm, matrix.codes, matrix.scale],

@@ -26,7 +26,7 @@ export function quantiseWeights(weight: Tensor): TernaryMatrix {
       { name: 'codes', shape: weight.shape, dtype: 'ternary' },
       { name: 'scale', shape: [1] },
     ],
-    scratch: [{ name: 'parts', shape: [parts] }],
+    scratch: weightScale.scratch,
     attributes: undefined,
   });
   const matrix = { codes: codes!, scale: scale! };
@@ -36,6 +36,16 @@ export function quantiseWeights(weight: Tensor): TernaryMatrix {
 
 /** Σ|w| is taken in this many parts, whatever the number of threads, so that it never changes. */
 const parts = 64;
+
+/** On the CPU: the sums of |w| from which each thread finds the scale. */
+export const weightScale = {
+  parts,
+  scratch: [{ name: 'parts', shape: [parts] }],
+  kernel: (weight: Tensor, sums: Tensor) => ({
+    kernel: 'weightScaleParts',
+    args: [weight, sums, weight.size, parts],
+  }),
+} as const;
 
 export const quantiseWeightsOp: Op = {
   name: 'quantiseWeights',
@@ -50,7 +60,7 @@ export const quantiseWeightsOp: Op = {
   },
   cpu({ inputs: [weight], outputs: [codes, scale], scratch: [sums] }) {
     return [
-      { kernel: 'weightScaleParts', args: [weight, sums, weight!.size, parts] },
+      weightScale.kernel(weight!, sums!),
       { kernel: 'packWeights', args: [weight, sums, codes, scale, ...weight!.shape, parts] },
     ];
   },

@@ -4,6 +4,7 @@ import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { bitLinearGradients } from '../bitLinear/backward.wgsl.ts';
 import { unpackCodes } from '../bitLinear/packed.ts';
+import { plainTernaryLinear } from '../bitLinear/plain.ts';
 import { ternaryProduct } from '../bitLinear/product.wgsl.ts';
 import { quantiseWeights } from '../bitLinear/quantiseWeights.ts';
 import { expectShape, rowsOf, widthOf, withWidth } from '../shapes.ts';
@@ -16,16 +17,19 @@ export interface TernaryLinearParameters {
   readonly weight: Tensor;
   /** Scale t [1] of a packed matrix. */
   readonly scale?: Tensor | undefined;
+  /** Record the parts as ops of their own: see `plainTernaryLinear`. */
+  readonly plain?: boolean | undefined;
 }
 
 /**
  * BitNet b1.58's projection: int8 activations and ternary weights as in BitLinear, but without a norm of its own:
  * [.., width] → [.., out].
  */
-export function ternaryLinear(x: Tensor, { weight, scale }: TernaryLinearParameters): Tensor {
+export function ternaryLinear(x: Tensor, { weight, scale, plain }: TernaryLinearParameters): Tensor {
   expectShape('ternaryLinear', 'weight', weight, [weight.shape[0]!, widthOf(x)]);
   if (weight.dtype === 'ternary' && !scale)
     throw new Error(`ternaryLinear: packed ${weight} needs its scale`);
+  if (plain) return plainTernaryLinear(x, weight);
   const matrix = weight.dtype === 'ternary' ? { codes: weight, scale: scale! } : quantiseWeights(weight);
   return emit(ternaryLinearOp, {
     inputs: [x, matrix.codes, matrix.scale],

@@ -10,6 +10,7 @@ export * from "../../../ops/attention/kernel.as";
 export * from "../../../ops/bitLinear/kernel.as";
 export * from "../../../ops/crossEntropy/kernel.as";
 export * from "../../../ops/embedding/kernel.as";
+export * from "../../../ops/fakeQuantise/kernel.as";
 export * from "../../../ops/fill/kernel.as";
 export * from "../../../ops/gatedNorm/kernel.as";
 export * from "../../../ops/gatedUnit/kernel.as";

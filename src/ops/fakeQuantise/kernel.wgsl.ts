@@ -1,0 +1,50 @@
+import type { Dispatch } from '../../program/op.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { rowsOf, widthOf } from '../shapes.ts';
+import { totalSum } from '../totalSum.wgsl.ts';
+import { eachColumn, elementKernel, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
+
+/** y = clamp(round(x·s), −128, 127) / s with s = 127 / max(max|x|, 1e-5) of the row; x, y [rows, width] */
+export function fakeQuantiseRows(x: Tensor, y: Tensor): Dispatch {
+  return {
+    shader: 'fakeQuantiseRows',
+    code: rowKernel(
+      widthOf(x),
+      `
+    var top = 0.0;
+    ${eachColumn('top = max(top, abs(x[i]));')}
+    let largest = max(workgroupMax(top, lane), 1e-5);
+    let s = 127.0 / largest;
+    let step = largest / 127.0;
+    ${eachColumn('y[i] = clamp(round(x[i] * s), -128.0, 127.0) * step;')}`,
+    ),
+    tensors: { x, y },
+    numbers: { rows: rowsOf(x), width: widthOf(x) },
+    workgroups: overRows(rowsOf(x)),
+  };
+}
+
+/** y = clamp(round(w / t), −1, 1)·t with t = max(mean|w|, 1e-5); weight, y [out, width] */
+export function fakeQuantiseMatrix(weight: Tensor, y: Tensor): Dispatch[] {
+  const scale = scratch('weightScale', [1]);
+  return [
+    ...totalSum({
+      shader: 'weightScale',
+      x: weight,
+      term: 'abs(x[i])',
+      store: 'scale[0] = max(total / p.count, 1e-5);',
+      tensors: { scale },
+      numbers: { count: { f32: weight.size } },
+    }),
+    {
+      shader: 'fakeQuantiseMatrix',
+      // Rounding w / t to a ternary value is comparing |w| with t / 2; a tie goes to the even 0.
+      code: elementKernel(`
+    let t = scale[0];
+    y[i] = select(0.0, t, weight[i] > 0.5 * t) - select(0.0, t, weight[i] < -0.5 * t);`),
+      tensors: { weight, scale, y },
+      numbers: { size: weight.size },
+      workgroups: overElements(weight.size),
+    },
+  ];
+}
