@@ -10,6 +10,12 @@ export function formatCount(count: number): string {
   return withUnit(count, ['', 'k', 'M', 'G', 'T']);
 }
 
+/** 45 s, 3.5 min, 2.0 h: how long something takes, roughly. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 99.5) return `${seconds.toFixed(0)} s`;
+  return seconds < 5970 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
 function withUnit(value: number, units: readonly string[]): string {
   let unit = 0;
   while (value >= 999.95 && unit < units.length - 1) {

@@ -1,12 +1,13 @@
 /** `plusminus study`: the paper's experiments, one command each. */
 import { Command, Option } from 'commander';
 import { InputError } from '../errors.ts';
-import { runStudy } from '../study/runStudy.ts';
+import { formatDuration, formatTable } from '../format.ts';
+import { planStudy, runStudy } from '../study/runStudy.ts';
 import { findStudy, studies } from '../study/studies.ts';
-import type { Study, StudyOptions } from '../study/study.ts';
+import type { PlannedRun, Study, StudyOptions } from '../study/study.ts';
 import { mobyDick } from './mobyDick.ts';
 import { interruptible } from './openModel.ts';
-import { integer } from './options.ts';
+import { integer, number } from './options.ts';
 import { writeJson } from './output.ts';
 
 const examples = `
@@ -19,6 +20,9 @@ Examples:
 Studies:
 ${studies.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
 
+--dry-run prints the runs and how long they take on one H100, and runs none. Of a machine that is lent by the minute,
+--minutes takes no more: no run is begun that would end later.
+
 Tables and figures go to results/study/<name>/, runs to runs/study/<name>/. A study that was stopped goes on where
 it was when the same command is given again. --quick runs small sizes in minutes, into folders of its own; studies
 that train then read Moby-Dick, unless --data says otherwise.`;
@@ -27,6 +31,8 @@ interface Flags {
   readonly engine: 'auto' | 'cpu' | 'webgpu';
   readonly threads?: number;
   readonly quick?: boolean;
+  readonly minutes?: number;
+  readonly dryRun?: boolean;
   readonly seed: number;
   readonly data?: readonly string[];
   readonly out: string;
@@ -43,6 +49,12 @@ export function studyCommand(): Command {
     )
     .option('--threads <n>', 'worker threads of the CPU (default: all cores)', integer(0, 256))
     .option('--quick', 'small sizes, in minutes')
+    .option(
+      '--minutes <n>',
+      'begin no run that would end later',
+      number('a number above 0', (n) => n > 0),
+    )
+    .option('--dry-run', 'print the runs and their estimated times only')
     .option('--seed <n>', 'of weights and the order of data', integer(0), 1)
     .option('--data <paths...>', 'texts to train on')
     .option('--out <folder>', 'where reports go', 'results/study')
@@ -53,10 +65,17 @@ export function studyCommand(): Command {
 }
 
 async function study(name: string, flags: Flags): Promise<void> {
-  const { engine, threads, quick = false, seed, out, runs, json } = flags;
+  const { engine, threads, quick = false, seed, minutes, out, runs, json } = flags;
   const chosen = findStudy(name);
-  const options: StudyOptions = { engine, threads, quick, seed, data: await dataOf(chosen, flags) };
+  const data = await dataOf(chosen, flags);
+  const options: StudyOptions = { engine, threads, quick, seed, minutes, data };
   const say = (text: string) => json || console.error(text);
+  if (flags.dryRun) {
+    await interruptible(async (signal) =>
+      printPlan(await planStudy(chosen, { options, runs, signal, say }), flags),
+    );
+    return;
+  }
   await interruptible(async (signal) => {
     try {
       const report = await runStudy(chosen, {
@@ -74,6 +93,17 @@ async function study(name: string, flags: Flags): Promise<void> {
       throw error;
     }
   });
+}
+
+async function printPlan(plan: readonly PlannedRun[], { json }: Flags): Promise<void> {
+  if (json) return writeJson(plan);
+  const total = plan.reduce((sum, { seconds }) => sum + seconds, 0);
+  const rows = plan.map(({ name, what, seconds }) => [name, what, formatDuration(seconds)]);
+  const lines = formatTable(
+    ['run', 'what', 'on one H100'],
+    [...rows, ['together', '', formatDuration(total)]],
+  );
+  for (const line of lines) console.log(line);
 }
 
 async function dataOf({ trains, name }: Study, { data, quick }: Flags): Promise<StudyOptions['data']> {

@@ -16,13 +16,11 @@ export interface Family {
   readonly label: string;
   readonly color: string;
   config(shape: Shape): ModelConfig;
-  /** How it is trained: the paper's schedule for it, and rates to begin the search with. */
+  /** How it is trained: the paper's schedule for it, and rates to begin the search with, each twice the last. */
   readonly training: {
     readonly schedule: 'matmulfree' | 'cosine';
     /** For the smallest models. */
     readonly rates: readonly number[];
-    /** The best rate goes with parameters to the power −this, by the rates that the paper chose for its sizes. */
-    readonly rateExponent: number;
   };
   /**
    * Products of a token with what came before it, in length × width of each layer, on the average over a text: 1 for
@@ -36,8 +34,7 @@ export const matmulFree: Family = {
   label: 'MatMul-free',
   color: '#2166ac',
   config: (shape) => namedConfig('tiny', shape),
-  // 4e-3, 2.5e-3 and 1.5e-3 at 0.37, 1.36 and 2.70 billion parameters.
-  training: { schedule: 'matmulfree', rates: [4e-3, 8e-3, 16e-3], rateExponent: 0.5 },
+  training: { schedule: 'matmulfree', rates: [5e-3, 1e-2, 2e-2] },
   contextProducts: 0,
 };
 
@@ -49,8 +46,7 @@ export const transformer: Family = {
   label: 'Transformer++',
   color: '#d95f02',
   config: (shape) => ({ ...namedConfig('tiny', { ...shape, architecture: 'llama' }), ...longest }),
-  // 3e-4 at all of the paper's sizes; small models take more.
-  training: { schedule: 'cosine', rates: [1e-3, 2e-3, 4e-3], rateExponent: 0 },
+  training: { schedule: 'cosine', rates: [2e-3, 4e-3, 8e-3] },
   contextProducts: 1,
 };
 
@@ -59,7 +55,7 @@ export const bitNet: Family = {
   label: 'BitNet b1.58',
   color: '#5aae61',
   config: (shape) => ({ ...namedConfig('tiny', { ...shape, architecture: 'bitnet' }), ...longest }),
-  training: { schedule: 'cosine', rates: [1e-3, 2e-3, 4e-3], rateExponent: 0 },
+  training: { schedule: 'cosine', rates: [2e-3, 4e-3, 8e-3] },
   contextProducts: 1,
 };
 

@@ -5,9 +5,18 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
+import { formatDuration } from '../format.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 import { formatReport } from './formatReport.ts';
-import type { Report, Study, StudyContext, StudyOptions } from './study.ts';
+import {
+  type PlannedRun,
+  type Report,
+  type Study,
+  type StudyContext,
+  type StudyOptions,
+  TimeUpError,
+} from './study.ts';
 
 /** Where a result comes from. */
 export interface Provenance {
@@ -47,15 +56,16 @@ export function folderName({ name }: Study, { quick }: StudyOptions): string {
 
 /** @throws the signal's reason if it is aborted; what is done by then is kept */
 export async function runStudy(study: Study, run: RunStudyOptions): Promise<string> {
-  const { options, signal, say } = run;
+  const { options, signal, say, runs } = run;
   const name = folderName(study, options);
-  const [folder, out] = [join(run.runs, name), join(run.out, name)];
+  const [folder, out] = [join(runs, name), join(run.out, name)];
   const provenance = await provenanceOf(run);
   await mkdir(folder, { recursive: true });
+  const started = performance.now();
   let [done, known] = [0, 0];
   const context: StudyContext = {
-    ...{ options, signal, folder, say },
-    async run<R>(title: string, settings: object, body: (folder: string) => Promise<R>) {
+    ...{ options, signal, say, folder: runs },
+    async run<R>(title: string, settings: object, body: (folder: string) => Promise<R>, seconds?: number) {
       signal.throwIfAborted();
       const all = { ...settings, seed: options.seed, engine: options.engine };
       const runFolder = join(folder, `${title}-${hashOf(all)}`);
@@ -64,12 +74,13 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
         known++;
         return kept.result as R;
       }
-      say(`${title}`);
-      await mkdir(runFolder, { recursive: true });
       const began = performance.now();
+      refuseWithoutTime(title, (began - started) / 1000, seconds ?? 0, options.minutes);
+      say(seconds === undefined ? title : `${title}: about ${formatDuration(seconds)}`);
+      await mkdir(runFolder, { recursive: true });
       const result = await body(runFolder);
-      const seconds = (performance.now() - began) / 1000;
-      const record: KeptRun = { settings: all, provenance, seconds, result };
+      const took = (performance.now() - began) / 1000;
+      const record: KeptRun = { settings: all, provenance, seconds: took, result };
       await replaceFile(join(runFolder, 'result.json'), `${JSON.stringify(record, undefined, 2)}\n`);
       done++;
       // As JSON gives it back, so that a study sees the same now and after an interruption.
@@ -77,9 +88,33 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
     },
     publish: (report) => publish(out, name, report, provenance),
   };
-  await study.carryOut(context);
+  try {
+    await study.carryOut(context);
+  } catch (error) {
+    if (!(error instanceof TimeUpError)) throw error;
+    say(`${error.message}; the same command goes on where it was`);
+  }
   say(`${done} runs done${known > 0 ? `, ${known} known from before` : ''}`);
   return join(out, `${name}.md`);
+}
+
+/** What carrying a study out would do; nothing is run. */
+export async function planStudy(
+  study: Study,
+  { options, runs, signal, say }: Pick<RunStudyOptions, 'options' | 'runs' | 'signal' | 'say'>,
+): Promise<readonly PlannedRun[]> {
+  const refuse = () => Promise.reject(new Error('planning: found work to do, expected none'));
+  const context = { options, signal, say, folder: runs, run: refuse, publish: refuse };
+  if (!study.plan) return [];
+  await mkdir(runs, { recursive: true });
+  return study.plan(context);
+}
+
+function refuseWithoutTime(title: string, used: number, needed: number, minutes: number | undefined): void {
+  if (minutes === undefined || used + needed <= 60 * minutes) return;
+  throw new TimeUpError(
+    `${title} would take about ${formatDuration(needed)}, found ${formatDuration(Math.max(0, 60 * minutes - used))} left`,
+  );
 }
 
 async function publish(out: string, name: string, report: Report, provenance: Provenance): Promise<void> {
@@ -108,11 +143,19 @@ async function provenanceOf({ options, command }: RunStudyOptions): Promise<Prov
     command,
     commit: await currentCommit(),
     date: new Date().toISOString(),
-    engine: options.engine === 'auto' ? 'cpu' : options.engine,
+    engine: await engineOf(options),
     processor: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${platform()}`,
     node: process.version,
     seed: options.seed,
   };
+}
+
+/** With the GPU's name, since that is the machine then. */
+async function engineOf({ engine }: StudyOptions): Promise<string> {
+  if (engine !== 'webgpu') return 'cpu';
+  const found = await WebGpuEngine.create();
+  await found.dispose();
+  return `webgpu on ${found.description}`;
 }
 
 async function currentCommit(): Promise<string> {

@@ -9,6 +9,8 @@ export interface StudyOptions {
   /** Small sizes, so that the whole study takes minutes on a laptop. */
   readonly quick: boolean;
   readonly seed: number;
+  /** Begin no run that would end later than this after the start, as far as can be told; the next process may. */
+  readonly minutes?: number | undefined;
   /** Texts to train on; studies that train need them. */
   readonly data: readonly string[] | (() => AsyncIterable<string>) | undefined;
 }
@@ -37,21 +39,37 @@ export interface Report {
   readonly data: unknown;
 }
 
+/** The minutes that a study was given are over; what is left to do is left to the next process. */
+export class TimeUpError extends Error {
+  override name = 'TimeUpError';
+}
+
 export interface StudyContext {
   readonly options: StudyOptions;
   readonly signal: AbortSignal;
-  /** Where what runs share may lie, such as a corpus as tokens. */
+  /** Where what studies share may lie, such as a corpus as tokens. */
   readonly folder: string;
   /**
    * One experiment: its result, from an earlier process if it was done there with the same settings.
    * @param name of its folder, with a hash of the settings
    * @param body does it in a folder of its own, where it may have begun before, and returns what JSON can hold
+   * @param seconds that it will take, if that can be told
+   * @throws TimeUpError if that is more than is left of `minutes`
    */
-  run<R>(name: string, settings: object, body: (folder: string) => Promise<R>): Promise<R>;
+  run<R>(name: string, settings: object, body: (folder: string) => Promise<R>, seconds?: number): Promise<R>;
   /** Writes tables and figures as they stand. */
   publish(report: Report): Promise<void>;
   /** Tells people what goes on. */
   say(text: string): void;
+}
+
+/** A run as it is known before it begins. */
+export interface PlannedRun {
+  readonly name: string;
+  /** What it does, in a few words: sizes and counts. */
+  readonly what: string;
+  /** On one H100; searches may take a few runs more or less. */
+  readonly seconds: number;
 }
 
 export interface Study {
@@ -59,5 +77,7 @@ export interface Study {
   /** In a line. */
   readonly about: string;
   readonly trains: boolean;
+  /** What carrying it out will do; prepares the corpus, and runs nothing. */
+  plan?(context: StudyContext): Promise<readonly PlannedRun[]>;
   carryOut(context: StudyContext): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { matrixParameters, trainingFlops } from './flops.ts';
 import { fullLadder, shapeOf, tokensFor } from './ladder.ts';
 import { bandAt, crossingOf, fitPowerLaw, predict } from './powerLaw.ts';
 import { scalingFigure } from './scalingFigure.ts';
+import { describeCrossing } from './scalingReport.ts';
 
 const xs = [1e14, 4e14, 1.5e15, 6e15, 2e16];
 const law = (a: number, b: number, noise: (k: number) => number = () => 0) =>
@@ -46,20 +47,26 @@ describe('power laws', () => {
     expect(held / trials).toBeGreaterThan(0.75);
   });
 
-  it('cross where they do', () => {
+  it('will cross where they do', () => {
     // 40 x^-0.07 and 20 x^-0.05 meet at 2^50.
     const crossing = crossingOf(fitPowerLaw(law(40, -0.07), 1), fitPowerLaw(law(20, -0.05), 2), 2e14);
     expect(crossing.at! / 2 ** 50).toBeCloseTo(1, 6);
     expect(crossing).toMatchObject({
-      share: 1,
+      ...{ kind: 'ahead', behind: 0, ahead: 1 },
       low: expect.closeTo(2 ** 50, -9),
       high: expect.closeTo(2 ** 50, -9),
     });
   });
 
+  it('have crossed already, and still say where', () => {
+    const crossing = crossingOf(fitPowerLaw(law(40, -0.07), 1), fitPowerLaw(law(20, -0.05), 2), 2e16);
+    expect(crossing).toMatchObject({ kind: 'behind', behind: 1, ahead: 0 });
+    expect(crossing.at! / 2 ** 50).toBeCloseTo(1, 6);
+  });
+
   it('do not cross ahead if the upper one falls no faster, or so noisily that one cannot say', () => {
     const parallel = crossingOf(fitPowerLaw(law(40, -0.05), 1), fitPowerLaw(law(20, -0.05), 2), 2e16);
-    expect(parallel.share).toBe(0);
+    expect(parallel).toMatchObject({ kind: 'unclear', behind: 0 });
     const noisy = (seed: number) => {
       const noise = new SeededRandom(seed).fillNormal(new Float32Array(xs.length), 0.03);
       return fitPowerLaw(
@@ -67,8 +74,46 @@ describe('power laws', () => {
         seed,
       );
     };
-    const { share } = crossingOf(noisy(1), noisy(2), 2e16);
-    expect(share).toBeLessThan(0.975);
+    expect(crossingOf(noisy(1), noisy(2), 2e16).kind).toBe('unclear');
+  });
+});
+
+describe('the words for a crossing', () => {
+  const [from, to] = [1e14, 2e16];
+  const told = (kind: 'behind' | 'ahead' | 'unclear', at: number | undefined, shares = [0, 0]) =>
+    describeCrossing(['A', 'B'], {
+      crossing: {
+        kind,
+        behind: shares[0]!,
+        ahead: shares[1]!,
+        ...(at ? { at, low: at / 2, high: at * 2 } : {}),
+      },
+      ...{ from, to },
+    });
+
+  it('tell of lines that crossed within what was trained, and of one that was below all along', () => {
+    expect(told('behind', 1e15, [0.99, 0])).toBe(
+      'A is below B at the largest size trained (in 99 % of the bootstrap samples): the lines cross at 1.0e+15 ' +
+        'operations, within what was trained. The paper has its families cross near 1e23.',
+    );
+    expect(told('behind', 1e10, [1, 0])).toContain('it is below at all sizes trained.');
+    expect(told('behind', undefined, [1, 0])).toContain('it is below at all sizes trained.');
+    expect(told('behind', 1e19, [1, 0])).toContain('it is below at all sizes trained.');
+  });
+
+  it('tell of lines that will cross, and how surely', () => {
+    expect(told('ahead', 1e18, [0, 1])).toBe(
+      'A is above B at the largest size trained, and falls faster: the lines cross at 1.0e+18 operations, in 95 of 100 ' +
+        'bootstrap samples between 5.0e+17 and 2.0e+18. The paper has its families cross near 1e23.',
+    );
+  });
+
+  it('tell of lines of which one cannot say', () => {
+    const text = told('unclear', 1e20, [0.1, 0.5]);
+    expect(text).toContain(
+      'No crossing can be told from the bands: A is below B at the largest size trained in 10 %',
+    );
+    expect(text).toContain('falls below further on in 50 %, and stays above in 40 %.');
   });
 });
 
@@ -83,16 +128,19 @@ describe('operations of training', () => {
     expect(trainingFlops({ contextProducts: 1 }, config, run)).toBe(6 * parameters * 1000 + attention);
   });
 
-  it('span a factor of 50 over the ladder on 100 million tokens, with 20 tokens a parameter at the small sizes', () => {
-    const runs = fullLadder.rungs.map((rung) => {
+  it('span a factor of 50 over the first five sizes, with 20 tokens a parameter at all of them', () => {
+    const runs = fullLadder.rungs.slice(0, 5).map((rung) => {
       const parameters = matrixParameters(matmulFree.config(shapeOf(rung, fullLadder.vocabulary)));
-      return { parameters, tokens: tokensFor(parameters, 1e8, fullLadder) };
+      return { parameters, tokens: tokensFor(parameters, 5e7, fullLadder) };
     });
     const flops = runs.map(({ parameters, tokens }) => parameters * tokens);
-    expect(flops.length).toBeGreaterThanOrEqual(5);
+    expect(flops).toHaveLength(5);
     expect(flops.at(-1)! / flops[0]!).toBeGreaterThan(50);
-    for (const { parameters, tokens } of runs.slice(0, 2))
-      expect(tokens / parameters).toBeGreaterThanOrEqual(20);
+    for (const { parameters, tokens } of runs) expect(tokens / parameters).toBeGreaterThanOrEqual(20);
+  });
+
+  it('read a small corpus no more often than the ladder allows', () => {
+    expect(tokensFor(1e6, 1e6, fullLadder)).toBe(4e6);
   });
 });
 

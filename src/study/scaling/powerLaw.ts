@@ -52,41 +52,49 @@ export function bandAt({ samples }: Fit, x: number): { readonly low: number; rea
   return { low: quantile(values, 0.025), high: quantile(values, 0.975) };
 }
 
+/** What can be said of two lines, a and b, of which b is thought to begin lower. */
 export interface Crossing {
-  /** Where the two lines meet; absent if they are parallel. */
+  /**
+   * `behind`: a is below b at `from` already. `ahead`: it is above there, and will fall below. `unclear`: fewer than
+   * 39 of 40 samples say one or the other.
+   */
+  readonly kind: 'behind' | 'ahead' | 'unclear';
+  /** Shares of the samples in which a is below b at `from`, and in which it falls below further on. */
+  readonly behind: number;
+  readonly ahead: number;
+  /** Where the two lines meet, wherever that is; absent if they are parallel. */
   readonly at?: number;
-  /** Share of the samples in which `a`, above `b` at `from`, falls below it further on. */
-  readonly share: number;
-  /** Of those samples, where 95 of 100 meet. */
+  /** Where 95 of 100 of those samples meet in which a falls faster than b. */
   readonly low?: number;
   readonly high?: number;
 }
 
-/** Whether line a, which is above b at `from`, falls below b further on, and where. */
+/** As sure as a band of 95 in 100 is on one side. */
+const sure = 0.975;
+
+/** @param from the end of what was measured: what lies beyond is foretold */
 export function crossingOf(a: Fit, b: Fit, from: number): Crossing {
   const at = meeting(a, b);
-  const found = a.samples
-    .map((sample, k) => meetingAhead(sample, b.samples[k]!, from))
+  const pairs = a.samples.map((sample, k) => [sample, b.samples[k]!] as const);
+  const isBelow = ([one, other]: readonly [Line, Line]) => predict(one, from) <= predict(other, from);
+  const falls = pairs.filter(([one, other]) => one.slope < other.slope);
+  const behind = pairs.filter(isBelow).length / pairs.length;
+  const ahead = falls.filter((pair) => !isBelow(pair)).length / pairs.length;
+  const meetings = falls
+    .map(([one, other]) => meeting(one, other))
     .filter((x) => x !== undefined)
     .sort((x, y) => x - y);
-  const share = found.length / a.samples.length;
   return {
+    kind: behind >= sure ? 'behind' : behind + ahead >= sure && at !== undefined ? 'ahead' : 'unclear',
+    ...{ behind, ahead },
     ...(at === undefined ? {} : { at }),
-    share,
-    ...(found.length > 0 ? { low: quantile(found, 0.025), high: quantile(found, 0.975) } : {}),
+    ...(meetings.length > 0 ? { low: quantile(meetings, 0.025), high: quantile(meetings, 0.975) } : {}),
   };
 }
 
 function meeting(a: Line, b: Line): number | undefined {
   const x = 10 ** ((b.intercept - a.intercept) / (a.slope - b.slope));
   return Number.isFinite(x) && x > 0 ? x : undefined;
-}
-
-/** Where a falls below b; `from` itself if it is below there already. */
-function meetingAhead(a: Line, b: Line, from: number): number | undefined {
-  if (predict(a, from) <= predict(b, from)) return from;
-  const x = meeting(a, b);
-  return x !== undefined && x > from && a.slope < b.slope ? x : undefined;
 }
 
 function leastSquares(xs: readonly number[], ys: readonly number[]): Line {

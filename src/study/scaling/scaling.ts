@@ -2,11 +2,15 @@
  * The scaling law: families of models trained on the same tokens at several sizes, the loss of each against the
  * operations that its training took, and where the lines of two families cross.
  */
+import { InputError } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
 import { type Family, families } from '../families.ts';
-import type { Study, StudyContext } from '../study.ts';
+import type { PlannedRun, Study, StudyContext } from '../study.ts';
 import { type Corpus, prepareCorpus, type TrainingOutcome, train } from '../training.ts';
+import { Pace, type TimedRun } from '../trainingTime.ts';
 import { matrixParameters, trainingFlops } from './flops.ts';
 import { fullLadder, type Ladder, quickLadder, type Rung, shapeOf, tokensFor } from './ladder.ts';
+import { bestOf, nextRate, optimumOf, type RateRule, rateFor, rateRule, type Trial } from './rates.ts';
 import { reportOf } from './scalingReport.ts';
 import { settingsFor } from './trainingPlan.ts';
 
@@ -22,96 +26,140 @@ export interface ScalingRow {
   readonly outcome: TrainingOutcome;
 }
 
+/** How a family's learning rates follow from its search. */
+export interface FamilyRates extends RateRule {
+  readonly family: string;
+}
+
 export interface ScalingResults {
   readonly ladder: Ladder;
   readonly corpus: Corpus;
   readonly rows: readonly ScalingRow[];
+  readonly rates: readonly FamilyRates[];
 }
 
 export const scaling: Study = {
   name: 'scaling',
   about: 'loss against training operations for a ladder of sizes, and where families cross',
   trains: true,
-  async carryOut(context) {
-    const ladder = context.options.quick ? quickLadder : fullLadder;
+  async plan(context) {
+    const ladder = ladderOf(context);
     const corpus = await prepareCorpus(context, ladder.vocabulary);
-    const rows: ScalingRow[] = [];
-    const climb = new Climb(context, ladder, corpus, async (row) => {
-      rows.push(row);
-      await context.publish(reportOf({ ladder, corpus, rows }, families, context.options.seed));
-    });
-    // Size by size, so that an unfinished study compares what it has.
-    const rates = new Map<string, number>();
-    for (const family of families) rates.set(family.name, await climb.findRate(family));
-    for (const rung of ladder.rungs.slice(1)) {
-      for (const family of families) await climb.train(family, rung, rates.get(family.name)!);
-    }
+    return new Climb(context, ladder, corpus).plan();
+  },
+  async carryOut(context) {
+    const ladder = ladderOf(context);
+    await new Climb(context, ladder, await prepareCorpus(context, ladder.vocabulary)).carryOut();
   },
 };
 
-/** Rates double from one try to the next beyond the first grid. */
-const mostExtensions = 3;
+function ladderOf({ options }: StudyContext): Ladder {
+  return options.quick ? quickLadder : fullLadder;
+}
 
 class Climb {
   readonly #context: StudyContext;
   readonly #ladder: Ladder;
   readonly #corpus: Corpus;
-  readonly #onRow: (row: ScalingRow) => Promise<void>;
+  readonly #pace = new Pace();
+  readonly #rows: ScalingRow[] = [];
+  readonly #rules = new Map<string, RateRule>();
 
-  constructor(
-    context: StudyContext,
-    ladder: Ladder,
-    corpus: Corpus,
-    onRow: (row: ScalingRow) => Promise<void>,
-  ) {
+  constructor(context: StudyContext, ladder: Ladder, corpus: Corpus) {
     this.#context = context;
     this.#ladder = ladder;
     this.#corpus = corpus;
-    this.#onRow = onRow;
   }
 
-  /** The best learning rate of the smallest size. As long as it lies at the edge of those tried, one more is. */
-  async findRate(family: Family): Promise<number> {
-    const rung = this.#ladder.rungs[0]!;
-    const losses = new Map<number, number>();
-    const attempt = async (rate: number) => {
-      const { loss = Number.POSITIVE_INFINITY } = await this.#run(family, rung, rate, true);
-      losses.set(rate, loss);
-    };
-    for (const rate of family.training.rates) await attempt(rate);
-    for (let extension = 0; ; extension++) {
-      const rates = [...losses.keys()].sort((a, b) => a - b);
-      const best = rates.reduce((one, other) => (losses.get(other)! < losses.get(one)! ? other : one));
-      const beyond = best === rates[0] ? best / 2 : best === rates.at(-1) ? best * 2 : undefined;
-      if (beyond === undefined || beyond > 1 || extension === mostExtensions) return best;
-      await attempt(beyond);
+  /** Searches count as their grids; they often take a run or two more. */
+  plan(): PlannedRun[] {
+    const { rungs, searched } = this.#ladder;
+    return rungs.flatMap((rung, place) =>
+      families.flatMap((family) => {
+        const run = this.#timed(family, rung, 1);
+        const what = `${formatCount(matrixParameters(run.config))} parameters, ${run.settings.steps} steps`;
+        const tries = searched.includes(place) ? family.training.rates : [undefined];
+        return tries.map((_, k) => ({
+          name: `${family.name} ${rung.layers} × ${rung.hiddenSize}${tries.length > 1 ? `, rate ${k + 1}` : ''}`,
+          what,
+          seconds: this.#pace.estimate(run),
+        }));
+      }),
+    );
+  }
+
+  /** The searches first; then size by size, so that an unfinished study compares what it has. */
+  async carryOut(): Promise<void> {
+    const { rungs, searched } = this.#ladder;
+    const [first, second] = searched.map((place) => rungs[place]!) as [Rung, Rung];
+    for (const family of families) {
+      const small = { width: first.hiddenSize, rate: await this.#search(family, first) };
+      this.#rules.set(family.name, rateRule(small, undefined));
+      const large = { width: second.hiddenSize, rate: await this.#search(family, second) };
+      this.#rules.set(family.name, rateRule(small, large));
+    }
+    for (const rung of rungs.filter((_, place) => !searched.includes(place))) {
+      for (const family of families) {
+        await this.#run(family, rung, rateFor(this.#rules.get(family.name)!, rung.hiddenSize), false);
+      }
     }
   }
 
-  /** @param rate the best of the smallest size, which larger ones lower as the paper did */
-  async train(family: Family, rung: Rung, rate: number): Promise<void> {
-    const smallest = this.#parametersOf(family, this.#ladder.rungs[0]!);
-    const growth = this.#parametersOf(family, rung) / smallest;
-    await this.#run(family, rung, rate * growth ** -family.training.rateExponent, false);
+  /** The best learning rate of a size. As long as it lies at the edge of those tried, one more is. */
+  async #search(family: Family, rung: Rung): Promise<number> {
+    const grid = family.training.rates;
+    const known = this.#rules.get(family.name);
+    const trials: Trial[] = [];
+    const attempt = async (rate: number) => {
+      const { loss = Number.POSITIVE_INFINITY } = await this.#run(family, rung, rate, true);
+      trials.push({ rate, loss });
+    };
+    // At a second size around what was best at the first, rounded to the grid so that names stay short.
+    const centre = known ? nearest(known.at.rate, grid[0]!) : grid[1]!;
+    for (const rate of [centre / 2, centre, centre * 2]) await attempt(rate);
+    for (let rate = nextRate(trials, 3); rate !== undefined; rate = nextRate(trials, 3)) await attempt(rate);
+    if (!Number.isFinite(bestOf(trials).loss)) {
+      throw new InputError(
+        `${family.name} at ${rung.layers} × ${rung.hiddenSize}: every learning rate tried diverged`,
+      );
+    }
+    return optimumOf(trials);
   }
 
-  async #run(family: Family, rung: Rung, learningRate: number, search: boolean): Promise<TrainingOutcome> {
-    const { options, run } = this.#context;
+  #timed(family: Family, rung: Rung, learningRate: number) {
     const corpus = this.#corpus;
     const config = family.config(shapeOf(rung, corpus.vocabulary));
-    const parameters = matrixParameters(config);
-    const tokens = tokensFor(parameters, corpus.tokens, this.#ladder);
-    const settings = settingsFor(family, { ...this.#ladder, tokens, learningRate, seed: options.seed });
-    const name = `${family.name}-${rung.layers}x${rung.hiddenSize}-${learningRate.toPrecision(3)}`;
-    const outcome = await run(name, { config, settings, corpus }, (folder) =>
-      train(folder, config, settings, corpus, this.#context),
-    );
-    const flops = trainingFlops(family, config, { tokens: outcome.tokens, length: settings.length });
-    await this.#onRow({ family: family.name, rung, parameters, flops, learningRate, search, outcome });
-    return outcome;
+    const tokens = tokensFor(matrixParameters(config), corpus.tokens, this.#ladder);
+    const { seed } = this.#context.options;
+    const settings = settingsFor(family, { ...this.#ladder, tokens, learningRate, seed });
+    return { family, config, settings } satisfies TimedRun;
   }
 
-  #parametersOf(family: Family, rung: Rung): number {
-    return matrixParameters(family.config(shapeOf(rung, this.#corpus.vocabulary)));
+  async #run(family: Family, rung: Rung, rate: number, search: boolean): Promise<TrainingOutcome> {
+    const learningRate = Number(rate.toPrecision(3));
+    const corpus = this.#corpus;
+    const timed = this.#timed(family, rung, learningRate);
+    const { config, settings } = timed;
+    const name = `${family.name}-${rung.layers}x${rung.hiddenSize}-${learningRate}`;
+    const { tokens, vocabulary } = corpus;
+    const outcome = await this.#context.run(
+      name,
+      { config, settings, corpus: { tokens, vocabulary } },
+      (folder) => train(folder, config, settings, corpus, this.#context),
+      this.#pace.estimate(timed),
+    );
+    if (outcome.failure === undefined) this.#pace.learn(timed, outcome.seconds);
+    const flops = trainingFlops(family, config, { tokens: outcome.tokens, length: settings.length });
+    const parameters = matrixParameters(config);
+    this.#rows.push({ family: family.name, rung, parameters, flops, learningRate, search, outcome });
+    const rates = [...this.#rules].map(([name, rule]) => ({ family: name, ...rule }));
+    const results = { ladder: this.#ladder, corpus, rows: this.#rows, rates };
+    await this.#context.publish(reportOf(results, families, this.#context.options.seed));
+    return outcome;
   }
+}
+
+/** The member of the grid first · 2^k that is nearest to a rate. */
+function nearest(rate: number, first: number): number {
+  return first * 2 ** Math.round(Math.log2(rate / first));
 }

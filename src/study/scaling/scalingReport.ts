@@ -3,7 +3,7 @@ import { formatCount } from '../../format.ts';
 import type { Family } from '../families.ts';
 import type { Report, Table } from '../study.ts';
 import { type Crossing, crossingOf, type Fit, fitPowerLaw, type Point } from './powerLaw.ts';
-import type { ScalingResults, ScalingRow } from './scaling.ts';
+import type { FamilyRates, ScalingResults, ScalingRow } from './scaling.ts';
 import { type Series, scalingFigure } from './scalingFigure.ts';
 
 interface FamilyResult {
@@ -17,8 +17,8 @@ interface FamilyResult {
 export function reportOf(results: ScalingResults, families: readonly Family[], seed: number): Report {
   const found = families.map((family) => resultOf(family, results.rows, seed));
   const [first, second] = found;
-  const largest = Math.max(...results.rows.map(({ flops }) => flops));
-  const crossing = first?.fit && second?.fit ? crossingOf(first.fit, second.fit, largest) : undefined;
+  const ends = rangeOf(found);
+  const crossing = first?.fit && second?.fit ? crossingOf(first.fit, second.fit, ends.to) : undefined;
   const series: Series[] = found.map(({ family: { label, color }, points, fit }) => ({
     label,
     color,
@@ -30,7 +30,10 @@ export function reportOf(results: ScalingResults, families: readonly Family[], s
     text: [
       method(results),
       ...found.flatMap(describeLine),
-      ...(crossing ? [describeCrossing(found, crossing)] : []),
+      ...(crossing
+        ? [describeCrossing([first!.family.label, second!.family.label], { crossing, ...ends })]
+        : []),
+      ...results.rates.map((rates) => describeRates(rates, families)),
     ],
     tables: [runsTable(found), searchTable(results.rows, families)],
     figures: [
@@ -62,15 +65,31 @@ function resultOf(family: Family, rows: readonly ScalingRow[], seed: number): Fa
   return { family, best, points, fit: points.length >= 3 ? fitPowerLaw(points, seed) : undefined };
 }
 
+/** Operations of the smallest and the largest run. */
+function rangeOf(found: readonly FamilyResult[]): { readonly from: number; readonly to: number } {
+  const xs = found.flatMap(({ points }) => points.map(({ x }) => x));
+  return { from: Math.min(...xs), to: Math.max(...xs) };
+}
+
 function method({ ladder, corpus }: ScalingResults): string {
   return (
-    `Every family reads the same tokens in the same order: ${formatCount(corpus.tokens)} in all, a tokenizer of ` +
-    `${corpus.vocabulary} entries learned from them, ${ladder.tokensPerParameter} tokens a parameter as far as they ` +
-    `last, ${ladder.batch} × ${ladder.length} a step. Loss is that of windows kept out of training, with the last ` +
-    'weights. Operations are counted alike: six for each token and each weight of a matrix, embedding left out, and ' +
-    'six for each product of attention with its context; that a ternary weight needs no multiplication is not ' +
-    'counted in its favour. The learning rate is searched at the smallest size of each family, and falls with size ' +
-    "as the paper's rates did."
+    `Every family reads the same tokens in the same order: a corpus of ${formatCount(corpus.tokens)}, a tokenizer of ` +
+    `${corpus.vocabulary} entries learned from it, ${ladder.tokensPerParameter} tokens a parameter, read ` +
+    `${ladder.epochs > 1 ? `up to ${ladder.epochs} times` : 'once'}, ${ladder.batch} × ${ladder.length} a step. ` +
+    'Loss is that of windows kept out of training, with the last weights. Parameters are those of matrices, the head ' +
+    'among them, the embedding not. Operations are counted alike: six for each token and each of these, and six for ' +
+    'each product of attention with its context; that a ternary weight needs no multiplication is not counted in its ' +
+    'favour. Learning rates are searched for each family at two sizes; for the others, a power of the width goes ' +
+    'through the lowest points of parabolas through the losses found, with an exponent from −1 to 0.'
+  );
+}
+
+function describeRates({ family, exponent, found, at }: FamilyRates, families: readonly Family[]): string {
+  const { label } = families.find(({ name }) => name === family)!;
+  const held = exponent === found ? '' : ` (found ${found.toFixed(2)}, held to the range)`;
+  return (
+    `Learning rate of ${label}: ${at.rate.toPrecision(3)} at a width of ${at.width.toFixed(0)}, and with ` +
+    `width^${exponent.toFixed(2)}${held}.`
   );
 }
 
@@ -83,23 +102,35 @@ function describeLine({ family, fit, points }: FamilyResult): string[] {
   ];
 }
 
-/** The paper saw its families meet near 10²³; what can be said from here depends on the band. */
-function describeCrossing(
-  [first, second]: readonly FamilyResult[],
-  { share, low, high, at }: Crossing,
+/**
+ * Where the first line falls below the second, in words.
+ * @param range operations of the smallest and the largest run beside the crossing
+ */
+export function describeCrossing(
+  [first, second]: readonly [string, string],
+  { crossing, from, to }: { readonly crossing: Crossing; readonly from: number; readonly to: number },
 ): string {
-  const names = `${first!.family.label} and ${second!.family.label}`;
-  const percent = `${(100 * share).toFixed(0)} %`;
-  if (share >= 0.975 && at !== undefined) {
+  const { kind, behind, ahead, at, low, high } = crossing;
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  const paper = 'The paper has its families cross near 1e23.';
+  if (kind === 'behind') {
+    const isWithin = at !== undefined && at > from && at < to;
     return (
-      `The lines of ${names} cross at ${at.toExponential(1)} operations; 95 of 100 bootstrap samples have it between ` +
-      `${low!.toExponential(1)} and ${high!.toExponential(1)}. The paper's cross near 1e23.`
+      `${first} is below ${second} at the largest size trained (in ${percent(behind)} of the bootstrap samples): ` +
+      `${isWithin ? `the lines cross at ${at.toExponential(1)} operations, within what was trained` : 'it is below at all sizes trained'}. ${paper}`
+    );
+  }
+  if (kind === 'ahead') {
+    return (
+      `${first} is above ${second} at the largest size trained, and falls faster: the lines cross at ` +
+      `${at!.toExponential(1)} operations, in 95 of 100 bootstrap samples between ${low!.toExponential(1)} and ` +
+      `${high!.toExponential(1)}. ${paper}`
     );
   }
   return (
-    `No crossing within the band: in ${percent} of the bootstrap samples only does ${first!.family.label} fall below ` +
-    `${second!.family.label} further on${low === undefined ? '' : `, between ${low.toExponential(1)} and ${high!.toExponential(1)} operations`}. ` +
-    'The paper has the lines cross near 1e23 operations.'
+    `No crossing can be told from the bands: ${first} is below ${second} at the largest size trained in ` +
+    `${percent(behind)} of the bootstrap samples, falls below further on in ${percent(ahead)}, and stays above in ` +
+    `${percent(1 - behind - ahead)}. ${paper}`
   );
 }
 
@@ -135,12 +166,13 @@ function runsTable(found: readonly FamilyResult[]): Table {
 
 function searchTable(rows: readonly ScalingRow[], families: readonly Family[]): Table {
   return {
-    title: 'The search for learning rates, at the smallest size',
-    columns: ['model', 'rate', 'loss'],
+    title: 'The search for learning rates, at two sizes',
+    columns: ['model', 'size', 'rate', 'loss'],
     rows: rows
       .filter(({ search }) => search)
-      .map(({ family, learningRate, outcome }) => [
+      .map(({ family, rung, learningRate, outcome }) => [
         families.find(({ name }) => name === family)!.label,
+        `${rung.layers} × ${rung.hiddenSize}`,
         learningRate.toPrecision(2),
         outcome.loss?.toFixed(4) ?? `diverged: ${outcome.failure}`,
       ]),

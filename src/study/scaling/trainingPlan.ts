@@ -10,7 +10,7 @@ export interface TrainingPlan {
   readonly seed: number;
 }
 
-/** The paper's schedule of the family, warm-up over a fiftieth of the run, twenty checkpoints and ten validations. */
+/** The paper's schedule of the family, warm-up over a fiftieth of the run, five checkpoints and ten validations. */
 export function settingsFor({ training }: Pick<Family, 'training'>, plan: TrainingPlan): TrainingSettings {
   const { batch, length, learningRate, seed } = plan;
   const steps = Math.max(20, Math.round(plan.tokens / (batch * length)));
@@ -21,6 +21,6 @@ export function settingsFor({ training }: Pick<Family, 'training'>, plan: Traini
     weightDecay: 0.01,
     validation: 256,
     validateEvery: Math.ceil(steps / 10),
-    saveEvery: Math.ceil(steps / 20),
+    saveEvery: Math.ceil(steps / 5),
   });
 }
