@@ -10,8 +10,14 @@ import type { TrainingSettings } from '../train/settings.ts';
 import type { Interrupt } from './interrupt.ts';
 import { duration, startProgress } from './progress.ts';
 
-/** What a run is and needs, before it starts: a line each. */
-export function describeRun({ trainer, settings, sampler, data, tokensPerStep, step }: Run): string[] {
+/**
+ * What a run is and needs, before it starts: a line each.
+ * @param gpus of the ranks, where several train on GPUs
+ */
+export function describeRun(
+  { trainer, settings, sampler, data, tokensPerStep, step }: Run,
+  gpus: readonly string[] = [],
+): string[] {
   const { config, needs, specs, engine, group } = trainer;
   const { batch, length, accumulation, steps, learningRate, schedule } = settings;
   const ternary = specs
@@ -31,6 +37,7 @@ export function describeRun({ trainer, settings, sampler, data, tokensPerStep, s
     ],
     ['engine', `${engine.name}: ${engine.description}`],
     ...(group.size > 1 ? [['ranks', describeRanks(group, settings)]] : []),
+    ...gpus.map((gpu, rank) => [`rank ${rank}`, gpu]),
     [
       'plan',
       `${steps} steps of ${passes}${batch} × ${length} tokens: ${formatCount(steps * tokensPerStep)} tokens, the data ${epochs.toFixed(1)} times`,

@@ -150,7 +150,7 @@ async function trainWith(group: Group, flags: Flags): Promise<void> {
         ? Run.resume(flags.out, machine, flags.steps)
         : begin(flags, machine, interrupt));
       try {
-        await carryOut(run, flags, interrupt);
+        await carryOut(run, flags, interrupt, machine.gpus);
       } finally {
         await run.close();
       }
@@ -181,10 +181,15 @@ async function machineFlags(flags: Flags): Promise<MachineFlags> {
   return { engine: engine ?? (await readRunFile(out)).engine, threads, shardOptimizer };
 }
 
-async function carryOut(run: Run, { json }: Flags, interrupt: Interrupt): Promise<void> {
+async function carryOut(
+  run: Run,
+  { json }: Flags,
+  interrupt: Interrupt,
+  gpus?: readonly string[],
+): Promise<void> {
   const speaks = run.trainer.group.rank === 0;
   const say = (lines: readonly string[]) => json || console.log(lines.join('\n'));
-  if (speaks) say(describeRun(run));
+  if (speaks) say(describeRun(run, gpus));
   const outcome = await runTraining(run, { interrupt, json });
   if (outcome === 'interrupted') process.exitCode = interrupt.exitCode;
   if (!speaks) return;

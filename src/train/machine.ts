@@ -4,6 +4,7 @@ import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { shareOfCores } from '../mpi/cores.ts';
 import { alone, type Group } from '../mpi/group.ts';
+import { takeOwnGpu } from '../mpi/ownGpu.ts';
 import type { Machine } from './trainer.ts';
 
 /** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
@@ -12,6 +13,8 @@ const largestHeap = 2 ** 32 - 2 ** 26;
 /** An engine that tells its memory in use. */
 export interface OwnMachine extends Machine {
   readonly engine: CpuEngine | WebGpuEngine;
+  /** Of each of several ranks, for people. */
+  readonly gpus?: readonly string[] | undefined;
 }
 
 export interface MachineFlags {
@@ -43,7 +46,8 @@ async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
   const { engine, group = alone, shardOptimizer } = flags;
   const ranks = { group, shardOptimizer };
   if (engine === 'webgpu') {
-    return { engine: await WebGpuEngine.create(), limitBytes: Number.POSITIVE_INFINITY, ...ranks };
+    const gpus = await ownGpu(group);
+    return { engine: await WebGpuEngine.create(), limitBytes: Number.POSITIVE_INFINITY, gpus, ...ranks };
   }
   const threads = flags.threads ?? (await ownCores(group));
   const limitBytes = Math.min(largestHeap, totalmem() / group.local.size);
@@ -56,4 +60,12 @@ async function ownCores(group: Group): Promise<number | undefined> {
   const { threads, warning } = await shareOfCores(group);
   if (warning && group.rank === 0) console.error(`Note: ${warning}.`);
   return threads;
+}
+
+/** What the ranks' GPUs are; `undefined` for one rank alone, which takes the system's choice. */
+async function ownGpu(group: Group): Promise<readonly string[] | undefined> {
+  if (group.size === 1) return undefined;
+  const { gpus, warning } = await takeOwnGpu(group);
+  if (warning && group.rank === 0) console.error(`Note: ${warning}.`);
+  return gpus;
 }
