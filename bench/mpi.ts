@@ -1,0 +1,160 @@
+/**
+ * Training over ranks, measured: one rank alone and N ranks with as much work each, updating at every step, with a
+ * sharded optimizer, and meeting now and then. N ranks must come to the losses of one rank with the same global batch.
+ *
+ *   npm run bench:mpi                                                      two ranks of one thread, a small model
+ *   npm run bench:mpi -- --engine webgpu --size 370M --batch 8 --length 2048 --passes 1,8
+ *   npm run bench:mpi -- --engine webgpu --launcher "mpirun --bind-to none" --wrapper scripts/ownGpu.sh
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Command } from 'commander';
+import { isConfigName } from '../src/model/config.ts';
+import type { Case, Found, Measured, Work } from './mpiCase.ts';
+import { formatScaling } from './mpiReport.ts';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+const options = new Command('npm run bench:mpi --')
+  .option('--ranks <counts>', 'numbers of ranks, beside one alone', '2')
+  .option('--engine <name>', 'cpu or webgpu', 'cpu')
+  .option('--threads <count>', 'threads of each rank on the CPU', '1')
+  .option('--size <name>', 'named configuration', 'mini')
+  .option('--vocabulary <count>', 'entries', '4096')
+  .option('--batch <sequences>', 'sequences of a pass', '4')
+  .option('--length <tokens>', 'tokens of a sequence', '128')
+  .option('--passes <counts>', 'passes of each rank in an update', '1,4')
+  .option('--local-steps <count>', 'steps between meetings', '8')
+  .option('--steps <count>', 'timed steps of a case', '5')
+  .option('--recompute', 'compute activations again in the backward pass')
+  .option(
+    '--launcher <command>',
+    'starts ranks, "-n N" follows',
+    'mpirun --allow-run-as-root --oversubscribe --bind-to none',
+  )
+  .option('--wrapper <command>', 'goes before node, e.g. scripts/ownGpu.sh')
+  .option('--out <path>', 'where to write the tables, without extension', 'results/mpi')
+  .parse()
+  .opts<
+    Record<
+      | 'ranks'
+      | 'engine'
+      | 'threads'
+      | 'size'
+      | 'vocabulary'
+      | 'batch'
+      | 'length'
+      | 'passes'
+      | 'localSteps'
+      | 'steps'
+      | 'launcher'
+      | 'out',
+      string
+    > & { wrapper?: string; recompute?: boolean }
+  >();
+
+export interface Report {
+  readonly command: string;
+  readonly date: string;
+  readonly machine: string;
+  readonly work: Omit<Work, 'cases'>;
+  /** Largest difference of a loss from one rank's with the same global batch, relative to it. */
+  readonly difference: number;
+  /** One rank first. */
+  readonly found: readonly Found[];
+}
+
+function integers(name: string, text: string): number[] {
+  const values = text.split(',').map(Number);
+  if (values.every((value) => Number.isInteger(value) && value > 0)) return values;
+  throw new Error(`--${name}: found ${text}, expected positive integers`);
+}
+const integer = (name: 'threads' | 'vocabulary' | 'batch' | 'length' | 'steps' | 'localSteps') =>
+  integers(name, options[name])[0]!;
+
+if (!isConfigName(options.size)) throw new Error(`--size: found ${options.size}, expected a name`);
+if (options.engine !== 'cpu' && options.engine !== 'webgpu')
+  throw new Error(`--engine: found ${options.engine}, expected cpu or webgpu`);
+
+const engine: Work['engine'] = options.engine;
+const work = {
+  ...{ size: options.size, engine, recompute: options.recompute ?? false },
+  ...{ threads: integer('threads'), vocabulary: integer('vocabulary') },
+  ...{ batch: integer('batch'), length: integer('length') },
+};
+const rankCounts = integers('ranks', options.ranks).filter((count) => count > 1);
+const passCounts = integers('passes', options.passes);
+const [steps, localSteps] = [integer('steps'), integer('localSteps')];
+
+/** Steps whose losses are compared. */
+const compared = 3;
+/**
+ * Of a loss: sums in another order differ in the last bits, and a weight on the border of two ternary values may
+ * then round either way, which a few steps carry to the third digit.
+ */
+const tolerance = 5e-3;
+
+const plain = { shardOptimizer: false, localSteps: 0, steps };
+const together: Case[] = passCounts.map((passes) => ({ ...plain, passes }));
+const fewest = Math.min(...passCounts);
+const others: Case[] = [
+  { ...plain, passes: fewest, shardOptimizer: true },
+  { ...plain, passes: fewest, localSteps, steps: 2 * localSteps },
+];
+const checks: Case[] = rankCounts.map((count) => ({ ...plain, passes: fewest * count, steps: compared }));
+
+/** Runs the cases in one launch. */
+async function launch(ranks: number, cases: readonly Case[]): Promise<Found> {
+  const child = fileURLToPath(new URL('mpiCase.ts', import.meta.url));
+  const node = [process.execPath, child, JSON.stringify({ ...work, cases } satisfies Work)];
+  const wrapper = options.wrapper?.split(' ') ?? [];
+  const [file, ...args] =
+    ranks === 1 ? node : [...options.launcher.split(' '), '-n', `${ranks}`, ...wrapper, ...node];
+  const running = promisify(execFile)(file!, args, { maxBuffer: 1e8, cwd: root });
+  running.child.stderr?.pipe(process.stderr);
+  return JSON.parse((await running).stdout) as Found;
+}
+
+/** Held to one rank with the same global batch; nothing that differs is reported. */
+function differenceOf(found: readonly Found[]): number {
+  const [one, ...several] = found as [Found, ...Found[]];
+  const differences = several.flatMap(({ ranks, measured }) => {
+    const expected = one.measured.find(({ passes }) => passes === fewest * ranks)!.losses;
+    return measured
+      .filter((row) => row.passes === fewest && row.localSteps === 0)
+      .flatMap(({ losses }) =>
+        expected.slice(0, compared).map((loss, step) => Math.abs(losses[step]! - loss) / loss),
+      );
+  });
+  const largest = Math.max(...differences);
+  if (!(largest < tolerance))
+    throw new Error(`ranks and one rank differ by ${largest} of the loss; not reported`);
+  return largest;
+}
+
+function refuseIdle(rows: readonly Measured[]): void {
+  const idle = rows.find(({ losses }) => !(losses.at(-1)! < losses[0]!));
+  if (idle) throw new Error(`training does not learn: ${JSON.stringify(idle)}`);
+}
+
+const found = [
+  await launch(1, [...together, ...checks.filter(({ passes }) => !passCounts.includes(passes))]),
+];
+for (const count of rankCounts) found.push(await launch(count, [...together, ...others]));
+for (const { measured } of found) refuseIdle(measured);
+const report: Report = {
+  command: ['npm run bench:mpi', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(
+    ' ',
+  ),
+  date: new Date().toISOString(),
+  machine: `${cpus().length} cores of ${cpus()[0]!.model}, Node ${process.version}`,
+  ...{ work, difference: differenceOf(found), found },
+};
+const markdown = formatScaling(report);
+await mkdir(`${root}results`, { recursive: true });
+await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+await writeFile(`${root}${options.out}.md`, markdown);
+console.log(markdown);

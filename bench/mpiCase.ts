@@ -1,0 +1,181 @@
+/** What one rank of bench/mpi.ts does: `node bench/mpiCase.ts JSON` under a launcher, or alone. Rank 0 prints JSON. */
+import { spawnSync } from 'node:child_process';
+import { bytesOf, readFloats } from '../src/engine/engine.ts';
+import { type ConfigName, namedConfig } from '../src/model/config.ts';
+import { RandomWeights } from '../src/model/randomWeights.ts';
+import { alone, type Group } from '../src/mpi/group.ts';
+import { joinGroup } from '../src/mpi/mpiGroup.ts';
+import { variable } from '../src/program/tensor.ts';
+import type { Batch } from '../src/text/batches.ts';
+import { type OwnMachine, withMachine } from '../src/train/machine.ts';
+import { meet } from '../src/train/pace.ts';
+import { parseSettings } from '../src/train/settings.ts';
+import { Trainer } from '../src/train/trainer.ts';
+import { median } from './statistics.ts';
+
+export interface Case {
+  /** Passes of each rank in an update. */
+  readonly passes: number;
+  readonly shardOptimizer: boolean;
+  /** 0: ranks update together. */
+  readonly localSteps: number;
+  /** Steps that are timed; as many as the losses that come back, or more. */
+  readonly steps: number;
+}
+
+export interface Work {
+  readonly size: ConfigName;
+  readonly vocabulary: number;
+  readonly engine: 'cpu' | 'webgpu';
+  /** Of each rank, on the CPU. */
+  readonly threads: number;
+  readonly batch: number;
+  readonly length: number;
+  readonly recompute: boolean;
+  readonly cases: readonly Case[];
+}
+
+export interface Measured extends Case {
+  readonly parameters: number;
+  /** Of all ranks together, waiting included. */
+  readonly tokensPerSecond: number;
+  /** Of the slowest rank while it did not wait for others. */
+  readonly slowestRank: number;
+  readonly secondsPerStep: number;
+  /** Seconds a step that the rank which waited longest stood still for the exchange. */
+  readonly waited: number;
+  readonly losses: readonly number[];
+}
+
+/** Bytes a second. */
+export interface Speeds {
+  readonly sum: number;
+  /** From the engine and back; absent where the host shares its memory. */
+  readonly read?: number;
+  readonly write?: number;
+}
+
+export interface Found {
+  readonly ranks: number;
+  readonly description: string;
+  readonly engine: string;
+  readonly gpus: readonly string[];
+  /** What the driver says of the GPUs while they train, where nvidia-smi is there. */
+  readonly driver: readonly string[];
+  readonly speeds: Speeds;
+  readonly measured: readonly Measured[];
+}
+
+/** Steps before timing; where ranks meet now and then, a whole round. */
+const warmUpOf = ({ localSteps }: Case) => Math.max(2, localSteps);
+/** Of one bucket as training exchanges it. */
+const probeElements = 2 ** 22;
+
+const work: Work = JSON.parse(process.argv[2]!);
+const group = await joinGroup();
+const found = await run(group ?? alone);
+if (found.ranks === 1 || group!.rank === 0) console.log(JSON.stringify(found));
+await group?.leave();
+
+async function run(group: Group): Promise<Found> {
+  const { engine, threads } = work;
+  const measured: Measured[] = [];
+  let about: Pick<Found, 'engine' | 'gpus' | 'speeds' | 'driver'> | undefined;
+  for (const one of work.cases) {
+    if (group.rank === 0) console.error(`${group.size} ranks: ${JSON.stringify(one)}`);
+    const flags = { engine, threads, group, shardOptimizer: one.shardOptimizer && group.size > 1 };
+    await withMachine(flags, async (machine) => {
+      measured.push(await measure(machine, group, one));
+      about ??= {
+        engine: `${machine.engine.name}: ${machine.engine.description}`,
+        ...{ gpus: machine.gpus ?? [], speeds: await probe(machine, group), driver: askDriver() },
+      };
+    });
+  }
+  return { ranks: group.size, description: group.description, ...about!, measured };
+}
+
+async function measure(machine: OwnMachine, group: Group, one: Case): Promise<Measured> {
+  const { batch, length, recompute } = work;
+  const config = namedConfig(work.size, { vocabSize: work.vocabulary });
+  const warmUp = warmUpOf(one);
+  const steps = warmUp + one.steps;
+  const settings = parseSettings({
+    ...{ batch, length, recompute, steps, accumulation: one.passes * group.size, schedule: 'constant' },
+    ...{ learningRate: 1e-3, warmup: 0, localSteps: group.size > 1 ? one.localSteps : 0 },
+  });
+  const trainer = new Trainer({ ...machine, limitBytes: Number.POSITIVE_INFINITY }, config, settings);
+  new RandomWeights().fill(machine.engine, trainer.weights);
+  await trainer.update.begin();
+  const [first, end] = trainer.passes;
+  const batches = Array.from({ length: end - first }, (_, pass) => batchOf(first + pass, config.vocabSize));
+  const losses: number[] = [];
+  const times: number[] = [];
+  const paces: number[] = [];
+  const waits: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    const start = performance.now();
+    const result = await trainer.step(batches, step, settings.learningRate);
+    const own = (performance.now() - start) / 1000;
+    const pace = ((end - first) * batch * length) / (own - result.waited);
+    const all = await meet(group, { loss: result.loss, pace, waited: result.waited, stop: false });
+    losses.push(all.loss);
+    if (step < warmUp) continue;
+    times.push((performance.now() - start) / 1000);
+    paces.push(all.pace);
+    waits.push(all.waited);
+  }
+  // Steps between two meetings are unlike those with one: their mean counts.
+  const middle = one.localSteps > 0 ? mean : median;
+  const secondsPerStep = middle(times);
+  return {
+    ...one,
+    parameters: trainer.needs.parameters,
+    tokensPerSecond: (settings.accumulation * batch * length) / secondsPerStep,
+    ...{ slowestRank: middle(paces), secondsPerStep, waited: middle(waits), losses },
+  };
+}
+
+/** Each pass has a text of its own, the same at every step, so that the loss must fall. */
+function batchOf(pass: number, vocabulary: number): Batch {
+  const inputs = Int32Array.from(
+    { length: work.batch * work.length },
+    (_, i) => (i * 7919 + 13 + 104_729 * pass) % vocabulary,
+  );
+  return { inputs, labels: inputs.map((id) => (id + 7919) % vocabulary) };
+}
+
+/** How fast a bucket is summed over the ranks, and how fast it comes from the engine and goes back. */
+async function probe({ engine }: OwnMachine, group: Group): Promise<Speeds> {
+  const numbers = new Float32Array(probeElements);
+  const tensor = variable('probe', [probeElements]);
+  engine.allocate(tensor);
+  const speed = async (use: () => Promise<unknown>) => {
+    const times: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      await group.barrier();
+      const start = performance.now();
+      await use();
+      if (round > 0) times.push((performance.now() - start) / 1000);
+    }
+    return numbers.byteLength / median(times);
+  };
+  const sum = await speed(() => group.reduce(numbers, 'sum'));
+  if ('view' in engine) return { sum };
+  const read = await speed(() => readFloats(engine, tensor, numbers));
+  const write = await speed(async () => {
+    engine.write(tensor, bytesOf(numbers));
+    await engine.read(tensor, new Uint8Array(4)); // it comes after what was written
+  });
+  return { sum, read, write };
+}
+
+function askDriver(): readonly string[] {
+  const query = '--query-gpu=index,pci.bus_id,name,memory.used,driver_version';
+  const { stdout } = spawnSync('nvidia-smi', [query, '--format=csv,noheader'], { encoding: 'utf8' });
+  return stdout ? stdout.trim().split('\n') : [];
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
