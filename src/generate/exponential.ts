@@ -5,7 +5,7 @@
 export function exponential(x: number): number {
   if (x < -708) return 0; // below lie subnormal numbers, which as probabilities are nothing
   // exp x = 2^-k · exp r with |r| ≤ ln 2 / 2; ln 2 in two parts, the first short enough that k times it is exact.
-  const k = Math.round(-x * Math.LOG2E);
+  const k = Math.round(-x * Math.LOG2E) | 0;
   const r = x + k * LN2_HIGH + k * LN2_LOW;
   const r2 = r * r;
   // Taylor's series to r^13 / 13!, even and odd powers apart so that a processor works on both at once.
