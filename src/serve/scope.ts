@@ -5,6 +5,8 @@ export class Scope {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #ended: () => void;
+  readonly #client: AbortSignal;
+  readonly #gone = () => this.abort(new ClientGoneError());
   readonly began = performance.now();
   #over = false;
 
@@ -15,14 +17,14 @@ export class Scope {
    */
   constructor(seconds: number, client: AbortSignal, ended: () => void) {
     this.#ended = ended;
+    this.#client = client;
     this.#timer = setTimeout(
       () => this.abort(new ApiError(504, timeOut(seconds), { code: 'timeout' })),
       1000 * seconds,
     );
     this.#timer.unref();
-    const gone = () => this.abort(new ClientGoneError());
-    if (client.aborted) gone();
-    else client.addEventListener('abort', gone, { once: true });
+    if (client.aborted) this.#gone();
+    else client.addEventListener('abort', this.#gone, { once: true });
   }
 
   get signal(): AbortSignal {
@@ -42,6 +44,8 @@ export class Scope {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
+    // Node holds the signals of requests until the requests are collected: what they hold would keep them for ever.
+    this.#client.removeEventListener('abort', this.#gone);
     this.#ended();
   }
 }
