@@ -1,10 +1,15 @@
 /** The two dense products of BitLinear's straight-through backward pass. The forward pass has none. */
 import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { denseProduct, overTiles } from '../products/denseProduct.wgsl.ts';
+import {
+  halfActivations,
+  halfGradient,
+  halfWeights,
+  suitsHalfProducts,
+} from '../products/halfOperands.wgsl.ts';
+import { halfProduct } from '../products/halfProduct.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { denseProduct, overTiles } from './denseProduct.wgsl.ts';
-import { halfActivations, halfGradient, halfWeights, suitsHalfProducts } from './halfOperands.wgsl.ts';
-import { halfProduct } from './halfProduct.wgsl.ts';
 import { wordAt } from './words.wgsl.ts';
 
 export interface BitLinearGradients {

@@ -4,9 +4,10 @@
  *
  * A workgroup of eight subgroups computes 128 tokens × 256 outputs, each of its subgroups 64 × 64, in steps of 64
  * columns. The 256 outputs are the four planes of 64 packed rows, so that a packed byte is read once and unpacked
- * into the tile of weights.
+ * into the tile of weights. While one step's tiles are multiplied, the next ones are on their way to registers.
  */
 import type { Dispatch } from '../../program/op.ts';
+import { fragments, multiplyFragments, zeroSums } from '../products/subgroupTile.ts';
 import type { TernaryProduct } from './product.wgsl.ts';
 import { productSizes } from './product.wgsl.ts';
 
@@ -14,15 +15,12 @@ const subgroups = { tokens: 2, outputs: 4 };
 const lanes = 32 * subgroups.tokens * subgroups.outputs;
 const [tileTokens, tileOutputs] = [64 * subgroups.tokens, 64 * subgroups.outputs];
 const tileRows = tileOutputs / 4;
-/** Words of four columns between rows of a tile: 16, and 4 more so that rows start in different banks. */
-const stride = 20;
-/** Where the tile of weights begins. */
-const weightsAt = tileTokens * stride;
-/** Blocks of sixteen columns of a row in a tile, and the rows that all lanes load at once. */
+/** Blocks of sixteen columns of a row in a tile, and their distance: one more, so that rows start in different banks. */
 const blocks = 4;
+const stride = blocks + 1;
+/** Where the tile of weights begins, and the rows that all lanes load at once. */
+const weightsAt = tileTokens * stride;
 const rowsAtOnce = lanes / blocks;
-const fragments = [0, 1, 2, 3];
-const pairs = fragments.flatMap((m) => fragments.map((n) => [m, n] as const));
 
 /** Whether rows of weights are whole blocks of 16 columns, and planes whole groups of 4 outputs, as is needed here. */
 export function suitsTensorCores(t: TernaryProduct): boolean {
@@ -43,8 +41,35 @@ export function ternaryProductOnTensorCores(t: TernaryProduct): Dispatch {
   };
 }
 
+const planes = [0, 1, 2, 3];
+
 /** The first row of each of a lane's loads, for a tile of `rows`. */
 const loads = (rows: number) => Array.from({ length: rows / rowsAtOnce }, (_, i) => i * rowsAtOnce);
+
+/** A lane's blocks of the next tiles, to registers. */
+const fetch = (declare: string) =>
+  [
+    ...loads(tileTokens).map(
+      (row) => `${declare}q${row} = activations(firstToken + loadRow + ${row}u, block + loadBlock);`,
+    ),
+    ...loads(tileRows).map(
+      (row) => `${declare}w${row} = weights(firstRow + loadRow + ${row}u, block + loadBlock);`,
+    ),
+  ].join('\n  ');
+
+/** From registers to the tiles, where weights have a byte each. */
+const keep = [
+  ...loads(tileTokens).map((row) => `tile[(loadRow + ${row}u) * ${stride}u + loadBlock] = q${row};`),
+  ...loads(tileRows).flatMap((row) =>
+    planes.map(
+      (plane) =>
+        `tile[${weightsAt}u + (loadRow + ${tileRows * plane + row}u) * ${stride}u + loadBlock] = (w${row} >> vec4u(${2 * plane}u)) & vec4u(0x03030303u);`,
+    ),
+  ),
+].join('\n    ');
+
+const left = { tile: '&tile', first: 'mineQ', stride };
+const right = { tile: '&tile', first: 'mineW', stride };
 
 const code = `
 alias Left = subgroup_matrix_left<i8, 32, 16>;
@@ -52,9 +77,9 @@ alias Right = subgroup_matrix_right<i8, 16, 32>;
 alias Sums = subgroup_matrix_result<i32, 16, 16>;
 
 // The tile of activations, then that of weights.
-var<workgroup> tile: array<i32, ${weightsAt + tileOutputs * stride}>;
+var<workgroup> tile: array<vec4u, ${weightsAt + tileOutputs * stride}>;
 // 16 × 32 sums of each subgroup on their way out.
-var<workgroup> sums: array<i32, ${16 * lanes}>;
+var<workgroup> sums: array<vec4i, ${4 * lanes}>;
 
 fn activations(token: u32, column: u32) -> vec4u {
   if (token >= p.rows || column >= p.blocks) { return vec4u(); }
@@ -64,11 +89,6 @@ fn activations(token: u32, column: u32) -> vec4u {
 fn weights(row: u32, column: u32) -> vec4u {
   if (row >= p.packed || column >= p.blocks) { return vec4u(); }
   return codes[row * p.blocks + column];
-}
-
-fn keep(at: u32, words: vec4u) {
-  let four = bitcast<vec4i>(words);
-  ${[0, 1, 2, 3].map((i) => `tile[at + ${i}u] = four[${i}];`).join(' ')}
 }
 
 // Subgroups are runs of 32 invocations, which the compiler does not know.
@@ -82,42 +102,27 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   let mineW = ${weightsAt}u + (subgroup % ${subgroups.outputs}u) * ${64 * stride}u;
   let loadRow = lane / ${blocks}u;
   let loadBlock = lane % ${blocks}u;
-  ${pairs.map(([m, n]) => `var c${m}${n} = Sums();`).join(' ')}
-  for (var block = 0u; block < p.blocks; block += ${blocks}u) {
-    ${loads(tileTokens)
-      .map(
-        (row) =>
-          `keep((loadRow + ${row}u) * ${stride}u + 4u * loadBlock, activations(firstToken + loadRow + ${row}u, block + loadBlock));`,
-      )
-      .join('\n    ')}
-    ${loads(tileRows)
-      .map(
-        (row) => `let w${row} = weights(firstRow + loadRow + ${row}u, block + loadBlock);
-    ${fragments.map((plane) => `keep(${weightsAt}u + (loadRow + ${tileRows * plane + row}u) * ${stride}u + 4u * loadBlock, (w${row} >> vec4u(${2 * plane}u)) & vec4u(0x03030303u));`).join('\n    ')}`,
-      )
-      .join('\n    ')}
+  ${zeroSums}
+  var block = 0u;
+  ${fetch('var ')}
+  while (block < p.blocks) {
+    ${keep}
     workgroupBarrier();
-    for (var k = 0u; k < 16u; k += 8u) {
-      ${fragments.map((n) => `let w${n} = subgroupMatrixLoad<Right, col_major>(&tile, mineW + ${n * 16 * stride}u + k, ${stride}u);`).join('\n      ')}
-      ${fragments
-        .map(
-          (
-            m,
-          ) => `let a${m} = subgroupMatrixLoad<Left, row_major>(&tile, mineQ + ${m * 16 * stride}u + k, ${stride}u);
-      ${fragments.map((n) => `c${m}${n} = subgroupMatrixMultiplyAccumulate(a${m}, w${n}, c${m}${n});`).join('\n      ')}`,
-        )
-        .join('\n      ')}
+    block += ${blocks}u;
+    if (block < p.blocks) {
+  ${fetch('')}
     }
+    ${[0, 2].map((k) => multiplyFragments(left, right, k)).join('\n    ')}
     workgroupBarrier();
   }
-  let corner = subgroup * 512u;
+  let corner = subgroup * 128u;
   let token = firstToken + (subgroup / ${subgroups.outputs}u) * 64u;
   let output = (subgroup % ${subgroups.outputs}u) * 64u;
   ${fragments
     .flatMap((m) =>
       [0, 1].map(
-        (half) => `subgroupMatrixStore<row_major>(&sums, corner, c${m}${2 * half}, 32u);
-  subgroupMatrixStore<row_major>(&sums, corner + 16u, c${m}${2 * half + 1}, 32u);
+        (half) => `subgroupMatrixStore<row_major>(&sums, corner, c${m}${2 * half}, 8u);
+  subgroupMatrixStore<row_major>(&sums, corner + 4u, c${m}${2 * half + 1}, 8u);
   workgroupBarrier();
   writeOut(lane % 32u, corner, token + ${16 * m}u, output + ${32 * half}u, firstRow);
   workgroupBarrier();`,
@@ -135,8 +140,7 @@ fn writeOut(lane: u32, corner: u32, firstToken: u32, firstOutput: u32, firstRow:
   for (var i = lane / 8u; i < 16u; i += 4u) {
     let token = firstToken + i;
     if (token < p.rows) {
-      let four = corner + i * 32u + 4u * (lane % 8u);
-      let found = vec4i(sums[four], sums[four + 1u], sums[four + 2u], sums[four + 3u]);
+      let found = sums[corner + i * 8u + lane % 8u];
       y[(token * p.out + o) / 4u] = vec4f(found - vec4i(sum[token])) * (scale[0] * step[token]);
     }
   }

@@ -1,7 +1,7 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { denseProduct, overTiles } from '../bitLinear/denseProduct.wgsl.ts';
 import { floatEntry, fourFloats } from '../floats.wgsl.ts';
+import { denseProduct, overTiles } from '../products/denseProduct.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 
 /** Up to this many rows each walk the weights by themselves; more share them in tiles. */

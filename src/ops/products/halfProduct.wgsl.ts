@@ -2,27 +2,32 @@
  * C [M, N] = A [M, K] · Bᵀ, B [N, K], on tensor cores: f16 operands, f32 sums, for the backward passes. For devices
  * with f16 subgroup matrices of 16 × 16 × 16 and subgroups of 32 (NVIDIA).
  *
- * A workgroup of four subgroups computes 128 × 128 of C, each of its subgroups 64 × 64, in steps of 32 along K.
+ * A workgroup of eight subgroups computes 128 × 256 of C, each of its subgroups 64 × 64, in steps of 32 along K.
  * While one step's tiles are multiplied, the next ones are on their way to registers. Both operands run along K in
- * memory, as the tensor cores take them: other orders cost half the speed.
+ * memory, as the tensor cores take them: other orders cost half the speed. Tiles are arrays of 16-byte vectors, so
+ * that they are written and read in whole vectors.
  */
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { elementKernel, overElements, scratch } from '../wgsl.ts';
+import { multiplyFragments, pairs, zeroSums } from './subgroupTile.ts';
 
-const subgroups = { m: 2, n: 2 };
+const subgroups = { m: 2, n: 4 };
 const [tileM, tileN, step] = [64 * subgroups.m, 64 * subgroups.n, 32];
 const lanes = 32 * subgroups.m * subgroups.n;
-/** Elements of a tile's row in workgroup memory: 8 more than it has, so that rows start in different banks. */
-const stride = step + 8;
-const fragments = [0, 1, 2, 3];
-const pairs = fragments.flatMap((m) => fragments.map((n) => [m, n] as const));
 
 /** Rows of operands are padded with zeros to whole groups of this many elements, which are loaded at once. */
 export const group = 8;
+/** Vectors of a tile's row, and the distance of rows: one vector more, so that they start in different banks. */
+const perRow = step / group;
+const stride = perRow + 1;
+/** Where a row's groups of sixteen elements begin. */
+const vectorsOfSixteen = Array.from({ length: step / 16 }, (_, i) => (i * 16) / group);
 
-/** Fewest workgroups that keep a large GPU busy; products of few tiles share out K to get there. */
-const enoughWorkgroups = 256;
+/** Workgroups that run at once on the largest GPUs. */
+const atOnce = 132;
+/** Most workgroups that share a tile's K. */
+const mostParts = 16;
 
 export interface HalfProduct {
   readonly shader: string;
@@ -40,9 +45,8 @@ export interface HalfProduct {
 export function halfProduct({ shader, a, b, c, scales, before }: HalfProduct): Dispatch[] {
   const [M, depth] = a.shape as [number, number];
   const N = b.shape[0]!;
-  const tiles = Math.ceil(M / tileM) * Math.ceil(N / tileN);
   const steps = Math.ceil(depth / step);
-  const parts = Math.min(Math.max(Math.floor(enoughWorkgroups / tiles), 1), Math.ceil(steps / 8));
+  const parts = partsOf(Math.ceil(M / tileM) * Math.ceil(N / tileN), steps);
   const finish = {
     scales: Object.fromEntries(scales.map((tensor, i) => [`scale${i}`, tensor])),
     value: `${before ? 'before[at] + ' : ''}${['value', ...scales.map((_, i) => `scale${i}[0]`)].join(' * ')}`,
@@ -76,21 +80,36 @@ export function halfProduct({ shader, a, b, c, scales, before }: HalfProduct): D
   ];
 }
 
+/**
+ * Into how many parts K is cut, each for a workgroup of its own: as many as leave the fewest places idle when the
+ * workgroups come in waves. A part more costs a reading and a writing of C, about as much as a few steps.
+ */
+function partsOf(tiles: number, steps: number): number {
+  const cost = (parts: number) => Math.ceil((tiles * parts) / atOnce) * (Math.ceil(steps / parts) + 4);
+  let best = 1;
+  for (let parts = 2; parts <= Math.min(mostParts, steps / 8); parts++) {
+    if (cost(parts) < cost(best)) best = parts;
+  }
+  return best;
+}
+
 function productCode(store: string): string {
   const A = tile('A', tileM);
   const B = tile('B', tileN);
+  const left = { tile: '&tileA', first: 'mineA', stride };
+  const right = { tile: '&tileB', first: 'mineB', stride };
   return `
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 16, 16>;
 alias Sums = subgroup_matrix_result<f32, 16, 16>;
 
-var<workgroup> tileA: array<f16, ${tileM * stride}>;
-var<workgroup> tileB: array<f16, ${tileN * stride}>;
+var<workgroup> tileA: array<vec4u, ${tileM * stride}>;
+var<workgroup> tileB: array<vec4u, ${tileN * stride}>;
 /** 16 × 16 sums of each subgroup on their way out. */
-var<workgroup> tileC: array<f32, ${8 * lanes}>;
+var<workgroup> tileC: array<vec4f, ${2 * lanes}>;
 
-${loadAndKeep('A', 'a', 'M')}
-${loadAndKeep('B', 'b', 'N')}
+${load('A', 'a', 'M')}
+${load('B', 'b', 'N')}
 
 // Subgroups are runs of 32 invocations, which the compiler does not know.
 @diagnostic(off, chromium.subgroup_matrix_uniformity)
@@ -101,7 +120,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   let subgroup = lane / 32u;
   let mineA = (subgroup / ${subgroups.n}u) * ${64 * stride}u;
   let mineB = (subgroup % ${subgroups.n}u) * ${64 * stride}u;
-  ${pairs.map(([m, n]) => `var c${m}${n} = Sums();`).join(' ')}
+  ${zeroSums}
   var k = group.z * p.part;
   let end = min(k + p.part, p.depth);
   ${A.fetch('var ')}
@@ -115,25 +134,15 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
       ${A.fetch('')}
       ${B.fetch('')}
     }
-    for (var j = 0u; j < ${step}u; j += 16u) {
-      ${fragments.map((n) => `let b${n} = subgroupMatrixLoad<Right, col_major>(&tileB, mineB + ${16 * n * stride}u + j, ${stride}u);`).join('\n      ')}
-      ${fragments
-        .map(
-          (
-            m,
-          ) => `let a${m} = subgroupMatrixLoad<Left, row_major>(&tileA, mineA + ${16 * m * stride}u + j, ${stride}u);
-      ${fragments.map((n) => `c${m}${n} = subgroupMatrixMultiplyAccumulate(a${m}, b${n}, c${m}${n});`).join('\n      ')}`,
-        )
-        .join('\n      ')}
-    }
+    ${vectorsOfSixteen.map((k) => multiplyFragments(left, right, k)).join('\n    ')}
     workgroupBarrier();
   }
-  let corner = subgroup * 256u;
+  let corner = subgroup * 64u;
   let cornerM = firstM + (subgroup / ${subgroups.n}u) * 64u;
   let cornerN = firstN + (subgroup % ${subgroups.n}u) * 64u;
   ${pairs
     .map(
-      ([m, n]) => `subgroupMatrixStore<row_major>(&tileC, corner, c${m}${n}, 16u);
+      ([m, n]) => `subgroupMatrixStore<row_major>(&tileC, corner, c${m}${n}, 4u);
   workgroupBarrier();
   writeOut(lane % 32u, corner, cornerM + ${16 * m}u, cornerN + ${16 * n}u, group.z);
   workgroupBarrier();`,
@@ -141,7 +150,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     .join('\n  ')}
 }
 
-/** 16 × 16 sums from a subgroup's part of the tile. */
+/** 16 × 16 sums from a subgroup's part of tileC. */
 fn writeOut(lane: u32, corner: u32, firstM: u32, firstN: u32, part: u32) {
   let n = firstN + 4u * (lane % 4u);
   if (n >= p.N) { return; }
@@ -149,8 +158,7 @@ fn writeOut(lane: u32, corner: u32, firstM: u32, firstN: u32, part: u32) {
     let m = firstM + i;
     if (m < p.M) {
       let at = (m * p.N + n) / 4u;
-      let four = corner + i * 16u + 4u * (lane % 4u);
-      let value = vec4f(tileC[four], tileC[four + 1u], tileC[four + 2u], tileC[four + 3u]);
+      let value = tileC[corner + i * 4u + lane % 4u];
       ${store}
     }
   }
@@ -159,39 +167,31 @@ fn writeOut(lane: u32, corner: u32, firstM: u32, firstN: u32, part: u32) {
 
 /** A lane's loads of a tile of `rows` × `step` elements: to registers, and from there to workgroup memory. */
 function tile(name: 'A' | 'B', rows: number) {
-  const perRow = step / group;
   const loads = Array.from({ length: (rows * perRow) / lanes }, (_, i) => ({
     register: `next${name}${i}`,
     row: `(lane / ${perRow}u + ${(i * lanes) / perRow}u)`,
-    column: `${group}u * (lane % ${perRow}u)`,
   }));
   const first = name === 'A' ? 'firstM' : 'firstN';
+  const column = `lane % ${perRow}u`;
   return {
     fetch: (declare: string) =>
       loads
         .map(
-          ({ register, row, column }) =>
-            `${declare}${register} = load${name}(${first} + ${row}, k + ${column}, end);`,
+          ({ register, row }) =>
+            `${declare}${register} = load${name}(${first} + ${row}, k + ${group}u * (${column}), end);`,
         )
         .join('\n    '),
     keep: loads
-      .map(({ register, row, column }) => `keep${name}(${row} * ${stride}u + ${column}, ${register});`)
+      .map(({ register, row }) => `tile${name}[${row} * ${stride}u + ${column}] = ${register};`)
       .join('\n    '),
   };
 }
 
-function loadAndKeep(name: 'A' | 'B', tensor: string, rows: string): string {
-  const halves = [0, 1, 2, 3].map(
-    (i) => `
-  let v${i} = bitcast<vec2<f16>>(eight[${i}]);
-  tile${name}[at + ${2 * i}u] = v${i}.x;
-  tile${name}[at + ${2 * i + 1}u] = v${i}.y;`,
-  );
+/** Eight neighbours of an operand's row, zeros past its ends. */
+function load(name: 'A' | 'B', tensor: string, rows: string): string {
   return `
 fn load${name}(row: u32, k: u32, end: u32) -> vec4u {
   if (row >= p.${rows} || k >= end) { return vec4u(); }
   return ${tensor}[(row * p.depth + k) / ${group}u];
-}
-fn keep${name}(at: u32, eight: vec4u) {${halves.join('')}
 }`;
 }
