@@ -2,12 +2,7 @@
 import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { denseProduct, overTiles } from '../products/denseProduct.wgsl.ts';
-import {
-  halfActivations,
-  halfGradient,
-  halfWeights,
-  suitsHalfProducts,
-} from '../products/halfOperands.wgsl.ts';
+import { halfActivations, halfMatrix, halfWeights } from '../products/halfOperands.wgsl.ts';
 import { halfProduct } from '../products/halfProduct.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import { wordAt } from './words.wgsl.ts';
@@ -29,12 +24,12 @@ export interface BitLinearGradients {
 /** dy = dOut · codes · scale, and dWeight = before + dOutᵀ · ŷ */
 export function bitLinearGradients(t: BitLinearGradients, { halfMatrices }: GpuFeatures): Dispatch[] {
   const [out, width] = t.dWeight.shape as [number, number];
-  if (halfMatrices && suitsHalfProducts(out, width)) return onTensorCores(t);
+  if (halfMatrices && out % 32 === 0 && width % 8 === 0) return onTensorCores(t);
   return [gradientOfInput(t), gradientOfWeight(t)];
 }
 
 function onTensorCores({ dOut, codes, scale, q, step, dy, dWeight, before }: BitLinearGradients): Dispatch[] {
-  const gradient = halfGradient(dOut);
+  const gradient = halfMatrix(dOut, 'both');
   const weights = halfWeights(codes);
   const activations = halfActivations(q, step, dWeight.shape[1]!);
   return [

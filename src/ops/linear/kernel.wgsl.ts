@@ -76,11 +76,18 @@ ${denseProduct({
   };
 }
 
+export interface LinearGradients {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly dy: Tensor;
+  readonly dx: Tensor;
+  readonly dWeight: Tensor;
+  /** What the gradients are added to. */
+  readonly before: Partial<Record<'dx' | 'dWeight', Tensor | undefined>>;
+}
+
 /** dx [rows, width] = dy [rows, out] · W + before; dW [out, width] = dyᵀ · x + before */
-export function linearBackward(
-  t: Record<'x' | 'weight' | 'dy' | 'dx' | 'dWeight', Tensor>,
-  before: Partial<Record<'dx' | 'dWeight', Tensor | undefined>>,
-): Dispatch[] {
+export function linearBackward({ before, ...t }: LinearGradients): Dispatch[] {
   const [rows, width, out] = [rowsOf(t.x), widthOf(t.x), widthOf(t.dy)];
   const neighbours = (name: string) =>
     `let at = k * p.N + n;

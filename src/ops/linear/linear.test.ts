@@ -44,6 +44,21 @@ testOp('linear', [
       straightThrough: true,
     }),
   ),
+  opCase(
+    '[128] rows, 256 → 136, as tensor cores take them',
+    given([128], 256, 136),
+    (x, w) => [linear(x!, w!)],
+    {
+      straightThrough: true,
+      halfTolerance: 2e-3,
+    },
+  ),
+  opCase(
+    '[128] rows, 256 → 136, f16 weights, as tensor cores take them',
+    [given([128], 256, 136)[0]!, halves('f16', 136, 256)],
+    (x, w) => [linear(x!, w!)],
+    { differentiate: [], halfTolerance: 2e-3 },
+  ),
   opCase('x and weight used twice', given([3], 12, 12), (x, w) => [
     add(linear(linear(x!, w!), w!), linear(x!, w!)),
   ]),

@@ -6,6 +6,7 @@ import { floatDecoder } from '../halfFloats.ts';
 import { expectShape, rowsOf, widthOf, withWidth } from '../shapes.ts';
 import { linearBackward, linearForward } from './kernel.wgsl.ts';
 import { linearBackwardReference, linearReference } from './reference.ts';
+import * as onTensorCores from './tensorCores.wgsl.ts';
 
 /**
  * The dense projection of Transformers: x [.., width] times a matrix [out, width] gives [.., out] in f32. The
@@ -42,7 +43,11 @@ export const linearOp: Op = {
       },
     ];
   },
-  webgpu: ({ inputs: [x, weight], outputs: [y] }) => [linearForward(x!, weight!, y!)],
+  webgpu({ inputs: [x, weight], outputs: [y] }, features) {
+    return onTensorCores.suits(x!, weight!, features)
+      ? onTensorCores.linearForward(x!, weight!, y!)
+      : [linearForward(x!, weight!, y!)];
+  },
   backward({ inputs: [x, weight], outputs: [y] }, gradients) {
     const [dx, dWeight] = emit(linearBackwardOp, {
       inputs: [x, weight, gradients.of(y!), gradients.of(x!), gradients.of(weight!)],
@@ -86,11 +91,12 @@ const linearBackwardOp: Op = {
       },
     ];
   },
-  webgpu({ inputs: [x, weight, dy, dxBefore, dWeightBefore], outputs: [dx, dWeight] }) {
-    return linearBackward(
-      { x: x!, weight: weight!, dy: dy!, dx: dx!, dWeight: dWeight! },
-      { dx: dxBefore, dWeight: dWeightBefore },
-    );
+  webgpu({ inputs: [x, weight, dy, dxBefore, dWeightBefore], outputs: [dx, dWeight] }, features) {
+    const tensors = { x: x!, weight: weight!, dy: dy!, dx: dx!, dWeight: dWeight! };
+    const all = { ...tensors, before: { dx: dxBefore, dWeight: dWeightBefore } };
+    return onTensorCores.suits(x!, weight!, features)
+      ? onTensorCores.linearBackward(all)
+      : linearBackward(all);
   },
 };
 

@@ -1,0 +1,67 @@
+/** The dense products of `linear` on tensor cores, with operands in f16 (see halfOperands.wgsl.ts) and sums in f32. */
+import type { Dispatch, GpuFeatures } from '../../program/op.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { halfMatrix } from '../products/halfOperands.wgsl.ts';
+import { halfProduct } from '../products/halfProduct.wgsl.ts';
+import { rowsOf } from '../shapes.ts';
+import type { LinearGradients } from './kernel.wgsl.ts';
+
+/** Products of fewer multiplications are done before their operands would be in f16. */
+const leastWork = 2 ** 22;
+
+/** Whether rows of operands are whole vectors, and the product is worth making f16 operands for. */
+export function suits(x: Tensor, weight: Tensor, { halfMatrices }: GpuFeatures): boolean {
+  const [out, width] = weight.shape as [number, number];
+  const rows = rowsOf(x);
+  const ready = weight.dtype === 'f32' || weight.dtype === 'f16';
+  return (
+    halfMatrices && ready && out % 8 === 0 && width % 8 === 0 && rows >= 64 && rows * weight.size >= leastWork
+  );
+}
+
+/** y = x · Wᵀ, W in f32 or f16 */
+export function linearForward(x: Tensor, weight: Tensor, y: Tensor): Dispatch[] {
+  const a = halfMatrix(x, 'rows');
+  if (weight.dtype === 'f16') {
+    return [
+      ...a.dispatches,
+      ...halfProduct({ shader: 'linear', a: a.rows, b: weight, c: y, scales: [a.unscale] }),
+    ];
+  }
+  const b = halfMatrix(weight, 'rows');
+  return [
+    ...a.dispatches,
+    ...b.dispatches,
+    ...halfProduct({ shader: 'linear', a: a.rows, b: b.rows, c: y, scales: [a.unscale, b.unscale] }),
+  ];
+}
+
+/** dx = dy · W + before; dW = dyᵀ · x + before */
+export function linearBackward({ x, weight, dy, dx, dWeight, before }: LinearGradients): Dispatch[] {
+  const [gradient, w, activations] = [
+    halfMatrix(dy, 'both'),
+    halfMatrix(weight, 'columns'),
+    halfMatrix(x, 'columns'),
+  ];
+  return [
+    ...gradient.dispatches,
+    ...w.dispatches,
+    ...halfProduct({
+      shader: 'linearGradientOfInput',
+      a: gradient.rows,
+      b: w.columns,
+      c: dx,
+      scales: [gradient.unscale, w.unscale],
+      before: before.dx,
+    }),
+    ...activations.dispatches,
+    ...halfProduct({
+      shader: 'linearGradientOfWeight',
+      a: gradient.columns,
+      b: activations.columns,
+      c: dWeight,
+      scales: [gradient.unscale, activations.unscale],
+      before: before.dWeight,
+    }),
+  ];
+}
