@@ -76,7 +76,12 @@ describe('the paper form', () => {
   it('reports the same validation loss as the training step', async () => {
     const weights = new Weights(specs, 'training');
     initialise(engine, specs, weights, 3);
-    const { program, ids: idTensor, labels: labelTensor, loss } = recordLoss(architecture, weights, 2, 15);
+    const {
+      program,
+      ids: idTensor,
+      labels: labelTensor,
+      loss,
+    } = recordLoss(architecture, weights, { batch: 2, length: 15 });
     engine.write(idTensor, bytesOf(ids));
     engine.write(labelTensor, bytesOf(labels));
     await engine.load(program).run();

@@ -51,6 +51,7 @@ const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])
   ['beta2', '--beta2 <x>', "AdamW's memory of squared gradients"],
   ['epsilon', '--epsilon <x>', "AdamW's ε"],
   ['maxNorm', '--max-norm <x>', 'clip gradients to this norm; 0: never'],
+  ['logitBytes', '--logit-bytes <n>', 'most bytes of logits at a time; the head takes its tokens in parts'],
   ['validateEvery', '--validate-every <n>', 'steps between validations'],
   ['validation', '--validation <n>', 'sequences kept out of training; 0: none'],
   ['saveEvery', '--save-every <n>', 'steps between checkpoints'],

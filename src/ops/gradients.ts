@@ -42,6 +42,8 @@ export interface BackwardOptions {
    * backward pass computes them again (activation checkpointing), which takes time and saves memory.
    */
   readonly checkpoints?: readonly Tensor[];
+  /** Tensors to stop at: gradients reach them, but not what they were computed from. */
+  readonly leaves?: readonly Tensor[];
   /** Is told of a gradient that is asked for once nothing more will be added to it, and may emit ops there. */
   readonly onComplete?: OnComplete;
 }
@@ -55,9 +57,9 @@ export type OnComplete = (tensor: Tensor, gradient: Tensor) => void;
 export function backward(
   seeds: ReadonlyMap<Tensor, Tensor>,
   of: readonly Tensor[],
-  { sums = new Map(), checkpoints = [], onComplete }: BackwardOptions = {},
+  { sums = new Map(), checkpoints = [], leaves = [], onComplete }: BackwardOptions = {},
 ): Map<Tensor, Tensor> {
-  const calls = [...recording().calls];
+  const calls = recording().calls.filter(({ outputs }) => !outputs.some((result) => leaves.includes(result)));
   const wanted = dependentsOf(of, calls);
   const gradients = new RecordedGradients(wanted);
   for (const [tensor, sum] of sums) gradients.set(tensor, sum);
@@ -65,6 +67,8 @@ export function backward(
   const leading = backwardOrder(calls, [...seeds.keys()]);
   const isWhole = checkpoints.length === 0;
   const lastReader = lastReaders(isWhole ? leading : reversedAmong(calls, leading), of);
+  const read = new Set([...lastReader.values()].flat());
+  for (const [tensor, sum] of sums) if (of.includes(tensor) && !read.has(tensor)) onComplete?.(tensor, sum);
   for (const { kept, recomputed } of segmentsOf(calls, checkpoints).reverse()) {
     const again = recomputed ? recompute(kept, wanted) : kept;
     const order = isWhole

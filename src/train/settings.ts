@@ -1,6 +1,7 @@
 /** What a training run can be told, with ranges and defaults. Everything is checked before anything is made. */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { defaultLogitBytes } from './passGradients.ts';
 import { scheduleNames } from './schedule.ts';
 
 const integer = (least: number, most: number) => {
@@ -41,6 +42,8 @@ const fields = {
   ),
   /** Keep the blocks' outputs only, and compute their activations again in the backward pass: less memory, slower. */
   recompute: v.optional(v.boolean('expected true or false'), false),
+  /** Most bytes of logits at a time: the head takes its tokens in parts. 2^28 are 2,097 tokens of 32,000 logits. */
+  logitBytes: v.optional(integer(1, Number.MAX_SAFE_INTEGER), defaultLogitBytes),
   /** Compute each BitLinear part by part, every result stored, as plain modules do: to measure what fusing saves. */
   plainBitLinear: v.optional(v.boolean('expected true or false'), false),
   /** Decides the initial weights and the order of the batches. */

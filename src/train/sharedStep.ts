@@ -8,13 +8,13 @@ import type { Weights } from '../model/weights.ts';
 import { splitOfSum } from '../mpi/group.ts';
 import { adamw, settingsInput, squaresOf, type Trained } from '../ops/adamw/adamw.ts';
 import { add } from '../ops/add/add.ts';
-import { crossEntropy } from '../ops/crossEntropy/crossEntropy.ts';
 import { fill } from '../ops/fill/fill.ts';
-import { gradients, type OnComplete } from '../ops/gradients.ts';
+import type { OnComplete } from '../ops/gradients.ts';
 import { assign, mark, output, type Program, record, recording } from '../program/record.ts';
 import { input, part, type Tensor, variable } from '../program/tensor.ts';
 import { type Bucket, type Member, runsOf } from './buckets.ts';
-import { type PassInputs, passInputs, type StepShape } from './step.ts';
+import { type PassInputs, passGradients } from './passGradients.ts';
+import { passInputs, type StepShape } from './step.ts';
 
 export interface GradientStep {
   readonly program: Program;
@@ -63,15 +63,16 @@ export function recordGradients(
       if (missing.delete(member) && missing.size === 0) finish(bucket);
     }
   };
-  const pass = ({ ids, labels }: PassInputs, sums: ReadonlyMap<Tensor, Tensor>, onComplete?: OnComplete) => {
-    const { hidden } = architecture.forward(weights, ids);
-    const logits = architecture.head(weights, hidden.at(-1)!);
-    const loss = crossEntropy(logits, labels, 1 / shape.allPasses);
-    const checkpoints = shape.recompute ? hidden : [];
-    return {
-      loss,
-      sums: gradients(loss, parameters, { sums, checkpoints, ...(onComplete ? { onComplete } : {}) }),
+  const { allPasses, recompute, logitBytes } = shape;
+  const pass: Pass = (of, sums, onComplete) => {
+    const options = {
+      weight: 1 / allPasses,
+      recompute,
+      logitBytes,
+      sums,
+      ...(onComplete ? { onComplete } : {}),
     };
+    return passGradients({ architecture, weights }, of, parameters, options);
   };
   let loss: Tensor | undefined;
   const program = record('gradients', () => {

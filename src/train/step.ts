@@ -4,10 +4,11 @@ import type { ParameterSpec } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
 import { adamw, settingsInput } from '../ops/adamw/adamw.ts';
 import { add } from '../ops/add/add.ts';
-import { crossEntropy } from '../ops/crossEntropy/crossEntropy.ts';
-import { gradients } from '../ops/gradients.ts';
 import { output, type Program, record } from '../program/record.ts';
 import { input, type Tensor, variable } from '../program/tensor.ts';
+import { lossOf, type PassInputs, passGradients } from './passGradients.ts';
+
+export type { PassInputs } from './passGradients.ts';
 
 export interface StepShape {
   /** Sequences of one forward pass. */
@@ -18,12 +19,8 @@ export interface StepShape {
   readonly accumulation: number;
   /** Keep the blocks' outputs only, and compute their activations again in the backward pass. */
   readonly recompute?: boolean;
-}
-
-/** Token ids and labels [batch, length] i32 of a pass; negative labels are ignored. */
-export interface PassInputs {
-  readonly ids: Tensor;
-  readonly labels: Tensor;
+  /** Most bytes of logits at a time. */
+  readonly logitBytes?: number | undefined;
 }
 
 export interface TrainingStep {
@@ -47,6 +44,7 @@ export function recordTrainingStep(
   shape: StepShape,
   decay: (spec: ParameterSpec) => number,
 ): TrainingStep {
+  const { recompute, logitBytes } = shape;
   const specs = architecture.parameters();
   const parameters = specs.map(({ name }) => weights.get(name));
   const inputs = passInputs(shape);
@@ -55,12 +53,12 @@ export function recordTrainingStep(
   let loss: Tensor | undefined;
   let clip: Tensor | undefined;
   const program = record('training step', () => {
-    let sums = new Map<Tensor, Tensor>();
-    for (const { ids, labels } of inputs) {
-      const { hidden } = architecture.forward(weights, ids);
-      const part = crossEntropy(architecture.head(weights, hidden.at(-1)!), labels, 1 / shape.accumulation);
-      sums = gradients(part, parameters, { sums, checkpoints: shape.recompute ? hidden : [] });
-      loss = loss ? add(loss, part) : part;
+    let sums: ReadonlyMap<Tensor, Tensor> = new Map();
+    for (const pass of inputs) {
+      const options = { weight: 1 / shape.accumulation, recompute, logitBytes, sums };
+      const done = passGradients({ architecture, weights }, pass, parameters, options);
+      loss = loss ? add(loss, done.loss) : done.loss;
+      sums = done.sums;
     }
     // A model of one layer has no use for its lower bounds: what does not reach the loss is not trained.
     const reached = specs.filter(({ name }) => sums.has(weights.get(name)));
@@ -93,13 +91,17 @@ export function momentsOf(specs: readonly ParameterSpec[]): Map<string, { m: Ten
 }
 
 /** The mean loss of a batch without training: [batch, length] ids and labels → loss [1]. */
-export function recordLoss(architecture: Architecture, weights: Weights, batch: number, length: number) {
+export function recordLoss(
+  architecture: Architecture,
+  weights: Weights,
+  { batch, length, logitBytes }: Omit<StepShape, 'accumulation'>,
+) {
   const ids = input('ids', [batch, length], 'i32');
   const labels = input('labels', [batch, length], 'i32');
   let loss: Tensor | undefined;
   const program = record('validation loss', () => {
     const { hidden } = architecture.forward(weights, ids);
-    loss = output(crossEntropy(architecture.head(weights, hidden.at(-1)!), labels));
+    loss = output(lossOf({ architecture, weights }, hidden.at(-1)!, labels, { logitBytes }));
   });
   return { program, ids, labels, loss: loss! };
 }

@@ -62,7 +62,7 @@ export class Trainer {
     this.#settings = settings;
     refuseUnevenShares(settings, group);
     this.update = updateOf(machine, architecture, settings, this.passes);
-    this.#loss = recordLoss(architecture, this.weights, settings.batch, settings.length);
+    this.#loss = recordLoss(architecture, this.weights, settings);
     this.#loaded = new LoadedPrograms(engine);
     this.needs = needsOf([...this.update.programs, this.#loss.program], this.weights.all());
     refuseIfTooLarge(this.needs, limitBytes);
@@ -142,10 +142,10 @@ function updateOf(
   settings: TrainingSettings,
   [first, end]: readonly [number, number],
 ): Update {
-  const { batch, length, accumulation: allPasses, localSteps, ordered, recompute } = settings;
+  const { batch, length, accumulation: allPasses, localSteps, ordered, recompute, logitBytes } = settings;
   const mode: WeightMode = settings.plainBitLinear ? 'plain' : 'training';
   const decay = (spec: ParameterSpec) => decayOf(spec, settings);
-  const shape = { batch, length, accumulation: end - first, recompute };
+  const shape = { batch, length, accumulation: end - first, recompute, logitBytes };
   if (localSteps > 0) {
     if (shardOptimizer) {
       throw new InputError(

@@ -5,6 +5,7 @@ import { bytesOf, readFloats } from '../../engine/engine.ts';
 import { output, record } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { gradients } from '../gradients.ts';
+import { slice } from '../slice/slice.ts';
 import { crossEntropy } from './crossEntropy.ts';
 
 const cases = [
@@ -30,6 +31,12 @@ testOp('crossEntropy', [
     straightThrough: true,
     differentiate: [],
   }),
+  opCase('parts of the rows, one without a label', [noise('logits', [6, 9], 1), someIgnored], (x, l) =>
+    [0, 1, 4].map((first, i) => {
+      const count = [1, 3, 2][i]!;
+      return crossEntropy(slice(x!, 9 * first, [count, 9]), slice(l!, first, [count]), 0.5, l!);
+    }),
+  ),
   opCase('weighted', [noise('logits', [6, 9], 1), labels], (x, l) => [crossEntropy(x!, l!, 0.25)]),
   opCase(
     'large logits',

@@ -50,9 +50,10 @@ function labelled(labels: usize, rows: i32): i32 {
 @unmanaged
 class CrossEntropyMean {
   losses: usize; // [rows]
-  labels: usize; // [rows] i32
+  counted: usize; // [countedRows] i32: the labels that the mean is over
   loss: usize; // [1]
   rows: i32;
+  countedRows: i32;
   weight: f32;
 }
 
@@ -61,7 +62,7 @@ export function crossEntropyMean(args: usize, thread: i32, threads: i32): void {
   const p = changetype<CrossEntropyMean>(args);
   let sum: f64 = 0;
   for (let row = 0; row < p.rows; row++) sum += load<f32>(p.losses + ((<usize>row) << 2));
-  const count = labelled(p.labels, p.rows);
+  const count = labelled(p.counted, p.countedRows);
   store<f32>(p.loss, count ? <f32>((sum * p.weight) / count) : 0);
 }
 
@@ -71,16 +72,18 @@ class CrossEntropyBackward {
   labels: usize; // [rows] i32
   logSums: usize; // [rows]
   dLoss: usize; // [1]
+  counted: usize; // [countedRows] i32
   dLogits: usize; // [rows, width]; may be the memory of `logits`
   rows: i32;
   width: i32;
+  countedRows: i32;
   weight: f32;
 }
 
 export function crossEntropyBackward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<CrossEntropyBackward>(args);
   const width = p.width;
-  const scale = (load<f32>(p.dLoss) * p.weight) / <f32>max(labelled(p.labels, p.rows), 1);
+  const scale = (load<f32>(p.dLoss) * p.weight) / <f32>max(labelled(p.counted, p.countedRows), 1);
   const end = shareStart(p.rows, 1, thread + 1, threads);
   for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
     const at = (<usize>row) << 2;

@@ -3,18 +3,18 @@ import type { Tensor } from '../../program/tensor.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import { eachColumn, overRows, rowKernel } from '../wgsl.ts';
 
-/** Rows that have a label, counted by a workgroup. */
+/** Rows that have a label among all that the mean is over, counted by a workgroup. */
 const labelled = `
     var count = 0;
-    for (var n = lane; n < arrayLength(&labels); n += lanes) { count += select(0, 1, labels[n] >= 0); }
+    for (var n = lane; n < p.counted; n += lanes) { count += select(0, 1, counted[n] >= 0); }
     count = workgroupCount(count, lane);`;
 
 /** log Σ exp of each row of logits [rows, width] to logSums [rows], each row's loss to losses [rows], their mean to loss [1]. */
 export function crossEntropyForward(
-  t: Record<'logits' | 'labels' | 'logSums' | 'losses' | 'loss', Tensor>,
+  t: Record<'logits' | 'labels' | 'counted' | 'logSums' | 'losses' | 'loss', Tensor>,
   weight: number,
 ): Dispatch[] {
-  const { logits, labels, logSums, losses, loss } = t;
+  const { logits, labels, counted, logSums, losses, loss } = t;
   const [rows, width] = [rowsOf(logits), widthOf(logits)];
   return [
     {
@@ -49,8 +49,8 @@ export function crossEntropyForward(
     ${labelled}
     if (lane == 0u) { loss[0] = select(0.0, sum * p.weight / f32(count), count > 0); }`,
       ),
-      tensors: { losses, labels, loss },
-      numbers: { rows: 1, width: rows, weight: { f32: weight } },
+      tensors: { losses, counted, loss },
+      numbers: { rows: 1, width: rows, counted: counted.size, weight: { f32: weight } },
       workgroups: overRows(1),
     },
   ];
@@ -58,7 +58,7 @@ export function crossEntropyForward(
 
 /** dLogits = dLoss · weight · (softmax − onehot(label)) / count; dLogits may be the memory of logits */
 export function crossEntropyBackward(
-  t: Record<'logits' | 'labels' | 'logSums' | 'dLoss' | 'dLogits', Tensor>,
+  t: Record<'logits' | 'labels' | 'counted' | 'logSums' | 'dLoss' | 'dLogits', Tensor>,
   weight: number,
 ): Dispatch {
   const rows = rowsOf(t.logits);
@@ -76,7 +76,7 @@ export function crossEntropyBackward(
       dLogits[i] = (exp(logits[i] - logSum) - onehot) * scale;`)}`,
     ),
     tensors: { ...t },
-    numbers: { rows, width: widthOf(t.logits), weight: { f32: weight } },
+    numbers: { rows, width: widthOf(t.logits), counted: t.counted.size, weight: { f32: weight } },
     workgroups: overRows(rows),
   };
 }

@@ -22,5 +22,6 @@ export * from "../../../ops/mlgruSlots/kernel.as";
 export * from "../../../ops/rmsNorm/kernel.as";
 export * from "../../../ops/rotary/kernel.as";
 export * from "../../../ops/sigmoidGate/kernel.as";
+export * from "../../../ops/slice/kernel.as";
 export * from "../../../ops/swiglu/kernel.as";
 export * from "../../../ops/ternaryLinear/kernel.as";

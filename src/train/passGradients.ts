@@ -1,0 +1,92 @@
+/**
+ * The loss of one pass and its gradients. Logits, tokens × vocabulary, are the largest tensor there is. So the head
+ * goes backward as soon as it has gone forward, and for some rows at a time where all would take too much memory; then
+ * the rest of the model goes backward from what has reached its last hidden state.
+ */
+import type { Architecture } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
+import { add } from '../ops/add/add.ts';
+import { crossEntropy } from '../ops/crossEntropy/crossEntropy.ts';
+import { type BackwardOptions, backward, gradients } from '../ops/gradients.ts';
+import { rowsOf, widthOf } from '../ops/shapes.ts';
+import { slice } from '../ops/slice/slice.ts';
+import type { Tensor } from '../program/tensor.ts';
+
+/** Most bytes of logits at a time, unless told otherwise: rows enough to keep any device busy. */
+export const defaultLogitBytes = 2 ** 28;
+
+/** Token ids and labels [batch, length] i32 of a pass; negative labels are ignored. */
+export interface PassInputs {
+  readonly ids: Tensor;
+  readonly labels: Tensor;
+}
+
+export interface Model {
+  readonly architecture: Architecture;
+  readonly weights: Weights;
+}
+
+export interface LossOptions {
+  /** Scales the loss: of several passes that are averaged, each has its share. */
+  readonly weight?: number | undefined;
+  /** Most bytes of logits at a time. */
+  readonly logitBytes?: number | undefined;
+}
+
+export interface PassOptions extends LossOptions, Pick<BackwardOptions, 'onComplete'> {
+  /** Keep the blocks' outputs only, and compute their activations again in the backward pass. */
+  readonly recompute?: boolean | undefined;
+  /** Gradients of earlier passes. */
+  readonly sums: ReadonlyMap<Tensor, Tensor>;
+}
+
+/** Records a pass forward and backward: its loss [1], and the gradients of the parameters, added to `sums`. */
+export function passGradients(
+  model: Model,
+  { ids, labels }: PassInputs,
+  parameters: readonly Tensor[],
+  { recompute, sums, onComplete, ...options }: PassOptions,
+): { readonly loss: Tensor; readonly sums: ReadonlyMap<Tensor, Tensor> } {
+  const { hidden } = model.architecture.forward(model.weights, ids);
+  const last = hidden.at(-1)!;
+  let reached = sums;
+  const loss = lossOf(model, last, labels, options, (part) => {
+    reached = gradients(part, [last, ...parameters], { sums: reached, leaves: [last] });
+  });
+  const seed = new Map([[last, reached.get(last)!]]);
+  const ofHead = new Map([...reached].filter(([tensor]) => tensor !== last));
+  const checkpoints = recompute ? hidden : [];
+  const rest = { sums: ofHead, checkpoints, ...(onComplete ? { onComplete } : {}) };
+  return { loss, sums: backward(seed, parameters, rest) };
+}
+
+/**
+ * The mean loss [1] of hidden states [batch, length, width] after the final norm.
+ * @param then called with the loss of each part of the rows as soon as it is recorded; the parts add up to the mean
+ */
+export function lossOf(
+  { architecture, weights }: Model,
+  hidden: Tensor,
+  labels: Tensor,
+  { weight = 1, logitBytes = defaultLogitBytes }: LossOptions = {},
+  then: (part: Tensor) => void = () => {},
+): Tensor {
+  const [rows, width] = [rowsOf(hidden), widthOf(hidden)];
+  const mostRows = Math.max(1, Math.floor(logitBytes / (4 * vocabularyOf(architecture))));
+  const each = Math.ceil(rows / Math.ceil(rows / mostRows));
+  let loss: Tensor | undefined;
+  for (let first = 0; first < rows; first += each) {
+    const count = Math.min(each, rows - first);
+    const isWhole = count === rows;
+    const x = isWhole ? hidden : slice(hidden, first * width, [count, width]);
+    const ofRows = isWhole ? labels : slice(labels, first, [count]);
+    const part = crossEntropy(architecture.head(weights, x), ofRows, weight, labels);
+    then(part);
+    loss = loss ? add(loss, part) : part;
+  }
+  return loss!;
+}
+
+function vocabularyOf(architecture: Architecture): number {
+  return architecture.parameters().find(({ role }) => role === 'embedding')!.shape[0]!;
+}
