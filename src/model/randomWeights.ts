@@ -6,6 +6,8 @@ import { SeededRandom } from '../text/seededRandom.ts';
 import type { Weights } from './weights.ts';
 
 const blockSize = 2 ** 20;
+/** Bytes to write before waiting. */
+const atOnce = 2 ** 29;
 
 /** Random values whose pattern repeats after a million, which is quick to make and no faster to compute with. */
 export class RandomWeights {
@@ -15,6 +17,24 @@ export class RandomWeights {
 
   fill(engine: Engine, weights: Weights): void {
     for (const tensor of weights.all()) engine.write(tensor, this.#bytes(tensor));
+  }
+
+  /**
+   * As `fill`, waiting for the engine now and then: a device holds what it was given until it has copied it, which
+   * for large models is more memory than there is.
+   */
+  async fillSlowly(engine: Engine, weights: Weights): Promise<void> {
+    const all = weights.all();
+    const smallest = all.reduce((one, other) => (other.bytes < one.bytes ? other : one));
+    engine.write(smallest, this.#bytes(smallest));
+    let pending = 0;
+    for (const tensor of all) {
+      engine.write(tensor, this.#bytes(tensor));
+      pending += tensor.bytes;
+      if (pending < atOnce) continue;
+      await engine.read(smallest);
+      pending = 0;
+    }
   }
 
   #bytes(tensor: Tensor): Uint8Array {

@@ -1,18 +1,19 @@
 /** Loss against the learning rate, a line for each variant. */
 import * as Plot from '@observablehq/plot';
 import { renderFigure } from '../../figures/svg.ts';
-import type { AblationRow, Variant } from './ablation.ts';
+import { type AblationRow, ratesOf, type Variant } from './ablation.ts';
 
 export function ratesFigure(
   title: string,
   variants: readonly Variant[],
   rows: readonly AblationRow[],
 ): string {
-  const rates = [...new Set(rows.map(({ learningRate }) => learningRate))];
+  const rates = ratesOf(rows);
   const pointsOf = (name: string) =>
     rows
       .filter((row) => row.variant === name && row.outcome.loss !== undefined)
-      .map(({ learningRate, outcome }) => ({ rate: learningRate, loss: outcome.loss! }));
+      .map(({ learningRate, outcome }) => ({ rate: learningRate, loss: outcome.loss! }))
+      .sort((a, b) => a.rate - b.rate);
   return renderFigure({
     title,
     legend: variants.map(({ label, color }) => ({ label, color, strokeWidth: 2.5, dot: true })),

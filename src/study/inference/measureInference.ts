@@ -1,5 +1,6 @@
 /** Memory and latency of one model with random weights: planned to the byte, then measured. */
 import { bytesOf, OutOfMemoryError, readFloats } from '../../engine/engine.ts';
+import { GpuError } from '../../engine/webgpu/errors.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import { recordCachedStep } from '../../model/cachedInference.ts';
 import type { ModelConfig } from '../../model/config.ts';
@@ -11,6 +12,7 @@ import { planMemory } from '../../program/plan.ts';
 import { input } from '../../program/tensor.ts';
 import { type MachineFlags, withMachine } from '../../train/machine.ts';
 import { medianTime } from '../medianTime.ts';
+import { matrixParameters } from '../scaling/flops.ts';
 
 export interface InferencePlan {
   /** Bytes of weights; embeddings and other float matrices in 16 bits. */
@@ -46,6 +48,21 @@ export function planInference({ config, length }: Pick<InferenceCase, 'config' |
   return { weights: sum(weights.all()), state: sum(states), temporaries: planMemory(program).peakBytes };
 }
 
+/** Of one H100 through WebGPU: what a case is expected to take. */
+const h100 = { bytesWritten: 1.5e9, products: 150e12, attention: 2e12, start: 4 };
+
+/** Seconds of a whole measurement on one H100. */
+export function secondsOf({ config, length, remembersAll }: InferenceCase): number {
+  const passes = 8;
+  const operations = 2 * matrixParameters(config) * length;
+  const context = remembersAll ? 2 * config.layers * config.hiddenSize * length ** 2 : 0;
+  return (
+    h100.start +
+    planInference({ config, length }).weights / h100.bytesWritten +
+    passes * (operations / h100.products + context / h100.attention)
+  );
+}
+
 /** An engine of its own, so that its memory is what this model needs. */
 export async function measureInference(
   { config, length, remembersAll }: InferenceCase,
@@ -56,7 +73,7 @@ export async function measureInference(
     return await withMachine(flags, async ({ engine }) => {
       const { architecture, weights, program, ids, logits } = prepare(config, length);
       const executable = engine.load(program);
-      new RandomWeights().fill(engine, weights);
+      await new RandomWeights().fillSlowly(engine, weights);
       const tokens = Int32Array.from({ length }, (_, i) => (i * 7919 + 13) % config.vocabSize);
       engine.write(ids, bytesOf(tokens));
       const target = new Float32Array(config.vocabSize);
@@ -76,7 +93,8 @@ export async function measureInference(
       return { usedBytes, forward, decode };
     });
   } catch (error) {
-    if (!(error instanceof OutOfMemoryError)) throw error;
+    // A device out of memory may also just refuse, or be lost. Either way the others can still be measured.
+    if (!(error instanceof OutOfMemoryError || error instanceof GpuError)) throw error;
     return { failure: error.message };
   }
 }
