@@ -1,12 +1,13 @@
 /** Every study by its name. */
 import { InputError } from '../errors.ts';
 import { ablation } from './ablation/ablation.ts';
+import { trainingEfficiency } from './efficiency/trainingEfficiency.ts';
 import { inferenceStudy } from './inference/inferenceStudy.ts';
 import { operations } from './operations/operations.ts';
 import { scaling } from './scaling/scaling.ts';
 import type { Study } from './study.ts';
 
-export const studies: readonly Study[] = [scaling, inferenceStudy, operations, ablation];
+export const studies: readonly Study[] = [scaling, trainingEfficiency, inferenceStudy, operations, ablation];
 
 /** @throws InputError for an unknown name */
 export function findStudy(name: string): Study {

@@ -8,21 +8,31 @@ import { architectureOf } from '../model/architecture.ts';
 import { namedConfig } from '../model/config.ts';
 import { recordStep } from '../model/inference.ts';
 import { Weights } from '../model/weights.ts';
+import { listed } from '../text/testing.ts';
+import { rhyme } from '../train/testing.ts';
 import { barFigure } from './barFigure.ts';
+import { type EfficiencyRow, trainingEfficiency } from './efficiency/trainingEfficiency.ts';
 import { carbonOf, energyOf, energyTables } from './operations/energy.ts';
 import { operations } from './operations/operations.ts';
 import { workOf } from './operations/work.ts';
-import { runStudy } from './runStudy.ts';
+import { planStudy, runStudy } from './runStudy.ts';
+import { scaling } from './scaling/scaling.ts';
 import { findStudy } from './studies.ts';
 import type { Study } from './study.ts';
+
+interface Given {
+  readonly seed?: number;
+  readonly minutes?: number;
+  readonly signal?: AbortSignal;
+}
 
 async function carryOut(
   study: Study,
   folder: string,
-  { seed = 1, signal = new AbortController().signal } = {},
+  { seed = 1, minutes, signal = new AbortController().signal }: Given = {},
 ) {
   const said: string[] = [];
-  const options = { engine: 'cpu', threads: 1, quick: true, seed, data: undefined } as const;
+  const options = { engine: 'cpu', threads: 1, quick: true, seed, minutes, data: undefined } as const;
   const [runs, out] = [join(folder, 'runs'), join(folder, 'results')];
   const say = (text: string) => void said.push(text);
   const report = await runStudy(study, { options, command: 'npx plusminus study x', runs, out, signal, say });
@@ -142,6 +152,54 @@ describe('the operations study', () => {
     expect(report).toMatch(/\| MatMul-free 370M \| 341\.0 M \|/);
     expect(report).not.toMatch(/NaN|undefined/);
     expect(json.data.rows).toHaveLength(12);
+  });
+});
+
+describe('the training-efficiency study', () => {
+  it('puts fused beside plain steps, which need more memory', async () => {
+    const { report, json } = await carryOut(trainingEfficiency, await temporaryFolder());
+    expect(report).not.toMatch(/NaN|undefined/);
+    const rows: EfficiencyRow[] = json.data.rows;
+    expect(rows.map(({ batch, mode }) => `${batch} ${mode}`)).toEqual(
+      [1, 2, 4].flatMap((batch) => ['plain', 'fused', 'recomputing'].map((mode) => `${batch} ${mode}`)),
+    );
+    for (let at = 0; at < rows.length; at += 3) {
+      const [plain, fused, recomputing] = rows.slice(at, at + 3).map(({ measured }) => measured.usedBytes!);
+      expect(fused).toBeLessThan(plain!);
+      expect(recomputing).toBeLessThan(fused!);
+    }
+  });
+});
+
+describe('a study that is given some minutes', () => {
+  it('begins no run that would end later, and says what is left', async () => {
+    const folder = await temporaryFolder();
+    const begun: string[] = [];
+    const study: Study = {
+      ...{ name: 'timed', about: '', trains: false },
+      async carryOut({ run, publish }) {
+        await publish({ title: '', text: [], tables: [], figures: [], data: {} });
+        for (const [name, seconds] of [['short', 1] as const, ['long', 120] as const]) {
+          await run(name, {}, async () => begun.push(name), seconds);
+        }
+      },
+    };
+    const { said } = await carryOut(study, folder, { minutes: 1 });
+    expect(begun).toEqual(['short']);
+    expect(said.join()).toMatch(
+      /long would take about 2\.0 min, found \d+ s left; the same command goes on where it was/,
+    );
+    await carryOut(study, folder, { minutes: 3 });
+    expect(begun).toEqual(['short', 'long']);
+  });
+
+  it('tells its plan without running anything', async () => {
+    const plan = await planStudy(scaling, {
+      options: { engine: 'cpu', quick: true, seed: 1, data: () => listed([rhyme.repeat(3)]) },
+      ...{ runs: await temporaryFolder(), signal: new AbortController().signal, say: () => {} },
+    });
+    expect(plan.map(({ name }) => name)).toContain('transformer 3 × 96');
+    expect(plan.every(({ seconds }) => seconds > 0)).toBe(true);
   });
 });
 
