@@ -85,7 +85,7 @@ export class LanguageModel {
     };
     let needs: MemoryNeeds | undefined;
     this.#needs = () => {
-      needs ??= memoryNeeds(architecture, weights);
+      needs ??= memoryNeeds(architecture, weights, engine.longestStep);
       return needs;
     };
   }

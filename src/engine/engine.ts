@@ -10,6 +10,11 @@ export interface Engine {
   readonly name: string;
   /** For people: threads, instruction sets, device. */
   readonly description: string;
+  /**
+   * Tokens that inference does best to read in one program, a power of two: enough to use each weight many times,
+   * and to keep the machine busy; more would only take memory.
+   */
+  readonly longestStep: number;
 
   /** Reserves memory for a variable or an input, zero-filled. Does nothing if it has memory already. */
   allocate(tensor: Tensor): void;

@@ -12,6 +12,7 @@ import { input, type Tensor } from '../program/tensor.ts';
 import type { Architecture, CachedForward } from './architecture.ts';
 import {
   checkTokens,
+  longestStep,
   type SequenceReader,
   type SequenceState,
   stepLength,
@@ -74,10 +75,11 @@ export class CachedInference implements SequenceReader {
           'model attends to (max_position_embeddings); start a new one',
       );
     }
+    const longest = longestStep(this.#engine, wanted, this.#vocabulary);
     const logits = new Float32Array({ all: tokens.length, last: 1, none: 0 }[wanted] * this.#vocabulary);
     for (let at = start; at < all.length; ) {
       signal?.throwIfAborted();
-      const end = at + stepLength(all.length - at);
+      const end = at + stepLength(all.length - at, longest);
       const stepWanted = wanted === 'last' && end < all.length ? 'none' : wanted;
       const rows = { all: [at - start, end - start], last: [0, 1], none: [0, 0] }[stepWanted];
       const target = logits.subarray(rows[0]! * this.#vocabulary, rows[1]! * this.#vocabulary);
@@ -129,7 +131,7 @@ export class CachedInference implements SequenceReader {
     await this.#withRoom(cache, () => cache.reserve(history.length + tokens.length));
     while (cache.tokens.length < history.length) {
       const at = cache.tokens.length;
-      const length = stepLength(history.length - at);
+      const length = stepLength(history.length - at, this.#engine.longestStep);
       await this.#withRoom(cache, () => cache.run(history.slice(at, at + length), 'none', target));
     }
     await this.#withRoom(cache, () => cache.run(tokens, wanted, target));

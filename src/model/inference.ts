@@ -25,8 +25,8 @@ interface Step {
   readonly logits: Tensor | undefined;
 }
 
-/** Longest run of tokens in one program: enough to use each weight many times, small in memory. */
-export const longestStep = 256;
+/** Logits of many tokens are read back in stretches of so many bytes, or 256 tokens. */
+const mostLogitBytes = 2 ** 27;
 
 /** Running a model over tokens, as sessions, the front door and the server know it. */
 export interface SequenceReader {
@@ -66,7 +66,7 @@ export class Inference implements SequenceReader {
 
   /** Bytes that a run of `length` tokens needs for temporaries. */
   temporaryBytes(length: number, wanted: WantedLogits): number {
-    return this.#step(Math.min(length, longestStep), wanted).executable.plan.peakBytes;
+    return this.#step(stepLength(length, this.#longest(wanted)), wanted).executable.plan.peakBytes;
   }
 
   /**
@@ -90,7 +90,7 @@ export class Inference implements SequenceReader {
     const next = state.slice();
     for (let start = 0; start < tokens.length; ) {
       signal?.throwIfAborted();
-      const length = stepLength(tokens.length - start);
+      const length = stepLength(tokens.length - start, this.#longest(wanted));
       const isLast = start + length === tokens.length;
       const part = tokens.slice(start, start + length);
       const stepWanted = wanted === 'last' && !isLast ? 'none' : wanted;
@@ -101,6 +101,10 @@ export class Inference implements SequenceReader {
     }
     state.set(next);
     return logits;
+  }
+
+  #longest(wanted: WantedLogits): number {
+    return longestStep(this.#engine, wanted, this.#vocabulary);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -190,10 +194,16 @@ export function recordStep(
   return { program, ids, logits };
 }
 
+/** Tokens of the longest program that reads a sequence, a power of two. */
+export function longestStep(engine: Engine, wanted: WantedLogits, vocabulary: number): number {
+  if (wanted !== 'all') return engine.longestStep;
+  return stepLength(Math.max(256, mostLogitBytes / (4 * vocabulary)), engine.longestStep);
+}
+
 /**
  * Steps have lengths that are powers of two, so that few programs serve any length, and a sequence is cut
  * without padding: the recurrent state goes on exactly where it was.
  */
-export function stepLength(remaining: number): number {
-  return Math.min(longestStep, 2 ** Math.floor(Math.log2(remaining)));
+export function stepLength(remaining: number, longest: number): number {
+  return Math.min(longest, 2 ** Math.floor(Math.log2(remaining)));
 }

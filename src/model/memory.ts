@@ -1,7 +1,6 @@
 /** What a model needs in memory, known before anything runs. */
 import { planMemory } from '../program/plan.ts';
 import type { Architecture } from './architecture.ts';
-import { longestStep } from './inference.ts';
 import { recordTypicalStep } from './sequenceReader.ts';
 import type { Weights } from './weights.ts';
 
@@ -16,7 +15,8 @@ export interface MemoryNeeds {
   readonly temporaries: number;
 }
 
-export function memoryNeeds(architecture: Architecture, weights: Weights): MemoryNeeds {
+/** @param longestStep tokens that the engine reads in one program; default: the CPU's */
+export function memoryNeeds(architecture: Architecture, weights: Weights, longestStep = 256): MemoryNeeds {
   const { cached } = architecture;
   const states = cached ? cached.cache(cached.longest) : architecture.states(1);
   const length = Math.min(longestStep, cached?.longest ?? longestStep);

@@ -33,6 +33,7 @@ const word = { job: 0, list: 1, count: 2, profile: 5 } as const;
 
 export class CpuEngine implements Engine {
   readonly name = 'cpu';
+  readonly longestStep = 256;
   readonly description: string;
   readonly #heap: Heap;
   readonly #control: number;

@@ -11,6 +11,7 @@ import { bytesOf, type Engine, type Executable, type Read } from '../engine.ts';
 export class ReferenceEngine implements Engine {
   readonly name = 'reference';
   readonly description = 'plain formulas in float64';
+  readonly longestStep = 256;
   readonly #data = new Map<Tensor, Data>();
 
   allocate(tensor: Tensor): void {

@@ -66,6 +66,11 @@ export class WebGpuEngine implements Engine {
     return new WebGpuEngine(await openDevice(options.gpu), options);
   }
 
+  /** Small devices bind too little at once for the activations of many tokens. */
+  get longestStep(): number {
+    return this.memory.pageBytes >= 2 ** 28 ? 2048 : 256;
+  }
+
   /** Bytes of GPU memory in use. */
   get usedBytes(): number {
     return this.memory.usedBytes;

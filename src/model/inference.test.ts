@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import { describeOnGpu, webGpu } from '../../test/engines.ts';
+import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Program } from '../program/record.ts';
+import { architectureOf } from './architecture.ts';
+import { namedConfig } from './config.ts';
+import { Inference, longestStep } from './inference.ts';
+import { RandomWeights } from './randomWeights.ts';
+import { Weights } from './weights.ts';
+
+const config = { ...namedConfig('tiny', { vocabSize: 96 }), hiddenSize: 32, intermediateSize: 48, layers: 2 };
+const tokens = Array.from({ length: 200 }, (_, i) => (i * 7) % 96);
+
+/** Logits of all tokens, and the lengths of the programs that read them. */
+async function read(longest: number, wanted: 'all' | 'last') {
+  const engine = Object.assign(await CpuEngine.create({ threads: 0 }), { longestStep: longest }) as Engine;
+  const lengths: string[] = [];
+  const load = engine.load.bind(engine);
+  engine.load = (program: Program) => {
+    lengths.push(program.name.split(',')[0]!);
+    return load(program);
+  };
+  const architecture = architectureOf(config);
+  const weights = new Weights(architecture.parameters(), 'inference');
+  new RandomWeights().fill(engine, weights);
+  const inference = new Inference(engine, architecture, weights, config.vocabSize);
+  const logits = await inference.run(tokens, inference.newState(), wanted);
+  await engine.dispose();
+  return { logits, lengths };
+}
+
+it('cuts a text into steps as long as the engine likes, which changes no logit', async () => {
+  const [long, short] = [await read(256, 'all'), await read(32, 'all')];
+  expect(long.lengths).toEqual(['128 tokens', '64 tokens', '8 tokens']);
+  expect(short.lengths).toEqual(['32 tokens', '8 tokens']);
+  expect(short.logits).toEqual(long.logits);
+  expect((await read(64, 'last')).logits).toEqual(long.logits.subarray(-config.vocabSize));
+});
+
+it('reads many tokens at once where their logits are not wanted, or small', () => {
+  const engine = { longestStep: 2048 } as Engine;
+  expect(longestStep(engine, 'last', 32_000)).toBe(2048);
+  expect(longestStep(engine, 'all', 4096)).toBe(2048);
+  expect(longestStep(engine, 'all', 32_000)).toBe(1024);
+  expect(longestStep(engine, 'all', 1e6)).toBe(256);
+});
+
+describeOnGpu('on webgpu', () => {
+  it('2,048 tokens are read at once, unless the device binds little memory', async () => {
+    const engine = await webGpu.create();
+    const { maxBufferSize, maxStorageBufferBindingSize } = (engine as unknown as { device: GPUDevice }).device
+      .limits;
+    const isSmall = Math.min(maxBufferSize, maxStorageBufferBindingSize) < 2 ** 28;
+    expect(engine.longestStep).toBe(isSmall ? 256 : 2048);
+    await engine.dispose();
+  });
+});
