@@ -70,7 +70,7 @@ function validationSets(lines: readonly LogLine[]) {
  * A mean over about a thirtieth of the run, centred so that it lags behind no fall. At the start it narrows, where
  * the loss is steep, but not at the end, where it is flat.
  */
-function smooth(points: readonly Point[]): Point[] {
+export function smooth(points: readonly Point[]): Point[] {
   const sums = [0];
   for (const { loss } of points) sums.push(sums.at(-1)! + loss);
   const widest = Math.floor(points.length / 60);
