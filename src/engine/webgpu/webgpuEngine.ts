@@ -27,6 +27,9 @@ export interface WebGpuOptions {
 /** `writeBuffer` copies what it is given, so that large parameters go in pieces. */
 const writePiece = 2 ** 25;
 
+/** Dispatches in a submission: the GPU begins with them while the host encodes the next. */
+const submittedAtOnce = 128;
+
 export class WebGpuEngine implements Engine {
   readonly name = 'webgpu';
   readonly description: string;
@@ -152,16 +155,22 @@ export class WebGpuEngine implements Engine {
     this.#lastRun = executable;
     if (this.#poison) this.#poisonArena();
     let done = 0;
-    // Reads that `reached` starts take their place in the queue; what follows does not wait for them.
-    for (const [mark, end] of (reached ? list.marks : []).entries()) {
+    const encodeTo = (end: number) => {
       const encoder = this.device.createCommandEncoder();
       list.encode(encoder, done, end);
-      this.device.queue.submit([encoder.finish()]);
-      reached!(mark);
       done = end;
+      return encoder;
+    };
+    const submitTo = (end: number) => {
+      while (done < end) this.device.queue.submit([encodeTo(Math.min(done + submittedAtOnce, end)).finish()]);
+    };
+    // Reads that `reached` starts take their place in the queue; what follows does not wait for them.
+    for (const [mark, end] of (reached ? list.marks : []).entries()) {
+      submitTo(end);
+      reached!(mark);
     }
-    const encoder = this.device.createCommandEncoder();
-    list.encode(encoder, done);
+    submitTo(list.length - submittedAtOnce);
+    const encoder = encodeTo(list.length);
     const staged = this.#staging.stage(
       encoder,
       reads.map(({ tensor, target }) => ({ place: this.#placeOf(tensor), target })),
