@@ -32,12 +32,16 @@ export function barFigure({ title, axis, colors, bars, format }: BarFigure): str
     ...{ size, label },
     value: names.reduce((sum, part) => sum + (parts[part] ?? 0), 0),
   }));
-  const longest = Math.max(...labels.map((label) => label.length));
+  const longest = (names: readonly string[]) => Math.max(...names.map((name) => name.length));
   return renderFigure({
     title,
-    legend: Object.entries(colors).map(([label, color]) => ({ label, color, strokeWidth: 8 })),
+    // The axis names what one part alone is.
+    legend:
+      names.length > 1
+        ? Object.entries(colors).map(([label, color]) => ({ label, color, strokeWidth: 8 }))
+        : [],
     plot: {
-      ...{ marginTop: 72, marginLeft: 30 + 7 * longest, marginRight: 90 },
+      ...{ marginTop: 72, marginLeft: 30 + 7 * longest(labels), marginRight: 24 + 7 * longest(sizes) },
       height: 124 + bars.length * 26 + sizes.length * 8,
       // Room for the total behind the longest bar.
       x: { label: axis, labelAnchor: 'center', grid: true, nice: true, insetRight: 64 },

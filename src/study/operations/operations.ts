@@ -75,7 +75,8 @@ function reportOf(rows: readonly OperationsRow[]): Report {
         'bytes that this project keeps them in, matrices in 16 bits.',
       `Energy: ${energyTables.map(({ node, source, memory }) => `${node}: ${source}; memory: ${memory}, the lower end`).join('. ')}. ` +
         `Carbon: ${carbonIntensity.gramsPerKilowattHour} g of CO₂ a kilowatt-hour (${carbonIntensity.source}). ` +
-        'This is the energy of arithmetic and memory alone: no instruction, no idle circuit, no cooling.',
+        'This is the energy of arithmetic and memory alone: no instruction, no idle circuit, no cooling. Of the 7 nm figures ' +
+        'only the 32-bit multiplication could be checked against a second source.',
     ],
     tables: [
       ...modes.map(({ name, label }) => countTable(label, ofMode(rows, name))),
