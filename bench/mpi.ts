@@ -114,8 +114,9 @@ async function launch(ranks: number, cases: readonly Case[]): Promise<Found> {
   const [file, ...args] =
     ranks === 1 ? node : [...options.launcher.split(' '), '-n', `${ranks}`, ...wrapper, ...node];
   const running = promisify(execFile)(file!, args, { maxBuffer: 1e8, cwd: root });
-  running.child.stderr?.pipe(process.stderr);
-  return JSON.parse((await running).stdout) as Found;
+  running.child.stderr?.pipe(process.stderr); // it says what is wrong, if anything is
+  const { stdout } = await running.catch(() => process.exit(1));
+  return JSON.parse(stdout) as Found;
 }
 
 /** Held to one rank with the same global batch; nothing that differs is reported. */

@@ -1,10 +1,17 @@
 /** Training over ranks as users start it: mpirun, processes of their own, and what they leave. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';
-import { describeWithMpi, type Ended, mpirun, mpirunCommand } from '../mpi/testing.ts';
+import {
+  describeWithMpi,
+  type Ended,
+  killRank,
+  mpirun,
+  mpirunCommand,
+  processesWith,
+  runUntil,
+} from '../mpi/testing.ts';
 import { readLog, type StepLine } from './log.ts';
 import { rhyme, stateFiles } from './testing.ts';
 import { savedStep } from './trainingState.ts';
@@ -111,7 +118,11 @@ describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
       '100000',
       '--json',
     ];
-    const { code, stderr } = await killRank(1, [...mpirunCommand(2), process.execPath, program, ...long]);
+    const { code, stderr } = await runUntil(
+      [...mpirunCommand(2), process.execPath, program, ...long],
+      '"step":12,',
+      () => killRank(1, at('killed')),
+    );
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/rank 1 .*exited on signal 9|KILLED BY SIGNAL: 9/s);
     expect(await processesWith(at('killed'))).toEqual([]);
@@ -157,42 +168,3 @@ describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
     ]);
   });
 });
-
-/** Runs a command and kills one of its ranks once it has saved and trains. */
-async function killRank(rank: number, [launcher, ...args]: readonly string[]): Promise<Ended> {
-  const child = spawn(launcher!, args);
-  let [stdout, stderr, killed] = ['', '', false];
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  child.stdout.on('data', async (data) => {
-    stdout += data;
-    if (killed || !stdout.includes('"step":12,')) return;
-    killed = true;
-    for (const { pid, environment } of await processesOf(child)) {
-      if (new RegExp(`\\0(OMPI_COMM_WORLD_RANK|PMI_RANK)=${rank}\\0`).test(environment))
-        process.kill(pid, 'SIGKILL');
-    }
-  });
-  return new Promise((resolve) => {
-    child.on('close', (code) => resolve({ code: code ?? 1, stdout, stderr }));
-  });
-}
-
-/** The ranks that a launcher has started. */
-async function processesOf(launcher: ChildProcess) {
-  const folder = launcher.spawnargs[launcher.spawnargs.indexOf('--out') + 1]!;
-  return processesWith(folder);
-}
-
-/** Node processes with this word on their command line. */
-async function processesWith(word: string) {
-  const found: { readonly pid: number; readonly environment: string }[] = [];
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const read = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
-    const command = (await read('cmdline')).split('\0');
-    if (command[0] !== process.execPath || !command.includes(word)) continue;
-    found.push({ pid: Number(pid), environment: `\0${await read('environ')}` });
-  }
-  return found;
-}
