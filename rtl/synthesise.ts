@@ -1,13 +1,12 @@
 /**
  * Synthesises each unit of the cluster for each technology, and places and routes a reduced core:
  * `npm --prefix rtl ci`, then `node rtl/synthesise.ts`. Writes results/rtl.json after each step; what is already there
- * for the same sources is kept, so a run that was stopped goes on.
+ * for the same sources is kept, so a run that was stopped goes on. `--steps 3` ends after three steps.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { rtlFolder, rtlSources } from './bench/bench.ts';
-import { placeReducedCore } from './synthesis/ice40.ts';
+import { parseArgs } from 'node:util';
+import { sourcesDigest } from './synthesis/digest.ts';
+import { placeReducedCore, reducedCore } from './synthesis/ice40.ts';
 import type { RtlReport } from './synthesis/report.ts';
 import { type Resources, type Target, targets } from './synthesis/targets.ts';
 import { readSources, text, yosys } from './synthesis/tools.ts';
@@ -29,19 +28,16 @@ const units = [
 
 const output = new URL('../results/rtl.json', import.meta.url);
 
-function sourcesDigest(): string {
-  const hash = createHash('sha256');
-  for (const name of rtlSources()) hash.update(readFileSync(join(rtlFolder, name)));
-  return hash.digest('hex').slice(0, 16);
-}
-
+/** What is there already, less what was made from other sources. */
 function begin(): RtlReport {
-  const digest = sourcesDigest();
-  if (existsSync(output)) {
-    const report = JSON.parse(readFileSync(output, 'utf8')) as RtlReport;
-    if (report.sources === digest) return report;
-  }
-  return { sources: digest, tool: '', units: [] };
+  if (!existsSync(output)) return { tool: '', units: [] };
+  const { tool, units, reducedCore: placed } = JSON.parse(readFileSync(output, 'utf8')) as RtlReport;
+  const current = ({ module, sources }: { readonly module: string; readonly sources: string }) =>
+    sources === sourcesDigest(module);
+  const kept = units.filter(current);
+  return placed && current({ ...placed, module: reducedCore })
+    ? { tool, units: kept, reducedCore: placed }
+    : { tool, units: kept };
 }
 
 function save(report: RtlReport): void {
@@ -74,18 +70,35 @@ async function synthesise(
   return { resources, version };
 }
 
-const report = begin();
-const jobs = targets.flatMap((target) => units.map((unit) => ({ target, ...unit })));
-for (const [i, { target, module, perCore }] of jobs.entries()) {
-  if (report.units.some((done) => done.target === target.name && done.module === module)) continue;
-  process.stderr.write(`[${i + 1}/${jobs.length + 1}] ${target.name}: ${module}\n`);
-  const { resources, version } = await synthesise(target, module);
-  report.tool = `Yosys ${version}`;
-  report.units.push({ target: target.name, units: target.units, module, perCore, ...resources });
-  save(report);
+/** Steps that are not done yet, each with its name; the report holds what each one adds. */
+function stepsOf(report: RtlReport): { readonly name: string; readonly run: () => Promise<void> }[] {
+  const steps = targets.flatMap((target) =>
+    units.map(({ module, perCore }) => ({
+      name: `${target.name}: ${module}`,
+      done: report.units.some((unit) => unit.target === target.name && unit.module === module),
+      run: async () => {
+        const { resources, version } = await synthesise(target, module);
+        report.tool = `Yosys ${version}`;
+        const sources = sourcesDigest(module);
+        report.units.push({
+          ...{ target: target.name, units: target.units, module, sources, perCore },
+          ...resources,
+        });
+      },
+    })),
+  );
+  const place = async () => {
+    report.reducedCore = await placeReducedCore();
+  };
+  const name = 'place and route on an iCE40 HX8K';
+  return [...steps, { name, done: report.reducedCore !== undefined, run: place }].filter(({ done }) => !done);
 }
-if (!report.reducedCore) {
-  process.stderr.write(`[${jobs.length + 1}/${jobs.length + 1}] place and route on an iCE40 HX8K\n`);
-  report.reducedCore = await placeReducedCore();
+
+const { values } = parseArgs({ options: { steps: { type: 'string', default: 'Infinity' } } });
+const report = begin();
+const steps = stepsOf(report);
+for (const [i, { name, run }] of steps.slice(0, Number(values.steps)).entries()) {
+  process.stderr.write(`[${i + 1}/${steps.length}] ${name}\n`);
+  await run();
   save(report);
 }

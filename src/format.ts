@@ -38,3 +38,10 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');
   return [line(head), rule, ...rows.map(line)];
 }
+
+/** The same as Markdown. */
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = head.map((_, column) => (column === 0 ? '---' : '--:'));
+  return [line(head), line(rule), ...rows.map(line)];
+}

@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rtlFolder } from '../bench/bench.ts';
+import { sourcesDigest } from './digest.ts';
 import type { PlacedCore } from './report.ts';
 import { nextpnrIce40, readSources, text, yosys } from './tools.ts';
 
-const top = 'pm_reduced_core';
+/** The module that is placed. */
+export const reducedCore = 'pm_reduced_core';
 
 interface NextpnrReport {
   readonly fmax: Record<string, { readonly achieved: number }>;
@@ -13,9 +15,9 @@ interface NextpnrReport {
 }
 
 export async function placeReducedCore(): Promise<PlacedCore> {
-  const source = `${top}.sv`;
+  const source = `${reducedCore}.sv`;
   const netlist = await yosys(
-    `${readSources} ${source}; synth_ice40 -device hx -top ${top} -json netlist.json`,
+    `${readSources} ${source}; synth_ice40 -device hx -top ${reducedCore} -json netlist.json`,
     {
       [source]: readFileSync(join(rtlFolder, 'synthesis', source), 'utf8'),
     },
@@ -31,6 +33,7 @@ export async function placeReducedCore(): Promise<PlacedCore> {
   const { fmax, utilization } = JSON.parse(text(files['report.json'])) as NextpnrReport;
   const { used, available } = utilization.ICESTORM_LC!;
   return {
+    sources: sourcesDigest(reducedCore),
     device: 'iCE40 HX8K',
     rows: 8,
     logicCells: used,

@@ -5,12 +5,15 @@ export interface UnitResources extends Resources {
   readonly target: string;
   readonly units: Target['units'];
   readonly module: string;
+  /** Digest of what was synthesised. */
+  readonly sources: string;
   /** As many as there are cores; else one. */
   readonly perCore: boolean;
 }
 
 /** A ternary core of fewer rows, placed and routed. */
 export interface PlacedCore {
+  readonly sources: string;
   readonly device: string;
   readonly rows: number;
   readonly logicCells: number;
@@ -22,8 +25,6 @@ export interface PlacedCore {
 }
 
 export interface RtlReport {
-  /** Of the sources that were synthesised. */
-  readonly sources: string;
   tool: string;
   /** With the parameters' defaults: one core, vectors of 8192 elements, FIFO of 256 beats. */
   readonly units: UnitResources[];

@@ -21,15 +21,18 @@ export function saturate(x: number): number {
   return Math.min(Math.max(x, leastElement), mostElement);
 }
 
+/** 2^0 to 2^52: `**` would take as long as all the rest of a rounding. */
+const powersOfTwo = Float64Array.from({ length: 53 }, (_, k) => 2 ** k);
+/** Added to a number below 2^51, it leaves no bits for a fraction, and doubles round halves to even. */
+const roundingOffset = 1.5 * 2 ** 52;
+
 /** x / 2^k to the nearest integer, halves to even. |x| < 2^53, 0 ≤ k ≤ 52. */
 export function roundShift(x: number, k: number): number {
-  const unit = 2 ** k;
-  const quotient = x / unit; // exact: a division by a power of two
+  const quotient = x / powersOfTwo[k]!; // exact: a division by a power of two
+  if (k >= 2) return quotient + roundingOffset - roundingOffset;
   const floor = Math.floor(quotient);
-  const rest = quotient - floor;
-  if (rest < 0.5) return floor;
-  if (rest > 0.5) return floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
+  const tie = quotient !== floor;
+  return tie && floor % 2 !== 0 ? floor + 1 : floor;
 }
 
 /** A vector element times a scalar. */

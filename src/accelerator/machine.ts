@@ -24,7 +24,7 @@ import {
   scalarRegisters,
   vectorRegisters,
 } from './parameters.ts';
-import { blockProduct, byteSums } from './ternaryProduct.ts';
+import { beatWords, blockProducts, byteSums } from './ternaryProduct.ts';
 import {
   largest,
   paddedLength,
@@ -54,6 +54,8 @@ interface Segment {
 export class Machine {
   readonly sizes: MachineSizes;
   readonly memory: Uint8Array;
+  /** The same bytes. */
+  readonly #words: Int32Array;
   readonly vectors: readonly Int32Array[];
   readonly banks: readonly Int8Array[];
   readonly scalars: Scalar[];
@@ -63,13 +65,14 @@ export class Machine {
   best = { value: 0, index: -1 };
   #argBase = 0;
   readonly #streams: readonly Segment[][];
-  readonly #block = new Int32Array(lanes);
+  /** For each bank, the sums of its first `beats` words. */
+  readonly #tables: readonly { beats: number; readonly sums: Int16Array }[];
 
   /** Of DRAM. */
   readonly memoryBeats: number;
 
   /**
-   * @param memory DRAM, whole beats
+   * @param memory DRAM, whole beats, at an address divisible by four
    * @param memoryBeats its size, where only time is simulated and `memory` is empty
    */
   constructor(sizes: MachineSizes, memory: Uint8Array, memoryBeats = memory.length / beatBytes) {
@@ -79,11 +82,13 @@ export class Machine {
     }
     this.sizes = sizes;
     this.memory = memory;
+    this.#words = new Int32Array(memory.buffer, memory.byteOffset, memory.length / 4);
     this.memoryBeats = memoryBeats;
     this.vectors = Array.from({ length: vectorRegisters }, () => new Int32Array(sizes.maxLength));
     this.banks = Array.from({ length: banks }, () => new Int8Array(sizes.maxLength));
     this.scalars = Array.from({ length: scalarRegisters }, (_, i) => (i === 0 ? one : zero));
     this.#streams = Array.from({ length: sizes.cores }, () => []);
+    this.#tables = this.banks.map(({ length }) => ({ beats: 0, sums: new Int16Array((length / 4) * 256) }));
   }
 
   /** Why this machine would refuse a decoded instruction now, 0 if it would not. */
@@ -155,6 +160,7 @@ export class Machine {
 
   #quantise({ fields }: Instruction): number {
     const bank = this.banks[fields.q!]!;
+    this.#tables[fields.q!]!.beats = 0;
     quantise(this.#operands(fields), bank);
     return foldElements(0, bank, paddedLength(fields.len!));
   }
@@ -203,54 +209,75 @@ export class Machine {
 
   #product({ fields }: Instruction): number {
     const { cols, rows, wr, arg, first } = fields;
-    const sums = byteSums(this.banks[fields.q!]!, cols!);
     const beats = Math.ceil(cols! / lanes);
+    const blocks = Math.ceil(rows! / lanes);
+    const results = this.#products(fields.q!, beats, blocks);
     const y = wr ? this.vectors[fields.to!]! : undefined;
+    y?.set(results);
     if (first) {
       this.best = { value: 0, index: -1 };
       this.#argBase = 0;
     }
-    for (let block = 0; block * lanes < rows!; block++) {
-      const { bytes, offset } = this.#take(block % this.sizes.cores, beats);
-      blockProduct(bytes, offset, beats, sums, this.#block);
-      y?.set(this.#block, block * lanes);
-      if (arg) this.#compare(block * lanes, rows!);
+    if (arg) {
+      for (let row = 0; row < rows!; row++) this.#compare(row, results[row]!);
+      this.#argBase += rows!;
     }
-    if (arg) this.#argBase += rows!;
     const sum = y ? foldElements(0, y, paddedLength(rows!)) : 0;
     return arg ? fold(fold(sum, this.best.value), this.best.index) : sum;
   }
 
-  #compare(firstRow: number, rows: number): void {
-    for (let lane = 0; lane < lanes && firstRow + lane < rows; lane++) {
-      const value = this.#block[lane]!;
-      if (this.best.index >= 0 && value <= this.best.value) continue;
-      this.best = { value, index: this.#argBase + firstRow + lane };
+  /** Sixteen sums for each block of rows. */
+  #products(q: number, beats: number, blocks: number): Int32Array {
+    const sums = this.#sumsOf(q, beats);
+    const results = new Int32Array(blocks * lanes);
+    const offsets = Array.from({ length: blocks }, (_, block) => {
+      const { words, beat } = this.#take(block % this.sizes.cores, beats);
+      if (words === this.#words) return beat;
+      blockProducts(words, [beat], beats, sums, results.subarray(block * lanes, (block + 1) * lanes));
+      return -1;
+    });
+    blockProducts(this.#words, offsets, beats, sums, results);
+    return results;
+  }
+
+  /** The sums of a bank's every four activations, kept until the bank is written: projections often share it. */
+  #sumsOf(q: number, beats: number): Int16Array {
+    const tables = this.#tables[q]!;
+    if (tables.beats < beats) {
+      byteSums(this.banks[q]!, beats * lanes, tables.sums);
+      tables.beats = beats;
     }
+    return tables.sums;
+  }
+
+  #compare(row: number, value: number): void {
+    if (this.best.index >= 0 && value <= this.best.value) return;
+    this.best = { value, index: this.#argBase + row };
   }
 
   /** The next beats of a core's streams, brought together where they span two of them. */
-  #take(core: number, beats: number): { readonly bytes: Uint8Array; readonly offset: number } {
+  #take(core: number, beats: number): { readonly words: Int32Array; readonly beat: number } {
     const stream = this.#streams[core]!;
-    const whole = stream[0] && stream[0].beats >= beats;
-    if (whole) return { bytes: this.memory, offset: this.#advance(stream, beats) };
-    const bytes = new Uint8Array(beats * beatBytes);
-    for (let beat = 0; beat < beats; beat++) {
+    if (stream[0] && stream[0].beats >= beats)
+      return { words: this.#words, beat: this.#advance(stream, beats) };
+    const words = new Int32Array(beats * beatWords);
+    for (let taken = 0; taken < beats; taken++) {
       if (stream.length === 0) {
         throw new InputError(`core ${core}: its weight stream ends within a product (${faults[4]})`);
       }
-      const offset = this.#advance(stream, 1);
-      bytes.set(this.memory.subarray(offset, offset + beatBytes), beat * beatBytes);
+      const at = this.#advance(stream, 1) * beatWords;
+      words.set(this.#words.subarray(at, at + beatWords), taken * beatWords);
     }
-    return { bytes, offset: 0 };
+    return { words, beat: 0 };
   }
 
+  /** @returns the first of the next beats */
   #advance(stream: Segment[], beats: number): number {
     const segment = stream[0]!;
-    const offset = segment.address * beatBytes;
+    const { address } = segment;
     segment.address += beats;
     segment.beats -= beats;
     if (segment.beats === 0) stream.shift();
-    return offset;
+    return address;
   }
 }

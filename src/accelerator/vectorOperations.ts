@@ -55,7 +55,10 @@ export function paddedLength(length: number): number {
 function scaler(s: Scalar): (a: number) => number {
   const { m, e } = s;
   if (m === 32768 && e === -15) return (a) => a;
-  if (m !== 0 && e <= 0 && e > -49) return (a) => saturate(roundShift(a * m, -e));
+  if (m !== 0 && e <= 0 && e > -49) {
+    const shift = -e;
+    return (a) => saturate(roundShift(a * m, shift));
+  }
   return (a) => scale(a, s);
 }
 

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { golden } from '../../../test/smallModel.ts';
+import { convertCheckpoint } from '../../checkpoint/convert.ts';
 import { randomCheckpoint } from '../../checkpoint/random.ts';
 import { temporaryFolder } from '../../checkpoint/testing.ts';
 import { LanguageModel } from '../../languageModel.ts';
@@ -53,6 +55,17 @@ const tokens = [3, 17, 44, 5, 9, 12, 33, 2, 3, 3];
 const mostError = 0.08;
 
 describe('a compiled model', () => {
+  it('takes packed checkpoints, an embedding of int8 rows too', async () => {
+    const folder = await temporaryFolder();
+    await convertCheckpoint(golden, join(folder, 'int8'), { to: 'packed', embedding: 'int8' });
+    await convertCheckpoint(join(folder, 'int8'), join(folder, 'f32'), { to: 'packed', embedding: 'f32' });
+    const [int8, f32] = await Promise.all(
+      ['int8', 'f32'].map((name) => compileModel(join(folder, name), { sizes: sizesOf() })),
+    );
+    expect(int8!.program).toEqual(f32!.program);
+    expect(int8!.image()).toEqual(f32!.image());
+  });
+
   it('gives the logits of the float engine, and hands out their arg-max', async () => {
     const found = await logitsOf(golden, tokens, sizesOf());
     const expected = await floatLogits(golden, tokens);

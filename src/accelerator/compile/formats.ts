@@ -22,6 +22,18 @@ export const constantFraction = 16;
 /** Logits as they are stored. */
 export const logitFraction = 16;
 
+/** All of them, for people. */
+export const formats = [
+  { value: 'embedding, residual stream', fraction: residualFraction },
+  { value: 'x / rms(x) while it is multiplied by the weight of its norm', fraction: normalFraction },
+  { value: 'outputs of norms and of gates', fraction: activationFraction },
+  { value: 'weights of norms, 1 − lower bound', fraction: constantFraction },
+  { value: 'inputs and outputs of the sigmoid table', fraction: tableFraction },
+  { value: 'recurrent state', fraction: stateFraction },
+  { value: 'logits', fraction: logitFraction },
+  { value: 'sums of a product', fraction: 0 },
+] as const;
+
 /**
  * Fraction bits that int16 storage can have for these values, at most `most`, at least most − 16 (which is as
  * far as a load shifts).

@@ -27,8 +27,8 @@ const bitLinearEpsilon = 1e-6;
 export interface Constants {
   /** Elements of a float tensor. */
   floats(tensor: Tensor): Data;
-  /** The rows of a float matrix that is too large to be held in another form. */
-  table(tensor: Tensor): Table;
+  /** The rows of a matrix that is too large to be held as floats; `scales` are those of int8 rows. */
+  table(tensor: Tensor, scales?: Tensor): Table;
   /** The bytes of a packed ternary matrix. */
   packed(tensor: Tensor): Uint8Array;
 }
@@ -129,9 +129,9 @@ class Lowering {
   }
 
   #embedding(call: Call): void {
-    const table = call.inputs[1]!;
+    const [, table, scales] = call.inputs as readonly [Tensor, Tensor, Tensor?];
     const width = table.shape[1]!;
-    const rows = this.#constants.table(table);
+    const rows = this.#constants.table(table, scales);
     const { region, fraction } = this.#builder.narrowTable(table.name, rows, residualFraction);
     const vector = { kind: 'vector', length: width } as const;
     const fields = { addr: region.address, len: width, left: residualFraction - fraction };

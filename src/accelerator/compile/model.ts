@@ -41,9 +41,9 @@ class HostStore implements ParameterStore, Constants {
     return Float64Array.from({ length: tensor.size }, (_, i) => at(i));
   }
 
-  table(tensor: Tensor): Table {
+  table(tensor: Tensor, scales?: Tensor): Table {
     const [rows, width] = tensor.shape as [number, number];
-    const at = this.#reader(tensor);
+    const at = scales ? this.#int8Reader(tensor, width, scales) : this.#reader(tensor);
     const values = new Float64Array(width);
     const row = (index: number) => {
       for (let i = 0; i < width; i++) values[i] = at(index * width + i);
@@ -63,6 +63,14 @@ class HostStore implements ParameterStore, Constants {
     const decode = floatDecoder(dtype);
     const halves = new Uint16Array(buffer, byteOffset, size);
     return (i) => decode(halves[i]!);
+  }
+
+  /** Int8 rows, each with its scale. */
+  #int8Reader({ name, size }: Tensor, width: number, scales: Tensor): (element: number) => number {
+    const { buffer, byteOffset } = this.bytes(name);
+    const codes = new Int8Array(buffer, byteOffset, size);
+    const scale = this.floats(scales);
+    return (i) => codes[i]! * scale[Math.floor(i / width)]!;
   }
 
   packed({ name }: Tensor): Uint8Array {
@@ -91,7 +99,10 @@ export async function compileModel(
     checkKind(config);
     const specs = architectureOf(config).parameters();
     const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
-    for (const { name, role } of specs) if (role === 'ternary') shapes.set(scaleName(name), [1]);
+    for (const { name, role, shape } of specs) {
+      if (role === 'ternary') shapes.set(scaleName(name), [1]);
+      if (role === 'embedding') shapes.set(scaleName(name), [shape[0]!]);
+    }
     const store = new HostStore(shapes);
     const { onProgress, signal } = options;
     await loadParameters(checkpoint, specs, store, { mode: 'inference', onProgress, signal });
