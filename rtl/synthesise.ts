@@ -5,10 +5,10 @@
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { Resources, RtlReport } from '../src/accelerator/resources.ts';
 import { sourcesDigest } from './synthesis/digest.ts';
 import { placeReducedCore, reducedCore } from './synthesis/ice40.ts';
-import type { RtlReport } from './synthesis/report.ts';
-import { type Resources, type Target, targets } from './synthesis/targets.ts';
+import { type Target, targets } from './synthesis/targets.ts';
 import { readSources, text, yosys } from './synthesis/tools.ts';
 
 /** The cluster's units, and how many of them a cluster of N cores has: one, or one for each core. */

@@ -1,9 +1,9 @@
 /** A ternary core of eight rows on an iCE40 HX8K: a clock after real placement and routing. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PlacedCore } from '../../src/accelerator/resources.ts';
 import { rtlFolder } from '../bench/bench.ts';
 import { sourcesDigest } from './digest.ts';
-import type { PlacedCore } from './report.ts';
 import { nextpnrIce40, readSources, text, yosys } from './tools.ts';
 
 /** The module that is placed. */

@@ -1,18 +1,11 @@
 /** Technologies, and how their cells count as resources. */
 
-export interface Resources {
-  /** Look-up tables, or adaptive logic modules' halves where the technology has those. */
-  logic: number;
-  registers: number;
-  multipliers: number;
-  memoryBlocks: number;
-}
+import type { Resources, UnitResources } from '../../src/accelerator/resources.ts';
 
 export interface Target {
   readonly name: string;
   readonly command: string;
-  /** What `logic`, `multipliers` and `memoryBlocks` are called there. */
-  readonly units: { readonly logic: string; readonly multipliers: string; readonly memoryBlocks: string };
+  readonly units: UnitResources['units'];
   count(cell: string): Partial<Resources>;
 }
 

@@ -5,12 +5,19 @@ import type { Tensor } from '../program/tensor.ts';
 import { Cluster } from './cluster.ts';
 import { compileParameters } from './compile/model.ts';
 import { defaultSizes, type MemoryTiming } from './parameters.ts';
-import type { Statistics } from './statistics.ts';
+import { type CoreCycles, type StallCause, type Statistics, stallCauses } from './statistics.ts';
 
 export interface ModelTime {
   /** Of one block in the middle of the model. */
   readonly cyclesPerBlock: number;
   readonly cyclesPerToken: number;
+  /** Cycles of a block in which the cores, on average, did each of these. */
+  readonly coreCycles: CoreCycles;
+  /** Cycles of a block in which no instruction issued, by cause. */
+  readonly stalls: Record<StallCause, number>;
+  /** Cycles of a token in which the row-wise unit held an instruction. */
+  readonly rowCyclesPerToken: number;
+  readonly weightBeatsPerToken: number;
   /** Beats that all cores together receive for a block, and all that memory moves. */
   readonly weightBeatsPerBlock: number;
   readonly beatsPerBlock: number;
@@ -42,7 +49,19 @@ export function timeModel(config: MatMulFreeConfig, cores: number, timing: Memor
   const more = (of: (statistics: Statistics) => number) => of(three) - of(two);
   const whole = (of: (statistics: Statistics) => number) => of(two) + (config.layers - 2) * more(of);
   const moved = ({ weightBeats, loadBeats, storeBeats }: Statistics) => weightBeats + loadBeats + storeBeats;
+  const core = (kind: keyof CoreCycles) =>
+    more((statistics) => statistics.cores.reduce((sum, each) => sum + each[kind], 0)) / cores;
+  const stallsBy = stallCauses.map((cause) => [cause, more(({ stalls }) => stalls[cause])] as const);
   return {
+    coreCycles: {
+      busy: core('busy'),
+      starved: core('starved'),
+      blocked: core('blocked'),
+      idle: core('idle'),
+    },
+    stalls: Object.fromEntries(stallsBy) as Record<StallCause, number>,
+    rowCyclesPerToken: whole(({ unitBusy }) => unitBusy.row),
+    weightBeatsPerToken: whole(({ weightBeats }) => weightBeats),
     cyclesPerBlock: more(({ cycles }) => cycles),
     cyclesPerToken: whole(({ cycles }) => cycles),
     weightBeatsPerBlock: more(({ weightBeats }) => weightBeats),

@@ -26,14 +26,27 @@ export interface ModelRow {
   readonly model: (typeof modelNames)[number];
   readonly cores: number;
   readonly tokensPerSecond: number;
-  /** Joules a token, dynamic: additions and multiplications, and DRAM. */
+  /** Joules a token, of switching: additions and multiplications, memories on the chip, DRAM. */
   readonly arithmeticJoules: number;
-  readonly memoryJoules: number;
+  readonly sramJoules: number;
+  readonly dramJoules: number;
+}
+
+/** Where the cycles of a block go, by cause. */
+export interface StallRow {
+  readonly width: number;
+  readonly cores: number;
+  readonly clockMHz: number;
+  readonly cycles: number;
+  readonly core: ModelTime['coreCycles'];
+  readonly issue: ModelTime['stalls'];
 }
 
 export interface Report {
   readonly channels: number;
   readonly blocks: readonly BlockRow[];
+  /** Blocks of 1024 at the first clock. */
+  readonly stalls: readonly StallRow[];
   /** Blocks of 2048 at the first clock, behind a single channel. */
   readonly saturation: readonly BlockRow[];
   readonly models: readonly ModelRow[];
@@ -41,9 +54,15 @@ export interface Report {
 
 /**
  * Energies of operations in picojoules. Arithmetic: Horowitz, "Computing's energy problem", ISSCC 2014, 45 nm, 0.9 V;
- * an FPGA spends an order of magnitude more on it. DRAM: DDR4 with its interface, about 15 pJ a bit.
+ * an FPGA spends an order of magnitude more on it; 64 bits of an SRAM of 8 KB, from the same source. DRAM: DDR4 with
+ * its interface, about 15 pJ a bit.
  */
-export const picojoules = { addition: 0.1, multiplication: 3.1, dramBit: 15 } as const;
+export const picojoules = { addition: 0.1, multiplication: 3.1, sramWord: 10, dramBit: 15 } as const;
+
+/** 64-bit words of SRAM for a beat of weights: into the FIFO, out of it, and 16 activations of a bank. */
+const sramWordsOfBeat = 8 + 8 + 2;
+/** And for a word of the row-wise unit: two operands and a result of 512 bits. */
+const sramWordsOfRow = 3 * 8;
 
 export interface ReportOptions {
   readonly clocksMHz: readonly number[];
@@ -56,11 +75,12 @@ export interface ReportOptions {
 export async function makeReport(options: ReportOptions): Promise<Report> {
   const { clocksMHz, channels, onProgress, signal } = options;
   const blocks: BlockRow[] = [];
+  const stalls: StallRow[] = [];
   const saturation: BlockRow[] = [];
   const models: ModelRow[] = [];
-  const total = coreCounts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 1);
+  const total = coreCounts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 2);
   const next = async () => {
-    onProgress?.(blocks.length + saturation.length + models.length, total);
+    onProgress?.(blocks.length + stalls.length + saturation.length + models.length, total);
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
   };
@@ -82,7 +102,17 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
     saturation.push(blockRow(2048, cores, clocksMHz[0]!, 1));
     await next();
   }
-  return { channels, blocks, saturation, models };
+  for (const cores of coreCounts) {
+    stalls.push(stallRow(1024, cores, clocksMHz[0]!, channels));
+    await next();
+  }
+  return { channels, blocks, stalls, saturation, models };
+}
+
+function stallRow(width: number, cores: number, clockMHz: number, channels: number): StallRow {
+  const time = timeModel(blockConfig(width), cores, ddr4(clockMHz * 1e6, channels, cores));
+  const { cyclesPerBlock: cycles, coreCycles: core, stalls: issue } = time;
+  return { width, cores, clockMHz, cycles, core, issue };
 }
 
 export function blockRow(width: number, cores: number, clockMHz: number, channels: number): BlockRow {
@@ -101,14 +131,20 @@ export function blockRow(width: number, cores: number, clockMHz: number, channel
 
 function modelRow(model: ModelRow['model'], cores: number, clockMHz: number, channels: number): ModelRow {
   const config = namedConfig(model);
-  const { cyclesPerToken, beatsPerToken } = timeModel(config, cores, ddr4(clockMHz * 1e6, channels, cores));
+  const { cyclesPerToken, beatsPerToken, weightBeatsPerToken, rowCyclesPerToken } = timeModel(
+    config,
+    cores,
+    ddr4(clockMHz * 1e6, channels, cores),
+  );
   const { total } = auditModel(config, 'f16');
   const arithmetic =
     total.additions * picojoules.addition + total.multiplications * picojoules.multiplication;
+  const sramWords = weightBeatsPerToken * sramWordsOfBeat + rowCyclesPerToken * sramWordsOfRow;
   return {
     ...{ clockMHz, model, cores },
     tokensPerSecond: (clockMHz * 1e6) / cyclesPerToken,
     arithmeticJoules: arithmetic * 1e-12,
-    memoryJoules: beatsPerToken * beatBytes * 8 * picojoules.dramBit * 1e-12,
+    sramJoules: sramWords * picojoules.sramWord * 1e-12,
+    dramJoules: beatsPerToken * beatBytes * 8 * picojoules.dramBit * 1e-12,
   };
 }

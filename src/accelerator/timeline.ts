@@ -10,6 +10,8 @@ const rows = [
   { unit: 'tmv', label: 'ternary', color: '#59a14f' },
 ] as const;
 
+/** Of the drawing, about. */
+const pixels = 600;
 /** More spans than this in a figure only make it heavy. */
 const mostSpans = 20_000;
 
@@ -23,34 +25,41 @@ export function timelineFigure(
 ): string {
   const shown = spans.filter(({ start, end }) => end > from && start < to).slice(0, mostSpans);
   const bars = shown.map(({ unit, start, end, name, pc }) => ({
-    label: rows.find((row) => row.unit === unit)!.label,
+    row: rows.findIndex((row) => row.unit === unit),
     ...{
       x1: Math.max(start, from),
       x2: Math.min(end, to),
       title: `${pc}: ${name}, cycles ${start} to ${end}`,
     },
   }));
-  const ternary = bars
-    .filter(({ label }) => label === 'ternary')
-    .reduce((sum, { x1, x2 }) => sum + x2 - x1, 0);
-  const share = ((100 * ternary) / (to - from)).toFixed(1);
-  const labels = rows.map(({ label }) => label);
+  const labels = rows.map(({ unit, label }) => `${label}, ${share(shown, unit, from, to)}`);
+  const wide = (to - from) / pixels;
   return renderFigure({
-    title: `Which unit is busy when: the ternary unit ${share} % of the time`,
+    title: 'Which unit is busy when',
     legend: [],
-    verticalAxis: 'unit',
     plot: {
-      ...{ height: 300, marginLeft: 84 },
-      x: { label: 'cycle →', domain: [from, to], tickFormat: 's' },
+      ...{ height: 270, marginTop: 60, marginLeft: 128, marginRight: 24 },
+      x: { label: 'cycle', labelArrow: 'right', labelAnchor: 'center', domain: [from, to], ticks: 6 },
       y: { label: null, domain: labels, padding: 0.25 },
-      color: { domain: labels, range: rows.map(({ color }) => color) },
       marks: [
         Plot.barX(bars, {
-          ...{ x1: 'x1', x2: 'x2', y: 'label', fill: 'label', title: 'title' },
-          ...{ stroke: 'white', strokeWidth: 0.4 },
+          ...{ x1: 'x1', x2: 'x2', title: 'title' },
+          y: ({ row }) => labels[row]!,
+          fill: ({ row }) => rows[row]!.color,
+          // Long neighbours are kept apart; short ones, a fraction of a pixel, would vanish.
+          stroke: ({ row, x1, x2 }) => (x2 - x1 > 4 * wide ? 'white' : rows[row]!.color),
+          strokeWidth: 0.5,
         }),
         Plot.ruleX([from]),
       ],
     },
   });
+}
+
+/** Of the drawn time. */
+function share(spans: readonly Span[], unit: Span['unit'], from: number, to: number): string {
+  const busy = spans
+    .filter((span) => span.unit === unit)
+    .reduce((sum, { start, end }) => sum + Math.min(end, to) - Math.max(start, from), 0);
+  return `${((100 * busy) / (to - from)).toFixed(1)} %`;
 }

@@ -93,7 +93,7 @@ function rowsOf({ float, accelerator, difference }: Comparison): string[][] {
   return [
     ['CPU, float32', float.toFixed(4)],
     ['accelerator, integers', accelerator.toFixed(4)],
-    ['difference', `${(100 * difference).toFixed(3)} %`],
+    ['difference', `${(100 * difference).toFixed(4)} %`],
   ];
 }
 

@@ -1,7 +1,7 @@
 /** `plusminus accelerator simulate`: run a program, cycle by cycle or for its results only. */
 import fs from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { assemble } from '../../accelerator/assembler.ts';
 import { Cluster, type Span } from '../../accelerator/cluster.ts';
 import { describeFault, runProgram } from '../../accelerator/functional.ts';
@@ -35,6 +35,7 @@ interface Flags extends SizeFlags, TimingFlags {
   readonly cycles: number;
   readonly trace?: string;
   readonly timeline?: string;
+  readonly window?: { readonly from: number; readonly to: number };
   readonly dumpDram?: string;
   readonly quiet?: boolean;
   readonly json?: boolean;
@@ -43,7 +44,7 @@ interface Flags extends SizeFlags, TimingFlags {
 const examples = `
 Examples:
   $ plusminus accelerator simulate runs/demo-accelerator --tokens 1,2,3 --count 16
-  $ plusminus accelerator simulate runs/demo-accelerator --tokens 1 --count 1 --timeline timeline.svg
+  $ plusminus accelerator simulate runs/demo-accelerator --timeline timeline.svg --window 30000-60000
   $ plusminus accelerator simulate program.s --dram dram.bin --trace trace.txt
 
 The host gives the tokens of --tokens, then feeds each token that comes out in again, until there are --count.
@@ -60,12 +61,19 @@ export function simulateCommand(): Command {
     .option('--cycles <n>', 'give up after so many cycles', integer(1), 10_000_000_000)
     .option('--trace <file>', 'write what happened in which cycle')
     .option('--timeline <file>', 'draw which unit was busy when, as SVG')
+    .option('--window <from-to>', 'cycles that the timeline shows (default: all)', cycleWindow)
     .option('--dump-dram <file>', 'write DRAM as it is at the end');
   return addTimingOptions(addSizeOptions(command))
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)
     .action((program: string, flags: Flags) => interruptible((signal) => run(program, flags, signal)));
+}
+
+function cycleWindow(text: string): { from: number; to: number } {
+  const [, from, to] = /^(\d{1,15})-(\d{1,15})$/.exec(text)?.map(Number) ?? [];
+  if (from !== undefined && from < to!) return { from, to: to! };
+  throw new InvalidArgumentError('Expected two cycles such as 30000-60000, the first below the second.');
 }
 
 async function run(path: string, flags: Flags, signal: AbortSignal): Promise<void> {
@@ -121,7 +129,13 @@ async function timed(found: Package, host: GreedyHost, flags: Flags, signal: Abo
   await runAll(cluster, host, flags, signal);
   if (flags.trace !== undefined) await fs.writeFile(flags.trace, traceText(events));
   if (flags.timeline !== undefined) {
-    await fs.writeFile(flags.timeline, timelineFigure(spans, { to: cluster.cycle }));
+    const { from = 0, to = cluster.cycle } = flags.window ?? {};
+    if (from >= cluster.cycle) {
+      throw new InputError(
+        `--window: found ${from} as its start, but the run ended at cycle ${cluster.cycle}`,
+      );
+    }
+    await fs.writeFile(flags.timeline, timelineFigure(spans, { from, to: Math.min(to, cluster.cycle) }));
   }
   await dump(memory, flags);
   const { statistics, halted } = cluster;

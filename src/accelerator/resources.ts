@@ -1,0 +1,80 @@
+/** What the RTL takes after synthesis: results/rtl.json, which `node rtl/synthesise.ts` writes. */
+import fs from 'node:fs/promises';
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const amounts = {
+  /** Look-up tables, or adaptive logic modules' halves where the technology has those. */
+  logic: count,
+  registers: count,
+  multipliers: count,
+  memoryBlocks: count,
+};
+const unit = v.object({
+  target: v.string(),
+  /** What `logic`, `multipliers` and `memoryBlocks` are called there. */
+  units: v.object({ logic: v.string(), multipliers: v.string(), memoryBlocks: v.string() }),
+  module: v.string(),
+  /** Digest of what was synthesised. */
+  sources: v.string(),
+  /** As many as there are cores; else one. */
+  perCore: v.boolean(),
+  ...amounts,
+});
+const placedCore = v.object({
+  sources: v.string(),
+  device: v.string(),
+  rows: count,
+  logicCells: count,
+  logicCellsOfDevice: count,
+  memoryBlocks: count,
+  /** Highest clock after routing. */
+  clockMHz: v.pipe(v.number(), v.minValue(1)),
+  tool: v.string(),
+});
+const rtlReport = v.object({
+  tool: v.string(),
+  /** With the parameters' defaults: one core, vectors of 8192 elements, FIFO of 256 beats. */
+  units: v.array(unit),
+  reducedCore: v.optional(placedCore),
+});
+
+export type Resources = v.InferOutput<v.ObjectSchema<typeof amounts, undefined>>;
+export type UnitResources = v.InferOutput<typeof unit>;
+/** A ternary core of fewer rows, placed and routed. */
+export type PlacedCore = v.InferOutput<typeof placedCore>;
+export type RtlReport = v.InferOutput<typeof rtlReport>;
+
+/**
+ * The results that came with the project; undefined if there are none.
+ * @throws InputError if they are damaged
+ */
+export async function readRtlReport(file: string | URL): Promise<RtlReport | undefined> {
+  const text = await fs.readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parsed = v.safeParse(rtlReport, parseJson(text));
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const where = v.getDotPath(issue) ?? 'content';
+  throw new InputError(`${file}: ${where}: ${issue.message}; \`node rtl/synthesise.ts\` writes it anew`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** What a cluster of N cores takes: N times what each core has, and the rest once. */
+export function clusterResources(units: readonly UnitResources[], cores: number): Resources {
+  const total = { logic: 0, registers: 0, multipliers: 0, memoryBlocks: 0 };
+  for (const each of units) {
+    for (const key of Object.keys(total) as (keyof Resources)[]) {
+      total[key] += each[key] * (each.perCore ? cores : 1);
+    }
+  }
+  return total;
+}

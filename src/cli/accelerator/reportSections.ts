@@ -1,0 +1,189 @@
+/** The report's tables and what is said under them, for terminals and as Markdown. */
+import {
+  type BlockRow,
+  coreCounts,
+  type ModelRow,
+  picojoules,
+  type Report,
+} from '../../accelerator/report.ts';
+import {
+  clusterResources,
+  type PlacedCore,
+  type Resources,
+  type RtlReport,
+  type UnitResources,
+} from '../../accelerator/resources.ts';
+import { stallCauses } from '../../accelerator/statistics.ts';
+import { formatTable, markdownTable } from '../../format.ts';
+import { published } from './publishedFigures.ts';
+
+export interface Section {
+  readonly title: string;
+  readonly head?: readonly string[];
+  readonly rows?: readonly (readonly string[])[];
+  readonly notes: readonly string[];
+  /** Of a figure that belongs here. */
+  readonly figure?: string;
+}
+
+const blockHead = ['clock, width', 'cores', 'cycles', 'ms', 'ports fed', 'GB/s', 'of DDR4'];
+/** What a channel of DDR4-2400 gives: its peak, less row misses and refresh. */
+const channelBandwidth = 19.2 * 0.92 * 0.955;
+
+export function sectionsOf(report: Report, rtl: RtlReport | undefined): Section[] {
+  const { blocks, saturation, models, channels } = report;
+  const clock = saturation[0]!.clockMHz;
+  const ports = (channelBandwidth * 1e9) / (64 * clock * 1e6);
+  return [
+    {
+      title: 'One block',
+      head: blockHead,
+      rows: blocks.map(blockCells),
+      notes: [
+        `Memory: ${channels} channels of DDR4-2400, 19.2 GB/s each, of which row misses leave 92 % and refresh 95.5 %.`,
+        '"Ports fed": beats of weights used, of the peak of the cores\' 512-bit ports. "Of DDR4": all traffic, of what',
+        'the channels sustain. Blocks are cut in 16 rows a core at a time, so many cores share narrow layers unevenly.',
+      ],
+    },
+    whereCyclesGo(report),
+    {
+      title: 'Where DDR4 saturates: one channel',
+      head: blockHead,
+      rows: saturation.map(blockCells),
+      figure: 'saturation',
+      notes: [
+        `A channel sustains ${channelBandwidth.toFixed(1)} GB/s, which at ${clock} MHz is what ${ports.toFixed(1)} ports of 512 bits can take.`,
+      ],
+    },
+    {
+      title: 'Whole models',
+      head: ['clock, model', 'cores', 'tokens/s', 'mJ arithmetic', 'mJ SRAM', 'mJ DRAM', 'W of these'],
+      rows: models.map(modelCells),
+      notes: [
+        'One sequence, a token after the other, embedding and head included. Energy is an estimate of switching alone, a',
+        `token: ${picojoules.addition} pJ an addition, ${picojoules.multiplication} pJ a 32-bit multiplication, ${picojoules.sramWord} pJ for 64 bits of an SRAM of 8 KB (Horowitz, ISSCC`,
+        `2014, 45 nm; an FPGA spends about ten times as much on logic), ${picojoules.dramBit} pJ a bit from DDR4. A beat of weights passes a`,
+        'FIFO and meets 16 activations; a row-wise word is two operands and a result. Clock trees, wires, leakage and the',
+        "board come on top: this is no estimate of a card's power.",
+      ],
+    },
+    ...resources(rtl),
+    published(blocks, models, rtl?.reducedCore),
+  ];
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+function blockCells(row: BlockRow): string[] {
+  const { clockMHz, width, cores, cycles, milliseconds, portUse, bandwidth, bandwidthUse } = row;
+  return [
+    ...[`${clockMHz} MHz, d = ${width}`, String(cores), String(Math.round(cycles)), milliseconds.toFixed(4)],
+    ...[percent(portUse), bandwidth.toFixed(2), percent(bandwidthUse)],
+  ];
+}
+
+function modelCells(row: ModelRow): string[] {
+  const { clockMHz, model, cores, tokensPerSecond, arithmeticJoules, sramJoules, dramJoules } = row;
+  const watts = (arithmeticJoules + sramJoules + dramJoules) * tokensPerSecond;
+  return [
+    ...[`${clockMHz} MHz, ${model}`, String(cores), tokensPerSecond.toFixed(1)],
+    ...[(1000 * arithmeticJoules).toFixed(3), (1000 * sramJoules).toFixed(2)],
+    ...[(1000 * dramJoules).toFixed(1), watts.toFixed(2)],
+  ];
+}
+
+function whereCyclesGo({ stalls }: Report): Section {
+  const { width, clockMHz } = stalls[0]!;
+  const kinds = {
+    busy: 'a core uses a beat of weights',
+    starved: 'it is in a product, its FIFO is empty',
+    blocked: 'its results wait for the collector',
+    idle: 'it waits for activations, or for the other cores',
+  } as const;
+  const cells = (of: (row: (typeof stalls)[number]) => number) =>
+    stalls.map((row) => `${Math.round(of(row))} (${percent(of(row) / row.cycles)})`);
+  const causes = stallCauses.filter((cause) => stalls.some(({ issue }) => issue[cause] > 0));
+  return {
+    title: `Where the cycles of a block of d = ${width} go, at ${clockMHz} MHz`,
+    head: ['', ...stalls.map(({ cores }) => (cores === 1 ? '1 core' : `${cores} cores`))],
+    rows: [
+      ...Object.entries(kinds).map(([kind, text]) => [text, ...cells(({ core }) => core[kind as 'busy'])]),
+      ...causes.map((cause) => [`nothing issues: ${cause}`, ...cells(({ issue }) => issue[cause])]),
+    ],
+    notes: [
+      'The first four rows are all that a core does, on average over the cores. That nothing issues while the ternary',
+      'unit is busy is as it should be: its next product is ready and waits.',
+    ],
+  };
+}
+
+const resourceHead = (units: UnitResources['units']) => [
+  ...['', units.logic, 'registers', units.multipliers, units.memoryBlocks],
+];
+const resourceCells = (name: string, amount: Resources) => [
+  ...[name, String(amount.logic), String(amount.registers)],
+  ...[String(amount.multipliers), String(amount.memoryBlocks)],
+];
+
+function resources(rtl: RtlReport | undefined): Section[] {
+  if (!rtl) {
+    const how = 'not there: `npm --prefix rtl ci`, then `node rtl/synthesise.ts`, about half an hour';
+    return [{ title: 'Resources after synthesis', notes: [`results/rtl.json is ${how}.`] }];
+  }
+  const byTarget = Map.groupBy(rtl.units, ({ target }) => target);
+  const most = Math.max(...[...byTarget.values()].map(({ length }) => length));
+  const tables = [...byTarget].map(([target, units]): Section => {
+    const complete = units.length === most;
+    return {
+      title: `Resources: ${target}`,
+      head: resourceHead(units[0]!.units),
+      rows: [
+        ...units.map((unit) => resourceCells(unit.perCore ? `${unit.module}, each core` : unit.module, unit)),
+        ...(complete ? coreCounts : []).map((cores) =>
+          resourceCells(
+            `cluster of ${cores === 1 ? '1 core' : `${cores} cores`}`,
+            clusterResources(units, cores),
+          ),
+        ),
+      ],
+      notes: complete ? [] : ['Synthesis was stopped here: `node rtl/synthesise.ts` goes on.'],
+    };
+  });
+  const note = [
+    `Each unit by itself, ${rtl.tool}, vectors of 8192 elements, FIFOs of 256 beats; a cluster is the sum of its units.`,
+    'The ternary core, of which there are as many as one likes, has no multiplier.',
+  ];
+  return [
+    ...tables,
+    { title: 'The clock', notes: [...note, ...(rtl.reducedCore ? clock(rtl.reducedCore) : [])] },
+  ];
+}
+
+function clock({ device, rows, logicCells, logicCellsOfDevice, clockMHz, tool }: PlacedCore): string[] {
+  return [
+    `A ternary core of ${rows} rows, placed and routed on a Lattice ${device} (${tool}): ${clockMHz.toFixed(0)} MHz, ${logicCells} of`,
+    `${logicCellsOfDevice} logic cells. That device is small and slow; the multipliers of the row-wise unit, which it lacks, were`,
+    'not placed, so this clock is measured for what is replicated and an assumption for the front end.',
+  ];
+}
+
+export function plain(sections: readonly Section[]): string {
+  const parts = sections.map(({ title, head, rows, notes }) => [
+    ...[title, ''],
+    ...(head && rows ? [...formatTable(head, rows), ''] : []),
+    ...notes,
+  ]);
+  return `${parts.map((lines) => lines.join('\n').trimEnd()).join('\n\n')}\n`;
+}
+
+/** @param figures file names, by the sections' names for them */
+export function markdown(sections: readonly Section[], figures: Readonly<Record<string, string>>): string {
+  const parts = sections.map(({ title, head, rows, notes, figure }) => [
+    ...[`## ${title}`, ''],
+    ...(figure ? [`![${title}](${figures[figure]})`, ''] : []),
+    ...(head && rows ? [...markdownTable(head, rows), ''] : []),
+    ...notes,
+  ]);
+  const body = parts.map((lines) => lines.join('\n').trimEnd()).join('\n\n');
+  return `# The accelerator, simulated\n\nWritten by \`plusminus accelerator report\`.\n\n${body}\n`;
+}
