@@ -1,0 +1,135 @@
+/**
+ * Every shader of every kind of model goes through Dawn's compiler in the forms that tensor cores, f16 and subgroups
+ * of 32 have, which no driver in software can run: its null backend checks WGSL and pipelines as real ones do.
+ */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { create } from 'webgpu';
+import { architectureOf } from '../../model/architecture.ts';
+import { recordCachedStep } from '../../model/cachedInference.ts';
+import { type ArchitectureName, namedConfig } from '../../model/config.ts';
+import { recordStep } from '../../model/inference.ts';
+import { type WeightMode, Weights } from '../../model/weights.ts';
+import { fuse } from '../../ops/fused/fuse.ts';
+import { planMemory } from '../../program/plan.ts';
+import type { Program } from '../../program/record.ts';
+import { input, type Tensor } from '../../program/tensor.ts';
+import { recordTrainingStep } from '../../train/step.ts';
+import { type DeviceFeatures, tileBytes } from './device.ts';
+import { dispatchesOf, kernelScratch } from './dispatchList.ts';
+import { Pipelines } from './pipelines.ts';
+import { assembleShader } from './shader.ts';
+
+/** Never let go: Dawn's binding crashes if this is collected before what came from it. */
+let gpu: GPU;
+let device: GPUDevice;
+let pipelines: Pipelines;
+
+const matrices = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+
+beforeAll(async () => {
+  gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia']);
+  const adapter = (await gpu.requestAdapter())!;
+  const raised = [
+    'maxStorageBuffersPerShaderStage',
+    'maxComputeWorkgroupStorageSize',
+    'maxComputeInvocationsPerWorkgroup',
+  ] as const;
+  device = await adapter.requestDevice({
+    requiredFeatures: ['shader-f16', 'subgroups', matrices],
+    requiredLimits: Object.fromEntries(raised.map((name) => [name, adapter.limits[name]])),
+  });
+  pipelines = new Pipelines(device);
+});
+
+/** Devices as they exist: an NVIDIA card, the same without its tensor cores, and one with the bare standard. */
+const all: DeviceFeatures = {
+  ...{ packedDot: true, halfFloats: true, timestamps: true, subgroupSize: 32, mostBindings: 16 },
+  ...{ int8Matrices: true, halfMatrices: true },
+};
+const devices: Readonly<Record<string, DeviceFeatures>> = {
+  'tensor cores': all,
+  'subgroups of 32': { ...all, int8Matrices: false, halfMatrices: false },
+  'nothing but the standard': {
+    ...{ ...all, int8Matrices: false, halfMatrices: false },
+    ...{ packedDot: false, halfFloats: false, subgroupSize: undefined, mostBindings: 10 },
+  },
+};
+
+function programsOf(architectureName: ArchitectureName, mode: WeightMode): Program[] {
+  const config = namedConfig('mini', { vocabSize: 512, layers: 2, architecture: architectureName });
+  const architecture = architectureOf(config);
+  const training = new Weights(architecture.parameters(), mode);
+  // Logits of 100 tokens at a time: the head in parts.
+  const shape = { batch: 2, length: 160, accumulation: 2, logitBytes: 100 * 4 * 512 };
+  const step = recordTrainingStep(architecture, training, shape, () => 0.1).program;
+  const weights = new Weights(architecture.parameters(), 'inference');
+  const inference = [1, 3, 256].map((length) => {
+    if (!architecture.cached)
+      return recordStep(architecture, weights, architecture.states(1), length, 'last').program;
+    const cache = { tensors: architecture.cached.cache(512), held: input('tokens held', [1], 'i32') };
+    return recordCachedStep(architecture, weights, cache, length, 'last').program;
+  });
+  return [step, ...inference];
+}
+
+/** A shader must be sound WGSL, and a pipeline of it too, but that this backend has smaller limits than GPUs have. */
+async function check(name: string, source: string, bindings: number): Promise<void> {
+  if (bindings > device.limits.maxStorageBuffersPerShaderStage) {
+    const { messages } = await device.createShaderModule({ code: source }).getCompilationInfo();
+    expect(
+      messages.filter(({ type }) => type === 'error').map(({ message }) => message),
+      name,
+    ).toEqual([]);
+    return;
+  }
+  try {
+    await pipelines.compile(name, source, bindings);
+  } catch (error) {
+    const [, bytes] = /total use of workgroup storage \((\d+) bytes\)/.exec((error as Error).message) ?? [];
+    if (bytes === undefined) throw error;
+    expect(Number(bytes), `workgroup memory of ${name}`).toBeLessThanOrEqual(tileBytes);
+  }
+}
+
+/** Compiles what a device would run, and returns the shaders' names. */
+async function compile(recorded: Program, features: DeviceFeatures): Promise<string[]> {
+  const program = fuse(recorded, features);
+  const dispatches = dispatchesOf(program, features);
+  const { offsets } = planMemory(program, {
+    kernelScratch: (call) => kernelScratch(call, dispatches.get(call)!),
+  });
+  const placeOf = (tensor: Tensor) => {
+    const target = program.assignments.get(tensor) ?? tensor;
+    return target.kind === 'temporary' ? `arena ${offsets.get(target)}` : target.name;
+  };
+  const list = [...dispatches.values()].flat();
+  for (const dispatch of list) {
+    const { source, bindings } = assembleShader(dispatch, placeOf, features);
+    expect(bindings.length, dispatch.shader).toBeLessThanOrEqual(features.mostBindings);
+    await check(dispatch.shader, source, bindings.length);
+  }
+  return list.map(({ shader }) => shader);
+}
+
+const models: readonly (readonly [ArchitectureName, WeightMode])[] = [
+  ['matmul-free', 'training'],
+  ['matmul-free', 'plain'],
+  ['llama', 'training'],
+  ['bitnet', 'training'],
+];
+
+describe.for(Object.entries(devices))('shaders for %s', ([name, features]) => {
+  it.for(models)('compile: %s, %s', async ([architecture, mode]) => {
+    const shaders = new Set<string>();
+    for (const program of programsOf(architecture, mode))
+      for (const shader of await compile(program, features)) shaders.add(shader);
+    const onTensorCores = [...shaders].filter((shader) => /OnTensorCores|^half/.test(shader));
+    expect(onTensorCores.length > 0, [...shaders].join()).toBe(name === 'tensor cores');
+  });
+});
+
+it('the null backend refuses what is no WGSL', async () => {
+  await expect(
+    pipelines.compile('broken', '@compute @workgroup_size(1) fn main() { x = 1; }', 0),
+  ).rejects.toThrow(/refused the shader broken: .*unresolved value 'x'/);
+});
