@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { describeOnGpu } from '../../test/engines.ts';
 import { temporaryFolder } from '../checkpoint/testing.ts';
 import { bytesOf, OutOfMemoryError } from '../engine/engine.ts';
+import type { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { readLog } from './log.ts';
 import { Run } from './run.ts';
 import { readRunFile } from './runFile.ts';
@@ -204,5 +205,25 @@ describeOnGpu('a training run on WebGPU', () => {
     }, 'webgpu');
     expect(await stateFiles(parts)).toEqual(await stateFiles(whole));
     expect(await logOf(parts)).toEqual(await logOf(whole));
+  });
+
+  it('ends with a clear error when the device is lost, and goes on from its last checkpoint on the CPU', async () => {
+    const folder = await temporaryFolder();
+    const data = await dataOf(folder);
+    const config = { ...smallConfig(data), layers: 1 };
+    await withMachine(async (machine) => {
+      const settings = smallSettings({ steps: 4, saveEvery: 1 });
+      const run = await Run.create(folder, { config, settings, data }, machine);
+      const { device } = machine.engine as WebGpuEngine;
+      const onLine = () => run.step === 2 && device.destroy();
+      await expect(run.train({ onLine })).rejects.toThrow(/GPU device is lost.*--engine cpu/);
+      await run.close();
+    }, 'webgpu');
+    await withMachine(async (machine) => {
+      const run = await Run.resume(folder, machine);
+      expect(run.step).toBe(1);
+      expect(await run.train()).toBe('finished');
+      await run.close();
+    });
   });
 });

@@ -1,7 +1,7 @@
 /** Opening a device, and finding out once what it can do. */
 import { findGpu } from '#platform';
 import type { GpuFeatures } from '../../program/op.ts';
-import { NoGpuError, remedy } from './errors.ts';
+import { GpuError, NoGpuError, remedy } from './errors.ts';
 
 export interface DeviceFeatures extends GpuFeatures {
   /** `dot4I8Packed` is in the language; otherwise the prelude spells it out. */
@@ -44,9 +44,17 @@ export async function openDevice(given?: GPU): Promise<OpenDevice> {
       `WebGPU found no adapter: is there a GPU, and is its driver installed? Or ${remedy}`,
     );
   }
-  const device = await adapter.requestDevice({
+  const wanted = {
     requiredLimits: Object.fromEntries(raisedLimits.map((name) => [name, adapter.limits[name]])),
     requiredFeatures: optionalFeatures.filter((name) => adapter.features.has(name)),
+  };
+  const device = await adapter.requestDevice(wanted).catch((cause: Error) => {
+    throw new GpuError(
+      `the GPU gives no device: ${cause.message}; is it in use, or its memory full? Or ${remedy}`,
+      {
+        cause,
+      },
+    );
   });
   const tensorCores =
     device.features.has(matrices) && device.limits.maxComputeWorkgroupStorageSize >= tileBytes;

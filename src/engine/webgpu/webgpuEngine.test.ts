@@ -115,6 +115,36 @@ describeOnGpu('WebGpuEngine', () => {
     await expect(executable.run()).rejects.toThrow(/GPU device is lost/);
   });
 
+  it('rejects a read, and a program that is being compiled, when the device is lost under them', async () => {
+    engine = await WebGpuEngine.create();
+    const { program, y } = constantProgram(1_000_000, 1);
+    await engine.load(program).run();
+    const reading = engine.read(y);
+    const code = '@compute @workgroup_size(1) fn main() { y[0] = 7.0; }';
+    const running = engine.load(only({ shader: 'new', code, numbers: {}, workgroups: [1, 1, 1] })).run();
+    engine.device.destroy();
+    await expect(reading).rejects.toThrow(/GPU device is lost.*--engine cpu/);
+    await expect(running).rejects.toThrow(/--engine cpu/);
+  });
+
+  it('says so when the device has no memory left, which it tells only afterwards', async () => {
+    engine = await WebGpuEngine.create();
+    // No test can fill the memory of every machine, so the device is made to say what a full one says.
+    const { device } = engine;
+    const pop = device.popErrorScope.bind(device);
+    device.popErrorScope = async () => {
+      await pop();
+      return { message: 'not enough memory left' } as GPUOutOfMemoryError;
+    };
+    engine.allocate(variable('a matrix', [1000, 1000]));
+    device.popErrorScope = pop;
+    const { program, y } = constantProgram(10, 1);
+    const executable = engine.load(program);
+    await expect(executable.run()).rejects.toThrow(/has no 4.00 MB left for a matrix .*; use .*--engine cpu/);
+    await executable.run();
+    expect(await readFloats(engine, y)).toEqual(new Float32Array(10).fill(1));
+  });
+
   it('measures every kernel', async () => {
     engine = await WebGpuEngine.create();
     const { program } = constantProgram(1000, 1);
@@ -126,5 +156,15 @@ describeOnGpu('WebGpuEngine', () => {
   it('says so where there is no adapter', async () => {
     const gpu = { requestAdapter: async () => null } as unknown as GPU;
     await expect(WebGpuEngine.create({ gpu })).rejects.toThrow(NoGpuError);
+    await expect(WebGpuEngine.create({ gpu })).rejects.toThrow(/found no adapter.*--engine cpu/);
+  });
+
+  it('says so where the adapter gives no device', async () => {
+    const requestDevice = () => Promise.reject(new Error('limit exceeded'));
+    const adapter = { limits: {}, features: new Set(), requestDevice };
+    const gpu = { requestAdapter: async () => adapter } as unknown as GPU;
+    await expect(WebGpuEngine.create({ gpu })).rejects.toThrow(
+      /the GPU gives no device: limit exceeded.*--engine cpu/,
+    );
   });
 });
