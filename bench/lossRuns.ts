@@ -1,6 +1,6 @@
 /** Loss curves of one training on several engines: what they have in common, and how they are compared and drawn. */
 import * as Plot from '@observablehq/plot';
-import { smooth } from '../src/figures/lossCurve.ts';
+import { smooth, thinned } from '../src/figures/lossCurve.ts';
 import { renderFigure } from '../src/figures/svg.ts';
 
 /** The course of one run. */
@@ -66,7 +66,7 @@ export function drawCurves(curves: readonly Curve[], title: string): string {
       x: { label: 'step', labelArrow: 'right', labelAnchor: 'center', nice: false },
       y: { label: null, grid: true, nice: true },
       marks: curves.map(({ losses }, i) =>
-        Plot.lineY(smooth(pointsOf(losses)), {
+        Plot.lineY(thinned(smooth(pointsOf(losses))), {
           ...{ x: 'step', y: 'loss', stroke: colors[i % colors.length]!, strokeWidth: widths[i] ?? 1.5 },
           strokeOpacity: i === 0 ? 0.45 : 1,
         }),

@@ -82,7 +82,7 @@ export function smooth(points: readonly Point[]): Point[] {
 }
 
 /** Evenly spaced points, the last one among them. */
-function thinned(points: readonly Point[]): readonly Point[] {
+export function thinned(points: readonly Point[]): readonly Point[] {
   const stride = Math.ceil(points.length / mostPoints);
   return points.filter((_, k) => (points.length - 1 - k) % stride === 0);
 }
