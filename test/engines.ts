@@ -3,7 +3,7 @@
  * CI, PLUSMINUS_REQUIRE_WEBGPU=1 turns a missing one from a skipped test into a failed one.
  */
 import { describe } from 'vitest';
-import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
+import { CpuEngine, type CpuOptions } from '../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { NoGpuError } from '../src/engine/webgpu/errors.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
@@ -14,17 +14,18 @@ export interface EngineUnderTest {
   create(): Promise<Engine>;
 }
 
-const cpu = (name: string, threads: number, relaxedSimd?: boolean): EngineUnderTest => ({
+const cpu = (name: string, threads: number, options: CpuOptions = {}): EngineUnderTest => ({
   name: `cpu, ${name}`,
   skip: false,
-  create: () => CpuEngine.create({ threads, poison: true, relaxedSimd }),
+  create: () => CpuEngine.create({ threads, poison: true, ...options }),
 });
 
 export const cpuEngines = [
   cpu('calling thread', 0),
   cpu('1 thread', 1),
   cpu('2 threads', 2),
-  cpu('2 threads, plain SIMD', 2, false),
+  cpu('2 threads, plain SIMD', 2, { relaxedSimd: false }),
+  cpu('2 threads, vectors in pairs', 2, { fusesVectors: true }),
 ];
 
 export const webGpu: EngineUnderTest = {

@@ -45,6 +45,7 @@ export class Inference implements SequenceReader {
   readonly #weights: Weights;
   readonly #vocabulary: number;
   readonly #states: readonly Tensor[];
+  readonly #stateSize: number;
   readonly #steps = new Map<string, Step>();
   /** The state that the engine holds. */
   #held: SequenceState = new Float32Array();
@@ -57,11 +58,12 @@ export class Inference implements SequenceReader {
     this.#weights = weights;
     this.#vocabulary = vocabulary;
     this.#states = architecture.states(1);
+    this.#stateSize = this.#states.reduce((sum, tensor) => sum + tensor.size, 0);
   }
 
   /** The state before the first token. */
   newState(): SequenceState {
-    return new Float32Array(this.#states.reduce((sum, tensor) => sum + tensor.size, 0));
+    return new Float32Array(this.#stateSize);
   }
 
   /** Bytes that a run of `length` tokens needs for temporaries. */
@@ -83,8 +85,8 @@ export class Inference implements SequenceReader {
   ): Promise<Float32Array> {
     if (tokens.length === 0) throw new InputError('found no token, expected at least one');
     checkTokens(tokens, this.#vocabulary);
-    const size = this.newState().length;
-    if (state.length !== size) throw new InputError(`state: found ${state.length} numbers, expected ${size}`);
+    if (state.length !== this.#stateSize)
+      throw new InputError(`state: found ${state.length} numbers, expected ${this.#stateSize}`);
 
     const logits = new Float32Array({ all: tokens.length, last: 1, none: 0 }[wanted] * this.#vocabulary);
     const next = state.slice();
@@ -146,7 +148,7 @@ export class Inference implements SequenceReader {
 
   /** Generating reads on from where it was: the engine holds that state already. */
   #writeStates(state: SequenceState): void {
-    if (this.#held.length === state.length && this.#held.every((value, i) => value === state[i])) return;
+    if (sameBits(this.#held, state)) return;
     for (const { tensor, target } of this.#parts(state)) this.#engine.write(tensor, target);
     this.#held = state.slice();
   }
@@ -160,6 +162,16 @@ export class Inference implements SequenceReader {
       return { tensor, target };
     });
   }
+}
+
+/** Compared as integers, in a loop that engines compile well: it runs for every token. */
+function sameBits(a: SequenceState, b: SequenceState): boolean {
+  if (a.length !== b.length) return false;
+  const [left, right] = [a, b].map(
+    ({ buffer, byteOffset, length }) => new Int32Array(buffer, byteOffset, length),
+  );
+  for (let i = 0; i < a.length; i++) if (left![i] !== right![i]) return false;
+  return true;
 }
 
 /** @throws InputError for an id outside the vocabulary */

@@ -52,6 +52,11 @@ export function sharesMemory(): boolean {
   return typeof SharedArrayBuffer === 'function' && globalThis.crossOriginIsolated;
 }
 
+/** A page cannot know. */
+export function fusesVectors(): boolean {
+  return false;
+}
+
 export async function startThread(setup: ThreadSetup): Promise<Thread> {
   const worker = new Worker(new URL('./browserThread.ts', import.meta.url), { type: 'module' });
   worker.postMessage(setup);

@@ -68,6 +68,11 @@ export function sharesMemory(): boolean {
   return true;
 }
 
+/** V8 does so on processors with AVX2; the flag is experimental, so it is for users to set. */
+export function fusesVectors(): boolean {
+  return process.execArgv.includes('--experimental-wasm-revectorize');
+}
+
 export async function startThread(setup: ThreadSetup): Promise<Thread> {
   const url = new URL('./nodeThread.ts', import.meta.url);
   // The process's own flags need not suit a worker; it needs none.

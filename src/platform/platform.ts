@@ -29,6 +29,8 @@ export interface Platform {
   availableCores(): Promise<number>;
   /** Whether threads can share memory. */
   sharesMemory(): boolean;
+  /** Whether pairs of WebAssembly's vectors become vectors of 256 bits, which V8 does if it is told to. */
+  fusesVectors(): boolean;
   /** Starts a thread of the CPU engine. */
   startThread(setup: ThreadSetup): Promise<Thread>;
   /** Lets events that wait be heard; computing on the calling thread would hold them up. */

@@ -3,7 +3,7 @@
  * kernel calls in that memory, which every thread walks by itself. With `threads: 0`, or where memory cannot
  * be shared, the list runs on the calling thread.
  */
-import { availableCores, letEventsIn, sharesMemory } from '#platform';
+import { availableCores, fusesVectors, letEventsIn, sharesMemory } from '#platform';
 import type { KernelArgument, KernelCall } from '../../program/op.ts';
 import { type MemoryPlan, planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
@@ -23,6 +23,11 @@ export interface CpuOptions {
   readonly poison?: boolean | undefined;
   /** Use relaxed SIMD; default: where the machine has it. */
   readonly relaxedSimd?: boolean | undefined;
+  /**
+   * Use kernels written for a JavaScript engine that fuses pairs of vectors to 256 bits; others run them more
+   * slowly than their own. Default: whether this one was told to.
+   */
+  readonly fusesVectors?: boolean | undefined;
 }
 
 const maxPages = 65536;
@@ -69,6 +74,7 @@ export class CpuEngine implements Engine {
     memoryLimit,
     poison = false,
     relaxedSimd,
+    fusesVectors: wide = fusesVectors(),
   }: CpuOptions = {}): Promise<CpuEngine> {
     const count = sharesMemory() ? (threads ?? Math.min(await availableCores(), 16)) : 0;
     if (!Number.isInteger(count) || count < 0 || count > 256) {
@@ -89,16 +95,18 @@ export class CpuEngine implements Engine {
       heap.allocate(local.workspaceBytes(), "a thread's workspace"),
     );
     local.setWorkspace(workspaces[0]!);
+    local.setFusesVectors(wide);
     const setups = workspaces.map((workspace, thread) => ({
       ...{ module, memory, kernels, control, workspace, thread },
       threads: count,
+      fusesVectors: wide,
     }));
     return new CpuEngine({
       ...{ heap, control, poison },
       slots: new Map(kernels.map((name, index) => [name, slotOf(index)])),
       inline: shared ? undefined : local,
       pool: shared ? await WorkerPool.start(setups) : undefined,
-      description: `WebAssembly, ${features}, ${shared ? `${count} thread${count > 1 ? 's' : ''}` : 'the calling thread'}`,
+      description: `WebAssembly, ${features}${wide ? ' in pairs' : ''}, ${shared ? `${count} thread${count > 1 ? 's' : ''}` : 'the calling thread'}`,
     });
   }
 

@@ -7,6 +7,8 @@ export interface ThreadSetup {
   readonly kernels: readonly string[];
   readonly control: number;
   readonly workspace: number;
+  /** See `CpuOptions.fusesVectors`. */
+  readonly fusesVectors: boolean;
   readonly thread: number;
   readonly threads: number;
 }
@@ -15,6 +17,7 @@ export interface KernelExports {
   runList(control: number, thread: number, threads: number): void;
   waitForJob(control: number, seen: number): number;
   setWorkspace(pointer: number): void;
+  setFusesVectors(value: boolean): void;
   workspaceBytes(): number;
 }
 

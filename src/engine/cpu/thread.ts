@@ -7,6 +7,7 @@ import { instantiate, type ThreadSetup } from './module.ts';
 export function serve(setup: ThreadSetup, post: (message: 'ready' | 'done') => void): void {
   const exports = instantiate(setup.module, setup.memory);
   exports.setWorkspace(setup.workspace);
+  exports.setFusesVectors(setup.fusesVectors);
   post('ready');
   for (let job = 0; ; ) {
     job = exports.waitForJob(setup.control, job);

@@ -15,6 +15,10 @@ const given = (rows: readonly number[], width: number, out: number) => [
   noise('norm', [width], 12, { mean: 1, spread: 0.3 }),
   noise('weight', [out, width], 13, { spread: 0.02 }),
 ];
+const filled = (name: string, shape: number[], value: number) => {
+  const tensor = input(name, shape);
+  return { tensor, data: new Float32Array(tensor.size).fill(value) };
+};
 const apply = (x?: Tensor, norm?: Tensor, weight?: Tensor) => [
   bitLinear(x!, { norm: norm!, weight: weight! }),
 ];
@@ -29,6 +33,7 @@ const shapes: [rows: number[], width: number, out: number][] = [
   [[1], 17, 5],
   [[1], 300, 9],
   [[1], 1024, 64],
+  [[1], 2100, 24], // longer than 16-bit sums may be gathered
   [[2], 33, 7],
   [[3], 48, 12],
   [[1, 5], 64, 20],
@@ -40,6 +45,15 @@ const shapes: [rows: number[], width: number, out: number][] = [
 testOp('bitLinear', [
   ...shapes.map(([rows, width, out]) =>
     opCase(`[${rows}, ${width}] → ${out}`, given(rows, width, out), apply, options),
+  ),
+  // Every product as large as it can be, of one sign: 16-bit sums gather as much as they ever will.
+  ...[1, 2].map((rows) =>
+    opCase(
+      `the largest sums, ${rows} rows`,
+      [filled('x', [rows, 4400], -1), filled('norm', [4400], 1), filled('weight', [9, 4400], 0.5)],
+      apply,
+      { ...options, differentiate: [] }, // of equal elements the norm has no gradient but rounding errors
+    ),
   ),
   opCase('deeper than a block of the backward product', given([300], 40, 280), apply, options),
   opCase(

@@ -6,7 +6,7 @@ import { rmsNormBackward } from '../rmsNorm/kernel.wgsl.ts';
 import { normCounts, rmsNormBackwardKernels } from '../rmsNorm/rmsNorm.ts';
 import { expectShape, rowsOf, widthOf, withWidth } from '../shapes.ts';
 import { bitLinearGradients } from './backward.wgsl.ts';
-import { unpackCodes } from './packed.ts';
+import { isOneRow, unpackCodes } from './packed.ts';
 import { plainBitLinear } from './plain.ts';
 import { ternaryProduct } from './product.wgsl.ts';
 import { quantiseActivations } from './quantise.wgsl.ts';
@@ -80,10 +80,12 @@ export const bitLinearOp: Op = {
   },
   cpu({ inputs: [x, norm, codes, scale], outputs: [y], scratch }) {
     const [q, step, sum] = scratch;
-    const sizes = [rowsOf(x!), widthOf(x!), paddedWidth(x!), codes!.shape[0]!];
+    const sizes = [widthOf(x!), paddedWidth(x!), codes!.shape[0]!];
+    if (isOneRow(rowsOf(x!), widthOf(x!)))
+      return [{ kernel: 'bitLinearRow', args: [x, norm, codes, scale, y, ...sizes, { f32: epsilon }] }];
     return [
       quantiseKernel(x!, norm!, scratch),
-      { kernel: 'ternaryProduct', args: [q, step, sum, codes, scale, y, ...sizes] },
+      { kernel: 'ternaryProduct', args: [q, step, sum, codes, scale, y, rowsOf(x!), ...sizes] },
     ];
   },
   webgpu({ inputs: [x, norm, codes, scale], outputs: [y], scratch }, features) {

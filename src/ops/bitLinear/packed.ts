@@ -22,3 +22,11 @@ export function packCodes(codes: Data, [out, width]: Shape, bytes: Data): void {
     }
   }
 }
+
+/** A thread's memory holds one int8 row of at most this many columns: see `row.as.ts`. */
+const longestRow = 2 ** 18;
+
+/** Whether each thread turns the row to int8 for itself. */
+export function isOneRow(rows: number, width: number): boolean {
+  return rows === 1 && width <= longestRow;
+}

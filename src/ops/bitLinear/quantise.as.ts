@@ -26,28 +26,59 @@ export function quantiseActivations(args: usize, thread: i32, threads: i32): voi
   }
 }
 
-/** y = x·r·γ, s = 127 / max(max|y|, 1e-5), q = clamp(round(y·s), −128, 127). */
-function quantiseRow(x: usize, gamma: usize, width: i32, stride: i32, epsilon: f32, q: usize, step: usize, sum: usize): void {
+/** y = x·r·γ, s = 127 / max(max|y|, 1e-5), q = clamp(round(y·s), −128, 127). Step and Σ q go to `step` and `sum`. */
+export function quantiseRow(x: usize, gamma: usize, width: i32, stride: i32, epsilon: f32, q: usize, step: usize, sum: usize): void {
   const r = f32x4.splat(inverseRms(x, width, epsilon));
+  const whole = width & ~15;
   let top = f32x4.splat(0);
-  for (let i = 0; i < width; i += 4) top = f32x4.max(top, f32x4.abs(normal(x, gamma, r, i, width)));
-  const largest = Mathf.max(maxLanes(top), 1e-5);
+  let topB = f32x4.splat(0);
+  for (let i = 0; i < whole; i += 8) {
+    top = f32x4.max(top, f32x4.abs(normalAt(x, gamma, r, i)));
+    topB = f32x4.max(topB, f32x4.abs(normalAt(x, gamma, r, i + 4)));
+  }
+  for (let i = whole; i < width; i += 4) top = f32x4.max(top, f32x4.abs(normal(x, gamma, r, i, width)));
+  const largest = Mathf.max(maxLanes(f32x4.max(top, topB)), 1e-5);
   const s = f32x4.splat(127 / largest);
   store<f32>(step, largest / 127);
   let total = i32x4.splat(0);
-  for (let i = 0; i < stride; i += 4) {
-    const y = i < width ? normal(x, gamma, r, i, width) : f32x4.splat(0);
-    const wide = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(y, s)));
-    // Narrowing saturates, which is the clamp.
-    const half = i16x8.narrow_i32x4_s(wide, wide);
-    const bytes = i8x16.narrow_i16x8_s(half, half);
-    v128.store32_lane(q + <usize>i, bytes, 0);
+  for (let i = 0; i < whole; i += 16) {
+    const a = rounded(normalAt(x, gamma, r, i), s);
+    const b = rounded(normalAt(x, gamma, r, i + 4), s);
+    const c = rounded(normalAt(x, gamma, r, i + 8), s);
+    const d = rounded(normalAt(x, gamma, r, i + 12), s);
+    v128.store(q + <usize>i, narrow(a, b, c, d));
+    total = i32x4.add(total, i32x4.add(i32x4.add(a, b), i32x4.add(c, d)));
+  }
+  for (let i = whole; i < stride; i += 4) {
+    const wide = rounded(i < width ? normal(x, gamma, r, i, width) : f32x4.splat(0), s);
+    v128.store32_lane(q + <usize>i, narrow(wide, wide, wide, wide), 0);
     total = i32x4.add(total, wide);
   }
   const sums = i32x4.extract_lane(total, 0) + i32x4.extract_lane(total, 1);
   store<i32>(sum, sums + i32x4.extract_lane(total, 2) + i32x4.extract_lane(total, 3));
 }
 
+// @ts-ignore: decorator
+@inline
+function rounded(y: v128, s: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(y, s)));
+}
+
+/** Narrowing saturates, which is the clamp. */
+// @ts-ignore: decorator
+@inline
+function narrow(a: v128, b: v128, c: v128, d: v128): v128 {
+  return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+}
+
+// @ts-ignore: decorator
+@inline
+function normalAt(x: usize, gamma: usize, r: v128, i: i32): v128 {
+  const at = (<usize>i) << 2;
+  return f32x4.mul(f32x4.mul(v128.load(x + at), r), v128.load(gamma + at));
+}
+
+/** The same where the row may end within the vector. */
 // @ts-ignore: decorator
 @inline
 function normal(x: usize, gamma: usize, r: v128, i: i32, width: i32): v128 {

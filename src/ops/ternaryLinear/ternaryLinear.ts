@@ -3,7 +3,7 @@ import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { bitLinearGradients } from '../bitLinear/backward.wgsl.ts';
-import { unpackCodes } from '../bitLinear/packed.ts';
+import { isOneRow, unpackCodes } from '../bitLinear/packed.ts';
 import { plainTernaryLinear } from '../bitLinear/plain.ts';
 import { ternaryProduct } from '../bitLinear/product.wgsl.ts';
 import { quantiseWeights } from '../bitLinear/quantiseWeights.ts';
@@ -71,10 +71,12 @@ export const ternaryLinearOp: Op = {
   },
   cpu({ inputs: [x, codes, scale], outputs: [y], scratch }) {
     const [q, step, sum] = scratch;
-    const sizes = [rowsOf(x!), widthOf(x!), paddedWidth(x!), codes!.shape[0]!];
+    const sizes = [widthOf(x!), paddedWidth(x!), codes!.shape[0]!];
+    if (isOneRow(rowsOf(x!), widthOf(x!)))
+      return [{ kernel: 'ternaryLinearRow', args: [x, codes, scale, y, ...sizes] }];
     return [
       quantiseKernel(x!, scratch),
-      { kernel: 'ternaryProduct', args: [q, step, sum, codes, scale, y, ...sizes] },
+      { kernel: 'ternaryProduct', args: [q, step, sum, codes, scale, y, rowsOf(x!), ...sizes] },
     ];
   },
   webgpu({ inputs: [x, codes, scale], outputs: [y], scratch }, features) {

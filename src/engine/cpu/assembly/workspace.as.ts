@@ -14,3 +14,16 @@ export function setWorkspace(pointer: usize): void {
 export function workspaceStart(): usize {
   return workspace;
 }
+
+let fused: bool = false;
+
+/** Whether the machine fuses pairs of vectors to 256 bits, so that kernels that are written for it pay. */
+export function setFusesVectors(value: bool): void {
+  fused = value;
+}
+
+// @ts-ignore: decorator
+@inline
+export function fusesVectors(): bool {
+  return fused;
+}

@@ -1,0 +1,47 @@
+// The projection of a single row, which is what decoding does: every thread turns the row to int8 for itself, in
+// its own memory. That takes less time than to meet the others after one of them has done it.
+
+import { workspaceStart } from "../../engine/cpu/assembly/workspace.as";
+import { multiply, Product } from "./product.as";
+import { quantiseRow } from "./quantise.as";
+
+@unmanaged
+class BitLinearRow {
+  x: usize; // [width]
+  gamma: usize; // [width]
+  codes: usize; // packed ternary [ceil(out/4), width]
+  scale: usize; // [1]
+  y: usize; // [out]
+  width: i32;
+  stride: i32;
+  out: i32;
+  epsilon: f32;
+}
+
+/** Where a thread keeps the arguments of its product, after the product's partial sums, and the int8 row. */
+const argumentsAt: usize = 512;
+const rowAt: usize = 1024;
+
+/** The arguments of a product whose row of activations lies, or will lie, in the thread's own memory. */
+export function rowProduct(codes: usize, scale: usize, y: usize, width: i32, stride: i32, out: i32): Product {
+  const own = workspaceStart() + argumentsAt;
+  const product = changetype<Product>(own);
+  product.q = workspaceStart() + rowAt;
+  product.step = own + offsetof<Product>();
+  product.sum = product.step + 4;
+  product.codes = codes;
+  product.scale = scale;
+  product.y = y;
+  product.rows = 1;
+  product.width = width;
+  product.stride = stride;
+  product.out = out;
+  return product;
+}
+
+export function bitLinearRow(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<BitLinearRow>(args);
+  const product = rowProduct(p.codes, p.scale, p.y, p.width, p.stride, p.out);
+  quantiseRow(p.x, p.gamma, p.width, p.stride, p.epsilon, product.q, product.step, product.sum);
+  multiply(product, thread, threads);
+}
