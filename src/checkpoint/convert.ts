@@ -47,6 +47,8 @@ interface Conversion {
   readonly to: ConvertOptions['to'];
   /** The model's ternary matrices and how many rows each has. */
   readonly ternary: ReadonlyMap<string, number>;
+  /** The name of the embedding's table. */
+  readonly table: string;
 }
 
 function ternaryMatrices(config: ModelConfig): ReadonlyMap<string, number> {
@@ -54,7 +56,12 @@ function ternaryMatrices(config: ModelConfig): ReadonlyMap<string, number> {
   return new Map(specs.filter(({ role }) => role === 'ternary').map(({ name, shape }) => [name, shape[0]!]));
 }
 
-const embeddingTable = 'model.embeddings.weight';
+/** The name of the embedding's table. */
+function tableOf(config: ModelConfig): string {
+  return architectureOf(config)
+    .parameters()
+    .find(({ role }) => role === 'embedding')!.name;
+}
 
 /**
  * Converts the model folder `source` into the model folder `target`, with its tokenizer files and config
@@ -78,7 +85,8 @@ async function convertOpened(source: Checkpoint, target: string, options: Conver
   const { to, shardBytes, onProgress, signal } = options;
   const { embedding } = options;
   refuseEmbedding(source, options);
-  const conversion = { source, to, ternary: ternaryMatrices(source.config) };
+  const table = tableOf(source.config);
+  const conversion = { source, to, table, ternary: ternaryMatrices(source.config) };
   if (to === 'packed' && conversion.ternary.size === 0) {
     throw new InputError(
       `${source.location}: to: found packed, but a model of type ${source.config.modelType} has no ternary matrices; ` +
@@ -89,8 +97,8 @@ async function convertOpened(source: Checkpoint, target: string, options: Conver
   const total = names.reduce((sum, name) => sum + bytesToRead(conversion, name), 0);
   const report = progressReport(total, onProgress, signal);
   const entries = names.flatMap((name) =>
-    name === embeddingTable
-      ? embeddingEntries(source, to === 'packed' ? (embedding ?? 'as stored') : to, report)
+    name === table
+      ? embeddingEntries(source, table, to === 'packed' ? (embedding ?? 'as stored') : to, report)
       : convertedEntries(conversion, name, report),
   );
   await saveCheckpoint(target, source.config, entries, {
@@ -142,7 +150,7 @@ function convertedEntries(conversion: Conversion, name: string, report: Report):
 
 /** The scale of a matrix that becomes floats is part of those floats; an embedding brings its own. */
 function isScaleOfExpanded(conversion: Conversion, name: string): boolean {
-  if (name === scaleName(embeddingTable)) return true;
+  if (name === scaleName(conversion.table)) return true;
   const weightName = name.replace(/\.weight_scale$/, '.weight');
   return (
     weightName !== name && conversion.source.tensors.has(weightName) && mustExpand(conversion, weightName)
@@ -150,17 +158,22 @@ function isScaleOfExpanded(conversion: Conversion, name: string): boolean {
 }
 
 /** The table of an embedding; its scales, if it has any, go where it goes. */
-async function* embeddingChunks(source: Checkpoint, report: Report): AsyncGenerator<Uint8Array> {
-  if (source.tensor(embeddingTable).dtype !== 'I8') yield* floatChunks(source, embeddingTable, report);
-  else yield bytesOf(await readInt8Rows(source, embeddingTable, report));
+async function* embeddingChunks(
+  source: Checkpoint,
+  table: string,
+  report: Report,
+): AsyncGenerator<Uint8Array> {
+  if (source.tensor(table).dtype !== 'I8') yield* floatChunks(source, table, report);
+  else yield bytesOf(await readInt8Rows(source, table, report));
 }
 
 function embeddingEntries(
   source: Checkpoint,
+  name: string,
   as: 'int8' | 'as stored' | SavedDType,
   report: Report,
 ): TensorEntry[] {
-  const [name, scales] = [embeddingTable, scaleName(embeddingTable)];
+  const scales = scaleName(name);
   const { dtype, shape } = source.tensor(name);
   const stored = { int8: 'I8', f32: 'F32', f16: 'F16', bf16: 'BF16', 'as stored': dtype }[as];
   if (dtype === stored) {
@@ -175,7 +188,7 @@ function embeddingEntries(
       };
     });
   }
-  const floats = { name, dtype: 'F32', shape, chunks: () => embeddingChunks(source, report) } as const;
+  const floats = { name, dtype: 'F32', shape, chunks: () => embeddingChunks(source, name, report) } as const;
   if (as !== 'int8') return [narrowed(floats, as as SavedDType)];
   const packed = once(async () => {
     const parts: Uint8Array[] = [];
@@ -207,8 +220,9 @@ function refuseEmbedding(source: Checkpoint, { to, embedding }: ConvertOptions):
   if (embedding === undefined) return;
   if (to !== 'packed')
     throw new InputError(`embedding: found ${embedding} with ${to}, expected it with packed`);
-  if (source.tensors.has(embeddingTable)) return;
-  throw new InputError(`${tensorLabel(source, embeddingTable)}: not found, expected an embedding to convert`);
+  const table = tableOf(source.config);
+  if (source.tensors.has(table)) return;
+  throw new InputError(`${tensorLabel(source, table)}: not found, expected an embedding to convert`);
 }
 
 function packedEntries(source: Checkpoint, name: string, report: Report): TensorEntry[] {

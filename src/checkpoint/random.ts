@@ -5,6 +5,7 @@ import { elementCount, packedRows } from '../program/tensor.ts';
 import { packedFields } from './attentionConfig.ts';
 import { f32ToF16 } from './floats.ts';
 import { clearPadding } from './packing.ts';
+import { packRowsInt8 } from './packingRows.ts';
 import { saveCheckpoint } from './save.ts';
 import { bytesOf, chunkElements } from './tensorSource.ts';
 import type { TensorEntry } from './writeSafetensors.ts';
@@ -13,15 +14,24 @@ import type { TensorEntry } from './writeSafetensors.ts';
  * Writes a packed checkpoint with the statistics of a fresh model: matrices as N(0, σ) would quantise, the
  * embedding and dense matrices in f16, vectors by their `init`, lower bounds N(0, 1). The same seed gives the same file.
  * @param seed any integer; its lower 32 bits count
+ * @param embedding `int8`: as rows with a scale each, which halves it
  */
 export async function randomCheckpoint(
   target: string,
   config: ModelConfig,
   specs: readonly ParameterSpec[],
-  options: { readonly seed: number; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly seed: number;
+    readonly embedding?: 'f16' | 'int8' | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<void> {
-  const { seed, signal } = options;
-  const entries = specs.flatMap((spec) => randomEntries(spec, seed, signal));
+  const { seed, embedding, signal } = options;
+  const entries = specs.flatMap((spec) =>
+    spec.role === 'embedding' && embedding === 'int8'
+      ? randomRows(spec, seed, signal)
+      : randomEntries(spec, seed, signal),
+  );
   await saveCheckpoint(target, config, entries, { keptFields: packedFields(config) });
 }
 
@@ -41,6 +51,39 @@ function randomEntries(spec: ParameterSpec, seed: number, signal: AbortSignal | 
   }
   const dtype = role === 'vector' ? 'F32' : 'F16';
   return [{ name, dtype, shape, chunks: () => randomFloats(spec, dtype, next(), signal) }];
+}
+
+/** An embedding as int8 rows, some of them at a time. */
+function randomRows(spec: ParameterSpec, seed: number, signal: AbortSignal | undefined): TensorEntry[] {
+  const { name, shape } = spec;
+  const [rows, width] = shape as readonly [number, number];
+  async function* parts() {
+    for (const bytes of wholeRows(randomFloats(spec, 'F32', randomBits(seed, name), signal), 4 * width))
+      yield packRowsInt8(new Float32Array(bytes.buffer), width);
+  }
+  async function* codes() {
+    for await (const part of parts()) yield new Uint8Array(part.codes.buffer);
+  }
+  async function* scales() {
+    for await (const part of parts()) yield bytesOf(part.scales);
+  }
+  return [
+    { name, dtype: 'I8', shape, chunks: codes },
+    { name: scaleName(name), dtype: 'F32', shape: [rows], chunks: scales },
+  ];
+}
+
+/** The same bytes, cut into whole numbers of rows. */
+function* wholeRows(chunks: Iterable<Uint8Array>, rowBytes: number): Generator<Uint8Array> {
+  let rest = new Uint8Array();
+  for (const chunk of chunks) {
+    const bytes = new Uint8Array(rest.length + chunk.length);
+    bytes.set(rest);
+    bytes.set(chunk, rest.length);
+    const end = Math.floor(bytes.length / rowBytes) * rowBytes;
+    if (end > 0) yield bytes.slice(0, end);
+    rest = bytes.slice(end);
+  }
 }
 
 function deviation({ name, init }: ParameterSpec): number {

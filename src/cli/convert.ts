@@ -47,9 +47,10 @@ export function convertCommand(): Command {
     .argument('[target]', 'folder to write')
     .addOption(new Option('--to <type>', 'type to store').choices(['packed', 'f32', 'f16', 'bf16']))
     .addOption(
-      new Option('--embedding <type>', 'type of the embedding, with --to packed (default: as it is)').choices(
-        ['int8', 'f32', 'f16', 'bf16'],
-      ),
+      new Option(
+        '--embedding <type>',
+        'type of the embedding, with --to packed (default: as it is) or --random (f16; of 2B4T int8)',
+      ).choices(['int8', 'f32', 'f16', 'bf16']),
     )
     .addOption(
       new Option('--random <size>', 'random weights of this size, to measure with').choices(configNames),
@@ -80,10 +81,10 @@ async function convert(source: string, target: string | undefined, flags: Flags)
 
 function checkArguments(
   target: string | undefined,
-  { random, to, embedding, seed, vocabulary, architecture }: Flags,
+  { random, to, seed, vocabulary, architecture }: Flags,
 ): void {
   const surplus = random
-    ? { target, '--to': to, '--embedding': embedding }
+    ? { target, '--to': to }
     : { '--seed': seed, '--vocabulary': vocabulary, '--architecture': architecture };
   for (const [name, value] of Object.entries(surplus)) {
     if (value === undefined) continue;
@@ -100,7 +101,11 @@ function checkArguments(
 async function invent(folder: string, size: ConfigName, flags: Flags, signal: AbortSignal): Promise<void> {
   const { seed = 1, vocabulary, architecture } = flags;
   const config = namedConfig(size, { vocabSize: vocabulary, architecture });
-  await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed, signal });
+  const embedding = flags.embedding ?? (size === '2B4T' ? 'int8' : 'f16');
+  if (embedding !== 'f16' && embedding !== 'int8') {
+    throw new InputError(`--embedding: found ${embedding} with --random, expected f16 or int8`);
+  }
+  await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed, embedding, signal });
 }
 
 async function convertFolder(

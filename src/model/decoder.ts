@@ -2,7 +2,6 @@
  * What Transformer++ and BitNet share: the embedding, rotary positions, attention to the sequence itself or to a
  * cache of keys and values, and the head. Their blocks are their own: see transformer.ts and bitnet.ts.
  */
-import { InputError } from '../errors.ts';
 import { appendRows } from '../ops/appendRows/appendRows.ts';
 import { attention } from '../ops/attention/attention.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
@@ -69,10 +68,8 @@ export function decoderForward(
 
 /** Logits [batch, length, vocabulary] of hidden states after the final norm. */
 export function decoderHead(config: AttentionConfig, weights: Weights, hidden: Tensor): Tensor {
-  if (config.tieWordEmbeddings && weights.rowScales(table)) {
-    throw new InputError(`${table}: found int8 rows, expected floats, since the embedding is the head too`);
-  }
-  return linear(hidden, weights.get(config.tieWordEmbeddings ? table : 'lm_head.weight'));
+  const name = config.tieWordEmbeddings ? table : 'lm_head.weight';
+  return linear(hidden, weights.get(name), weights.rowScales(name));
 }
 
 /**

@@ -10,7 +10,7 @@ const fewestPanelRows: i32 = 4;
 /** The depth of a block of the panel product, after which its sums are added to the rest. */
 const blockDepth: i32 = 256;
 
-/** y [rows, out] = x [rows, in] · Wᵀ, with W [out, in] as f32, f16 or bf16 */
+/** y [rows, out] = x [rows, in] · Wᵀ, with W [out, in] as f32, f16, bf16 or int8 rows */
 export function linearForward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<Gemm>(args);
   const from = shareStart(p.N, 8, thread, threads);

@@ -7,15 +7,21 @@ import { rowsOf, widthOf } from '../shapes.ts';
 /** Up to this many rows each walk the weights by themselves; more share them in tiles. */
 const mostSingleRows = 8;
 
-/** y [rows, out] = x [rows, width] · Wᵀ, W [out, width] in f32, f16 or bf16 */
-export function linearForward(x: Tensor, weight: Tensor, y: Tensor): Dispatch {
-  return rowsOf(y) <= mostSingleRows ? rowByRow(x, weight, y) : inTiles(x, weight, y);
+/** W [out, width] in f32, f16 or bf16, or in int8 with scales [out]. */
+interface Matrix {
+  readonly weight: Tensor;
+  readonly scales: Tensor | undefined;
+}
+
+/** y [rows, out] = x [rows, width] · Wᵀ */
+export function linearForward(x: Tensor, matrix: Matrix, y: Tensor): Dispatch {
+  return rowsOf(y) <= mostSingleRows ? rowByRow(x, matrix, y) : inTiles(x, matrix, y);
 }
 
 /** 64 invocations share an output, four columns at a time; a workgroup computes four outputs of one row. */
-function rowByRow(x: Tensor, weight: Tensor, y: Tensor): Dispatch {
+function rowByRow(x: Tensor, { weight, scales }: Matrix, y: Tensor): Dispatch {
   const [rows, width, out] = [rowsOf(x), widthOf(x), widthOf(y)];
-  const w = fourFloats('weight', weight.dtype, width);
+  const w = fourFloats('weight', weight.dtype, width, scales && 'scales');
   const a = fourFloats('x', 'f32', width);
   return {
     shader: 'linearByRow',
@@ -48,21 +54,22 @@ fn main(
     y[row * p.out + output] = sum;
   }
 }`,
-    tensors: { x, weight, y },
+    tensors: { x, weight, scales, y },
     types: { weight: w.type, x: a.type },
     numbers: { out, width, blocks: Math.ceil(width / 4) },
     workgroups: [Math.ceil(out / 4), rows, 1],
   };
 }
 
-function inTiles(x: Tensor, weight: Tensor, y: Tensor): Dispatch {
+function inTiles(x: Tensor, { weight, scales }: Matrix, y: Tensor): Dispatch {
   const [rows, width, out] = [rowsOf(x), widthOf(x), widthOf(y)];
   return {
     shader: 'linearInTiles',
     code: `
 fn entry(n: u32, k: u32) -> f32 {
-  let at = min(n, p.N - 1u) * p.K + k;
-  return ${floatEntry('weight', weight.dtype)};
+  let row = min(n, p.N - 1u);
+  let at = row * p.K + k;
+  return ${floatEntry('weight', weight.dtype)}${scales ? ' * scales[row]' : ''};
 }
 ${denseProduct({
   a: 'return x[m * p.K + k];',
@@ -70,7 +77,7 @@ ${denseProduct({
   b: 'return vec4f(entry(n, k), entry(n + 1u, k), entry(n + 2u, k), entry(n + 3u, k));',
   store: 'y[at] = value;',
 })}`,
-    tensors: { x, weight, y },
+    tensors: { x, weight, scales, y },
     numbers: { M: rows, N: out, K: width },
     workgroups: overTiles(rows, out),
   };

@@ -21,6 +21,16 @@ function halves(dtype: 'f16' | 'bf16', out: number, width: number) {
   return { tensor: input('weight', [out, width], dtype), data };
 }
 
+/** Codes of the whole range, and a scale for each row. */
+function int8Rows(out: number, width: number) {
+  const data = Int8Array.from({ length: out * width }, (_, i) => ((i * 37) % 255) - 127);
+  const scales = Float32Array.from({ length: out }, (_, row) => 0.001 * ((row % 7) + 1));
+  return [
+    { tensor: input('weight', [out, width], 'i8'), data },
+    { tensor: input('scales', [out]), data: scales },
+  ];
+}
+
 /** Rows, widths and outputs that are no multiples of tiles, vectors or threads, and some that are. */
 const shapes: [rows: number[], width: number, out: number][] = [
   [[1], 1, 1],
@@ -62,6 +72,14 @@ testOp('linear', [
   opCase('x and weight used twice', given([3], 12, 12), (x, w) => [
     add(linear(linear(x!, w!), w!), linear(x!, w!)),
   ]),
+  ...[...shapes, ...largeShapes].map(([rows, width, out]) =>
+    opCase(
+      `int8 rows, [${rows}, ${width}] → ${out}`,
+      [given(rows, width, out)[0]!, ...int8Rows(out, width)],
+      (x, w, s) => [linear(x!, w!, s!)],
+      { differentiate: [] },
+    ),
+  ),
   ...(['f16', 'bf16'] as const).flatMap((dtype) =>
     shapes.map(([rows, width, out]) =>
       opCase(

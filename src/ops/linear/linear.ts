@@ -10,18 +10,23 @@ import * as onTensorCores from './tensorCores.wgsl.ts';
 
 /**
  * The dense projection of Transformers: x [.., width] times a matrix [out, width] gives [.., out] in f32. The
- * matrix is f32 (then it can be trained), f16 or bf16, whose entries become f32 as they are met.
+ * matrix is f32 (then it can be trained), f16, bf16 or, with scales [out] f32, i8, whose entries become f32 as they
+ * are met.
  */
-export function linear(x: Tensor, weight: Tensor): Tensor {
+export function linear(x: Tensor, weight: Tensor, scales?: Tensor): Tensor {
+  if ((weight.dtype === 'i8') !== (scales !== undefined)) {
+    throw new Error(`linear: scales belong to matrices of i8, and to those only; found ${weight}`);
+  }
+  if (scales) expectShape('linear', 'scales', scales, [weight.shape[0]!]);
   const out = weight.shape[0]!;
   expectShape('linear', 'weight', weight, [out, widthOf(x)]);
   const outputs = [{ name: 'y', shape: withWidth(x.shape, out) }];
-  return emit(linearOp, { inputs: [x, weight], outputs, attributes: undefined })[0]!;
+  return emit(linearOp, { inputs: [x, weight, scales], outputs, attributes: undefined })[0]!;
 }
 
 /** Kinds of B in gemm.as.ts. */
 const floats = 0;
-const alongK = { f32: 3, f16: 4, bf16: 5 } as const;
+const alongK = { f32: 3, f16: 4, bf16: 5, i8: 6 } as const;
 const one = { f32: 1 };
 
 export const linearOp: Op = {
@@ -30,23 +35,24 @@ export const linearOp: Op = {
     const product = rowsOf(call.inputs[0]!) * call.inputs[1]!.size;
     return cost(call, { additions: product, productMultiplications: product });
   },
-  reference({ inputs: [x, weight], outputs: [y] }, data) {
-    linearReference(data(x!), decoded(weight!, data(weight!)), widthOf(x!), data(y!));
+  reference({ inputs: [x, weight, scales], outputs: [y] }, data) {
+    const matrix = decoded(weight!, data(weight!), scales && data(scales));
+    linearReference(data(x!), matrix, widthOf(x!), data(y!));
   },
-  cpu({ inputs: [x, weight], outputs: [y] }) {
+  cpu({ inputs: [x, weight, scales], outputs: [y] }) {
     const [rows, width, out] = sizes(x!, weight!);
     const kind = alongK[weight!.dtype as keyof typeof alongK];
     return [
       {
         kernel: 'linearForward',
-        args: [y, out, 0, one, x, width, 1, weight, width, kind, 0, rows, out, width],
+        args: [y, out, 0, one, x, width, 1, weight, width, kind, scales, rows, out, width],
       },
     ];
   },
-  webgpu({ inputs: [x, weight], outputs: [y] }, features) {
+  webgpu({ inputs: [x, weight, scales], outputs: [y] }, features) {
     return onTensorCores.suits(x!, weight!, features)
       ? onTensorCores.linearForward(x!, weight!, y!)
-      : [linearForward(x!, weight!, y!)];
+      : [linearForward(x!, { weight: weight!, scales }, y!)];
   },
   backward({ inputs: [x, weight], outputs: [y] }, gradients) {
     const [dx, dWeight] = emit(linearBackwardOp, {
@@ -104,6 +110,7 @@ function sizes(x: Tensor, weight: Tensor): [rows: number, width: number, out: nu
   return [rowsOf(x), widthOf(x), weight.shape[0]!];
 }
 
-function decoded(weight: Tensor, data: Data): ArrayLike<number> {
-  return Array.from(data, floatDecoder(weight.dtype));
+function decoded(weight: Tensor, data: Data, scales: Data | undefined): ArrayLike<number> {
+  const [decode, width] = [floatDecoder(weight.dtype), widthOf(weight)];
+  return Array.from(data, (x, i) => decode(x) * (scales ? scales[Math.floor(i / width)]! : 1));
 }

@@ -1,5 +1,5 @@
 // C (+)= α·A·B in f32, for dense layers and the backward passes. Blocks of A and B are packed into panels that fit
-// the caches; B may be stored as floats, transposed floats of any type, packed ternary weights or int8 activations,
+// the caches; B may be stored as floats, transposed floats of any type, packed ternary weights or int8 codes,
 // and becomes f32 while it is packed.
 //
 // K is always cut in the same places, so an element of C has the same bits for any number of threads.
@@ -23,6 +23,7 @@ export const INT8: i32 = 2; // int8 [K, N], row k times rowScale[k]
 export const FLOATS_ALONG_K: i32 = 3; // f32 [N, K]: a matrix of weights [out, in] as it is stored
 export const HALVES_ALONG_K: i32 = 4; // f16 [N, K]
 export const BFLOATS_ALONG_K: i32 = 5; // bf16 [N, K]
+export const INT8_ALONG_K: i32 = 6; // int8 [N, K], row n times rowScale[n]
 
 @unmanaged
 export class Gemm {
@@ -36,7 +37,7 @@ export class Gemm {
   b: usize;
   ldb: i32; // elements between rows of B
   kind: i32;
-  rowScale: usize; // [K] f32, for INT8
+  rowScale: usize; // [K] f32, for INT8; [N] for INT8_ALONG_K
   M: i32;
   N: i32;
   K: i32;
@@ -164,6 +165,10 @@ function packInt8Panel(g: Gemm, to: usize, k: i32, depth: i32, n: i32): void {
 export function alongK(g: Gemm, k: i32, n: i32): v128 {
   const at = <usize>n * <usize>g.ldb + <usize>k;
   if (g.kind == FLOATS_ALONG_K) return v128.load(g.b + (at << 2));
+  if (g.kind == INT8_ALONG_K) {
+    const codes = i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(g.b + at)));
+    return f32x4.mul(f32x4.convert_i32x4_s(codes), v128.load32_splat(g.rowScale + ((<usize>n) << 2)));
+  }
   const bits = i32x4.extend_low_i16x8_u(v128.load64_zero(g.b + (at << 1)));
   return g.kind == HALVES_ALONG_K ? halvesToFloats(bits) : i32x4.shl(bits, 16);
 }
