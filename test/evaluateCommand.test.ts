@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeWithMpi, mpirun } from '../src/mpi/testing.ts';
 import { makeSmallModel, type SmallModel } from './smallModel.ts';
 
 const program = join(import.meta.dirname, '../bin/plusminus.js');
@@ -87,5 +88,30 @@ describe('plusminus evaluate', () => {
   ])('refuses %j in one line', async (args, message) => {
     const failure = await run(...args).catch((error) => error);
     expect(failure).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(message) });
+  });
+});
+
+describeWithMpi('plusminus evaluate over ranks', { timeout: 120_000 }, () => {
+  it('comes to the scores of one, and goes on with what it knows', async () => {
+    const outOf = (name: string) => join(folder, `${name}.json`);
+    const flags = (name: string) => [
+      ...['evaluate', '--model', small.folder, '--tasks', 'paper,wikitext', '--data', data],
+      ...['--out', outOf(name), '--threads', '1', '--json'],
+    ];
+    const [one, two] = [await mpirun(1, program, flags('one')), await mpirun(2, program, flags('two'))];
+    expect(two.code, two.stderr).toBe(0);
+    const tasksOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout).tasks; // a whole: rank 0 alone speaks
+    expect(tasksOf(two)).toEqual(tasksOf(one));
+    const contentOf = async (name: string) => JSON.parse(await readFile(outOf(name), 'utf8')).scores;
+    expect(await contentOf('two')).toEqual(await contentOf('one'));
+    const linesOf = async (name: string) => readFile(`${outOf(name)}.scores.jsonl`, 'utf8');
+    expect(await linesOf('two')).toBe(await linesOf('one'));
+
+    // Half of it known, as after an interruption: the rest is added, nothing twice.
+    const lines = (await linesOf('one')).split('\n');
+    await writeFile(`${outOf('two')}.scores.jsonl`, `${lines.slice(0, lines.length / 2).join('\n')}\n`);
+    const again = await mpirun(2, program, flags('two'));
+    expect(tasksOf(again)).toEqual(tasksOf(one));
+    expect(await linesOf('two')).toBe(await linesOf('one'));
   });
 });

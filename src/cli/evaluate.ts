@@ -12,11 +12,13 @@ import { noMemory, ScoresFile } from '../evaluate/scoresFile.ts';
 import type { Item, Task } from '../evaluate/task.ts';
 import { allTasks, findTasks } from '../evaluate/tasks.ts';
 import type { LanguageModel } from '../languageModel.ts';
+import type { Group } from '../mpi/group.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 import { byteProgress, interruptible, withModel } from './openModel.ts';
 import { addModelOptions, integer, type ModelOptions } from './options.ts';
 import { write, writeJson } from './output.ts';
 import { startProgress } from './progress.ts';
+import { inTurn, placeOf, withGroup } from './ranks.ts';
 
 const examples = `
 Examples:
@@ -30,7 +32,9 @@ ${allTasks.map(({ name, about }) => `  ${name.padEnd(15)} ${about}`).join('\n')}
   paper           the first six; all: all of them
 
 --data takes a folder with JSON lines or Parquet files, as the Hub's datasets have them, or "hub".
-With --out, an evaluation that was stopped goes on where it was when the same command is given again.`;
+With --out, an evaluation that was stopped goes on where it was when the same command is given again.
+Several processes share the items (docs/mpi.md):
+  $ mpirun -n 4 plusminus evaluate --tasks paper --data datasets/ --out scores.json`;
 
 interface Flags extends ModelOptions {
   readonly tasks?: readonly string[];
@@ -74,14 +78,28 @@ interface Job {
 }
 
 async function evaluate(flags: Flags): Promise<void> {
+  await withGroup((group) => evaluateWith(group, flags), { interruptedEndsAll: true });
+}
+
+async function evaluateWith(group: Group, given: Flags): Promise<void> {
+  const speaks = group.rank === 0;
+  const flags = {
+    ...given,
+    ...(await placeOf(group, given)),
+    ...(speaks ? {} : { quiet: true, json: false }),
+  };
   const { requests, out } = flags;
-  if (requests !== undefined) return interruptible(async (signal) => writeRequests(requests, flags, signal));
-  // Data first: it is found wanting sooner than a large model is loaded.
+  if (requests !== undefined) {
+    return speaks ? interruptible(async (signal) => writeRequests(requests, flags, signal)) : undefined;
+  }
+  // Rank 0 first, so that what is downloaded is downloaded once. Data before the model: it is found wanting sooner.
+  const turn = await inTurn(group);
   await withJobs(flags, (jobs) =>
     withModel(flags, async (model, signal, source) => {
-      const memory = out === undefined ? undefined : await ScoresFile.open(`${out}.scores.jsonl`);
+      await turn.done();
+      const memory = out === undefined || !speaks ? undefined : await ScoresFile.open(`${out}.scores.jsonl`);
       try {
-        await score(jobs, model, { ...flags, source, signal, memory });
+        await score(jobs, model, { ...flags, source, signal, memory, group });
       } catch (error) {
         if (signal.aborted && memory) console.error(`Interrupted; the same command goes on where it was.`);
         throw error;
@@ -156,19 +174,21 @@ interface Circumstances extends Flags {
   readonly source: string;
   readonly signal: AbortSignal;
   readonly memory: ScoresFile | undefined;
+  readonly group: Group;
 }
 
 async function score(jobs: readonly Job[], model: LanguageModel, flags: Circumstances): Promise<void> {
-  const { source, bos, window, signal, memory = noMemory, out, json, quiet } = flags;
+  const { source, bos, window, signal, memory = noMemory, group, out, json, quiet } = flags;
   const reports: TaskReport[] = [];
   const scores: Record<string, ReturnType<typeof itemScores>> = {};
   for (const { task, data, items } of jobs) {
     const display = itemProgress(task.name, items.length, quiet || json);
-    const options: EvaluateOptions = { bos, window, signal, memory, onItem: display.onItem };
+    const options: EvaluateOptions = { bos, window, signal, memory, group, onItem: display.onItem };
     const result = await new Evaluator(model, options).task(task, items).finally(display.stop);
     reports.push(taskReport(task, data, result));
     scores[task.name] = itemScores(result.scored);
   }
+  if (group.rank > 0) return;
   const { fingerprint, engine } = model;
   const report = {
     ...{ model: source, fingerprint, engine, date: new Date().toISOString() },

@@ -2,13 +2,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { alone, type Group } from '../mpi/group.ts';
 import { joinGroup, type MpiGroup } from '../mpi/mpiGroup.ts';
+import { ownCores, ownGpu } from '../train/machine.ts';
 import { reportFailure } from './failure.ts';
 
 /** What all ranks have found wrong, such as a bad option, rank 0 tells in this time. */
 const patience = 1000;
 
+export interface GroupOptions {
+  /** A command that stops where it is when it is interrupted, and so can't wait for the others. */
+  readonly interruptedEndsAll?: boolean;
+}
+
 /** Calls `use` with the ranks that a launcher started together with this process, or with this one alone. */
-export async function withGroup(use: (group: Group) => Promise<void>): Promise<void> {
+export async function withGroup(
+  use: (group: Group) => Promise<void>,
+  { interruptedEndsAll = false }: GroupOptions = {},
+): Promise<void> {
   const group = await joinGroup();
   if (!group) return use(alone);
   try {
@@ -16,7 +25,30 @@ export async function withGroup(use: (group: Group) => Promise<void>): Promise<v
   } catch (error) {
     await endAll(group, error);
   }
+  if (interruptedEndsAll && process.exitCode) group.abort(Number(process.exitCode));
+  await group.rest(); // some may have much left to do
   await group.leave();
+}
+
+/** Rank 0 does something first, such as a download, and then the others all at once: all must call both. */
+export async function inTurn(group: Group): Promise<{ done(): Promise<void> }> {
+  if (group.rank > 0) await group.rest();
+  return {
+    async done() {
+      if (group.rank === 0) await group.rest();
+    },
+  };
+}
+
+/** A rank's share of the machine's cores, or a GPU of its own, where the user leaves it open. All must call it. */
+export async function placeOf(
+  group: Group,
+  { engine, threads }: { readonly engine?: string | undefined; readonly threads?: number | undefined },
+): Promise<{ threads?: number }> {
+  if (group.size === 1) return {};
+  if (engine === 'webgpu') await ownGpu(group);
+  const own = threads ?? (await ownCores(group));
+  return own === undefined ? {} : { threads: own };
 }
 
 /** Says what went wrong here, and ends the other ranks, which may be waiting for this one. */

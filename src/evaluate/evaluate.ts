@@ -2,6 +2,7 @@
 import { show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import type { LanguageModel } from '../languageModel.ts';
+import { alone, type Group } from '../mpi/group.ts';
 import { hashTokenizer } from '../text/shards.ts';
 import { RequestEncoder, rollingWindows, type TokenPair } from './encode.ts';
 import { scoreTokens, sumScores, type TokenScore } from './logLikelihood.ts';
@@ -15,6 +16,8 @@ export interface EvaluateOptions {
   /** Tokens that the model may see at once. Default: what it was made for. */
   readonly window?: number | undefined;
   readonly memory?: ScoreMemory | undefined;
+  /** Ranks that share the items, each with the model in its own memory; the memory of rank 0 counts. */
+  readonly group?: Group | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each item. */
   readonly onItem?: ((done: number, scored: readonly ScoredItem[]) => void) | undefined;
@@ -24,6 +27,25 @@ export interface TaskResult {
   readonly metrics: readonly Metric[];
   readonly scored: readonly ScoredItem[];
 }
+
+/** Items of each rank between two exchanges. */
+const itemsAtOnce = 16;
+
+/** As JSON holds them: an infinite logarithm is no number there. */
+type SentScores = readonly [
+  index: number,
+  scores: readonly (Omit<RequestScore, 'logLikelihood'> & { readonly logLikelihood: string })[],
+];
+
+const sent = (index: number, scores: readonly RequestScore[]): SentScores => [
+  index,
+  scores.map((score) => ({ ...score, logLikelihood: String(score.logLikelihood) })),
+];
+
+const received = ([index, scores]: SentScores): [number, readonly RequestScore[]] => [
+  index,
+  scores.map((score) => ({ ...score, logLikelihood: Number(score.logLikelihood) })),
+];
 
 /** Scores requests of one model. */
 export class Evaluator {
@@ -53,24 +75,64 @@ export class Evaluator {
   }
 
   /**
+   * Every rank returns the scores of all items; they are those of one rank, since each item is scored by itself.
    * @param items at least one
    * @throws InputError naming the row that cannot be scored; the signal's reason if it is aborted
    */
   async task(task: Pick<Task, 'name' | 'version' | 'scoring'>, items: readonly Item[]): Promise<TaskResult> {
-    const { memory = noMemory, signal, onItem } = this.#options;
+    const { memory = noMemory, group = alone, onItem } = this.#options;
+    const keys = items.map(({ requests }) =>
+      scoreKey([...this.#identity, task.name, task.version], requests),
+    );
+    const known = await this.#known(items, keys);
     const scored: ScoredItem[] = [];
-    for (const [index, item] of items.entries()) {
-      signal?.throwIfAborted();
-      const key = scoreKey([...this.#identity, task.name, task.version], item.requests);
-      let scores = memory.find(key);
-      if (scores?.length !== item.requests.length) {
-        scores = await this.item(task, item);
-        await memory.add({ key, task: task.name, item: index, scores: [...scores] });
+    // Ranks exchange scores after as many items as keep waiting short, and little is lost if they are stopped.
+    const block = group.size === 1 ? 1 : itemsAtOnce * group.size;
+    for (let start = 0; start < items.length; start += block) {
+      const fresh = await this.#block(task, items.slice(start, start + block), start, known);
+      for (const [index, item] of [...items.entries()].slice(start, start + block)) {
+        const scores = known.get(index) ?? fresh.get(index)!;
+        if (!known.has(index)) {
+          await memory.add({ key: keys[index]!, task: task.name, item: index, scores: [...scores] });
+        }
+        scored.push({ item, scores });
+        onItem?.(scored.length, scored);
       }
-      scored.push({ item, scores });
-      onItem?.(scored.length, scored);
     }
     return { metrics: metricsOf(task.scoring, scored), scored };
+  }
+
+  /** What rank 0 remembers, by index. */
+  async #known(
+    items: readonly Item[],
+    keys: readonly string[],
+  ): Promise<Map<number, readonly RequestScore[]>> {
+    const { memory = noMemory, group = alone } = this.#options;
+    const own = items.flatMap(({ requests }, index) => {
+      const scores = memory.find(keys[index]!);
+      return scores?.length === requests.length ? [sent(index, scores)] : [];
+    });
+    const [first] = await group.gather(group.rank === 0 ? own : []);
+    return new Map(first!.map(received));
+  }
+
+  /** The scores that are not known of items [first, first + items.length): every rank scores its share. */
+  async #block(
+    task: Pick<Task, 'scoring'>,
+    items: readonly Item[],
+    first: number,
+    known: ReadonlyMap<number, unknown>,
+  ): Promise<Map<number, readonly RequestScore[]>> {
+    const { group = alone, signal } = this.#options;
+    const own: SentScores[] = [];
+    for (const [place, item] of items.entries()) {
+      const index = first + place;
+      if (known.has(index) || index % group.size !== group.rank) continue;
+      signal?.throwIfAborted();
+      own.push(sent(index, await this.item(task, item)));
+    }
+    signal?.throwIfAborted();
+    return new Map((await group.gather(own)).flat().map(received));
   }
 
   /** The score of each request of an item. */

@@ -55,7 +55,7 @@ async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
 }
 
 /** Threads of a rank among several; `undefined` for one alone, which takes all cores. */
-async function ownCores(group: Group): Promise<number | undefined> {
+export async function ownCores(group: Group): Promise<number | undefined> {
   if (group.size === 1) return undefined;
   const { threads, warning } = await shareOfCores(group);
   if (warning && group.rank === 0) console.error(`Note: ${warning}.`);
@@ -63,7 +63,7 @@ async function ownCores(group: Group): Promise<number | undefined> {
 }
 
 /** What the ranks' GPUs are; `undefined` for one rank alone, which takes the system's choice. */
-async function ownGpu(group: Group): Promise<readonly string[] | undefined> {
+export async function ownGpu(group: Group): Promise<readonly string[] | undefined> {
   if (group.size === 1) return undefined;
   const { gpus, warning } = await takeOwnGpu(group);
   if (warning && group.rank === 0) console.error(`Note: ${warning}.`);
