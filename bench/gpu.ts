@@ -14,6 +14,7 @@ import type { Engine } from '../src/engine/engine.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { isConfigName, namedConfig } from '../src/model/config.ts';
 import { InferenceCase, type Measurement, measure, TrainingCase } from './gpuCases.ts';
+import { measurePyTorch, type PyTorchReport } from './pytorch.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
@@ -24,11 +25,13 @@ const options = new Command('npm run bench:gpu --')
   .option('--length <tokens>', 'tokens of a training sequence', '2048')
   .option('--rounds <count>', 'timed runs of each case', '5')
   .option('--no-training', 'leave training out')
+  .option('--no-pytorch', 'do not compare with PyTorch, where it is present')
   .option('--out <path>', 'where to write the tables, without extension', 'results/gpu')
   .parse()
   .opts<
     Record<'size' | 'prompt' | 'batch' | 'length' | 'rounds' | 'out', string> & {
       training: boolean;
+      pytorch: boolean;
     }
   >();
 
@@ -154,6 +157,26 @@ function format(device: string, difference: number, rows: readonly Row[]): strin
   ].join('\n\n')}\n`;
 }
 
+/** PyTorch's figures beside ours, or why there are none. */
+function formatPyTorch(report: PyTorchReport | string): string {
+  if (typeof report === 'string') return `Not compared with PyTorch: ${report}.`;
+  const line = ({ name, tokens, milliseconds, bytes, failure }: PyTorchReport['rows'][number]) =>
+    failure === undefined
+      ? `| ${name} | ${milliseconds!.toFixed(2)} | ${((1000 * tokens!) / milliseconds!).toFixed(0)} | ${(bytes! / 2 ** 30).toFixed(2)} |`
+      : `| ${name} | ${failure} | | |`;
+  const how = report.compiled ? 'BitLinear compiled' : 'not compiled';
+  return [
+    '## The same model in plain PyTorch',
+    '',
+    `torch ${report.torch} on ${report.device}: float32 parameters, bf16 products, ${how}; for inference the matrices are ` +
+      `quantised once. Its logits differed from the golden case by ${report.difference.toExponential(1)}.`,
+    '',
+    '| case | ms | tokens/s | GiB |',
+    '| --- | --- | --- | --- |',
+    ...report.rows.map(line),
+  ].join('\n');
+}
+
 const difference = await check();
 const probe = await WebGpuEngine.create();
 const device = probe.description;
@@ -165,9 +188,13 @@ const rows = [
     ? [await training({}), await training({ recompute: true }), await training({ plain: true })]
     : []),
 ];
-const markdown = format(device, difference, rows);
+const { size, training: trains } = options;
+const pytorch = options.pytorch
+  ? await measurePyTorch({ size, prompt, batch, length, rounds, training: trains })
+  : '--no-pytorch';
+const markdown = `${format(device, difference, rows)}\n${formatPyTorch(pytorch)}\n`;
 await mkdir(`${root}results`, { recursive: true });
-const report = { device, size: options.size, date: new Date().toISOString(), difference, rows };
+const report = { device, size: options.size, date: new Date().toISOString(), difference, rows, pytorch };
 await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
 await writeFile(`${root}${options.out}.md`, markdown);
 console.log(markdown);
