@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { assemble } from '../src/accelerator/assembler.ts';
 import { operations } from '../src/accelerator/instructionSet.ts';
-import { randomProgram, randomTiming, xorshift } from '../src/accelerator/testing.ts';
+import { illegalWords, randomProgram, randomTiming, xorshift } from '../src/accelerator/testing.ts';
 import type { RtlSizes } from './bench/bench.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
 import { extremeProgram } from './bench/extremes.ts';
@@ -40,6 +41,52 @@ function brokenJobs(sizes: RtlSizes, count: number): NamedJob[] {
   });
 }
 
+/** Programs that end in each fault, and those whose only word is illegal, on the machine `awkward`. */
+const faults: Readonly<Record<number, readonly string[]>> = {
+  1: ['nop', 'wst 3, 0, beats=1', ...illegalWords().map((word) => `.word ${word}`)],
+  2: [
+    ...[
+      'mov v0, v0, len=0',
+      'mov v0, v0, len=273',
+      'qnt q1, v0, len=273',
+      'ldv v0, 0, len=0',
+      'sv v0, 0, len=300',
+    ],
+    ...['tmv q0, to=v0, rows=273, cols=16', 'tmv q0, rows=0, cols=16, arg', 'tmv q0, to=v0, rows=16, cols=0'],
+    ...['tmv q0, rows=16, cols=273, arg', 'wst 2, 0, beats=0', 'tmv q0, rows=0, cols=0, arg'],
+  ],
+  3: [
+    ...['ldv v0, 4096, len=1', 'ldh v0, 4095, len=33', 'sv v0, 4095, len=17', 'wst 1, 4095, beats=2'],
+    ...['tin 0\nlde v0, 4090, len=32', 'tin 0\nlde v0, 0xfffffff, len=272', 'lde v0, 4096, len=1'],
+  ],
+  4: [
+    'tmv q0, to=v0, rows=16, cols=16',
+    'wst 0, 0, beats=3\ntmv q0, to=v0, rows=16, cols=64',
+    // Core 2 has nothing for its block.
+    'wst 0, 0, beats=1\nwst 1, 1, beats=1\ntmv q0, rows=40, cols=16, arg',
+  ],
+  5: [
+    ...['jmp 1000', 'jmp 65535', 'tin next\nnext: tin 1000'],
+    // A program as long as the ROM, without an end.
+    'nop\n'.repeat(1000),
+  ],
+};
+
+function faultJobs(texts: readonly string[]): NamedJob[] {
+  const memory = new Uint8Array(64 * 64);
+  return texts.map((text, i) => {
+    const timing = randomTiming(i + 1, awkward.cores);
+    return {
+      name: text.slice(0, 60),
+      program: assemble(text),
+      memory,
+      tokens: [6],
+      timing,
+      mostCycles: 4000,
+    };
+  });
+}
+
 describeWithVerilator('the RTL agrees with the simulator, bit for bit and cycle for cycle', () => {
   it('on random programs, one core', { timeout: 600_000 }, async () => {
     const jobs = randomJobs(ordinary, 1000);
@@ -62,7 +109,15 @@ describeWithVerilator('the RTL agrees with the simulator, bit for bit and cycle 
     expect(halts).toEqual(new Map([[0, jobs.length]]));
   });
 
-  it('on programs with flipped bits, which halt with every fault code', { timeout: 600_000 }, async () => {
+  it.each([1, 2, 3, 4, 5])('on everything that ends in fault %i', { timeout: 600_000 }, async (code) => {
+    const texts = faults[code]!;
+    const { halts } = await compareWithSimulator(awkward, faultJobs(texts));
+    expect(halts).toEqual(new Map([[code, texts.length]]));
+  });
+
+  it('on programs with flipped bits, which halt with all fault codes but the last', {
+    timeout: 600_000,
+  }, async () => {
     const { halts } = await compareWithSimulator(awkward, brokenJobs(awkward, 1500));
     for (const code of [0, 1, 2, 3, 4]) expect(halts.get(code), `fault ${code}`).toBeGreaterThan(5);
   });

@@ -3,8 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { readRtlReport } from '../src/accelerator/resources.ts';
 import { rtlFolder, rtlSources } from './bench/bench.ts';
 import { describeWithYosys } from './bench/tools.ts';
+import { sourcesDigest } from './synthesis/digest.ts';
+import { reducedCore } from './synthesis/ice40.ts';
+import { targets } from './synthesis/targets.ts';
+import { units } from './synthesis/units.ts';
 
 /** Cell types of a synthesised module and all within it, from Yosys' report. */
 function cellsOf(module: string): string[] {
@@ -26,6 +31,17 @@ function cellsOf(module: string): string[] {
     rmSync(folder, { recursive: true });
   }
 }
+
+it('has results of the sources as they are now: `node rtl/synthesise.ts` renews those that changed', async () => {
+  const report = await readRtlReport(new URL('../results/rtl.json', import.meta.url));
+  const old = report!.units.filter(({ module, sources }) => sources !== sourcesDigest(module));
+  expect(old.map(({ target, module }) => `${target}: ${module}`)).toEqual([]);
+  expect(report!.reducedCore!.sources).toBe(sourcesDigest(reducedCore));
+  for (const { name } of targets) {
+    const modules = report!.units.filter(({ target }) => target === name).map(({ module }) => module);
+    expect(new Set(modules)).toEqual(new Set(units.map(({ module }) => module)));
+  }
+});
 
 const multiplies = (cell: string) => /mul|macc|dsp/i.test(cell);
 

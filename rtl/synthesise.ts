@@ -10,21 +10,7 @@ import { sourcesDigest } from './synthesis/digest.ts';
 import { placeReducedCore, reducedCore } from './synthesis/ice40.ts';
 import { type Target, targets } from './synthesis/targets.ts';
 import { readSources, text, yosys } from './synthesis/tools.ts';
-
-/** The cluster's units, and how many of them a cluster of N cores has: one, or one for each core. */
-const units = [
-  { module: 'pm_ternary_core', perCore: true },
-  { module: 'pm_streamer', perCore: true },
-  { module: 'pm_row', perCore: false },
-  { module: 'pm_scalar', perCore: false },
-  { module: 'pm_scalar_file', perCore: false },
-  { module: 'pm_load_store', perCore: false },
-  { module: 'pm_router', perCore: false },
-  { module: 'pm_collector', perCore: false },
-  { module: 'pm_arbiter', perCore: false },
-  { module: 'pm_issue', perCore: false },
-  { module: 'pm_fetch', perCore: false },
-] as const;
+import { units } from './synthesis/units.ts';
 
 const output = new URL('../results/rtl.json', import.meta.url);
 

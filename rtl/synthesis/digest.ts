@@ -6,10 +6,15 @@ import { rtlFolder, rtlSources } from '../bench/bench.ts';
 
 const texts = new Map<string, string>();
 for (const path of [...rtlSources(), 'synthesis/pm_reduced_core.sv']) {
-  texts.set(path.split('/').at(-1)!.replace('.sv', ''), readFileSync(join(rtlFolder, path), 'utf8'));
+  const text = readFileSync(join(rtlFolder, path), 'utf8');
+  texts.set(path.split('/').at(-1)!.replace('.sv', ''), withoutComments(text));
 }
 
-/** Of a module's source and of all that it names: modules, packages, tables. */
+function withoutComments(text: string): string {
+  return text.replace(/\/\/.*/g, '').replace(/\s+/g, ' ');
+}
+
+/** Of a module's source, less comments, and of all that it names: modules, packages, tables. */
 export function sourcesDigest(module: string): string {
   const reached = new Set<string>();
   const visit = (name: string) => {

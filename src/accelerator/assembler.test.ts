@@ -4,7 +4,7 @@ import { assemble } from './assembler.ts';
 import { disassemble } from './disassembler.ts';
 import { decode, encode, instruction, operations } from './instructionSet.ts';
 import { defaultSizes } from './parameters.ts';
-import { randomProgram } from './testing.ts';
+import { illegalWords, randomProgram } from './testing.ts';
 
 describe('assembler and disassembler', () => {
   it('round-trips any words: legal ones as instructions, others as .word', () => {
@@ -121,6 +121,13 @@ describe('assembler and disassembler', () => {
 });
 
 describe('the instruction set', () => {
+  it('takes every reserved bit and every free opcode as illegal', () => {
+    const words = illegalWords();
+    expect(words.length).toBeGreaterThan(400);
+    expect(words.filter((word) => decode(word))).toEqual([]);
+    expect(assemble(disassemble(words))).toEqual(words);
+  });
+
   it('has no two instructions with one opcode, and no field in two places', () => {
     expect(new Set(operations.map(({ opcode }) => opcode)).size).toBe(operations.length);
     for (const { name, fields } of operations) {

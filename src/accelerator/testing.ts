@@ -1,6 +1,6 @@
 /** Random programs for tests: of the simulators against one another, and of the RTL against both. */
-import { encode, instruction } from './instructionSet.ts';
-import { beatBytes, type MachineSizes, type MemoryTiming } from './parameters.ts';
+import { encode, instruction, operations } from './instructionSet.ts';
+import { beatBytes, defaultSizes, type MachineSizes, type MemoryTiming } from './parameters.ts';
 
 export interface RandomProgram {
   readonly words: bigint[];
@@ -116,6 +116,40 @@ function randomProduct(below: Below, size: () => number, beats: number[]) {
   )[below(3)]!;
   const first = arg ? below(2) : 0;
   return instruction('tmv', { to: wr ? below(8) : 0, q: below(2), wr, arg, first, rows, cols });
+}
+
+/**
+ * Words that are illegal for one reason alone: an opcode that nothing has, one bit set that an instruction,
+ * otherwise legal, does not have, or fields that contradict one another.
+ */
+export function illegalWords(): bigint[] {
+  const free = Array.from({ length: 64 }, (_, code) => code).filter(
+    (code) => !operations.some(({ opcode }) => opcode === code),
+  );
+  const legal = Array.from(
+    { length: 40 },
+    (_, seed) => randomProgram(seed + 1, defaultSizes, 50).words,
+  ).flat();
+  const reserved = operations.flatMap(({ opcode, fields }) => {
+    const word = legal.find((each) => Number(each >> 58n) === opcode)!;
+    const bits = Array.from({ length: 58 }, (_, bit) => bit);
+    const unused = bits.filter((bit) => !fields.some(({ high, low }) => bit >= low && bit <= high));
+    return unused.map((bit) => word | (1n << BigInt(bit)));
+  });
+  const contradictions = [
+    instruction('mov', { len: 16, red: 3, sd: 1 }),
+    instruction('mov', { len: 16, sd: 1 }),
+    instruction('mov', { len: 16, red: 1 }),
+    ...['sli', 'smul', 'sadd', 'smax', 'srcp', 'srsq'].map((name) => instruction(name)),
+    instruction('sli', { sd: 1, m: 32767 }),
+    instruction('sli', { sd: 1, e: 1 }),
+    instruction('ldh', { len: 16, left: 17 }),
+    instruction('lde', { len: 16, left: 31 }),
+    instruction('tmv', { rows: 16, cols: 16 }),
+    instruction('tmv', { rows: 16, cols: 16, to: 1, arg: 1 }),
+    instruction('tmv', { rows: 16, cols: 16, wr: 1, first: 1 }),
+  ];
+  return [...free.map((code) => BigInt(code) << 58n), ...reserved, ...contradictions.map(encode)];
 }
 
 /** Memory timings that reach every corner: scarce slots, long latencies, refresh at odd times. */
