@@ -115,6 +115,24 @@ describe('assembler and disassembler', () => {
       }),
       { numRuns: 500 },
     );
+    // Programs with pieces changed: what still assembles survives the way to text and back.
+    const { words } = randomProgram(3, defaultSizes, 60);
+    const good = disassemble(words);
+    const place = fc.nat(good.length);
+    fc.assert(
+      fc.property(place, fc.nat(12), fc.oneof(piece, fc.string({ maxLength: 6 })), (at, cut, other) => {
+        let found: bigint[];
+        try {
+          found = assemble(good.slice(0, at) + other + good.slice(at + cut));
+        } catch (error) {
+          expect((error as Error).name).toBe('InputError');
+          expect((error as Error).message).toMatch(/:\d+:\d+: /);
+          return;
+        }
+        expect(assemble(disassemble(found))).toEqual(found);
+      }),
+      { numRuns: 500 },
+    );
     expect(() => assemble(`.const a ${'('.repeat(5000)}1`)).toThrow('parentheses deeper than');
     expect(() => assemble(`.const a ${'-'.repeat(5000)}1`)).toThrow('parentheses deeper than');
   });

@@ -5,7 +5,7 @@ import { runProgram } from './functional.ts';
 import type { Host } from './host.ts';
 import { Machine } from './machine.ts';
 import { ddr4, defaultSizes, slots } from './parameters.ts';
-import { randomProgram, randomTiming } from './testing.ts';
+import { randomProgram, randomTiming, xorshift } from './testing.ts';
 import { type TraceEvent, traceText } from './trace.ts';
 
 /** Gives the tokens, then ends. */
@@ -109,6 +109,36 @@ describe('time, as the contract has it', () => {
     expect(halt).toMatchObject({ code, pc });
     const machine = new Machine(defaultSizes, new Uint8Array(16 * 64));
     expect(runProgram(machine, assemble(text), listHost([7]))).toMatchObject({ code, pc });
+  });
+
+  it('has an answer to any words: every program halts, faults, or is still running', () => {
+    const sizes = { ...defaultSizes, cores: 2, maxLength: 128, fifo: 8, rom: 64 };
+    const codes = new Set<number | undefined>();
+    for (let seed = 1; seed <= 400; seed++) {
+      const below = xorshift(seed);
+      const { words, memory } = randomProgram(seed, sizes, 10);
+      // Words of programs, most with random bits in their lower part; some wholly random.
+      const program = words.slice(0, 60).map((word) => {
+        const bits = (BigInt(below(2 ** 32)) << 32n) | BigInt(below(2 ** 32));
+        return below(10) === 0
+          ? bits
+          : below(6) === 0
+            ? word ^ (bits & (2n ** BigInt(below(58)) - 1n))
+            : word;
+      });
+      const host = () => listHost([1, 2, 2 ** 32 - 1]);
+      const timing = randomTiming(seed, 2);
+      const cluster = new Cluster({ sizes, timing, program, memory: memory.slice(), host: host() });
+      codes.add(cluster.run(20_000)?.code);
+      const run = () =>
+        runProgram(new Machine(sizes, memory.slice()), program, host(), { mostInstructions: 2000 });
+      try {
+        run();
+      } catch (error) {
+        expect((error as Error).message).toContain('did not halt within 2000 instructions');
+      }
+    }
+    expect([...codes]).toEqual(expect.arrayContaining([0, 1, 2, 3]));
   });
 
   it('accounts for every cycle', () => {

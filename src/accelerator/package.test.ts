@@ -7,6 +7,7 @@ import { compileModel } from './compile/model.ts';
 import { loadPackage, savePackage } from './package.ts';
 import { defaultSizes } from './parameters.ts';
 import { parseRom } from './romFile.ts';
+import { xorshift } from './testing.ts';
 
 it('saves and loads a compiled model, and refuses what does not belong together', async () => {
   const folder = await temporaryFolder();
@@ -43,4 +44,40 @@ it('reads instruction images line by line', () => {
   expect(parseRom('0000000000000001 // one\n\n00000000000000ff\r\n', 'x')).toEqual([1n, 255n]);
   expect(() => parseRom('00\n', 'x.mem')).toThrow('x.mem:1: found "00", expected 16 hexadecimal digits');
   expect(() => parseRom('0000000000000001\n'.repeat(65537), 'x.mem')).toThrow('x.mem:65537: more than 65536');
+});
+
+/** A text with a few pieces cut out, doubled, or replaced by others. */
+function damaged(text: string, seed: number): string {
+  const below = xorshift(seed);
+  let found = text;
+  for (let i = 0; i <= below(3); i++) {
+    const at = below(found.length);
+    const piece = found.slice(at, at + below(20));
+    const other = ['', piece + piece, '-1', '1e99', '0.5', 'null', '{', '[', '"', '\u0000', '9'.repeat(400)];
+    found = found.slice(0, at) + other[below(other.length)]! + found.slice(at + piece.length);
+  }
+  return found;
+}
+
+it('has an answer to any damage of a package', async () => {
+  const folder = await temporaryFolder();
+  const compiled = await compileModel(golden, { sizes: defaultSizes });
+  await savePackage(folder, compiled, defaultSizes);
+  let refused = 0;
+  for (const name of ['accelerator.json', 'program.mem']) {
+    const path = join(folder, name);
+    const good = await fs.readFile(path, 'utf8');
+    for (let seed = 1; seed <= 150; seed++) {
+      await fs.writeFile(path, damaged(good, seed));
+      try {
+        await loadPackage(folder);
+      } catch (error) {
+        expect((error as Error).name, `${name}, seed ${seed}: ${(error as Error).stack}`).toBe('InputError');
+        refused++;
+      }
+    }
+    await fs.writeFile(path, good);
+  }
+  expect(refused).toBeGreaterThan(100);
+  await expect(loadPackage(folder)).resolves.toMatchObject({ vocabulary: 96 });
 });

@@ -151,6 +151,7 @@ function resources(rtl: RtlReport | undefined): Section[] {
   });
   const note = [
     `Each unit by itself, ${rtl.tool}, vectors of 8192 elements, FIFOs of 256 beats; a cluster is the sum of its units.`,
+    'Collector and arbiter count as for one core: for N, results pass a multiplexer of N words, some hundred LUTs a core.',
     'The ternary core, of which there are as many as one likes, has no multiplier.',
   ];
   return [
