@@ -5,11 +5,13 @@
  *   npm run bench:serve -- --size mini --clients 200 --seconds 60 --threads 2
  *
  * Nothing is lost if every stream that begins ends with its usage and the tokens that were asked for. Nobody is
- * starved if the slowest client's rate is near the median's. Turn 50 of a conversation is timed against turn 2.
+ * starved if the slowest client's rate is near the median's. Memory is flat if it no longer grows once the state
+ * cache is full. Turn 50 of a conversation is timed against turn 2. Killed servers lose no acknowledged session.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
@@ -18,7 +20,10 @@ import { configNames, isConfigName, namedConfig } from '../src/model/config.ts';
 import { saveTokenizer } from '../src/text/saveTokenizer.ts';
 import { mobyDick } from '../src/text/testing.ts';
 import { trainBpe } from '../src/text/trainBpe.ts';
-import { type LoadResult, measureLoad, measureTurns, startServer, type TurnResult } from './serveCase.ts';
+import { type Load, type LoadResult, measureLoad, startServer } from './serveCase.ts';
+import { measureKills } from './serveKill.ts';
+import { format, memoryFigure, type Report } from './serveReport.ts';
+import { type Bringing, measureTurns, type TurnResult } from './serveTurns.ts';
 import { median } from './statistics.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -28,9 +33,11 @@ const options = new Command('npm run bench:serve --')
   .option('--model <folder>', 'a model of your own instead')
   .option('--clients <n>', 'streams at the same time', Number, 200)
   .option('--seconds <n>', 'for how long', Number, 60)
+  .option('--warm-up <n>', 'seconds of the same load before that', Number, 30)
+  .option('--cache-mb <n>', "the server's state cache", Number, 4)
   .option('--tokens <n>', 'tokens of an answer', Number, 64)
   .option('--threads <n>', 'threads of the engine', Number, availableParallelism())
-  .option('--rounds <n>', 'conversations to time the turns of', Number, 3)
+  .option('--rounds <n>', 'conversations to time the turns of, and kills', Number, 3)
   .option('--out <path>', 'where to write the tables, without extension', 'results/serve')
   .parse()
   .opts<{
@@ -38,6 +45,8 @@ const options = new Command('npm run bench:serve --')
     model?: string;
     clients: number;
     seconds: number;
+    warmUp: number;
+    cacheMb: number;
     tokens: number;
     threads: number;
     rounds: number;
@@ -62,40 +71,60 @@ async function modelFolder(size: string): Promise<string> {
   return folder;
 }
 
-interface Report {
-  readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
-  readonly date: string;
-  readonly model: string;
-  readonly threads: number;
-  readonly load: readonly ({ readonly name: string } & LoadResult)[];
-  readonly turns: TurnResult & { readonly rounds: number };
-}
+const flags = ['--threads', `${options.threads}`, '--slots', `${options.clients}`, '--log-level', 'info'];
 
-async function measure(folder: string): Promise<Report> {
-  const { clients, seconds, tokens, threads, rounds } = options;
-  const cases = [
-    { name: 'one client', clients: 1, seconds: Math.min(seconds, 15), flags: [] },
+async function measureLoads(folder: string): Promise<Report['load']> {
+  const { clients, seconds, tokens, warmUp, cacheMb } = options;
+  const short = { seconds: Math.min(seconds, 15), warmUp: Math.min(warmUp, 5), letEnd: false };
+  const cases: { name: string; load: Load; flags: string[] }[] = [
+    { name: 'one client', load: { clients: 1, tokens, ...short }, flags: [] },
     {
       name: `${clients} clients, without batching`,
-      clients,
-      seconds: Math.min(seconds, 20),
+      load: { clients, tokens, ...short },
       flags: ['--one-by-one'],
     },
-    { name: `${clients} clients`, clients, seconds, flags: [] },
+    { name: `${clients} clients`, load: { clients, tokens, seconds, warmUp, letEnd: true }, flags: [] },
   ];
-  const load: Report['load'][number][] = [];
-  for (const { name, flags, ...one } of cases) {
-    console.error(`${name}, ${one.seconds} s`);
-    const server = await startServer(folder, ['--threads', `${threads}`, '--slots', `${clients}`, ...flags]);
-    load.push({ name, ...(await measureLoad(server, { ...one, tokens })) });
+  const results: ({ name: string } & LoadResult)[] = [];
+  for (const { name, load, flags: more } of cases) {
+    console.error(`${name}, ${load.warmUp} + ${load.seconds} s`);
+    const server = await startServer(folder, [...flags, '--cache-mb', `${cacheMb}`, ...more]);
+    results.push({ name, ...(await measureLoad(server, load)) });
     await server.stop();
   }
+  return results;
+}
+
+async function measureConversations(folder: string): Promise<Report['turns']> {
   console.error('turns of a conversation');
-  const server = await startServer(folder, ['--threads', `${threads}`]);
-  const found: TurnResult[] = [];
-  for (let round = 0; round < rounds; round++) found.push(await measureTurns(server, round));
+  const sessions = await mkdtemp(join(tmpdir(), 'plusminus-sessions-'));
+  const server = await startServer(folder, [...flags, '--sessions', sessions]);
+  const found: Record<Bringing, TurnResult[]> = { messages: [], session: [] };
+  await measureTurns(server, 0, 'messages'); // code gets compiled
+  for (let round = 1; round <= options.rounds; round++)
+    for (const bringing of ['messages', 'session'] as const)
+      found[bringing].push(await measureTurns(server, round, bringing));
   await server.stop();
-  const middle = (name: keyof TurnResult) => median(found.map((turn) => turn[name]));
+  await rm(sessions, { recursive: true });
+  const middle = (turns: readonly TurnResult[]): TurnResult => {
+    const of = (name: keyof TurnResult) => median(turns.map((turn) => turn[name]));
+    return {
+      secondMilliseconds: of('secondMilliseconds'),
+      fiftiethMilliseconds: of('fiftiethMilliseconds'),
+      secondTokens: of('secondTokens'),
+      fiftiethTokens: of('fiftiethTokens'),
+      fiftiethReadTokens: of('fiftiethReadTokens'),
+    };
+  };
+  return { messages: middle(found.messages), session: middle(found.session) };
+}
+
+async function measureAll(folder: string): Promise<Report> {
+  const { threads, rounds, cacheMb, warmUp, clients } = options;
+  const load = await measureLoads(folder);
+  const turns = await measureConversations(folder);
+  console.error('kills and restarts');
+  const kills = await measureKills(folder, { rounds, clients, seconds: 5, flags });
   return {
     machine: {
       processor: cpus()[0]!.model.trim(),
@@ -104,72 +133,15 @@ async function measure(folder: string): Promise<Report> {
     },
     date: new Date().toISOString().slice(0, 10),
     model: options.model ?? options.size,
-    ...{ threads, load },
-    turns: {
-      rounds,
-      secondMilliseconds: middle('secondMilliseconds'),
-      fiftiethMilliseconds: middle('fiftiethMilliseconds'),
-      secondPromptTokens: middle('secondPromptTokens'),
-      fiftiethPromptTokens: middle('fiftiethPromptTokens'),
-      fiftiethReadTokens: middle('fiftiethReadTokens'),
-    },
+    ...{ threads, cacheMb, warmUp, load, turns, rounds, kills },
   };
 }
 
-function format({ machine, date, model, threads, load, turns }: Report): string {
-  const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
-  const head = [
-    '',
-    'tokens/s',
-    'answers',
-    'lost',
-    'first text ms, median',
-    '99 %',
-    'slowest / median client',
-    'memory MB, at a quarter',
-    'at the end',
-  ];
-  const single = load[0]!.tokensPerSecond;
-  const loop = load[1]!.tokensPerSecond;
-  const batched = load[2]!.tokensPerSecond;
-  return [
-    '# Serving',
-    '',
-    `\`npm run bench:serve\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}; ` +
-      `model ${model} with random weights, ${threads} engine thread(s), clients on the same machine. ` +
-      'Absolute figures hold for this machine and day.',
-    '',
-    row(head),
-    row(head.map(() => '---')),
-    ...load.map((one) =>
-      row([
-        one.name,
-        one.tokensPerSecond.toFixed(0),
-        one.answers,
-        one.lost,
-        one.firstMedian.toFixed(0),
-        one.first99.toFixed(0),
-        one.slowestShare.toFixed(2),
-        (one.quarterBytes / 1e6).toFixed(0),
-        (one.endBytes / 1e6).toFixed(0),
-      ]),
-    ),
-    '',
-    `Together: ${(batched / single).toFixed(1)} × the tokens of one client, ${(batched / loop).toFixed(1)} × those of ` +
-      'the same clients served one sequence after the other.',
-    '',
-    `Turn 50 of a conversation (${turns.fiftiethPromptTokens} tokens so far, ${turns.fiftiethReadTokens} of them ` +
-      `read anew) starts answering after ${turns.fiftiethMilliseconds.toFixed(1)} ms, turn 2 ` +
-      `(${turns.secondPromptTokens} tokens) after ${turns.secondMilliseconds.toFixed(1)} ms: ` +
-      `${(turns.fiftiethMilliseconds / turns.secondMilliseconds).toFixed(2)} ×. Medians of ${turns.rounds} conversations, ` +
-      'each turn the median of five like it.',
-    '',
-  ].join('\n');
-}
-
-const report = await measure(options.model ?? (await modelFolder(options.size)));
-const text = format(report);
-await mkdir(`${root}results`, { recursive: true });
-await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
-await writeFile(`${root}${options.out}.md`, text);
+const report = await measureAll(options.model ?? (await modelFolder(options.size)));
+const path = resolve(root, options.out);
+const text = format(report, `${basename(path)}-memory.svg`);
+await mkdir(dirname(path), { recursive: true });
+await writeFile(`${path}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+await writeFile(`${path}-memory.svg`, memoryFigure(report));
+await writeFile(`${path}.md`, text);
 console.log(text);

@@ -1,16 +1,16 @@
 /** A server in a process of its own, and clients that stream from it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { median } from './statistics.ts';
 
 export interface Server {
   readonly client: OpenAI;
-  /** Bytes of memory that the process has resident. */
-  memory(): Promise<number>;
-  stop(): Promise<void>;
+  /** A value of its `/metrics`. */
+  metric(name: string): Promise<number>;
+  /** Returns when it has ended; after SIGKILL it had no time for anything. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 const program = fileURLToPath(new URL('../bin/plusminus.js', import.meta.url));
@@ -28,15 +28,22 @@ export async function startServer(folder: string, flags: readonly string[]): Pro
   });
   return {
     client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0, timeout: 300_000 }),
-    async memory() {
-      const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
-      return 1024 * Number(/VmRSS:\s+(\d+)/.exec(status)![1]);
+    async metric(name) {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)![1]);
     },
-    async stop() {
-      child.kill('SIGTERM');
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
       await ended;
     },
   };
+}
+
+/** What a server's memory was at a time. */
+export interface MemorySample {
+  readonly seconds: number;
+  readonly residentBytes: number;
+  readonly cacheBytes: number;
 }
 
 export interface LoadResult {
@@ -49,113 +56,123 @@ export interface LoadResult {
   /** Milliseconds from a request to its first text. */
   readonly firstMedian: number;
   readonly first99: number;
+  /** Milliseconds between two pieces of an answer, the longest of all streams. */
+  readonly longestPause: number;
   /** Tokens of the client that got fewest, as a share of the median's. */
   readonly slowestShare: number;
-  readonly quarterBytes: number;
-  readonly endBytes: number;
+  /** Since the first request; the load began to count at `warmUp`. */
+  readonly memory: readonly MemorySample[];
 }
 
-interface Load {
+export interface Load {
   readonly clients: number;
+  /** Seconds of load before anything counts: caches fill, code gets compiled. */
+  readonly warmUp: number;
   readonly seconds: number;
   /** Of each answer. */
   readonly tokens: number;
+  /** Whether answers that are under way at the end may end; else they are cut off, and no loss. */
+  readonly letEnd: boolean;
 }
 
-/** Clients that ask again as soon as they are answered. What is under way at the end may end, uncounted. */
-export async function measureLoad(server: Server, { clients, seconds, tokens }: Load): Promise<LoadResult> {
-  const first: number[] = [];
-  const counts = new Array<number>(clients).fill(0);
-  let [answers, lost] = [0, 0];
+/** Clients that ask again as soon as they are answered. */
+export async function measureLoad(server: Server, load: Load): Promise<LoadResult> {
+  const { clients, warmUp, seconds } = load;
   const began = performance.now();
-  const end = began + 1000 * seconds;
-  const isOver = () => performance.now() > end;
-  const client = async (index: number) => {
-    for (let turn = 0; !isOver(); turn++) {
-      const asked = performance.now();
-      let [seen, ended] = [0, false];
-      try {
-        const stream = await server.client.completions.create(
-          {
-            ...{ model: 'bench', prompt: `Client ${index} asks, for the ${turn}th time, of whales.` },
-            ...{ max_tokens: tokens, stream: true, seed: index, stream_options: { include_usage: true } },
-            ...{ ignore_eos: true, logprobs: 0 }, // the chunks then tell how many tokens they bring
-          } as OpenAI.CompletionCreateParamsStreaming,
-          {},
-        );
-        for await (const { choices, usage } of stream) {
-          const fresh = choices[0]?.logprobs?.tokens?.length ?? 0;
-          if (seen === 0 && fresh > 0) first.push(performance.now() - asked);
-          seen += fresh;
-          if (!isOver()) counts[index]! += fresh;
-          ended ||= usage?.completion_tokens === tokens;
-        }
-        answers += 1;
-        if (!ended || seen !== tokens) lost += 1;
-      } catch (error) {
-        console.error(`client ${index}: ${(error as Error).message}`);
-        lost += 1;
-      }
-    }
-  };
-  const running = Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
-  await new Promise((resolve) => setTimeout(resolve, 250 * seconds));
-  const quarterBytes = await server.memory();
-  await new Promise((resolve) => setTimeout(resolve, Math.max(0, end - performance.now())));
-  const endBytes = await server.memory();
+  const clock = { begin: began + 1000 * warmUp, end: began + 1000 * (warmUp + seconds) };
+  const cutOff = new AbortController();
+  const tallies = Array.from({ length: clients }, newTally);
+  const running = Promise.all(
+    tallies.map((tally, index) => askAgainAndAgain(server, { ...load, index, tally, clock, cutOff })),
+  );
+  const memory = await watchMemory(server, began, clock.end);
+  if (!load.letEnd) cutOff.abort();
   await running;
-  const sorted = first.sort((a, b) => a - b);
+  const counts = tallies.map(({ counted }) => counted);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const firsts = tallies.flatMap(({ first }) => first).sort((a, b) => a - b);
   return {
-    ...{ clients, seconds, answers, lost, quarterBytes, endBytes },
-    tokensPerSecond: counts.reduce((sum, count) => sum + count, 0) / seconds,
-    firstMedian: median(sorted),
-    first99: sorted[Math.floor(0.99 * sorted.length)]!,
+    ...{ clients, seconds, memory, tokensPerSecond: sum(counts) / seconds },
+    answers: sum(tallies.map(({ answers }) => answers)),
+    lost: sum(tallies.map(({ lost }) => lost)),
+    firstMedian: median(firsts),
+    first99: firsts[Math.floor(0.99 * firsts.length)]!,
+    longestPause: Math.max(...tallies.map(({ longestPause }) => longestPause)),
     slowestShare: Math.min(...counts) / median(counts),
   };
 }
 
-export interface TurnResult {
-  /** From a request to its first text; each the median of five turns, 2 to 6 and 48 to 52. */
-  readonly secondMilliseconds: number;
-  readonly fiftiethMilliseconds: number;
-  readonly secondPromptTokens: number;
-  readonly fiftiethPromptTokens: number;
-  /** Tokens of turn 50 that the server had to read. */
-  readonly fiftiethReadTokens: number;
+/** What one client has seen. */
+interface Tally {
+  /** Tokens while the load counted. */
+  counted: number;
+  answers: number;
+  lost: number;
+  longestPause: number;
+  readonly first: number[];
 }
 
-/** One conversation of 52 turns. Each request brings all messages so far, as chat clients do. */
-export async function measureTurns(server: Server, seed: number): Promise<TurnResult> {
-  const messages: { role: 'user' | 'assistant'; content: string }[] = [];
-  const turns: { milliseconds: number; prompt: number; cached: number }[] = [];
-  for (let turn = 1; turn <= 52; turn++) {
-    messages.push({ role: 'user', content: `Conversation ${seed}: tell me of whale number ${turn}.` });
-    const asked = performance.now();
-    const stream = await server.client.chat.completions.create({
-      ...{ model: 'bench', messages, max_tokens: 24, temperature: 0, stream: true as const },
-      stream_options: { include_usage: true },
-    });
-    let [milliseconds, content] = [0, ''];
-    for await (const { choices, usage } of stream) {
-      const text = choices[0]?.delta.content ?? '';
-      if (content === '' && text !== '') milliseconds = performance.now() - asked;
-      content += text;
-      if (usage)
-        turns.push({
-          milliseconds,
-          prompt: usage.prompt_tokens,
-          cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
-        });
+const newTally = (): Tally => ({ counted: 0, answers: 0, lost: 0, longestPause: 0, first: [] });
+
+interface Asking extends Load {
+  readonly index: number;
+  readonly tally: Tally;
+  readonly clock: { readonly begin: number; readonly end: number };
+  readonly cutOff: AbortController;
+}
+
+async function askAgainAndAgain(server: Server, asking: Asking): Promise<void> {
+  const { index, tally, clock, cutOff } = asking;
+  for (let turn = 0; performance.now() < clock.end; turn++) {
+    try {
+      const isWhole = await askOnce(server, asking, turn);
+      if (cutOff.signal.aborted) return; // which ends a stream as if it were whole
+      tally.answers += 1;
+      if (!isWhole) tally.lost += 1;
+    } catch (error) {
+      if (cutOff.signal.aborted) return;
+      console.error(`client ${index}: ${(error as Error).message}`);
+      tally.lost += 1;
     }
-    messages.push({ role: 'assistant', content });
   }
-  const around = (from: number) => median(turns.slice(from - 1, from + 4).map((turn) => turn.milliseconds));
-  const [second, fiftieth] = [turns[1]!, turns[49]!];
-  return {
-    secondMilliseconds: around(2),
-    fiftiethMilliseconds: around(48),
-    secondPromptTokens: second.prompt,
-    fiftiethPromptTokens: fiftieth.prompt,
-    fiftiethReadTokens: fiftieth.prompt - fiftieth.cached,
-  };
+}
+
+/** @returns whether all the tokens came that were asked for, and the usage after them */
+async function askOnce(server: Server, asking: Asking, turn: number): Promise<boolean> {
+  const { index, tokens, tally, clock, cutOff } = asking;
+  const asked = performance.now();
+  const request = {
+    ...{ model: 'bench', prompt: `Client ${index} asks, for the ${turn}th time, of whales.` },
+    ...{ max_tokens: tokens, stream: true, seed: index, stream_options: { include_usage: true } },
+    ...{ ignore_eos: true, logprobs: 0 }, // the chunks then tell how many tokens they bring
+  } as OpenAI.CompletionCreateParamsStreaming;
+  const stream = await server.client.completions.create(request, { signal: cutOff.signal });
+  let [seen, hasEnded, last] = [0, false, 0];
+  for await (const { choices, usage } of stream) {
+    const fresh = choices[0]?.logprobs?.tokens?.length ?? 0;
+    const now = performance.now();
+    const counts = now >= clock.begin && now <= clock.end;
+    if (fresh > 0 && counts) {
+      if (seen === 0) tally.first.push(now - asked);
+      else tally.longestPause = Math.max(tally.longestPause, now - last);
+      tally.counted += fresh;
+    }
+    if (fresh > 0) last = now;
+    seen += fresh;
+    hasEnded ||= usage?.completion_tokens === tokens;
+  }
+  return hasEnded && seen === tokens;
+}
+
+async function watchMemory(server: Server, began: number, end: number): Promise<MemorySample[]> {
+  const samples: MemorySample[] = [];
+  while (performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    samples.push({
+      seconds: (performance.now() - began) / 1000,
+      residentBytes: await server.metric('process_resident_memory_bytes'),
+      cacheBytes: await server.metric('plusminus_state_cache_bytes'),
+    });
+  }
+  return samples;
 }
