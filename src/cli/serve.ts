@@ -45,7 +45,7 @@ interface Flags extends ModelOptions {
 
 export function serveCommand(): Command {
   const command = new Command('serve').description('Serve a model over HTTP, as OpenAI does.');
-  return addLimits(addServing(addModelOptions(command)))
+  return addLimits(addServing(addModelOptions(command, chatModel)))
     .addHelpText('after', examples)
     .action((flags: Flags) => serve(flags));
 }

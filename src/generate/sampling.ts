@@ -6,7 +6,7 @@
  */
 import { InputError } from '../errors.ts';
 import type { SeededRandom } from '../text/seededRandom.ts';
-import { exponential } from './exponential.ts';
+import { exponentials } from './exponential.ts';
 import { checkSampling, type SamplingOptions } from './samplingOptions.ts';
 import { selectTop } from './selectTop.ts';
 
@@ -32,11 +32,21 @@ export function sample(
   if (temperature === 0) return best;
 
   // Temperature does not change which logits are the largest, and few exponentials are cheaper than many.
-  let candidates = keepTopK(keepPossible(penalized), penalized, topK);
-  const weights = toWeights(candidates, penalized, penalized[best]!, temperature);
+  const { ids, weights } = roomFor(logits.length);
+  let candidates = keepTopK(keepPossible(penalized, ids), penalized, topK);
+  toWeights(candidates, penalized, penalized[best]!, temperature, weights);
   candidates = keepTopP(candidates, weights, topP);
   candidates = keepMinP(candidates, weights, minP);
   return draw(candidates, weights, random);
+}
+
+/** A draw needs room for the whole vocabulary, only while it lasts: a server that draws all the time shares one. */
+let room = { ids: new Uint32Array(), weights: new Float64Array() };
+
+function roomFor(vocabulary: number): typeof room {
+  if (room.ids.length < vocabulary)
+    room = { ids: new Uint32Array(vocabulary), weights: new Float64Array(vocabulary) };
+  return room;
 }
 
 /** Makes tokens of the history less likely (penalty > 1) or more likely (< 1), each once. */
@@ -77,9 +87,8 @@ export function likeliest(logits: Float32Array): number {
   return best;
 }
 
-/** Ids whose logit is above −Infinity. */
-export function keepPossible(logits: Float32Array): Uint32Array {
-  const ids = new Uint32Array(logits.length);
+/** Ids whose logit is above −Infinity, in `ids`, [vocabulary] or more. */
+export function keepPossible(logits: Float32Array, ids = new Uint32Array(logits.length)): Uint32Array {
   let count = 0;
   for (let id = 0; id < logits.length; id++) if (logits[id]! > Number.NEGATIVE_INFINITY) ids[count++] = id;
   return ids.subarray(0, count);
@@ -92,19 +101,19 @@ export function keepTopK(ids: Uint32Array, logits: Float32Array, k: number): Uin
   return ids.subarray(0, kept);
 }
 
-/** id → exp((logit − largest) / temperature), in proportion to its probability and at most 1; 0 for other ids. */
-export function toWeights(
+/** weights[id] = exp((logit − largest) / temperature), in proportion to its probability and at most 1, of `ids` only. */
+function toWeights(
   ids: Uint32Array,
   logits: Float32Array,
   largest: number,
   temperature: number,
-): Float64Array {
-  const weights = new Float64Array(logits.length);
+  weights: Float64Array,
+): void {
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i]!;
-    weights[id] = exponential((logits[id]! - largest) / temperature);
+    weights[id] = (logits[id]! - largest) / temperature;
   }
-  return weights;
+  exponentials(weights, ids);
 }
 
 /** The fewest of the heaviest that together have at least the share p of all the weight. Overwrites `ids`. */
