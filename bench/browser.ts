@@ -26,8 +26,8 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const options = new Command('npm run bench:browser --')
   .option('--size <name>', 'named configuration to decode', '370M')
   .option('--threads <counts>', 'numbers of threads', [...new Set([1, availableParallelism()])].join(','))
-  .option('--rounds <count>', 'decodings on each side', '9')
-  .option('--tokens <count>', 'tokens of a decoding', '32')
+  .option('--rounds <count>', 'decodings on each side', '15')
+  .option('--tokens <count>', 'tokens of a decoding', '96')
   .option('--out <path>', 'where to write the tables, without extension', 'results/browser')
   .parse()
   .opts<{ size: string; threads: string; rounds: string; tokens: string; out: string }>();

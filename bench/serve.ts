@@ -33,7 +33,7 @@ const options = new Command('npm run bench:serve --')
   .option('--model <folder>', 'a model of your own instead')
   .option('--clients <n>', 'streams at the same time', Number, 200)
   .option('--seconds <n>', 'for how long', Number, 60)
-  .option('--warm-up <n>', 'seconds of the same load before that', Number, 30)
+  .option('--warm-up <n>', 'seconds of the same load before that', Number, 90)
   .option('--cache-mb <n>', "the server's state cache", Number, 4)
   .option('--tokens <n>', 'tokens of an answer', Number, 64)
   .option('--threads <n>', 'threads of the engine', Number, availableParallelism())
@@ -124,7 +124,7 @@ async function measureAll(folder: string): Promise<Report> {
   const load = await measureLoads(folder);
   const turns = await measureConversations(folder);
   console.error('kills and restarts');
-  const kills = await measureKills(folder, { rounds, clients, seconds: 5, flags });
+  const kills = await measureKills(folder, { rounds, clients, seconds: 4, flags });
   return {
     machine: {
       processor: cpus()[0]!.model.trim(),

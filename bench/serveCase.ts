@@ -7,8 +7,8 @@ import { median } from './statistics.ts';
 
 export interface Server {
   readonly client: OpenAI;
-  /** A value of its `/metrics`. */
-  metric(name: string): Promise<number>;
+  /** Values of its `/metrics`. */
+  metrics(...names: string[]): Promise<number[]>;
   /** Returns when it has ended; after SIGKILL it had no time for anything. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -28,9 +28,9 @@ export async function startServer(folder: string, flags: readonly string[]): Pro
   });
   return {
     client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0, timeout: 300_000 }),
-    async metric(name) {
+    async metrics(...names) {
       const text = await (await fetch(`${url}/metrics`)).text();
-      return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)![1]);
+      return names.map((name) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)![1]));
     },
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
@@ -43,6 +43,8 @@ export async function startServer(folder: string, flags: readonly string[]): Pro
 export interface MemorySample {
   readonly seconds: number;
   readonly residentBytes: number;
+  /** Of JavaScript's objects, garbage that has not been collected yet among them. */
+  readonly heapBytes: number;
   readonly cacheBytes: number;
 }
 
@@ -168,10 +170,16 @@ async function watchMemory(server: Server, began: number, end: number): Promise<
   const samples: MemorySample[] = [];
   while (performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
+    const [residentBytes, heapBytes, cacheBytes] = await server.metrics(
+      'process_resident_memory_bytes',
+      'nodejs_heap_size_used_bytes',
+      'plusminus_state_cache_bytes',
+    );
     samples.push({
       seconds: (performance.now() - began) / 1000,
-      residentBytes: await server.metric('process_resident_memory_bytes'),
-      cacheBytes: await server.metric('plusminus_state_cache_bytes'),
+      residentBytes: residentBytes!,
+      heapBytes: heapBytes!,
+      cacheBytes: cacheBytes!,
     });
   }
   return samples;

@@ -84,13 +84,16 @@ const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
 function memoryText({ load, warmUp, cacheMb }: Report): string[] {
   const { memory, clients, seconds } = load.at(-1)!;
   const counted = memory.filter((sample) => sample.seconds >= warmUp);
+  const halves = [counted.slice(0, counted.length / 2), counted.slice(counted.length / 2)];
+  const [early, late] = halves.map((half) => Math.min(...half.map(({ heapBytes }) => heapBytes)));
   const resident = counted.map(({ residentBytes }) => residentBytes);
   const cache = Math.max(...counted.map(({ cacheBytes }) => cacheBytes));
   return [
     `${clients} clients for ${seconds} s, after ${warmUp} s of the same load: between ${megabytes(Math.min(...resident))} and ` +
       `${megabytes(Math.max(...resident))} MB resident; a straight line through the samples changes by ` +
-      `${(slope(counted) / 1e6).toFixed(1)} MB a minute. The state cache held ${(cache / 1e6).toFixed(2)} MB at most, of ` +
-      `\`--cache-mb ${cacheMb}\`.`,
+      `${(slope(counted) / 1e6).toFixed(1)} MB a minute. JavaScript's heap, after its collections, had come down to ` +
+      `${megabytes(early!)} MB in the first half of that time and to ${megabytes(late!)} MB in the second. The state ` +
+      `cache held ${(cache / 1e6).toFixed(2)} MB at most, of \`--cache-mb ${cacheMb}\`.`,
   ];
 }
 
@@ -133,19 +136,21 @@ function killsText({ rounds, clients, acknowledged, sessions, lost }: KillResult
 }
 
 const blue = '#2166ac';
+const green = '#1b7837';
 const orange = '#d95f02';
 const gray = '#777';
 
 /** Resident memory and the state cache since the first request. */
 export function memoryFigure({ load, warmUp }: Report): string {
   const { memory, clients } = load.at(-1)!;
-  const line = (name: 'residentBytes' | 'cacheBytes', stroke: string) =>
+  const line = (name: Exclude<keyof MemorySample, 'seconds'>, stroke: string) =>
     Plot.lineY(memory, { x: 'seconds', y: (sample) => sample[name] / 1e6, stroke, strokeWidth: 2 });
   return renderFigure({
     title: `Memory of a server with ${clients} streaming clients`,
     legend: [
       { label: 'resident', color: blue, strokeWidth: 2 },
-      { label: 'of it, state cache', color: orange, strokeWidth: 2 },
+      { label: "JavaScript's heap", color: green, strokeWidth: 2 },
+      { label: 'state cache', color: orange, strokeWidth: 2 },
       { label: 'the minute that counts begins', color: gray, strokeWidth: 1, dashed: true },
     ],
     verticalAxis: 'MB',
@@ -156,6 +161,7 @@ export function memoryFigure({ load, warmUp }: Report): string {
       marks: [
         Plot.ruleX([warmUp], { stroke: gray, strokeDasharray: '3,3' }),
         line('residentBytes', blue),
+        line('heapBytes', green),
         line('cacheBytes', orange),
       ],
     },
