@@ -55,9 +55,9 @@ export interface LoadResult {
   readonly answers: number;
   /** Streams that failed, or ended before their last token. */
   readonly lost: number;
-  /** Milliseconds from a request to its first text. */
-  readonly firstMedian: number;
-  readonly first99: number;
+  /** Milliseconds from a request to its first text; undefined if none began in the time that counts. */
+  readonly firstMedian: number | undefined;
+  readonly first99: number | undefined;
   /** Milliseconds between two pieces of an answer, the longest of all streams. */
   readonly longestPause: number;
   /** Tokens of the client that got fewest, as a share of the median's. */
@@ -97,8 +97,8 @@ export async function measureLoad(server: Server, load: Load): Promise<LoadResul
     ...{ clients, seconds, memory, tokensPerSecond: sum(counts) / seconds },
     answers: sum(tallies.map(({ answers }) => answers)),
     lost: sum(tallies.map(({ lost }) => lost)),
-    firstMedian: median(firsts),
-    first99: firsts[Math.floor(0.99 * firsts.length)]!,
+    firstMedian: firsts.length > 0 ? median(firsts) : undefined,
+    first99: firsts[Math.floor(0.99 * firsts.length)],
     longestPause: Math.max(...tallies.map(({ longestPause }) => longestPause)),
     slowestShare: Math.min(...counts) / median(counts),
   };

@@ -72,7 +72,7 @@ function loadTable(load: Report['load']): string[] {
     ...load.map((one) =>
       row([
         ...[one.name, one.seconds, one.tokensPerSecond.toFixed(0), one.answers, one.lost],
-        ...[one.firstMedian.toFixed(0), one.first99.toFixed(0), one.longestPause.toFixed(0)],
+        ...[one.firstMedian, one.first99, one.longestPause].map((value) => value?.toFixed(0) ?? '–'),
         one.slowestShare.toFixed(2),
       ]),
     ),
