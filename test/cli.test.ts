@@ -71,6 +71,10 @@ describe('plusminus', () => {
       'logits',
       'inspect',
       'convert',
+      'serve',
+      'study',
+      'train',
+      'accelerator',
       'bench',
     ]) {
       expect(help.stdout).toMatch(new RegExp(`^  ${name} +\\w`, 'm'));
@@ -78,7 +82,10 @@ describe('plusminus', () => {
     expect((await plusminus(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it.each(['generate', 'chat', 'evaluate', 'study', 'logits', 'inspect', 'convert', 'bench'])(
+  it.each([
+    ...['demo', 'train', 'generate', 'chat', 'serve', 'evaluate', 'study', 'logits', 'inspect', 'convert'],
+    ...['accelerator', 'bench'],
+  ])(
     '%s --help shows an example',
     async (command) => {
       const { code, stdout } = await plusminus([command, '--help']);

@@ -74,7 +74,8 @@ class ChatAnswer {
       choice.finish_reason = finishReason(event.reason);
       return [this.#chunk(event.index, {}, [], choice.finish_reason)];
     }
-    const logprobs = event.tokens.map((token) => chatLogprob(this.#tokenizer, token));
+    const told = event.tokens.filter(({ ends }) => !ends); // as OpenAI's
+    const logprobs = told.map((token) => chatLogprob(this.#tokenizer, token));
     choice.message.content += event.text;
     choice.logprobs?.content.push(...logprobs);
     return [this.#chunk(event.index, event.text === '' ? {} : { content: event.text }, logprobs)];

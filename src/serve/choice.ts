@@ -22,7 +22,11 @@ export interface ChoiceOptions {
 }
 
 /** A token of the answer; `offset` is where its text begins, in UTF-16 units from the answer's beginning. */
-export type AnswerToken = TokenLogprob & { readonly offset: number };
+export type AnswerToken = TokenLogprob & {
+  readonly offset: number;
+  /** Whether this is the eos token, which ends the answer and has no text. */
+  readonly ends?: true;
+};
 
 export interface Piece {
   readonly text: string;
@@ -144,9 +148,11 @@ class TokenRecord {
     return this.#waiting.splice(0, after < 0 ? this.#waiting.length : after);
   }
 
-  /** The others, when no more text comes; those of a stop text and the eos token are no part of the answer. */
+  /** The others, when no more text comes; those of a stop text are no part of the answer. */
   rest(reason: FinishReason): AnswerToken[] {
     if (reason === 'stop') return [];
-    return reason === 'eos' ? this.#waiting.slice(0, -1) : this.#waiting;
+    const last = this.#waiting.at(-1);
+    if (reason === 'eos' && last) this.#waiting.splice(-1, 1, { ...last, ends: true });
+    return this.#waiting;
   }
 }

@@ -142,6 +142,38 @@ describe('openai: completions', () => {
       expect(Math.max(...Object.values(top_logprobs![i]!))).toBe(token_logprobs![i]); // greedy
   });
 
+  it('scores as lm-evaluation-harness asks: one token more, which may be the eos token', async () => {
+    const tokenizer = server.model.tokenizer!;
+    const texts = [`${prompt} - never mind`, 'The whale'];
+    const ids = texts.map((text) => tokenizer.encode(text));
+    for (const biases of [{}, { logit_bias: { [tokenizer.eosTokenId!]: 100 } }]) {
+      const { choices } = await openai.completions.create({
+        ...{
+          model,
+          prompt: ids,
+          echo: true,
+          logprobs: 1,
+          max_tokens: 1,
+          temperature: 0,
+          seed: 1234,
+          ...biases,
+        },
+      });
+      for (const [i, tokens] of ids.entries()) {
+        const { token_logprobs, top_logprobs, text_offset } = choices[i]!.logprobs!;
+        const context = 2;
+        const sum = token_logprobs!.slice(context, -1).reduce((total, value) => total + value, 0);
+        const expected = (await logprobsOf(tokens)).slice(context - 1);
+        expect(sum).toBeCloseTo(
+          expected.reduce((total, value) => total + value, 0),
+          9,
+        );
+        expect(top_logprobs).toHaveLength(tokens.length + 1);
+        expect(text_offset!.at(-1)).toBe(tokenizer.decode(tokens).length);
+      }
+    }
+  });
+
   it('stops at a text, which is not told, nor are its tokens', async () => {
     const { choices } = await openai.completions.create({ ...greedy, prompt });
     const { text } = choices[0]!;
