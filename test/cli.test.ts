@@ -85,14 +85,11 @@ describe('plusminus', () => {
   it.each([
     ...['demo', 'train', 'generate', 'chat', 'serve', 'evaluate', 'study', 'logits', 'inspect', 'convert'],
     ...['accelerator', 'bench'],
-  ])(
-    '%s --help shows an example',
-    async (command) => {
-      const { code, stdout } = await plusminus([command, '--help']);
-      expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`\\$ .*plusminus ${command}`));
-    },
-  );
+  ])('%s --help shows an example', async (command) => {
+    const { code, stdout } = await plusminus([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`\\$ .*plusminus ${command}`));
+  });
 
   it('refuses unknown commands and options with a guess', async () => {
     expectRefusal(await plusminus(['genrate']), /unknown command 'genrate' \(Did you mean generate\?\)/);
