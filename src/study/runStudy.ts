@@ -59,7 +59,9 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
   const { options, signal, say, runs } = run;
   const name = folderName(study, options);
   const [folder, out] = [join(runs, name), join(run.out, name)];
-  const provenance = await provenanceOf(run);
+  const here = once(() => provenanceOf(run));
+  // Of the run at hand: a report that is only written again says where its runs were made.
+  let provenance: Provenance | undefined;
   await mkdir(folder, { recursive: true });
   const started = performance.now();
   let [done, known] = [0, 0];
@@ -72,12 +74,14 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
       const kept = await readResult(runFolder);
       if (kept) {
         known++;
+        provenance = kept.provenance;
         return kept.result as R;
       }
       const began = performance.now();
       refuseWithoutTime(title, (began - started) / 1000, seconds ?? 0, options.minutes);
       say(seconds === undefined ? title : `${title}: about ${formatDuration(seconds)}`);
       await mkdir(runFolder, { recursive: true });
+      provenance = await here();
       const result = await body(runFolder);
       const took = (performance.now() - began) / 1000;
       const record: KeptRun = { settings: all, provenance, seconds: took, result };
@@ -86,7 +90,9 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
       // As JSON gives it back, so that a study sees the same now and after an interruption.
       return JSON.parse(JSON.stringify(result)) as R;
     },
-    publish: (report) => publish(out, name, report, provenance),
+    async publish(report) {
+      await publish(out, name, report, provenance ?? (await here()));
+    },
   };
   try {
     await study.carryOut(context);
@@ -124,6 +130,14 @@ async function publish(out: string, name: string, report: Report, provenance: Pr
   const json = { title, provenance, text, tables, data };
   await replaceFile(join(out, `${name}.json`), `${JSON.stringify(json, undefined, 2)}\n`);
   await replaceFile(join(out, `${name}.md`), formatReport(report, provenance));
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 async function readResult(folder: string): Promise<KeptRun | undefined> {

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
@@ -41,6 +41,14 @@ async function carryOut(
     report: await readFile(report, 'utf8'),
     json: JSON.parse(await readFile(report.replace('.md', '.json'), 'utf8')),
   };
+}
+
+async function rewriteCommits(runs: string, commit: string): Promise<void> {
+  for (const name of await readdir(runs)) {
+    const path = join(runs, name, 'result.json');
+    const kept = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...kept, provenance: { ...kept.provenance, commit } }));
+  }
 }
 
 describe('a study', () => {
@@ -97,6 +105,9 @@ describe('a study', () => {
     });
     expect(report).toContain('| n | a \\| b |\n| --- | --: |\n| 1 | 1 |\n| 2 | 4 |\n| 3 | 9 |');
     expect(report).toContain('![F.](f.svg)');
+    // Written again by another process, a report still says what made its runs.
+    await rewriteCommits(join(folder, 'runs/squares-quick'), 'elsewhere');
+    expect((await carryOut(study, folder)).json.provenance.commit).toBe('elsewhere');
     await carryOut(study, folder, { seed: 2 });
     expect(done).toHaveLength(6);
   });

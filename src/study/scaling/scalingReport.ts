@@ -58,9 +58,9 @@ export function reportOf(results: ScalingResults, families: readonly Family[], s
 function resultOf(family: Family, rows: readonly ScalingRow[], seed: number): FamilyResult {
   const own = rows.filter((row) => row.family === family.name && row.outcome.loss !== undefined);
   const bySize = Map.groupBy(own, ({ parameters }) => parameters);
-  const best = [...bySize.values()].map((runs) =>
-    runs.reduce((one, other) => (other.outcome.loss! < one.outcome.loss! ? other : one)),
-  );
+  const best = [...bySize.values()]
+    .map((runs) => runs.reduce((one, other) => (other.outcome.loss! < one.outcome.loss! ? other : one)))
+    .sort((a, b) => a.parameters - b.parameters);
   const points = best.map(({ flops, outcome }) => ({ x: flops, y: outcome.loss! }));
   return { family, best, points, fit: points.length >= 3 ? fitPowerLaw(points, seed) : undefined };
 }
