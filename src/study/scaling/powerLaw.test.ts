@@ -5,7 +5,7 @@ import { SeededRandom } from '../../text/seededRandom.ts';
 import { matmulFree } from '../families.ts';
 import { matrixParameters, trainingFlops } from './flops.ts';
 import { fullLadder, shapeOf, tokensFor } from './ladder.ts';
-import { bandAt, crossingOf, fitPowerLaw, predict } from './powerLaw.ts';
+import { bandAt, type Crossing, crossingOf, fitPowerLaw, predict } from './powerLaw.ts';
 import { scalingFigure } from './scalingFigure.ts';
 import { describeCrossing } from './scalingReport.ts';
 
@@ -66,7 +66,10 @@ describe('power laws', () => {
 
   it('do not cross ahead if the upper one falls no faster, or so noisily that one cannot say', () => {
     const parallel = crossingOf(fitPowerLaw(law(40, -0.05), 1), fitPowerLaw(law(20, -0.05), 2), 2e16);
-    expect(parallel).toMatchObject({ kind: 'unclear', behind: 0 });
+    // Lines of one slope: which falls faster is in the last bits.
+    expect(parallel.behind).toBe(0);
+    const slower = crossingOf(fitPowerLaw(law(40, -0.04), 1), fitPowerLaw(law(20, -0.05), 2), 2e16);
+    expect(slower).toMatchObject({ kind: 'never', behind: 0, ahead: 0 });
     const noisy = (seed: number) => {
       const noise = new SeededRandom(seed).fillNormal(new Float32Array(xs.length), 0.03);
       return fitPowerLaw(
@@ -80,7 +83,7 @@ describe('power laws', () => {
 
 describe('the words for a crossing', () => {
   const [from, to] = [1e14, 2e16];
-  const told = (kind: 'behind' | 'ahead' | 'unclear', at: number | undefined, shares = [0, 0]) =>
+  const told = (kind: Crossing['kind'], at: number | undefined, shares = [0, 0]) =>
     describeCrossing(['A', 'B'], {
       crossing: {
         kind,
@@ -105,6 +108,13 @@ describe('the words for a crossing', () => {
     expect(told('ahead', 1e18, [0, 1])).toBe(
       'A is above B at the largest size trained, and falls faster: the lines cross at 1.0e+18 operations, in 95 of 100 ' +
         'bootstrap samples between 5.0e+17 and 2.0e+18. The paper has its families cross near 1e23.',
+    );
+  });
+
+  it('tell of lines that do not cross', () => {
+    expect(told('never', 1e10, [0, 0.01])).toBe(
+      'No crossing within the band: A is above B at the largest size trained, and falls no faster, in 99 % of the ' +
+        'bootstrap samples. The paper has its families cross near 1e23.',
     );
   });
 

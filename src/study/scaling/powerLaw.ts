@@ -55,10 +55,10 @@ export function bandAt({ samples }: Fit, x: number): { readonly low: number; rea
 /** What can be said of two lines, a and b, of which b is thought to begin lower. */
 export interface Crossing {
   /**
-   * `behind`: a is below b at `from` already. `ahead`: it is above there, and will fall below. `unclear`: fewer than
-   * 39 of 40 samples say one or the other.
+   * `behind`: a is below b at `from` already. `ahead`: it is above there, and will fall below. `never`: it is above
+   * and falls no faster. `unclear`: fewer than 39 of 40 samples say one of these.
    */
-  readonly kind: 'behind' | 'ahead' | 'unclear';
+  readonly kind: 'behind' | 'ahead' | 'never' | 'unclear';
   /** Shares of the samples in which a is below b at `from`, and in which it falls below further on. */
   readonly behind: number;
   readonly ahead: number;
@@ -85,11 +85,17 @@ export function crossingOf(a: Fit, b: Fit, from: number): Crossing {
     .filter((x) => x !== undefined)
     .sort((x, y) => x - y);
   return {
-    kind: behind >= sure ? 'behind' : behind + ahead >= sure && at !== undefined ? 'ahead' : 'unclear',
+    kind: kindOf(behind, ahead, at),
     ...{ behind, ahead },
     ...(at === undefined ? {} : { at }),
     ...(meetings.length > 0 ? { low: quantile(meetings, 0.025), high: quantile(meetings, 0.975) } : {}),
   };
+}
+
+function kindOf(behind: number, ahead: number, at: number | undefined): Crossing['kind'] {
+  if (behind >= sure) return 'behind';
+  if (1 - behind - ahead >= sure) return 'never';
+  return behind + ahead >= sure && at !== undefined ? 'ahead' : 'unclear';
 }
 
 function meeting(a: Line, b: Line): number | undefined {

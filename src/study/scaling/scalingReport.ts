@@ -127,6 +127,12 @@ export function describeCrossing(
       `${high!.toExponential(1)}. ${paper}`
     );
   }
+  if (kind === 'never') {
+    return (
+      `No crossing within the band: ${first} is above ${second} at the largest size trained, and falls no faster, in ` +
+      `${percent(1 - behind - ahead)} of the bootstrap samples. ${paper}`
+    );
+  }
   return (
     `No crossing can be told from the bands: ${first} is below ${second} at the largest size trained in ` +
     `${percent(behind)} of the bootstrap samples, falls below further on in ${percent(ahead)}, and stays above in ` +
