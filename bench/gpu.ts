@@ -13,7 +13,7 @@ import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { isConfigName, namedConfig } from '../src/model/config.ts';
-import { InferenceCase, type Measurement, measure, TrainingCase } from './gpuCases.ts';
+import { InferenceCase, type Measurement, measure, SampledCase, TrainingCase } from './gpuCases.ts';
 import { measurePyTorch, type PyTorchReport } from './pytorch.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -73,6 +73,14 @@ function inference(name: string, tokens: number, times: number): Promise<Row> {
   return row(name, tokens, async (engine) => {
     const { executable, step } = new InferenceCase(engine, config).load(tokens);
     return measure(engine, executable, times, step);
+  });
+}
+
+function sampled(times: number): Promise<Row> {
+  return row('generating, sampled on the GPU', 8, async (engine) => {
+    const one = new SampledCase(engine, config);
+    if (one.tokens !== 8) throw new Error(`expected 8 tokens ahead, found ${one.tokens}`);
+    return measure(engine, one.executable, times, () => one.step());
   });
 }
 
@@ -183,6 +191,7 @@ const device = probe.description;
 await probe.dispose();
 const rows = [
   await inference('decoding, one sequence', 1, 10 * rounds),
+  await sampled(10 * rounds),
   await inference(`prompt of ${prompt}`, prompt, rounds),
   ...(options.training
     ? [await training({}), await training({ recompute: true }), await training({ plain: true })]

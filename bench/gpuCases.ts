@@ -5,6 +5,7 @@ import { architectureOf } from '../src/model/architecture.ts';
 import type { ModelConfig } from '../src/model/config.ts';
 import { recordStep } from '../src/model/inference.ts';
 import { RandomWeights } from '../src/model/randomWeights.ts';
+import { SampledInference } from '../src/model/sampledInference.ts';
 import { type WeightMode, Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
 import { elementCount } from '../src/program/tensor.ts';
@@ -55,6 +56,30 @@ export class InferenceCase {
         return target.slice();
       },
     };
+  }
+}
+
+/** Tokens that the device samples by itself and reads as the next ones, as generating does. */
+export class SampledCase {
+  readonly executable: Executable;
+  readonly tokens: number;
+  readonly #sampled: SampledInference;
+
+  constructor(engine: Engine, config: ModelConfig) {
+    const architecture = architectureOf(config);
+    const halves = new Map([['model.embeddings.weight', 'bf16']] as const);
+    const weights = new Weights(architecture.parameters(), 'inference', halves);
+    new RandomWeights().fill(engine, weights);
+    this.#sampled = new SampledInference(engine, architecture, weights, config.vocabSize);
+    this.executable = this.#sampled.executable;
+    this.tokens = engine.samplesAhead;
+    const state = new Float32Array(architecture.states(1).reduce((sum, tensor) => sum + tensor.size, 0));
+    const settings = { temperature: 0.8, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 };
+    this.#sampled.begin({ state, lastToken: 1, history: [], settings });
+  }
+
+  step(): Promise<Int32Array> {
+    return this.#sampled.next(Array.from({ length: this.tokens }, (_, i) => (i * 0.618) % 1));
   }
 }
 

@@ -139,6 +139,7 @@ export class LanguageModel {
         checkOpen();
         return inference.run(tokens, state, 'last', signal);
       },
+      sampled: (...from: Parameters<NonNullable<typeof inference.sampled>>) => inference.sampled?.(...from),
     };
     yield* generate(model, tokenizer, prompt, options);
   }

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
+import type { GenerateOptions } from '../src/generate/generate.ts';
 import { LanguageModel } from '../src/languageModel.ts';
 import { describeOnGpu } from './engines.ts';
 
@@ -24,6 +25,39 @@ describeOnGpu('LanguageModel on webgpu', () => {
     });
   });
 
+  it('writes what the CPU writes from the same seed, sampled where the logits are', async () => {
+    await using cpu = await LanguageModel.load(golden, { engine: 'cpu', threads: 0 });
+    await using gpu = await LanguageModel.load(golden, { engine: 'webgpu' });
+    const settings = [
+      { temperature: 0 },
+      { temperature: 0.8, seed: 5 },
+      { topK: 20, topP: 0.9, minP: 0.01, repetitionPenalty: 1.3, seed: 6 },
+    ];
+    for (const options of settings) {
+      expect(await idsOf(gpu, options)).toEqual(await idsOf(cpu, options));
+    }
+    // Two at a time: one of them gets its logits read back, and both are as if alone.
+    const alone = await Promise.all(settings.map((options) => idsOf(cpu, options)));
+    expect(await Promise.all(settings.map((options) => idsOf(gpu, options)))).toEqual(alone);
+  });
+
+  it('can be left in the middle of a text, or told to stop, and begins the next one anew', async () => {
+    await using gpu = await LanguageModel.load(golden, { engine: 'webgpu' });
+    const whole = await idsOf(gpu, { temperature: 0 });
+    const controller = new AbortController();
+    const ids: number[] = [];
+    const onToken = (id: number) => {
+      if (ids.push(id) === 5) controller.abort();
+    };
+    await idsOf(gpu, { temperature: 0, signal: controller.signal, onToken });
+    expect(ids).toEqual(whole.slice(0, 5));
+    expect(await idsOf(gpu, { temperature: 0 })).toEqual(whole);
+    await expect(idsOf(gpu, {}, [4000])).rejects.toThrow(
+      /token 0: found 4000, expected an integer from 0 to 95/,
+    );
+    expect(await idsOf(gpu, { temperature: 0 })).toEqual(whole);
+  });
+
   it('opens sessions that the CPU saved, and the other way round', async () => {
     await using cpu = await LanguageModel.load(golden, { engine: 'cpu', threads: 0 });
     await using gpu = await LanguageModel.load(golden, { engine: 'webgpu' });
@@ -33,6 +67,17 @@ describeOnGpu('LanguageModel on webgpu', () => {
     expect(gpu.restore(saved).save()).toEqual(saved);
   });
 });
+
+/** What a model without tokenizer writes, as ids. */
+async function idsOf(model: LanguageModel, options: GenerateOptions, prompt = [3, 1, 4, 1, 5]) {
+  const ids: number[] = [];
+  const onToken = (id: number) => {
+    ids.push(id);
+    options.onToken?.(id);
+  };
+  for await (const _ of model.generate(prompt, { maxTokens: 30, stopAtEos: false, ...options, onToken }));
+  return ids;
+}
 
 it('says what to do where there is no adapter', async () => {
   const { code, stderr } = await run([

@@ -15,6 +15,8 @@ export interface Engine {
    * and to keep the machine busy; more would only take memory.
    */
   readonly longestStep: number;
+  /** Tokens that a program does best to sample by itself before the host looks at them; 0: the host samples. */
+  readonly samplesAhead: number;
 
   /** Reserves memory for a variable or an input, zero-filled. Does nothing if it has memory already. */
   allocate(tensor: Tensor): void;
@@ -53,9 +55,10 @@ export interface Executable {
    * overlap. On a GPU, what is read here comes with the answer that the run is over, without another journey.
    * `reached` is called at each mark, in order, while the run goes on: a read or a view of a variable that it takes
    * then shows what the program assigned before the mark. The host may keep reading and writing such a variable as
-   * long as the rest of the program leaves it alone.
+   * long as the rest of the program leaves it alone. A program that goes on from its own results may run several
+   * `times`, the host waiting for the last.
    */
-  run(reads?: readonly Read[], reached?: (mark: number) => void): Promise<void>;
+  run(reads?: readonly Read[], reached?: (mark: number) => void, times?: number): Promise<void>;
   /** Runs once and tells how long each kernel took, in order. */
   profile?(): Promise<KernelTime[]>;
 }

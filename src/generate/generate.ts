@@ -12,6 +12,17 @@ export interface SequenceModel {
    * @param signal a model that takes long may stop early by rejecting once this is aborted
    */
   append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
+  /**
+   * Where the model samples by itself what follows the tokens: batches of ids without end. Absent, or undefined: it
+   * cannot now, and `append` must do.
+   * @param random in [0, 1), called for each token
+   */
+  sampled?(
+    tokens: readonly number[],
+    sampling: Required<SamplingOptions>,
+    random: () => number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Int32Array, never> | undefined;
 }
 
 /** What generation needs of a tokenizer; `TextTokenizer` has it. */
@@ -83,35 +94,50 @@ export async function* generate(
     onFinish?.({ reason, tokens, promptTokens: promptIds.length, unread });
   }
 
-  for (; tokens < maxTokens; tokens++) {
-    const logits = await appendUnlessAborted(model, next, signal);
-    if (logits === undefined) return yield* end('abort');
+  const fromLogits = async () => {
+    const logits = await unlessAborted(() => model.append(next, signal), signal);
+    if (logits === undefined) return undefined;
     unread = [];
-    if (signal?.aborted) return yield* end('abort');
-    const id = sample(logits, sampling, random, history);
-    history.push(id);
-    onToken?.(id);
-    next = unread = [id];
-    const reason = stopTokens.get(id);
-    if (reason === 'eos') return yield* end(reason);
-    yield* nonEmpty(reason === undefined ? output.push(text.push(id)) : '');
-    if (reason === 'stop' || output.stopped) {
-      tokens += 1;
-      return yield* end('stop');
+    return signal?.aborted ? undefined : sample(logits, sampling, random, history);
+  };
+  const batches =
+    maxTokens > 0 ? model.sampled?.(promptIds, sampling, () => random.uniform(), signal) : undefined;
+  const drawn: number[] = [];
+  const fromDevice = async () => {
+    if (drawn.length === 0)
+      drawn.push(...((await unlessAborted(() => batches!.next(), signal))?.value ?? []));
+    return signal?.aborted ? undefined : drawn.shift();
+  };
+
+  try {
+    for (; tokens < maxTokens; tokens++) {
+      const id = await (batches ? fromDevice : fromLogits)();
+      if (id === undefined) return yield* end('abort');
+      history.push(id);
+      onToken?.(id);
+      next = unread = [id];
+      const reason = stopTokens.get(id);
+      if (reason === 'eos') return yield* end(reason);
+      yield* nonEmpty(reason === undefined ? output.push(text.push(id)) : '');
+      if (reason === 'stop' || output.stopped) {
+        tokens += 1;
+        return yield* end('stop');
+      }
     }
+    yield* end('length');
+  } finally {
+    await batches?.return(undefined as never);
   }
-  yield* end('length');
 }
 
-/** The logits, or undefined if the signal was aborted before the model had read the tokens. */
-async function appendUnlessAborted(
-  model: SequenceModel,
-  tokens: readonly number[],
+/** What `work` gives, or undefined if the signal was aborted before it was done. */
+async function unlessAborted<T>(
+  work: () => Promise<T>,
   signal: AbortSignal | undefined,
-): Promise<Float32Array | undefined> {
+): Promise<T | undefined> {
   if (signal?.aborted) return undefined;
   try {
-    return await model.append(tokens, signal);
+    return await work();
   } catch (error) {
     if (signal?.aborted) return undefined;
     throw error;

@@ -36,7 +36,7 @@ export function sample(
   let candidates = keepTopK(keepPossible(penalized, ids), penalized, topK);
   toWeights(candidates, penalized, penalized[best]!, temperature, weights);
   candidates = keepTopP(candidates, weights, topP);
-  candidates = keepMinP(candidates, weights, minP);
+  candidates = keepMinP(candidates, weights, minP).sort(); // selecting moves ids; a draw walks along them in order
   return draw(candidates, weights, random);
 }
 

@@ -3,13 +3,13 @@
  * is small, and can be saved, restored and forked at any token.
  */
 import { InputError } from '../errors.ts';
-import { checkTokens, type Inference, type SequenceState } from '../model/inference.ts';
+import { checkTokens, type SequenceReader, type SequenceState } from '../model/inference.ts';
 import { type GenerateOptions, type GenerationTokenizer, generate } from './generate.ts';
 import { encodeSession, type SavedSession } from './savedSession.ts';
 
 /** What a session needs of its model. */
 export interface SessionModel {
-  readonly inference: Pick<Inference, 'run' | 'newState'>;
+  readonly inference: SequenceReader;
   readonly tokenizer: GenerationTokenizer & {
     encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
   };

@@ -5,9 +5,11 @@
 import { bytesOf, type Engine, type Executable, type Read } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
+import type { SampleSettings } from '../ops/sample/sample.ts';
 import { assign, output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import type { Architecture } from './architecture.ts';
+import { SampledInference } from './sampledInference.ts';
 import type { Weights } from './weights.ts';
 
 /** Which logits a run computes: of every token, of the last one, or none (only the state matters). */
@@ -37,6 +39,19 @@ export interface SequenceReader {
     wanted: WantedLogits,
     signal?: AbortSignal,
   ): Promise<Float32Array>;
+  /**
+   * Samples on the device what follows the tokens, from the beginning of a sequence, batch after batch without end.
+   * Absent, or undefined: it cannot, or is doing it for somebody else; then use `run`.
+   * @param random in [0, 1), called for each token to be sampled
+   * @throws InputError at the first batch, for an empty list or an id outside the vocabulary, or a damaged logit; the
+   * signal's reason if it is aborted
+   */
+  sampled?(
+    tokens: readonly number[],
+    settings: SampleSettings,
+    random: () => number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Int32Array, never> | undefined;
 }
 
 export class Inference implements SequenceReader {
@@ -47,6 +62,8 @@ export class Inference implements SequenceReader {
   readonly #states: readonly Tensor[];
   readonly #stateSize: number;
   readonly #steps = new Map<string, Step>();
+  #sampledInference: SampledInference | undefined;
+  #isSampling = false;
   /** The state that the engine holds. */
   #held: SequenceState = new Float32Array();
   /** Runs wait for one another: states and temporaries exist once. */
@@ -103,6 +120,48 @@ export class Inference implements SequenceReader {
     }
     state.set(next);
     return logits;
+  }
+
+  sampled(
+    tokens: readonly number[],
+    settings: SampleSettings,
+    random: () => number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Int32Array, never> | undefined {
+    if (this.#engine.samplesAhead === 0 || this.#isSampling) return undefined;
+    this.#isSampling = true;
+    return this.#sample(tokens, settings, random, signal);
+  }
+
+  async *#sample(
+    tokens: readonly number[],
+    settings: SampleSettings,
+    random: () => number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Int32Array, never> {
+    try {
+      if (tokens.length === 0) throw new InputError('found no token, expected at least one');
+      checkTokens(tokens, this.#vocabulary);
+      const state = this.newState();
+      if (tokens.length > 1) await this.run(tokens.slice(0, -1), state, 'none', signal);
+      const start = { state, lastToken: tokens.at(-1)!, history: tokens, settings };
+      const sampler = await this.#inTurn(async () => this.#sampler());
+      await this.#inTurn(async () => sampler.begin(start));
+      // The first comes as soon as it can.
+      for (let ahead = 1; ; ahead = Math.min(2 * ahead, this.#engine.samplesAhead)) {
+        signal?.throwIfAborted();
+        const uniforms = Array.from({ length: ahead }, random);
+        yield await this.#inTurn(() => sampler.next(uniforms));
+      }
+    } finally {
+      this.#isSampling = false;
+    }
+  }
+
+  #sampler(): SampledInference {
+    const [engine, architecture] = [this.#engine, this.#architecture];
+    this.#sampledInference ??= new SampledInference(engine, architecture, this.#weights, this.#vocabulary);
+    return this.#sampledInference;
   }
 
   #longest(wanted: WantedLogits): number {

@@ -39,6 +39,7 @@ const word = { job: 0, list: 1, count: 2, profile: 5 } as const;
 export class CpuEngine implements Engine {
   readonly name = 'cpu';
   readonly longestStep = 256;
+  readonly samplesAhead = 0;
   readonly description: string;
   readonly #heap: Heap;
   readonly #control: number;
@@ -268,7 +269,8 @@ export class CpuExecutable implements Executable {
     this.#marks = program.marks.map((line) => kernels.slice(0, line).flat().length);
   }
 
-  async run(reads: readonly Read[] = [], reached?: (mark: number) => void): Promise<void> {
+  async run(reads: readonly Read[] = [], reached?: (mark: number) => void, times = 1): Promise<void> {
+    for (let earlier = 1; earlier < times; earlier++) await this.run();
     const list = this.#encoded();
     this.#engine.begin(this);
     let done = 0;

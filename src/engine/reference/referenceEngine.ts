@@ -12,6 +12,7 @@ export class ReferenceEngine implements Engine {
   readonly name = 'reference';
   readonly description = 'plain formulas in float64';
   readonly longestStep = 256;
+  readonly samplesAhead: number = 0;
   readonly #data = new Map<Tensor, Data>();
 
   allocate(tensor: Tensor): void {
@@ -74,7 +75,8 @@ class ReferenceExecutable implements Executable {
     this.plan = planMemory(program);
   }
 
-  async run(reads: readonly Read[] = [], reached?: (mark: number) => void): Promise<void> {
+  async run(reads: readonly Read[] = [], reached?: (mark: number) => void, times = 1): Promise<void> {
+    for (let earlier = 1; earlier < times; earlier++) await this.run();
     const { calls } = this.program;
     for (const [line, call] of calls.entries()) {
       this.#tell(line, reached);

@@ -10,8 +10,9 @@ import { type ArchitectureName, namedConfig } from '../../model/config.ts';
 import { recordStep } from '../../model/inference.ts';
 import { type WeightMode, Weights } from '../../model/weights.ts';
 import { fuse } from '../../ops/fused/fuse.ts';
+import { sample, sampleState } from '../../ops/sample/sample.ts';
 import { planMemory } from '../../program/plan.ts';
-import type { Program } from '../../program/record.ts';
+import { type Program, record } from '../../program/record.ts';
 import { input, type Tensor } from '../../program/tensor.ts';
 import { recordTrainingStep } from '../../train/step.ts';
 import { type DeviceFeatures, tileBytes } from './device.ts';
@@ -69,7 +70,10 @@ function programsOf(architectureName: ArchitectureName, mode: WeightMode): Progr
     const cache = { tensors: architecture.cached.cache(512), held: input('tokens held', [1], 'i32') };
     return recordCachedStep(architecture, weights, cache, length, 'last').program;
   });
-  return [step, ...inference];
+  const sampled = record('a token, sampled', () => {
+    sample(input('logits', [1, 512]), sampleState(512, 8));
+  });
+  return [step, ...inference, sampled];
 }
 
 /** A shader must be sound WGSL, and a pipeline of it too, but that this backend has smaller limits than GPUs have. */

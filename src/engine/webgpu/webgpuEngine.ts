@@ -32,6 +32,7 @@ const submittedAtOnce = 128;
 
 export class WebGpuEngine implements Engine {
   readonly name = 'webgpu';
+  readonly samplesAhead = 8;
   readonly description: string;
   readonly features: DeviceFeatures;
   readonly device: GPUDevice;
@@ -150,6 +151,7 @@ export class WebGpuEngine implements Engine {
     list: DispatchList,
     reads: readonly Read[],
     reached?: (mark: number) => void,
+    times = 1,
   ): Promise<void> {
     await this.#orLost(list.prepare());
     this.#lastRun = executable;
@@ -164,6 +166,10 @@ export class WebGpuEngine implements Engine {
     const submitTo = (end: number) => {
       while (done < end) this.device.queue.submit([encodeTo(Math.min(done + submittedAtOnce, end)).finish()]);
     };
+    for (let earlier = 1; earlier < times; earlier++) {
+      submitTo(list.length);
+      done = 0;
+    }
     // Reads that `reached` starts take their place in the queue; what follows does not wait for them.
     for (const [mark, end] of (reached ? list.marks : []).entries()) {
       submitTo(end);
@@ -235,8 +241,8 @@ export class WebGpuExecutable implements Executable {
     return this.#list.plan;
   }
 
-  run(reads: readonly Read[] = [], reached?: (mark: number) => void): Promise<void> {
-    return this.#engine.execute(this, this.#list, reads, reached);
+  run(reads: readonly Read[] = [], reached?: (mark: number) => void, times = 1): Promise<void> {
+    return this.#engine.execute(this, this.#list, reads, reached, times);
   }
 
   /** Runs once and tells how long each dispatch took. */

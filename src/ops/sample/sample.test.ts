@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeOnGpu, webGpu } from '../../../test/engines.ts';
+import { bytesOf, type Engine } from '../../engine/engine.ts';
+import { ReferenceEngine } from '../../engine/reference/referenceEngine.ts';
+import { sample as sampleOnHost } from '../../generate/sampling.ts';
+import { record } from '../../program/record.ts';
+import { input } from '../../program/tensor.ts';
+import { SeededRandom } from '../../text/seededRandom.ts';
+import { sampleReference } from './reference.ts';
+import { type SampleSettings, sample, sampleState, settingsOf } from './sample.ts';
+
+const plain: SampleSettings = { temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 };
+const settingsCases: readonly Partial<SampleSettings>[] = [
+  { temperature: 0 },
+  { temperature: 0, repetitionPenalty: 1.3 },
+  {},
+  { temperature: 0.7, topK: 5 },
+  { topK: 1 },
+  { topP: 0.6 },
+  { minP: 0.1 },
+  { temperature: 1.5, topK: 40, topP: 0.9, minP: 0.02, repetitionPenalty: 1.2 },
+];
+
+const normal = (size: number, seed: number) => new SeededRandom(seed).fillNormal(new Float32Array(size), 3);
+
+/** Tokens drawn one after the other, as many as there are random numbers. */
+async function draw(
+  engine: Engine,
+  logits: Float32Array,
+  settings: SampleSettings,
+  uniforms: Float32Array,
+  seen: readonly number[] = [],
+): Promise<number[]> {
+  const state = sampleState(logits.length, uniforms.length);
+  const tensor = input('logits', [1, logits.length]);
+  const executable = engine.load(record('sample', () => sample(tensor, state)));
+  const flags = new Int32Array(logits.length);
+  for (const id of seen) flags[id] = 1;
+  engine.write(tensor, bytesOf(logits));
+  engine.write(state.settings, bytesOf(settingsOf(settings)));
+  engine.write(state.uniforms, bytesOf(uniforms));
+  engine.write(state.seen, bytesOf(flags));
+  engine.write(state.turn, bytesOf(Int32Array.of(0)));
+  const tokens = new Int32Array(uniforms.length);
+  await executable.run([{ tensor: state.tokens, target: bytesOf(tokens) }], undefined, uniforms.length);
+  return [...tokens];
+}
+
+const uniforms = Float32Array.from({ length: 20 }, (_, i) => (i * 0.618) % 1);
+
+it('the formula draws what the host draws from the same random numbers', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1000),
+      fc.constantFrom(...settingsCases),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (seed, choices, uniform) => {
+        const settings = { ...plain, ...choices };
+        // Some equal, some impossible.
+        const logits = normal(60, seed).map((x, id) => (id % 7 === 3 ? 1 : id % 11 === 5 ? -Infinity : x));
+        const history = [3, 8, 20];
+        const random = { uniform: () => uniform } as SeededRandom;
+        const seen = Int32Array.from(logits, (_, id) => Number(history.includes(id)));
+        expect(sampleReference(logits as unknown as Float64Array, seen, settings, uniform)).toBe(
+          sampleOnHost(logits, settings, random, history),
+        );
+      },
+    ),
+    { numRuns: 400, seed: 1 },
+  );
+});
+
+describeOnGpu('sample on webgpu', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await webGpu.create();
+  });
+  afterAll(() => engine?.dispose());
+
+  it.for(settingsCases)('draws the tokens of the formula: %o', async (choices) => {
+    const settings = { ...plain, ...choices };
+    for (const size of [1, 5, 300, 5000]) {
+      const logits = normal(size, size);
+      const seen = [0, Math.floor(size / 2)];
+      const expected = await draw(new ReferenceEngine(), logits, settings, uniforms, seen);
+      expect(await draw(engine, logits, settings, uniforms, seen), `${size}`).toEqual(expected);
+    }
+  });
+
+  it('takes the smaller id of equal logits, and as many as were asked for', async () => {
+    const logits = new Float32Array(500).fill(2);
+    expect(await draw(engine, logits, { ...plain, temperature: 0 }, uniforms.slice(0, 1))).toEqual([0]);
+    const few = await draw(engine, logits, { ...plain, topK: 3 }, uniforms);
+    expect([...new Set(few)].sort()).toEqual([0, 1, 2]);
+    const share = await draw(engine, logits, { ...plain, topP: 0.009 }, uniforms);
+    expect(Math.max(...share)).toBe(4);
+  });
+
+  it('never draws what is impossible, and tells of what is no number', async () => {
+    const logits = normal(50, 1).map((x, id) => (id % 2 ? x : -Infinity));
+    for (const id of await draw(engine, logits, plain, uniforms)) expect(id % 2).toBe(1);
+    const one = uniforms.slice(0, 1);
+    for (const damage of [Number.NaN, Infinity])
+      expect(await draw(engine, logits.with(7, damage), plain, one)).toEqual([-1]);
+    expect(await draw(engine, new Float32Array(9).fill(-Infinity), plain, one)).toEqual([-1]);
+  });
+});
