@@ -112,10 +112,10 @@ const curves = [...known, ...found].sort((a, b) => a.seed - b.seed || a.engine.l
 const report = { model: { ...model, vocabulary }, settings, distances: distances(curves), curves };
 await mkdir(dirname(flags.out), { recursive: true });
 await writeFile(`${flags.out}.json`, `${JSON.stringify(report)}\n`);
-await writeFile(
-  `${flags.out}.svg`,
-  drawCurves(curves, 'Training on the CPU and on a GPU, from the same weights and data'),
-);
+const title = curves.some(({ engine }) => engine === 'webgpu')
+  ? 'Training on the CPU and on a GPU, from the same weights and data'
+  : 'Training on the CPU: what a seed decides';
+await writeFile(`${flags.out}.svg`, drawCurves(curves, title));
 for (const { between, mean, largest, validation } of report.distances) {
   console.log(
     `${between.join(' and ')}: mean distance ${mean.toFixed(4)}, largest ${largest.toFixed(4)}, ` +
