@@ -1,8 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { assemble } from '../src/accelerator/assembler.ts';
 import { operations } from '../src/accelerator/instructionSet.ts';
 import { illegalWords, randomProgram, randomTiming, xorshift } from '../src/accelerator/testing.ts';
-import type { RtlSizes } from './bench/bench.ts';
+import { type RtlSizes, rtlFolder } from './bench/bench.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
 import { extremeProgram } from './bench/extremes.ts';
 import { awkward, ordinary } from './bench/machines.ts';
@@ -120,5 +124,25 @@ describeWithVerilator('the RTL agrees with the simulator, bit for bit and cycle 
   }, async () => {
     const { halts } = await compareWithSimulator(awkward, brokenJobs(awkward, 1500));
     for (const code of [0, 1, 2, 3, 4]) expect(halts.get(code), `fault ${code}`).toBeGreaterThan(5);
+  });
+});
+
+describeWithVerilator('node rtl/run.ts', () => {
+  it('runs a program on both, writes its trace and its waveforms', { timeout: 600_000 }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'plusminus-run-'));
+    try {
+      const at = (name: string) => join(folder, name);
+      await writeFile(at('a.s'), 'tin done\nmov v1, v0, len=40, ss=s1\nsrsq s2, s1\ndone: halt\n');
+      const args = [join(rtlFolder, 'run.ts'), at('a.s'), '--waves', at('a.vcd'), '--trace', at('a.txt')];
+      const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+      expect(status, stderr).toBe(0);
+      expect(stdout).toContain('the simulator agrees in every event');
+      expect(await readFile(at('a.txt'), 'utf8')).toMatch(/^I 2 0\n[\s\S]*\nH \d+ 0 3\n$/);
+      const waves = await readFile(at('a.vcd'), 'utf8');
+      expect(waves).toContain(' halted_o ');
+      expect(waves).toContain('$scope module u_row');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

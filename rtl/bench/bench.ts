@@ -31,6 +31,8 @@ export interface RtlJob {
   /** Then what comes out is fed back, until there are so many tokens. */
   readonly generate?: number;
   readonly mostCycles: number;
+  /** Where to write waveforms, if the bench was built for them. */
+  readonly waves?: string;
 }
 
 export interface RtlResult {
@@ -46,10 +48,13 @@ export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>>
   return { CORES: cores, VLMAX: maxLength, FIFO: fifo, OUTQ: outQueue, ROM: rom, MEM_BEATS: memoryBeats };
 }
 
-/** Verilates and compiles the cluster; what is there and newer than the sources is kept. */
-export function buildBench(sizes: RtlSizes): string {
+/**
+ * Verilates and compiles the cluster; what is there and newer than the sources is kept.
+ * @param waves for writing waveforms, which makes it slower
+ */
+export function buildBench(sizes: RtlSizes, { waves = false } = {}): string {
   const parameters = Object.entries(rtlParameters(sizes));
-  const folder = join(buildFolder, parameters.map(([, value]) => value).join('-'));
+  const folder = join(buildFolder, parameters.map(([, value]) => value).join('-') + (waves ? '-waves' : ''));
   const binary = join(folder, 'Vpm_bench');
   const harness = ['main.cpp', 'memory.h', 'host.h'].map((name) => `bench/${name}`);
   const sources = [...rtlSources(), 'bench/pm_bench.sv'];
@@ -61,6 +66,7 @@ export function buildBench(sizes: RtlSizes): string {
   run('verilator', [
     ...['--cc', '--exe', '--build', '-j', '2', '--top-module', 'pm_bench', '--Mdir', folder],
     ...['-O3', '--x-initial', '0', '--x-assign', '0', '--output-split', '20000', '-Wno-WIDTH'],
+    ...(waves ? ['--trace', '--trace-structs'] : []),
     // Generated code is run for a minute or two: compiling it for longer than that would not pay.
     ...['-CFLAGS', `-std=c++17 -I${join(rtlFolder, 'bench')}`],
     ...['-MAKEFLAGS', 'OPT_FAST=-O1', '-MAKEFLAGS', 'OPT_SLOW=-O0'],
@@ -107,6 +113,7 @@ function commandsOf(job: RtlJob, images: string, offset: number): string {
     `dram ${images} ${offset} ${job.memory.length}`,
     `tokens ${job.tokens.join(' ')}`,
     ...(job.generate ? [`generate ${job.generate}`] : []),
+    ...(job.waves ? [`waves ${job.waves}`] : []),
     `run ${job.mostCycles}\n`,
   ].join('\n');
 }

@@ -1,10 +1,8 @@
 /** Holds the RTL to the simulator: the same program on both, every event and all of memory compared. */
 import { expect } from 'vitest';
-import { foldElements } from '../../src/accelerator/checksum.ts';
-import { Cluster } from '../../src/accelerator/cluster.ts';
-import { GreedyHost, type Host } from '../../src/accelerator/host.ts';
-import { type TraceEvent, traceText } from '../../src/accelerator/trace.ts';
+import { traceText } from '../../src/accelerator/trace.ts';
 import { buildBench, type RtlJob, type RtlSizes, runBench } from './bench.ts';
+import { simulate } from './simulated.ts';
 
 export interface NamedJob extends RtlJob {
   readonly name: string;
@@ -43,32 +41,6 @@ export async function compareWithSimulator(sizes: RtlSizes, jobs: readonly Named
     outputs.push(result.events.flatMap((event) => (event.kind === 'O' ? [event.token] : [])));
   });
   return { instructions, cycles, halts, outputs };
-}
-
-function simulate(sizes: RtlSizes, job: RtlJob): { trace: string; memoryChecksum: number } {
-  const memory = new Uint8Array(sizes.memoryBeats * 64);
-  memory.set(job.memory);
-  // A ROM is as long as it was built; words behind the program are 0.
-  const program = [...job.program, ...new Array<bigint>(sizes.rom - job.program.length).fill(0n)];
-  const events: TraceEvent[] = [];
-  const host = job.generate ? new GreedyHost(job.tokens, job.generate) : listHost(job.tokens);
-  const cluster = new Cluster({
-    ...{ sizes, timing: job.timing, program, memory, host },
-    onEvent: (event) => events.push(event),
-  });
-  cluster.run(job.mostCycles);
-  // The simulator announces the end of an instruction ahead of time: a run cut off has not seen it.
-  const seen = events.filter(({ cycle }) => cycle < job.mostCycles);
-  return {
-    trace: traceText(seen),
-    memoryChecksum: foldElements(0, new Int32Array(memory.buffer), job.memory.length / 4),
-  };
-}
-
-/** Gives the tokens, then ends. */
-function listHost(tokens: readonly number[]): Host {
-  let given = 0;
-  return { next: () => tokens[given++] ?? 'end', take: () => {} };
 }
 
 function parting(found: string, expected: string): string {

@@ -5,6 +5,7 @@
 //   dram FILE OFFSET BYTES    memory begins with these bytes of the file, and is 0 beyond
 //   tokens TOKEN…             what the host offers
 //   generate COUNT            then it feeds back what comes out, until there are COUNT tokens
+//   waves FILE                waveforms as VCD, if built with Verilator's --trace: a cycle is ten time units
 //   run CYCLES                runs on a machine just switched on, at most so long; then `M checksum` of the image, `E cycles`
 #include <cstdio>
 #include <fstream>
@@ -18,6 +19,9 @@
 #include "host.h"
 #include "memory.h"
 #include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
 namespace {
 
@@ -28,6 +32,7 @@ struct Job {
   std::vector<uint64_t> program;
   std::vector<char> dram;
   Host host;
+  std::string waves;
 };
 
 // Wide ports are arrays of 32-bit words, narrow ones integers; these read and write either.
@@ -61,6 +66,13 @@ class Run {
       : job_(job), memory_(Vpm_bench_pm_bench::mem_beats), rom_(Vpm_bench_pm_bench::rom_words) {
     std::copy(job.program.begin(), job.program.end(), rom_.begin());
     std::memcpy(memory_.beat(0), job.dram.data(), job.dram.size());
+#if VM_TRACE
+    if (!job.waves.empty()) {
+      Verilated::traceEverOn(true);
+      top_.trace(&waves_, 99);
+      waves_.open(job.waves.c_str());
+    }
+#endif
     top_.rst_ni = 0;
     edge();
     top_.rst_ni = 1;
@@ -75,6 +87,9 @@ class Run {
     std::printf("M %08x\nE %lu\n", checksum, (unsigned long)cycle_);
     std::fflush(stdout);
     top_.final();
+#if VM_TRACE
+    waves_.close();
+#endif
   }
 
  private:
@@ -98,10 +113,19 @@ class Run {
     if (top_.tok_ready_o && top_.tok_valid_i) job_.host.taken();
     if (top_.out_valid_o) job_.host.receive(top_.out_tok_o);
     halted_ = top_.halted_o;
+    dump(0);
     top_.clk_i = 1;
     top_.eval();
+    dump(5);
     top_.rom_data_i = romData;
     cycle_++;
+  }
+
+  // The state during a cycle, then what its edge makes of it.
+  void dump([[maybe_unused]] int after) {
+#if VM_TRACE
+    if (!job_.waves.empty()) waves_.dump(cycle_ * 10 + after);
+#endif
   }
 
   void answer() {
@@ -124,6 +148,9 @@ class Run {
   }
 
   Job& job_;
+#if VM_TRACE
+  VerilatedVcdC waves_;
+#endif
   Vpm_bench top_;
   Memory memory_;
   std::vector<uint64_t> rom_;
@@ -166,6 +193,8 @@ int main(int argc, char** argv) {
       for (uint32_t token; in >> token;) job.host.prompt.push_back(token);
     } else if (command == "generate") {
       in >> job.host.generate;
+    } else if (command == "waves") {
+      in >> job.waves;
     } else if (command == "run") {
       uint64_t most = 0;
       in >> most;
