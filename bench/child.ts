@@ -5,8 +5,17 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** Runs a program of this folder in a process of its own and reads the JSON that it prints. */
-export async function child<T>(file: string, ...args: (string | number)[]): Promise<T> {
+export function child<T>(file: string, ...args: (string | number)[]): Promise<T> {
+  return childWith([], file, ...args);
+}
+
+/** The same with flags for Node. */
+export async function childWith<T>(
+  flags: readonly string[],
+  file: string,
+  ...args: (string | number)[]
+): Promise<T> {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const { stdout } = await run(process.execPath, [path, ...args.map(String)], { maxBuffer: 1e8 });
+  const { stdout } = await run(process.execPath, [...flags, path, ...args.map(String)], { maxBuffer: 1e8 });
   return JSON.parse(stdout) as T;
 }

@@ -4,6 +4,7 @@
  *
  *   npm run bench                          370M and 1.3B with random weights, and training
  *   npm run bench -- --sizes 370M,2.7B --threads 1,2,4 --rounds 5
+ *   npm run bench -- --sizes 2.7B --add        keeps what results/cpu.json has of other sizes
  *   npm run bench -- --llama               llama.cpp beside us, if `npm install --no-save node-llama-cpp` was run
  */
 import { existsSync } from 'node:fs';
@@ -15,11 +16,11 @@ import { Command } from 'commander';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { type ConfigName, configNames, isConfigName, namedConfig } from '../src/model/config.ts';
-import { child } from './child.ts';
+import { child, childWith } from './child.ts';
 import { findLlamaCpp, llamaCppContender } from './llamaCpp.ts';
-import { type Contender, type InferenceResult, ours } from './protocol.ts';
+import { type Contender, fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
 import { readBandwidth } from './readBandwidth.ts';
-import { type Report, writeReport } from './report.ts';
+import { type Report, readReport, writeReport } from './report.ts';
 import { median } from './statistics.ts';
 import type { TrainingResult } from './trainingCase.ts';
 
@@ -32,6 +33,7 @@ const options = new Command('npm run bench --')
   .option('--rounds <count>', 'measurements of each case', '3')
   .option('--no-training', 'leave training out')
   .option('--llama [folder]', 'measure llama.cpp too, with node-llama-cpp as installed here or in the folder')
+  .option('--add', 'keep the tables that are there, but for the rows measured now')
   .option('--out <path>', 'where to write the tables, without extension', 'results/cpu')
   .parse()
   .opts<{
@@ -40,6 +42,7 @@ const options = new Command('npm run bench --')
     rounds: string;
     training: boolean;
     llama?: string | true;
+    add?: true;
     out: string;
   }>();
 
@@ -58,8 +61,8 @@ function sizesOf(names: string): ConfigName[] {
   });
 }
 
-/** Our case, with a packed model of random weights, made once: its speed is that of a trained one. */
-async function ourContender(size: ConfigName): Promise<Contender> {
+/** Our cases, with a packed model of random weights, made once: its speed is that of a trained one. */
+async function ourContenders(size: ConfigName): Promise<Contender[]> {
   const folder = `${models}/${size}`;
   if (!existsSync(folder)) {
     console.error(`making ${folder} with random weights`);
@@ -67,7 +70,11 @@ async function ourContender(size: ConfigName): Promise<Contender> {
     await mkdir(models, { recursive: true });
     await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed: 1 });
   }
-  return { engine: ours, measure: (threads) => child<InferenceResult>('inferenceCase.ts', folder, threads) };
+  const contender = (engine: string, flags: readonly string[]): Contender => ({
+    engine,
+    measure: (threads) => childWith<InferenceResult>(flags, 'inferenceCase.ts', folder, threads),
+  });
+  return [contender(ours, []), contender(oursFused, [fusingFlag])];
 }
 
 /** The median of each field over the rounds. */
@@ -82,7 +89,7 @@ function medians<T extends object>(results: readonly T[], fields: readonly (keyo
 async function inferenceRows(bandwidth: ReadonlyMap<number, number>): Promise<Report['inference'][number][]> {
   const rows: Report['inference'][number][] = [];
   for (const size of sizes) {
-    const contenders = [await ourContender(size)];
+    const contenders = await ourContenders(size);
     if (llama) contenders.push(await llamaCppContender(llama, size, models));
     for (const { engine, threads, results } of await measureInTurn(size, contenders)) {
       const { tokens: _, ...middle } = medians(results, [
@@ -114,10 +121,32 @@ async function measureInTurn(size: ConfigName, contenders: readonly Contender[])
       results.push(await measure(threads));
     }
   }
-  const found = cases.filter(({ engine }) => engine === ours).flatMap(({ results }) => results);
+  const found = cases.filter(({ engine }) => engine.startsWith(ours)).flatMap(({ results }) => results);
   if (new Set(found.map(({ tokens }) => tokens.join(' '))).size !== 1)
-    throw new Error(`${size}: greedy tokens differ between runs or numbers of threads`);
+    throw new Error(`${size}: greedy tokens differ between runs, numbers of threads or kernels`);
   return cases;
+}
+
+/** Rows of the later report in place of the earlier one's, others kept. */
+function merge(earlier: Report, later: Report): Report {
+  const inOrder = <T extends { size?: string; engine?: string; threads: number }>(
+    old: readonly T[],
+    rows: readonly T[],
+  ): T[] => {
+    const key = ({ size, engine, threads }: T) => `${size} ${threads} ${engine}`;
+    const all = [...new Map([...old, ...rows].map((row) => [key(row), row])).values()];
+    const place = ({ size, threads }: T) =>
+      [...new Set(all.map((row) => row.size))].indexOf(size) * 1000 + threads;
+    return all.sort((a, b) => place(a) - place(b));
+  };
+  return {
+    ...earlier,
+    ...later,
+    rounds: Math.min(earlier.rounds, later.rounds),
+    bandwidth: inOrder(earlier.bandwidth, later.bandwidth),
+    inference: inOrder(earlier.inference, later.inference),
+    training: inOrder(earlier.training, later.training),
+  };
 }
 
 async function trainingRows(): Promise<Report['training'][number][]> {
@@ -139,6 +168,7 @@ const sizes = sizesOf(options.sizes);
 const llama = options.llama && (await findLlamaCpp(options.llama === true ? root : options.llama));
 const out = `${root}${options.out}`;
 await mkdir(dirname(out), { recursive: true }); // before minutes of measuring, not after
+const earlier = options.add && (await readReport(out));
 const bandwidth = new Map<number, number>();
 for (const threads of threadCounts) bandwidth.set(threads, await readBandwidth(threads));
 const report: Report = {
@@ -150,4 +180,4 @@ const report: Report = {
   inference: await inferenceRows(bandwidth),
   training: options.training ? await trainingRows() : [],
 };
-await writeReport(out, report, writeFile);
+await writeReport(out, earlier ? merge(earlier, report) : report, writeFile);

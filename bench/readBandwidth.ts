@@ -8,32 +8,40 @@ import { median } from './statistics.ts';
 /** Larger than any cache. */
 const bytes = 400 * 2 ** 20;
 const rounds = 7;
+/** A machine may read several stretches at a time faster than one: the fastest way counts. */
+const streams = [1, 2, 4];
 
-/** Bytes a second that `threads` threads read together, the median of several passes. */
+/** Bytes a second that `threads` threads read together: of each way, the median of several passes in turn. */
 export async function readBandwidth(threads: number): Promise<number> {
   const engine = await CpuEngine.create({ threads });
   const data = variable('data', [bytes], 'u8');
   engine.allocate(data);
   engine.view(data).fill(1); // pages that were never written are not memory yet
-  const pass = engine.load(record('read memory', () => readAll(data)));
-  const times: number[] = [];
+  const ways = streams.map((count) => ({
+    pass: engine.load(record(`read memory in ${count} stretches`, () => readAll(data, count))),
+    times: [] as number[],
+  }));
   for (let round = 0; round < rounds; round++) {
-    const start = performance.now();
-    await pass.run();
-    times.push(performance.now() - start);
+    for (const { pass, times } of ways) {
+      const start = performance.now();
+      await pass.run();
+      times.push(performance.now() - start);
+    }
   }
   await engine.dispose();
-  return bytes / (median(times) / 1000);
+  return bytes / (Math.min(...ways.map(({ times }) => median(times))) / 1000);
 }
 
-function readAll(data: Tensor): void {
-  emit(readOp, { inputs: [data], outputs: [{ name: 'sink', shape: [256] }], attributes: undefined });
+function readAll(data: Tensor, streamCount: number): void {
+  emit(readOp, { inputs: [data], outputs: [{ name: 'sink', shape: [256] }], attributes: streamCount });
 }
 
-const readOp: Op = {
+const readOp: Op<number> = {
   name: 'readMemory',
   cost: (call) => cost(call, {}),
   reference() {},
   webgpu: () => [],
-  cpu: ({ inputs: [data], outputs: [sink] }) => [{ kernel: 'readMemory', args: [data, data!.bytes, sink] }],
+  cpu: ({ inputs: [data], outputs: [sink], attributes }) => [
+    { kernel: 'readMemory', args: [data, data!.bytes, attributes, sink] },
+  ],
 };

@@ -1,5 +1,6 @@
 /** The benchmark's tables: JSON for machines, Markdown for people. */
-import { type InferenceResult, ours } from './protocol.ts';
+import { readFile } from 'node:fs/promises';
+import { fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
 import type { TrainingResult } from './trainingCase.ts';
 
 export interface Report {
@@ -17,6 +18,12 @@ export interface Report {
     readonly bandwidthShare: number;
   })[];
   readonly training: readonly (TrainingResult & { readonly size: string; readonly threads: number })[];
+}
+
+/** The report that was written to `path`, if there is one. */
+export async function readReport(path: string): Promise<Report | undefined> {
+  const text = await readFile(`${path}.json`, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as Report);
 }
 
 export async function writeReport(
@@ -44,7 +51,11 @@ function format({ machine, date, rounds, rival, bandwidth, inference, training }
     '',
     '## Inference, random ternary weights',
     '',
-    'Decoding one sequence; a prompt of 512 tokens. The share is of the read bandwidth at that number of threads.',
+    'Decoding one sequence; a prompt of 512 tokens. The share is of the read bandwidth at that number of threads, ' +
+      'in as many stretches at a time as is fastest.',
+    ...(inference.some(({ engine }) => engine === oursFused)
+      ? ['', `“${oursFused}”: Node with \`${fusingFlag}\`, which is experimental in V8.`]
+      : []),
     '',
     table(
       [
@@ -83,16 +94,22 @@ const comparisonText = (rival: string) =>
 function comparisonTable(rows: Report['inference']): string {
   const ratio = (mine: number, other: number) => `${(mine / other).toFixed(2)} ×`;
   return table(
-    ['model', 'threads', 'against', 'decode speed', 'prompt speed', 'resident'],
+    ['model', 'threads', 'ours', 'theirs', 'decode speed', 'prompt speed', 'resident'],
     rows
-      .filter(({ engine }) => engine !== ours)
-      .map((other) => {
-        const mine = rows.find(
-          ({ engine, size, threads }) => engine === ours && size === other.size && threads === other.threads,
-        )!;
+      .filter(({ engine }) => engine.startsWith(ours))
+      .flatMap((mine) =>
+        rows
+          .filter(
+            ({ engine, size, threads }) =>
+              !engine.startsWith(ours) && size === mine.size && threads === mine.threads,
+          )
+          .map((other) => ({ mine, other })),
+      )
+      .map(({ mine, other }) => {
         return [
-          other.size,
-          `${other.threads}`,
+          mine.size,
+          `${mine.threads}`,
+          mine.engine,
           other.engine,
           ratio(mine.decodeTokensPerSecond, other.decodeTokensPerSecond),
           ratio(mine.promptTokensPerSecond, other.promptTokensPerSecond),
