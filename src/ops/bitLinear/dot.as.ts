@@ -249,3 +249,81 @@ export function dotTwoTokens(codes: usize, qA: usize, qB: usize, stride: i32, to
     addTo(to + 192, b2);
   }
 }
+
+/** The same, written for fused vectors as `dotTwoRowsWide` is. */
+export function dotTwoTokensWide(codes: usize, qA: usize, qB: usize, stride: i32, to: usize): void {
+  clear(to, 2 * sumBytes);
+  const low = v128.load32_splat(masks);
+  const high = v128.load32_splat(masks, 4);
+  const end = qA + (<usize>stride & ~31);
+  while (qA < end) {
+    const lowEnd = min(qA + 2 * lowColumns, end);
+    let a0 = i16x8.splat(0);
+    let a0H = i16x8.splat(0);
+    let a2 = i16x8.splat(0);
+    let a2H = i16x8.splat(0);
+    let b0 = i16x8.splat(0);
+    let b0H = i16x8.splat(0);
+    let b2 = i16x8.splat(0);
+    let b2H = i16x8.splat(0);
+    while (qA < lowEnd) {
+      const highEnd = min(qA + 2 * highColumns, lowEnd);
+      let a1 = i16x8.splat(0);
+      let a1H = i16x8.splat(0);
+      let a3 = i16x8.splat(0);
+      let a3H = i16x8.splat(0);
+      let b1 = i16x8.splat(0);
+      let b1H = i16x8.splat(0);
+      let b3 = i16x8.splat(0);
+      let b3H = i16x8.splat(0);
+      for (; qA < highEnd; qA += 32) {
+        const w = v128.load(codes);
+        const wH = v128.load(codes, 16);
+        const x = v128.load(qA);
+        const xH = v128.load(qA, 16);
+        const y = v128.load(qB);
+        const yH = v128.load(qB, 16);
+        const w0 = v128.and(w, low);
+        const w0H = v128.and(wH, low);
+        a0 = i16x8.add(a0, pairs(x, w0));
+        a0H = i16x8.add(a0H, pairs(xH, w0H));
+        b0 = i16x8.add(b0, pairs(y, w0));
+        b0H = i16x8.add(b0H, pairs(yH, w0H));
+        const w1 = v128.and(w, high);
+        const w1H = v128.and(wH, high);
+        a1 = i16x8.add(a1, pairs(x, w1));
+        a1H = i16x8.add(a1H, pairs(xH, w1H));
+        b1 = i16x8.add(b1, pairs(y, w1));
+        b1H = i16x8.add(b1H, pairs(yH, w1H));
+        const shifted = i16x8.shr_u(w, 4);
+        const shiftedH = i16x8.shr_u(wH, 4);
+        const w2 = v128.and(shifted, low);
+        const w2H = v128.and(shiftedH, low);
+        a2 = i16x8.add(a2, pairs(x, w2));
+        a2H = i16x8.add(a2H, pairs(xH, w2H));
+        b2 = i16x8.add(b2, pairs(y, w2));
+        b2H = i16x8.add(b2H, pairs(yH, w2H));
+        const w3 = v128.and(shifted, high);
+        const w3H = v128.and(shiftedH, high);
+        a3 = i16x8.add(a3, pairs(x, w3));
+        a3H = i16x8.add(a3H, pairs(xH, w3H));
+        b3 = i16x8.add(b3, pairs(y, w3));
+        b3H = i16x8.add(b3H, pairs(yH, w3H));
+        qB += 32;
+        codes += 32;
+      }
+      addBothTo(to + 32, a1, a1H);
+      addBothTo(to + 96, a3, a3H);
+      addBothTo(to + 160, b1, b1H);
+      addBothTo(to + 224, b3, b3H);
+    }
+    addBothTo(to, a0, a0H);
+    addBothTo(to + 64, a2, a2H);
+    addBothTo(to + 128, b0, b0H);
+    addBothTo(to + 192, b2, b2H);
+  }
+  if (stride & 16) {
+    addVector(v128.load(qA), v128.load(codes), to);
+    addVector(v128.load(qB), v128.load(codes), to + sumBytes);
+  }
+}

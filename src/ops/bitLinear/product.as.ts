@@ -3,7 +3,7 @@
 
 import { floatAt, shareStart } from "../../engine/cpu/assembly/math.as";
 import { fusesVectors, workspaceStart } from "../../engine/cpu/assembly/workspace.as";
-import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, planeSums, sumBytes } from "./dot.as";
+import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, dotTwoTokensWide, planeSums, sumBytes } from "./dot.as";
 
 @unmanaged
 export class Product {
@@ -71,7 +71,8 @@ function productOfRows(p: Product, row: i32, rows: i32, from: i32, end: i32): vo
     let i = row;
     for (; i + 1 < row + rows; i += 2) {
       const q = p.q + <usize>i * <usize>p.stride;
-      dotTwoTokens(codes, q, q + <usize>p.stride, p.stride, sums);
+      if (fusesVectors()) dotTwoTokensWide(codes, q, q + <usize>p.stride, p.stride, sums);
+      else dotTwoTokens(codes, q, q + <usize>p.stride, p.stride, sums);
       finish(p, i, r, sums);
       finish(p, i + 1, r, sums + sumBytes);
     }
