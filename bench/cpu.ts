@@ -86,8 +86,10 @@ function medians<T extends object>(results: readonly T[], fields: readonly (keyo
   return middle;
 }
 
-async function inferenceRows(bandwidth: ReadonlyMap<number, number>): Promise<Report['inference'][number][]> {
-  const rows: Report['inference'][number][] = [];
+type InferenceRow = Omit<Report['inference'][number], 'bandwidthShare'>;
+
+async function inferenceRows(): Promise<InferenceRow[]> {
+  const rows: InferenceRow[] = [];
   for (const size of sizes) {
     const contenders = await ourContenders(size);
     if (llama) contenders.push(await llamaCppContender(llama, size, models));
@@ -98,8 +100,7 @@ async function inferenceRows(bandwidth: ReadonlyMap<number, number>): Promise<Re
         'decodeTokensPerSecond',
         'promptTokensPerSecond',
       ]);
-      const share = (middle.decodeTokensPerSecond * middle.bytesPerToken) / bandwidth.get(threads)!;
-      rows.push({ size, engine, threads, ...middle, bandwidthShare: share });
+      rows.push({ size, engine, threads, ...middle });
     }
   }
   return rows;
@@ -169,15 +170,25 @@ const llama = options.llama && (await findLlamaCpp(options.llama === true ? root
 const out = `${root}${options.out}`;
 await mkdir(dirname(out), { recursive: true }); // before minutes of measuring, not after
 const earlier = options.add && (await readReport(out));
+// Before and after: others on the machine must not make its memory look slower than it was meanwhile.
 const bandwidth = new Map<number, number>();
-for (const threads of threadCounts) bandwidth.set(threads, await readBandwidth(threads));
+const readMemory = async () => {
+  for (const threads of threadCounts)
+    bandwidth.set(threads, Math.max(bandwidth.get(threads) ?? 0, await readBandwidth(threads)));
+};
+await readMemory();
+const rows = await inferenceRows();
+await readMemory();
 const report: Report = {
   machine: { processor: cpus()[0]!.model.trim(), cores: availableParallelism(), node: process.versions.node },
   date: new Date().toISOString().slice(0, 10),
   rounds,
   ...(llama ? { rival: `node-llama-cpp ${llama.version}` } : {}),
   bandwidth: [...bandwidth].map(([threads, bytesPerSecond]) => ({ threads, bytesPerSecond })),
-  inference: await inferenceRows(bandwidth),
+  inference: rows.map((row) => ({
+    ...row,
+    bandwidthShare: (row.decodeTokensPerSecond * row.bytesPerToken) / bandwidth.get(row.threads)!,
+  })),
   training: options.training ? await trainingRows() : [],
 };
 await writeReport(out, earlier ? merge(earlier, report) : report, writeFile);

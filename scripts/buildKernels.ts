@@ -3,9 +3,10 @@
  * - shared memory (several threads) or not (a page that is not cross-origin isolated), and
  * - relaxed SIMD (fused multiply-add, int8 dot products) or plain SIMD128.
  */
-import { mkdir } from 'node:fs/promises';
+import { glob, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { hashOf, sourcesFile } from '../src/platform/staleKernels.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const entry = 'src/engine/cpu/assembly/kernels.as.ts';
@@ -27,8 +28,12 @@ async function build(
 
 process.chdir(root);
 await mkdir('build', { recursive: true });
+const sources: Record<string, string> = {};
+for await (const path of glob('src/**/*.as.ts')) sources[path] = hashOf(await readFile(path));
 for (const shared of [true, false]) {
   for (const relaxed of [true, false]) {
     await build(`kernels${shared ? '.threads' : ''}${relaxed ? '.relaxed' : ''}`, { shared, relaxed });
   }
 }
+// What they were built from, so that a start can tell when that has changed.
+await writeFile(`build/${sourcesFile}`, JSON.stringify(sources));

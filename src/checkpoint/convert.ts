@@ -1,6 +1,8 @@
 /** Converting a model folder between float types and the packed ternary form, streaming. */
+
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { architectureOf } from '../model/architecture.ts';
 import type { ModelConfig } from '../model/config.ts';
@@ -13,7 +15,6 @@ import { packRows, type ReadRows, ternaryScale } from './packing.ts';
 import { packRowsInt8 } from './packingRows.ts';
 import { narrowed, type SavedDType, saveCheckpoint } from './save.ts';
 import {
-  bytesOf,
   chunkElements,
   floatReader,
   isFloat,

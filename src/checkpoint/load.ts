@@ -2,13 +2,13 @@
  * Parameters from a checkpoint into an engine's memory, in the type in which the engine wants them. Float and
  * packed checkpoints both load in both modes.
  */
+import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { byteSize, type DType, elementCount, packedRows } from '../program/tensor.ts';
 import { show } from './json.ts';
 import { checkPacked, quantiseMatrix } from './packing.ts';
 import {
-  bytesOf,
   chunkElements,
   expectTensor,
   type FloatDType,

@@ -1,4 +1,5 @@
 /** Models with random weights, to measure and to test sizes for which no trained weights exist. */
+import { bytesOf } from '../engine/engine.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
@@ -7,7 +8,7 @@ import { f32ToF16 } from './floats.ts';
 import { clearPadding } from './packing.ts';
 import { packRowsInt8 } from './packingRows.ts';
 import { saveCheckpoint } from './save.ts';
-import { bytesOf, chunkElements } from './tensorSource.ts';
+import { chunkElements } from './tensorSource.ts';
 import type { TensorEntry } from './writeSafetensors.ts';
 
 /**

@@ -143,10 +143,6 @@ export function tensorLabel(source: TensorSource, name: string): string {
   return `${source.location}: tensor "${name}"`;
 }
 
-export function bytesOf(floats: Float32Array): Uint8Array {
-  return new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
-}
-
 export function expectTensor(source: TensorSource, name: string): TensorInfo {
   const info = source.tensors.get(name);
   if (info) return info;

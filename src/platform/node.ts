@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import type { ThreadSetup } from '../engine/cpu/module.ts';
 import { InputError } from '../errors.ts';
 import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
+import { refuseStaleKernels } from './staleKernels.ts';
 
 export { join };
 
@@ -41,11 +42,11 @@ function isMissing(error: unknown): boolean {
 }
 
 export async function readAsset(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await readFile(url));
-  } catch (cause) {
+  const bytes = await readFile(url).catch((cause) => {
     throw new Error(`the kernels are not built: ${url.pathname} is missing; run "npm run build"`, { cause });
-  }
+  });
+  await refuseStaleKernels(url);
+  return new Uint8Array(bytes);
 }
 
 export async function findModelFolder(source: string, options?: DownloadOptions): Promise<string> {
