@@ -20,6 +20,8 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #copies = new Map<Tensor, Float32Array>();
   #underWay: Promise<void>[] = [];
+  /** Where the bucket before this one has been exchanged. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine, group: Group, options: ExchangeOptions) {
     this.#engine = engine;
@@ -73,11 +75,20 @@ export class Exchange {
     if (!this.#engine.view) this.#engine.write(tensor, bytesOf(numbers));
   }
 
-  async #change(tensor: Tensor, change: (numbers: Float32Array) => Promise<void>): Promise<void> {
-    if (this.#group.size === 1) return;
-    const numbers = await this.numbersOf(tensor);
-    await change(numbers);
-    this.writeBack(tensor, numbers);
+  /**
+   * Reads begin at once, but buckets are exchanged in the order of these calls, which is the same on all ranks: from
+   * a GPU, reads arrive in an order of their own.
+   */
+  #change(tensor: Tensor, change: (numbers: Float32Array) => Promise<void>): Promise<void> {
+    if (this.#group.size === 1) return Promise.resolve();
+    const read = this.numbersOf(tensor);
+    read.catch(() => {}); // told when its turn comes
+    this.#turn = this.#turn.then(async () => {
+      const numbers = await read;
+      await change(numbers);
+      this.writeBack(tensor, numbers);
+    });
+    return this.#turn;
   }
 
   async #sum(numbers: Float32Array): Promise<void> {
