@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { InputError } from '../errors.ts';
 import { formatDuration, formatTable } from '../format.ts';
+import type { Group } from '../mpi/group.ts';
 import { planStudy, runStudy } from '../study/runStudy.ts';
 import { findStudy, studies } from '../study/studies.ts';
 import type { PlannedRun, Study, StudyOptions } from '../study/study.ts';
@@ -9,6 +10,7 @@ import { mobyDick } from './mobyDick.ts';
 import { interruptible } from './openModel.ts';
 import { integer, number } from './options.ts';
 import { writeJson } from './output.ts';
+import { placeOf, withGroup } from './ranks.ts';
 
 const examples = `
 Examples:
@@ -25,7 +27,8 @@ ${studies.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
 
 Tables and figures go to results/study/<name>/, runs to runs/study/<name>/. A study that was stopped goes on where
 it was when the same command is given again. --quick runs small sizes in minutes, into folders of its own; studies
-that train then read Moby-Dick, unless --data says otherwise.`;
+that train then read Moby-Dick, unless --data says otherwise.
+Several processes share the training runs of a study (docs/mpi.md): mpirun -n 4 plusminus study scaling --data corpus/`;
 
 interface Flags {
   readonly engine: 'auto' | 'cpu' | 'webgpu';
@@ -65,11 +68,21 @@ export function studyCommand(): Command {
 }
 
 async function study(name: string, flags: Flags): Promise<void> {
-  const { engine, threads, quick = false, seed, minutes, out, runs, json } = flags;
   const chosen = findStudy(name);
+  await withGroup((group) => studyWith(group, chosen, flags), { interruptedEndsAll: true });
+}
+
+async function studyWith(group: Group, chosen: Study, flags: Flags): Promise<void> {
+  const { name } = chosen;
+  const { engine, quick = false, seed, minutes, out, runs, json } = flags;
+  // What measures time, or takes none, is rank 0's alone.
+  const spreads = chosen.spreads === true && !flags.dryRun;
+  if (group.rank > 0 && !spreads) return;
+  const threads = spreads ? ((await placeOf(group, flags)).threads ?? flags.threads) : flags.threads;
   const data = await dataOf(chosen, flags);
   const options: StudyOptions = { engine, threads, quick, seed, minutes, data };
-  const say = (text: string) => json || console.error(text);
+  const prefix = group.size > 1 && spreads ? `rank ${group.rank}: ` : '';
+  const say = (text: string) => json || console.error(`${prefix}${text}`);
   if (flags.dryRun) {
     await interruptible(async (signal) =>
       printPlan(await planStudy(chosen, { options, runs, signal, say }), flags),
@@ -85,7 +98,9 @@ async function study(name: string, flags: Flags): Promise<void> {
         out,
         signal,
         say,
+        ...(spreads ? { group } : {}),
       });
+      if (group.rank > 0) return;
       if (json) await writeJson({ study: name, report });
       else console.log(report);
     } catch (error) {

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { formatDuration } from '../format.ts';
+import { alone, type Group } from '../mpi/group.ts';
 import { replaceFile } from '../text/replaceFile.ts';
+import { Experiments } from './experiments.ts';
 import { formatReport } from './formatReport.ts';
 import {
   type PlannedRun,
@@ -40,6 +42,8 @@ export interface RunStudyOptions {
   readonly out: string;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
+  /** Ranks that share the experiments; all call `runStudy`, and see one folder of runs. */
+  readonly group?: Group | undefined;
 }
 
 interface KeptRun {
@@ -56,7 +60,7 @@ export function folderName({ name }: Study, { quick }: StudyOptions): string {
 
 /** @throws the signal's reason if it is aborted; what is done by then is kept */
 export async function runStudy(study: Study, run: RunStudyOptions): Promise<string> {
-  const { options, signal, say, runs } = run;
+  const { options, signal, say, runs, group = alone } = run;
   const name = folderName(study, options);
   const [folder, out] = [join(runs, name), join(run.out, name)];
   const here = once(() => provenanceOf(run));
@@ -65,33 +69,39 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
   await mkdir(folder, { recursive: true });
   const started = performance.now();
   let [done, known] = [0, 0];
+  const experiments = new Experiments(group, signal);
+  let published = Promise.resolve();
   const context: StudyContext = {
-    ...{ options, signal, say, folder: runs },
+    ...{ options, signal, say, folder: runs, group },
     async run<R>(title: string, settings: object, body: (folder: string) => Promise<R>, seconds?: number) {
-      signal.throwIfAborted();
       const all = { ...settings, seed: options.seed, engine: options.engine };
       const runFolder = join(folder, `${title}-${hashOf(all)}`);
-      const kept = await readResult(runFolder);
-      if (kept) {
-        known++;
-        provenance = kept.provenance;
-        return kept.result as R;
-      }
-      const began = performance.now();
-      refuseWithoutTime(title, (began - started) / 1000, seconds ?? 0, options.minutes);
-      say(seconds === undefined ? title : `${title}: about ${formatDuration(seconds)}`);
-      await mkdir(runFolder, { recursive: true });
-      provenance = await here();
-      const result = await body(runFolder);
-      const took = (performance.now() - began) / 1000;
-      const record: KeptRun = { settings: all, provenance, seconds: took, result };
-      await replaceFile(join(runFolder, 'result.json'), `${JSON.stringify(record, undefined, 2)}\n`);
-      done++;
-      // As JSON gives it back, so that a study sees the same now and after an interruption.
-      return JSON.parse(JSON.stringify(result)) as R;
+      const answer = await experiments.ask(runFolder, async () => {
+        const kept = await readResult(runFolder);
+        if (kept) return { result: kept.result, provenance: kept.provenance, isKnown: true };
+        const began = performance.now();
+        refuseWithoutTime(title, (began - started) / 1000, seconds ?? 0, options.minutes);
+        say(seconds === undefined ? title : `${title}: about ${formatDuration(seconds)}`);
+        await mkdir(runFolder, { recursive: true });
+        const madeHere = await here();
+        const result = await body(runFolder);
+        const took = (performance.now() - began) / 1000;
+        const record: KeptRun = { settings: all, provenance: madeHere, seconds: took, result };
+        await replaceFile(join(runFolder, 'result.json'), `${JSON.stringify(record, undefined, 2)}\n`);
+        return { result, provenance: madeHere, isKnown: false };
+      });
+      if (answer.isKnown) known++;
+      else done++;
+      provenance = answer.provenance;
+      return answer.result as R;
     },
-    async publish(report) {
-      await publish(out, name, report, provenance ?? (await here()));
+    publish(report) {
+      const madeBy = provenance;
+      // Reports of experiments that ended together are written one after the other.
+      if (group.rank === 0) {
+        published = published.then(async () => publish(out, name, report, madeBy ?? (await here())));
+      }
+      return published;
     },
   };
   try {

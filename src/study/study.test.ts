@@ -8,6 +8,7 @@ import { architectureOf } from '../model/architecture.ts';
 import { namedConfig } from '../model/config.ts';
 import { recordStep } from '../model/inference.ts';
 import { Weights } from '../model/weights.ts';
+import { describeWithMpi, mpirun } from '../mpi/testing.ts';
 import { listed } from '../text/testing.ts';
 import { rhyme } from '../train/testing.ts';
 import { barFigure } from './barFigure.ts';
@@ -115,6 +116,36 @@ describe('a study', () => {
   it('is found by its name', () => {
     expect(findStudy('operations')).toBe(operations);
     expect(() => findStudy('nothing')).toThrow(InputError);
+  });
+});
+
+describeWithMpi('a study over ranks', { timeout: 60_000 }, () => {
+  const script = join(import.meta.dirname, 'study.ranks.ts');
+  const dataOf = async (folder: string) =>
+    JSON.parse(await readFile(join(folder, 'results/chains/chains.json'), 'utf8')).data;
+
+  it('comes to the results of one, does nothing twice, and every rank works', async () => {
+    const [one, two, three] = [await temporaryFolder(), await temporaryFolder(), await temporaryFolder()];
+    expect((await mpirun(1, script, [one])).stdout).toMatch(/^9 runs done$/m);
+    expect(await dataOf(one)).toEqual([10407, 39, 732]); // ((1² + 1)² + 2)² + 3 = 39, and so on from 2 and 3
+    for (const [ranks, folder] of [
+      [2, two],
+      [3, three],
+    ] as const) {
+      const { code, stderr } = await mpirun(ranks, script, [folder]);
+      expect(code, stderr).toBe(0);
+      expect(await dataOf(folder)).toEqual(await dataOf(one));
+      const workers = new Set<number>();
+      const runs = await readdir(join(folder, 'runs/chains'));
+      expect(runs).toHaveLength(9);
+      for (const run of runs) {
+        const kept = JSON.parse(await readFile(join(folder, 'runs/chains', run, 'result.json'), 'utf8'));
+        workers.add(kept.result.rank);
+      }
+      expect(workers.size).toBe(ranks);
+    }
+    // What is known is not done again, by whichever rank.
+    expect((await mpirun(2, script, [three])).stdout).toMatch(/^0 runs done, 9 known from before$/m);
   });
 });
 

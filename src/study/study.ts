@@ -3,6 +3,8 @@
  * written anew after each. Interrupted, a study goes on where it was.
  */
 
+import type { Group } from '../mpi/group.ts';
+
 export interface StudyOptions {
   readonly engine: 'auto' | 'cpu' | 'webgpu';
   readonly threads?: number | undefined;
@@ -50,7 +52,8 @@ export interface StudyContext {
   /** Where what studies share may lie, such as a corpus as tokens. */
   readonly folder: string;
   /**
-   * One experiment: its result, from an earlier process if it was done there with the same settings.
+   * One experiment: its result, from an earlier process if it was done there with the same settings. Experiments that
+   * do not need one another's results are asked for together (`Promise.all`): ranks then share them.
    * @param name of its folder, with a hash of the settings
    * @param body does it in a folder of its own, where it may have begun before, and returns what JSON can hold
    * @param seconds that it will take, if that can be told
@@ -61,6 +64,8 @@ export interface StudyContext {
   publish(report: Report): Promise<void>;
   /** Tells people what goes on. */
   say(text: string): void;
+  /** Ranks that carry the study out together; default: this one alone. */
+  readonly group?: Group | undefined;
 }
 
 /** A run as it is known before it begins. */
@@ -77,6 +82,8 @@ export interface Study {
   /** In a line. */
   readonly about: string;
   readonly trains: boolean;
+  /** Ranks share its experiments; otherwise rank 0 does them by itself, such as those that measure time. */
+  readonly spreads?: boolean;
   /** What carrying it out will do; prepares the corpus, and runs nothing. */
   plan?(context: StudyContext): Promise<readonly PlannedRun[]>;
   carryOut(context: StudyContext): Promise<void>;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { formatCount } from '../format.ts';
 import type { ModelConfig } from '../model/config.ts';
+import { alone } from '../mpi/group.ts';
 import { saveTokenizer } from '../text/saveTokenizer.ts';
 import { prepareData } from '../train/data.ts';
 import { type LogLine, readLog, type StepLine } from '../train/log.ts';
@@ -23,8 +24,16 @@ export interface Corpus {
   readonly vocabulary: number;
 }
 
-/** The study's texts as tokens, with a tokenizer learned from them; made once. */
+/** The study's texts as tokens, with a tokenizer learned from them; made once, by rank 0 while the others rest. */
 export async function prepareCorpus(context: StudyContext, vocabulary: number): Promise<Corpus> {
+  const { group = alone } = context;
+  if (group.rank > 0) await group.rest();
+  const corpus = await findCorpus(context, vocabulary);
+  if (group.rank === 0) await group.rest();
+  return corpus;
+}
+
+async function findCorpus(context: StudyContext, vocabulary: number): Promise<Corpus> {
   const { options, folder, signal, say } = context;
   const { data } = options;
   if (data === undefined) throw new InputError('data: found none, expected texts to train on');

@@ -65,6 +65,7 @@ export const ablation: Study = {
   name: 'ablation',
   about: "the paper's form against the released one, the lower bound, learning rates",
   trains: true,
+  spreads: true,
   async plan(context) {
     return (await casesOf(context)).cases.map(({ name, timed }) => ({
       name,
@@ -77,7 +78,7 @@ export const ablation: Study = {
     const { tokens, vocabulary } = corpus;
     const pace = new Pace();
     const rows: AblationRow[] = [];
-    for (const { name, variant, learningRate, timed } of cases) {
+    const tried = cases.map(async ({ name, variant, learningRate, timed }) => {
       const { config, settings } = timed;
       const outcome = await context.run(
         name,
@@ -88,7 +89,8 @@ export const ablation: Study = {
       if (outcome.failure === undefined) pace.learn(timed, outcome.seconds);
       rows.push({ variant, learningRate, outcome });
       await context.publish(reportOf(rows, plan, corpus, matrixParameters(base)));
-    }
+    });
+    await Promise.all(tried);
   },
 };
 

@@ -42,6 +42,7 @@ export const scaling: Study = {
   name: 'scaling',
   about: 'loss against training operations for a ladder of sizes, and where families cross',
   trains: true,
+  spreads: true,
   async plan(context) {
     const ladder = ladderOf(context);
     const corpus = await prepareCorpus(context, ladder.vocabulary);
@@ -92,17 +93,20 @@ class Climb {
   async carryOut(): Promise<void> {
     const { rungs, searched } = this.#ladder;
     const [first, second] = searched.map((place) => rungs[place]!) as [Rung, Rung];
-    for (const family of families) {
+    const searches = families.map(async (family) => {
       const small = { width: first.hiddenSize, rate: await this.#search(family, first) };
       this.#rules.set(family.name, rateRule(small, undefined));
       const large = { width: second.hiddenSize, rate: await this.#search(family, second) };
       this.#rules.set(family.name, rateRule(small, large));
-    }
-    for (const rung of rungs.filter((_, place) => !searched.includes(place))) {
-      for (const family of families) {
-        await this.#run(family, rung, rateFor(this.#rules.get(family.name)!, rung.hiddenSize), false);
-      }
-    }
+    });
+    await Promise.all(searches);
+    const others = rungs.filter((_, place) => !searched.includes(place));
+    const runs = others.flatMap((rung) =>
+      families.map((family) =>
+        this.#run(family, rung, rateFor(this.#rules.get(family.name)!, rung.hiddenSize), false),
+      ),
+    );
+    await Promise.all(runs);
   }
 
   /** The best learning rate of a size. As long as it lies at the edge of those tried, one more is. */
@@ -116,7 +120,7 @@ class Climb {
     };
     // At a second size around what was best at the first, rounded to the grid so that names stay short.
     const centre = known ? nearest(known.at.rate, grid[0]!) : grid[1]!;
-    for (const rate of [centre / 2, centre, centre * 2]) await attempt(rate);
+    await Promise.all([centre / 2, centre, centre * 2].map(attempt));
     for (let rate = nextRate(trials, 3); rate !== undefined; rate = nextRate(trials, 3)) await attempt(rate);
     if (!Number.isFinite(bestOf(trials).loss)) {
       throw new InputError(
