@@ -43,8 +43,10 @@ export OMPI_MCA_btl_tcp_if_include="$net.0/24" OMPI_MCA_oob_tcp_if_include="$net
 export OMPI_MCA_rmaps_base_mapping_policy=node OMPI_MCA_hwloc_base_binding_policy=none
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 echo "twoHosts.sh: node1 is $net.1, node2 is $net.2" >&2
+quoted=
+for word; do quoted="$quoted '$(printf %s "$word" | sed "s/'/'\\\\''/g")'"; done
 code=0
-"$0" --enter "$net.1" "$@" || code=$?
+"$0" --enter "$net.1" "$quoted" || code=$?
 sent() { ip netns exec "$net.$1" cat /sys/class/net/cable/statistics/tx_bytes; }
 echo "twoHosts.sh: node1 sent $(sent 1) bytes, node2 $(sent 2)" >&2
 exit $code

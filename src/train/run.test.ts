@@ -70,6 +70,15 @@ describe('a training run', () => {
     }
   });
 
+  it('that meets with itself alone, and takes the mean as it is, comes to the same bits', async () => {
+    const folder = await temporaryFolder();
+    const [plain, local] = [join(folder, 'plain'), join(folder, 'local')];
+    await trainNew(plain, {});
+    await trainNew(local, { choices: { localSteps: 2, outerLearningRate: 1, outerMomentum: 0 } });
+    const name = 'model.safetensors';
+    expect((await stateFiles(local))[name]).toEqual((await stateFiles(plain))[name]);
+  });
+
   it('killed between checkpoints, goes on from the last one without a duplicate line', async () => {
     const folder = await temporaryFolder();
     await trainNew(join(folder, 'whole'), {});

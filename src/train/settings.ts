@@ -31,14 +31,17 @@ const fields = {
   ordered: v.optional(v.boolean('expected true or false'), false),
   /** Steps that ranks train alone before they meet (DiLoCo); 0: they update together at every step. */
   localSteps: v.optional(integer(0, 1e6), 0),
-  /** Of the outer optimizer, where ranks train alone; DiLoCo's own values. */
+  /**
+   * Of the outer optimizer, where ranks train alone; 1 and a momentum of 0 average their weights. DiLoCo's own momentum,
+   * 0.9, remembers ten meetings: with tens of them, as here, it goes on pushing when the learning rate has fallen.
+   */
   outerLearningRate: v.optional(
     number('a number above 0, at most 2', (n) => n > 0 && n <= 2),
     0.7,
   ),
   outerMomentum: v.optional(
     number('a number from 0, below 1', (n) => n >= 0 && n < 1),
-    0.9,
+    0.5,
   ),
   /** Keep the blocks' outputs only, and compute their activations again in the backward pass: less memory, slower. */
   recompute: v.optional(v.boolean('expected true or false'), false),

@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { bytesOfExchange, efficiencyOf } from './cost.ts';
+
+const cost = { parameters: 370e6, every: 1, computing: 0.4, bytesPerSecond: 1.25e9 };
+
+describe('the cost of an exchange', () => {
+  it('is nothing for one rank, and nearly eight bytes a parameter for many', () => {
+    expect(bytesOfExchange(1000, 1)).toBe(0);
+    expect(bytesOfExchange(1000, 2)).toBe(4000);
+    expect(bytesOfExchange(1000, 1000)).toBe(7992);
+    expect(efficiencyOf(cost, 1)).toBe(1);
+  });
+
+  it('falls with ranks, and less if they meet seldom or compute long', () => {
+    expect(efficiencyOf(cost, 1024)).toBeLessThan(efficiencyOf(cost, 2));
+    // 1.48 GB over 1.25 GB a second, beside 0.4 seconds of computing.
+    expect(efficiencyOf(cost, 2)).toBeCloseTo(0.4 / (0.4 + 1.184), 6);
+    expect(efficiencyOf({ ...cost, every: 10 }, 2)).toBeCloseTo(0.4 / (0.4 + 0.1184), 6);
+    expect(efficiencyOf({ ...cost, computing: 4 }, 2)).toBeCloseTo(4 / (4 + 1.184), 6);
+  });
+});
