@@ -81,10 +81,13 @@ async function run(group: Group): Promise<Found> {
   const { engine, threads } = work;
   const measured: Measured[] = [];
   let about: Pick<Found, 'engine' | 'gpus' | 'speeds' | 'driver'> | undefined;
+  // Once for nothing: the first steps of a process compile kernels and touch memory for the first time.
+  const flags = { engine, threads, group };
+  await withMachine(flags, (machine) => measure(machine, group, { ...work.cases[0]!, steps: 3 }));
   for (const one of work.cases) {
     if (group.rank === 0) console.error(`${group.size} ranks: ${JSON.stringify(one)}`);
-    const flags = { engine, threads, group, shardOptimizer: one.shardOptimizer && group.size > 1 };
-    await withMachine(flags, async (machine) => {
+    const shardOptimizer = one.shardOptimizer && group.size > 1;
+    await withMachine({ ...flags, shardOptimizer }, async (machine) => {
       measured.push(await measure(machine, group, one));
       about ??= {
         engine: `${machine.engine.name}: ${machine.engine.description}`,
