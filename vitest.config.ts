@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that start several processes each, over one host or two: npm run test:mpi. */
+export const ranksTests = ['src/train/ranks.test.ts', 'src/train/twoHosts.test.ts', 'src/mpi/mpi.test.ts'];
+
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'recipes/**/*.test.ts'],
-    exclude: ['test/web/**'], // npm run test:web; rtl/ has npm run test:rtl
+    exclude: ['test/web/**', ...ranksTests], // npm run test:web; rtl/ has npm run test:rtl
     // Each file starts its own worker threads; two files at a time keep two cores busy without thrashing.
     maxWorkers: 2,
     testTimeout: 60_000,
