@@ -1,7 +1,7 @@
 /** The front door on WebGPU: the same models give the same answers, and where there is no GPU it says so. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
 import type { GenerateOptions } from '../src/generate/generate.ts';
 import { LanguageModel } from '../src/languageModel.ts';
@@ -11,15 +11,20 @@ const golden = fileURLToPath(new URL('fixtures/golden/mmfree-tiny', import.meta.
 const cli = fileURLToPath(new URL('../bin/plusminus.js', import.meta.url));
 
 describeOnGpu('LanguageModel on webgpu', () => {
+  let gpu: LanguageModel;
+  beforeAll(async () => {
+    gpu = await LanguageModel.load(golden, { engine: 'webgpu' });
+  });
+  afterAll(() => gpu?.dispose());
+
   it('gives the logits that the released code computed', async () => {
     const file = await SafetensorsFile.open(`${golden}/expected.safetensors`);
     const ids = [...new Int32Array((await file.read('input_ids')).slice().buffer)].slice(0, 24);
     const expected = new Float32Array((await file.read('logits')).slice().buffer);
     await file.close();
-    await using model = await LanguageModel.load(golden, { engine: 'webgpu' });
-    expect(model.engine).toMatch(/^webgpu \(.+\)$/);
-    expect(model.memory.inUse).toBeGreaterThan(50_000);
-    const { logits } = await model.forward(ids);
+    expect(gpu.engine).toMatch(/^webgpu \(.+\)$/);
+    expect(gpu.memory.inUse).toBeGreaterThan(50_000);
+    const { logits } = await gpu.forward(ids);
     logits.forEach((value, i) => {
       expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-4);
     });
@@ -27,7 +32,6 @@ describeOnGpu('LanguageModel on webgpu', () => {
 
   it('writes what the CPU writes from the same seed, sampled where the logits are', async () => {
     await using cpu = await LanguageModel.load(golden, { engine: 'cpu', threads: 0 });
-    await using gpu = await LanguageModel.load(golden, { engine: 'webgpu' });
     const settings = [
       { temperature: 0 },
       { temperature: 0.8, seed: 5 },
@@ -42,7 +46,6 @@ describeOnGpu('LanguageModel on webgpu', () => {
   });
 
   it('can be left in the middle of a text, or told to stop, and begins the next one anew', async () => {
-    await using gpu = await LanguageModel.load(golden, { engine: 'webgpu' });
     const whole = await idsOf(gpu, { temperature: 0 });
     const controller = new AbortController();
     const ids: number[] = [];
