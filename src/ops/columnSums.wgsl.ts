@@ -16,8 +16,9 @@ export interface ColumnSums {
   readonly first?: number;
 }
 
-/** Columns of a workgroup, and lanes that share out its rows. */
-const [columns, lanes] = [32, 8];
+/** Columns of a workgroup, and lanes that share out its rows: of many rows, and of the sums of their parts. */
+const ofRows = { columns: 32, lanes: 8 };
+const ofParts = { columns: 8, lanes: 32 };
 /** A workgroup sums at least this many rows. */
 const leastRows = 64;
 const mostParts = 256;
@@ -30,47 +31,53 @@ export function columnSums(t: ColumnSums): Dispatch[] {
   return [
     {
       shader: t.shader,
-      code: workgroupColumns({
+      code: workgroupColumns(ofRows, {
         rows: ['group.y * p.stretch + local.y', 'min((group.y + 1u) * p.stretch, p.rows)'],
         term: t.term,
         store: 'sums[group.y * p.width + c] = sum;',
       }),
       tensors: { ...t.tensors, sums },
       numbers: { rows, width, stretch: Math.ceil(rows / parts) },
-      workgroups: [Math.ceil(width / columns), parts, 1],
+      workgroups: [Math.ceil(width / ofRows.columns), parts, 1],
     },
     columnTotal({ ...t, first, parts: sums }),
   ];
 }
 
-/** y = before + Σ over rows of parts [rows, width], in one stage: for few rows. */
+/** y = before + Σ over rows of one plane of parts [.., rows, width], in one stage: for few rows. */
 export function columnTotal(
-  t: Pick<ColumnSums, 'shader' | 'y' | 'before' | 'first'> & { readonly parts: Tensor },
+  t: Pick<ColumnSums, 'shader' | 'y' | 'before' | 'first'> & {
+    readonly parts: Tensor;
+    readonly plane?: number;
+  },
 ): Dispatch {
-  const [parts, width] = t.parts.shape as [number, number];
+  const [parts, width] = t.parts.shape.slice(-2) as [number, number];
   return {
     shader: `${t.shader}Total`,
-    code: workgroupColumns({
+    code: workgroupColumns(ofParts, {
       rows: ['local.y', 'p.parts'],
-      term: 'sums[row * p.width + c]',
+      term: 'sums[p.plane + i]',
       store: `y[p.first + c] = sum${t.before ? ' + before[p.first + c]' : ''};`,
     }),
     tensors: { sums: t.parts, before: t.before, y: t.y },
-    numbers: { width, parts, first: t.first ?? 0 },
-    workgroups: [Math.ceil(width / columns), 1, 1],
+    numbers: { width, parts, plane: (t.plane ?? 0) * parts * width, first: t.first ?? 0 },
+    workgroups: [Math.ceil(width / ofParts.columns), 1, 1],
   };
 }
 
 /** A workgroup sums its columns over the rows from `rows[0]` to before `rows[1]`, lanes taking turns. */
-function workgroupColumns({
-  rows: [from, to],
-  term,
-  store,
-}: {
-  rows: readonly [string, string];
-  term: string;
-  store: string;
-}): string {
+function workgroupColumns(
+  { columns, lanes }: typeof ofRows,
+  {
+    rows: [from, to],
+    term,
+    store,
+  }: {
+    rows: readonly [string, string];
+    term: string;
+    store: string;
+  },
+): string {
   return `
 var<workgroup> laneSums: array<f32, ${columns * lanes}>;
 

@@ -14,6 +14,8 @@ export interface BitLinearGradients {
   /** Activations as the forward pass saw them: int8 [rows, stride] and their step [rows]. */
   readonly q: Tensor;
   readonly step: Tensor;
+  /** The first of their rows, where they hold those of several projections. Default 0. */
+  readonly first?: number | undefined;
   /** Gradient of the normalised activations ŷ [rows, width]. */
   readonly dy: Tensor;
   readonly dWeight: Tensor;
@@ -28,10 +30,11 @@ export function bitLinearGradients(t: BitLinearGradients, { halfMatrices }: GpuF
   return [gradientOfInput(t), gradientOfWeight(t)];
 }
 
-function onTensorCores({ dOut, codes, scale, q, step, dy, dWeight, before }: BitLinearGradients): Dispatch[] {
+function onTensorCores(t: BitLinearGradients): Dispatch[] {
+  const { dOut, codes, scale, q, step, first, dy, dWeight, before } = t;
   const gradient = halfMatrix(dOut, 'both');
   const weights = halfWeights(codes);
-  const activations = halfActivations(q, step, dWeight.shape[1]!);
+  const activations = halfActivations(q, step, dWeight.shape[1]!, rowsOf(dOut), first);
   return [
     ...gradient.dispatches,
     weights.dispatch,
@@ -78,7 +81,7 @@ ${denseProduct({
 }
 
 /** dWeight [out, width] = before + dOutᵀ [out, rows] · ŷ [rows, width], where ŷ = q·step is never stored */
-function gradientOfWeight({ dOut, q, step, dWeight, before }: BitLinearGradients): Dispatch {
+function gradientOfWeight({ dOut, q, step, first = 0, dWeight, before }: BitLinearGradients): Dispatch {
   const [out, width] = dWeight.shape as [number, number];
   return {
     shader: 'bitLinearGradientOfWeight',
@@ -86,13 +89,14 @@ function gradientOfWeight({ dOut, q, step, dWeight, before }: BitLinearGradients
       a: 'return dOut[k * p.M + m];',
       aRunsAlong: 'm',
       b: `
-  let word = q[(k * p.stride + n) / 4u];
+  let row = p.first + k;
+  let word = q[(row * p.stride + n) / 4u];
   let bytes = bitcast<vec4i>(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u);
-  return vec4f(bytes) * step[k];`,
+  return vec4f(bytes) * step[row];`,
       store: `dWeight[at] = ${before ? 'before[at] + ' : ''}value;`,
     }),
     tensors: { dOut, q, step, dWeight, before },
-    numbers: { M: out, N: width, K: rowsOf(q), stride: widthOf(q) },
+    numbers: { M: out, N: width, K: rowsOf(dOut), stride: widthOf(q), first },
     workgroups: overTiles(out, width),
   };
 }

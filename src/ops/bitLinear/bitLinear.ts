@@ -124,7 +124,7 @@ export const bitLinearOp: Op = {
   },
 };
 
-const bitLinearBackwardOp: Op = {
+export const bitLinearBackwardOp: Op = {
   name: 'bitLinearBackward',
   inPlace: [
     [0, 5],

@@ -11,8 +11,17 @@ import { rowsOf, widthOf } from '../shapes.ts';
 import { suitsTensorCores, ternaryProductOnTensorCores } from './tensorProduct.wgsl.ts';
 import { wordAt } from './words.wgsl.ts';
 
-/** q [rows, words·4] int8, step and sum [rows], codes ternary [out, width], scale [1], y [rows, out] */
-export type TernaryProduct = Readonly<Record<'q' | 'step' | 'sum' | 'codes' | 'scale' | 'y', Tensor>>;
+/** codes ternary [out, width], scale [1], y [rows, out] */
+export interface TernaryProduct extends QuantisedRows, Readonly<Record<'codes' | 'scale' | 'y', Tensor>> {
+  /** What the product is added to [rows, out]; y may be its memory. */
+  readonly to?: Tensor | undefined;
+}
+
+/** Activations in int8, q [rows, words·4], with their step and sum [rows]. */
+export interface QuantisedRows extends Readonly<Record<'q' | 'step' | 'sum', Tensor>> {
+  /** The first of the rows, where the tensors hold those of several projections. Default 0. */
+  readonly first?: number | undefined;
+}
 
 /** Up to this many rows each walk the weights by themselves; more share them in tiles. */
 const mostSingleRows = 8;
@@ -23,13 +32,14 @@ export function ternaryProduct(t: TernaryProduct, { int8Matrices }: GpuFeatures)
 }
 
 /** Sums of the four output rows of one packed row become outputs. */
-const writeOutputs = `
+const writeOutputs = ({ to }: TernaryProduct) => `
 fn writeOutputs(token: u32, row: u32, sums: vec4i) {
-  let unit = scale[0] * step[token];
-  let values = vec4f(sums - vec4i(sum[token])) * unit;
+  let unit = scale[0] * step[p.first + token];
+  let values = vec4f(sums - vec4i(sum[p.first + token])) * unit;
   for (var plane = 0u; plane < 4u; plane++) {
     let o = row + plane * p.packed;
-    if (o < p.out) { y[token * p.out + o] = values[plane]; }
+    let at = token * p.out + o;
+    if (o < p.out) { y[at] = ${to ? 'to[at] + ' : ''}values[plane]; }
   }
 }`;
 
@@ -58,7 +68,7 @@ function rowByRow(t: TernaryProduct): Dispatch {
   const rows = 256 / lanes;
   return {
     shader: 'ternaryProductByRow',
-    code: `${writeOutputs}${dotWord}${whole ? '' : wordAt(numbers.width)}
+    code: `${writeOutputs(t)}${dotWord}${whole ? '' : wordAt(numbers.width)}
 var<workgroup> parts: array<vec4i, 256>;
 
 @compute @workgroup_size(${lanes}, ${rows})
@@ -72,7 +82,7 @@ fn main(
   var sums = vec4i();
   if (row < p.packed) {
     for (var block = local.x; block < p.blocks; block += ${lanes}u) {
-      let a = q[token * p.blocks + block];
+      let a = q[(p.first + token) * p.blocks + block];
       let w = ${load};
       sums += dotWord(a.x, w.x) + dotWord(a.y, w.y) + dotWord(a.z, w.z) + dotWord(a.w, w.w);
     }
@@ -85,7 +95,7 @@ fn main(
     writeOutputs(token, row, sums);
   }
 }`,
-    tensors: { ...t },
+    tensors: tensorsOf(t),
     types: { q: 'vec4u', ...(whole ? { codes: 'vec4u' } : {}) },
     numbers,
     workgroups: [Math.ceil(packed / rows), rowsOf(t.y), 1],
@@ -109,13 +119,13 @@ function inTiles(t: TernaryProduct): Dispatch {
   const halves = [0, 1];
   return {
     shader: 'ternaryProductInTiles',
-    code: `${writeOutputs}${dotWord}${wordAt(numbers.width)}
+    code: `${writeOutputs(t)}${dotWord}${wordAt(numbers.width)}
 // Words of four columns: [16 words, 64 tokens], four tokens to a vector, and [16 words, 32 packed rows].
 var<workgroup> tileQ: array<vec4u, 256>;
 var<workgroup> tileW: array<u32, ${16 * 33}>;
 
 fn activations(token: u32, word: u32) -> u32 {
-  if (token < p.rows && word < p.words) { return q[token * p.words + word]; }
+  if (token < p.rows && word < p.words) { return q[(p.first + token) * p.words + word]; }
   return 0u;
 }
 
@@ -160,16 +170,20 @@ fn main(
     )
     .join('\n  ')}
 }`,
-    tensors: { ...t },
+    tensors: tensorsOf(t),
     numbers,
     workgroups: [Math.ceil(packed / 32), Math.ceil(rowsOf(t.y) / 64), 1],
   };
 }
 
 /** Sizes as the shaders name them: `packed` rows of codes, `words` of four and `blocks` of sixteen columns. */
-export function productSizes({ q, codes }: TernaryProduct) {
+export function productSizes({ q, codes, y, first = 0 }: TernaryProduct) {
   const [out, width] = codes.shape as [number, number];
   const packed = Math.ceil(out / 4);
   const words = widthOf(q) / 4;
-  return { packed, numbers: { rows: rowsOf(q), width, out, packed, words, blocks: words / 4 } };
+  return { packed, numbers: { rows: rowsOf(y), first, width, out, packed, words, blocks: words / 4 } };
+}
+
+export function tensorsOf({ first: _, ...tensors }: TernaryProduct) {
+  return tensors;
 }

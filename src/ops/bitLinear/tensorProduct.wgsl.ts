@@ -9,7 +9,7 @@
 import type { Dispatch } from '../../program/op.ts';
 import { fragments, multiplyFragments, zeroSums } from '../products/subgroupTile.ts';
 import type { TernaryProduct } from './product.wgsl.ts';
-import { productSizes } from './product.wgsl.ts';
+import { productSizes, tensorsOf } from './product.wgsl.ts';
 
 const subgroups = { tokens: 2, outputs: 4 };
 const lanes = 32 * subgroups.tokens * subgroups.outputs;
@@ -33,9 +33,9 @@ export function ternaryProductOnTensorCores(t: TernaryProduct): Dispatch {
   return {
     shader: 'ternaryProductOnTensorCores',
     requires: ['subgroups', 'chromium_experimental_subgroup_matrix'],
-    code,
-    tensors: { ...t },
-    types: { q: 'vec4u', codes: 'vec4u', y: 'vec4f' },
+    code: code(t.to ? 'to[at] + ' : ''),
+    tensors: tensorsOf(t),
+    types: { q: 'vec4u', codes: 'vec4u', y: 'vec4f', to: 'vec4f' },
     numbers,
     workgroups: [Math.ceil(packed / tileRows), Math.ceil(numbers.rows / tileTokens), 1],
   };
@@ -71,7 +71,8 @@ const keep = [
 const left = { tile: '&tile', first: 'mineQ', stride };
 const right = { tile: '&tile', first: 'mineW', stride };
 
-const code = `
+/** `before`: what outputs are added to. */
+const code = (before: string) => `
 alias Left = subgroup_matrix_left<i8, 32, 16>;
 alias Right = subgroup_matrix_right<i8, 16, 32>;
 alias Sums = subgroup_matrix_result<i32, 16, 16>;
@@ -83,7 +84,7 @@ var<workgroup> sums: array<vec4i, ${4 * lanes}>;
 
 fn activations(token: u32, column: u32) -> vec4u {
   if (token >= p.rows || column >= p.blocks) { return vec4u(); }
-  return q[token * p.blocks + column];
+  return q[(p.first + token) * p.blocks + column];
 }
 
 fn weights(row: u32, column: u32) -> vec4u {
@@ -141,7 +142,9 @@ fn writeOut(lane: u32, corner: u32, firstToken: u32, firstOutput: u32, firstRow:
     let token = firstToken + i;
     if (token < p.rows) {
       let found = sums[corner + i * 8u + lane % 8u];
-      y[(token * p.out + o) / 4u] = vec4f(found - vec4i(sum[token])) * (scale[0] * step[token]);
+      let at = (token * p.out + o) / 4u;
+      let held = p.first + token;
+      y[at] = ${before}vec4f(found - vec4i(sum[held])) * (scale[0] * step[held]);
     }
   }
 }`;

@@ -12,6 +12,7 @@ import { mlgruOp } from '../mlgru/mlgru.ts';
 import { rmsNormOp } from '../rmsNorm/rmsNorm.ts';
 import { rowsOf } from '../shapes.ts';
 import { swigluOp } from '../swiglu/swiglu.ts';
+import { fuseRows } from './fuseRows.ts';
 import {
   type Epilogue,
   type FusedProjections,
@@ -25,6 +26,11 @@ const mostTokens = 8;
 
 /** The same program, with calls fused that this device can do at once. */
 export function fuse(program: Program, features: GpuFeatures): Program {
+  return fuseRows(fuseTokens(program, features), mostTokens + 1, features);
+}
+
+/** Stretches for few tokens, each of which one shader does. */
+function fuseTokens(program: Program, features: GpuFeatures): Program {
   if (program.marks.length > 0) return program; // marks lie between calls; such programs train, they don't decode
   const readers = readersOf(program);
   const fused = new Program(program.name);

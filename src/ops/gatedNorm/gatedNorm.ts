@@ -62,7 +62,7 @@ export const gatedNormOp: Op<Attributes> = {
   },
 };
 
-const gatedNormBackwardOp: Op<Attributes> = {
+export const gatedNormBackwardOp: Op<Attributes> = {
   name: 'gatedNormBackward',
   inPlace: [
     [0, 4],

@@ -113,23 +113,22 @@ function scaleOf(matrix: Tensor, scale: Tensor, unscale: Tensor): Dispatch[] {
   ];
 }
 
-/** q [rows, stride] int8 and step [rows] → ŷᵀ f16 [width, rows'] */
-export function halfActivations(q: Tensor, step: Tensor, width: number) {
-  const rows = rowsOf(q);
+/** `rows` of q [.., stride] int8 and step [..], from `first` on → ŷᵀ f16 [width, rows'] */
+export function halfActivations(q: Tensor, step: Tensor, width: number, rows: number, first = 0) {
   const columns = scratch('halfActivations', [width, padded(rows)], 'f16');
   const sizes = turningSizes(rows, width);
   const dispatch: Dispatch = {
     shader: 'halfActivations',
     code: turning({
       load: `if (row >= p.rows) { return vec4f(); }
-  let word = q[(row * p.stride + column) / 4u];
-  return vec4f(bitcast<vec4i>(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) * step[row];`,
+  let word = q[((p.first + row) * p.stride + column) / 4u];
+  return vec4f(bitcast<vec4i>(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) * step[p.first + row];`,
       keep: '',
     }),
     tensors: { q, step, columns },
     types: { columns: 'vec4u' },
     ...sizes,
-    numbers: { ...sizes.numbers, stride: widthOf(q) },
+    numbers: { ...sizes.numbers, stride: widthOf(q), first },
   };
   return { columns, dispatch };
 }

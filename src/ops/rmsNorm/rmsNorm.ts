@@ -47,7 +47,7 @@ export const rmsNormOp: Op<Attributes> = {
   },
 };
 
-const rmsNormBackwardOp: Op<Attributes> = {
+export const rmsNormBackwardOp: Op<Attributes> = {
   name: 'rmsNormBackward',
   inPlace: [
     [0, 3],

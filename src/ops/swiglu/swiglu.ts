@@ -32,7 +32,7 @@ export const swigluOp: Op = {
   },
 };
 
-const swigluBackwardOp: Op = {
+export const swigluBackwardOp: Op = {
   name: 'swigluBackward',
   inPlace: [[0, 0]],
   cost: (call) => {
