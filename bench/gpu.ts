@@ -5,6 +5,7 @@
  *   npm run bench:gpu                               370M: decoding, a prompt of 2,048, training on 8 × 2,048
  *   npm run bench:gpu -- --size 1.3B --no-training
  *   npm run bench:gpu -- --batch 8 --length 512
+ *   npm run bench:gpu -- --recompute 18             of 24 blocks, as many as leave it in a given memory
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -24,12 +25,17 @@ const options = new Command('npm run bench:gpu --')
   .option('--batch <sequences>', 'sequences of a training step', '8')
   .option('--length <tokens>', 'tokens of a training sequence', '2048')
   .option('--rounds <count>', 'timed runs of each case', '5')
+  .option(
+    '--recompute <blocks>',
+    'blocks whose activations a step computes again, in a case between all and none',
+    '18',
+  )
   .option('--no-training', 'leave training out')
   .option('--no-pytorch', 'do not compare with PyTorch, where it is present')
   .option('--out <path>', 'where to write the tables, without extension', 'results/gpu')
   .parse()
   .opts<
-    Record<'size' | 'prompt' | 'batch' | 'length' | 'rounds' | 'out', string> & {
+    Record<'size' | 'prompt' | 'batch' | 'length' | 'recompute' | 'rounds' | 'out', string> & {
       training: boolean;
       pytorch: boolean;
     }
@@ -38,11 +44,12 @@ const options = new Command('npm run bench:gpu --')
 if (!isConfigName(options.size))
   throw new Error(`--size: found ${options.size}, expected a name such as 370M`);
 const config = namedConfig(options.size);
-const [prompt, batch, length, rounds] = (['prompt', 'batch', 'length', 'rounds'] as const).map((name) => {
+const numbers = ['prompt', 'batch', 'length', 'recompute', 'rounds'] as const;
+const [prompt, batch, length, recomputed, rounds] = numbers.map((name) => {
   const value = Number(options[name]);
   if (Number.isInteger(value) && value > 0) return value;
   throw new Error(`--${name}: found ${options[name]}, expected a positive integer`);
-}) as [number, number, number, number];
+}) as [number, number, number, number, number];
 
 interface Row extends Partial<Measurement> {
   readonly name: string;
@@ -86,13 +93,15 @@ function sampled(times: number): Promise<Row> {
 
 interface TrainingForm {
   /** Activations are computed again in the backward pass, not kept. */
-  readonly recompute?: boolean;
+  readonly recompute?: boolean | number;
   /** BitLinear part by part, as plain modules compute it: what fusing is measured against. */
   readonly plain?: boolean;
 }
 
 function training({ recompute = false, plain = false }: TrainingForm): Promise<Row> {
-  const name = `training, ${batch} × ${length}${recompute ? ', recomputing' : ''}${plain ? ', plain BitLinear' : ''}`;
+  const again =
+    typeof recompute === 'number' ? `, recomputing ${recompute} blocks` : recompute ? ', recomputing' : '';
+  const name = `training, ${batch} × ${length}${again}${plain ? ', plain BitLinear' : ''}`;
   return row(name, batch * length, async (engine) => {
     const shape = { batch, length, accumulation: 1, recompute };
     const one = new TrainingCase(engine, config, shape, plain ? 'plain' : 'training');
@@ -194,7 +203,12 @@ const rows = [
   await sampled(10 * rounds),
   await inference(`prompt of ${prompt}`, prompt, rounds),
   ...(options.training
-    ? [await training({}), await training({ recompute: true }), await training({ plain: true })]
+    ? [
+        await training({}),
+        await training({ recompute: true }),
+        await training({ recompute: recomputed }),
+        await training({ plain: true }),
+      ]
     : []),
 ];
 const { size, training: trains } = options;

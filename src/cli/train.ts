@@ -16,7 +16,7 @@ import {
 } from '../train/settings.ts';
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
-import { number } from './options.ts';
+import { integer, number } from './options.ts';
 import { withGroup } from './ranks.ts';
 import { describeRun, runTraining, summarise } from './runTraining.ts';
 
@@ -114,7 +114,11 @@ export function trainCommand(): Command {
   }
   return command
     .option('--decay-all', 'let norms and lower bounds decay too')
-    .option('--recompute', 'keep less for the backward pass and compute it again: less memory, slower')
+    .option(
+      '--recompute [blocks]',
+      'keep less for the backward pass, of all blocks or so many, and compute it again: less memory, slower',
+      integer(1, 1e6),
+    )
     .option('--plain-bit-linear', 'compute BitLinear part by part, unfused: to measure what fusing saves')
     .option('--ordered', 'sum gradients in one order, so that ranks come to the bits of one')
     .option('--shard-optimizer', "each rank keeps its part of AdamW's state")

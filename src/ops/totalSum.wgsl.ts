@@ -18,8 +18,10 @@ export interface TotalSum {
 }
 
 /** A sum over all elements of `x`, in two stages: stretches side by side, then their sums; always the same ones. */
-export function totalSum({ shader, x, term, store, tensors, numbers = {} }: TotalSum): Dispatch[] {
+export function totalSum(t: TotalSum): Dispatch[] {
+  const { shader, x, term, store, tensors, numbers = {} } = t;
   const rows = Math.min(Math.max(Math.ceil(x.size / leastStretch), 1), mostParts);
+  if (rows === 1) return [inOneStage(t)];
   const stretch = Math.ceil(x.size / rows);
   const parts = scratch(`${shader}.parts`, [rows]);
   return [
@@ -38,19 +40,24 @@ export function totalSum({ shader, x, term, store, tensors, numbers = {} }: Tota
       numbers: { rows, size: x.size, stretch },
       workgroups: overRows(rows),
     },
-    {
-      shader: `${shader}Total`,
-      code: rowKernel(
-        rows,
-        `
+    inOneStage({ shader: `${shader}Total`, x: parts, term: 'parts[i]', store, tensors, numbers }, 'parts'),
+  ];
+}
+
+/** By one workgroup. */
+function inOneStage({ shader, x, term, store, tensors, numbers }: TotalSum, name = 'x'): Dispatch {
+  return {
+    shader,
+    code: rowKernel(
+      x.size,
+      `
     var sum = 0.0;
-    for (var i = lane; i < p.parts; i += lanes) { sum += parts[i]; }
+    for (var i = lane; i < p.size; i += lanes) { sum += ${term}; }
     let total = workgroupSum(sum, lane);
     if (lane == 0u) { ${store} }`,
-      ),
-      tensors: { parts, ...tensors },
-      numbers: { rows: 1, parts: rows, ...numbers },
-      workgroups: overRows(1),
-    },
-  ];
+    ),
+    tensors: { [name]: x, ...tensors },
+    numbers: { rows: 1, size: x.size, ...numbers },
+    workgroups: overRows(1),
+  };
 }

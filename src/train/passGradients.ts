@@ -33,9 +33,14 @@ export interface LossOptions {
   readonly logitBytes?: number | undefined;
 }
 
+/**
+ * Of which blocks only the outputs are kept, while their activations are computed again in the backward pass: all, none,
+ * or so many of the first ones, whose activations would wait longest.
+ */
+export type Recompute = boolean | number;
+
 export interface PassOptions extends LossOptions, Pick<BackwardOptions, 'onComplete'> {
-  /** Keep the blocks' outputs only, and compute their activations again in the backward pass. */
-  readonly recompute?: boolean | undefined;
+  readonly recompute?: Recompute | undefined;
   /** Gradients of earlier passes. */
   readonly sums: ReadonlyMap<Tensor, Tensor>;
 }
@@ -45,7 +50,7 @@ export function passGradients(
   model: Model,
   { ids, labels }: PassInputs,
   parameters: readonly Tensor[],
-  { recompute, sums, onComplete, ...options }: PassOptions,
+  { recompute = false, sums, onComplete, ...options }: PassOptions,
 ): { readonly loss: Tensor; readonly sums: ReadonlyMap<Tensor, Tensor> } {
   const { hidden } = model.architecture.forward(model.weights, ids);
   const last = hidden.at(-1)!;
@@ -55,9 +60,15 @@ export function passGradients(
   });
   const seed = new Map([[last, reached.get(last)!]]);
   const ofHead = new Map([...reached].filter(([tensor]) => tensor !== last));
-  const checkpoints = recompute ? hidden : [];
+  const checkpoints = checkpointsOf(hidden, recompute);
   const rest = { sums: ofHead, checkpoints, ...(onComplete ? { onComplete } : {}) };
   return { loss, sums: backward(seed, parameters, rest) };
+}
+
+/** What is kept of hidden states: the embedding, then each block's output. */
+function checkpointsOf(hidden: readonly Tensor[], recompute: Recompute): readonly Tensor[] {
+  if (typeof recompute === 'boolean') return recompute ? hidden : [];
+  return recompute > 0 ? hidden.slice(0, recompute + 1) : [];
 }
 
 /**

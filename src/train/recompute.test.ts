@@ -6,13 +6,14 @@ import { namedConfig } from '../model/config.ts';
 import { initialise } from '../model/initialise.ts';
 import { Weights } from '../model/weights.ts';
 import { settingsVector } from '../ops/adamw/adamw.ts';
+import type { Recompute } from './passGradients.ts';
 import { recordTrainingStep } from './step.ts';
 
 const config = { ...namedConfig('tiny', { vocabSize: 64 }), layers: 4 };
 const [batch, length] = [8, 128];
 
 /** Losses of three steps, the weights after them, and the bytes of temporaries. */
-async function train(recompute: boolean) {
+async function train(recompute: Recompute) {
   const engine = await CpuEngine.create({ threads: 2, poison: true });
   const architecture = architectureOf(config);
   const specs = architecture.parameters();
@@ -46,4 +47,13 @@ it('computes activations again, to the same bits and in less memory', async () =
   expect(recomputed.bytes).toBeLessThan(0.6 * kept.bytes);
   // In both passes: i, f, g, o and the gate of each block, but of all `down` only the last one, which the final norm reads.
   expect(recomputed.calls - kept.calls).toBe(2 * (5 * config.layers + 1));
+});
+
+it('computes those of some blocks again, for memory in between', async () => {
+  const [kept, some, all] = [await train(false), await train(2), await train(true)];
+  expect(some.losses).toEqual(kept.losses);
+  expect(some.values).toEqual(kept.values);
+  expect(some.bytes).toBeLessThan(kept.bytes);
+  expect(some.bytes).toBeGreaterThan(all.bytes);
+  expect(some.calls - kept.calls).toBe(2 * 5 * 2);
 });

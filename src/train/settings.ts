@@ -43,8 +43,14 @@ const fields = {
     number('a number from 0, below 1', (n) => n >= 0 && n < 1),
     0.5,
   ),
-  /** Keep the blocks' outputs only, and compute their activations again in the backward pass: less memory, slower. */
-  recompute: v.optional(v.boolean('expected true or false'), false),
+  /**
+   * Keep of all blocks, or of so many of the first ones, their outputs only, and compute their activations again in the
+   * backward pass: less memory, slower.
+   */
+  recompute: v.optional(
+    v.union([v.boolean(), integer(0, 1e6)], 'expected true, false or a number of blocks'),
+    false,
+  ),
   /** Most bytes of logits at a time: the head takes its tokens in parts. 2^28 are 2,097 tokens of 32,000 logits. */
   logitBytes: v.optional(integer(1, Number.MAX_SAFE_INTEGER), defaultLogitBytes),
   /** Compute each BitLinear part by part, every result stored, as plain modules do: to measure what fusing saves. */

@@ -6,7 +6,7 @@ import { adamw, settingsInput } from '../ops/adamw/adamw.ts';
 import { add } from '../ops/add/add.ts';
 import { output, type Program, record } from '../program/record.ts';
 import { input, type Tensor, variable } from '../program/tensor.ts';
-import { lossOf, type PassInputs, passGradients } from './passGradients.ts';
+import { lossOf, type PassInputs, passGradients, type Recompute } from './passGradients.ts';
 
 export type { PassInputs } from './passGradients.ts';
 
@@ -17,8 +17,7 @@ export interface StepShape {
   readonly length: number;
   /** Forward and backward passes whose gradients are averaged into one update. */
   readonly accumulation: number;
-  /** Keep the blocks' outputs only, and compute their activations again in the backward pass. */
-  readonly recompute?: boolean;
+  readonly recompute?: Recompute;
   /** Most bytes of logits at a time. */
   readonly logitBytes?: number | undefined;
 }

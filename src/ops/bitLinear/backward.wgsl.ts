@@ -9,6 +9,8 @@ import { wordAt } from './words.wgsl.ts';
 
 export interface BitLinearGradients {
   readonly dOut: Tensor;
+  /** The largest sizes of entries in some parts of it, if they are known. */
+  readonly largest?: Tensor | undefined;
   readonly codes: Tensor;
   readonly scale: Tensor;
   /** Activations as the forward pass saw them: int8 [rows, stride] and their step [rows]. */
@@ -31,8 +33,8 @@ export function bitLinearGradients(t: BitLinearGradients, { halfMatrices }: GpuF
 }
 
 function onTensorCores(t: BitLinearGradients): Dispatch[] {
-  const { dOut, codes, scale, q, step, first, dy, dWeight, before } = t;
-  const gradient = halfMatrix(dOut, 'both');
+  const { dOut, largest, codes, scale, q, step, first, dy, dWeight, before } = t;
+  const gradient = halfMatrix(dOut, 'both', largest);
   const weights = halfWeights(codes);
   const activations = halfActivations(q, step, dWeight.shape[1]!, rowsOf(dOut), first);
   return [

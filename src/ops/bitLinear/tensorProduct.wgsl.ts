@@ -7,7 +7,7 @@
  * into the tile of weights. While one step's tiles are multiplied, the next ones are on their way to registers.
  */
 import type { Dispatch } from '../../program/op.ts';
-import { fragments, multiplyFragments, zeroSums } from '../products/subgroupTile.ts';
+import { bringOut, multiplyFragments, sumAt, tileVectors, zeroSums } from '../products/subgroupTile.ts';
 import type { TernaryProduct } from './product.wgsl.ts';
 import { productSizes, tensorsOf } from './product.wgsl.ts';
 
@@ -78,9 +78,7 @@ alias Right = subgroup_matrix_right<i8, 16, 32>;
 alias Sums = subgroup_matrix_result<i32, 16, 16>;
 
 // The tile of activations, then that of weights.
-var<workgroup> tile: array<vec4u, ${weightsAt + tileOutputs * stride}>;
-// 16 × 32 sums of each subgroup on their way out.
-var<workgroup> sums: array<vec4i, ${4 * lanes}>;
+var<workgroup> tile: array<vec4u, ${tileVectors(weightsAt + tileOutputs * stride, subgroups.tokens * subgroups.outputs)}>;
 
 fn activations(token: u32, column: u32) -> vec4u {
   if (token >= p.rows || column >= p.blocks) { return vec4u(); }
@@ -116,32 +114,22 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     ${[0, 2].map((k) => multiplyFragments(left, right, k)).join('\n    ')}
     workgroupBarrier();
   }
-  let corner = subgroup * 128u;
   let token = firstToken + (subgroup / ${subgroups.outputs}u) * 64u;
   let output = (subgroup % ${subgroups.outputs}u) * 64u;
-  ${fragments
-    .flatMap((m) =>
-      [0, 1].map(
-        (half) => `subgroupMatrixStore<row_major>(&sums, corner, c${m}${2 * half}, 8u);
-  subgroupMatrixStore<row_major>(&sums, corner + 4u, c${m}${2 * half + 1}, 8u);
-  workgroupBarrier();
-  writeOut(lane % 32u, corner, token + ${16 * m}u, output + ${32 * half}u, firstRow);
-  workgroupBarrier();`,
-      ),
-    )
-    .join('\n  ')}
+  ${bringOut('token, output, firstRow')}
 }
 
-/** 16 tokens × 32 outputs of a subgroup; output ${tileRows}·plane + row of the tile is row + plane·packed of the matrix. */
-fn writeOut(lane: u32, corner: u32, firstToken: u32, firstOutput: u32, firstRow: u32) {
-  let output = firstOutput + 4u * (lane % 8u);
+${sumAt}
+/** 16 tokens × 64 outputs of a subgroup; output ${tileRows}·plane + row of the tile is row + plane·packed of the matrix. */
+fn writeOut(lane: u32, corner: u32, below: u32, firstToken: u32, firstOutput: u32, firstRow: u32) {
+  let output = firstOutput + 4u * (lane % 16u);
   let row = firstRow + output % ${tileRows}u;
   if (row >= p.packed) { return; }
   let o = (output / ${tileRows}u) * p.packed + row;
-  for (var i = lane / 8u; i < 16u; i += 4u) {
-    let token = firstToken + i;
+  for (var i = lane / 16u; i < 16u; i += 2u) {
+    let token = firstToken + below + i;
     if (token < p.rows) {
-      let found = sums[corner + i * 8u + lane % 8u];
+      let found = bitcast<vec4i>(tile[sumAt(corner, i, lane % 16u)]);
       let at = (token * p.out + o) / 4u;
       let held = p.first + token;
       y[at] = ${before}vec4f(found - vec4i(sum[held])) * (scale[0] * step[held]);

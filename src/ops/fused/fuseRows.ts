@@ -14,7 +14,7 @@ import { gatedNormBackwardOp, gatedNormOp } from '../gatedNorm/gatedNorm.ts';
 import { rmsNormBackwardOp, rmsNormOp } from '../rmsNorm/rmsNorm.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import { swigluBackwardOp, swigluOp } from '../swiglu/swiglu.ts';
-import { type GradientOfRows, gradientOfRows, suitsGradient } from './gradientOfRows.wgsl.ts';
+import { type GradientOfRows, gradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
 import { type QuantiseRows, quantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
 import type { RowSource } from './rowSource.ts';
 
@@ -30,7 +30,22 @@ export function fuseRows(program: Program, leastRows: number, features: GpuFeatu
     const group = groupOf(call, source, uses);
     if (group) for (const [from, to] of replacementsOf(group, uses, features)) replaced.set(from, to);
   }
-  return replaced.size ? rewritten(program, replaced) : program;
+  return replaced.size ? rewritten(program, withLargest(replaced)) : program;
+}
+
+/** Products of gradients need their largest entries, which those know that made them. */
+function withLargest(replaced: Replacements): Replacements {
+  const largest = new Map<Tensor, Tensor>();
+  for (const { op, attributes } of [...replaced.values()].flat()) {
+    if (op.name !== gradientOfRowsName) continue;
+    const gradient = attributes as GradientOfRows;
+    largest.set(gradient.dx.sum, gradient.largest);
+  }
+  const told = (call: Call): Call =>
+    call.op === bitLinearGradientsOp
+      ? { ...call, inputs: [...call.inputs, largest.get(call.inputs[1]!)] }
+      : call;
+  return new Map([...replaced].map(([from, to]) => [from, to.map(told)]));
 }
 
 function sourceOf({ op, inputs, attributes }: Call): RowSource | undefined {
@@ -232,6 +247,7 @@ function gradientOf({ source, norms, backward, sourceBackward }: Group, dys: Rea
     ...{ source, norms },
     dys: norms.map((norm) => dys.get(ofNorm(norm))!),
     dx: { sum: dx!, before: inputs[place + 1] },
+    largest: temporary(sourceBackward!, 'largest', [partsOf(rowsOf(source.x))]),
     dh,
     dgamma: dgamma && { sum: dgamma, before: inputs[place + 2] },
     dnorms: norms.map((norm) => ({ sum: ofNorm(norm).outputs[1]!, before: ofNorm(norm).inputs[6] })),
@@ -240,7 +256,7 @@ function gradientOf({ source, norms, backward, sourceBackward }: Group, dys: Rea
 }
 
 function gradientOfRowsCall(gradient: GradientOfRows): Call {
-  const { source, norms, dys, dx, dh, dgamma, dnorms } = gradient;
+  const { source, norms, dys, dx, largest, dh, dgamma, dnorms } = gradient;
   const read = [source.x, dx.before, source.kind === 'gatedNorm' ? source.h : undefined, dgamma?.before];
   const gamma = source.kind === 'swiglu' ? [] : [source.gamma];
   const inputs = [...read, ...gamma, ...norms, ...dys, ...dnorms.map(({ before }) => before)];
@@ -249,6 +265,7 @@ function gradientOfRowsCall(gradient: GradientOfRows): Call {
     ...(dgamma ? [dgamma.sum] : []),
     ...(dh ? [dh] : []),
     ...dnorms.map(({ sum }) => sum),
+    largest,
   ];
   return callOf(gradientOfRowsOps[source.kind], inputs, outputs, gradient);
 }
@@ -298,16 +315,29 @@ const ternaryProductOp = gpuOp<TernaryProduct>(
 
 const bitLinearGradientsOp = gpuOp<Gradient>(
   'bitLinearGradients',
-  ({ inputs: [before, dOut, codes, scale, q, step], outputs: [dWeight, dy], attributes }, features) =>
+  (
+    { inputs: [before, dOut, codes, scale, q, step, largest], outputs: [dWeight, dy], attributes },
+    features,
+  ) =>
     bitLinearGradients(
       {
-        ...{ dOut: dOut!, codes: codes!, scale: scale!, q: q!, step: step!, first: attributes.first },
+        ...{
+          dOut: dOut!,
+          largest,
+          codes: codes!,
+          scale: scale!,
+          q: q!,
+          step: step!,
+          first: attributes.first,
+        },
         ...{ dy: dy!, dWeight: dWeight!, before },
       },
       features,
     ),
   [[0, 0]],
 );
+
+const gradientOfRowsName = 'gradientOfRows';
 
 /** Their inputs begin with x, and with what dx, dh and dγ0 may be written over: the sums so far, and h. */
 const gradientOfRowsOps = {
@@ -324,5 +354,5 @@ const gradientOfRowsOps = {
 };
 
 function gradientOfRowsOp(inPlace: InPlace): Op<GradientOfRows> {
-  return gpuOp<GradientOfRows>('gradientOfRows', ({ attributes }) => gradientOfRows(attributes), inPlace);
+  return gpuOp<GradientOfRows>(gradientOfRowsName, ({ attributes }) => gradientOfRows(attributes), inPlace);
 }

@@ -41,6 +41,8 @@ export interface GradientOfRows {
   /** dŷ of each projection [rows, width]. */
   readonly dys: readonly Tensor[];
   readonly dx: Sum;
+  /** The largest size of an entry of dx in each of some parts [`partsOf(rows)`]. */
+  readonly largest: Tensor;
   readonly dh: Tensor | undefined;
   /** Of the source's norm. */
   readonly dgamma: Sum | undefined;
@@ -51,6 +53,9 @@ export interface GradientOfRows {
 const mostLoads = 8;
 /** Rows whose share in the norms' gradients a workgroup sums, at least; and most workgroups. */
 const [leastRows, mostParts] = [8, 1024];
+
+/** Workgroups that share `rows`. */
+export const partsOf = (rows: number) => Math.min(Math.max(Math.ceil(rows / leastRows), 1), mostParts);
 
 const cutOf = (source: RowSource) => cutRow(sourceWidth(source), 1);
 
@@ -64,7 +69,7 @@ function tensorsOf(t: GradientOfRows) {
     ...sourceTensors(t.source),
     ...Object.fromEntries(t.norms.map((norm, n) => [`norm${n}`, norm])),
     ...Object.fromEntries(t.dys.map((dy, n) => [`dy${n}`, dy])),
-    ...{ before: t.dx.before, dx: t.dx.sum, dh: t.dh },
+    ...{ before: t.dx.before, dx: t.dx.sum, dh: t.dh, largest: t.largest },
   };
 }
 
@@ -80,7 +85,7 @@ export function gradientOfRows(t: GradientOfRows): Dispatch[] {
   const width = sourceWidth(source);
   const rows = rowsOf(source.x);
   const cut = cutOf(source);
-  const parts = Math.min(Math.max(Math.ceil(rows / leastRows), 1), mostParts);
+  const parts = partsOf(rows);
   const sums = sumsOf(t);
   const partial = scratch('partsOfSums', [sums.length, parts, width]);
   const projections = norms.map((_, n) => n);
@@ -96,6 +101,7 @@ const lanes = ${cut.lanes}u;
 @compute @workgroup_size(lanes)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
   ${loads.map((k) => sums.map((_, s) => `var sum${s}_${k} = vec4f();`).join(' ')).join('\n  ')}
+  var top = vec4f();
   for (var row = group.x; row < p.rows; row += p.parts) {
       var given = 0.0;
       var squares = 0.0;
@@ -127,6 +133,8 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
       }`,
       )}
   }
+  let largestHere = workgroupMax(max(max(top.x, top.y), max(top.z, top.w)), lane);
+  if (lane == 0u) { largest[group.x] = largestHere; }
   ${sums.map((_, s) => eachLoad(cut, (k, at) => `partial[(${s}u * p.parts + group.x) * ${cut.fours}u + ${at}] = sum${s}_${k};`)).join('\n  ')}
 }`,
       tensors: { ...tensorsOf(t), partial },
@@ -157,11 +165,15 @@ function operands(source: RowSource, fours: number, k: number): string {
 
 /** What becomes of da, a group of columns of the gradient of the source's result. */
 function results({ source, norms, dx }: GradientOfRows, fours: number, k: number): string {
-  const before = (at: string) => (dx.before ? `before[${at}] + ` : '');
+  const write = (to: string, value: string) => `{
+          let found = ${dx.before ? `before[${to}] + ` : ''}(${value});
+          dx[${to}] = found;
+          top = max(top, abs(found));
+        }`;
   const ofSource = `sum${norms.length}_${k}`;
   const at = `row * ${fours}u + at`;
   const throughNorm = (w: string) =>
-    `dx[${at}] = ${before(at)}(r0 * (da * ${w}) - x${k} * (r0 * r0 * r0 * p.epsilon * slope));`;
+    write(at, `r0 * (da * ${w}) - x${k} * (r0 * r0 * r0 * p.epsilon * slope)`);
   switch (source.kind) {
     case 'rmsNorm':
       return `${ofSource} += da * x${k} * r0;
@@ -178,8 +190,8 @@ function results({ source, norms, dx }: GradientOfRows, fours: number, k: number
       const [gate, value] = [`row * ${2 * fours}u + at`, `row * ${2 * fours}u + ${fours}u + at`];
       return `let s = sigmoidFour(x${k});
         let value = x[${value}];
-        dx[${gate}] = ${before(gate)}da * value * (s * (1.0 + x${k} * (1.0 - s)));
-        dx[${value}] = ${before(value)}da * (x${k} * s);`;
+        ${write(gate, `da * value * (s * (1.0 + x${k} * (1.0 - s)))`)}
+        ${write(value, `da * (x${k} * s)`)}`;
     }
   }
 }

@@ -27,10 +27,18 @@ export interface HalfMatrix {
   readonly dispatches: readonly Dispatch[];
 }
 
-/** A matrix [rows, width] in f32, width a multiple of 8, along its rows, its columns or both. */
-export function halfMatrix(matrix: Tensor, along: 'rows' | 'columns' | 'both'): HalfMatrix {
+/**
+ * A matrix [rows, width] in f32, width a multiple of 8, along its rows, its columns or both.
+ * @param largest the largest sizes of entries in some parts of it, if they are known
+ */
+export function halfMatrix(
+  matrix: Tensor,
+  along: 'rows' | 'columns' | 'both',
+  largest?: Tensor | undefined,
+): HalfMatrix {
   const [rows, width] = [rowsOf(matrix), widthOf(matrix)];
   const scale = scratch('scale', [1]);
+  const tops = largest ?? scratch('largest', [parts]);
   const made = {
     rows: scratch('halfRows', [rows, width], 'f16'),
     columns: scratch('halfColumns', [width, padded(rows)], 'f16'),
@@ -65,20 +73,23 @@ export function halfMatrix(matrix: Tensor, along: 'rows' | 'columns' | 'both'): 
   };
   return {
     ...made,
-    dispatches: [...scaleOf(matrix, scale, made.unscale), along === 'rows' ? straight : turned],
+    dispatches: [
+      ...(largest ? [] : [largestParts(matrix, tops)]),
+      scaleOf(tops, scale, made.unscale),
+      along === 'rows' ? straight : turned,
+    ],
   };
 }
 
-/** The power of two that brings the largest entry near 2^14, and its inverse. */
-function scaleOf(matrix: Tensor, scale: Tensor, unscale: Tensor): Dispatch[] {
-  const largest = scratch('largest', [parts]);
+/** The largest size of an entry in each of its parts. */
+function largestParts(matrix: Tensor, largest: Tensor): Dispatch {
+  const parts = largest.size;
   const stretch = Math.ceil(matrix.size / 4 / parts);
-  return [
-    {
-      shader: 'largestParts',
-      code: rowKernel(
-        stretch,
-        `
+  return {
+    shader: 'largestParts',
+    code: rowKernel(
+      stretch,
+      `
     var top = 0.0;
     let end = min((row + 1u) * p.stretch, p.size);
     for (var i = row * p.stretch + lane; i < end; i += lanes) {
@@ -87,30 +98,35 @@ function scaleOf(matrix: Tensor, scale: Tensor, unscale: Tensor): Dispatch[] {
     }
     top = workgroupMax(top, lane);
     if (lane == 0u) { largest[row] = top; }`,
-      ),
-      tensors: { matrix, largest },
-      types: { matrix: 'vec4f' },
-      numbers: { rows: parts, size: matrix.size / 4, stretch },
-      workgroups: [parts, 1, 1],
-    },
-    {
-      shader: 'scaleOfLargest',
-      // The biased exponent of 2^(14 − exponent of the largest).
-      code: rowKernel(
-        parts,
-        `
-    let top = workgroupMax(largest[lane], lane);
+    ),
+    tensors: { matrix, largest },
+    types: { matrix: 'vec4f' },
+    numbers: { rows: parts, size: matrix.size / 4, stretch },
+    workgroups: [parts, 1, 1],
+  };
+}
+
+/** The power of two that brings the largest entry near 2^14, and its inverse. */
+function scaleOf(largest: Tensor, scale: Tensor, unscale: Tensor): Dispatch {
+  return {
+    shader: 'scaleOfLargest',
+    // The biased exponent of 2^(14 − exponent of the largest).
+    code: rowKernel(
+      largest.size,
+      `
+    var top = 0.0;
+    for (var i = lane; i < p.parts; i += lanes) { top = max(top, largest[i]); }
+    top = workgroupMax(top, lane);
     let exponent = clamp(268u - ((bitcast<u32>(top) >> 23u) & 255u), 64u, 190u);
     if (lane == 0u) {
       scale[0] = bitcast<f32>(exponent << 23u);
       unscale[0] = bitcast<f32>((254u - exponent) << 23u);
     }`,
-      ),
-      tensors: { largest, scale, unscale },
-      numbers: { rows: 1 },
-      workgroups: [1, 1, 1],
-    },
-  ];
+    ),
+    tensors: { largest, scale, unscale },
+    numbers: { rows: 1, parts: largest.size },
+    workgroups: [1, 1, 1],
+  };
 }
 
 /** `rows` of q [.., stride] int8 and step [..], from `first` on → ŷᵀ f16 [width, rows'] */

@@ -10,7 +10,7 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { elementKernel, overElements, scratch } from '../wgsl.ts';
-import { multiplyFragments, pairs, zeroSums } from './subgroupTile.ts';
+import { bringOut, multiplyFragments, pairs, sumAt, tileVectors, zeroSums } from './subgroupTile.ts';
 
 const subgroups = { m: 2, n: 4 };
 const [tileM, tileN, step] = [64 * subgroups.m, 64 * subgroups.n, 32];
@@ -47,11 +47,10 @@ export function halfProduct({ shader, a, b, c, scales, before }: HalfProduct): D
   const N = b.shape[0]!;
   const steps = Math.ceil(depth / step);
   const parts = partsOf(Math.ceil(M / tileM) * Math.ceil(N / tileN), steps);
-  const finish = {
-    scales: Object.fromEntries(scales.map((tensor, i) => [`scale${i}`, tensor])),
-    value: `${before ? 'before[at] + ' : ''}${['value', ...scales.map((_, i) => `scale${i}[0]`)].join(' * ')}`,
-  };
-  const product = (store: string, tensors: Dispatch['tensors']): Dispatch => ({
+  const scaling = Object.fromEntries(scales.map((tensor, i) => [`scale${i}`, tensor]));
+  const factor = scales.map((_, i) => `scale${i}[0]`).join(' * ');
+  const finished = `${before ? 'before[at] + ' : ''}value * (${factor})`;
+  const product = (store: Store, tensors: Dispatch['tensors']): Dispatch => ({
     shader,
     requires: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     code: productCode(store),
@@ -60,25 +59,37 @@ export function halfProduct({ shader, a, b, c, scales, before }: HalfProduct): D
     numbers: { M, N, depth, part: Math.ceil(steps / parts) * step },
     workgroups: [Math.ceil(N / tileN), Math.ceil(M / tileM), parts],
   });
-  if (parts === 1) return [product(`c[at] = ${finish.value};`, { c, ...finish.scales, before })];
+  const isWhole = M % 16 === 0 && N % 16 === 0;
+  if (parts === 1) {
+    const store: Store = isWhole && !before ? { factor } : { element: `c[at] = ${finished};` };
+    return [product(store, { c, ...scaling, before })];
+  }
   const sums = scratch(`${shader}.parts`, [parts, M, N]);
   const size = (M * N) / 4;
   return [
-    product(`c[part * p.M * p.N / 4u + at] = value;`, { c: sums }),
+    product(isWhole ? {} : { element: `c[part * p.M * p.N / 4u + at] = value;` }, { c: sums }),
     {
       shader: `${shader}Sum`,
       code: elementKernel(`
     var value = sums[i];
     for (var part = 1u; part < p.parts; part++) { value += sums[part * p.size + i]; }
     let at = i;
-    c[at] = ${finish.value};`),
-      tensors: { sums, c, ...finish.scales, before },
+    c[at] = ${finished};`),
+      tensors: { sums, c, ...scaling, before },
       types: { sums: 'vec4f', c: 'vec4f', before: 'vec4f' },
       numbers: { size, parts },
       workgroups: overElements(size),
     },
   ];
 }
+
+/**
+ * What becomes of the sums: whole fragments of 16 × 16, scaled by a `factor` if there is one, go to C as they are; or
+ * WGSL takes each `value` of four neighbours, at place `at` of part `part` of C.
+ */
+type Store =
+  | { readonly factor?: string; readonly element?: undefined }
+  | { readonly element: string; readonly factor?: undefined };
 
 /**
  * Into how many parts K is cut, each for a workgroup of its own: as many as leave the fewest places idle when the
@@ -93,20 +104,18 @@ function partsOf(tiles: number, steps: number): number {
   return best;
 }
 
-function productCode(store: string): string {
+function productCode(store: Store): string {
   const A = tile('A', tileM);
   const B = tile('B', tileN);
-  const left = { tile: '&tileA', first: 'mineA', stride };
-  const right = { tile: '&tileB', first: 'mineB', stride };
+  const left = { tile: '&tile', first: 'mineA', stride };
+  const right = { tile: '&tile', first: 'mineB', stride };
   return `
 alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, 16, 16>;
 alias Sums = subgroup_matrix_result<f32, 16, 16>;
 
-var<workgroup> tileA: array<vec4u, ${tileM * stride}>;
-var<workgroup> tileB: array<vec4u, ${tileN * stride}>;
-/** 16 × 16 sums of each subgroup on their way out. */
-var<workgroup> tileC: array<vec4f, ${2 * lanes}>;
+// The tile of A, then that of B.
+var<workgroup> tile: array<vec4u, ${tileVectors((tileM + tileN) * stride, subgroups.m * subgroups.n)}>;
 
 ${load('A', 'a', 'M')}
 ${load('B', 'b', 'N')}
@@ -119,7 +128,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   let firstN = group.x * ${tileN}u;
   let subgroup = lane / 32u;
   let mineA = (subgroup / ${subgroups.n}u) * ${64 * stride}u;
-  let mineB = (subgroup % ${subgroups.n}u) * ${64 * stride}u;
+  let mineB = ${tileM * stride}u + (subgroup % ${subgroups.n}u) * ${64 * stride}u;
   ${zeroSums}
   var k = group.z * p.part;
   let end = min(k + p.part, p.depth);
@@ -137,29 +146,39 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     ${vectorsOfSixteen.map((k) => multiplyFragments(left, right, k)).join('\n    ')}
     workgroupBarrier();
   }
-  let corner = subgroup * 64u;
   let cornerM = firstM + (subgroup / ${subgroups.n}u) * 64u;
   let cornerN = firstN + (subgroup % ${subgroups.n}u) * 64u;
-  ${pairs
-    .map(
-      ([m, n]) => `subgroupMatrixStore<row_major>(&tileC, corner, c${m}${n}, 4u);
-  workgroupBarrier();
-  writeOut(lane % 32u, corner, cornerM + ${16 * m}u, cornerN + ${16 * n}u, group.z);
-  workgroupBarrier();`,
-    )
-    .join('\n  ')}
+  ${store.element === undefined ? storeFragments(store.factor) : bringOut('cornerM, cornerN, group.z')}
+}
+${store.element === undefined ? '' : writeOut(store.element)}`;
 }
 
-/** 16 × 16 sums from a subgroup's part of tileC. */
-fn writeOut(lane: u32, corner: u32, firstM: u32, firstN: u32, part: u32) {
-  let n = firstN + 4u * (lane % 4u);
+/** Fragments of C, each wholly within it or wholly outside. */
+function storeFragments(factor: string | undefined): string {
+  const stores = pairs.map(([m, n]) => {
+    const sums = factor ? `subgroupMatrixScalarMultiply(c${m}${n}, factor)` : `c${m}${n}`;
+    return `if (cornerM + ${16 * m}u < p.M && cornerN + ${16 * n}u < p.N) {
+    subgroupMatrixStore<row_major>(&c, corner + ${4 * m}u * p.N + ${4 * n}u, ${sums}, p.N / 4u);
+  }`;
+  });
+  return `let corner = ((group.z * p.M + cornerM) * p.N + cornerN) / 4u;
+  ${factor ? `let factor = ${factor};` : ''}
+  ${stores.join('\n  ')}`;
+}
+
+function writeOut(element: string): string {
+  return `
+${sumAt}
+/** 16 × 64 sums of a subgroup, from row \`below\` of its part of C on. */
+fn writeOut(lane: u32, corner: u32, below: u32, cornerM: u32, cornerN: u32, part: u32) {
+  let n = cornerN + 4u * (lane % 16u);
   if (n >= p.N) { return; }
-  for (var i = lane / 4u; i < 16u; i += 8u) {
-    let m = firstM + i;
+  for (var i = lane / 16u; i < 16u; i += 2u) {
+    let m = cornerM + below + i;
     if (m < p.M) {
       let at = (m * p.N + n) / 4u;
-      let value = tileC[corner + i * 4u + lane % 4u];
-      ${store}
+      let value = bitcast<vec4f>(tile[sumAt(corner, i, lane % 16u)]);
+      ${element}
     }
   }
 }`;
@@ -171,18 +190,19 @@ function tile(name: 'A' | 'B', rows: number) {
     register: `next${name}${i}`,
     row: `(lane / ${perRow}u + ${(i * lanes) / perRow}u)`,
   }));
-  const first = name === 'A' ? 'firstM' : 'firstN';
+  const corner = name === 'A' ? 'firstM' : 'firstN';
+  const first = name === 'A' ? '0u' : `${tileM * stride}u`;
   const column = `lane % ${perRow}u`;
   return {
     fetch: (declare: string) =>
       loads
         .map(
           ({ register, row }) =>
-            `${declare}${register} = load${name}(${first} + ${row}, k + ${group}u * (${column}), end);`,
+            `${declare}${register} = load${name}(${corner} + ${row}, k + ${group}u * (${column}), end);`,
         )
         .join('\n    '),
     keep: loads
-      .map(({ register, row }) => `tile${name}[${row} * ${stride}u + ${column}] = ${register};`)
+      .map(({ register, row }) => `tile[${first} + ${row} * ${stride}u + ${column}] = ${register};`)
       .join('\n    '),
   };
 }

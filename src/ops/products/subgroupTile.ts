@@ -37,3 +37,33 @@ export function multiplyFragments(left: SubgroupTile, right: SubgroupTile, k: nu
       ${lines.join('\n      ')}
     }`;
 }
+
+/** Vectors of four sums in a row of 16 × 64 on their way out, one more than they are: rows start in different banks. */
+const outStride = 17;
+/** Vectors that a subgroup's 16 × 64 sums take there. */
+const outVectors = 16 * outStride;
+
+/** Vectors of the tiles' memory, which sums also leave through once the last tiles are multiplied. */
+export function tileVectors(operands: number, subgroups: number): number {
+  return Math.max(operands, outVectors * subgroups);
+}
+
+/**
+ * Brings the sums out by way of the array `tile`, 16 rows of 64 at a time. The kernel's function
+ * `writeOut(lane, corner, below, …)`, with what `at` hands on, finds four neighbours of row i in
+ * `tile[sumAt(corner, i, four)]`, where rows are counted from `below`. No lane may read the operands any more.
+ */
+export const bringOut = (at: string) => `let corner = subgroup * ${outVectors}u;
+  ${fragments
+    .map(
+      (
+        m,
+      ) => `${fragments.map((n) => `subgroupMatrixStore<row_major>(&tile, corner + ${4 * n}u, c${m}${n}, ${outStride}u);`).join(' ')}
+  workgroupBarrier();
+  writeOut(lane % 32u, corner, ${16 * m}u, ${at});
+  workgroupBarrier();`,
+    )
+    .join('\n  ')}`;
+
+/** Where row `i` of a subgroup's 16 × 64 sums has its columns 4·four … 4·four + 3. */
+export const sumAt = `fn sumAt(corner: u32, i: u32, four: u32) -> u32 { return corner + i * ${outStride}u + four; }`;
