@@ -1,71 +1,39 @@
-/**
- * The recurrence in chunks of tokens, so that long sequences keep a GPU busy. A chunk maps the state before it to the
- * one after it by a product and a sum, state ↦ P·state + S, which every chunk finds for itself; then each one
- * combines those of the chunks before it, and walks its tokens from the state that it starts with. The backward pass
- * is the same from the end. One invocation takes one column of one chunk.
- */
+/** The recurrence in chunks: see chunks.wgsl.ts. A chunk's map is a product and a sum, state ↦ P·state + S. */
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import {
+  type Chunks,
+  chunkMaps,
+  chunksOf,
+  copyOf,
+  earlierChunks,
+  laterChunks,
+  overChunks,
+} from '../chunks.wgsl.ts';
 import { columnSums } from '../columnSums.wgsl.ts';
 import { startSumKernel } from '../fill/kernel.wgsl.ts';
-import { activations, elementKernel, overElements, scratch } from '../wgsl.ts';
+import { activations } from '../wgsl.ts';
 
 type Optional = Tensor | undefined;
 
-/** Invocations that keep a large GPU busy. */
-const enoughInvocations = 2 ** 17;
-/** Tokens of a chunk: fewer would spend more on combining than on walking. */
-const leastTokens = 16;
+/** Products and sums of the chunks, and in the backward pass their shares in the gradient of the bounds. */
+const mapValues = 3;
 
-interface Chunks {
-  readonly count: number;
-  readonly code: string;
-  readonly numbers: Dispatch['numbers'];
-  readonly workgroups: Dispatch['workgroups'];
+/** A dispatch over chunks whose `body` knows the `bound` of its column. */
+function overBounded(
+  shader: string,
+  chunks: Chunks,
+  tensors: Dispatch['tensors'],
+  layer: number,
+  body: string,
+): Dispatch {
+  const bound = `
+      let bound = ${tensors.bounds ? 'bounds[p.layer * p.width + c]' : '0.0'};`;
+  return overChunks(shader, chunks, tensors, { functions: activations, body: bound + body }, { layer });
 }
 
-/** xi [batch, length, width] in chunks; WGSL that gives an invocation `i` its `sequence`, `chunk`, `c` and tokens. */
-function chunksOf(xi: Tensor, layer: number, bounds: Optional): Chunks {
-  const [batch, length, width] = xi.shape as [number, number, number];
-  const wanted = Math.ceil(enoughInvocations / (batch * width));
-  const tokens = Math.min(Math.max(Math.ceil(length / wanted), leastTokens), length);
-  const count = Math.ceil(length / tokens);
-  const size = batch * count * width;
-  return {
-    count,
-    code: `
-      let c = i % p.width;
-      let chunk = i / p.width % p.chunks;
-      let sequence = i / p.width / p.chunks;
-      let begin = chunk * p.tokens;
-      let end = min(begin + p.tokens, p.length);
-      let bound = ${bounds ? 'bounds[p.layer * p.width + c]' : '0.0'};`,
-    numbers: { size, length, width, layer, tokens, chunks: count },
-    workgroups: overElements(size),
-  };
-}
-
-/**
- * What chunks tell each other, in one tensor, as bindings are few: their products and sums, and in the backward pass
- * their shares in the gradient of the bounds: [3, batch, chunks, width].
- */
-function chunkMaps(xi: Tensor, { count }: Chunks): Tensor {
-  const [batch, , width] = xi.shape as [number, number, number];
-  return scratch('maps', [3, batch, count, width]);
-}
-
-/** A dispatch of the chunks' invocations. */
-function overChunks(shader: string, chunks: Chunks, tensors: Dispatch['tensors'], body: string): Dispatch {
-  const { code, numbers, workgroups } = chunks;
-  return { shader, code: activations + elementKernel(code + body), tensors, numbers, workgroups };
-}
-
-/** A copy of `tensor`, if there is one and if chunks read it while one of them writes to its memory. */
-function copyOf(tensor: Optional, { count }: Chunks): { copy: Optional; dispatches: Dispatch[] } {
-  if (!tensor || count === 1) return { copy: tensor, dispatches: [] };
-  const copy = scratch('copy', tensor.shape);
-  return { copy, dispatches: [startSumKernel(copy, tensor)] };
-}
+/** `value` through the map of another chunk. */
+const through = (value: string) => `${value} = maps[other] * ${value} + maps[p.size + other];`;
 
 /** xi, xf, h [batch, length, width], start and last [batch, width], bounds [layers, width]; `last` may be `start`. */
 export function mlgruForward(
@@ -79,8 +47,8 @@ export function mlgruForward(
   }: Record<'xi' | 'xf' | 'h' | 'last', Tensor> & Record<'start' | 'bounds', Optional>,
   layer: number,
 ): Dispatch[] {
-  const chunks = chunksOf(xi, layer, bounds);
-  const maps = chunkMaps(xi, chunks);
+  const chunks = chunksOf(xi);
+  const maps = chunkMaps(chunks, mapValues);
   const alone = chunks.count === 1;
   const { copy, dispatches } = copyOf(start, chunks);
   const step = `
@@ -92,10 +60,11 @@ export function mlgruForward(
     ...(alone
       ? []
       : [
-          overChunks(
+          overBounded(
             'mlgruChunks',
             chunks,
             { xi, xf, bounds, maps },
+            layer,
             `
       var product = 1.0;
       var state = 0.0;
@@ -108,13 +77,14 @@ export function mlgruForward(
       maps[p.size + i] = state;`,
           ),
         ]),
-    overChunks(
+    overBounded(
       'mlgruForward',
       chunks,
       { xi, xf, bounds, h, last, start: copy, ...(alone ? {} : { maps }) },
+      layer,
       `
       var state = ${start ? 'start[sequence * p.width + c]' : '0.0'};
-      ${alone ? '' : combine('state', 'var k = 0u; k < chunk; k++', 'k')}
+      ${alone ? '' : earlierChunks(through('state'))}
       for (var token = begin; token < end; token++) {
         let at = (sequence * p.length + token) * p.width + c;
         ${step}
@@ -123,14 +93,6 @@ export function mlgruForward(
       if (end == p.length) { last[sequence * p.width + c] = state; }`,
     ),
   ];
-}
-
-/** `value` through the maps of other chunks, in the order that the loop gives them. */
-function combine(value: string, loop: string, chunk: string): string {
-  return `for (${loop}) {
-        let other = (sequence * p.chunks + ${chunk}) * p.width + c;
-        ${value} = maps[other] * ${value} + maps[p.size + other];
-      }`;
 }
 
 /**
@@ -143,8 +105,8 @@ export function mlgruBackward(
   layer: number,
 ): Dispatch[] {
   const { xi, xf, h, di, df, dStart, start, bounds, dh, dLast, dBounds } = t;
-  const chunks = chunksOf(xi, layer, bounds);
-  const maps = chunkMaps(xi, chunks);
+  const chunks = chunksOf(xi);
+  const maps = chunkMaps(chunks, mapValues);
   const alone = chunks.count === 1;
   const { copy, dispatches } = copyOf(dLast, chunks);
   const carry = dh ? 'carried = f * (dh[at] + carried);' : 'carried = f * carried;';
@@ -153,10 +115,11 @@ export function mlgruBackward(
     ...(alone
       ? []
       : [
-          overChunks(
+          overBounded(
             'mlgruBackwardChunks',
             chunks,
             { xf, dh, bounds, maps },
+            layer,
             `
       var product = 1.0;
       var carried = 0.0;
@@ -170,16 +133,17 @@ export function mlgruBackward(
       maps[p.size + i] = carried;`,
           ),
         ]),
-    overChunks(
+    overBounded(
       'mlgruBackward',
       chunks,
       {
         ...{ xi, xf, h, di, df, dStart, start, bounds, dh, dLast: copy },
         ...(alone && !dBounds ? {} : { maps }),
       },
+      layer,
       `
       var carried = ${dLast ? 'dLast[sequence * p.width + c]' : '0.0'};
-      ${alone ? '' : combine('carried', 'var k = p.chunks; k > chunk + 1u; k--', 'k - 1u')}
+      ${alone ? '' : laterChunks(through('carried'))}
       var sum = 0.0;
       for (var token = end; token > begin; token--) {
         let at = (sequence * p.length + token - 1u) * p.width + c;
