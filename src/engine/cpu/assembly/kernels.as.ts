@@ -25,3 +25,4 @@ export * from "../../../ops/sigmoidGate/kernel.as";
 export * from "../../../ops/slice/kernel.as";
 export * from "../../../ops/swiglu/kernel.as";
 export * from "../../../ops/ternaryLinear/kernel.as";
+export * from "../../../ops/tokenShift/kernel.as";

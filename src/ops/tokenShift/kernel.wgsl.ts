@@ -1,0 +1,57 @@
+import type { Dispatch } from '../../program/op.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { columnSums } from '../columnSums.wgsl.ts';
+import { rowsOf, widthOf } from '../shapes.ts';
+import { elementKernel, overElements } from '../wgsl.ts';
+
+type Optional = Tensor | undefined;
+
+/** x, y [batch, length, width], mix [width], before [batch, 1, width] */
+export function tokenShiftForward(t: Record<'x' | 'mix' | 'y', Tensor> & { before: Optional }): Dispatch {
+  return {
+    shader: 'tokenShiftForward',
+    code: elementKernel(`
+      let c = i % p.width;
+      let token = i / p.width;
+      let earlier = ${earlierElement(t.before, 'token', 'p.length')};
+      y[i] = earlier + mix[c] * (x[i] - earlier);`),
+    tensors: t,
+    numbers: { size: t.x.size, width: widthOf(t.x), length: t.x.shape[1]! },
+    workgroups: overElements(t.x.size),
+  };
+}
+
+/** WGSL of the element before element i, of column c and the given token, in sequences of so many tokens. */
+const earlierElement = (before: Optional, token: string, length: string) =>
+  `select(${before ? `before[${token} / ${length} * p.width + c]` : '0.0'}, x[max(i, p.width) - p.width], ${token} % ${length} > 0u)`;
+
+/** dx and dMix may be what they are added to. */
+export function tokenShiftBackward(
+  t: Record<'x' | 'mix' | 'dy' | 'dx' | 'dMix' | 'dBefore', Tensor> &
+    Record<'before' | 'dxBefore' | 'dMixBefore', Optional>,
+): Dispatch[] {
+  const { x, mix, before, dy, dxBefore, dx, dBefore } = t;
+  const [width, length] = [widthOf(x), x.shape[1]!];
+  const sum = dxBefore ? 'dxBefore[i] + ' : '';
+  return [
+    {
+      shader: 'tokenShiftBackward',
+      code: elementKernel(`
+      let c = i % p.width;
+      let token = i / p.width;
+      let rest = 1.0 - mix[c];
+      var d = mix[c] * dy[i];
+      if ((token + 1u) % p.length > 0u) { d += rest * dy[i + p.width]; }
+      dx[i] = ${sum}d;
+      if (token % p.length == 0u) { dBefore[token / p.length * p.width + c] = rest * dy[i]; }`),
+      tensors: { mix, dy, dxBefore, dx, dBefore },
+      numbers: { size: x.size, width, length },
+      workgroups: overElements(x.size),
+    },
+    ...columnSums({
+      ...{ shader: 'tokenShiftBackwardMix', rows: rowsOf(x), width },
+      term: `dy[i] * (x[i] - ${earlierElement(before, 'row', `${length}u`)})`,
+      ...{ tensors: { x, before, dy }, y: t.dMix, before: t.dMixBefore },
+    }),
+  ];
+}

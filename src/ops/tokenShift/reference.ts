@@ -1,0 +1,45 @@
+import type { Data } from '../../program/op.ts';
+
+export interface Sizes {
+  readonly batch: number;
+  readonly length: number;
+  readonly width: number;
+}
+
+/** y_t = μ ⊙ x_t + (1 − μ) ⊙ x_{t−1}; before the first token comes `before`, or zeros. */
+export function tokenShiftReference(
+  { x, mix, before }: { x: Data; mix: Data; before: Data | undefined },
+  { batch, length, width }: Sizes,
+  y: Data,
+): void {
+  for (let n = 0; n < batch; n++) {
+    for (let t = 0; t < length; t++) {
+      for (let c = 0; c < width; c++) {
+        const at = (n * length + t) * width + c;
+        const earlier = t > 0 ? x[at - width]! : (before?.[n * width + c] ?? 0);
+        y[at] = mix[c]! * x[at]! + (1 - mix[c]!) * earlier;
+      }
+    }
+  }
+}
+
+/** dx_t = μ ⊙ dy_t + (1 − μ) ⊙ dy_{t+1}, dμ = Σ dy_t ⊙ (x_t − x_{t−1}), dBefore = (1 − μ) ⊙ dy_1. Adds to dx, dμ. */
+export function tokenShiftBackwardReference(
+  { x, mix, before }: { x: Data; mix: Data; before: Data | undefined },
+  { batch, length, width }: Sizes,
+  dy: Data,
+  out: { dx: Data; dMix: Data; dBefore: Data },
+): void {
+  for (let n = 0; n < batch; n++) {
+    for (let t = 0; t < length; t++) {
+      for (let c = 0; c < width; c++) {
+        const at = (n * length + t) * width + c;
+        const earlier = t > 0 ? x[at - width]! : (before?.[n * width + c] ?? 0);
+        const later = t < length - 1 ? dy[at + width]! : 0;
+        out.dx[at]! += mix[c]! * dy[at]! + (1 - mix[c]!) * later;
+        out.dMix[c]! += dy[at]! * (x[at]! - earlier);
+        if (t === 0) out.dBefore[n * width + c] = (1 - mix[c]!) * dy[at]!;
+      }
+    }
+  }
+}

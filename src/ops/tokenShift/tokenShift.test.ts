@@ -1,0 +1,30 @@
+import { noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { tokenShift } from './tokenShift.ts';
+
+const given = (shape: readonly number[]) => [
+  noise('x', shape, 1),
+  noise('mix', [shape[2]!], 2, { mean: 0.5, spread: 0.3 }),
+];
+const before = ([batch, , width]: readonly number[]) => noise('before', [batch!, 1, width!], 3);
+
+const shapes = [
+  [1, 1, 1],
+  [1, 1, 20],
+  [3, 4, 7],
+  [2, 45, 33],
+];
+
+testOp('tokenShift', [
+  ...shapes.map((shape) =>
+    opCase(`[${shape}], from nothing`, given(shape), (x, mix) => [tokenShift(x!, mix!, undefined)]),
+  ),
+  ...shapes.map((shape) =>
+    opCase(`[${shape}], from a token`, [...given(shape), before(shape)], (x, mix, token) => [
+      tokenShift(x!, mix!, token!),
+    ]),
+  ),
+  opCase('one text for two shares', [...given([2, 3, 6]), noise('other', [6], 4)], (x, mix, other) => [
+    tokenShift(x!, mix!, undefined),
+    tokenShift(x!, other!, undefined),
+  ]),
+]);
