@@ -26,3 +26,4 @@ export * from "../../../ops/slice/kernel.as";
 export * from "../../../ops/swiglu/kernel.as";
 export * from "../../../ops/ternaryLinear/kernel.as";
 export * from "../../../ops/tokenShift/kernel.as";
+export * from "../../../ops/wkv/kernel.as";

@@ -1,0 +1,117 @@
+import type { Data } from '../../program/op.ts';
+
+export interface Sizes {
+  readonly batch: number;
+  readonly length: number;
+  readonly width: number;
+}
+
+/** A column's sums over the tokens so far, both divided by e^max, so that they neither overflow nor vanish. */
+interface State {
+  /** Σ e^(k − max)·v, decayed */
+  readonly values: number;
+  /** Σ e^(k − max), decayed; 0 before the first token */
+  readonly weights: number;
+  /** The largest exponent so far, decayed; −∞ before the first token. */
+  readonly max: number;
+}
+
+/** Each row of a table of states is three rows: values, weights, maxima. */
+function stateAt(table: Data | undefined, row: number, c: number, width: number): State {
+  const part = (index: number) => table?.[(3 * row + index) * width + c] ?? 0;
+  const weights = part(1);
+  return { values: part(0), weights, max: weights === 0 ? Number.NEGATIVE_INFINITY : part(2) };
+}
+
+/** Σ of the state and one more token, whose exponent is k: both relative to the larger exponent. */
+function include({ values, weights, max }: State, k: number, v: number): State {
+  const larger = Math.max(max, k);
+  const [old, own] = [Math.exp(max - larger), Math.exp(k - larger)];
+  return { values: old * values + own * v, weights: old * weights + own, max: larger };
+}
+
+interface Inputs {
+  readonly k: Data;
+  readonly v: Data;
+  readonly decay: Data;
+  readonly bonus: Data;
+  readonly start: Data | undefined;
+}
+
+/**
+ * y_t = (Σ_{i<t} e^(k_i − (t−1−i)·e^w)·v_i + e^(u + k_t)·v_t) / (the same sum without v), for `decay` w and `bonus` u:
+ * a mean of the values so far. Each sum is carried from token to token, times e^(−e^w). `last` receives the state
+ * after the last token.
+ */
+export function wkvReference(inputs: Inputs, sizes: Sizes, y: Data, last: Data): void {
+  const { batch, length, width } = sizes;
+  for (let n = 0; n < batch; n++) {
+    for (let c = 0; c < width; c++) {
+      const rate = Math.exp(inputs.decay[c]!);
+      let state = stateAt(inputs.start, n, c, width);
+      for (let t = 0; t < length; t++) {
+        const at = (n * length + t) * width + c;
+        const [k, v] = [inputs.k[at]!, inputs.v[at]!];
+        const seen = include(state, inputs.bonus[c]! + k, v);
+        y[at] = seen.values / seen.weights;
+        state = include({ ...state, max: state.max - rate }, k, v);
+      }
+      for (const [part, value] of [state.values, state.weights, state.max].entries())
+        last[(3 * n + part) * width + c] = value;
+    }
+  }
+}
+
+/**
+ * Backwards through the same steps. Scaled by e^max, the gradients of both sums go from token to token like the sums.
+ * The maximum is a scale that cancels in every y; what the caller asks of it itself (`excess`) is the gradient of
+ * the exponent that set it: the token's k, or the older maximum less the rate. Adds to dDecay and dBonus.
+ */
+export function wkvBackwardReference(
+  inputs: Inputs,
+  sizes: Sizes,
+  upstream: { dy: Data | undefined; dLast: Data | undefined },
+  out: { dk: Data; dv: Data; dDecay: Data; dBonus: Data; dStart: Data },
+): void {
+  const { batch, length, width } = sizes;
+  for (let n = 0; n < batch; n++) {
+    for (let c = 0; c < width; c++) {
+      const rate = Math.exp(inputs.decay[c]!);
+      const states = [stateAt(inputs.start, n, c, width)];
+      for (let t = 0; t < length; t++) {
+        const at = (n * length + t) * width + c;
+        const { max, ...sums } = states[t]!;
+        states.push(include({ ...sums, max: max - rate }, inputs.k[at]!, inputs.v[at]!));
+      }
+      const dLast = (part: number) => upstream.dLast?.[(3 * n + part) * width + c] ?? 0;
+      let [dValues, dWeights] = [dLast(0), dLast(1)];
+      let excess = dLast(2) - states[length]!.values * dValues - states[length]!.weights * dWeights;
+      for (let t = length - 1; t >= 0; t--) {
+        const at = (n * length + t) * width + c;
+        const [k, v] = [inputs.k[at]!, inputs.v[at]!];
+        const { values, weights, max } = states[t]!;
+        // Of the next state.
+        const next = states[t + 1]!.max;
+        const [old, own] = [Math.exp(max - rate - next), Math.exp(k - next)];
+        const isOlder = max - rate >= k;
+        const dMax = old * (values * dValues + weights * dWeights) + (isOlder ? excess : 0);
+        // Of y.
+        const larger = Math.max(max, inputs.bonus[c]! + k);
+        const [seenOld, seenOwn] = [Math.exp(max - larger), Math.exp(inputs.bonus[c]! + k - larger)];
+        const d = (upstream.dy?.[at] ?? 0) / (seenOld * weights + seenOwn);
+        const y = (seenOld * values + seenOwn * v) / (seenOld * weights + seenOwn);
+        const dOwn = seenOwn * (v - y) * d;
+        out.dv[at] = own * dValues + seenOwn * d;
+        out.dk[at] = own * (v * dValues + dWeights) + dOwn + (isOlder ? 0 : excess);
+        out.dBonus[c]! += dOwn;
+        out.dDecay[c]! -= rate * dMax;
+        dValues = old * dValues + seenOld * d;
+        dWeights = old * dWeights - seenOld * y * d;
+        if (!isOlder) excess = 0;
+      }
+      const { values, weights } = states[0]!;
+      const dStart = [dValues, dWeights, values * dValues + weights * dWeights + excess];
+      for (const [part, value] of dStart.entries()) out.dStart[(3 * n + part) * width + c] = value;
+    }
+  }
+}
