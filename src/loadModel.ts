@@ -91,8 +91,9 @@ function fingerprintOf(config: ModelConfig, store: EngineParameterStore): number
   const checksum = new Checksum();
   const text = (value: unknown) => checksum.add(new TextEncoder().encode(JSON.stringify(value)));
   const { modelType, rmsNormEps } = config;
-  if (modelType === 'hgrn_bit') text([modelType, config.variant, rmsNormEps]);
-  else text([modelType, config.heads, config.ropeTheta, config.activation, rmsNormEps]);
+  if ('heads' in config) text([modelType, config.heads, config.ropeTheta, config.activation, rmsNormEps]);
+  else if (modelType === 'hgrn_bit') text([modelType, config.variant, rmsNormEps]);
+  else text([modelType, rmsNormEps]);
   for (const { name, shape } of store.weights().all()) {
     text([name, shape]);
     checksum.add(store.beginning(name));

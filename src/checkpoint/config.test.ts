@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.ts';
-import { configNames, defaultIntermediateSize, namedConfig } from '../model/config.ts';
+import { architectureNames, configNames, defaultIntermediateSize, namedConfig } from '../model/config.ts';
 import { readConfig, readStoredConfig } from './config.ts';
 import { formatConfig, parseConfig } from './huggingFaceConfig.ts';
 import { golden, temporaryFolder } from './testing.ts';
@@ -69,6 +69,20 @@ describe('reading', () => {
   it('lists unknown fields that are harmless, but not the housekeeping of Hugging Face', () => {
     const fields = { ...least, id2label: {}, torch_dtype: 'float16', author: 'me', attention_sink: null };
     expect(parseConfig(fields, 'x').unknownFields).toEqual(['attention_sink', 'author']);
+  });
+
+  it('understands MatMul-free RWKV-4, which has no heads and no lower bounds', () => {
+    const { model_type: _, ...sizes } = least;
+    const { config } = parseConfig({ ...sizes, model_type: 'rwkv_bit' }, 'x');
+    expect(config).toEqual({
+      ...{ modelType: 'rwkv_bit', vocabSize: 96, hiddenSize: 64, layers: 2, intermediateSize: 256 },
+      ...{ rmsNormEps: 1e-6, bosTokenId: 1, eosTokenId: 2 },
+      ...{ initializerRange: 0.02, maxPositionEmbeddings: 2048 },
+    });
+    for (const field of ['num_heads', 'use_lower_bound', 'attention_hidden_size'])
+      expect(() => parseConfig({ ...sizes, model_type: 'rwkv_bit', [field]: 2 }, 'x')).toThrow(
+        new RegExp(`${field}: found 2, but this field is unknown`),
+      );
   });
 
   it('takes several end tokens, none, and an open width', () => {
@@ -146,8 +160,8 @@ describe('named configurations', () => {
   });
 
   it('survive a trip through config.json', () => {
-    for (const name of configNames) {
-      const config = namedConfig(name);
+    const architectures = architectureNames.map((architecture) => namedConfig('tiny', { architecture }));
+    for (const config of [...configNames.map((name) => namedConfig(name)), ...architectures]) {
       expect(parseConfig(formatConfig(config), 'x').config).toEqual(config);
     }
   });

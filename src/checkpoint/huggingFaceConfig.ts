@@ -10,7 +10,13 @@
  */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
-import { defaultIntermediateSize, type MatMulFreeConfig, type ModelConfig } from '../model/config.ts';
+import {
+  defaultIntermediateSize,
+  type MatMulFreeConfig,
+  type ModelConfig,
+  type RecurrentConfig,
+  type RwkvConfig,
+} from '../model/config.ts';
 import { attentionFieldNames, formatAttention, parseBitNet, parseLlama } from './attentionConfig.ts';
 import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
 import { type JsonObject, show } from './json.ts';
@@ -24,24 +30,28 @@ export interface StoredConfig {
   readonly unknownFields: readonly string[];
 }
 
-/** Fields of the authors' HGRNBitConfig, with its defaults. Sizes end where a number can only be a mistake. */
-const matMulFreeFields = v.object({
+/** Those of the authors' HGRNBitConfig, with its defaults, that RWKV has too. Sizes end where they can only be mistakes. */
+const recurrentFields = v.object({
   vocab_size: integer(1, 2 ** 24),
   hidden_size: integer(1, 2 ** 17),
   num_hidden_layers: integer(1, 2048),
-  num_heads: v.optional(only(1), 1),
-  expand_ratio: v.nullish(only(1), 1),
   hidden_ratio: v.nullish(positive(256), 4),
   intermediate_size: v.nullish(integer(1, 2 ** 20), null),
   hidden_act: v.optional(only('swish', 'silu'), 'swish'),
   rms_norm_eps: v.optional(positive(1), 1e-6),
-  use_lower_bound: v.optional(flag, true),
-  use_short_conv: v.optional(only(false), false),
   tie_word_embeddings: v.optional(only(false), false),
   bos_token_id: v.optional(beginningToken, 1),
   eos_token_id: v.optional(endToken, 2),
   initializer_range: v.optional(positive(100), 0.02),
   max_position_embeddings: v.optional(integer(1, 2 ** 31 - 1), 2048),
+});
+
+const matMulFreeFields = v.object({
+  ...recurrentFields.entries,
+  num_heads: v.optional(only(1), 1),
+  expand_ratio: v.nullish(only(1), 1),
+  use_lower_bound: v.optional(flag, true),
+  use_short_conv: v.optional(only(false), false),
   plusminus_variant: v.optional(only('released', 'paper'), 'released'),
 });
 
@@ -129,21 +139,32 @@ const families: Readonly<Record<string, Family>> = {
     knownFields: new Set([...Object.keys(matMulFreeFields.entries), ...equivalentChoices]),
     parse: (fields, where) => toMatMulFree(parseFields(matMulFreeFields, fields, where)),
   },
+  rwkv_bit: {
+    knownFields: new Set(Object.keys(recurrentFields.entries)),
+    parse: (fields, where) => toRwkv(parseFields(recurrentFields, fields, where)),
+  },
   llama: { knownFields: attentionFieldNames, parse: parseLlama },
   bitnet: { knownFields: attentionFieldNames, parse: parseBitNet },
 };
 
 function toMatMulFree(fields: v.InferOutput<typeof matMulFreeFields>): MatMulFreeConfig {
-  const { hidden_size, hidden_ratio, plusminus_variant } = fields;
+  const { plusminus_variant: variant } = fields;
+  const useLowerBound = fields.use_lower_bound && variant === 'released'; // the paper has none
+  return { modelType: 'hgrn_bit', variant, useLowerBound, ...toRecurrent(fields) };
+}
+
+function toRwkv(fields: v.InferOutput<typeof recurrentFields>): RwkvConfig {
+  return { modelType: 'rwkv_bit', ...toRecurrent(fields) };
+}
+
+function toRecurrent(fields: v.InferOutput<typeof recurrentFields>): RecurrentConfig {
+  const { hidden_size, hidden_ratio } = fields;
   return {
-    modelType: 'hgrn_bit',
-    variant: plusminus_variant,
     vocabSize: fields.vocab_size,
     hiddenSize: hidden_size,
     layers: fields.num_hidden_layers,
     intermediateSize: fields.intermediate_size ?? defaultIntermediateSize(hidden_size, hidden_ratio ?? 4),
     rmsNormEps: fields.rms_norm_eps,
-    useLowerBound: fields.use_lower_bound && plusminus_variant === 'released', // the paper has none
     bosTokenId: fields.bos_token_id,
     eosTokenId: fields.eos_token_id,
     initializerRange: fields.initializer_range,
@@ -168,8 +189,14 @@ function listUnknown(fields: JsonObject, known: ReadonlySet<string>, where: stri
  * @param kept fields of an earlier file, written back where `config` says nothing about them
  */
 export function formatConfig(config: ModelConfig, kept: Readonly<JsonObject> = {}): JsonObject {
-  if (config.modelType !== 'hgrn_bit') return formatAttention(config, kept);
-  return formatMatMulFree(config, kept);
+  switch (config.modelType) {
+    case 'hgrn_bit':
+      return formatMatMulFree(config, kept);
+    case 'rwkv_bit':
+      return formatRwkv(config, kept);
+    default:
+      return formatAttention(config, kept);
+  }
 }
 
 function formatMatMulFree(config: MatMulFreeConfig, kept: Readonly<JsonObject>): JsonObject {
@@ -179,26 +206,37 @@ function formatMatMulFree(config: MatMulFreeConfig, kept: Readonly<JsonObject>):
     attn_mode: 'fused_recurrent',
     num_heads: 1,
     expand_ratio: 1,
-    hidden_ratio: 4,
-    hidden_act: 'swish',
     use_short_conv: false,
     conv_size: 4,
     share_conv_kernel: true,
     fuse_cross_entropy: true,
+    ...formatRecurrent(config, others),
+    use_lower_bound: config.useLowerBound,
+    ...(config.variant === 'paper' ? { plusminus_variant: 'paper' } : {}),
+  };
+}
+
+function formatRwkv(config: RwkvConfig, kept: Readonly<JsonObject>): JsonObject {
+  return { architectures: ['RwkvBitForCausalLM'], ...formatRecurrent(config, kept) };
+}
+
+/** What follows from the shared part of a config, over the fields to be kept. */
+function formatRecurrent(config: MatMulFreeConfig | RwkvConfig, kept: Readonly<JsonObject>): JsonObject {
+  return {
+    hidden_ratio: 4,
+    hidden_act: 'swish',
     use_cache: true,
     tie_word_embeddings: false,
-    ...others,
+    ...kept,
     model_type: config.modelType,
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,
     num_hidden_layers: config.layers,
     intermediate_size: config.intermediateSize,
     rms_norm_eps: config.rmsNormEps,
-    use_lower_bound: config.useLowerBound,
     bos_token_id: config.bosTokenId,
     eos_token_id: config.eosTokenId,
     initializer_range: config.initializerRange,
     max_position_embeddings: config.maxPositionEmbeddings,
-    ...(config.variant === 'paper' ? { plusminus_variant: 'paper' } : {}),
   };
 }

@@ -138,15 +138,21 @@ function* randomFloats(
   signal: AbortSignal | undefined,
 ) {
   const sigma = deviation(spec);
-  const center = sigma === 0 && 'constant' in spec.init ? spec.init.constant : 0;
   const size = elementCount(spec.shape);
   for (let first = 0; first < size; first += chunkElements) {
     signal?.throwIfAborted();
-    const floats = new Float32Array(Math.min(chunkElements, size - first)).fill(center);
+    const floats = new Float32Array(Math.min(chunkElements, size - first));
     if (sigma > 0) fillNormal(floats, sigma, next);
+    else fillFixed(floats, first, spec.init);
     if (dtype === 'F32') yield bytesOf(floats);
     else yield new Uint8Array(f32ToF16(floats, new Uint16Array(floats.length)).buffer);
   }
+}
+
+/** Elements from `first` on of a vector that starts as no noise. */
+function fillFixed(target: Float32Array, first: number, init: ParameterSpec['init']): void {
+  if ('each' in init) for (let i = 0; i < target.length; i++) target[i] = init.each(first + i);
+  else if ('constant' in init) target.fill(init.constant);
 }
 
 /** Box and Muller: two normal numbers from two uniform ones. */

@@ -184,6 +184,8 @@ function kindOf(config: ModelConfig): string {
   switch (config.modelType) {
     case 'hgrn_bit':
       return `MatMul-free language model (${config.variant} form)`;
+    case 'rwkv_bit':
+      return 'MatMul-free RWKV-4';
     case 'llama':
       return 'Transformer++ (Llama)';
     case 'bitnet':
@@ -192,10 +194,10 @@ function kindOf(config: ModelConfig): string {
 }
 
 function headsOf(config: ModelConfig): string {
-  if (config.modelType === 'hgrn_bit') return '';
+  if (!('heads' in config)) return '';
   return `, ${config.heads} heads of ${config.headSize} over ${config.keyHeads} of keys and values`;
 }
 
 function tied(config: ModelConfig): boolean {
-  return config.modelType !== 'hgrn_bit' && config.tieWordEmbeddings;
+  return 'heads' in config && config.tieWordEmbeddings;
 }

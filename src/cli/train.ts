@@ -256,8 +256,8 @@ function usualSettings(
   architecture: ArchitectureName | undefined,
   model: string | undefined,
 ): TrainingChoices {
-  const isMatMulFree = (architecture ?? (model === '2B4T' ? 'bitnet' : 'matmul-free')) === 'matmul-free';
-  return isMatMulFree ? {} : { learningRate: 1e-3, schedule: 'cosine' };
+  const kind = architecture ?? (model === '2B4T' ? 'bitnet' : 'matmul-free');
+  return kind === 'matmul-free' || kind === 'rwkv' ? {} : { learningRate: 1e-3, schedule: 'cosine' };
 }
 
 function dataOf({ data, chat, field }: Flags): readonly string[] {

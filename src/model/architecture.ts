@@ -11,14 +11,14 @@ import {
   type KeyValueCache,
 } from './decoder.ts';
 import {
-  type Forward,
   matmulFreeForward,
   matmulFreeForwardSlots,
-  matmulFreeHead,
   matmulFreeParameters,
   matmulFreeStates,
 } from './matmulFree.ts';
 import type { ParameterSpec } from './parameters.ts';
+import { type Forward, ternaryHead } from './recurrent.ts';
+import { rwkvForward, rwkvParameters, rwkvStates } from './rwkv.ts';
 import { transformerBlock } from './transformer.ts';
 import type { Weights } from './weights.ts';
 
@@ -59,7 +59,14 @@ export function architectureOf(config: ModelConfig): Architecture {
         forward: (weights, ids, states) => matmulFreeForward(config, weights, ids, states),
         forwardSlots: (weights, ids, slots, states) =>
           matmulFreeForwardSlots(config, weights, ids, slots, states),
-        head: matmulFreeHead,
+        head: ternaryHead,
+      };
+    case 'rwkv_bit':
+      return {
+        parameters: () => rwkvParameters(config),
+        states: (batch) => rwkvStates(config, batch),
+        forward: (weights, ids, states) => rwkvForward(config, weights, ids, states),
+        head: ternaryHead,
       };
     case 'llama':
       return attending(

@@ -48,6 +48,27 @@ describe('auditModel', () => {
     expect(transformer.bytesRead / total.bytesRead).toBeGreaterThan(7);
   });
 
+  it("counts RWKV-4's token mixer: three shifted texts, the recurrence, a gate", () => {
+    const config = namedConfig('tiny', { architecture: 'rwkv', layers: 1, hiddenSize: 4, vocabSize: 8 });
+    const { rows, total } = auditModel(config);
+    const mixer = rows.filter(({ op }) => ['tokenShift', 'wkv', 'sigmoidGate'].includes(op));
+    expect(
+      mixer.map(({ op, calls, additions, multiplications, special }) => [
+        op,
+        calls,
+        additions,
+        multiplications,
+        special,
+      ]),
+    ).toEqual([
+      ['tokenShift', 3, 3 * 2 * 4, 3 * 4, 0],
+      // two exponentials and a quotient for each entry, and the rate of decay
+      ['wkv', 1, 8 * 4, 6 * 4, 3 * 4 + 4],
+      ['sigmoidGate', 1, 4, 4, 4],
+    ]);
+    expect(total.productMultiplications).toBe(0);
+  });
+
   it.each(['370M', '1.3B', '13B'] as const)('finds no multiplication in the products of %s', (name) => {
     expect(auditModel(namedConfig(name)).total.productMultiplications).toBe(0);
   });

@@ -77,7 +77,7 @@ function sum(op: string, a: AuditRow, b: AuditRow): AuditRow {
 /** Queries, keys, values, output; gate, up, down; the head. */
 function transformerProducts(config: ModelConfig): AuditRow {
   const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers: L } = config;
-  const keys = config.modelType === 'hgrn_bit' ? H : config.keyHeads * config.headSize;
+  const keys = 'heads' in config ? config.keyHeads * config.headSize : H;
   const matrices = L * (2 * H * H + 2 * H * keys + 3 * H * I) + V * H;
   return {
     ...none,

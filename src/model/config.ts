@@ -4,11 +4,8 @@
  */
 import { InputError } from '../errors.ts';
 
-/** The MatMul-free language model: ternary weights everywhere but in the embedding, MLGRU, GLU. */
-export interface MatMulFreeConfig {
-  readonly modelType: 'hgrn_bit';
-  /** The form that the authors released, on which their checkpoints run, or the paper's; they differ in the MLGRU. */
-  readonly variant: 'released' | 'paper';
+/** What models without attention share: ternary weights everywhere but in the embedding, a recurrence, a GLU. */
+export interface RecurrentConfig {
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly layers: number;
@@ -16,13 +13,25 @@ export interface MatMulFreeConfig {
   readonly intermediateSize: number;
   /** Of the norms around the blocks; those inside BitLinear always use 1e-6. */
   readonly rmsNormEps: number;
-  readonly useLowerBound: boolean;
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | readonly number[] | null;
   /** Deviation of a new model's weights. */
   readonly initializerRange: number;
   /** The length that the model was made for; nothing breaks beyond it. */
   readonly maxPositionEmbeddings: number;
+}
+
+/** The MatMul-free language model, whose token mixer is the MLGRU. */
+export interface MatMulFreeConfig extends RecurrentConfig {
+  readonly modelType: 'hgrn_bit';
+  /** The form that the authors released, on which their checkpoints run, or the paper's; they differ in the MLGRU. */
+  readonly variant: 'released' | 'paper';
+  readonly useLowerBound: boolean;
+}
+
+/** MatMul-free RWKV-4: the same model with RWKV's token mixer. */
+export interface RwkvConfig extends RecurrentConfig {
+  readonly modelType: 'rwkv_bit';
 }
 
 /** What Transformers are made of: heads of attention, rotary positions, a gated unit. */
@@ -62,7 +71,7 @@ export interface BitNetConfig extends AttentionConfig {
 }
 
 /** Every kind of model, told apart by `modelType`. */
-export type ModelConfig = MatMulFreeConfig | TransformerConfig | BitNetConfig;
+export type ModelConfig = MatMulFreeConfig | RwkvConfig | TransformerConfig | BitNetConfig;
 
 /** The GLU's width where none is given: about hiddenSize · ratio · 2/3, rounded up to a multiple of 256. */
 export function defaultIntermediateSize(hiddenSize: number, hiddenRatio = 4): number {
@@ -96,6 +105,7 @@ export function isConfigName(name: string): name is ConfigName {
 /** Families by the names that people use, and the model types of their checkpoints. */
 export const architectures = {
   'matmul-free': 'hgrn_bit',
+  rwkv: 'rwkv_bit',
   llama: 'llama',
   bitnet: 'bitnet',
 } as const satisfies Record<string, ModelConfig['modelType']>;
@@ -131,6 +141,10 @@ export function namedConfig(
 ): BitNetConfig;
 export function namedConfig(
   name: Exclude<ConfigName, '2B4T'>,
+  options: ConfigOptions & { readonly architecture: 'rwkv' },
+): RwkvConfig;
+export function namedConfig(
+  name: Exclude<ConfigName, '2B4T'>,
   options?: ConfigOptions & { readonly architecture?: 'matmul-free' | undefined },
 ): MatMulFreeConfig;
 export function namedConfig(name: ConfigName, options?: ConfigOptions): ModelConfig;
@@ -144,6 +158,7 @@ export function namedConfig(name: ConfigName, options: ConfigOptions = {}): Mode
     throw new InputError(`variant: found ${options.variant}, expected none for ${architecture}`);
   }
   if (architecture === 'matmul-free') return matMulFree(name, options);
+  if (architecture === 'rwkv') return { modelType: 'rwkv_bit', ...recurrent(name, options) };
   const common = attention(name, options);
   return architecture === 'llama'
     ? { modelType: 'llama', ...common, ropeTheta: 10_000, activation: 'silu', rmsNormEps: 1e-6 }
@@ -151,16 +166,19 @@ export function namedConfig(name: ConfigName, options: ConfigOptions = {}): Mode
 }
 
 function matMulFree(name: ConfigName, options: ConfigOptions): MatMulFreeConfig {
-  const { layers = sizes[name].layers, hiddenSize = sizes[name].hiddenSize, variant = 'released' } = options;
+  const { variant = 'released' } = options;
+  const useLowerBound = variant === 'released'; // the paper has none
+  return { modelType: 'hgrn_bit', variant, useLowerBound, ...recurrent(name, options) };
+}
+
+function recurrent(name: ConfigName, options: ConfigOptions): RecurrentConfig {
+  const { layers = sizes[name].layers, hiddenSize = sizes[name].hiddenSize } = options;
   return {
-    modelType: 'hgrn_bit',
-    variant,
     vocabSize: options.vocabSize ?? 32000,
     hiddenSize,
     layers,
     intermediateSize: options.intermediateSize ?? defaultIntermediateSize(hiddenSize),
     rmsNormEps: 1e-6,
-    useLowerBound: variant === 'released', // the paper has none
     bosTokenId: 1,
     eosTokenId: 2,
     initializerRange: 0.02,

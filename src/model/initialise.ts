@@ -17,6 +17,7 @@ export function initialise(
     const data = new Float32Array(tensor.size);
     const own = new SeededRandom(seeds.uint32());
     if ('normal' in init) own.fillNormal(data, init.normal);
+    else if ('each' in init) data.forEach((_, i) => (data[i] = init.each(i)));
     else data.fill(init.constant);
     engine.write(tensor, bytesOf(data));
   }

@@ -10,8 +10,11 @@ export interface ParameterSpec {
    * `vector`: norms, biases and lower bounds, always f32 in memory.
    */
   readonly role: 'ternary' | 'matrix' | 'embedding' | 'vector';
-  /** How a new model starts: normal noise of this deviation, or a constant. */
-  readonly init: { readonly normal: number } | { readonly constant: number };
+  /** How a new model starts: normal noise of this deviation, a constant, or a value for each element. */
+  readonly init:
+    | { readonly normal: number }
+    | { readonly constant: number }
+    | { readonly each: (index: number) => number };
 }
 
 /** Where the scale of a packed matrix, or the scales of int8 rows, are stored, as Hugging Face's BitNet integration does. */

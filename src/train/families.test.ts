@@ -10,13 +10,18 @@ import { dataOf, smallSettings, stateFiles, withMachine } from './testing.ts';
 
 const choices = { steps: 30, length: 24, learningRate: 0.01, schedule: 'cosine', saveEvery: 10 } as const;
 
-async function train(folder: string, architecture: 'llama' | 'bitnet', stopAfter?: number): Promise<void> {
+type Architecture = (typeof tested)[number];
+const tested = ['rwkv', 'llama', 'bitnet'] as const;
+const modelTypes = { rwkv: 'rwkv_bit', llama: 'llama', bitnet: 'bitnet' };
+
+async function train(folder: string, architecture: Architecture, stopAfter?: number): Promise<void> {
   const data = await dataOf(folder);
   const sizes = { layers: 2, hiddenSize: 32, intermediateSize: 48 };
   const vocabSize = data.tokenizer.vocabularySize;
   const named = namedConfig('tiny', { ...sizes, architecture, vocabSize });
   // Heads share keys and values, as none of the named sizes for laptops does.
-  const config = { ...named, heads: 4, headSize: 8, keyHeads: 2, bosTokenId: 0, eosTokenId: 0 };
+  const heads = 'heads' in named ? { heads: 4, headSize: 8, keyHeads: 2 } : {};
+  const config = { ...named, ...heads, bosTokenId: 0, eosTokenId: 0 };
   const controller = new AbortController();
   await withMachine(async (machine) => {
     const run = await Run.create(folder, { config, settings: smallSettings(choices), data }, machine);
@@ -29,7 +34,7 @@ async function train(folder: string, architecture: 'llama' | 'bitnet', stopAfter
   });
 }
 
-describe.each(['llama', 'bitnet'] as const)('training a %s', (architecture) => {
+describe.each(tested)('training a %s', (architecture) => {
   it('learns, ends with the same bits if it was interrupted, and loads as a model', async () => {
     const folder = await temporaryFolder();
     const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
@@ -48,7 +53,7 @@ describe.each(['llama', 'bitnet'] as const)('training a %s', (architecture) => {
     expect(await stateFiles(parts)).toEqual(await stateFiles(whole));
 
     const model = await LanguageModel.load(whole, { threads: 1 });
-    expect(model.config.modelType).toBe(architecture);
+    expect(model.config.modelType).toBe(modelTypes[architecture]);
     const { logits } = await model.forward([1, 2, 3]);
     expect(logits.every(Number.isFinite)).toBe(true);
     await model.dispose();

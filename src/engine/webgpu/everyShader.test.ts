@@ -118,6 +118,7 @@ async function compile(recorded: Program, features: DeviceFeatures): Promise<str
 const models: readonly (readonly [ArchitectureName, WeightMode])[] = [
   ['matmul-free', 'training'],
   ['matmul-free', 'plain'],
+  ['rwkv', 'training'],
   ['llama', 'training'],
   ['bitnet', 'training'],
 ];

@@ -7,9 +7,9 @@ import { tokenShiftBackward, tokenShiftForward } from './kernel.wgsl.ts';
 import { type Sizes, tokenShiftBackwardReference, tokenShiftReference } from './reference.ts';
 
 /**
- * RWKV's token shift (Peng et al. 2023, arXiv 2305.13048, section 3.1.1): each token of x [batch, length, width] mixed with the one
- * before it, element by element; `mix` [width] is the share of the later one. `before` [batch, 1, width] is the token
- * before the first one; absent: zeros. Returns [batch, length, width].
+ * RWKV's token shift (Peng et al. 2023, arXiv 2305.13048, section 3.1.1): each token of x [batch, length, width] mixed
+ * with the one before it, element by element; `mix` [width] is the share of the later one. `before` [batch, 1, width]
+ * is the token before the first one; absent: zeros. Returns [batch, length, width].
  */
 export function tokenShift(x: Tensor, mix: Tensor, before: Tensor | undefined): Tensor {
   const { batch, width } = sizes(x);
