@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { InputError } from '../errors.ts';
 import { formatDuration, formatTable } from '../format.ts';
 import type { Group } from '../mpi/group.ts';
+import { allFamilies, type Family } from '../study/families.ts';
 import { planStudy, runStudy } from '../study/runStudy.ts';
 import { findStudy, studies } from '../study/studies.ts';
 import type { PlannedRun, Study, StudyOptions } from '../study/study.ts';
@@ -18,6 +19,7 @@ Examples:
   $ plusminus study inference --engine webgpu
   $ plusminus study scaling --engine webgpu --data corpus/
   $ plusminus study scaling --quick
+  $ plusminus study scaling --data corpus/ --families matmul-free rwkv transformer
 
 Studies:
 ${studies.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
@@ -38,6 +40,7 @@ interface Flags {
   readonly dryRun?: boolean;
   readonly seed: number;
   readonly data?: readonly string[];
+  readonly families?: readonly string[];
   readonly out: string;
   readonly runs: string;
   readonly json?: boolean;
@@ -60,6 +63,11 @@ export function studyCommand(): Command {
     .option('--dry-run', 'print the runs and their estimated times only')
     .option('--seed <n>', 'of weights and the order of data', integer(0), 1)
     .option('--data <paths...>', 'texts to train on')
+    .addOption(
+      new Option('--families <names...>', 'kinds of models to compare').choices(
+        allFamilies.map(({ name }) => name),
+      ),
+    )
     .option('--out <folder>', 'where reports go', 'results/study')
     .option('--runs <folder>', 'where runs are kept', 'runs/study')
     .option('--json', 'print the path of the report as JSON, and progress nowhere')
@@ -80,7 +88,8 @@ async function studyWith(group: Group, chosen: Study, flags: Flags): Promise<voi
   if (group.rank > 0 && !spreads) return;
   const threads = spreads ? ((await placeOf(group, flags)).threads ?? flags.threads) : flags.threads;
   const data = await dataOf(chosen, flags);
-  const options: StudyOptions = { engine, threads, quick, seed, minutes, data };
+  const families = familiesOf(chosen, flags);
+  const options: StudyOptions = { engine, threads, quick, seed, minutes, data, families };
   const prefix = group.size > 1 && spreads ? `rank ${group.rank}: ` : '';
   const say = (text: string) => json || console.error(`${prefix}${text}`);
   if (flags.dryRun) {
@@ -130,14 +139,24 @@ async function dataOf({ trains, name }: Study, { data, quick }: Flags): Promise<
   };
 }
 
+function familiesOf({ name, families }: Study, flags: Flags): readonly Family[] | undefined {
+  if (!flags.families) return undefined;
+  if (!families)
+    throw new InputError(
+      `--families: found ${flags.families.join(', ')}, but what ${name} compares is fixed`,
+    );
+  return allFamilies.filter((family) => flags.families!.includes(family.name));
+}
+
 /** What repeats this, for the report; where things were put is no part of it. */
-function commandOf(name: string, { engine, threads, quick, seed, data }: Flags): string {
+function commandOf(name: string, { engine, threads, quick, seed, data, families }: Flags): string {
   const parts = [
     ...(engine === 'auto' ? [] : ['--engine', engine]),
     ...(threads === undefined ? [] : ['--threads', threads]),
     ...(quick ? ['--quick'] : []),
     ...(seed === 1 ? [] : ['--seed', seed]),
     ...(data ? ['--data', ...data] : []),
+    ...(families ? ['--families', ...families] : []),
   ];
   return ['npx plusminus study', name, ...parts].join(' ');
 }

@@ -38,6 +38,15 @@ export const matmulFree: Family = {
   contextProducts: 0,
 };
 
+export const rwkv: Family = {
+  name: 'rwkv',
+  label: 'MatMul-free RWKV-4',
+  color: '#7b5ea7',
+  config: (shape) => namedConfig('tiny', { ...shape, architecture: 'rwkv' }),
+  training: matmulFree.training,
+  contextProducts: 0,
+};
+
 /** Positions beyond the usual 2,048, so that a text of that length can go on. */
 const longest = { maxPositionEmbeddings: 4096 };
 
@@ -59,11 +68,7 @@ export const bitNet: Family = {
   contextProducts: 1,
 };
 
-/** Those whose lines the scaling study compares. */
-export const families: readonly Family[] = [matmulFree, transformer];
-
-/** Those whose work is counted and timed. */
-export const allFamilies: readonly Family[] = [matmulFree, bitNet, transformer];
+export const allFamilies: readonly Family[] = [matmulFree, rwkv, bitNet, transformer];
 
 /** The paper's sizes; the last two had random weights only. */
 export const paperShapes = {

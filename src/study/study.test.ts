@@ -13,8 +13,9 @@ import { listed } from '../text/testing.ts';
 import { rhyme } from '../train/testing.ts';
 import { barFigure } from './barFigure.ts';
 import { type EfficiencyRow, trainingEfficiency } from './efficiency/trainingEfficiency.ts';
+import { rwkv } from './families.ts';
 import { carbonOf, energyOf, energyTables } from './operations/energy.ts';
-import { operations } from './operations/operations.ts';
+import { type OperationsRow, operations } from './operations/operations.ts';
 import { workOf } from './operations/work.ts';
 import { planStudy, runStudy } from './runStudy.ts';
 import { scaling } from './scaling/scaling.ts';
@@ -193,7 +194,21 @@ describe('the operations study', () => {
     const { report, json } = await carryOut(operations, await temporaryFolder());
     expect(report).toMatch(/\| MatMul-free 370M \| 341\.0 M \|/);
     expect(report).not.toMatch(/NaN|undefined/);
-    expect(json.data.rows).toHaveLength(12);
+    expect(json.data.rows).toHaveLength(16);
+  });
+});
+
+describe('the families of a study', () => {
+  it('are those that the options name', async () => {
+    const options = { engine: 'cpu', quick: true, seed: 1, data: undefined, families: [rwkv] } as const;
+    const folder = await temporaryFolder();
+    const [runs, out] = [join(folder, 'runs'), join(folder, 'results')];
+    const { signal } = new AbortController();
+    const path = await runStudy(operations, { options, command: 'x', runs, out, signal, say: () => {} });
+    const { data } = JSON.parse(await readFile(path.replace('.md', '.json'), 'utf8'));
+    expect(data.rows.map((row: OperationsRow) => row.family)).toEqual(['rwkv', 'rwkv', 'rwkv', 'rwkv']);
+    const products = data.rows.map((row: OperationsRow) => row.work.productMultiplications);
+    expect(products).toEqual([0, 0, 0, 0]);
   });
 });
 

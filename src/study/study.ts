@@ -4,6 +4,7 @@
  */
 
 import type { Group } from '../mpi/group.ts';
+import type { Family } from './families.ts';
 
 export interface StudyOptions {
   readonly engine: 'auto' | 'cpu' | 'webgpu';
@@ -15,6 +16,8 @@ export interface StudyOptions {
   readonly minutes?: number | undefined;
   /** Texts to train on; studies that train need them. */
   readonly data: readonly string[] | (() => AsyncIterable<string>) | undefined;
+  /** Kinds of models to compare; default: the study's own. */
+  readonly families?: readonly Family[] | undefined;
 }
 
 export interface Table {
@@ -84,6 +87,8 @@ export interface Study {
   readonly trains: boolean;
   /** Ranks share its experiments; otherwise rank 0 does them by itself, such as those that measure time. */
   readonly spreads?: boolean;
+  /** The kinds of models that it compares unless the options name others; absent: what it compares is fixed. */
+  readonly families?: readonly Family[];
   /** What carrying it out will do; prepares the corpus, and runs nothing. */
   plan?(context: StudyContext): Promise<readonly PlannedRun[]>;
   carryOut(context: StudyContext): Promise<void>;

@@ -1,9 +1,18 @@
 /** Memory and latency of reading and generating, batch 1, at the paper's sizes, with random weights. */
 import { formatBytes, formatCount } from '../../format.ts';
 import { barFigure } from '../barFigure.ts';
-import { allFamilies, paperShapes, paperSizes, paperVocabulary, type Shape } from '../families.ts';
+import {
+  bitNet,
+  type Family,
+  matmulFree,
+  paperShapes,
+  paperSizes,
+  paperVocabulary,
+  type Shape,
+  transformer,
+} from '../families.ts';
 import { matrixParameters } from '../scaling/flops.ts';
-import type { Report, Study, Table } from '../study.ts';
+import type { Report, Study, StudyOptions, Table } from '../study.ts';
 import {
   type InferenceCase,
   type InferenceMeasurement,
@@ -41,21 +50,25 @@ interface Row {
   readonly measured: InferenceMeasurement;
 }
 
+/** Those that are measured unless others are asked for. */
+const families: readonly Family[] = [matmulFree, bitNet, transformer];
+
 export const inferenceStudy: Study = {
   name: 'inference',
   about: 'memory and latency of 2,048 tokens and of generating, 370M to 13B, random weights',
   trains: false,
-  async plan({ options: { quick } }) {
-    return casesOf(quick).map(({ size, label, one }) => ({
+  families,
+  async plan({ options }) {
+    return casesOf(options).map(({ size, label, one }) => ({
       name: `${label} ${size}`,
       what: `${formatCount(matrixParameters(one.config))} parameters, ${one.length} tokens`,
       seconds: secondsOf(one),
     }));
   },
   async carryOut({ run, publish, options, signal, say }) {
-    const { engine, threads, quick } = options;
+    const { engine, threads } = options;
     const rows: Row[] = [];
-    for (const { size, family, label, one } of casesOf(quick)) {
+    for (const { size, family, label, one } of casesOf(options)) {
       const title = `${family}-${size.replaceAll(/[^\w.]+/g, '-')}`;
       const measured = await run(
         title,
@@ -70,10 +83,10 @@ export const inferenceStudy: Study = {
   },
 };
 
-function casesOf(quick: boolean) {
+function casesOf({ quick, families: compared = families }: StudyOptions) {
   const length = quick ? 256 : 2048;
   return (quick ? quickCases : paperCases).flatMap(({ size, shape }) =>
-    allFamilies.map(({ name: family, label, config, contextProducts }) => {
+    compared.map(({ name: family, label, config, contextProducts }) => {
       const one: InferenceCase = { config: config(shape), length, remembersAll: contextProducts > 0 };
       return { size, family, label, one };
     }),

@@ -32,12 +32,13 @@ export const operations: Study = {
   name: 'operations',
   about: 'additions, multiplications, bytes, energy and carbon of a token, counted from the programs',
   trains: false,
+  families: allFamilies,
   async carryOut({ run, publish, options }) {
     const sizes = options.quick ? paperSizes.slice(0, 2) : paperSizes;
     const rows: OperationsRow[] = [];
     for (const size of sizes) {
       const shape = { ...paperShapes[size], vocabSize: paperVocabulary };
-      for (const family of allFamilies) {
+      for (const family of options.families ?? allFamilies) {
         const config = family.config(shape);
         const { name, label } = family;
         for (const { name: mode, tokens } of modes) {

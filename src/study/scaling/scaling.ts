@@ -4,7 +4,7 @@
  */
 import { InputError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
-import { type Family, families } from '../families.ts';
+import { type Family, matmulFree, transformer } from '../families.ts';
 import type { PlannedRun, Study, StudyContext } from '../study.ts';
 import { type Corpus, prepareCorpus, type TrainingOutcome, train } from '../training.ts';
 import { Pace, type TimedRun } from '../trainingTime.ts';
@@ -38,10 +38,14 @@ export interface ScalingResults {
   readonly rates: readonly FamilyRates[];
 }
 
+/** Those whose lines cross in the paper. */
+const families: readonly Family[] = [matmulFree, transformer];
+
 export const scaling: Study = {
   name: 'scaling',
   about: 'loss against training operations for a ladder of sizes, and where families cross',
   trains: true,
+  families,
   spreads: true,
   async plan(context) {
     const ladder = ladderOf(context);
@@ -60,6 +64,7 @@ function ladderOf({ options }: StudyContext): Ladder {
 
 class Climb {
   readonly #context: StudyContext;
+  readonly #families: readonly Family[];
   readonly #ladder: Ladder;
   readonly #corpus: Corpus;
   readonly #pace = new Pace();
@@ -68,6 +73,7 @@ class Climb {
 
   constructor(context: StudyContext, ladder: Ladder, corpus: Corpus) {
     this.#context = context;
+    this.#families = context.options.families ?? families;
     this.#ladder = ladder;
     this.#corpus = corpus;
   }
@@ -76,7 +82,7 @@ class Climb {
   plan(): PlannedRun[] {
     const { rungs, searched } = this.#ladder;
     return rungs.flatMap((rung, place) =>
-      families.flatMap((family) => {
+      this.#families.flatMap((family) => {
         const run = this.#timed(family, rung, 1);
         const what = `${formatCount(matrixParameters(run.config))} parameters, ${run.settings.steps} steps`;
         const tries = searched.includes(place) ? family.training.rates : [undefined];
@@ -93,7 +99,7 @@ class Climb {
   async carryOut(): Promise<void> {
     const { rungs, searched } = this.#ladder;
     const [first, second] = searched.map((place) => rungs[place]!) as [Rung, Rung];
-    const searches = families.map(async (family) => {
+    const searches = this.#families.map(async (family) => {
       const small = { width: first.hiddenSize, rate: await this.#search(family, first) };
       this.#rules.set(family.name, rateRule(small, undefined));
       const large = { width: second.hiddenSize, rate: await this.#search(family, second) };
@@ -102,7 +108,7 @@ class Climb {
     await Promise.all(searches);
     const others = rungs.filter((_, place) => !searched.includes(place));
     const runs = others.flatMap((rung) =>
-      families.map((family) =>
+      this.#families.map((family) =>
         this.#run(family, rung, rateFor(this.#rules.get(family.name)!, rung.hiddenSize), false),
       ),
     );
@@ -158,7 +164,7 @@ class Climb {
     this.#rows.push({ family: family.name, rung, parameters, flops, learningRate, search, outcome });
     const rates = [...this.#rules].map(([name, rule]) => ({ family: name, ...rule }));
     const results = { ladder: this.#ladder, corpus, rows: this.#rows, rates };
-    await this.#context.publish(reportOf(results, families, this.#context.options.seed));
+    await this.#context.publish(reportOf(results, this.#families, this.#context.options.seed));
     return outcome;
   }
 }
