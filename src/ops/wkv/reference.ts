@@ -23,11 +23,20 @@ function stateAt(table: Data | undefined, row: number, c: number, width: number)
   return { values: part(0), weights, max: weights === 0 ? Number.NEGATIVE_INFINITY : part(2) };
 }
 
-/** Σ of the state and one more token, whose exponent is k: both relative to the larger exponent. */
+/** e^a and e^b, both divided by the larger one. */
+function shares(a: number, b: number): [number, number] {
+  return [Math.exp(a - Math.max(a, b)), Math.exp(b - Math.max(a, b))];
+}
+
+/** The sums with one more token, whose exponent is k. */
 function include({ values, weights, max }: State, k: number, v: number): State {
-  const larger = Math.max(max, k);
-  const [old, own] = [Math.exp(max - larger), Math.exp(k - larger)];
-  return { values: old * values + own * v, weights: old * weights + own, max: larger };
+  const [old, own] = shares(max, k);
+  return { values: old * values + own * v, weights: old * weights + own, max: Math.max(max, k) };
+}
+
+/** A token later everything weighs less. */
+function later(state: State, rate: number): State {
+  return { ...state, max: state.max - rate };
 }
 
 interface Inputs {
@@ -54,7 +63,7 @@ export function wkvReference(inputs: Inputs, sizes: Sizes, y: Data, last: Data):
         const [k, v] = [inputs.k[at]!, inputs.v[at]!];
         const seen = include(state, inputs.bonus[c]! + k, v);
         y[at] = seen.values / seen.weights;
-        state = include({ ...state, max: state.max - rate }, k, v);
+        state = include(later(state, rate), k, v);
       }
       for (const [part, value] of [state.values, state.weights, state.max].entries())
         last[(3 * n + part) * width + c] = value;
@@ -80,8 +89,7 @@ export function wkvBackwardReference(
       const states = [stateAt(inputs.start, n, c, width)];
       for (let t = 0; t < length; t++) {
         const at = (n * length + t) * width + c;
-        const { max, ...sums } = states[t]!;
-        states.push(include({ ...sums, max: max - rate }, inputs.k[at]!, inputs.v[at]!));
+        states.push(include(later(states[t]!, rate), inputs.k[at]!, inputs.v[at]!));
       }
       const dLast = (part: number) => upstream.dLast?.[(3 * n + part) * width + c] ?? 0;
       let [dValues, dWeights] = [dLast(0), dLast(1)];
@@ -90,16 +98,14 @@ export function wkvBackwardReference(
         const at = (n * length + t) * width + c;
         const [k, v] = [inputs.k[at]!, inputs.v[at]!];
         const { values, weights, max } = states[t]!;
-        // Of the next state.
-        const next = states[t + 1]!.max;
-        const [old, own] = [Math.exp(max - rate - next), Math.exp(k - next)];
+        // In the next state, and in y.
+        const [old, own] = shares(max - rate, k);
+        const [seenOld, seenOwn] = shares(max, inputs.bonus[c]! + k);
+        const below = seenOld * weights + seenOwn;
+        const y = (seenOld * values + seenOwn * v) / below;
+        const d = (upstream.dy?.[at] ?? 0) / below;
         const isOlder = max - rate >= k;
         const dMax = old * (values * dValues + weights * dWeights) + (isOlder ? excess : 0);
-        // Of y.
-        const larger = Math.max(max, inputs.bonus[c]! + k);
-        const [seenOld, seenOwn] = [Math.exp(max - larger), Math.exp(inputs.bonus[c]! + k - larger)];
-        const d = (upstream.dy?.[at] ?? 0) / (seenOld * weights + seenOwn);
-        const y = (seenOld * values + seenOwn * v) / (seenOld * weights + seenOwn);
         const dOwn = seenOwn * (v - y) * d;
         out.dv[at] = own * dValues + seenOwn * d;
         out.dk[at] = own * (v * dValues + dWeights) + dOwn + (isOlder ? 0 : excess);
