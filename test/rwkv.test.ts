@@ -94,7 +94,9 @@ describe.each([cpuEngines[0]!, cpuEngines[2]!, webGpu])('RWKV on $name', ({ skip
     const whole = await inference.run(tokens, wholeState, 'all');
     const expectSame = (found: Float32Array, expected: Float32Array, what: string) =>
       exact ? expect(found, what).toEqual(expected) : expectClose(found, [...expected], what);
-    for (let split = 1; split < tokens.length; split += exact ? 1 : 12) {
+    // On a GPU in lengths that the whole text was read in: each more takes a second to compile in software.
+    const splits = exact ? [...tokens.keys()].slice(1) : [5];
+    for (const split of splits) {
       const state = inference.newState();
       const first = await inference.run(tokens.slice(0, split), state, 'all');
       const second = await inference.run(tokens.slice(split), state, 'all');

@@ -21,7 +21,6 @@ const shapes = [
   [1, 1, 20],
   [2, 5, 7],
   [3, 2, 33],
-  [1, 40, 18],
   [2, 50, 5], // several chunks on a GPU
 ];
 
