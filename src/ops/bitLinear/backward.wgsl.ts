@@ -3,7 +3,7 @@ import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { denseProduct, overTiles } from '../products/denseProduct.wgsl.ts';
 import { halfActivations, halfMatrix, halfWeights } from '../products/halfOperands.wgsl.ts';
-import { halfProduct } from '../products/halfProduct.wgsl.ts';
+import { halfProduct, isWorthHalves } from '../products/halfProduct.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import { wordAt } from './words.wgsl.ts';
 
@@ -28,7 +28,8 @@ export interface BitLinearGradients {
 /** dy = dOut · codes · scale, and dWeight = before + dOutᵀ · ŷ */
 export function bitLinearGradients(t: BitLinearGradients, { halfMatrices }: GpuFeatures): Dispatch[] {
   const [out, width] = t.dWeight.shape as [number, number];
-  if (halfMatrices && out % 32 === 0 && width % 8 === 0) return onTensorCores(t);
+  const suits = out % 32 === 0 && width % 8 === 0 && isWorthHalves(rowsOf(t.dOut), out, width);
+  if (halfMatrices && suits) return onTensorCores(t);
   return [gradientOfInput(t), gradientOfWeight(t)];
 }
 

@@ -40,6 +40,9 @@ const shapes: [rows: number[], width: number, out: number][] = [
   [[2, 9], 260, 31],
   [[70], 272, 40],
   [[140], 160, 160], // several tiles of every kernel
+  // Large enough for tensor cores in the backward pass too.
+  [[150], 200, 160],
+  [[530], 88, 96], // so many rows that their sum is taken in parts
 ];
 
 testOp('bitLinear', [

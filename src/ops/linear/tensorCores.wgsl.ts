@@ -2,12 +2,9 @@
 import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { halfMatrix } from '../products/halfOperands.wgsl.ts';
-import { halfProduct } from '../products/halfProduct.wgsl.ts';
+import { halfProduct, isWorthHalves } from '../products/halfProduct.wgsl.ts';
 import { rowsOf } from '../shapes.ts';
 import type { LinearGradients } from './kernel.wgsl.ts';
-
-/** Products of fewer multiplications are done before their operands would be in f16. */
-const leastWork = 2 ** 22;
 
 /** Whether rows of operands are whole vectors, and the product is worth making f16 operands for. */
 export function suits(x: Tensor, weight: Tensor, { halfMatrices }: GpuFeatures): boolean {
@@ -15,7 +12,7 @@ export function suits(x: Tensor, weight: Tensor, { halfMatrices }: GpuFeatures):
   const rows = rowsOf(x);
   const ready = weight.dtype === 'f32' || weight.dtype === 'f16';
   return (
-    halfMatrices && ready && out % 8 === 0 && width % 8 === 0 && rows >= 64 && rows * weight.size >= leastWork
+    halfMatrices && ready && out % 8 === 0 && width % 8 === 0 && rows >= 64 && isWorthHalves(rows, out, width)
   );
 }
 

@@ -10,7 +10,7 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { elementKernel, overElements, scratch } from '../wgsl.ts';
-import { bringOut, multiplyFragments, pairs, sumAt, tileVectors, zeroSums } from './subgroupTile.ts';
+import { bringOut, multiplyFragments, sumAt, tileVectors, zeroSums } from './subgroupTile.ts';
 
 const subgroups = { m: 2, n: 4 };
 const [tileM, tileN, step] = [64 * subgroups.m, 64 * subgroups.n, 32];
@@ -23,6 +23,14 @@ const perRow = step / group;
 const stride = perRow + 1;
 /** Where a row's groups of sixteen elements begin. */
 const vectorsOfSixteen = Array.from({ length: step / 16 }, (_, i) => (i * 16) / group);
+
+/** Products of fewer multiplications than this are done in f32 before their operands would be in f16. */
+const leastWork = 2 ** 22;
+
+/** Whether a product is worth making f16 operands for. */
+export function isWorthHalves(M: number, N: number, K: number): boolean {
+  return M * N * K >= leastWork;
+}
 
 /** Workgroups that run at once on the largest GPUs. */
 const atOnce = 132;
@@ -50,7 +58,7 @@ export function halfProduct({ shader, a, b, c, scales, before }: HalfProduct): D
   const scaling = Object.fromEntries(scales.map((tensor, i) => [`scale${i}`, tensor]));
   const factor = scales.map((_, i) => `scale${i}[0]`).join(' * ');
   const finished = `${before ? 'before[at] + ' : ''}value * (${factor})`;
-  const product = (store: Store, tensors: Dispatch['tensors']): Dispatch => ({
+  const product = (store: string, tensors: Dispatch['tensors']): Dispatch => ({
     shader,
     requires: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     code: productCode(store),
@@ -59,15 +67,11 @@ export function halfProduct({ shader, a, b, c, scales, before }: HalfProduct): D
     numbers: { M, N, depth, part: Math.ceil(steps / parts) * step },
     workgroups: [Math.ceil(N / tileN), Math.ceil(M / tileM), parts],
   });
-  const isWhole = M % 16 === 0 && N % 16 === 0;
-  if (parts === 1) {
-    const store: Store = isWhole && !before ? { factor } : { element: `c[at] = ${finished};` };
-    return [product(store, { c, ...scaling, before })];
-  }
+  if (parts === 1) return [product(`c[at] = ${finished};`, { c, ...scaling, before })];
   const sums = scratch(`${shader}.parts`, [parts, M, N]);
   const size = (M * N) / 4;
   return [
-    product(isWhole ? {} : { element: `c[part * p.M * p.N / 4u + at] = value;` }, { c: sums }),
+    product(`c[part * p.M * p.N / 4u + at] = value;`, { c: sums }),
     {
       shader: `${shader}Sum`,
       code: elementKernel(`
@@ -84,14 +88,6 @@ export function halfProduct({ shader, a, b, c, scales, before }: HalfProduct): D
 }
 
 /**
- * What becomes of the sums: whole fragments of 16 × 16, scaled by a `factor` if there is one, go to C as they are; or
- * WGSL takes each `value` of four neighbours, at place `at` of part `part` of C.
- */
-type Store =
-  | { readonly factor?: string; readonly element?: undefined }
-  | { readonly element: string; readonly factor?: undefined };
-
-/**
  * Into how many parts K is cut, each for a workgroup of its own: as many as leave the fewest places idle when the
  * workgroups come in waves. A part more costs a reading and a writing of C, about as much as a few steps.
  */
@@ -104,7 +100,7 @@ function partsOf(tiles: number, steps: number): number {
   return best;
 }
 
-function productCode(store: Store): string {
+function productCode(store: string): string {
   const A = tile('A', tileM);
   const B = tile('B', tileN);
   const left = { tile: '&tile', first: 'mineA', stride };
@@ -148,26 +144,9 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   }
   let cornerM = firstM + (subgroup / ${subgroups.n}u) * 64u;
   let cornerN = firstN + (subgroup % ${subgroups.n}u) * 64u;
-  ${store.element === undefined ? storeFragments(store.factor) : bringOut('cornerM, cornerN, group.z')}
-}
-${store.element === undefined ? '' : writeOut(store.element)}`;
+  ${bringOut('cornerM, cornerN, group.z')}
 }
 
-/** Fragments of C, each wholly within it or wholly outside. */
-function storeFragments(factor: string | undefined): string {
-  const stores = pairs.map(([m, n]) => {
-    const sums = factor ? `subgroupMatrixScalarMultiply(c${m}${n}, factor)` : `c${m}${n}`;
-    return `if (cornerM + ${16 * m}u < p.M && cornerN + ${16 * n}u < p.N) {
-    subgroupMatrixStore<row_major>(&c, corner + ${4 * m}u * p.N + ${4 * n}u, ${sums}, p.N / 4u);
-  }`;
-  });
-  return `let corner = ((group.z * p.M + cornerM) * p.N + cornerN) / 4u;
-  ${factor ? `let factor = ${factor};` : ''}
-  ${stores.join('\n  ')}`;
-}
-
-function writeOut(element: string): string {
-  return `
 ${sumAt}
 /** 16 × 64 sums of a subgroup, from row \`below\` of its part of C on. */
 fn writeOut(lane: u32, corner: u32, below: u32, cornerM: u32, cornerN: u32, part: u32) {
@@ -178,7 +157,7 @@ fn writeOut(lane: u32, corner: u32, below: u32, cornerM: u32, cornerN: u32, part
     if (m < p.M) {
       let at = (m * p.N + n) / 4u;
       let value = bitcast<vec4f>(tile[sumAt(corner, i, lane % 16u)]);
-      ${element}
+      ${store}
     }
   }
 }`;

@@ -7,7 +7,7 @@
 /** The fragments of a side. */
 export const fragments = [0, 1, 2, 3];
 
-export const pairs = fragments.flatMap((m) => fragments.map((n) => [m, n] as const));
+const pairs = fragments.flatMap((m) => fragments.map((n) => [m, n] as const));
 
 /** Sums c00 … c33, of type `Sums`. */
 export const zeroSums = pairs.map(([m, n]) => `var c${m}${n} = Sums();`).join(' ');
