@@ -40,28 +40,39 @@ export function columnSums(t: ColumnSums): Dispatch[] {
       numbers: { rows, width, stretch: Math.ceil(rows / parts) },
       workgroups: [Math.ceil(width / ofRows.columns), parts, 1],
     },
-    columnTotal({ ...t, first, parts: sums }),
+    columnTotals(t.shader, sums, [{ y: t.y, before: t.before }], first),
   ];
 }
 
-/** y = before + Σ over rows of one plane of parts [.., rows, width], in one stage: for few rows. */
-export function columnTotal(
-  t: Pick<ColumnSums, 'shader' | 'y' | 'before' | 'first'> & {
-    readonly parts: Tensor;
-    readonly plane?: number;
-  },
-): Dispatch {
-  const [parts, width] = t.parts.shape.slice(-2) as [number, number];
+/** A sum [width], and what it is added to. */
+export interface Sum {
+  readonly y: Tensor;
+  readonly before: Tensor | undefined;
+}
+
+/** Sums over rows, one for each plane of parts [planes, rows, width], in one stage: for few rows. */
+export function columnTotals(shader: string, parts: Tensor, sums: readonly Sum[], first = 0): Dispatch {
+  const [rows, width] = parts.shape.slice(-2) as [number, number];
+  const store = ({ before }: Sum, plane: number) =>
+    `if (group.z == ${plane}u) { y${plane}[p.first + c] = sum${before ? ` + before${plane}[p.first + c]` : ''}; }`;
   return {
-    shader: `${t.shader}Total`,
+    shader: `${shader}Total`,
     code: workgroupColumns(ofParts, {
-      rows: ['local.y', 'p.parts'],
-      term: 'sums[p.plane + i]',
-      store: `y[p.first + c] = sum${t.before ? ' + before[p.first + c]' : ''};`,
+      rows: ['local.y', 'p.rows'],
+      term: 'parts[group.z * p.rows * p.width + i]',
+      store: sums.map(store).join(' '),
     }),
-    tensors: { sums: t.parts, before: t.before, y: t.y },
-    numbers: { width, parts, plane: (t.plane ?? 0) * parts * width, first: t.first ?? 0 },
-    workgroups: [Math.ceil(width / ofParts.columns), 1, 1],
+    tensors: {
+      parts,
+      ...Object.fromEntries(
+        sums.flatMap(({ y, before }, plane) => [
+          [`y${plane}`, y],
+          [`before${plane}`, before],
+        ]),
+      ),
+    },
+    numbers: { width, rows, first },
+    workgroups: [Math.ceil(width / ofParts.columns), 1, sums.length],
   };
 }
 

@@ -3,19 +3,18 @@
  * is not stored: one call makes the int8 rows of all of them, which their products and the backward pass share; one
  * call goes backward through the projections' norms and their source. A product is added to the residual as it is stored.
  */
-import { type Call, cost, type GpuFeatures, type Op } from '../../program/op.ts';
+import type { Call, GpuFeatures, Op } from '../../program/op.ts';
 import { Program } from '../../program/record.ts';
 import { Tensor } from '../../program/tensor.ts';
 import { addOp } from '../add/add.ts';
-import { bitLinearGradients } from '../bitLinear/backward.wgsl.ts';
 import { bitLinearBackwardOp, bitLinearOp } from '../bitLinear/bitLinear.ts';
-import { type TernaryProduct, ternaryProduct } from '../bitLinear/product.wgsl.ts';
 import { gatedNormBackwardOp, gatedNormOp } from '../gatedNorm/gatedNorm.ts';
 import { rmsNormBackwardOp, rmsNormOp } from '../rmsNorm/rmsNorm.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import { swigluBackwardOp, swigluOp } from '../swiglu/swiglu.ts';
-import { type GradientOfRows, gradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
-import { type QuantiseRows, quantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
+import { type GradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
+import { type QuantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
+import { bitLinearGradientsOp, gradientOfRowsOps, quantiseRowsOp, ternaryProductOp } from './rowOps.ts';
 import type { RowSource } from './rowSource.ts';
 
 /** What replaces calls of a program; those that an empty list replaces are gone. */
@@ -36,10 +35,11 @@ export function fuseRows(program: Program, leastRows: number, features: GpuFeatu
 /** Products of gradients need their largest entries, which those know that made them. */
 function withLargest(replaced: Replacements): Replacements {
   const largest = new Map<Tensor, Tensor>();
+  const makers = new Set<Op>(Object.values(gradientOfRowsOps) as Op[]);
   for (const { op, attributes } of [...replaced.values()].flat()) {
-    if (op.name !== gradientOfRowsName) continue;
+    if (!makers.has(op)) continue;
     const gradient = attributes as GradientOfRows;
-    largest.set(gradient.dx.sum, gradient.largest);
+    largest.set(gradient.dx.y, gradient.largest);
   }
   const told = (call: Call): Call =>
     call.op === bitLinearGradientsOp
@@ -227,10 +227,6 @@ function productCall(projection: Call, quantised: QuantiseRows, add: Call | unde
   return callOf(ternaryProductOp, [to, q, step, sum, codes, scale], [y], product);
 }
 
-interface Gradient {
-  readonly first: number;
-}
-
 function gradientCall(projection: Call, quantised: QuantiseRows, dy: Tensor): Call {
   const [, , codes, scale, dOut, , , before] = projection.inputs;
   const { q, step, first } = rowsFor(projection, quantised);
@@ -246,11 +242,11 @@ function gradientOf({ source, norms, backward, sourceBackward }: Group, dys: Rea
   const gradient: GradientOfRows = {
     ...{ source, norms },
     dys: norms.map((norm) => dys.get(ofNorm(norm))!),
-    dx: { sum: dx!, before: inputs[place + 1] },
+    dx: { y: dx!, before: inputs[place + 1] },
     largest: temporary(sourceBackward!, 'largest', [partsOf(rowsOf(source.x))]),
     dh,
-    dgamma: dgamma && { sum: dgamma, before: inputs[place + 2] },
-    dnorms: norms.map((norm) => ({ sum: ofNorm(norm).outputs[1]!, before: ofNorm(norm).inputs[6] })),
+    dgamma: dgamma && { y: dgamma, before: inputs[place + 2] },
+    dnorms: norms.map((norm) => ({ y: ofNorm(norm).outputs[1]!, before: ofNorm(norm).inputs[6] })),
   };
   return gradient;
 }
@@ -261,10 +257,10 @@ function gradientOfRowsCall(gradient: GradientOfRows): Call {
   const gamma = source.kind === 'swiglu' ? [] : [source.gamma];
   const inputs = [...read, ...gamma, ...norms, ...dys, ...dnorms.map(({ before }) => before)];
   const outputs = [
-    dx.sum,
-    ...(dgamma ? [dgamma.sum] : []),
+    dx.y,
+    ...(dgamma ? [dgamma.y] : []),
     ...(dh ? [dh] : []),
-    ...dnorms.map(({ sum }) => sum),
+    ...dnorms.map(({ y }) => y),
     largest,
   ];
   return callOf(gradientOfRowsOps[source.kind], inputs, outputs, gradient);
@@ -286,73 +282,4 @@ function rewritten(program: Program, replaced: Replacements): Program {
   });
   fused.marks.push(...program.marks.map((mark) => lines[mark] ?? fused.calls.length));
   return fused;
-}
-
-type InPlace = NonNullable<Op['inPlace']>;
-
-/** An op that only GPUs run, made of calls that every engine has. */
-function gpuOp<A>(name: string, webgpu: Op<A>['webgpu'], inPlace: InPlace = []): Op<A> {
-  const onGpusOnly = () => {
-    throw new Error('fused calls are made for GPUs, from programs that have the separate ones');
-  };
-  return {
-    name,
-    inPlace,
-    cost: (call) => cost(call as Call, {}),
-    reference: onGpusOnly,
-    cpu: onGpusOnly,
-    webgpu,
-  };
-}
-
-const quantiseRowsOp = gpuOp<QuantiseRows>('quantiseRows', ({ attributes }) => [quantiseRows(attributes)]);
-
-const ternaryProductOp = gpuOp<TernaryProduct>(
-  'ternaryProduct',
-  ({ attributes }, features) => [ternaryProduct(attributes, features)],
-  [[0, 0]],
-);
-
-const bitLinearGradientsOp = gpuOp<Gradient>(
-  'bitLinearGradients',
-  (
-    { inputs: [before, dOut, codes, scale, q, step, largest], outputs: [dWeight, dy], attributes },
-    features,
-  ) =>
-    bitLinearGradients(
-      {
-        ...{
-          dOut: dOut!,
-          largest,
-          codes: codes!,
-          scale: scale!,
-          q: q!,
-          step: step!,
-          first: attributes.first,
-        },
-        ...{ dy: dy!, dWeight: dWeight!, before },
-      },
-      features,
-    ),
-  [[0, 0]],
-);
-
-const gradientOfRowsName = 'gradientOfRows';
-
-/** Their inputs begin with x, and with what dx, dh and dγ0 may be written over: the sums so far, and h. */
-const gradientOfRowsOps = {
-  rmsNorm: gradientOfRowsOp([
-    [0, 1],
-    [1, 3],
-  ]),
-  gatedNorm: gradientOfRowsOp([
-    [0, 1],
-    [1, 3],
-    [2, 2],
-  ]),
-  swiglu: gradientOfRowsOp([[0, 0]]),
-};
-
-function gradientOfRowsOp(inPlace: InPlace): Op<GradientOfRows> {
-  return gpuOp<GradientOfRows>(gradientOfRowsName, ({ attributes }) => gradientOfRows(attributes), inPlace);
 }

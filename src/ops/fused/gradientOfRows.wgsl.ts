@@ -15,7 +15,7 @@
 import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { epsilon as linearEpsilon } from '../bitLinear/reference.ts';
-import { columnTotal } from '../columnSums.wgsl.ts';
+import { columnTotals, type Sum } from '../columnSums.wgsl.ts';
 import { rowsOf } from '../shapes.ts';
 import { activations, scratch } from '../wgsl.ts';
 import {
@@ -28,12 +28,6 @@ import {
   sourceTensors,
   sourceWidth,
 } from './rowSource.ts';
-
-/** A sum and what it is added to. */
-export interface Sum {
-  readonly sum: Tensor;
-  readonly before: Tensor | undefined;
-}
 
 export interface GradientOfRows {
   readonly source: RowSource;
@@ -69,7 +63,7 @@ function tensorsOf(t: GradientOfRows) {
     ...sourceTensors(t.source),
     ...Object.fromEntries(t.norms.map((norm, n) => [`norm${n}`, norm])),
     ...Object.fromEntries(t.dys.map((dy, n) => [`dy${n}`, dy])),
-    ...{ before: t.dx.before, dx: t.dx.sum, dh: t.dh, largest: t.largest },
+    ...{ before: t.dx.before, dx: t.dx.y, dh: t.dh, largest: t.largest },
   };
 }
 
@@ -145,9 +139,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
       },
       workgroups: [parts, 1, 1],
     },
-    ...sums.map(({ sum, before }, s) =>
-      columnTotal({ shader: 'gradientOfNorm', parts: partial, plane: s, y: sum, before }),
-    ),
+    columnTotals('gradientOfNorm', partial, sums),
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { columnSums, columnTotal } from '../columnSums.wgsl.ts';
+import { columnSums, columnTotals } from '../columnSums.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import { eachColumn, overRows, rowKernel, scratch } from '../wgsl.ts';
 
@@ -86,7 +86,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
       numbers: { rows, width, fours, parts, epsilon: { f32: epsilon } },
       workgroups: [parts, 1, 1],
     },
-    columnTotal({ shader: 'rmsNormBackwardGamma', parts: sums, y: t.dgamma, before: t.dgammaBefore }),
+    columnTotals('rmsNormBackwardGamma', sums, [{ y: t.dgamma, before: t.dgammaBefore }]),
   ];
 }
 
