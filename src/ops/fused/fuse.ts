@@ -2,7 +2,7 @@
  * Fusing for GPUs: stretches of a program that one shader does at once become one call. What is fused is never the
  * model's business; the program that it recorded says enough.
  */
-import { type Call, cost, type GpuFeatures, type Op } from '../../program/op.ts';
+import type { Call, GpuFeatures, Op } from '../../program/op.ts';
 import { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { addOp } from '../add/add.ts';
@@ -13,6 +13,7 @@ import { rmsNormOp } from '../rmsNorm/rmsNorm.ts';
 import { rowsOf } from '../shapes.ts';
 import { swigluOp } from '../swiglu/swiglu.ts';
 import { fuseRows } from './fuseRows.ts';
+import { gpuOp } from './gpuOp.ts';
 import {
   type Epilogue,
   type FusedProjections,
@@ -136,14 +137,6 @@ function fusedCall(projections: FusedProjections, calls: readonly Call[]): Call 
   return { op: fusedOp as Op, inputs: [...inputs], outputs: kept, scratch: [], attributes: projections };
 }
 
-const fusedOp: Op<FusedProjections> = {
-  name: 'fusedProjections',
-  cost: (call) => cost(call, {}),
-  reference: onGpusOnly,
-  cpu: onGpusOnly,
-  webgpu: ({ attributes }, features) => [fusedProjections(attributes, features)],
-};
-
-function onGpusOnly(): never {
-  throw new Error('fused calls are made for GPUs, from programs that have the separate ones');
-}
+const fusedOp = gpuOp<FusedProjections>('fusedProjections', ({ attributes }, features) => [
+  fusedProjections(attributes, features),
+]);

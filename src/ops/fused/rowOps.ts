@@ -1,26 +1,10 @@
 /** The calls of fused rows. Only GPUs run them: they are made of calls that every engine has. */
-import { type Call, cost, type Op } from '../../program/op.ts';
+import type { Op } from '../../program/op.ts';
 import { bitLinearGradients } from '../bitLinear/backward.wgsl.ts';
 import { type TernaryProduct, ternaryProduct } from '../bitLinear/product.wgsl.ts';
+import { gpuOp, type InPlace } from './gpuOp.ts';
 import { type GradientOfRows, gradientOfRows } from './gradientOfRows.wgsl.ts';
 import { type QuantiseRows, quantiseRows } from './quantiseRows.wgsl.ts';
-
-type InPlace = NonNullable<Op['inPlace']>;
-
-/** An op that only GPUs run, made of calls that every engine has. */
-function gpuOp<A>(name: string, webgpu: Op<A>['webgpu'], inPlace: InPlace = []): Op<A> {
-  const onGpusOnly = () => {
-    throw new Error('fused calls are made for GPUs, from programs that have the separate ones');
-  };
-  return {
-    name,
-    inPlace,
-    cost: (call) => cost(call as Call, {}),
-    reference: onGpusOnly,
-    cpu: onGpusOnly,
-    webgpu,
-  };
-}
 
 export const quantiseRowsOp = gpuOp<QuantiseRows>('quantiseRows', ({ attributes }) => [
   quantiseRows(attributes),
