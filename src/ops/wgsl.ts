@@ -9,7 +9,8 @@ export function scratch(name: string, shape: Shape, dtype: DType = 'f32'): Tenso
   return new Tensor('temporary', dtype, shape, name);
 }
 
-const groupSize = 256;
+/** Invocations of a workgroup that computes elements. */
+export const groupSize = 256;
 /** WebGPU takes at most 65,535 workgroups in one direction. */
 const mostGroups = 65535;
 

@@ -20,12 +20,15 @@ export function settingsInput(): Tensor {
   return input('optimizer.settings', [8]);
 }
 
-/** Σ x² over all elements of all tensors [1], one tensor after the other. */
+/** Σ x² over all elements of all tensors [1]. */
 export function squaresOf(tensors: readonly Tensor[]): Tensor {
-  let squares: Tensor | undefined;
-  for (const tensor of tensors) squares = sumOfSquares(tensor, squares);
-  if (!squares) throw new Error('squaresOf: expected at least one tensor, found none');
-  return squares;
+  if (tensors.length === 0) throw new Error('squaresOf: expected at least one tensor, found none');
+  return emit(sumOfSquaresOp, {
+    inputs: tensors,
+    outputs: [{ name: 'squares', shape: [1] }],
+    scratch: [{ name: 'parts', shape: [parts] }],
+    attributes: undefined,
+  })[0]!;
 }
 
 /**
@@ -77,28 +80,21 @@ export const adamwOp: Op<{ readonly decay: number }> = {
 /** The sum of squares is taken in this many parts, whatever the number of threads, so that it never changes. */
 const parts = 64;
 
-function sumOfSquares(x: Tensor, before: Tensor | undefined): Tensor {
-  return emit(sumOfSquaresOp, {
-    inputs: [x, before],
-    outputs: [{ name: 'squares', shape: [1] }],
-    scratch: [{ name: 'parts', shape: [parts] }],
-    attributes: undefined,
-  })[0]!;
-}
-
 const sumOfSquaresOp: Op = {
   name: 'sumOfSquares',
-  cost: (call) => cost(call, { additions: call.inputs[0]!.size, multiplications: call.inputs[0]!.size }),
-  reference({ inputs: [x, before], outputs: [squares] }, data) {
-    data(squares!)[0] = sumOfSquaresReference(data(x!), before ? data(before)[0]! : 0);
+  cost: (call) => {
+    const n = call.inputs.reduce((sum, x) => sum + x!.size, 0);
+    return cost(call, { additions: n, multiplications: n });
   },
-  cpu({ inputs: [x, before], outputs: [squares], scratch: [partial] }) {
-    return [
+  reference({ inputs, outputs: [squares] }, data) {
+    data(squares!)[0] = inputs.reduce((sum, x) => sumOfSquaresReference(data(x!), sum), 0);
+  },
+  cpu: ({ inputs, outputs: [squares], scratch: [partial] }) =>
+    inputs.flatMap((x, n) => [
       { kernel: 'sumOfSquaresParts', args: [x, partial, x!.size, parts] },
-      { kernel: 'sumOfSquaresTotal', args: [partial, before, squares, parts] },
-    ];
-  },
-  webgpu: ({ inputs: [x, before], outputs: [squares] }) => sumOfSquaresDispatches(x!, before, squares!),
+      { kernel: 'sumOfSquaresTotal', args: [partial, n > 0 ? squares : undefined, squares, parts] },
+    ]),
+  webgpu: ({ inputs, outputs: [squares] }) => sumOfSquaresDispatches(inputs as Tensor[], squares!),
 };
 
 const clipOp: Op = {

@@ -1,7 +1,7 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { totalSum } from '../totalSum.wgsl.ts';
-import { elementKernel, overElements } from '../wgsl.ts';
+import { partialSums, sumParts, totalOfParts } from '../sums.wgsl.ts';
+import { elementKernel, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** One step on `size` elements; settings [8] as `settingsVector` orders them, clip [2]: norm, coefficient. */
 export function adamwStep(
@@ -25,15 +25,22 @@ export function adamwStep(
   };
 }
 
-/** total [1] = before + Σ x² */
-export function sumOfSquares(x: Tensor, before: Tensor | undefined, total: Tensor): Dispatch[] {
-  return totalSum({
-    shader: 'sumOfSquares',
-    x,
-    term: 'x[i] * x[i]',
-    store: `squares[0] = ${before ? 'before[0] + ' : ''}total;`,
-    tensors: { before, squares: total },
-  });
+/** squares [1] = Σ x² over all elements of all tensors */
+export function sumOfSquares(tensors: readonly Tensor[], squares: Tensor): Dispatch[] {
+  const counts = tensors.map(sumParts);
+  const firsts = counts.map((_, n) => counts.slice(0, n).reduce((sum, count) => sum + count, 0));
+  const all = firsts.at(-1)! + counts.at(-1)!;
+  const parts = scratch('squares.parts', [all]);
+  return [
+    ...tensors.map((x, n) => partialSums('sumOfSquares', x, 'x[i] * x[i]', parts, firsts[n]!)),
+    {
+      shader: 'sumOfSquaresTotal',
+      code: rowKernel(all, `${totalOfParts} if (lane == 0u) { squares[0] = total; }`),
+      tensors: { parts, squares },
+      numbers: { rows: 1, parts: all },
+      workgroups: overRows(1),
+    },
+  ];
 }
 
 export function clipCoefficient(squares: Tensor, settings: Tensor, clip: Tensor): Dispatch {

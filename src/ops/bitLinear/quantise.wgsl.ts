@@ -3,8 +3,8 @@ import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { totalSum } from '../totalSum.wgsl.ts';
-import { eachColumn, elementKernel, overElements, overRows, rowKernel } from '../wgsl.ts';
+import { elementKernelAfterSum, partialSums, sumParts } from '../sums.wgsl.ts';
+import { eachColumn, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 import { epsilon } from './reference.ts';
 
 /** Loads of four columns that a lane keeps in registers; what is beyond is read again. */
@@ -129,26 +129,21 @@ export function int8Row(value: (x: string) => string): string {
 }
 
 /** weight [out, width] to packed codes of the same logical shape and their scale [1] */
-export function quantiseWeights(t: Record<'weight' | 'codes' | 'scale', Tensor>): Dispatch[] {
-  const [out, width] = t.weight.shape as [number, number];
+export function quantiseWeights({ weight, codes, scale }: Record<'weight' | 'codes' | 'scale', Tensor>) {
+  const [out, width] = weight.shape as [number, number];
   const packed = Math.ceil(out / 4);
-  return [
-    ...totalSum({
-      shader: 'weightScale',
-      x: t.weight,
-      term: 'abs(x[i])',
-      store: 'scale[0] = max(total / p.count, 1e-5);',
-      tensors: { scale: t.scale },
-      numbers: { count: { f32: out * width } },
-    }),
-    {
-      shader: 'packWeights',
-      // Rounding w / t to a ternary value is comparing |w| with t / 2; a tie goes to the even 0.
-      code: `
+  const size = Math.ceil((packed * width) / 4);
+  const parts = scratch('weightScale.parts', [sumParts(weight)]);
+  const pack: Dispatch = {
+    shader: 'packWeights',
+    // Rounding w / t to a ternary value is comparing |w| with t / 2; a tie goes to the even 0.
+    code: `
 fn codeOf(w: f32, half: f32) -> u32 { return 1u + select(0u, 1u, w > half) - select(0u, 1u, w < -half); }
-${elementKernel(`
-    let half = 0.5 * scale[0];
-    var word = 0u;
+${elementKernelAfterSum(
+  `let found = max(total / p.count, 1e-5);
+  let half = 0.5 * found;
+  if (id.x == 0u) { scale[0] = found; }`,
+  `var word = 0u;
     for (var k = 0u; k < 4u; k++) {
       let at = 4u * i + k; // of the packed bytes [packed, width]
       for (var plane = 0u; plane < 4u; plane++) {
@@ -158,10 +153,11 @@ ${elementKernel(`
         word |= code << (8u * k + 2u * plane);
       }
     }
-    codes[i] = word;`)}`,
-      tensors: { weight: t.weight, scale: t.scale, codes: t.codes },
-      numbers: { size: Math.ceil((packed * width) / 4), out, width, packed },
-      workgroups: overElements(Math.ceil((packed * width) / 4)),
-    },
-  ];
+    codes[i] = word;`,
+)}`,
+    tensors: { parts, weight, scale, codes },
+    numbers: { size, out, width, packed, parts: parts.size, count: { f32: out * width } },
+    workgroups: overElements(size),
+  };
+  return [partialSums('weightScale', weight, 'abs(x[i])', parts), pack];
 }

@@ -1,8 +1,8 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { totalSum } from '../totalSum.wgsl.ts';
-import { eachColumn, elementKernel, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
+import { elementKernelAfterSum, partialSums, sumParts } from '../sums.wgsl.ts';
+import { eachColumn, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** y = clamp(round(x·s), −128, 127) / s with s = 127 / max(max|x|, 1e-5) of the row; x, y [rows, width] */
 export function fakeQuantiseRows(x: Tensor, y: Tensor): Dispatch {
@@ -26,25 +26,19 @@ export function fakeQuantiseRows(x: Tensor, y: Tensor): Dispatch {
 
 /** y = clamp(round(w / t), −1, 1)·t with t = max(mean|w|, 1e-5); weight, y [out, width] */
 export function fakeQuantiseMatrix(weight: Tensor, y: Tensor): Dispatch[] {
-  const scale = scratch('weightScale', [1]);
+  const parts = scratch('weightScale.parts', [sumParts(weight)]);
   return [
-    ...totalSum({
-      shader: 'weightScale',
-      x: weight,
-      term: 'abs(x[i])',
-      store: 'scale[0] = max(total / p.count, 1e-5);',
-      tensors: { scale },
-      numbers: { count: { f32: weight.size } },
-    }),
+    partialSums('weightScale', weight, 'abs(x[i])', parts),
     {
       shader: 'fakeQuantiseMatrix',
       // Rounding w / t to a ternary value is comparing |w| with t / 2; a tie goes to the even 0.
-      code: elementKernel(`
-    let t = scale[0];
-    y[i] = select(0.0, t, weight[i] > 0.5 * t) - select(0.0, t, weight[i] < -0.5 * t);`),
-      tensors: { weight, scale, y },
-      numbers: { size: weight.size },
-      workgroups: overElements(weight.size),
+      code: elementKernelAfterSum(
+        'let t = max(total / p.count, 1e-5);',
+        'y[i] = select(0.0, t, weight[i] > 0.5 * t) - select(0.0, t, weight[i] < -0.5 * t);',
+      ),
+      tensors: { parts, weight, y },
+      numbers: { size: y.size, parts: parts.size, count: { f32: weight.size } },
+      workgroups: overElements(y.size),
     },
   ];
 }

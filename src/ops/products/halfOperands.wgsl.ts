@@ -157,12 +157,12 @@ export function halfWeights(codes: Tensor): { readonly columns: Tensor; readonly
     columns,
     dispatch: {
       shader: 'halfWeights',
-      // An invocation turns four columns of eight packed rows, in all four planes.
+      // An invocation turns four columns of eight packed rows, in all four planes; neighbours write side by side.
       code: `
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(16, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let column = 4u * id.x;
-  let row = ${group}u * id.y;
+  let row = ${group}u * id.x;
+  let column = 4u * id.y;
   if (column >= p.width || row >= p.packed) { return; }
   var words: array<u32, ${group}>;
   for (var i = 0u; i < ${group}u; i++) { words[i] = codes[((row + i) * p.width + column) / 4u]; }
@@ -181,7 +181,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       tensors: { codes, columns },
       types: { columns: 'vec4u' },
       numbers: { out, width, packed: out / 4 },
-      workgroups: [Math.ceil(width / 32), Math.ceil(out / 4 / (8 * group)), 1],
+      workgroups: [Math.ceil(out / 4 / (16 * group)), Math.ceil(width / 32), 1],
     },
   };
 }
