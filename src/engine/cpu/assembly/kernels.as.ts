@@ -27,3 +27,4 @@ export * from "../../../ops/swiglu/kernel.as";
 export * from "../../../ops/ternaryLinear/kernel.as";
 export * from "../../../ops/tokenShift/kernel.as";
 export * from "../../../ops/wkv/kernel.as";
+export * from "../../../ops/tokenScores/kernel.as";

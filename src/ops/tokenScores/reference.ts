@@ -1,0 +1,18 @@
+import type { Data } from '../../program/op.ts';
+
+/**
+ * Of each row of x, three numbers: log softmax(x)_label, what of it a single float would lack (nothing, in float64),
+ * and 1 if no entry is larger and no earlier one as large, else 0.
+ */
+export function tokenScoresReference(x: Data, labels: Data, scores: Data): void {
+  const width = x.length / labels.length;
+  for (const [row, label] of labels.entries()) {
+    const logits = x.subarray(row * width, (row + 1) * width);
+    const best = logits.reduce((first, value, c) => (value > logits[first]! ? c : first), 0);
+    let sum = 0;
+    for (const value of logits) sum += Math.exp(value - logits[best]!);
+    scores[3 * row] = logits[label]! - (logits[best]! + Math.log(sum));
+    scores[3 * row + 1] = 0;
+    scores[3 * row + 2] = label === best ? 1 : 0;
+  }
+}
