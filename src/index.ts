@@ -7,4 +7,5 @@ export type { SamplingOptions } from './generate/samplingOptions.ts';
 export type { AppendOptions, Session } from './generate/session.ts';
 export { LanguageModel, type LoadOptions, type LoadProgress, type ModelMemory } from './languageModel.ts';
 export type { MatMulFreeConfig, ModelConfig } from './model/config.ts';
+export type { Question, TokenScore } from './model/scoring.ts';
 export { TextTokenizer } from './text/tokenizer.ts';

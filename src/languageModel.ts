@@ -10,7 +10,10 @@ import { loadModel } from './loadModel.ts';
 import type { Architecture } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
 import { type MemoryNeeds, memoryNeeds } from './model/memory.ts';
+import { scorerOf } from './model/scorerOf.ts';
+import type { Question, Scorer, TokenScore } from './model/scoring.ts';
 import { sequenceReader } from './model/sequenceReader.ts';
+import { Turns } from './model/turns.ts';
 import type { Weights } from './model/weights.ts';
 import type { TextTokenizer } from './text/tokenizer.ts';
 
@@ -58,6 +61,9 @@ export class LanguageModel {
   readonly #parts: ModelParts;
   readonly #sessions: SessionModel;
   readonly #needs: () => MemoryNeeds;
+  /** What runs on the engine takes turns. */
+  readonly #turns = new Turns();
+  #scorer: Scorer | undefined;
   #disposed: Promise<void> | undefined;
 
   /**
@@ -77,7 +83,7 @@ export class LanguageModel {
     this.tokenizer = tokenizer;
     this.#parts = parts;
     this.#sessions = {
-      inference: sequenceReader(engine, architecture, weights, config.vocabSize),
+      inference: sequenceReader(engine, architecture, weights, config.vocabSize, this.#turns),
       tokenizer: tokenizer ?? new NoTokenizer(config),
       vocabulary: config.vocabSize,
       fingerprint,
@@ -122,6 +128,33 @@ export class LanguageModel {
     }
     const { inference } = this.#sessions;
     return { logits: await inference.run(tokens, inference.newState(), 'all', signal) };
+  }
+
+  /**
+   * How probable texts are: the score of each token of each continuation of each question. Many questions at once are
+   * scored many at a time, which is far faster than one after the other, above all on a GPU; what one gets does not
+   * depend on the others.
+   * @throws InputError for an empty context, an id outside the vocabulary, or a text longer than a model that attends
+   * was made for; the signal's reason if it is aborted
+   */
+  score(
+    questions: readonly Question[],
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<TokenScore[][][]> {
+    this.#checkOpen();
+    return this.#scoring.score(questions, signal);
+  }
+
+  /** Tokens that `score` does best to get in one call: fewer take hardly less time. */
+  get tokensAtOnce(): number {
+    return this.#scoring.tokensAtOnce;
+  }
+
+  get #scoring(): Scorer {
+    const { engine, architecture, weights } = this.#parts;
+    const { vocabSize: vocabulary } = this.config;
+    this.#scorer ??= scorerOf({ engine, architecture, weights, vocabulary, turns: this.#turns });
+    return this.#scorer;
   }
 
   /**

@@ -14,6 +14,7 @@ import { assign, output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import type { Architecture } from './architecture.ts';
 import { checkTokens, type SequenceState, type WantedLogits } from './inference.ts';
+import { Turns } from './turns.ts';
 import type { Weights } from './weights.ts';
 
 /** Tokens of one sequence, read from the state in its slot; the slot then holds the state after them. */
@@ -79,7 +80,7 @@ export class BatchedInference implements SlotModel {
   readonly #steps = new Map<string, Step>();
   #reader: StateReader | undefined;
   #logits = new Float32Array();
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   /** @throws Error if the architecture cannot be batched: see `canBatch` */
   constructor(
@@ -106,7 +107,7 @@ export class BatchedInference implements SlotModel {
   }
 
   step(parts: readonly SlotTokens[]): Promise<Float32Array[]> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const rows = this.#check(parts);
       const wantedRows = listWanted(parts);
       const { executable, ids, slots, wanted, logits } = this.#step(
@@ -135,7 +136,7 @@ export class BatchedInference implements SlotModel {
   }
 
   load(slot: number, state?: SequenceState): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#checkSlot(slot);
       const size = this.#states.reduce((sum, tensor) => sum + widthOf(tensor), 0);
       const source = state ?? new Float32Array(size);
@@ -151,17 +152,11 @@ export class BatchedInference implements SlotModel {
   }
 
   save(slot: number): Promise<SequenceState> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#checkSlot(slot);
       this.#reader ??= new StateReader(this.#engine, this.#states);
       return this.#reader.read(slot);
     });
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work);
-    this.#queue = turn.catch(() => {});
-    return turn;
   }
 
   #checkSlot(slot: number): void {

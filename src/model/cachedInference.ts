@@ -18,6 +18,7 @@ import {
   stepLength,
   type WantedLogits,
 } from './inference.ts';
+import { Turns } from './turns.ts';
 import type { Weights } from './weights.ts';
 
 /** Caches that are kept for sequences that take turns. */
@@ -34,17 +35,26 @@ export class CachedInference implements SequenceReader {
   readonly #vocabulary: number;
   /** The one that was used last stands last. */
   #caches: EngineCache[] = [];
-  /** Runs wait for one another: caches and temporaries exist once. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns: Turns;
 
-  /** @throws Error if the model does not attend */
-  constructor(engine: Engine, architecture: Architecture, weights: Weights, vocabulary: number) {
+  /**
+   * @param turns shared by all that runs on the engine
+   * @throws Error if the model does not attend
+   */
+  constructor(
+    engine: Engine,
+    architecture: Architecture,
+    weights: Weights,
+    vocabulary: number,
+    turns = new Turns(),
+  ) {
     if (!architecture.cached) throw new Error('this model has a recurrent state and no cache: use Inference');
     this.#engine = engine;
     this.#architecture = architecture;
     this.#cached = architecture.cached;
     this.#weights = weights;
     this.#vocabulary = vocabulary;
+    this.#turns = turns;
   }
 
   /** No tokens: [count, then room for the ids of the longest sequence]. */
@@ -83,7 +93,7 @@ export class CachedInference implements SequenceReader {
       const stepWanted = wanted === 'last' && end < all.length ? 'none' : wanted;
       const rows = { all: [at - start, end - start], last: [0, 1], none: [0, 0] }[stepWanted];
       const target = logits.subarray(rows[0]! * this.#vocabulary, rows[1]! * this.#vocabulary);
-      await this.#inTurn(() => this.#advance(all.slice(0, at), all.slice(at, end), stepWanted, target));
+      await this.#turns.take(() => this.#advance(all.slice(0, at), all.slice(at, end), stepWanted, target));
       at = end;
     }
     state[0] = all.length;
@@ -111,12 +121,6 @@ export class CachedInference implements SequenceReader {
     const tokens = [...state.subarray(1, 1 + count!)];
     checkTokens(tokens, this.#vocabulary);
     return tokens;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work);
-    this.#queue = turn.catch(() => {});
-    return turn;
   }
 
   /** Runs `tokens` after `history`, of which only what the cache lacks is computed. */

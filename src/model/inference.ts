@@ -10,6 +10,7 @@ import { assign, output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import type { Architecture } from './architecture.ts';
 import { SampledInference } from './sampledInference.ts';
+import { Turns } from './turns.ts';
 import type { Weights } from './weights.ts';
 
 /** Which logits a run computes: of every token, of the last one, or none (only the state matters). */
@@ -66,11 +67,18 @@ export class Inference implements SequenceReader {
   #isSampling = false;
   /** The state that the engine holds. */
   #held: SequenceState = new Float32Array();
-  /** Runs wait for one another: states and temporaries exist once. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns: Turns;
 
-  constructor(engine: Engine, architecture: Architecture, weights: Weights, vocabulary: number) {
+  /** @param turns shared by all that runs on the engine */
+  constructor(
+    engine: Engine,
+    architecture: Architecture,
+    weights: Weights,
+    vocabulary: number,
+    turns = new Turns(),
+  ) {
     this.#engine = engine;
+    this.#turns = turns;
     this.#architecture = architecture;
     this.#weights = weights;
     this.#vocabulary = vocabulary;
@@ -115,7 +123,7 @@ export class Inference implements SequenceReader {
       const stepWanted = wanted === 'last' && !isLast ? 'none' : wanted;
       const rows = { all: [start, start + length], last: [0, 1], none: [0, 0] }[stepWanted];
       const target = logits.subarray(rows[0]! * this.#vocabulary, rows[1]! * this.#vocabulary);
-      await this.#inTurn(() => this.#runStep(part, next, stepWanted, target));
+      await this.#turns.take(() => this.#runStep(part, next, stepWanted, target));
       start += length;
     }
     state.set(next);
@@ -145,13 +153,13 @@ export class Inference implements SequenceReader {
       const state = this.newState();
       if (tokens.length > 1) await this.run(tokens.slice(0, -1), state, 'none', signal);
       const start = { state, lastToken: tokens.at(-1)!, history: tokens, settings };
-      const sampler = await this.#inTurn(async () => this.#sampler());
-      await this.#inTurn(async () => sampler.begin(start));
+      const sampler = await this.#turns.take(async () => this.#sampler());
+      await this.#turns.take(async () => sampler.begin(start));
       // The first comes as soon as it can.
       for (let ahead = 1; ; ahead = Math.min(2 * ahead, this.#engine.samplesAhead)) {
         signal?.throwIfAborted();
         const uniforms = Array.from({ length: ahead }, random);
-        yield await this.#inTurn(() => sampler.next(uniforms));
+        yield await this.#turns.take(() => sampler.next(uniforms));
       }
     } finally {
       this.#isSampling = false;
@@ -166,12 +174,6 @@ export class Inference implements SequenceReader {
 
   #longest(wanted: WantedLogits): number {
     return longestStep(this.#engine, wanted, this.#vocabulary);
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work);
-    this.#queue = turn.catch(() => {});
-    return turn;
   }
 
   async #runStep(

@@ -4,6 +4,7 @@ import { input } from '../program/tensor.ts';
 import type { Architecture } from './architecture.ts';
 import { CachedInference, recordCachedStep } from './cachedInference.ts';
 import { Inference, recordStep, type SequenceReader, type WantedLogits } from './inference.ts';
+import type { Turns } from './turns.ts';
 import type { Weights } from './weights.ts';
 
 /** What runs a model over tokens: from state to state, or with a cache of keys and values. */
@@ -12,9 +13,10 @@ export function sequenceReader(
   architecture: Architecture,
   weights: Weights,
   vocabulary: number,
+  turns?: Turns,
 ): SequenceReader {
   const Reader = architecture.cached ? CachedInference : Inference;
-  return new Reader(engine, architecture, weights, vocabulary);
+  return new Reader(engine, architecture, weights, vocabulary, turns);
 }
 
 /**

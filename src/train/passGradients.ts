@@ -4,12 +4,11 @@
  * the rest of the model goes backward from what has reached its last hidden state.
  */
 import type { Architecture } from '../model/architecture.ts';
+import { logitsInParts } from '../model/logits.ts';
 import type { Weights } from '../model/weights.ts';
 import { add } from '../ops/add/add.ts';
 import { crossEntropy } from '../ops/crossEntropy/crossEntropy.ts';
 import { type BackwardOptions, backward, gradients } from '../ops/gradients.ts';
-import { rowsOf, widthOf } from '../ops/shapes.ts';
-import { slice } from '../ops/slice/slice.ts';
 import type { Tensor } from '../program/tensor.ts';
 
 /** Most bytes of logits at a time, unless told otherwise: rows enough to keep any device busy. */
@@ -76,28 +75,17 @@ function checkpointsOf(hidden: readonly Tensor[], recompute: Recompute): readonl
  * @param then called with the loss of each part of the rows as soon as it is recorded; the parts add up to the mean
  */
 export function lossOf(
-  { architecture, weights }: Model,
+  model: Model,
   hidden: Tensor,
   labels: Tensor,
   { weight = 1, logitBytes = defaultLogitBytes }: LossOptions = {},
   then: (part: Tensor) => void = () => {},
 ): Tensor {
-  const [rows, width] = [rowsOf(hidden), widthOf(hidden)];
-  const mostRows = Math.max(1, Math.floor(logitBytes / (4 * vocabularyOf(architecture))));
-  const each = Math.ceil(rows / Math.ceil(rows / mostRows));
   let loss: Tensor | undefined;
-  for (let first = 0; first < rows; first += each) {
-    const count = Math.min(each, rows - first);
-    const isWhole = count === rows;
-    const x = isWhole ? hidden : slice(hidden, first * width, [count, width]);
-    const ofRows = isWhole ? labels : slice(labels, first, [count]);
-    const part = crossEntropy(architecture.head(weights, x), ofRows, weight, labels);
+  for (const { logits, labels: ofRows } of logitsInParts(model, hidden, labels, logitBytes)) {
+    const part = crossEntropy(logits, ofRows, weight, labels);
     then(part);
     loss = loss ? add(loss, part) : part;
   }
   return loss!;
-}
-
-function vocabularyOf(architecture: Architecture): number {
-  return architecture.parameters().find(({ role }) => role === 'embedding')!.shape[0]!;
 }

@@ -8,7 +8,8 @@ export function tokenScoresReference(x: Data, labels: Data, scores: Data): void 
   const width = x.length / labels.length;
   for (const [row, label] of labels.entries()) {
     const logits = x.subarray(row * width, (row + 1) * width);
-    const best = logits.reduce((first, value, c) => (value > logits[first]! ? c : first), 0);
+    let best = 0;
+    for (const [c, value] of logits.entries()) if (value > logits[best]!) best = c;
     let sum = 0;
     for (const value of logits) sum += Math.exp(value - logits[best]!);
     scores[3 * row] = logits[label]! - (logits[best]! + Math.log(sum));

@@ -1,0 +1,39 @@
+/** Logits, tokens × vocabulary, are the largest tensor there is: where they are only looked at, some rows at a time do. */
+import { rowsOf, widthOf } from '../ops/shapes.ts';
+import { slice } from '../ops/slice/slice.ts';
+import type { Tensor } from '../program/tensor.ts';
+import type { Architecture } from './architecture.ts';
+import type { Weights } from './weights.ts';
+
+export interface LogitsPart {
+  /** [.., vocabulary] of some rows. */
+  readonly logits: Tensor;
+  /** Theirs. */
+  readonly labels: Tensor;
+}
+
+/**
+ * Records the head for hidden states [.., width] after the final norm and their labels [..]: in one part if the logits
+ * take no more than `mostBytes`, else in parts of equally many rows, one after the other as the caller asks for them.
+ */
+export function* logitsInParts(
+  { architecture, weights }: { readonly architecture: Architecture; readonly weights: Weights },
+  hidden: Tensor,
+  labels: Tensor,
+  mostBytes: number,
+): Generator<LogitsPart> {
+  const [rows, width] = [rowsOf(hidden), widthOf(hidden)];
+  const mostRows = Math.max(1, Math.floor(mostBytes / (4 * vocabularyOf(architecture))));
+  const each = Math.ceil(rows / Math.ceil(rows / mostRows));
+  for (let first = 0; first < rows; first += each) {
+    const count = Math.min(each, rows - first);
+    const isWhole = count === rows;
+    const x = isWhole ? hidden : slice(hidden, first * width, [count, width]);
+    const ofRows = isWhole ? labels : slice(labels, first, [count]);
+    yield { logits: architecture.head(weights, x), labels: ofRows };
+  }
+}
+
+function vocabularyOf(architecture: Architecture): number {
+  return architecture.parameters().find(({ role }) => role === 'embedding')!.shape[0]!;
+}
