@@ -1,12 +1,10 @@
-/** Running tasks: a model, items, scores, figures. Everything is asked of the model through sessions. */
-import { show } from '../checkpoint/json.ts';
-import { InputError } from '../errors.ts';
+/** Running tasks: a model, items, scores, figures. The model is asked about many items at once. */
 import type { LanguageModel } from '../languageModel.ts';
+import type { TokenScore } from '../model/scoring.ts';
 import { alone, type Group } from '../mpi/group.ts';
 import { hashTokenizer } from '../text/shards.ts';
-import { RequestEncoder, rollingWindows, type TokenPair } from './encode.ts';
-import { scoreTokens, sumScores, type TokenScore } from './logLikelihood.ts';
 import { metricsOf, type ScoredItem } from './metrics.ts';
+import { Questioner } from './questions.ts';
 import { noMemory, type ScoreMemory, scoreKey } from './scoresFile.ts';
 import type { Item, Metric, RequestScore, Task } from './task.ts';
 
@@ -28,8 +26,8 @@ export interface TaskResult {
   readonly scored: readonly ScoredItem[];
 }
 
-/** Items of each rank between two exchanges. */
-const itemsAtOnce = 16;
+/** Of English text, about; blocks are measured by it, before anything is encoded. */
+const charactersPerToken = 4;
 
 /** As JSON holds them: an infinite logarithm is no number there. */
 type SentScores = readonly [
@@ -50,28 +48,18 @@ const received = ([index, scores]: SentScores): [number, readonly RequestScore[]
 /** Scores requests of one model. */
 export class Evaluator {
   readonly #model: LanguageModel;
-  readonly #encoder: RequestEncoder;
-  readonly #window: number;
+  readonly #questioner: Questioner;
   readonly #options: EvaluateOptions;
   readonly #identity: readonly unknown[];
 
   /** @throws InputError if the model has no tokenizer, or options do not fit it */
   constructor(model: LanguageModel, options: EvaluateOptions = {}) {
-    const { tokenizer, config } = model;
-    if (!tokenizer) {
-      throw new InputError(
-        'model: found no tokenizer in its folder, expected tokenizer.json or tokenizer.model',
-      );
-    }
-    const { bos, window = config.maxPositionEmbeddings } = options;
-    if (!Number.isSafeInteger(window) || window < 1) {
-      throw new InputError(`window: found ${show(window)}, expected an integer of 1 or more`);
-    }
+    const { bos, window = model.config.maxPositionEmbeddings } = options;
     this.#model = model;
-    this.#encoder = new RequestEncoder(tokenizer, bos);
-    this.#window = window;
+    this.#questioner = new Questioner(model, { bos, window });
     this.#options = options;
-    this.#identity = [model.fingerprint, hashTokenizer(tokenizer), model.engine.split(' ')[0], bos, window];
+    const tokenizer = hashTokenizer(model.tokenizer!);
+    this.#identity = [model.fingerprint, tokenizer, model.engine.split(' ')[0], bos, window];
   }
 
   /**
@@ -80,17 +68,17 @@ export class Evaluator {
    * @throws InputError naming the row that cannot be scored; the signal's reason if it is aborted
    */
   async task(task: Pick<Task, 'name' | 'version' | 'scoring'>, items: readonly Item[]): Promise<TaskResult> {
-    const { memory = noMemory, group = alone, onItem } = this.#options;
+    const { memory = noMemory, group = alone, onItem, signal } = this.#options;
     const keys = items.map(({ requests }) =>
       scoreKey([...this.#identity, task.name, task.version], requests),
     );
-    const known = await this.#known(items, keys);
+    const { known, tokensAtOnce } = await this.#begin(items, keys);
+    const characters = charactersPerToken * tokensAtOnce * group.size;
     const scored: ScoredItem[] = [];
-    // Ranks exchange scores after as many items as keep waiting short, and little is lost if they are stopped.
-    const block = group.size === 1 ? 1 : itemsAtOnce * group.size;
-    for (let start = 0; start < items.length; start += block) {
-      const fresh = await this.#block(task, items.slice(start, start + block), start, known);
-      for (const [index, item] of [...items.entries()].slice(start, start + block)) {
+    for (const block of blocksOf(items, characters, group.size)) {
+      const fresh = await this.#block(task, block, scored.length, known);
+      for (const item of block) {
+        const index = scored.length;
         const scores = known.get(index) ?? fresh.get(index)!;
         if (!known.has(index)) {
           await memory.add({ key: keys[index]!, task: task.name, item: index, scores: [...scores] });
@@ -98,22 +86,21 @@ export class Evaluator {
         scored.push({ item, scores });
         onItem?.(scored.length, scored);
       }
+      signal?.throwIfAborted();
     }
     return { metrics: metricsOf(task.scoring, scored), scored };
   }
 
-  /** What rank 0 remembers, by index. */
-  async #known(
-    items: readonly Item[],
-    keys: readonly string[],
-  ): Promise<Map<number, readonly RequestScore[]>> {
+  /** What all ranks must agree on is rank 0's: the scores that it remembers, by index, and what is scored at once. */
+  async #begin(items: readonly Item[], keys: readonly string[]) {
     const { memory = noMemory, group = alone } = this.#options;
     const own = items.flatMap(({ requests }, index) => {
       const scores = memory.find(keys[index]!);
       return scores?.length === requests.length ? [sent(index, scores)] : [];
     });
-    const [first] = await group.gather(group.rank === 0 ? own : []);
-    return new Map(first!.map(received));
+    const { tokensAtOnce } = this.#model;
+    const [first] = await group.gather({ known: group.rank === 0 ? own : [], tokensAtOnce });
+    return { known: new Map(first!.known.map(received)), tokensAtOnce: first!.tokensAtOnce };
   }
 
   /** The scores that are not known of items [first, first + items.length): every rank scores its share. */
@@ -124,88 +111,78 @@ export class Evaluator {
     known: ReadonlyMap<number, unknown>,
   ): Promise<Map<number, readonly RequestScore[]>> {
     const { group = alone, signal } = this.#options;
-    const own: SentScores[] = [];
-    for (const [place, item] of items.entries()) {
+    const own = [...items.keys()].filter((place) => {
       const index = first + place;
-      if (known.has(index) || index % group.size !== group.rank) continue;
-      signal?.throwIfAborted();
-      own.push(sent(index, await this.item(task, item)));
-    }
+      return !known.has(index) && index % group.size === group.rank;
+    });
     signal?.throwIfAborted();
-    return new Map((await group.gather(own)).flat().map(received));
+    const scores = await this.#score(
+      task,
+      own.map((place) => items[place]!),
+    );
+    signal?.throwIfAborted();
+    const all = await group.gather(own.map((place, k) => sent(first + place, scores[k]!)));
+    return new Map(all.flat().map(received));
+  }
+
+  /** The score of each request of each item; all are asked of the model at once. */
+  async #score(
+    task: Pick<Task, 'scoring'>,
+    items: readonly Item[],
+  ): Promise<readonly (readonly RequestScore[])[]> {
+    const asked = items.map((item) => this.#questioner.item(task, item));
+    const { signal } = this.#options;
+    const answers = await this.#model.score(
+      asked.flatMap(({ questions }) => questions),
+      { signal },
+    );
+    let start = 0;
+    return asked.map(({ questions, scoresBy }) => {
+      const end = start + questions.length;
+      const scores = scoresBy(answers.slice(start, end));
+      start = end;
+      return scores;
+    });
   }
 
   /** The score of each request of an item. */
-  async item({ scoring }: Pick<Task, 'scoring'>, item: Item): Promise<readonly RequestScore[]> {
-    try {
-      if (scoring === 'text') return [sumScores(await this.text(item.requests[0]!.continuation))];
-      const pairs = item.requests.map((request) => this.#encoder.pair(request));
-      return await this.#pairs(pairs);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      throw new InputError(`${item.where}: ${error.message}`, { cause: error });
-    }
+  async item(task: Pick<Task, 'scoring'>, item: Item): Promise<readonly RequestScore[]> {
+    const [scores] = await this.#score(task, [item]);
+    return scores!;
   }
 
   /** The score of each token of a text, in windows if it is longer than the model sees at once. */
-  async text(text: string): Promise<TokenScore[]> {
-    const scores: TokenScore[] = [];
-    const { prefix } = this.#encoder;
-    for (const pair of rollingWindows(this.#encoder.text(text), prefix, this.#window)) {
-      this.#checkIds(pair);
-      const session = this.#model.session();
-      await session.append(pair.context, this.#appendOptions);
-      scores.push(...(await this.#score(session, pair.continuation)));
-    }
-    return scores;
-  }
-
-  /** A context is read once, and its state forked for each continuation. */
-  async #pairs(pairs: readonly TokenPair[]): Promise<RequestScore[]> {
-    const sessions = new Map<string, ReturnType<LanguageModel['session']>>();
-    const scores: RequestScore[] = [];
-    for (const pair of pairs) {
-      this.#checkIds(pair);
-      const context = this.#fitting(pair);
-      const key = context.join();
-      let session = sessions.get(key);
-      if (!session) {
-        session = this.#model.session();
-        await session.append(context, this.#appendOptions);
-        sessions.set(key, session);
-      }
-      scores.push(sumScores(await this.#score(session.fork(), pair.continuation)));
-    }
-    return scores;
-  }
-
-  #score(session: Parameters<typeof scoreTokens>[0], ids: readonly number[]): Promise<TokenScore[]> {
-    return scoreTokens(session, ids, this.#model.config.vocabSize, { signal: this.#options.signal });
-  }
-
-  /** The end of a context that is too long for the model; the last token of all is foretold, not seen. */
-  #fitting({ context, continuation }: TokenPair): readonly number[] {
-    const room = this.#window + 1 - continuation.length;
-    if (room < 1) {
-      throw new InputError(
-        `found a continuation of ${continuation.length} tokens, expected at most ${this.#window}`,
-      );
-    }
-    return context.slice(-room);
-  }
-
-  #checkIds({ context, continuation }: TokenPair): void {
-    const { vocabSize } = this.#model.config;
-    const id = [...context, ...continuation].find((one) => one >= vocabSize);
-    if (id === undefined) return;
-    throw new InputError(
-      `the tokenizer gives the id ${id} (${show(this.#model.tokenizer?.token(id))}), but the model knows ` +
-        `${vocabSize} tokens only; this is not the model's tokenizer`,
-    );
-  }
-
-  get #appendOptions() {
+  async text(text: string): Promise<(TokenScore & { readonly id: number })[]> {
     const { signal } = this.#options;
-    return signal ? { signal } : {};
+    const questions = this.#questioner.text(text);
+    const ids = questions.flatMap(({ continuations }) => continuations.flat());
+    const scores = (await this.#model.score(questions, { signal })).flat(2);
+    return scores.map((score, k) => ({ id: ids[k]!, ...score }));
   }
+}
+
+/**
+ * Runs of items that are scored at once: few enough that Ctrl-C and a rank that waits for others cost little, enough to
+ * fill programs, and at least one for each rank.
+ */
+function* blocksOf(items: readonly Item[], characters: number, least: number): Generator<readonly Item[]> {
+  let [start, size] = [0, 0];
+  for (const [index, item] of items.entries()) {
+    const count = index - start;
+    const more = charactersOf(item);
+    if (count >= least && size + more > characters) {
+      yield items.slice(start, index);
+      [start, size] = [index, 0];
+    }
+    size += more;
+  }
+  if (start < items.length) yield items.slice(start);
+}
+
+/** What is read of an item: contexts that follow each other unchanged count once. */
+function charactersOf({ requests }: Item): number {
+  return requests.reduce((sum, { context, continuation }, k) => {
+    const read = k > 0 && requests[k - 1]!.context === context ? 0 : context.length;
+    return sum + read + continuation.length;
+  }, 0);
 }

@@ -1,16 +1,12 @@
-/** How probable a model finds given tokens: what tasks, perplexities and a server's log-probabilities rest on. */
+/** How probable a session finds given tokens, and what it finds likelier: by logits, which are all read. */
 import type { Session } from '../generate/session.ts';
-import type { RequestScore } from './task.ts';
+import type { TokenScore as Score } from '../model/scoring.ts';
 
 /** What scoring needs of a session. */
 export type ScoringSession = Pick<Session, 'foretell'>;
 
-export interface TokenScore {
+export interface TokenScore extends Score {
   readonly id: number;
-  /** Natural logarithm of the probability that the model gave this token here. */
-  readonly logProbability: number;
-  /** Whether greedy decoding would have chosen it. */
-  readonly greedy: boolean;
   /** The likeliest tokens here, the most probable first, if asked for. */
   readonly top: readonly TokenProbability[];
 }
@@ -78,13 +74,4 @@ function largestIndices(values: Float32Array, count: number): number[] {
     if (found.length > count) found.pop();
   }
   return found;
-}
-
-/** A continuation's score from those of its tokens. */
-export function sumScores(tokens: readonly TokenScore[]): RequestScore {
-  return {
-    logLikelihood: tokens.reduce((sum, { logProbability }) => sum + logProbability, 0),
-    tokens: tokens.length,
-    greedy: tokens.every(({ greedy }) => greedy),
-  };
 }

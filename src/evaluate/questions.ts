@@ -1,0 +1,116 @@
+/** What a model is asked about an item: token ids that it can see at once, and back from its answers to scores. */
+import { show } from '../checkpoint/json.ts';
+import { InputError } from '../errors.ts';
+import type { LanguageModel } from '../languageModel.ts';
+import type { Question, TokenScore } from '../model/scoring.ts';
+import type { TextTokenizer } from '../text/tokenizer.ts';
+import { RequestEncoder, rollingWindows, type TokenPair } from './encode.ts';
+import type { Item, RequestScore, Task } from './task.ts';
+
+/** An item's questions, and what the model's answers to them, in the same order, say of its requests. */
+export interface ItemQuestions {
+  readonly questions: readonly Question[];
+  scoresBy(answers: readonly TokenScore[][][]): readonly RequestScore[];
+}
+
+export class Questioner {
+  readonly #tokenizer: TextTokenizer;
+  readonly #vocabulary: number;
+  readonly #encoder: RequestEncoder;
+  /** Tokens that the model may see at once. */
+  readonly #window: number;
+
+  /** @throws InputError if the model has no tokenizer, or options do not fit it */
+  constructor(
+    { tokenizer, config }: LanguageModel,
+    { bos, window }: { bos?: boolean | undefined; window: number },
+  ) {
+    if (!tokenizer) {
+      throw new InputError(
+        'model: found no tokenizer in its folder, expected tokenizer.json or tokenizer.model',
+      );
+    }
+    if (!Number.isSafeInteger(window) || window < 1) {
+      throw new InputError(`window: found ${show(window)}, expected an integer of 1 or more`);
+    }
+    const longest = config.maxPositionEmbeddings;
+    if (config.modelType !== 'hgrn_bit' && window > longest) {
+      throw new InputError(
+        `window: found ${window}, expected at most ${longest}, the longest that this model attends to ` +
+          '(max_position_embeddings)',
+      );
+    }
+    this.#tokenizer = tokenizer;
+    this.#vocabulary = config.vocabSize;
+    this.#encoder = new RequestEncoder(tokenizer, bos);
+    this.#window = window;
+  }
+
+  /** @throws InputError naming the row that cannot be scored */
+  item({ scoring }: Pick<Task, 'scoring'>, { requests, where }: Item): ItemQuestions {
+    try {
+      if (scoring !== 'text') return this.#forkable(requests.map((request) => this.#encoder.pair(request)));
+      const questions = this.text(requests[0]!.continuation);
+      return { questions, scoresBy: (answers) => [sumScores(answers.flat(2))] };
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      throw new InputError(`${where}: ${error.message}`, { cause: error });
+    }
+  }
+
+  /** Questions whose answers are the scores of a text's tokens: in windows, if it is longer than the model may see. */
+  text(text: string): Question[] {
+    const windows = rollingWindows(this.#encoder.text(text), this.#encoder.prefix, this.#window);
+    return windows.map((pair) => {
+      this.#checkIds(pair);
+      return { context: pair.context, continuations: [pair.continuation] };
+    });
+  }
+
+  /** A context that several continuations have in common is asked about once, to be read once. */
+  #forkable(pairs: readonly TokenPair[]): ItemQuestions {
+    const asked = new Map<string, { context: readonly number[]; continuations: (readonly number[])[] }>();
+    const places = pairs.map((pair) => {
+      this.#checkIds(pair);
+      const context = this.#fitting(pair);
+      const key = context.join();
+      const question = asked.get(key) ?? { context, continuations: [] };
+      asked.set(key, question);
+      return [key, question.continuations.push(pair.continuation) - 1] as const;
+    });
+    const order = [...asked.keys()];
+    return {
+      questions: [...asked.values()],
+      scoresBy: (answers) => places.map(([key, n]) => sumScores(answers[order.indexOf(key)]![n]!)),
+    };
+  }
+
+  /** The end of a context that is too long for the model; the last token of all is foretold, not seen. */
+  #fitting({ context, continuation }: TokenPair): readonly number[] {
+    const room = this.#window + 1 - continuation.length;
+    if (room < 1) {
+      throw new InputError(
+        `found a continuation of ${continuation.length} tokens, expected at most ${this.#window}`,
+      );
+    }
+    return context.slice(-room);
+  }
+
+  #checkIds({ context, continuation }: TokenPair): void {
+    const id = [...context, ...continuation].find((one) => one >= this.#vocabulary);
+    if (id === undefined) return;
+    throw new InputError(
+      `the tokenizer gives the id ${id} (${show(this.#tokenizer.token(id))}), but the model knows ` +
+        `${this.#vocabulary} tokens only; this is not the model's tokenizer`,
+    );
+  }
+}
+
+/** A continuation's score from those of its tokens. */
+function sumScores(tokens: readonly TokenScore[]): RequestScore {
+  return {
+    logLikelihood: tokens.reduce((sum, { logProbability }) => sum + logProbability, 0),
+    tokens: tokens.length,
+    greedy: tokens.every(({ greedy }) => greedy),
+  };
+}
