@@ -54,51 +54,52 @@ export async function readReports(folder: string): Promise<Report[]> {
   );
 }
 
-/** Bits a byte of each text, for each model and engine. */
+/** Bits a byte of each text; models and engines side by side. */
 export function lossTable(reports: readonly Report[], model: string, beside?: string): string {
-  const rows = columnsOf(reports, model, beside).flatMap(({ label, report }) =>
-    report.tasks.flatMap((task) => {
+  const cells = columnsOf(reports, model, beside).flatMap(({ label, tasks }) =>
+    tasks.flatMap((task) => {
       const bits = metric(task, 'bits_per_byte');
-      return bits === undefined ? [] : [[label, textName(task), bits.value.toFixed(4)]];
+      return bits === undefined ? [] : [{ row: [textName(task)], label, cell: bits.value.toFixed(4) }];
     }),
   );
-  return table(['model', 'text', 'bits a byte'], sorted(rows));
+  return sideBySide(['text'], cells);
 }
 
-/** Accuracies beside chance. */
+/** Accuracies beside chance; models and engines side by side. What was measured on other items is another row. */
 export function taskTable(reports: readonly Report[], model: string, beside?: string): string {
-  const rows = columnsOf(reports, model, beside).flatMap(({ label, report }) =>
-    report.tasks.flatMap((task) => {
+  const cells = columnsOf(reports, model, beside).flatMap(({ label, tasks }) =>
+    tasks.flatMap((task) => {
       const found = metric(task, task.headline);
       const guess = chance[task.task];
       if (!found || guess === undefined) return [];
       const error = found.standardError ? ` ± ${(100 * found.standardError).toFixed(1)}` : '';
-      return [
-        [
-          label,
-          `${task.task} (${task.headline})`,
-          `${(100 * found.value).toFixed(1)}${error}`,
-          guess.toFixed(1),
-          String(task.items),
-        ],
-      ];
+      const row = [`${task.task} (${task.headline})`, String(task.items), guess.toFixed(1)];
+      return [{ row, label, cell: `${(100 * found.value).toFixed(1)}${error}` }];
     }),
   );
-  if (rows.length === 0) return 'Not measured yet.';
-  return table(['model', 'task', 'per cent', 'chance', 'items'], sorted(rows));
+  if (cells.length === 0) return 'Not measured yet.';
+  return sideBySide(['task', 'items', 'chance'], cells);
 }
 
-/** The reports on this model and on the one beside it, by name and engine. */
-function columnsOf(reports: readonly Report[], model: string, beside: string | undefined) {
-  const wanted = [model, ...(beside === undefined ? [] : [beside])];
-  const found = reports
-    .filter((report) => wanted.includes(basename(report.model)))
-    .map((report) => ({ label: `${basename(report.model)}, ${report.engine.split(' ')[0]}`, report }));
-  for (const name of wanted) {
-    if (found.some(({ report }) => basename(report.model) === name)) continue;
-    throw new InputError(`evaluation: found no report on "${name}" among ${reports.length}, expected one`);
-  }
-  return found;
+interface Column {
+  readonly label: string;
+  readonly tasks: readonly TaskReport[];
+}
+
+/** What was reported on this model and on the one beside it, by name and engine. */
+function columnsOf(reports: readonly Report[], model: string, beside: string | undefined): Column[] {
+  return [model, ...(beside === undefined ? [] : [beside])].flatMap((name) => {
+    const found = reports.filter((report) => basename(report.model) === name);
+    if (found.length === 0) {
+      throw new InputError(`evaluation: found no report on "${name}" among ${reports.length}, expected one`);
+    }
+    const engineOf = ({ engine }: Report) => engine.split(' ')[0]!;
+    const engines = [...new Set(found.map(engineOf))].sort();
+    return engines.map((engine) => ({
+      label: `${name}, ${engine}`,
+      tasks: found.filter((report) => engineOf(report) === engine).flatMap(({ tasks }) => tasks),
+    }));
+  });
 }
 
 function metric(task: TaskReport, name: string) {
@@ -110,11 +111,36 @@ function textName({ task, data }: TaskReport): string {
   return task === 'text' ? basename(data).replace(/\.txt(\.zst|\.gz)?$/, '') : task;
 }
 
-function sorted(rows: string[][]): string[][] {
-  return rows.sort((a, b) => a[1]!.localeCompare(b[1]!) || a[0]!.localeCompare(b[0]!));
+interface Cell {
+  /** What begins its row. */
+  readonly row: readonly string[];
+  /** Of its column. */
+  readonly label: string;
+  readonly cell: string;
+}
+
+/** Rows in order of what begins them, columns as they come. */
+function sideBySide(head: readonly string[], cells: readonly Cell[]): string {
+  const labels = [...new Set(cells.map(({ label }) => label))];
+  const rows = new Map<string, { readonly row: readonly string[]; readonly cells: Map<string, string> }>();
+  for (const { row, label, cell } of cells) {
+    const known = rows.get(row.join()) ?? { row, cells: new Map<string, string>() };
+    known.cells.set(label, cell);
+    rows.set(row.join(), known);
+  }
+  const sorted = [...rows.values()].sort((a, b) => compareRows(a.row, b.row));
+  const lines = sorted.map(({ row, cells: found }) => [
+    ...row,
+    ...labels.map((label) => found.get(label) ?? ''),
+  ]);
+  return table([...head, ...labels], lines);
+}
+
+function compareRows([a, items]: readonly string[], [b, others]: readonly string[]): number {
+  return a!.localeCompare(b!) || Number(items) - Number(others);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, k) => (k < 2 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+  return [line(head), line(head.map((_, k) => (k < 1 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }

@@ -1,9 +1,8 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../src/checkpoint/testing.ts';
 import { Conversation } from '../../src/generate/conversation.ts';
@@ -13,6 +12,7 @@ import { TextTokenizer } from '../../src/text/tokenizer.ts';
 import { TokenMix } from '../../src/text/tokenMix.ts';
 import { savedStep } from '../../src/train/trainingState.ts';
 import { cardOf, gatherFacts } from './card.ts';
+import { evaluateAll } from './evaluate.ts';
 import { prepare } from './prepare.ts';
 import { readRecipe } from './recipe.ts';
 import { documents } from './sources.ts';
@@ -130,18 +130,18 @@ describe('the whole recipe', () => {
 async function describesItself(folder: string): Promise<void> {
   const models = join(folder, 'whole', 'models');
   const results = join(folder, 'whole');
-  await mkdir(join(results, 'evaluation'));
-  const text = join(folder, 'corpus', 'stories.valid.txt.zst');
-  const args = ['evaluate', '--model', join(models, 'chat'), '--text', text, '--threads', '0', '--json'];
-  const program = join(import.meta.dirname, '../../bin/plusminus.js');
-  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args]);
-  await writeFile(join(results, 'evaluation', 'chat-cpu.json'), stdout);
+  const measured = {
+    ...{ models: [join(models, 'chat')], corpus: join(folder, 'corpus'), work: join(folder, 'scores') },
+    ...{ tasks: join(import.meta.dirname, '../../test/fixtures/evaluate/hub'), results, limit: '2' },
+  };
+  expect(await evaluateAll(measured, () => {})).toBe(true);
   const facts = await gatherFacts('chat', results, { models });
   const card = cardOf(facts);
-  const bits = JSON.parse(stdout).tasks[0].metrics.find(
-    ({ name }: { name: string }) => name === 'bits_per_byte',
-  );
-  expect(card).toContain(`| chat, cpu | stories.valid | ${bits.value.toFixed(4)} |`);
+  const { tasks } = facts.reports.find((report) => report.tasks[0]!.data.includes('/stories.valid'))!;
+  const bits = tasks[0]!.metrics.find(({ name }) => name === 'bits_per_byte')!;
+  expect(card).toContain('| text | chat, cpu |');
+  expect(card).toContain(`| stories.valid | ${bits.value.toFixed(4)} |`);
+  expect(card).toMatch(/\| arc_easy \(acc\) \| 2 \| 25.0 \| \d+\.0 /);
   expect(card).toContain('Project Gutenberg');
   expect(card).toContain('Fine-tuning: 1.3 k tokens in 10 steps of 2 × 64 on cpu');
   for (const { prompt } of facts.samples) expect(card).toContain(`> **${prompt}**`);
@@ -149,7 +149,7 @@ async function describesItself(folder: string): Promise<void> {
   await expect(gatherFacts('chat', join(folder, 'corpus'), { models })).rejects.toThrow(
     'training.json: not found',
   );
-  expect(() => cardOf({ ...facts, beside: 'llama' })).toThrow('found no report on "llama" among 1');
+  expect(() => cardOf({ ...facts, beside: 'llama' })).toThrow('found no report on "llama" among 3');
 }
 
 it('the recipe is sound, and its numbers are those of a model of 25 to 60 million parameters', async () => {

@@ -2,6 +2,7 @@ import { appendFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { readConfig } from '../checkpoint/config.ts';
 import { temporaryFolder } from '../checkpoint/testing.ts';
 import { beginRun, configOf, type RunPlan } from './begin.ts';
 import { byteCounter } from './data.ts';
@@ -82,6 +83,22 @@ describe('beginning a run', () => {
     await expect(begin({ folder: join(folder, 'both'), data, from, tokenizer })).rejects.toThrow(
       "found a vocabulary of 270 tokens, expected at most the model's 260",
     );
+  });
+
+  it('makes the longest sequence of a model that attends that of its training, or of a longer one before', async () => {
+    const folder = await temporaryFolder();
+    const data = [join(folder, 'text.txt')];
+    await writeFile(data[0]!, rhyme);
+    const longest = async (name: string, length: number, more: Partial<RunPlan> = {}) => {
+      await begin({ folder: join(folder, name), data, settings: smallSettings({ length }), ...more });
+      return (await readConfig(join(folder, name))).maxPositionEmbeddings;
+    };
+    const llama = { ...model, architecture: 'llama' as const };
+    const from = join(folder, 'first');
+    expect(await longest('first', 16, { model: llama })).toBe(16);
+    expect(await longest('shorter', 8, { from })).toBe(16);
+    expect(await longest('longer', 24, { from })).toBe(24);
+    expect(await longest('recurrent', 16)).toBe(2048); // nothing breaks beyond its training
   });
 
   it.each([

@@ -53,7 +53,7 @@ export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
       shardFolder: join(folder, 'tokens'),
     });
     try {
-      const config = from === undefined ? configOf(plan.model, data.tokenizer) : await readConfig(from);
+      const config = await trainedConfig(plan, data.tokenizer);
       if (group.size > 1) {
         await saveTokenizer(folder, data.tokenizer);
         await group.rest();
@@ -72,11 +72,8 @@ export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
 }
 
 /** What the other ranks do: rank 0 makes tokenizer and shards, which they find in its folder. */
-async function joinRun(
-  { folder, model, from, settings }: RunPlan,
-  machine: Machine,
-  group: Group,
-): Promise<Run> {
+async function joinRun(plan: RunPlan, machine: Machine, group: Group): Promise<Run> {
+  const { folder, from, settings } = plan;
   await group.rest();
   const [tokens] = await group.gather('');
   const tokenizer = await TextTokenizer.load(folder).catch((cause) => {
@@ -87,7 +84,7 @@ async function joinRun(
   });
   const data = { tokenizer, shards: await TokenMix.open(tokens!, tokenizer), folder: tokens! };
   try {
-    const config = from === undefined ? configOf(model, tokenizer) : await readConfig(from);
+    const config = await trainedConfig(plan, tokenizer);
     return await Run.create(folder, { config, settings, data, from }, machine);
   } catch (error) {
     await data.shards.close();
@@ -106,6 +103,20 @@ async function refuseUsed(folder: string): Promise<void> {
   if (names.length > 0) {
     throw new InputError(`${folder}: found ${names.length} files, expected a new or an empty folder`);
   }
+}
+
+/**
+ * The config of the model that a run trains. Positions that a model which attends never saw mean nothing to it: its
+ * longest sequence is that of its training, or of an earlier one that was longer.
+ */
+async function trainedConfig(
+  { from, model, settings: { length } }: RunPlan,
+  tokenizer: TextTokenizer,
+): Promise<ModelConfig> {
+  const config = from === undefined ? configOf(model, tokenizer) : await readConfig(from);
+  if (config.modelType === 'hgrn_bit') return config;
+  const earlier = from === undefined ? 0 : config.maxPositionEmbeddings;
+  return { ...config, maxPositionEmbeddings: Math.max(length, earlier) };
 }
 
 /**
