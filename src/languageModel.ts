@@ -137,7 +137,7 @@ export class LanguageModel {
    * @throws InputError for an empty context, an id outside the vocabulary, or a text longer than a model that attends
    * was made for; the signal's reason if it is aborted
    */
-  score(
+  async score(
     questions: readonly Question[],
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<TokenScore[][][]> {

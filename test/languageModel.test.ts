@@ -131,6 +131,40 @@ describe('forward', () => {
   });
 });
 
+describe('score', () => {
+  const questions = [
+    { context: [1, 415], continuations: [[7], [300, 9, 12]] },
+    { context: [5], continuations: [[6, 5]] },
+  ];
+
+  it('tells of each token what the logits before it say', async () => {
+    const scores = await model.score(questions);
+    for (const [k, { context, continuations }] of questions.entries()) {
+      for (const [n, ids] of continuations.entries()) {
+        const { logits } = await model.forward([...context, ...ids]);
+        for (const [at, id] of ids.entries()) {
+          const start = (context.length - 1 + at) * 600;
+          const row = [...logits.subarray(start, start + 600)];
+          const total = Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0));
+          const { logProbability, greedy } = scores[k]![n]![at]!;
+          expect(logProbability).toBeCloseTo(row[id]! - total, 10);
+          expect(greedy).toBe(row.indexOf(Math.max(...row)) === id);
+        }
+      }
+    }
+  });
+
+  it('does not mind what else goes on, and refuses what makes no sense', async () => {
+    const [alone, text] = [await model.score(questions), await collect(model.generate('Call me', greedy))];
+    const both = await Promise.all([model.score(questions), collect(model.generate('Call me', greedy))]);
+    expect(both).toEqual([alone, text]);
+    await expect(model.score([{ context: [], continuations: [[1]] }])).rejects.toThrow(InputError);
+    await expect(model.score(questions, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough',
+    );
+  });
+});
+
 describe('generate', () => {
   it('repeats itself greedily and for a seed', async () => {
     const text = await collect(model.generate('Call me', greedy));

@@ -10,6 +10,7 @@ import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { evaluateCommand } from '../../src/cli/evaluate.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
+import type { TaskReport } from '../../src/evaluate/report.ts';
 import { replaceFile } from '../../src/text/replaceFile.ts';
 
 export interface EvaluationOptions {
@@ -78,10 +79,25 @@ export async function evaluateAll(options: EvaluationOptions, say = console.erro
     const text = await readFile(out, 'utf8').catch(() => undefined);
     if (text === undefined) return false;
     say(`${name}: ${((performance.now() - before) / 1000).toFixed(1)} s`);
-    const { scores: _, ...report } = JSON.parse(text);
-    await replaceFile(join(reports, `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
+    await replaceFile(join(reports, `${name}.json`), `${JSON.stringify(reportOf(text), null, 2)}\n`);
   }
   return true;
+}
+
+/** What is to be kept of what `--out` wrote: neither every score nor where things were on this machine. */
+function reportOf(text: string) {
+  const {
+    scores: _,
+    model,
+    tasks,
+    ...report
+  } = JSON.parse(text) as {
+    readonly scores: unknown;
+    readonly model: string;
+    readonly tasks: readonly TaskReport[];
+  };
+  const kept = tasks.map((task) => ({ ...task, data: basename(task.data) }));
+  return { model: basename(resolve(model)), ...report, tasks: kept };
 }
 
 const usage = `Usage: node recipes/stories/evaluate.ts MODEL... --corpus FOLDER --tasks FOLDER

@@ -137,7 +137,7 @@ async function describesItself(folder: string): Promise<void> {
   expect(await evaluateAll(measured, () => {})).toBe(true);
   const facts = await gatherFacts('chat', results, { models });
   const card = cardOf(facts);
-  const { tasks } = facts.reports.find((report) => report.tasks[0]!.data.includes('/stories.valid'))!;
+  const { tasks } = facts.reports.find((report) => report.tasks[0]!.data.startsWith('stories.valid'))!;
   const bits = tasks[0]!.metrics.find(({ name }) => name === 'bits_per_byte')!;
   expect(card).toContain('| text | chat, cpu |');
   expect(card).toContain(`| stories.valid | ${bits.value.toFixed(4)} |`);

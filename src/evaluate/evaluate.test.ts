@@ -11,6 +11,7 @@ import { findDataFiles } from './dataFiles.ts';
 import { Evaluator } from './evaluate.ts';
 import { scoreOf, scoreTokens } from './logLikelihood.ts';
 import { metricsOf } from './metrics.ts';
+import { Questioner } from './questions.ts';
 import { readRows } from './rows.ts';
 import { ScoresFile } from './scoresFile.ts';
 import type { Item } from './task.ts';
@@ -139,6 +140,17 @@ describe('evaluating', () => {
     expect(lines).toHaveLength(items.length + 1);
     await run();
     expect((await readFile(path, 'utf8')).trim().split('\n')).toHaveLength(items.length + 1);
+  });
+
+  it('refuses a window that is longer than a model attends to', () => {
+    const { tokenizer } = model;
+    const config = { ...model.config, modelType: 'llama', maxPositionEmbeddings: 512 };
+    const attending = { tokenizer, config } as unknown as LanguageModel;
+    expect(() => new Questioner(attending, { window: 512 })).not.toThrow();
+    expect(() => new Questioner(attending, { window: 513 })).toThrow(
+      /window: found 513, expected at most 512/,
+    );
+    expect(() => new Questioner(model, { window: 10_000 })).not.toThrow();
   });
 
   it('tells models apart by what they are', async () => {
