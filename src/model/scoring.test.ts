@@ -88,9 +88,11 @@ describe.each([...cpuEngines, webGpu])('scoring, $name', ({ skip, create, name: 
     'agrees with one pass over each text, on %s',
     async (name) => {
       const model = await load(engine, name);
-      // A software driver compiles shaders for seconds: few sizes there.
+      // A software driver compiles shaders for seconds: few sizes there, and the plain pass is the CPU's.
       const questions = questionsOf(model.vocabulary, exact ? shapes : [[9, [7, 7]]]);
-      const reader = sequenceReader(engine, model.architecture, model.weights, model.vocabulary);
+      const plainEngine = exact ? engine : await cpuEngines[0]!.create();
+      const { architecture, weights } = exact ? model : await load(plainEngine, name);
+      const reader = sequenceReader(plainEngine, architecture, weights, model.vocabulary);
       const scorer = smallScorer(model);
       const found = await scorer.score(questions);
       for (const [k, question] of questions.entries()) {
@@ -101,13 +103,13 @@ describe.each([...cpuEngines, webGpu])('scoring, $name', ({ skip, create, name: 
         for (const [n, scores] of plain.entries()) {
           for (const [at, { logProbability, greedy }] of scores.entries()) {
             const score = found[k]![n]![at]!;
-            // WebGPU's logits and their softmax differ in their last bits from pipeline to pipeline.
-            expect(score.logProbability).toBeCloseTo(logProbability, exact ? 12 : 4);
+            // A float that is rounded otherwise on WebGPU may round to another int8: see test/golden.test.ts.
+            expect(score.logProbability).toBeCloseTo(logProbability, exact ? 12 : 3);
             if (exact) expect(score.greedy).toBe(greedy);
           }
         }
       }
-      if (!exact) return;
+      if (!exact) return plainEngine.dispose();
       const alone = [];
       for (const question of questions) alone.push(...(await scorer.score([question])));
       expect(alone).toEqual(found);
