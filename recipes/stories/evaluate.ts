@@ -2,10 +2,10 @@
  * What the cards say of models, measured: `node recipes/stories/evaluate.ts MODEL… --corpus FOLDER --tasks FOLDER`.
  *
  * Of each model, in this order: the six tasks of the paper's table, stories.valid, tinystories.valid. Each is a command
- * that anyone could type (`--dry-run` prints them), and goes on where it was stopped. Reports, small files for
- * card.ts, go to RESULTS/evaluation; every single score stays in WORK.
+ * that anyone could type (`--dry-run` prints them), and goes on where it was stopped; what WORK holds is not measured
+ * again. Reports, small files for card.ts, go to RESULTS/evaluation; every single score stays in WORK.
  */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { evaluateCommand } from '../../src/cli/evaluate.ts';
@@ -70,15 +70,15 @@ export async function evaluateAll(options: EvaluationOptions, say = console.erro
   for (const folder of [work, reports]) await mkdir(folder, { recursive: true });
   for (const { name, args } of measurementsOf(options)) {
     const out = join(work, `${name}.json`);
-    await rm(out, { force: true });
-    say(`plusminus evaluate ${args.join(' ')}`);
-    const before = performance.now();
-    await evaluateCommand()
-      .exitOverride()
-      .parseAsync([...args], { from: 'user' });
-    const text = await readFile(out, 'utf8').catch(() => undefined);
+    const written = () => readFile(out, 'utf8').catch(() => undefined);
+    if ((await written()) === undefined) {
+      say(`plusminus evaluate ${args.join(' ')}`);
+      await evaluateCommand()
+        .exitOverride()
+        .parseAsync([...args], { from: 'user' });
+    }
+    const text = await written();
     if (text === undefined) return false;
-    say(`${name}: ${((performance.now() - before) / 1000).toFixed(1)} s`);
     await replaceFile(join(reports, `${name}.json`), `${JSON.stringify(reportOf(text), null, 2)}\n`);
   }
   return true;
@@ -106,7 +106,7 @@ const usage = `Usage: node recipes/stories/evaluate.ts MODEL... --corpus FOLDER 
   --engine NAME     cpu (default) or webgpu
   --limit N         only the first items of each task
   --window N        tokens that a model may see at once (default: what each was made for)
-  --work FOLDER     every score, to go on from (default: runs/evaluation)
+  --work FOLDER     every score; what is there is not measured again (default: runs/evaluation)
   --results FOLDER  reports go to its evaluation/ (default: results/stories)
   --dry-run         print the commands`;
 

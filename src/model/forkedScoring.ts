@@ -7,12 +7,13 @@
  */
 import { bytesOf, type Executable } from '../engine/engine.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
-import { assign, record } from '../program/record.ts';
+import { assign, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import { bucketOf } from './batchedInference.ts';
 import {
   checkQuestions,
   type Question,
+  type RecordedModel,
   readsOf,
   recordScores,
   type ScoredModel,
@@ -183,25 +184,36 @@ export class ForkedScoring implements Scorer {
     const key = `${rows} ${scored}`;
     const known = this.#steps.get(key);
     if (known) return known;
-    const { architecture, weights, engine } = this.#model;
-    const origins = input('origins', [this.#slots + 2], 'i32');
-    const ids = input('ids', [1, rows], 'i32');
-    const slots = input('slots', [rows], 'i32');
-    const labels = input('labels', [1, rows], 'i32');
-    let scores: readonly Tensor[] = [];
-    const program = record(`${rows} tokens of several texts${scored ? ', scored' : ''}`, () => {
-      // Rows of a table: here the table is the states.
-      const starts = this.#states.map((states) => embedding(origins, states));
-      const { hidden, states } = architecture.forwardSlots!(weights, ids, slots, starts);
-      states.forEach((state, layer) => {
-        assign(this.#states[layer]!, state);
-      });
-      if (scored) scores = recordScores(this.#model, hidden.at(-1)!, labels);
-    });
-    const step = { executable: engine.load(program), origins, ids, slots, labels, scores };
+    const recorded = recordForkedStep(this.#model, this.#states, rows, scored);
+    const step = { executable: this.#model.engine.load(recorded.program), ...recorded };
     this.#steps.set(key, step);
     return step;
   }
+}
+
+/** The program that reads rows [1, rows] of several texts, each slot of `states` going on from that of its origin. */
+export function recordForkedStep(
+  model: RecordedModel,
+  states: readonly Tensor[],
+  rows: number,
+  scored: boolean,
+): Omit<Step, 'executable'> & { readonly program: Program } {
+  const { architecture, weights } = model;
+  const origins = input('origins', [states[0]!.shape[0]!], 'i32');
+  const ids = input('ids', [1, rows], 'i32');
+  const slots = input('slots', [rows], 'i32');
+  const labels = input('labels', [1, rows], 'i32');
+  let scores: readonly Tensor[] = [];
+  const program = record(`${rows} tokens of several texts${scored ? ', scored' : ''}`, () => {
+    // Rows of a table: here the table is the states.
+    const starts = states.map((layer) => embedding(origins, layer));
+    const { hidden, states: next } = architecture.forwardSlots!(weights, ids, slots, starts);
+    next.forEach((state, layer) => {
+      assign(states[layer]!, state);
+    });
+    if (scored) scores = recordScores(model, hidden.at(-1)!, labels);
+  });
+  return { program, origins, ids, slots, labels, scores };
 }
 
 function emptyRows(): Rows {

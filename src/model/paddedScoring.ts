@@ -7,12 +7,13 @@
 import { bytesOf, type Executable } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
-import { record } from '../program/record.ts';
+import { type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import { bucketOf } from './batchedInference.ts';
 import {
   checkQuestions,
   type Question,
+  type RecordedModel,
   readsOf,
   recordScores,
   type ScoredModel,
@@ -135,18 +136,29 @@ export class PaddedScoring implements Scorer {
     const key = `${batch} ${length} ${rows}`;
     const known = this.#steps.get(key);
     if (known) return known;
-    const { architecture, weights, engine } = this.#model;
-    const ids = input('ids', [batch, length], 'i32');
-    const wanted = input('wanted rows', [rows], 'i32');
-    const labels = input('labels', [rows], 'i32');
-    let scores: readonly Tensor[] = [];
-    const program = record(`${batch} texts of ${length} tokens, ${rows} of them scored`, () => {
-      const { hidden } = architecture.forward(weights, ids);
-      // Rows of a table: here the table is the hidden states.
-      scores = recordScores(this.#model, embedding(wanted, hidden.at(-1)!), labels);
-    });
-    const step = { executable: engine.load(program), ids, wanted, labels, scores };
+    const recorded = recordPaddedStep(this.#model, batch, length, rows);
+    const step = { executable: this.#model.engine.load(recorded.program), ...recorded };
     this.#steps.set(key, step);
     return step;
   }
+}
+
+/** The program that reads texts [batch, length] from their beginnings, and scores some `rows` of batch · length. */
+export function recordPaddedStep(
+  model: RecordedModel,
+  batch: number,
+  length: number,
+  rows: number,
+): Omit<Step, 'executable'> & { readonly program: Program } {
+  const { architecture, weights } = model;
+  const ids = input('ids', [batch, length], 'i32');
+  const wanted = input('wanted rows', [rows], 'i32');
+  const labels = input('labels', [rows], 'i32');
+  let scores: readonly Tensor[] = [];
+  const program = record(`${batch} texts of ${length} tokens, ${rows} of them scored`, () => {
+    const { hidden } = architecture.forward(weights, ids);
+    // Rows of a table: here the table is the hidden states.
+    scores = recordScores(model, embedding(wanted, hidden.at(-1)!), labels);
+  });
+  return { program, ids, wanted, labels, scores };
 }

@@ -43,11 +43,15 @@ export interface Scorer {
   score(questions: readonly Question[], signal?: AbortSignal): Promise<TokenScore[][][]>;
 }
 
-/** What scoring needs of a model. */
-export interface ScoredModel {
-  readonly engine: Engine;
+/** What programs are recorded of. */
+export interface RecordedModel {
   readonly architecture: Architecture;
   readonly weights: Weights;
+}
+
+/** What scoring needs of a model. */
+export interface ScoredModel extends RecordedModel {
+  readonly engine: Engine;
   readonly vocabulary: number;
   /** Shared by all that runs on the engine. */
   readonly turns: Turns;
@@ -64,7 +68,7 @@ export function tokensAtOnce(engine: Engine): number {
 }
 
 /** Records scores of labels [rows] i32 by hidden states [.., rows, width] after the final norm, in one part or several. */
-export function recordScores(model: ScoredModel, hidden: Tensor, labels: Tensor): Tensor[] {
+export function recordScores(model: RecordedModel, hidden: Tensor, labels: Tensor): Tensor[] {
   return Array.from(logitsInParts(model, hidden, labels, mostLogitBytes), (part) =>
     output(tokenScores(part.logits, part.labels)),
   );

@@ -7,7 +7,9 @@ import { create } from 'webgpu';
 import { architectureOf } from '../../model/architecture.ts';
 import { recordCachedStep } from '../../model/cachedInference.ts';
 import { type ArchitectureName, namedConfig } from '../../model/config.ts';
+import { recordForkedStep } from '../../model/forkedScoring.ts';
 import { recordStep } from '../../model/inference.ts';
+import { recordPaddedStep } from '../../model/paddedScoring.ts';
 import { type WeightMode, Weights } from '../../model/weights.ts';
 import { fuse } from '../../ops/fused/fuse.ts';
 import { sample, sampleState } from '../../ops/sample/sample.ts';
@@ -73,7 +75,11 @@ function programsOf(architectureName: ArchitectureName, mode: WeightMode): Progr
   const sampled = record('a token, sampled', () => {
     sample(input('logits', [1, 512]), sampleState(512, 8));
   });
-  return [step, ...inference, sampled];
+  const model = { architecture, weights };
+  const scored = architecture.cached
+    ? [recordPaddedStep(model, 3, 48, 64).program]
+    : [true, false].map((isScored) => recordForkedStep(model, architecture.states(6), 96, isScored).program);
+  return [step, ...inference, sampled, ...scored];
 }
 
 /** A shader must be sound WGSL, and a pipeline of it too, but that this backend has smaller limits than GPUs have. */
