@@ -25,6 +25,6 @@ export * from "../../../ops/sigmoidGate/kernel.as";
 export * from "../../../ops/slice/kernel.as";
 export * from "../../../ops/swiglu/kernel.as";
 export * from "../../../ops/ternaryLinear/kernel.as";
+export * from "../../../ops/tokenScores/kernel.as";
 export * from "../../../ops/tokenShift/kernel.as";
 export * from "../../../ops/wkv/kernel.as";
-export * from "../../../ops/tokenScores/kernel.as";
