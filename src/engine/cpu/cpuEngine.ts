@@ -28,6 +28,8 @@ export interface CpuOptions {
    * slowly than their own. Default: whether this one was told to.
    */
   readonly fusesVectors?: boolean | undefined;
+  /** Use kernels written for dot products of whole bytes, where the machine has them (VNNI); default: true. */
+  readonly byteDots?: boolean | undefined;
 }
 
 const maxPages = 65536;
@@ -76,6 +78,7 @@ export class CpuEngine implements Engine {
     poison = false,
     relaxedSimd,
     fusesVectors: wide = fusesVectors(),
+    byteDots: wantsByteDots = true,
   }: CpuOptions = {}): Promise<CpuEngine> {
     const count = sharesMemory() ? (threads ?? Math.min(await availableCores(), 16)) : 0;
     if (!Number.isInteger(count) || count < 0 || count > 256) {
@@ -97,17 +100,21 @@ export class CpuEngine implements Engine {
     );
     local.setWorkspace(workspaces[0]!);
     local.setFusesVectors(wide);
+    const byteDots = wantsByteDots && local.hasByteDots() === 1;
+    local.setByteDots(byteDots);
     const setups = workspaces.map((workspace, thread) => ({
       ...{ module, memory, kernels, control, workspace, thread },
       threads: count,
       fusesVectors: wide,
+      byteDots,
     }));
+    const dots = byteDots ? ', dots of bytes' : wide ? ' in pairs' : '';
     return new CpuEngine({
       ...{ heap, control, poison },
       slots: new Map(kernels.map((name, index) => [name, slotOf(index)])),
       inline: shared ? undefined : local,
       pool: shared ? await WorkerPool.start(setups) : undefined,
-      description: `WebAssembly, ${features}${wide ? ' in pairs' : ''}, ${shared ? `${count} thread${count > 1 ? 's' : ''}` : 'the calling thread'}`,
+      description: `WebAssembly, ${features}${dots}, ${shared ? `${count} thread${count > 1 ? 's' : ''}` : 'the calling thread'}`,
     });
   }
 

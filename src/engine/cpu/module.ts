@@ -9,6 +9,8 @@ export interface ThreadSetup {
   readonly workspace: number;
   /** See `CpuOptions.fusesVectors`. */
   readonly fusesVectors: boolean;
+  /** See `CpuOptions.byteDots`. */
+  readonly byteDots: boolean;
   readonly thread: number;
   readonly threads: number;
 }
@@ -18,6 +20,9 @@ export interface KernelExports {
   waitForJob(control: number, seen: number): number;
   setWorkspace(pointer: number): void;
   setFusesVectors(value: boolean): void;
+  /** 1 where the machine's dot instruction does more than relaxed SIMD promises: see byteDot.as.ts. */
+  hasByteDots(): number;
+  setByteDots(value: boolean): void;
   workspaceBytes(): number;
 }
 

@@ -8,6 +8,7 @@ export function serve(setup: ThreadSetup, post: (message: 'ready' | 'done') => v
   const exports = instantiate(setup.module, setup.memory);
   exports.setWorkspace(setup.workspace);
   exports.setFusesVectors(setup.fusesVectors);
+  exports.setByteDots(setup.byteDots);
   post('ready');
   for (let job = 0; ; ) {
     job = exports.waitForJob(setup.control, job);

@@ -49,11 +49,12 @@ testOp('bitLinear', [
   ...shapes.map(([rows, width, out]) =>
     opCase(`[${rows}, ${width}] → ${out}`, given(rows, width, out), apply, options),
   ),
-  // Every product as large as it can be, of one sign: 16-bit sums gather as much as they ever will.
-  ...[1, 2].map((rows) =>
+  // Every product as large as it can be, of one sign: 16-bit sums gather as much as they ever will, and 32-bit sums
+  // of the longest rows of bytes, of 2^16 columns, and of rows that are too long for those.
+  ...[[1, 4400] as const, [2, 4400] as const, [1, 65536] as const, [2, 65552] as const].map(([rows, width]) =>
     opCase(
-      `the largest sums, ${rows} rows`,
-      [filled('x', [rows, 4400], -1), filled('norm', [4400], 1), filled('weight', [9, 4400], 0.5)],
+      `the largest sums, ${rows} rows of ${width}`,
+      [filled('x', [rows, width], -1), filled('norm', [width], 1), filled('weight', [9, width], 0.5)],
       apply,
       { ...options, differentiate: [] }, // of equal elements the norm has no gradient but rounding errors
     ),

@@ -4,16 +4,21 @@
 // codes of one output row are a bit plane: {0, 1, 2} or, one plane up, {0, 4, 8}, whose sums are scaled back at
 // the end. Multiplying by a code selects 0, q or 2q: the machine's dot instruction is used as an adder.
 // Sixteen bytes, 64 codes, cost 13 vector instructions and a load: a shift, four masks, four dots, four sums.
+//
+// Each function leaves two vectors at `to`: Σ q·code of the four planes, of A, then of B. It keeps partial sums
+// there meanwhile.
 
-/** Bytes of partial sums that each of these functions leaves for a packed row: 4 planes of 32 bytes. */
-export const sumBytes: usize = 128;
+import { fetch, fetched, sumsOfLanes } from "./planes.as";
+
+/** Bytes of the partial sums of a packed row: 4 planes of 32 bytes. */
+const sumBytes: usize = 128;
 
 /**
  * Columns whose products 16-bit lanes may gather before they overflow. A lane gathers two columns of every
  * vector of 16; a product is at most 128·8 in size in the planes of {0, 4, 8}, so that 16 vectors reach −32,768
  * but never +32,768, and a quarter of that in the planes of {0, 1, 2}.
  */
-const highColumns: usize = 16 * 16;
+const highColumns: usize = 16 * 16; // as many as are fetched at a time
 const lowColumns: usize = 64 * 16;
 
 /** Plane masks, 3 and 12 in every byte. Loaded from memory: a constant would be built anew at every use. */
@@ -53,16 +58,18 @@ function clear(to: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, i32x4.splat(0));
 }
 
-/** Σ q·code of each of the four planes, from the partial sums that one of the functions below left. */
-export function planeSums(from: usize): v128 {
+/** From partial sums to those of the planes, of A and of B. */
+function finishSums(to: usize): void {
+  v128.store(to, planeSums(to));
+  v128.store(to, planeSums(to + sumBytes), 16);
+}
+
+function planeSums(from: usize): v128 {
   const p0 = i32x4.add(v128.load(from), v128.load(from, 16));
   const p1 = i32x4.add(v128.load(from, 32), v128.load(from, 48));
   const p2 = i32x4.add(v128.load(from, 64), v128.load(from, 80));
   const p3 = i32x4.add(v128.load(from, 96), v128.load(from, 112));
-  // Transposing as we add: two halves of two planes, then both halves of all four.
-  const p01 = i32x4.add(i32x4.shuffle(p0, p1, 0, 4, 1, 5), i32x4.shuffle(p0, p1, 2, 6, 3, 7));
-  const p23 = i32x4.add(i32x4.shuffle(p2, p3, 0, 4, 1, 5), i32x4.shuffle(p2, p3, 2, 6, 3, 7));
-  const sums = i32x4.add(i32x4.shuffle(p01, p23, 0, 1, 4, 5), i32x4.shuffle(p01, p23, 2, 3, 6, 7));
+  const sums = sumsOfLanes(p0, p1, p2, p3);
   return i32x4.shuffle(sums, i32x4.shr_s(sums, 2), 0, 5, 2, 7);
 }
 
@@ -80,6 +87,8 @@ export function dotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i32, 
     let b2 = i16x8.splat(0);
     while (q < lowEnd) {
       const highEnd = min(q + highColumns, lowEnd);
+      fetch(codesA);
+      fetch(codesB);
       let a1 = i16x8.splat(0);
       let a3 = i16x8.splat(0);
       let b1 = i16x8.splat(0);
@@ -111,6 +120,7 @@ export function dotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i32, 
     addTo(to + 128, b0);
     addTo(to + 192, b2);
   }
+  finishSums(to);
 }
 
 /**
@@ -135,6 +145,10 @@ export function dotTwoRowsWide(codesA: usize, codesB: usize, q: usize, stride: i
     let b2H = i16x8.splat(0);
     while (q < lowEnd) {
       const highEnd = min(q + 2 * highColumns, lowEnd);
+      fetch(codesA);
+      fetch(codesA + fetched);
+      fetch(codesB);
+      fetch(codesB + fetched);
       let a1 = i16x8.splat(0);
       let a1H = i16x8.splat(0);
       let a3 = i16x8.splat(0);
@@ -187,6 +201,7 @@ export function dotTwoRowsWide(codesA: usize, codesB: usize, q: usize, stride: i
     addVector(v128.load(q), v128.load(codesA), to);
     addVector(v128.load(q), v128.load(codesB), to + sumBytes);
   }
+  finishSums(to);
 }
 
 /** One vector of activations and of a packed row. */
@@ -248,6 +263,7 @@ export function dotTwoTokens(codes: usize, qA: usize, qB: usize, stride: i32, to
     addTo(to + 128, b0);
     addTo(to + 192, b2);
   }
+  finishSums(to);
 }
 
 /** The same, written for fused vectors as `dotTwoRowsWide` is. */
@@ -326,4 +342,5 @@ export function dotTwoTokensWide(codes: usize, qA: usize, qB: usize, stride: i32
     addVector(v128.load(qA), v128.load(codes), to);
     addVector(v128.load(qB), v128.load(codes), to + sumBytes);
   }
+  finishSums(to);
 }

@@ -2,8 +2,9 @@
 // Since Σ q·(w + 1) = Σ q·w + Σ q, the sum of a row's activations is subtracted once.
 
 import { floatAt, shareStart } from "../../engine/cpu/assembly/math.as";
-import { fusesVectors, workspaceStart } from "../../engine/cpu/assembly/workspace.as";
-import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, dotTwoTokensWide, planeSums, sumBytes } from "./dot.as";
+import { byteDots, fusesVectors, workspaceStart } from "../../engine/cpu/assembly/workspace.as";
+import { byteDotTwoRows, byteDotTwoTokens, longestByteRow } from "./byteDot.as";
+import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, dotTwoTokensWide } from "./dot.as";
 
 @unmanaged
 export class Product {
@@ -57,10 +58,11 @@ function twoRows(p: Product, row: i32, a: i32, b: i32): void {
   const q = p.q + <usize>row * <usize>p.stride;
   const codesA = p.codes + <usize>a * <usize>p.width;
   const codesB = p.codes + <usize>b * <usize>p.width;
-  if (fusesVectors()) dotTwoRowsWide(codesA, codesB, q, p.stride, sums);
+  if (addsBytes(p)) byteDotTwoRows(codesA, codesB, q, p.stride, sums);
+  else if (fusesVectors()) dotTwoRowsWide(codesA, codesB, q, p.stride, sums);
   else dotTwoRows(codesA, codesB, q, p.stride, sums);
   finish(p, row, a, sums);
-  if (b != a) finish(p, row, b, sums + sumBytes);
+  if (b != a) finish(p, row, b, sums + 16);
 }
 
 /** Several rows of activations: each packed row is unpacked once for two of them. */
@@ -68,29 +70,33 @@ function productOfRows(p: Product, row: i32, rows: i32, from: i32, end: i32): vo
   const sums = workspaceStart();
   for (let r = from; r < end; r++) {
     const codes = p.codes + <usize>r * <usize>p.width;
-    let i = row;
-    for (; i + 1 < row + rows; i += 2) {
+    for (let i = row; i < row + rows; i += 2) {
       const q = p.q + <usize>i * <usize>p.stride;
-      if (fusesVectors()) dotTwoTokensWide(codes, q, q + <usize>p.stride, p.stride, sums);
-      else dotTwoTokens(codes, q, q + <usize>p.stride, p.stride, sums);
+      const isPair = i + 1 < row + rows;
+      const next = isPair ? q + <usize>p.stride : q;
+      if (addsBytes(p)) byteDotTwoTokens(codes, q, next, p.stride, sums);
+      else if (fusesVectors()) dotTwoTokensWide(codes, q, next, p.stride, sums);
+      else dotTwoTokens(codes, q, next, p.stride, sums);
       finish(p, i, r, sums);
-      finish(p, i + 1, r, sums + sumBytes);
-    }
-    if (i < row + rows) {
-      const q = p.q + <usize>i * <usize>p.stride;
-      dotTwoTokens(codes, q, q, p.stride, sums);
-      finish(p, i, r, sums);
+      if (isPair) finish(p, i + 1, r, sums + 16);
     }
   }
 }
 
-/** (Σ q·code − Σ q)·t/s for the four output rows of packed row r, from partial sums at `parts`. */
+/** Whether the machine adds products of bytes, and the sums of so long a row stay within 32 bits. */
 // @ts-ignore: decorator
 @inline
-function finish(p: Product, row: i32, r: i32, parts: usize): void {
+function addsBytes(p: Product): bool {
+  return byteDots() && p.stride <= longestByteRow;
+}
+
+/** (Σ q·code − Σ q)·t/s for the four output rows of packed row r, from the planes' sums at `planes`. */
+// @ts-ignore: decorator
+@inline
+function finish(p: Product, row: i32, r: i32, planes: usize): void {
   const at = (<usize>row) << 2;
   const factor = f32x4.splat(load<f32>(p.scale) * load<f32>(p.step + at));
-  const sums = i32x4.sub(planeSums(parts), v128.load32_splat(p.sum + at));
+  const sums = i32x4.sub(v128.load(planes), v128.load32_splat(p.sum + at));
   const values = f32x4.mul(f32x4.convert_i32x4_s(sums), factor);
   const packed = (p.out + 3) >> 2;
   const y = floatAt(p.y, row, p.out) + ((<usize>r) << 2);

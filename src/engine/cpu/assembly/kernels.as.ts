@@ -1,7 +1,8 @@
 // The module that every thread runs: the walk through a program, and every op's kernels.
 // A kernel has the signature (args: usize, thread: i32, threads: i32) => void and computes its thread's share.
 
-export { runList, setFusesVectors, setWorkspace, waitForJob, workspaceBytes } from "./run.as";
+export { runList, setByteDots, setFusesVectors, setWorkspace, waitForJob, workspaceBytes } from "./run.as";
+export { hasByteDots } from "../../../ops/bitLinear/byteDot.as";
 export { readMemory } from "./readMemory.as";
 export * from "../../../ops/adamw/kernel.as";
 export * from "../../../ops/add/kernel.as";

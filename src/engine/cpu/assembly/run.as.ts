@@ -69,7 +69,7 @@ export function waitForJob(control: usize, seen: i32): i32 {
   return atomic.load<i32>(job);
 }
 
-export { setFusesVectors, setWorkspace } from "./workspace.as";
+export { setByteDots, setFusesVectors, setWorkspace } from "./workspace.as";
 
 /** Bytes of private memory that each thread needs. */
 export function workspaceBytes(): usize {

@@ -27,3 +27,16 @@ export function setFusesVectors(value: bool): void {
 export function fusesVectors(): bool {
   return fused;
 }
+
+let bytes: bool = false;
+
+/** Whether kernels that use dot products of whole bytes are exact here, which is for `hasByteDots` to say. */
+export function setByteDots(value: bool): void {
+  bytes = value;
+}
+
+// @ts-ignore: decorator
+@inline
+export function byteDots(): bool {
+  return bytes;
+}

@@ -1,0 +1,115 @@
+// The ternary product for machines with a dot instruction of whole bytes: VNNI's, which multiplies four signed bytes
+// with four unsigned ones and adds all four products to a 32-bit sum, exactly. Nothing has to be flushed, and a packed
+// byte is used as it is: the sum of q·byte, less those of its three lower planes, is 64 times that of the upper.
+// Sixteen bytes, 64 codes, cost 7 vector instructions and a load: three masks and four dots.
+
+import { fetch, fetched, sumsOfLanes } from "./planes.as";
+
+/** Masks of the three lower planes in every byte. Loaded from memory: a constant would be built anew at every use. */
+const masks = memory.data<u32>([0x03030303, 0x0c0c0c0c, 0x30303030]);
+
+/** The longest rows whose sums of q·byte, 64·3·128 a column, stay within 32 bits. */
+export const longestByteRow: i32 = 1 << 16;
+
+/** q and bytes whose products are as large as they can be: exact only if no 16-bit sum saturates between. */
+const largest = memory.data<u32>([0x80808080, 0xffffffff]);
+
+// @ts-ignore: decorator
+@inline
+function add(sum: v128, q: v128, codes: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(q, codes, sum);
+  return sum; // without it, `hasByteDots` lets nobody come here
+}
+
+/**
+ * Whether this machine's relaxed dot takes its second operand as unsigned bytes of eight bits, of which it promises
+ * seven, and adds four products without saturating.
+ */
+export function hasByteDots(): bool {
+  const sum = add(i32x4.splat(0), v128.load32_splat(largest), v128.load32_splat(largest, 4));
+  return i32x4.extract_lane(sum, 0) == 4 * -128 * 255;
+}
+
+/** Σ q·code of each of the four planes, from the sums of three planes in place and of whole bytes. */
+// @ts-ignore: decorator
+@inline
+function planeSums(s0: v128, s1: v128, s2: v128, bytes: v128): v128 {
+  const s3 = i32x4.sub(i32x4.sub(bytes, s0), i32x4.add(s1, s2));
+  const sums = sumsOfLanes(s0, s1, s2, s3);
+  const scaled = i32x4.shuffle(sums, i32x4.shr_s(sums, 2), 0, 5, 2, 7);
+  return i32x4.shuffle(scaled, i32x4.shr_s(scaled, 4), 0, 1, 6, 7);
+}
+
+/** Two packed rows with one row of activations: the four plane sums of row A, then of row B. */
+export function byteDotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i32, to: usize): void {
+  const low = v128.load32_splat(masks);
+  const middle = v128.load32_splat(masks, 4);
+  const high = v128.load32_splat(masks, 8);
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let aBytes = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let bBytes = i32x4.splat(0);
+  const end = q + <usize>stride;
+  while (q < end) {
+    const fetchedEnd = min(q + fetched, end);
+    fetch(codesA);
+    fetch(codesB);
+    for (; q < fetchedEnd; q += 16) {
+      const x = v128.load(q);
+      const a = v128.load(codesA);
+      a0 = add(a0, x, v128.and(a, low));
+      a1 = add(a1, x, v128.and(a, middle));
+      a2 = add(a2, x, v128.and(a, high));
+      aBytes = add(aBytes, x, a);
+      const b = v128.load(codesB);
+      b0 = add(b0, x, v128.and(b, low));
+      b1 = add(b1, x, v128.and(b, middle));
+      b2 = add(b2, x, v128.and(b, high));
+      bBytes = add(bBytes, x, b);
+      codesA += 16;
+      codesB += 16;
+    }
+  }
+  v128.store(to, planeSums(a0, a1, a2, aBytes));
+  v128.store(to, planeSums(b0, b1, b2, bBytes), 16);
+}
+
+/** One packed row with two rows of activations: the four plane sums with row A, then with row B. */
+export function byteDotTwoTokens(codes: usize, qA: usize, qB: usize, stride: i32, to: usize): void {
+  const low = v128.load32_splat(masks);
+  const middle = v128.load32_splat(masks, 4);
+  const high = v128.load32_splat(masks, 8);
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let aBytes = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let bBytes = i32x4.splat(0);
+  const end = qA + <usize>stride;
+  for (; qA < end; qA += 16) {
+    const w = v128.load(codes);
+    const x = v128.load(qA);
+    const y = v128.load(qB);
+    const w0 = v128.and(w, low);
+    a0 = add(a0, x, w0);
+    b0 = add(b0, y, w0);
+    const w1 = v128.and(w, middle);
+    a1 = add(a1, x, w1);
+    b1 = add(b1, y, w1);
+    const w2 = v128.and(w, high);
+    a2 = add(a2, x, w2);
+    b2 = add(b2, y, w2);
+    aBytes = add(aBytes, x, w);
+    bBytes = add(bBytes, y, w);
+    qB += 16;
+    codes += 16;
+  }
+  v128.store(to, planeSums(a0, a1, a2, aBytes));
+  v128.store(to, planeSums(b0, b1, b2, bBytes), 16);
+}
