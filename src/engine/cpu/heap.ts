@@ -5,8 +5,8 @@ import { OutOfMemoryError } from '../engine.ts';
 const pageBytes = 65536;
 /** The first page holds the module's own constants. */
 const heapStart = pageBytes;
-/** Kernels may read up to one vector past the end of a block, so the last block never touches the end. */
-const guardBytes = 256;
+/** Kernels may read ahead past the end of a block, packed rows furthest, so the last block never touches the end. */
+const guardBytes = 2048;
 
 interface Gap {
   start: number;

@@ -1,20 +1,23 @@
-// What all inner loops of the ternary product share: asking for packed rows in time, and adding up planes.
+// What all inner loops of the ternary product share: fetching packed rows in time, and adding up planes.
 
-/** Packed bytes that are asked for at a time. */
+/** Packed bytes that are fetched at a time. */
 export const fetched: usize = 256;
 
+/** How far ahead; the heap leaves room for reads so far past its last block. */
+const ahead: usize = 1024;
+
 /**
- * Asks for the next bytes of a packed row, a line of the cache at a time. WebAssembly has no prefetch, but a load
- * that nothing waits for is one: where a loop's own loads meet memory, what depends on them fills the processor's
- * queue after two or three lines, and it looks no further ahead.
+ * Fetches a stretch of a packed row that will soon be read, a line of the cache at a time. WebAssembly has no
+ * prefetch, but a load that nothing waits for is one. A loop's own loads see less far: the instructions that
+ * depend on them fill the processor's queue after two or three lines.
  */
 // @ts-ignore: decorator
 @inline
 export function fetch(codes: usize): void {
-  load<u8>(codes);
-  load<u8>(codes, 64);
-  load<u8>(codes, 128);
-  load<u8>(codes, 192);
+  load<u8>(codes, ahead);
+  load<u8>(codes, ahead + 64);
+  load<u8>(codes, ahead + 128);
+  load<u8>(codes, ahead + 192);
 }
 
 /** The sums of four vectors' lanes, transposing as we add: two halves of two, then both halves of all four. */
