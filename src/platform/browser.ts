@@ -1,5 +1,5 @@
 /** The browser's side of the platform; see platform.ts. */
-import type { ThreadSetup } from '../engine/cpu/module.ts';
+import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import { NoGpuError, remedy } from '../engine/webgpu/errors.ts';
 import { fetchModelFile } from './browserCache.ts';
 import type { ReadableFile, Thread } from './platform.ts';

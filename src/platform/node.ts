@@ -4,7 +4,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { ThreadSetup } from '../engine/cpu/module.ts';
+import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import { InputError } from '../errors.ts';
 import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
 import { refuseStaleKernels } from './staleKernels.ts';
@@ -75,7 +75,7 @@ export function fusesVectors(): boolean {
 }
 
 export async function startThread(setup: ThreadSetup): Promise<Thread> {
-  const url = new URL('./nodeThread.ts', import.meta.url);
+  const url = new URL('./nodeThread.js', import.meta.url);
   // The process's own flags need not suit a worker; it needs none.
   const worker = new Worker(url, { workerData: setup, execArgv: [] });
   return {

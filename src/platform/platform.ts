@@ -4,7 +4,7 @@
  * this interface by `platform.test.ts`. A path is a path in Node and an address in a browser.
  */
 import type { DownloadOptions } from '../checkpoint/hub.ts';
-import type { ThreadSetup } from '../engine/cpu/module.ts';
+import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 
 export type { DownloadOptions } from '../checkpoint/hub.ts';
 

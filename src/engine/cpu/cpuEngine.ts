@@ -11,8 +11,9 @@ import type { Tensor } from '../../program/tensor.ts';
 import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
 import { Heap } from './heap.ts';
 import { loadKernelModule } from './kernelFiles.ts';
-import { instantiate, type KernelExports, kernelNames, slotOf } from './module.ts';
+import { instantiate, kernelNames, slotOf } from './module.js';
 import { WorkerPool } from './pool.ts';
+import type { KernelExports } from './threadSetup.ts';
 
 export interface CpuOptions {
   /** Worker threads; 0 runs on the calling thread. Default: the machine's cores, at most 16. */

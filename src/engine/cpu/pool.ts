@@ -1,6 +1,6 @@
 /** The worker threads of the CPU engine, in Node and in browsers. */
 import { startThread, type Thread } from '#platform';
-import type { ThreadSetup } from './module.ts';
+import type { ThreadSetup } from './threadSetup.ts';
 
 export class WorkerPool {
   readonly #threads: Thread[];

@@ -2,9 +2,13 @@
  * One thread of the CPU engine. It sleeps in shared memory, runs its share of each job, and sleeps again; it
  * never returns to its event loop, so nothing is ever sent to it but through the control words.
  */
-import { instantiate, type ThreadSetup } from './module.ts';
+import { instantiate } from './module.js';
 
-export function serve(setup: ThreadSetup, post: (message: 'ready' | 'done') => void): void {
+/**
+ * @param {import('./threadSetup.ts').ThreadSetup} setup
+ * @param {(message: 'ready' | 'done') => void} post
+ */
+export function serve(setup, post) {
   const exports = instantiate(setup.module, setup.memory);
   exports.setWorkspace(setup.workspace);
   exports.setFusesVectors(setup.fusesVectors);

@@ -1,0 +1,42 @@
+/**
+ * Instantiating the kernel module, on every thread. Like all that threads load, it is JavaScript: for TypeScript,
+ * Node would bring its compiler into each of them, 14 MB a thread.
+ */
+
+/** Table slots before this one are left to the compiler. */
+const firstSlot = 64;
+
+/**
+ * Names of the exported kernels, in the order of their table slots.
+ * @param {WebAssembly.Module} module
+ */
+export function kernelNames(module) {
+  return WebAssembly.Module.exports(module)
+    .filter((entry) => entry.kind === 'function')
+    .map((entry) => entry.name);
+}
+
+/** @param {number} index */
+export function slotOf(index) {
+  return firstSlot + index;
+}
+
+/**
+ * @param {WebAssembly.Module} module
+ * @param {WebAssembly.Memory} memory
+ */
+export function instantiate(module, memory) {
+  const kernels = kernelNames(module);
+  const table = new WebAssembly.Table({ element: 'anyfunc', initial: firstSlot + kernels.length });
+  const instance = new WebAssembly.Instance(module, {
+    env: { memory, table, abort },
+    host: { now: () => performance.now() },
+  });
+  for (const [index, name] of kernels.entries()) table.set(slotOf(index), instance.exports[name]);
+  return /** @type {import('./threadSetup.ts').KernelExports} */ (/** @type {unknown} */ (instance.exports));
+}
+
+/** @returns {never} */
+function abort() {
+  throw new Error('a kernel aborted: this is a bug');
+}

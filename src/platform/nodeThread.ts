@@ -1,5 +1,0 @@
-/** The entry of a thread in Node. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { serve } from '../engine/cpu/thread.ts';
-
-serve(workerData, (message) => parentPort!.postMessage(message));
