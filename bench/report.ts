@@ -51,8 +51,8 @@ function format({ machine, date, rounds, rival, bandwidth, inference, training }
     '',
     '## Inference, random ternary weights',
     '',
-    'Decoding one sequence; a prompt of 512 tokens. The share is of the read bandwidth at that number of threads, ' +
-      'in as many stretches at a time as is fastest.',
+    'Decoding one sequence; a prompt of 512 tokens. The share is of what that number of threads read in the same run, ' +
+      'in GB/s, in as many stretches at a time as is fastest.',
     ...(inference.some(({ engine }) => engine === oursFused)
       ? ['', `“${oursFused}”: Node with \`${fusingFlag}\`, which is experimental in V8.`]
       : []),
@@ -76,8 +76,8 @@ function format({ machine, date, rounds, rival, bandwidth, inference, training }
         (row.loadMilliseconds / 1000).toFixed(2),
         (row.residentBytes / 1e6).toFixed(0),
         row.decodeTokensPerSecond.toFixed(1),
-        ((row.decodeTokensPerSecond * row.bytesPerToken) / 1e9).toFixed(2),
-        `${(100 * row.bandwidthShare).toFixed(0)} %`,
+        (packedBandwidth(row) / 1e9).toFixed(2),
+        `${(100 * row.bandwidthShare).toFixed(0)} % of ${(packedBandwidth(row) / row.bandwidthShare / 1e9).toFixed(1)}`,
         row.promptTokensPerSecond.toFixed(0),
       ]),
     ),
@@ -135,6 +135,11 @@ function trainingTable(rows: Report['training']): string {
       (row.temporaryBytes / 1e6).toFixed(0),
     ]),
   );
+}
+
+/** Bytes of packed matrices that decoding reads a second. */
+function packedBandwidth(row: Report['inference'][number]): number {
+  return row.decodeTokensPerSecond * row.bytesPerToken;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -26,7 +26,7 @@ export const cpuEngines = [
   cpu('2 threads', 2),
   cpu('2 threads, plain SIMD', 2, { relaxedSimd: false }),
   cpu('2 threads, dots of pairs', 2, { byteDots: false }),
-  cpu('2 threads, dots of pairs, vectors in pairs', 2, { byteDots: false, fusesVectors: true }),
+  cpu('2 threads, dots of pairs, vectors in pairs', 2, { fusesVectors: true }),
 ];
 
 export const webGpu: EngineUnderTest = {

@@ -13,7 +13,7 @@ const shapes: readonly (readonly [rows: number, width: number, out: number])[] =
 ];
 
 export async function product(): Promise<{ description: string; values: number[] }> {
-  const engine = await CpuEngine.create({ threads: 2, byteDots: false });
+  const engine = await CpuEngine.create({ threads: 2 });
   const random = new SeededRandom(5);
   const values: number[] = [];
   for (const [rows, width, out] of shapes) {
