@@ -5,7 +5,7 @@
  *   npm run bench:gpu                               370M: decoding, a prompt of 2,048, training on 8 × 2,048
  *   npm run bench:gpu -- --size 1.3B --no-training
  *   npm run bench:gpu -- --batch 8 --length 512
- *   npm run bench:gpu -- --recompute 17             of 24 blocks, as many as leave it in a given memory
+ *   npm run bench:gpu -- --recompute 18             of 24 blocks, as many as leave it in a given memory
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';

@@ -76,9 +76,9 @@ function programsOf(architectureName: ArchitectureName, mode: WeightMode): Progr
     sample(input('logits', [1, 512]), sampleState(512, 8));
   });
   const model = { architecture, weights };
-  const scored = architecture.cached
-    ? [recordPaddedStep(model, 3, 48, 64).program]
-    : [true, false].map((isScored) => recordForkedStep(model, architecture.states(6), 96, isScored).program);
+  const scored = architecture.forwardSlots
+    ? [true, false].map((isScored) => recordForkedStep(model, architecture.states(6), 96, isScored).program)
+    : [recordPaddedStep(model, 3, 48, 64).program];
   return [step, ...inference, sampled, ...scored];
 }
 

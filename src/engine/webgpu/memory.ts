@@ -8,6 +8,7 @@ import { remedy } from './errors.ts';
 /** GPUBufferUsage, whose global exists in browsers only. */
 export const usage = {
   mapRead: 0x1,
+  mapWrite: 0x2,
   copySource: 0x4,
   copyTarget: 0x8,
   uniform: 0x40,

@@ -76,6 +76,19 @@ describeOnGpu('WebGpuEngine', () => {
     expect(() => engine!.write(tensor, new Uint8Array(8))).toThrow(/has 7 bytes, found 8 at 0/);
   });
 
+  it('writes large tensors in pieces, more of them at once than it keeps buffers for', async () => {
+    engine = await WebGpuEngine.create();
+    const tensor = input('large', [2 ** 22 + 3]);
+    for (let k = 1; k <= 18; k++) engine.write(tensor, bytesOf(new Float32Array(tensor.size).fill(k)));
+    const tail = Float32Array.from({ length: 2 ** 19 }, (_, i) => i);
+    engine.write(tensor, bytesOf(tail), 4 * (tensor.size - tail.length));
+    const found = await readFloats(engine, tensor);
+    expect(found.subarray(0, -tail.length).every((value) => value === 18)).toBe(true);
+    expect(found.subarray(-tail.length)).toEqual(tail);
+    await engine.dispose();
+    engine.write(tensor, bytesOf(tail)); // to no effect, as before
+  });
+
   it('says what does not fit, and goes on', async () => {
     engine = await WebGpuEngine.create({ memoryLimit: 16e6 });
     expect(() => engine!.load(constantProgram(10_000_000, 1).program)).toThrow(OutOfMemoryError);

@@ -14,6 +14,7 @@ import { DeviceMemory, type Place } from './memory.ts';
 import { Pipelines } from './pipelines.ts';
 import { timeDispatches } from './profile.ts';
 import { Staging } from './staging.ts';
+import { Uploads } from './uploads.ts';
 
 export interface WebGpuOptions {
   /** Where WebGPU comes from; default: the browser's, or in Node that of the package `webgpu`. */
@@ -23,9 +24,6 @@ export interface WebGpuOptions {
   /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
   readonly poison?: boolean | undefined;
 }
-
-/** `writeBuffer` copies what it is given, so that large parameters go in pieces. */
-const writePiece = 2 ** 25;
 
 /** Dispatches in a submission: the GPU begins with them while the host encodes the next. */
 const submittedAtOnce = 128;
@@ -39,6 +37,7 @@ export class WebGpuEngine implements Engine {
   readonly memory: DeviceMemory;
   readonly pipelines: Pipelines;
   readonly #staging: Staging;
+  readonly #uploads: Uploads;
   readonly #poison: boolean;
   /** Rejects when the device is gone; never resolves. */
   readonly #lost: Promise<never>;
@@ -56,6 +55,7 @@ export class WebGpuEngine implements Engine {
       this.#expect(pending),
     );
     this.#staging = new Staging(device);
+    this.#uploads = new Uploads(device);
     this.#lost = device.lost.then(({ reason, message }) => {
       const why = reason === 'destroyed' ? 'the engine was disposed' : message || 'no reason given';
       throw new GpuError(`the GPU device is lost: ${why}; start again, or ${remedy}`);
@@ -104,12 +104,8 @@ export class WebGpuEngine implements Engine {
       );
     }
     this.allocate(tensor);
-    const buffer = this.memory.buffer(tensor);
-    const first = tensor.byteOffset + byteOffset;
-    for (let start = 0; start < bytes.length; start += writePiece) {
-      const piece = wholeWords(bytes.subarray(start, start + writePiece));
-      this.device.queue.writeBuffer(buffer, first + start, piece);
-    }
+    const place = { buffer: this.memory.buffer(tensor), offset: tensor.byteOffset + byteOffset };
+    this.#uploads.write(place, bytes);
   }
 
   async read(tensor: Tensor, target: Uint8Array = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
@@ -254,12 +250,4 @@ export class WebGpuExecutable implements Executable {
     const known = this.program.outputs.has(tensor) || this.program.assignments.has(tensor);
     return known ? this.#list.placeOf(tensor) : undefined;
   }
-}
-
-/** The bytes, with zeros up to a whole number of words. */
-function wholeWords(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (bytes.length % 4 === 0) return bytes as Uint8Array<ArrayBuffer>;
-  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
-  padded.set(bytes);
-  return padded;
 }
