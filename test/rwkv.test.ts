@@ -37,6 +37,10 @@ const parameters = new Map(
   }),
 );
 
+function logSum(logits: readonly number[]): number {
+  return Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0));
+}
+
 function newWeights(engine: Engine): Weights {
   const weights = new Weights(specs, 'training');
   for (const [name, values] of parameters) engine.write(weights.get(name), bytesOf(values));
@@ -150,6 +154,14 @@ describe('RWKV as a model', () => {
       const model = await LanguageModel.load(each, { engine: 'cpu', threads: 0 });
       expect(model.config).toEqual(config);
       expectClose((await model.forward(tokens)).logits, logits.flat(), each);
+      const question = { context: tokens.slice(0, 8), continuations: [tokens.slice(8)] };
+      const found = (await model.score([question]))[0]![0]!;
+      const expected = tokens.slice(8).map((id, n) => logits[n + 7]![id]! - logSum(logits[n + 7]!));
+      expectClose(
+        Float32Array.from(found, (one) => one.logProbability),
+        expected,
+        `scores of ${each}`,
+      );
       await model.dispose();
     }
   });

@@ -1,5 +1,6 @@
 /**
- * Scoring with a model that attends to all earlier tokens. Texts of about the same length share a program
+ * Scoring with a model whose sequences cannot go on from states side by side in one program: one that attends to all
+ * earlier tokens, or whose recurrence has no slots. Texts of about the same length share a program
  * [batch, length] and are filled up at their ends, which nothing before them sees. Only rows that foretell a token of
  * a continuation go through the head. A context is read with each of its continuations: keys and values of a program
  * belong to one sequence each, and contexts of the usual tasks are short.
@@ -47,19 +48,17 @@ interface Step {
 export class PaddedScoring implements Scorer {
   readonly tokensAtOnce: number;
   readonly #model: ScoredModel;
-  /** Tokens of the longest text. */
+  /** Tokens of the longest text that the model attends to. */
   readonly #longest: number;
   readonly #mostRows: number;
   readonly #steps = new Map<string, Step>();
 
   /**
    * @param mostRows of a program, unless a single text is longer; default: what suits the engine
-   * @throws Error if the model does not attend
    */
   constructor(model: ScoredModel, mostRows = model.engine.longestStep) {
-    if (!model.architecture.cached) throw new Error('this model has a recurrent state: use ForkedScoring');
     this.#model = model;
-    this.#longest = model.architecture.cached.longest;
+    this.#longest = model.architecture.cached?.longest ?? Number.POSITIVE_INFINITY;
     this.#mostRows = mostRows;
     this.tokensAtOnce = tokensAtOnce(model.engine);
   }
