@@ -20,7 +20,7 @@ import { LanguageModel } from '../../src/languageModel.ts';
 import { architectureOf } from '../../src/model/architecture.ts';
 import { replaceFile } from '../../src/text/replaceFile.ts';
 import { type LogLine, readLog, type StepLine, type ValidationLine } from '../../src/train/log.ts';
-import { readRunFile } from '../../src/train/runFile.ts';
+import { holdsRun, readRunFile } from '../../src/train/runFile.ts';
 import type { TrainingSettings } from '../../src/train/settings.ts';
 import { lossTable, type Report, readReports, taskTable } from './cardTables.ts';
 
@@ -43,6 +43,8 @@ export interface CardFacts {
   readonly bytes: number;
   readonly base: Training;
   readonly chat: Training | undefined;
+  /** Of a Transformer++ of the same sizes on the same tokens. */
+  readonly llama: Training | undefined;
   readonly reports: readonly Report[];
   /** Name of a model in `reports` to set beside this one. */
   readonly beside: string | undefined;
@@ -105,7 +107,7 @@ ${facts.samples.map(sampleText).join('\n\n')}
 
 By PlusMinus itself: \`recipes/stories\` holds every number and the script that runs it.
 
-${[trainingText('Training', facts.base), facts.chat ? trainingText('Fine-tuning', facts.chat) : ''].filter(Boolean).join('\n\n')}
+${trainings(facts).join('\n\n')}
 
 ## Limits
 
@@ -141,6 +143,14 @@ embedding as int8 rows. There is no multiplication in its matrix products.`;
 function sampleText({ prompt, text }: Sample): string {
   const quoted = `**${prompt}**${text}`.split('\n').map((line) => `> ${line}`.trimEnd());
   return quoted.join('\n');
+}
+
+function trainings({ base, chat, llama }: CardFacts): string[] {
+  return [
+    trainingText('Training', base),
+    ...(chat ? [trainingText('Fine-tuning', chat)] : []),
+    ...(llama ? [trainingText('Beside it, a Transformer++ of the same sizes, not shipped', llama)] : []),
+  ];
 }
 
 function trainingText(title: string, { settings, engine, lines }: Training): string {
@@ -191,6 +201,10 @@ export async function gatherFacts(
     bytes: await folderBytes(folder),
     base: await readTraining(join(results, 'base')),
     chat: name === 'chat' ? await readTraining(join(results, 'chat')) : undefined,
+    llama:
+      name === 'stories' && (await holdsRun(join(results, 'llama')))
+        ? await readTraining(join(results, 'llama'))
+        : undefined,
     reports: await readReports(join(results, 'evaluation')),
     samples: name === 'stories' ? await continueAll(model) : await answerAll(model),
     data: await readFile(join(import.meta.dirname, 'data.md'), 'utf8'),
