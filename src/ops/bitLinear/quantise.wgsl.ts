@@ -7,6 +7,16 @@ import { elementKernelAfterSum, partialSums, sumParts } from '../sums.wgsl.ts';
 import { eachColumn, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 import { epsilon } from './reference.ts';
 
+/** Four numbers to int8, `rounded`, and those `packed` to a word. */
+export const int8Four = `
+fn rounded(value: vec4f) -> vec4i { return clamp(vec4i(round(value)), vec4i(-128), vec4i(127)); }
+
+fn packed(four: vec4i) -> u32 {
+  let bytes = (vec4u(four) & vec4u(0xffu)) << vec4u(0u, 8u, 16u, 24u);
+  return bytes.x | bytes.y | bytes.z | bytes.w;
+}
+`;
+
 /** Loads of four columns that a lane keeps in registers; what is beyond is read again. */
 const mostKept = 8;
 
@@ -36,13 +46,7 @@ fn normed(value: vec4f, at: u32, r: f32) -> vec4f {
   return value * r * norm[at];
 }
 
-fn rounded(value: vec4f) -> vec4i { return clamp(vec4i(round(value)), vec4i(-128), vec4i(127)); }
-
-fn packed(four: vec4i) -> u32 {
-  let bytes = (vec4u(four) & vec4u(0xffu)) << vec4u(0u, 8u, 16u, 24u);
-  return bytes.x | bytes.y | bytes.z | bytes.w;
-}
-
+${int8Four}
 @compute @workgroup_size(lanes)
 fn main(
   @builtin(local_invocation_index) lane: u32,

@@ -7,6 +7,7 @@
 import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { dotWord } from '../bitLinear/product.wgsl.ts';
+import { int8Four } from '../bitLinear/quantise.wgsl.ts';
 import { epsilon as linearEpsilon } from '../bitLinear/reference.ts';
 import { rowsOf } from '../shapes.ts';
 import { activations } from '../wgsl.ts';
@@ -105,11 +106,7 @@ fn largestOf(four: vec4f) -> f32 {
 }
 ${combined(subgroupSize)}
 
-fn packed4(four: vec4i) -> u32 {
-  let bytes = (vec4u(four) & vec4u(0xffu)) << vec4u(0u, 8u, 16u, 24u);
-  return bytes.x | bytes.y | bytes.z | bytes.w;
-}
-
+${int8Four}
 @compute @workgroup_size(lanes)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
   let token = group.y;
@@ -137,7 +134,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   ${each((k) => `let largest${k} = max(found.tops[${k}] * r, 1e-5); let s${k} = r * (127.0 / largest${k});`, '\n  ')}
   ${columns(
     (j, at) => `if (${at} < ${words}u) {
-    ${each((k) => `q[${words * k}u + ${at}] = packed4(clamp(vec4i(round(v${j} * norm${k}[${at}] * s${k})), vec4i(-128), vec4i(127)));`)}
+    ${each((k) => `q[${words * k}u + ${at}] = packed(rounded(v${j} * norm${k}[${at}] * s${k}));`)}
   }`,
   )}
   workgroupBarrier();

@@ -1,6 +1,7 @@
 /** The source of several projections, each one's RMSNorm and quantiser: int8 rows from one reading. */
 import type { Dispatch, GpuFeatures } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { int8Four } from '../bitLinear/quantise.wgsl.ts';
 import { epsilon as linearEpsilon } from '../bitLinear/reference.ts';
 import { widthOf } from '../shapes.ts';
 import { activations, overRows } from '../wgsl.ts';
@@ -59,13 +60,7 @@ fn largestOf(four: vec4f) -> f32 {
   return max(pair.x, pair.y);
 }
 
-fn rounded(value: vec4f) -> vec4i { return clamp(vec4i(round(value)), vec4i(-128), vec4i(127)); }
-
-fn packed(four: vec4i) -> u32 {
-  let bytes = (vec4u(four) & vec4u(0xffu)) << vec4u(0u, 8u, 16u, 24u);
-  return bytes.x | bytes.y | bytes.z | bytes.w;
-}
-
+${int8Four}
 @compute @workgroup_size(lanes)
 fn main(
   @builtin(local_invocation_index) lane: u32,
