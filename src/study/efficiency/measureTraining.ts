@@ -21,7 +21,7 @@ export interface TrainingCase {
   readonly length: number;
 }
 
-/** Bytes as planned; the engine's kernels have some temporaries of their own on top. */
+/** Bytes of the program as it was recorded; an engine may fuse more, and its kernels have temporaries of their own. */
 export interface TrainingPlanBytes {
   /** Weights and AdamW's moments. */
   readonly kept: number;

@@ -99,7 +99,8 @@ function reportOf(rows: readonly EfficiencyRow[]): Report {
         'weights and a dense product, whose results are stored for the backward pass. "Fused" is one op that keeps its ' +
         'input only, multiplies packed ternary weights with int8 activations, and computes what the backward pass needs ' +
         'again. "Recomputing" keeps the outputs of blocks only. Times are medians of five steps; memory is what the ' +
-        'engine had in use, with weights and moments.',
+        'engine had in use, with weights and moments. What is planned is the program as it was recorded; a GPU, which ' +
+        'does not store what comes before projections either, needs less.',
       'The paper (its Triton kernels against plain modules on an A100, 1.3B, 2⁸ × 1,024 tokens): 1.52 → 1.21 s, 25.6 % ' +
         'faster; 82 → 32 GB, 61.0 % less.',
     ],
