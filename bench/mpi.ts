@@ -5,9 +5,13 @@
  *   npm run bench:mpi                                                      two ranks of one thread, a small model
  *   npm run bench:mpi -- --engine webgpu --size 370M --batch 8 --length 2048 --passes 1,8
  *   npm run bench:mpi -- --engine webgpu --launcher "mpirun --bind-to none" --wrapper scripts/ownGpu.sh
+ *
+ * What a number of ranks has measured is kept under runs/mpi until the tables are written: stopped, the same command
+ * goes on with the next one.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -106,6 +110,21 @@ const others: Case[] = [
 ];
 const checks: Case[] = rankCounts.map((count) => ({ ...plain, passes: fewest * count, steps: compared }));
 
+/** Where this command's launches are kept until all are done. */
+const command = createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 16);
+const kept = `${root}runs/mpi/${command}`;
+
+/** What a launch measures, or measured when an earlier run of this command came so far. */
+async function launchOnce(ranks: number, cases: readonly Case[]): Promise<Found> {
+  const path = `${kept}/${ranks}.json`;
+  const known = await readFile(path, 'utf8').catch(() => undefined);
+  if (known !== undefined) return JSON.parse(known) as Found;
+  const found = await launch(ranks, cases);
+  await mkdir(kept, { recursive: true });
+  await writeFile(path, JSON.stringify(found));
+  return found;
+}
+
 /** Runs the cases in one launch. */
 async function launch(ranks: number, cases: readonly Case[]): Promise<Found> {
   const child = fileURLToPath(new URL('mpiCase.ts', import.meta.url));
@@ -142,9 +161,9 @@ function refuseIdle(rows: readonly Measured[]): void {
 }
 
 const found = [
-  await launch(1, [...together, ...checks.filter(({ passes }) => !passCounts.includes(passes))]),
+  await launchOnce(1, [...together, ...checks.filter(({ passes }) => !passCounts.includes(passes))]),
 ];
-for (const count of rankCounts) found.push(await launch(count, [...together, ...others]));
+for (const count of rankCounts) found.push(await launchOnce(count, [...together, ...others]));
 for (const { measured } of found) refuseIdle(measured);
 const report: Report = {
   command: ['npm run bench:mpi', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(
@@ -158,4 +177,5 @@ const markdown = formatScaling(report);
 await mkdir(`${root}results`, { recursive: true });
 await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
 await writeFile(`${root}${options.out}.md`, markdown);
+await rm(kept, { recursive: true, force: true });
 console.log(markdown);
