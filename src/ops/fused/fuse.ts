@@ -3,7 +3,7 @@
  * model's business; the program that it recorded says enough.
  */
 import type { Call, GpuFeatures, Op } from '../../program/op.ts';
-import { Program } from '../../program/record.ts';
+import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { addOp } from '../add/add.ts';
 import { bitLinearOp } from '../bitLinear/bitLinear.ts';
@@ -21,6 +21,7 @@ import {
   type Prologue,
   suitsFusing,
 } from './projections.wgsl.ts';
+import { Uses, withoutCalls } from './uses.ts';
 
 /** Up to this many tokens each read the weights by themselves; for more, shared tiles pay. */
 const mostTokens = 8;
@@ -33,18 +34,16 @@ export function fuse(program: Program, features: GpuFeatures): Program {
 /** Stretches for few tokens, each of which one shader does. */
 function fuseTokens(program: Program, features: GpuFeatures): Program {
   if (program.marks.length > 0) return program; // marks lie between calls; such programs train, they don't decode
-  const readers = readersOf(program);
-  const fused = new Program(program.name);
-  for (const tensor of program.outputs) fused.outputs.add(tensor);
-  for (const [value, target] of program.assignments) fused.assignments.set(value, target);
+  const uses = new Uses(program);
+  const fused = withoutCalls(program);
   for (let line = 0; line < program.calls.length; ) {
     const found = matchAt(program.calls, line);
     const calls = program.calls.slice(line, line + (found?.length ?? 1));
     const hidden = found && hiddenBy(found.projections, calls);
     const ownAffair = hidden?.every((tensor) =>
-      readers.get(tensor)!.every((reader) => calls.includes(reader)),
+      uses.readers(tensor).every((reader) => calls.includes(reader)),
     );
-    const kept = hidden?.some((tensor) => program.outputs.has(tensor) || program.assignments.has(tensor));
+    const kept = hidden?.some((tensor) => uses.isKept(tensor));
     if (found && ownAffair && !kept && suitsFusing(found.projections, features)) {
       fused.calls.push(fusedCall(found.projections, calls));
       line += calls.length;
@@ -115,15 +114,6 @@ function matrixOf({ inputs: [, norm, codes, scale] }: Call) {
 function hiddenBy({ epilogue }: FusedProjections, calls: readonly Call[]): Tensor[] {
   const seen = new Set(Object.values(epilogue));
   return calls.flatMap((call) => call.outputs).filter((tensor) => !seen.has(tensor));
-}
-
-function readersOf(program: Program): Map<Tensor, Call[]> {
-  const readers = new Map<Tensor, Call[]>();
-  for (const call of program.calls) {
-    for (const tensor of call.outputs) readers.set(tensor, []);
-    for (const tensor of call.inputs) if (tensor) readers.get(tensor)?.push(call);
-  }
-  return readers;
 }
 
 function fusedCall(projections: FusedProjections, calls: readonly Call[]): Call {

@@ -4,7 +4,7 @@
  * call goes backward through the projections' norms and their source. A product is added to the residual as it is stored.
  */
 import type { Call, GpuFeatures, Op } from '../../program/op.ts';
-import { Program } from '../../program/record.ts';
+import type { Program } from '../../program/record.ts';
 import { Tensor } from '../../program/tensor.ts';
 import { addOp } from '../add/add.ts';
 import { bitLinearBackwardOp, bitLinearOp } from '../bitLinear/bitLinear.ts';
@@ -15,7 +15,8 @@ import { swigluBackwardOp, swigluOp } from '../swiglu/swiglu.ts';
 import { type GradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
 import { type QuantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
 import { bitLinearGradientsOp, gradientOfRowsOps, quantiseRowsOp, ternaryProductOp } from './rowOps.ts';
-import type { RowSource } from './rowSource.ts';
+import { type RowSource, sourceTensors } from './rowSource.ts';
+import { Uses, withoutCalls } from './uses.ts';
 
 /** What replaces calls of a program; those that an empty list replaces are gone. */
 type Replacements = Map<Call, readonly Call[]>;
@@ -54,53 +55,6 @@ function sourceOf({ op, inputs, attributes }: Call): RowSource | undefined {
   if (op === gatedNormOp)
     return { kind: 'gatedNorm', x: inputs[0]!, h: inputs[1]!, gamma: inputs[2]!, epsilon };
   return op === swigluOp ? { kind: 'swiglu', x: inputs[0]! } : undefined;
-}
-
-/** Who reads and who makes a tensor, and where. */
-class Uses {
-  readonly #program: Program;
-  readonly #readers = new Map<Tensor, Call[]>();
-  readonly #lines = new Map<Call, number>();
-  readonly #made = new Map<Tensor, number>();
-
-  constructor(program: Program) {
-    this.#program = program;
-    for (const [line, call] of program.calls.entries()) {
-      this.#lines.set(call, line);
-      for (const tensor of call.outputs) this.#made.set(tensor, line);
-      for (const tensor of new Set(call.inputs)) {
-        if (tensor) this.#readers.set(tensor, [...(this.#readers.get(tensor) ?? []), call]);
-      }
-    }
-  }
-
-  readers(tensor: Tensor): readonly Call[] {
-    return this.#readers.get(tensor) ?? [];
-  }
-
-  line(call: Call): number {
-    return this.#lines.get(call)!;
-  }
-
-  /** Whether the tensor is there before the call. */
-  isThere(tensor: Tensor, call: Call): boolean {
-    return (this.#made.get(tensor) ?? -1) < this.line(call);
-  }
-
-  /** Whether the host or a variable gets it, so that it must be made. */
-  isKept(tensor: Tensor): boolean {
-    return this.#program.outputs.has(tensor) || this.#program.assignments.has(tensor);
-  }
-
-  /** Whether what `from` makes may as well be made at `to`, further down, though nobody reads `tensors` before. */
-  mayWait(tensors: readonly Tensor[], from: Call, to: Call): boolean {
-    const [first, last] = [this.line(from), this.line(to)];
-    const isMarked = this.#program.marks.some((mark) => mark > first && mark <= last);
-    return (
-      !isMarked &&
-      tensors.every((tensor) => this.readers(tensor).every((reader) => this.line(reader) >= last))
-    );
-  }
 }
 
 /** A source with the projections of its result, forward and, in training, backward. */
@@ -214,8 +168,8 @@ function rowsFor(projection: Call, { norms, q, step, sum }: QuantiseRows) {
 
 function quantiseCall(quantised: QuantiseRows): Call {
   const { source, norms, q, step, sum } = quantised;
-  const { kind: _, epsilon: __, ...read } = { epsilon: 0, ...source };
-  return callOf(quantiseRowsOp, [...Object.values(read), ...norms], [q, step, sum], quantised);
+  const read = [...Object.values(sourceTensors(source)), ...norms];
+  return callOf(quantiseRowsOp, read, [q, step, sum], quantised);
 }
 
 function productCall(projection: Call, quantised: QuantiseRows, add: Call | undefined): Call {
@@ -272,9 +226,7 @@ function callOf<A>(op: Op<A>, inputs: Call['inputs'], outputs: Call['outputs'], 
 
 /** The program with its replacements; marks stay between the same calls. */
 function rewritten(program: Program, replaced: Replacements): Program {
-  const fused = new Program(program.name);
-  for (const tensor of program.outputs) fused.outputs.add(tensor);
-  for (const [value, target] of program.assignments) fused.assignments.set(value, target);
+  const fused = withoutCalls(program);
   const lines = program.calls.map((call) => {
     const line = fused.calls.length;
     fused.calls.push(...(replaced.get(call) ?? [call]));
