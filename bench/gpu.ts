@@ -14,6 +14,7 @@ import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { isConfigName, namedConfig } from '../src/model/config.ts';
+import type { Recompute } from '../src/train/passGradients.ts';
 import { InferenceCase, type Measurement, measure, SampledCase, TrainingCase } from './gpuCases.ts';
 import { measurePyTorch, type PyTorchReport } from './pytorch.ts';
 
@@ -93,7 +94,7 @@ function sampled(times: number): Promise<Row> {
 
 interface TrainingForm {
   /** Activations are computed again in the backward pass, not kept. */
-  readonly recompute?: boolean | number;
+  readonly recompute?: Recompute;
   /** BitLinear part by part, as plain modules compute it: what fusing is measured against. */
   readonly plain?: boolean;
 }

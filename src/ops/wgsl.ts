@@ -66,6 +66,28 @@ export function eachColumn(body: string): string {
     }`;
 }
 
+/** How the lanes of a workgroup share a row, in groups of four columns: each lane `loads` of them. */
+export interface RowCut {
+  readonly fours: number;
+  readonly lanes: number;
+  readonly loads: number;
+}
+
+/** Lanes for rows of `width`, each with about `each` groups of four columns. */
+export function cutRow(width: number, each: number): RowCut {
+  const fours = width / 4;
+  const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(fours / each)), 32), 256);
+  return { fours, lanes, loads: Math.ceil(fours / lanes) };
+}
+
+/** `body` for each of a lane's groups of columns that the row has; `at` is the group's place in the row. */
+export function eachLoad({ lanes, loads, fours }: RowCut, body: (k: number, at: string) => string): string {
+  return Array.from({ length: loads }, (_, k) => {
+    const at = `(lane + ${k * lanes}u)`;
+    return (k + 1) * lanes <= fours ? body(k, at) : `if (${at} < ${fours}u) { ${body(k, at)} }`;
+  }).join('\n      ');
+}
+
 /** σ, SiLU' from x and σ(x). The exponent is never positive, so that nothing overflows, and NaN stays NaN. */
 export const activations = `
 fn sigmoid(x: f32) -> f32 {
@@ -73,4 +95,10 @@ fn sigmoid(x: f32) -> f32 {
   return select(1.0, e, x < 0.0) / (1.0 + e);
 }
 fn siluSlope(x: f32, s: f32) -> f32 { return s * (1.0 + x * (1.0 - s)); }
+`;
+
+/** σ and SiLU of four numbers, by those of `activations`. */
+export const siluFour = `
+fn sigmoidFour(x: vec4f) -> vec4f { return vec4f(sigmoid(x.x), sigmoid(x.y), sigmoid(x.z), sigmoid(x.w)); }
+fn siluFour(x: vec4f) -> vec4f { return x * sigmoidFour(x); }
 `;

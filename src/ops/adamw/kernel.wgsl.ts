@@ -27,12 +27,15 @@ export function adamwStep(
 
 /** squares [1] = Σ x² over all elements of all tensors */
 export function sumOfSquares(tensors: readonly Tensor[], squares: Tensor): Dispatch[] {
-  const counts = tensors.map(sumParts);
-  const firsts = counts.map((_, n) => counts.slice(0, n).reduce((sum, count) => sum + count, 0));
-  const all = firsts.at(-1)! + counts.at(-1)!;
+  const all = tensors.reduce((sum, x) => sum + sumParts(x), 0);
   const parts = scratch('squares.parts', [all]);
+  let first = 0;
   return [
-    ...tensors.map((x, n) => partialSums('sumOfSquares', x, 'x[i] * x[i]', parts, firsts[n]!)),
+    ...tensors.map((x) => {
+      const dispatch = partialSums('sumOfSquares', x, 'x[i] * x[i]', parts, first);
+      first += sumParts(x);
+      return dispatch;
+    }),
     {
       shader: 'sumOfSquaresTotal',
       code: rowKernel(all, `${totalOfParts} if (lane == 0u) { squares[0] = total; }`),

@@ -4,11 +4,16 @@ import type { Tensor } from '../../program/tensor.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
 import { elementKernelAfterSum, partialSums, sumParts } from '../sums.wgsl.ts';
-import { eachColumn, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
+import { cutRow, eachColumn, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 import { epsilon } from './reference.ts';
 
-/** Four numbers to int8, `rounded`, and those `packed` to a word. */
+/** The size of the largest of four numbers, four numbers to int8, and those in a word. */
 export const int8Four = `
+fn largestOf(four: vec4f) -> f32 {
+  let pair = max(abs(four.xy), abs(four.zw));
+  return max(pair.x, pair.y);
+}
+
 fn rounded(value: vec4f) -> vec4i { return clamp(vec4i(round(value)), vec4i(-128), vec4i(127)); }
 
 fn packed(four: vec4i) -> u32 {
@@ -28,10 +33,8 @@ export function quantiseActivations(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum
 /** Rows of whole groups of four columns: a lane takes each group once, as a vector. */
 function quantiseFours(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>): Dispatch {
   const [rows, width, words] = [rowsOf(t.x), widthOf(t.x), widthOf(t.q) / 4];
-  const fours = width / 4;
-  const each = rows > 64 ? 4 : 1; // many rows keep the device busy with fewer lanes each
-  const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(fours / each)), 32), 256);
-  const loads = Math.ceil(fours / lanes);
+  // Many rows keep the device busy with fewer lanes each.
+  const { fours, lanes, loads } = cutRow(width, rows > 64 ? 4 : 1);
   const kept = Math.min(loads, mostKept);
   const loop = (body: (value: string, at: string) => string) => `
     ${Array.from({ length: kept }, (_, k) => body(`v${k}`, `(lane + ${k * lanes}u)`)).join('\n    ')}

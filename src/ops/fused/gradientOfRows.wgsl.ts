@@ -17,17 +17,8 @@ import type { Tensor } from '../../program/tensor.ts';
 import { epsilon as linearEpsilon } from '../bitLinear/reference.ts';
 import { columnTotals, type Sum } from '../columnSums.wgsl.ts';
 import { rowsOf } from '../shapes.ts';
-import { activations, scratch } from '../wgsl.ts';
-import {
-  bindsAll,
-  cutRow,
-  eachLoad,
-  type RowSource,
-  siluFour,
-  sourceEpsilon,
-  sourceTensors,
-  sourceWidth,
-} from './rowSource.ts';
+import { activations, cutRow, eachLoad, scratch, siluFour } from '../wgsl.ts';
+import { bindsAll, type RowSource, sourceEpsilon, sourceTensors, sourceWidth } from './rowSource.ts';
 
 export interface GradientOfRows {
   readonly source: RowSource;

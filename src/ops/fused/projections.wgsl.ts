@@ -10,7 +10,7 @@ import { dotWord } from '../bitLinear/product.wgsl.ts';
 import { int8Four } from '../bitLinear/quantise.wgsl.ts';
 import { epsilon as linearEpsilon } from '../bitLinear/reference.ts';
 import { rowsOf } from '../shapes.ts';
-import { activations } from '../wgsl.ts';
+import { activations, siluFour } from '../wgsl.ts';
 
 /** What comes before: nothing, RMSNorm(x; gamma), or RMSNorm(x; gamma) ⊙ SiLU(h). */
 export type Prologue =
@@ -93,17 +93,12 @@ export function fusedProjections(t: FusedProjections, { subgroupSize }: GpuFeatu
   return {
     shader: `fused.${prologue.kind}.${t.matrices.length}.${epilogue.kind}`,
     requires: subgroupSize ? ['subgroups'] : [],
-    code: `${activations}${dotWord}
-fn gateOf(x: vec4f) -> vec4f { return x * vec4f(sigmoid(x.x), sigmoid(x.y), sigmoid(x.z), sigmoid(x.w)); }
+    code: `${activations}${siluFour}${dotWord}
 const lanes = ${lanes}u;
 // The quantised row, once for each matrix, whose norms differ.
 var<workgroup> q: array<u32, ${words * t.matrices.length}>;
 var<workgroup> rowSums: array<vec4i, ${lanes * t.matrices.length}>;
 
-fn largestOf(four: vec4f) -> f32 {
-  let pair = max(abs(four.xy), abs(four.zw));
-  return max(pair.x, pair.y);
-}
 ${combined(subgroupSize)}
 
 ${int8Four}
@@ -173,7 +168,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
 /** u: `value` of x as the prologue has it, but for the norm's factor. */
 function scaled(prologue: Prologue, at: string): string {
   if (prologue.kind === 'none') return 'value';
-  return `value * gamma[${at}]${prologue.kind === 'gatedNorm' ? ` * gateOf(h[base + ${at}])` : ''}`;
+  return `value * gamma[${at}]${prologue.kind === 'gatedNorm' ? ` * siluFour(h[base + ${at}])` : ''}`;
 }
 
 /** Sums and maxima over the lanes of a workgroup. */

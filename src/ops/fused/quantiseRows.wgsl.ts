@@ -4,18 +4,8 @@ import type { Tensor } from '../../program/tensor.ts';
 import { int8Four } from '../bitLinear/quantise.wgsl.ts';
 import { epsilon as linearEpsilon } from '../bitLinear/reference.ts';
 import { widthOf } from '../shapes.ts';
-import { activations, overRows } from '../wgsl.ts';
-import {
-  bindsAll,
-  cutRow,
-  eachLoad,
-  type RowCut,
-  type RowSource,
-  siluFour,
-  sourceEpsilon,
-  sourceTensors,
-  sourceWidth,
-} from './rowSource.ts';
+import { activations, cutRow, eachLoad, overRows, type RowCut, siluFour } from '../wgsl.ts';
+import { bindsAll, type RowSource, sourceEpsilon, sourceTensors, sourceWidth } from './rowSource.ts';
 
 /** q [n·rows, words·4] int8, step and sum [n·rows]: the rows for the first norm, for the second and so on. */
 export interface QuantiseRows {
@@ -54,11 +44,6 @@ export function quantiseRows(t: QuantiseRows): Dispatch {
     shader: `quantiseRows.${source.kind}.${norms.length}`,
     code: `${activations}${siluFour}
 const lanes = ${cut.lanes}u;
-
-fn largestOf(four: vec4f) -> f32 {
-  let pair = max(abs(four.xy), abs(four.zw));
-  return max(pair.x, pair.y);
-}
 
 ${int8Four}
 @compute @workgroup_size(lanes)

@@ -33,20 +33,6 @@ export function sourceEpsilon(source: RowSource): number {
   return source.kind === 'swiglu' ? 0 : source.epsilon;
 }
 
-/** How the lanes of a workgroup share a row, in groups of four columns: each lane `loads` of them. */
-export interface RowCut {
-  readonly fours: number;
-  readonly lanes: number;
-  readonly loads: number;
-}
-
-/** Lanes for rows of `width`, each with about `each` groups of four columns. */
-export function cutRow(width: number, each: number): RowCut {
-  const fours = width / 4;
-  const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(fours / each)), 32), 256);
-  return { fours, lanes, loads: Math.ceil(fours / lanes) };
-}
-
 /** Whether a device binds `tensors` at once. */
 export function bindsAll(
   tensors: Readonly<Record<string, Tensor | undefined>>,
@@ -54,17 +40,3 @@ export function bindsAll(
 ): boolean {
   return Object.values(tensors).filter(Boolean).length <= features.mostBindings;
 }
-
-/** `body` for each of a lane's groups of columns that the row has; `at` is the group's place in the row. */
-export function eachLoad({ lanes, loads, fours }: RowCut, body: (k: number, at: string) => string): string {
-  return Array.from({ length: loads }, (_, k) => {
-    const at = `(lane + ${k * lanes}u)`;
-    return (k + 1) * lanes <= fours ? body(k, at) : `if (${at} < ${fours}u) { ${body(k, at)} }`;
-  }).join('\n      ');
-}
-
-/** SiLU of four numbers. */
-export const siluFour = `
-fn sigmoidFour(x: vec4f) -> vec4f { return vec4f(sigmoid(x.x), sigmoid(x.y), sigmoid(x.z), sigmoid(x.w)); }
-fn siluFour(x: vec4f) -> vec4f { return x * sigmoidFour(x); }
-`;

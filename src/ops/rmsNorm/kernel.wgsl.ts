@@ -2,7 +2,7 @@ import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { columnSums, columnTotals } from '../columnSums.wgsl.ts';
 import { rowsOf, widthOf } from '../shapes.ts';
-import { eachColumn, overRows, rowKernel, scratch } from '../wgsl.ts';
+import { cutRow, eachColumn, eachLoad, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** Inside a row kernel: r = rsqrt(mean(x²) + ε) of the row. */
 export const inverseRms = `
@@ -49,17 +49,13 @@ const mostLoads = 8;
 /** A workgroup takes a stretch of rows, and keeps its share of dγ in registers; a lane has the same columns of each. */
 function inOnePass(t: RmsNormBackward, epsilon: number): Dispatch[] {
   const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
-  const fours = width / 4;
-  const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(fours)), 32), 256);
-  const loads = Array.from({ length: Math.ceil(fours / lanes) }, (_, k) => k);
+  const cut = cutRow(width, 1);
+  const { fours, lanes } = cut;
+  const loads = Array.from({ length: cut.loads }, (_, k) => k);
   const parts = Math.min(Math.max(Math.ceil(rows / leastRows), 1), mostParts);
   const sums = scratch('gammaParts', [parts, width]);
   const each = (body: (k: number, at: string) => string) =>
-    loads
-      .map(
-        (k) => `if (lane + ${k * lanes}u < p.fours) { ${body(k, `row * p.fours + lane + ${k * lanes}u`)} }`,
-      )
-      .join('\n      ');
+    eachLoad(cut, (k, at) => body(k, `row * p.fours + ${at}`));
   return [
     {
       shader: 'rmsNormBackward',
