@@ -9,7 +9,7 @@ import { InputError } from './errors.ts';
 import { Checksum } from './generate/checksum.ts';
 import type { LoadOptions, ModelParts } from './languageModel.ts';
 import { architectureOf } from './model/architecture.ts';
-import type { ModelConfig } from './model/config.ts';
+import { attends, type ModelConfig } from './model/config.ts';
 import { EngineParameterStore } from './model/store.ts';
 import { Weights } from './model/weights.ts';
 import { TextTokenizer } from './text/tokenizer.ts';
@@ -91,7 +91,7 @@ function fingerprintOf(config: ModelConfig, store: EngineParameterStore): number
   const checksum = new Checksum();
   const text = (value: unknown) => checksum.add(new TextEncoder().encode(JSON.stringify(value)));
   const { modelType, rmsNormEps } = config;
-  if ('heads' in config) text([modelType, config.heads, config.ropeTheta, config.activation, rmsNormEps]);
+  if (attends(config)) text([modelType, config.heads, config.ropeTheta, config.activation, rmsNormEps]);
   else if (modelType === 'hgrn_bit') text([modelType, config.variant, rmsNormEps]);
   else text([modelType, rmsNormEps]);
   for (const { name, shape } of store.weights().all()) {

@@ -11,6 +11,7 @@ import { type Audit, auditModel, auditTable } from '../model/audit.ts';
 import {
   type ArchitectureName,
   architectureNames,
+  attends,
   configNames,
   isConfigName,
   type ModelConfig,
@@ -194,10 +195,10 @@ function kindOf(config: ModelConfig): string {
 }
 
 function headsOf(config: ModelConfig): string {
-  if (!('heads' in config)) return '';
+  if (!attends(config)) return '';
   return `, ${config.heads} heads of ${config.headSize} over ${config.keyHeads} of keys and values`;
 }
 
 function tied(config: ModelConfig): boolean {
-  return 'heads' in config && config.tieWordEmbeddings;
+  return attends(config) && config.tieWordEmbeddings;
 }

@@ -151,6 +151,8 @@ describe('evaluating', () => {
       /window: found 513, expected at most 512/,
     );
     expect(() => new Questioner(model, { window: 10_000 })).not.toThrow();
+    const rwkv = { tokenizer, config: { ...config, modelType: 'rwkv_bit' } } as unknown as LanguageModel;
+    expect(() => new Questioner(rwkv, { window: 10_000 })).not.toThrow();
   });
 
   it('tells models apart by what they are', async () => {

@@ -2,6 +2,7 @@
 import { show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import type { LanguageModel } from '../languageModel.ts';
+import { attends } from '../model/config.ts';
 import type { Question, TokenScore } from '../model/scoring.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { RequestEncoder, rollingWindows, type TokenPair } from './encode.ts';
@@ -34,7 +35,7 @@ export class Questioner {
       throw new InputError(`window: found ${show(window)}, expected an integer of 1 or more`);
     }
     const longest = config.maxPositionEmbeddings;
-    if (config.modelType !== 'hgrn_bit' && window > longest) {
+    if (attends(config) && window > longest) {
       throw new InputError(
         `window: found ${window}, expected at most ${longest}, the longest that this model attends to ` +
           '(max_position_embeddings)',

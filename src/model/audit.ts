@@ -7,7 +7,7 @@ import type { Cost } from '../program/op.ts';
 import type { Program } from '../program/record.ts';
 import type { DType } from '../program/tensor.ts';
 import { architectureOf } from './architecture.ts';
-import type { ModelConfig } from './config.ts';
+import { attends, type ModelConfig } from './config.ts';
 import { recordTypicalStep } from './sequenceReader.ts';
 import { Weights } from './weights.ts';
 
@@ -77,7 +77,7 @@ function sum(op: string, a: AuditRow, b: AuditRow): AuditRow {
 /** Queries, keys, values, output; gate, up, down; the head. */
 function transformerProducts(config: ModelConfig): AuditRow {
   const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers: L } = config;
-  const keys = 'heads' in config ? config.keyHeads * config.headSize : H;
+  const keys = attends(config) ? config.keyHeads * config.headSize : H;
   const matrices = L * (2 * H * H + 2 * H * keys + 3 * H * I) + V * H;
   return {
     ...none,

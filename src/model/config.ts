@@ -73,6 +73,11 @@ export interface BitNetConfig extends AttentionConfig {
 /** Every kind of model, told apart by `modelType`. */
 export type ModelConfig = MatMulFreeConfig | RwkvConfig | TransformerConfig | BitNetConfig;
 
+/** Whether a model attends to earlier tokens, of which it then bears so many only as it was trained with. */
+export function attends(config: ModelConfig): config is TransformerConfig | BitNetConfig {
+  return config.modelType === 'llama' || config.modelType === 'bitnet';
+}
+
 /** The GLU's width where none is given: about hiddenSize · ratio · 2/3, rounded up to a multiple of 256. */
 export function defaultIntermediateSize(hiddenSize: number, hiddenRatio = 4): number {
   return 256 * Math.ceil(Math.floor((hiddenSize * hiddenRatio * 2) / 3) / 256);

@@ -99,6 +99,8 @@ describe('beginning a run', () => {
     expect(await longest('shorter', 8, { from })).toBe(16);
     expect(await longest('longer', 24, { from })).toBe(24);
     expect(await longest('recurrent', 16)).toBe(2048); // nothing breaks beyond its training
+    const rwkv = { ...model, architecture: 'rwkv' as const };
+    expect(await longest('rwkv', 16, { model: rwkv })).toBe(2048);
   });
 
   it.each([

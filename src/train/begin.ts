@@ -5,6 +5,7 @@ import { readConfig } from '../checkpoint/config.ts';
 import { formatConfig, parseConfig } from '../checkpoint/huggingFaceConfig.ts';
 import { InputError } from '../errors.ts';
 import {
+  attends,
   type ConfigOptions,
   configNames,
   isConfigName,
@@ -114,7 +115,7 @@ async function trainedConfig(
   tokenizer: TextTokenizer,
 ): Promise<ModelConfig> {
   const config = from === undefined ? configOf(model, tokenizer) : await readConfig(from);
-  if (config.modelType === 'hgrn_bit') return config;
+  if (!attends(config)) return config;
   const earlier = from === undefined ? 0 : config.maxPositionEmbeddings;
   return { ...config, maxPositionEmbeddings: Math.max(length, earlier) };
 }
