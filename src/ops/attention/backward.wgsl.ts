@@ -2,9 +2,19 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { elementKernel, overElements } from '../wgsl.ts';
-import { attentionNumbers, columnsOf, keyRow, queryRow } from './kernel.wgsl.ts';
+import { attentionNumbers, eachOther, keyRow, longestFirst, queryRow } from './kernel.wgsl.ts';
 import type { AttentionSizes } from './reference.ts';
-import { rowProducts, tile, tileProducts } from './tiles.wgsl.ts';
+import {
+  keepWeights,
+  othersOfTile,
+  rowProducts,
+  rowsOfTile,
+  storeSums,
+  tiles,
+  weightedSums,
+  workgroupSize,
+  zeroSums,
+} from './tiles.wgsl.ts';
 
 type Tensors = Readonly<
   Record<'q' | 'k' | 'v' | 'y' | 'logSumExp' | 'dy' | 'dq' | 'dk' | 'dv' | 'delta', Tensor>
@@ -20,47 +30,18 @@ function deltas({ dy, y, delta }: Tensors, { headSize }: AttentionSizes): Dispat
     shader: 'attentionDelta',
     code: elementKernel(`
       var sum = 0.0;
-      for (var c = i * p.headSize; c < (i + 1u) * p.headSize; c++) { sum += dy[c] * y[c]; }
+      for (var c = i * p.fours; c < (i + 1u) * p.fours; c++) { sum += dot(dy[c], y[c]); }
       delta[i] = sum;`),
     tensors: { dy, y, delta },
-    numbers: { size: delta.size, headSize },
+    types: { dy: 'vec4f', y: 'vec4f' },
+    numbers: { size: delta.size, fours: headSize / 4 },
     workgroups: overElements(delta.size),
   };
 }
 
-const declarations = `
-${tile('tileA', 16)}
-${tile('tileB', 16)}
-var<workgroup> weights: array<f32, ${32 * 33}>;
-var<workgroup> slopes: array<f32, ${32 * 33}>;
-`;
-
-/**
- * weights p and slopes ds = p·(dy·v − δ)/√size of 32 queries and 32 keys; with `firstQuery`, `firstKey`, `head`,
- * `keyHead` and `batch` in scope.
- */
-const weightsAndSlopes = `
-    ${rowProducts({ result: 'score', a: queryRow('q', 'firstQuery'), b: keyRow('k') })}
-    ${rowProducts({ result: 'gain', a: queryRow('dy', 'firstQuery'), b: keyRow('v') })}
-    for (var i = 0u; i < 2u; i++) {
-      for (var j = 0u; j < 2u; j++) {
-        let query = local.y + 16u * i;
-        let key = local.x + 16u * j;
-        var weight = 0.0;
-        var slope = 0.0;
-        if (firstQuery + query < p.length && firstKey + key <= firstQuery + query) {
-          let row = (batch * p.length + firstQuery + query) * p.heads + head;
-          weight = exp(score[i][j] * p.scale - logSumExp[row]);
-          slope = weight * (gain[i][j] - delta[row]) * p.scale;
-        }
-        weights[query * 33u + key] = weight;
-        slopes[query * 33u + key] = slope;
-      }
-    }
-    workgroupBarrier();`;
-
+/** A workgroup takes 64 rows of a head, queries or keys, against 32 of the others at a time. */
 const main = `
-@compute @workgroup_size(16, 16)
+@compute ${workgroupSize}
 fn main(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) lane: u32,
@@ -68,74 +49,86 @@ fn main(
 ) {
   let batch = group.z;`;
 
-/** dq of 32 queries of a head: Σ over the keys that they see. */
+/** dq of 64 queries of a head: Σ ds·k over the keys that they see, with ds = p·(dy·v − δ)/√size. */
 function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
-  const columns = columnsOf(headSize);
   return {
     shader: 'attentionGradientOfQueries',
-    code: `${declarations}${main}
+    code: `${tiles}${main}
   let head = group.x;
-  let firstQuery = group.y * 32u;
+  ${longestFirst}
   let keyHead = head / (p.heads / p.keyHeads);
-  var sums: array<vec2f, ${columns}>;
-  for (var firstKey = 0u; firstKey <= firstQuery; firstKey += 32u) {
-    ${weightsAndSlopes}
-    ${tileProducts({ sums: 'sums', weights: 'slopes', row: 'byRow', b: keyRow('k'), columns })}
+  let keys = min(firstQuery + ${rowsOfTile}u, p.length);
+  let own = firstQuery + 4u * local.x + vec4u(0, 1, 2, 3);
+  // Queries past the end are products of zeros, and are not stored.
+  let statistic = (batch * p.length + min(own, vec4u(p.length - 1u))) * p.heads + head;
+  let lse = vec4f(${eachOf((i) => `logSumExp[statistic[${i}]]`)});
+  let shift = vec4f(${eachOf((i) => `delta[statistic[${i}]]`)});
+  ${zeroSums('sum', headSize)}
+  for (var firstKey = 0u; firstKey < keys; firstKey += ${othersOfTile}u) {
+    ${rowProducts('score', queryRow('q', 'firstQuery'), keyRow('k'))}
+    ${rowProducts('gain', queryRow('dy', 'firstQuery'), keyRow('v'))}
+    ${eachOther(
+      (j) => `
+    let weight${j} = select(vec4f(), exp(score${j} * p.scale - lse), vec4u(firstKey + 4u * local.y + ${j}u) <= own);
+    let slope${j} = weight${j} * (gain${j} - shift) * p.scale;`,
+    )}
+    ${keepWeights('slope')}
+    ${weightedSums('sum', keyRow('k'), headSize)}
   }
-  for (var i = 0u; i < 2u; i++) {
-    let query = firstQuery + local.y + 16u * i;
-    if (query >= p.length) { continue; }
-    let row = (batch * p.length + query) * p.heads + head;
-    for (var n = 0u; n < ${columns}u; n++) {
-      let c = local.x + 16u * n;
-      if (c < p.headSize) { dq[row * p.headSize + c] = sums[n][i]; }
-    }
-  }
+  ${storeSums('sum', queryRow('dq', 'firstQuery'), headSize)}
 }`,
     tensors: { q: t.q, k: t.k, v: t.v, logSumExp: t.logSumExp, dy: t.dy, delta: t.delta, dq: t.dq },
+    types: vectors,
     numbers: attentionNumbers(sizes),
-    workgroups: [heads, Math.ceil(length / 32), batch],
+    workgroups: [heads, Math.ceil(length / rowsOfTile), batch],
   };
 }
 
-/** dk and dv of 32 keys of a head of keys: Σ over the queries of its group that see them. */
+/** dk and dv of 64 keys of a head of keys: Σ ds·q and Σ p·dy over the queries of its group that see them. */
 function gradientOfKeys(t: Tensors, sizes: AttentionSizes): Dispatch {
   const { batch, length, keyHeads, headSize } = sizes;
-  const columns = columnsOf(headSize);
+  const queries = (name: string) => queryRow(name, 'firstQuery');
   return {
     shader: 'attentionGradientOfKeys',
-    code: `${declarations}${main}
+    code: `${tiles}${main}
   let keyHead = group.x;
-  let firstKey = group.y * 32u;
+  let firstKey = group.y * ${rowsOfTile}u;
   let perKeyHead = p.heads / p.keyHeads;
-  var keySums: array<vec2f, ${columns}>;
-  var valueSums: array<vec2f, ${columns}>;
+  let own = firstKey + 4u * local.x + vec4u(0, 1, 2, 3);
+  ${zeroSums('keySum', headSize)}
+  ${zeroSums('valueSum', headSize)}
   for (var head = keyHead * perKeyHead; head < (keyHead + 1u) * perKeyHead; head++) {
-    for (var firstQuery = firstKey; firstQuery < p.length; firstQuery += 32u) {
-      ${weightsAndSlopes}
-      ${tileProducts({ sums: 'keySums', weights: 'slopes', row: 'byColumn', b: queryRow('q', 'firstQuery'), columns })}
-      ${tileProducts({ sums: 'valueSums', weights: 'weights', row: 'byColumn', b: queryRow('dy', 'firstQuery'), columns })}
+    for (var firstQuery = firstKey; firstQuery < p.length; firstQuery += ${othersOfTile}u) {
+      ${rowProducts('score', keyRow('k'), queries('q'))}
+      ${rowProducts('gain', keyRow('v'), queries('dy'))}
+      ${eachOther(
+        (j) => `
+      let query${j} = firstQuery + 4u * local.y + ${j}u;
+      let statistic${j} = (batch * p.length + min(query${j}, p.length - 1u)) * p.heads + head;
+      let seen${j} = vec4<bool>(query${j} < p.length) & (own <= vec4u(query${j}));
+      let weight${j} = select(vec4f(), exp(score${j} * p.scale - logSumExp[statistic${j}]), seen${j});
+      let slope${j} = weight${j} * (gain${j} - delta[statistic${j}]) * p.scale;`,
+      )}
+      ${keepWeights('weight')}
+      ${weightedSums('valueSum', queries('dy'), headSize)}
+      ${keepWeights('slope')}
+      ${weightedSums('keySum', queries('q'), headSize)}
     }
   }
-  for (var i = 0u; i < 2u; i++) {
-    let key = firstKey + local.y + 16u * i;
-    if (key >= p.capacity) { continue; }
-    let row = (batch * p.capacity + key) * p.keyHeads + keyHead;
-    for (var n = 0u; n < ${columns}u; n++) {
-      let c = local.x + 16u * n;
-      if (c < p.headSize) {
-        dk[row * p.headSize + c] = keySums[n][i];
-        dv[row * p.headSize + c] = valueSums[n][i];
-      }
-    }
-  }
+  ${storeSums('keySum', keyRow('dk'), headSize)}
+  ${storeSums('valueSum', keyRow('dv'), headSize)}
 }`,
     tensors: {
       ...{ q: t.q, k: t.k, v: t.v, logSumExp: t.logSumExp, dy: t.dy, delta: t.delta },
       ...{ dk: t.dk, dv: t.dv },
     },
+    types: vectors,
     numbers: attentionNumbers(sizes),
-    workgroups: [keyHeads, Math.ceil(length / 32), batch],
+    workgroups: [keyHeads, Math.ceil(length / rowsOfTile), batch],
   };
 }
+
+const vectors = Object.fromEntries(['q', 'k', 'v', 'dy', 'dq', 'dk', 'dv'].map((name) => [name, 'vec4f']));
+
+const eachOf = (element: (i: number) => string) => [0, 1, 2, 3].map(element).join(', ');

@@ -2,7 +2,19 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import type { AttentionSizes } from './reference.ts';
-import { rowProducts, tile, tileProducts } from './tiles.wgsl.ts';
+import {
+  keepWeights,
+  othersOfTile,
+  type Rows,
+  rowProducts,
+  rowsOfTile,
+  scaleSums,
+  storeSums,
+  tiles,
+  weightedSums,
+  workgroupSize,
+  zeroSums,
+} from './tiles.wgsl.ts';
 
 type Tensors = Readonly<Record<'q' | 'k' | 'v' | 'y' | 'logSumExp', Tensor>>;
 
@@ -51,7 +63,7 @@ fn total(value: f32, lane: u32, takeMax: bool) -> f32 {
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
-  let fours = p.headSize / 4u;
+  let fours = p.fours;
   let shares = ${lanes}u / fours;
   let head = group.x;
   let row = (group.z * p.length + group.y) * p.heads + head;
@@ -103,114 +115,92 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   };
 }
 
-/** A workgroup takes 32 queries of one head, against tiles of 32 keys. */
+/** A workgroup takes 64 queries of one head, against tiles of 32 keys. */
 function inTiles(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
-  const columns = columnsOf(headSize);
+  const queries = queryRow('q', 'firstQuery');
   return {
     shader: 'attentionInTiles',
     code: `
 ${sharedBefore(first)}
-${tile('tileA', 16)}
-${tile('tileB', 16)}
-var<workgroup> scores: array<f32, ${32 * 33}>;
-var<workgroup> parts: array<f32, 256>;
-var<workgroup> tops: array<f32, 32>;
-var<workgroup> sums: array<f32, 32>;
-var<workgroup> shrinks: array<f32, 32>;
+${tiles}
+var<workgroup> parts: array<vec4f, 128>;
 
-@compute @workgroup_size(16, 16)
+@compute ${workgroupSize}
 fn main(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
 ) {
   let head = group.x;
-  let firstQuery = group.y * 32u;
+  ${longestFirst}
   let batch = group.z;
   ${tokensBefore(first)}
   let keyHead = head / (p.heads / p.keyHeads);
-  let keys = before + min(firstQuery + 32u, p.length);
-  // For the softmax, eight invocations share a row.
-  let softRow = lane / 8u;
-  let softColumn = lane % 8u;
-  if (lane < 32u) {
-    tops[lane] = ${lowest};
-    sums[lane] = 0.0;
+  let keys = before + min(firstQuery + ${rowsOfTile}u, p.length);
+  // Of the invocation's four queries; its sums are those of its own keys until the end.
+  var top = vec4f(${lowest});
+  var sum = vec4f();
+  ${zeroSums('value', headSize)}
+  let ownQueries = before + firstQuery + 4u * local.x + vec4u(0, 1, 2, 3);
+  for (var firstKey = 0u; firstKey < keys; firstKey += ${othersOfTile}u) {
+    ${rowProducts('score', queries, keyRow('k'))}
+    ${eachOther((j) => `score${j} = select(vec4f(${lowest}), score${j} * p.scale, vec4u(firstKey + 4u * local.y + ${j}u) <= ownQueries);`)}
+    let best = max(max(score0, score1), max(score2, score3));
+    parts[lane] = best;
+    workgroupBarrier();
+    var higher = top;
+    for (var i = 0u; i < 8u; i++) { higher = max(higher, parts[16u * i + local.x]); }
+    let shrink = exp(top - higher);
+    top = higher;
+    ${eachOther((j) => `let weight${j} = exp(score${j} - top);`)}
+    sum = sum * shrink + ((weight0 + weight1) + (weight2 + weight3));
+    ${scaleSums('value', 'shrink', headSize)}
+    ${keepWeights('weight')}
+    ${weightedSums('value', keyRow('v'), headSize)}
   }
-  var value: array<vec2f, ${columns}>;
-  for (var firstKey = 0u; firstKey < keys; firstKey += 32u) {
-    ${rowProducts({ result: 'score', a: queryRow('q', 'firstQuery'), b: keyRow('k') })}
-    for (var i = 0u; i < 2u; i++) {
-      for (var j = 0u; j < 2u; j++) {
-        let query = local.y + 16u * i;
-        let key = local.x + 16u * j;
-        let seen = firstKey + key <= before + firstQuery + query;
-        scores[query * 33u + key] = select(${lowest}, score[i][j] * p.scale, seen);
-      }
-    }
-    workgroupBarrier();
-    var top = ${lowest};
-    for (var j = softColumn; j < 32u; j += 8u) { top = max(top, scores[softRow * 33u + j]); }
-    parts[lane] = top;
-    workgroupBarrier();
-    let old = tops[softRow];
-    top = old;
-    for (var i = 0u; i < 8u; i++) { top = max(top, parts[softRow * 8u + i]); }
-    workgroupBarrier();
-    var sum = 0.0;
-    for (var j = softColumn; j < 32u; j += 8u) {
-      let score = scores[softRow * 33u + j];
-      let weight = select(0.0, exp(score - top), score > ${lowest});
-      scores[softRow * 33u + j] = weight;
-      sum += weight;
-    }
-    parts[lane] = sum;
-    workgroupBarrier();
-    if (softColumn == 0u) {
-      for (var i = 1u; i < 8u; i++) { sum += parts[lane + i]; }
-      shrinks[softRow] = exp(old - top);
-      sums[softRow] = sums[softRow] * shrinks[softRow] + sum;
-      tops[softRow] = top;
-    }
-    workgroupBarrier();
-    let shrink = vec2f(shrinks[local.y], shrinks[local.y + 16u]);
-    for (var n = 0u; n < ${columns}u; n++) { value[n] *= shrink; }
-    ${tileProducts({ sums: 'value', weights: 'scores', row: 'byRow', b: keyRow('v'), columns })}
-  }
+  parts[lane] = sum;
   workgroupBarrier();
-  for (var i = 0u; i < 2u; i++) {
-    let query = firstQuery + local.y + 16u * i;
-    if (query >= p.length) { continue; }
-    let row = (batch * p.length + query) * p.heads + head;
-    for (var n = 0u; n < ${columns}u; n++) {
-      let c = local.x + 16u * n;
-      if (c < p.headSize) { y[row * p.headSize + c] = value[n][i] / sums[local.y + 16u * i]; }
+  sum = parts[local.x];
+  for (var i = 1u; i < 8u; i++) { sum += parts[16u * i + local.x]; }
+  ${storeSums('value', queryRow('y', 'firstQuery'), headSize, 'sum')}
+  if (local.y == 0u) {
+    for (var i = 0u; i < 4u; i++) {
+      let query = firstQuery + 4u * local.x + i;
+      if (query < p.length) { logSumExp[(batch * p.length + query) * p.heads + head] = top[i] + log(sum[i]); }
     }
-    if (local.x == 0u) { logSumExp[row] = tops[local.y + 16u * i] + log(sums[local.y + 16u * i]); }
   }
 }`,
     tensors: { ...t, first },
+    types: { q: 'vec4f', k: 'vec4f', v: 'vec4f', y: 'vec4f' },
     numbers: attentionNumbers(sizes),
-    workgroups: [heads, Math.ceil(length / 32), batch],
+    workgroups: [heads, Math.ceil(length / rowsOfTile), batch],
   };
 }
 
-/** Row `r` of 32 queries from `start` on, of `head`; a row past the end is refused. */
-export function queryRow(name: string, start: string) {
+/** WGSL for each of the four others that an invocation owns. */
+export function eachOther(line: (j: number) => string): string {
+  return [0, 1, 2, 3].map(line).join('\n    ');
+}
+
+/** The queries that see most keys are taken first: what is left for the end is short. */
+export const longestFirst = `let firstQuery = ((p.length - 1u) / ${rowsOfTile}u - group.y) * ${rowsOfTile}u;`;
+
+/** Row `r` of the queries from `start` on, of `head`; a row past the end is refused. */
+export function queryRow(name: string, start: string): Rows {
   return {
     name,
-    exists: (r: string) => `${start} + ${r} < p.length`,
-    row: (r: string) => `((batch * p.length + ${start} + ${r}) * p.heads + head)`,
+    exists: (r) => `${start} + ${r} < p.length`,
+    row: (r) => `((batch * p.length + ${start} + ${r}) * p.heads + head)`,
   };
 }
 
-/** Row `r` of 32 keys from `firstKey` on, of `keyHead`. */
-export function keyRow(name: string) {
+/** Row `r` of the keys from `firstKey` on, of `keyHead`. */
+export function keyRow(name: string): Rows {
   return {
     name,
-    exists: (r: string) => `firstKey + ${r} < p.capacity`,
-    row: (r: string) => `((batch * p.capacity + firstKey + ${r}) * p.keyHeads + keyHead)`,
+    exists: (r) => `firstKey + ${r} < p.capacity`,
+    row: (r) => `((batch * p.capacity + firstKey + ${r}) * p.keyHeads + keyHead)`,
   };
 }
 
@@ -226,11 +216,6 @@ function sharedBefore(first: Tensor | undefined): string {
   return first ? 'var<workgroup> sharedBefore: i32;' : '';
 }
 
-/** Columns of a head that an invocation owns: the shaders differ in no other size. */
-export function columnsOf(headSize: number): number {
-  return Math.ceil(headSize / 16);
-}
-
 export function attentionNumbers({ length, capacity, heads, keyHeads, headSize }: AttentionSizes) {
-  return { length, capacity, heads, keyHeads, headSize, scale: { f32: 1 / Math.sqrt(headSize) } };
+  return { length, capacity, heads, keyHeads, fours: headSize / 4, scale: { f32: 1 / Math.sqrt(headSize) } };
 }

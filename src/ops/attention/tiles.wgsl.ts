@@ -1,86 +1,136 @@
 /**
- * Pieces of shaders that a workgroup of 16 × 16 computes with 32 rows at a time: an invocation owns the rows
- * local.y and local.y + 16, and the columns local.x, local.x + 16, … of a result. Heads have `p.headSize` entries.
+ * Pieces of shaders in which a workgroup of 16 × 8 takes 64 rows of a head (queries, or keys) and meets 32 others (keys,
+ * or queries) at a time. An invocation owns the rows 4·local.x … 4·local.x + 3: against the others 4·local.y … + 3, and
+ * in a result its every eighth four of columns, from local.y on. What it owns stays in registers, by names of
+ * their own.
+ *
+ * Both products sum `left[k][row] · right[k][…]` over a tile's k. Heads have `p.fours` vectors of four.
  */
 
-/** 32 rows of a tensor with heads. */
+/** Rows that a workgroup takes. */
+export const rowsOfTile = 64;
+/** Others that it meets at once. */
+export const othersOfTile = 32;
+const columnsOfTile = 32;
+
+export const workgroupSize = '@workgroup_size(16, 8)';
+
+/** The tiles: 12 KB of the 16 that every device gives. */
+export const tiles = `
+var<workgroup> left: array<vec4f, ${(columnsOfTile * rowsOfTile) / 4}>;
+var<workgroup> right: array<vec4f, ${(columnsOfTile * othersOfTile) / 4}>;`;
+
+const four = [0, 1, 2, 3];
+
+/** Rows of a tensor with heads. */
 export interface Rows {
   readonly name: string;
-  /** Whether there is a row `r`. */
+  /** Whether there is a row `r` of the tile. */
   readonly exists: (r: string) => string;
   /** Its index, in units of a head. */
   readonly row: (r: string) => string;
 }
 
-/** Declares a tile of 32 rows; rows are one longer than `columns`, so that columns fall into different banks. */
-export function tile(name: string, columns: number): string {
-  return `var<workgroup> ${name}: array<f32, ${32 * (columns + 1)}>;`;
+/** A function `name`Four(r, c, …): four columns of a row of the tile, zeros if there are none. */
+function fourOf({ name, exists, row }: Rows, r: string, c: string): string {
+  return `select(vec4f(), ${name}[${row(r)} * p.fours + ${c}], ${c} < p.fours && ${exists(r)})`;
 }
 
-/** Fills a tile with columns `first` … `first` + 15 of 32 rows; what does not exist is zero. */
-function load(into: string, rows: Rows, first: string): string {
+/** Fills a tile with columns from four `first` on: [column][row], turned on the way, a square of four by an invocation. */
+function loadTurned(into: string, rows: Rows, fours: number): string {
   return `
-    for (var e = lane; e < 512u; e += 256u) {
-      let r = e / 16u;
-      let c = ${first} + e % 16u;
-      var entry = 0.0;
-      if (c < p.headSize && ${rows.exists('r')}) { entry = ${rows.name}[${rows.row('r')} * p.headSize + c]; }
-      ${into}[r * 17u + e % 16u] = entry;
-    }`;
+      if (lane < ${(fours * columnsOfTile) / 4}u) {
+        let r = lane % ${fours}u;
+        let c = lane / ${fours}u;
+        let turned = transpose(mat4x4f(
+          ${four.map((i) => fourOf(rows, `(4u * r + ${i}u)`, '(first + c)')).join(',\n          ')}));
+        ${four.map((i) => `${into}[(4u * c + ${i}u) * ${fours}u + r] = turned[${i}];`).join(' ')}
+      }`;
 }
 
-/** `result`: array<vec2f, 2> of the products of this invocation's two rows of `a` with its two rows of `b`. */
-export function rowProducts({
-  result,
-  a,
-  b,
-}: {
-  readonly result: string;
-  readonly a: Rows;
-  readonly b: Rows;
-}): string {
+/** `result`0 … `result`3: for each of an invocation's others, its products with the invocation's four rows. */
+export function rowProducts(result: string, rows: Rows, others: Rows): string {
   return `
-    var ${result} = array<vec2f, 2>();
-    for (var first = 0u; first < p.headSize; first += 16u) {
+    ${four.map((j) => `var ${result}${j} = vec4f();`).join(' ')}
+    for (var first = 0u; first < p.fours; first += ${columnsOfTile / 4}u) {
       workgroupBarrier();
-      ${load('tileA', a, 'first')}
-      ${load('tileB', b, 'first')}
+      ${loadTurned('left', rows, rowsOfTile / 4)}
+      ${loadTurned('right', others, othersOfTile / 4)}
       workgroupBarrier();
-      for (var c = 0u; c < 16u; c++) {
-        let right = vec2f(tileB[local.x * 17u + c], tileB[(local.x + 16u) * 17u + c]);
-        ${result}[0] += tileA[local.y * 17u + c] * right;
-        ${result}[1] += tileA[(local.y + 16u) * 17u + c] * right;
+      for (var c = 0u; c < ${columnsOfTile}u; c++) {
+        let row = left[c * ${rowsOfTile / 4}u + local.x];
+        let other = right[c * ${othersOfTile / 4}u + local.y];
+        ${four.map((j) => `${result}${j} += row * other[${j}];`).join(' ')}
       }
     }`;
 }
 
-/**
- * Adds weights [32, 32] times 32 rows of `b` to `sums`: an array of vec2f, one for each of `columns` times 16
- * columns of a head. `byRow`
- * takes the weights' rows for the result's rows, `byColumn` their columns.
- */
-export function tileProducts({
-  sums,
-  weights,
-  row,
-  b,
-  columns,
-}: {
-  readonly sums: string;
-  readonly weights: string;
-  readonly row: 'byRow' | 'byColumn';
-  readonly b: Rows;
-  readonly columns: number;
-}): string {
-  const weight = (r: string) =>
-    row === 'byRow' ? `${weights}[(${r}) * 33u + i]` : `${weights}[i * 33u + ${r}]`;
+/** Puts `weight`0 … `weight`3, of each of an invocation's others, where `weightedSums` finds them. */
+export function keepWeights(weight: string): string {
   return `
-    for (var n = 0u; n < ${columns}u; n++) {
+    workgroupBarrier();
+    ${four.map((j) => `left[(4u * local.y + ${j}u) * ${rowsOfTile / 4}u + local.x] = ${weight}${j};`).join(' ')}`;
+}
+
+/** A head's columns that an invocation owns, in fours. */
+function ownFours(headSize: number): number[] {
+  return Array.from({ length: Math.ceil(headSize / columnsOfTile) }, (_, n) => n);
+}
+
+/** Declares sums of the rows' results. */
+export function zeroSums(sums: string, headSize: number): string {
+  return ownFours(headSize)
+    .flatMap((n) => four.map((i) => `var ${sums}${n}${i} = vec4f();`))
+    .join(' ');
+}
+
+/** Multiplies the sums of each row by an element of `factor`. */
+export function scaleSums(sums: string, factor: string, headSize: number): string {
+  return ownFours(headSize)
+    .flatMap((n) => four.map((i) => `${sums}${n}${i} *= ${factor}[${i}];`))
+    .join(' ');
+}
+
+/** Adds the kept weights times the rows of `others` to the sums. */
+export function weightedSums(sums: string, others: Rows, headSize: number): string {
+  const own = ownFours(headSize);
+  const fours = 8 * own.length;
+  const atOnce = Math.min(
+    othersOfTile,
+    2 ** Math.floor(Math.log2((columnsOfTile * othersOfTile) / 4 / fours)),
+  );
+  const lines = own.flatMap((n) => [
+    `let other${n} = right[o * ${fours}u + local.y + ${8 * n}u];`,
+    ...four.map((i) => `${sums}${n}${i} += weight[${i}] * other${n};`),
+  ]);
+  return `
+    for (var start = 0u; start < ${othersOfTile}u; start += ${atOnce}u) {
       workgroupBarrier();
-      ${load('tileB', b, '16u * n')}
+      for (var e = lane; e < ${atOnce * fours}u; e += 128u) {
+        right[e] = ${fourOf(others, `(start + e / ${fours}u)`, `(e % ${fours}u)`)};
+      }
       workgroupBarrier();
-      for (var i = 0u; i < 32u; i++) {
-        ${sums}[n] += vec2f(${weight('local.y')}, ${weight('local.y + 16u')}) * tileB[i * 17u + local.x];
+      for (var o = 0u; o < ${atOnce}u; o++) {
+        let weight = left[(start + o) * ${rowsOfTile / 4}u + local.x];
+        ${lines.join('\n        ')}
       }
     }`;
+}
+
+/** Writes the sums, each divided by an element of `divisor` if there is one, to the rows of a tensor. */
+export function storeSums(sums: string, to: Rows, headSize: number, divisor?: string): string {
+  return four
+    .map((i) => {
+      const r = `(4u * local.x + ${i}u)`;
+      const quotient = divisor ? ` / ${divisor}[${i}]` : '';
+      const stores = ownFours(headSize).map(
+        (n) =>
+          `if (local.y + ${8 * n}u < p.fours) { ${to.name}[at + local.y + ${8 * n}u] = ${sums}${n}${i}${quotient}; }`,
+      );
+      return `if (${to.exists(r)}) {
+    let at = ${to.row(r)} * p.fours;
+    ${stores.join('\n    ')}
+  }`;
+    })
+    .join('\n  ');
 }
