@@ -31,9 +31,10 @@ export interface Rows {
   readonly row: (r: string) => string;
 }
 
-/** A function `name`Four(r, c, …): four columns of a row of the tile, zeros if there are none. */
-function fourOf({ name, exists, row }: Rows, r: string, c: string): string {
-  return `select(vec4f(), ${name}[${row(r)} * p.fours + ${c}], ${c} < p.fours && ${exists(r)})`;
+/** Declares `to`: four columns of a row of the tile, zeros if there are none. */
+function loadFour(to: string, { name, exists, row }: Rows, r: string, c: string): string {
+  return `var ${to} = vec4f();
+        if (${c} < p.fours && ${exists(r)}) { ${to} = ${name}[${row(r)} * p.fours + ${c}]; }`;
 }
 
 /** Fills a tile with columns from four `first` on: [column][row], turned on the way, a square of four by an invocation. */
@@ -42,8 +43,8 @@ function loadTurned(into: string, rows: Rows, fours: number): string {
       if (lane < ${(fours * columnsOfTile) / 4}u) {
         let r = lane % ${fours}u;
         let c = lane / ${fours}u;
-        let turned = transpose(mat4x4f(
-          ${four.map((i) => fourOf(rows, `(4u * r + ${i}u)`, '(first + c)')).join(',\n          ')}));
+        ${four.map((i) => loadFour(`row${i}`, rows, `(4u * r + ${i}u)`, '(first + c)')).join('\n        ')}
+        let turned = transpose(mat4x4f(row0, row1, row2, row3));
         ${four.map((i) => `${into}[(4u * c + ${i}u) * ${fours}u + r] = turned[${i}];`).join(' ')}
       }`;
 }
@@ -107,7 +108,8 @@ export function weightedSums(sums: string, others: Rows, headSize: number): stri
     for (var start = 0u; start < ${othersOfTile}u; start += ${atOnce}u) {
       workgroupBarrier();
       for (var e = lane; e < ${atOnce * fours}u; e += 128u) {
-        right[e] = ${fourOf(others, `(start + e / ${fours}u)`, `(e % ${fours}u)`)};
+        ${loadFour('entry', others, `(start + e / ${fours}u)`, `(e % ${fours}u)`)}
+        right[e] = entry;
       }
       workgroupBarrier();
       for (var o = 0u; o < ${atOnce}u; o++) {
