@@ -28,17 +28,24 @@ const small: Sizes[] = [
 const large: Sizes[] = [
   { batch: 2, length: 33, heads: 3, keyHeads: 3, headSize: 16 },
   { batch: 1, length: 71, heads: 4, keyHeads: 2, headSize: 12 },
+];
+
+/** Large enough for tensor cores, with heads of one fragment, an odd number, and as many as there can be. */
+const worthHalves: Sizes[] = [
+  { batch: 2, length: 150, heads: 6, keyHeads: 3, headSize: 16 },
+  { batch: 1, length: 200, heads: 4, keyHeads: 2, headSize: 48 },
+  { batch: 2, length: 192, heads: 1, keyHeads: 1, headSize: 64 },
   { batch: 1, length: 130, heads: 2, keyHeads: 1, headSize: 128 },
 ];
 
 testOp('attention', [
-  ...[...small, ...large].map((sizes) =>
+  ...[...small, ...large, ...worthHalves].map((sizes) =>
     opCase(
       name(sizes),
       given(sizes),
       (q, k, v) => [attention({ q: q!, k: k!, v: v! }, sizes.headSize)],
       // Finite differences over many numbers take long, and small sizes have shown the formula right.
-      { straightThrough: large.includes(sizes) },
+      { straightThrough: !small.includes(sizes), halfTolerance: 3e-3 },
     ),
   ),
   opCase('inputs used twice', given(small[1]!), (q, k, v) => [
@@ -60,12 +67,13 @@ testOp('attention', [
     { sizes: { batch: 1, length: 1, heads: 2, keyHeads: 2, headSize: 128 }, capacity: 64, first: 0 },
     { sizes: { batch: 1, length: 5, heads: 4, keyHeads: 1, headSize: 12 }, capacity: 70, first: 31 },
     { sizes: { batch: 1, length: 40, heads: 2, keyHeads: 1, headSize: 16 }, capacity: 128, first: 37 },
+    { sizes: { batch: 1, length: 100, heads: 2, keyHeads: 1, headSize: 128 }, capacity: 300, first: 177 },
   ].map(({ sizes, capacity, first }) =>
     opCase(
       `${name(sizes)}, after ${first} of ${capacity} in a cache`,
       [...given(sizes, capacity), integers('first', [1], 4, () => first)],
       (q, k, v, f) => [attention({ q: q!, k: k!, v: v! }, sizes.headSize, f)],
-      { differentiate: [] },
+      { differentiate: [], halfTolerance: 3e-3 },
     ),
   ),
 ]);

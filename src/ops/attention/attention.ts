@@ -5,6 +5,8 @@ import { expectShape } from '../shapes.ts';
 import { attentionBackward } from './backward.wgsl.ts';
 import { attentionForward } from './kernel.wgsl.ts';
 import { type AttentionSizes, attentionBackwardReference, attentionReference } from './reference.ts';
+import * as onTensorCores from './tensorCores.wgsl.ts';
+import { attentionBackward as attentionBackwardOnTensorCores } from './tensorCoresBackward.wgsl.ts';
 
 interface Attributes {
   readonly headSize: number;
@@ -66,9 +68,11 @@ export const attentionOp: Op<Attributes> = {
     const numbers = Object.values(sizesOf(q!, k!, attributes.headSize));
     return [{ kernel: 'attentionForward', args: [q, k, v, first, y, logSumExp, ...numbers] }];
   },
-  webgpu({ inputs: [q, k, v, first], outputs: [y, logSumExp], attributes }) {
+  webgpu({ inputs: [q, k, v, first], outputs: [y, logSumExp], attributes }, features) {
     const tensors = { q: q!, k: k!, v: v!, y: y!, logSumExp: logSumExp! };
-    return [attentionForward(tensors, first, sizesOf(q!, k!, attributes.headSize))];
+    const sizes = sizesOf(q!, k!, attributes.headSize);
+    const forward = onTensorCores.suits(sizes, features) ? onTensorCores.attentionForward : attentionForward;
+    return [forward(tensors, first, sizes)];
   },
   backward({ inputs: [q, k, v, first], outputs: [y, logSumExp], attributes }, gradients) {
     if (first)
@@ -113,14 +117,18 @@ const attentionBackwardOp: Op<Attributes> = {
     const numbers = Object.values(sizesOf(q!, k!, attributes.headSize));
     return [{ kernel: 'attentionBackward', args: [q, k, v, y, logSumExp, dy, dq, dk, dv, ...numbers] }];
   },
-  webgpu({ inputs: [q, k, v, y, logSumExp, dy], outputs: [dq, dk, dv], scratch: [delta], attributes }) {
-    return attentionBackward(
-      {
-        ...{ q: q!, k: k!, v: v!, y: y!, logSumExp: logSumExp!, dy: dy! },
-        ...{ dq: dq!, dk: dk!, dv: dv!, delta: delta! },
-      },
-      sizesOf(q!, k!, attributes.headSize),
-    );
+  webgpu(
+    { inputs: [q, k, v, y, logSumExp, dy], outputs: [dq, dk, dv], scratch: [delta], attributes },
+    features,
+  ) {
+    const tensors = {
+      ...{ q: q!, k: k!, v: v!, y: y!, logSumExp: logSumExp!, dy: dy! },
+      ...{ dq: dq!, dk: dk!, dv: dv!, delta: delta! },
+    };
+    const sizes = sizesOf(q!, k!, attributes.headSize);
+    return onTensorCores.suits(sizes, features)
+      ? attentionBackwardOnTensorCores(tensors, sizes)
+      : attentionBackward(tensors, sizes);
   },
 };
 

@@ -16,16 +16,16 @@ import {
   zeroSums,
 } from './tiles.wgsl.ts';
 
-type Tensors = Readonly<
+export type BackwardTensors = Readonly<
   Record<'q' | 'k' | 'v' | 'y' | 'logSumExp' | 'dy' | 'dq' | 'dk' | 'dv' | 'delta', Tensor>
 >;
 
-export function attentionBackward(t: Tensors, sizes: AttentionSizes): Dispatch[] {
+export function attentionBackward(t: BackwardTensors, sizes: AttentionSizes): Dispatch[] {
   return [deltas(t, sizes), gradientOfQueries(t, sizes), gradientOfKeys(t, sizes)];
 }
 
 /** δ = Σ_c dy_c·y_c of each query's heads */
-function deltas({ dy, y, delta }: Tensors, { headSize }: AttentionSizes): Dispatch {
+export function deltas({ dy, y, delta }: BackwardTensors, { headSize }: AttentionSizes): Dispatch {
   return {
     shader: 'attentionDelta',
     code: elementKernel(`
@@ -50,13 +50,13 @@ fn main(
   let batch = group.z;`;
 
 /** dq of 64 queries of a head: Σ ds·k over the keys that they see, with ds = p·(dy·v − δ)/√size. */
-function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
+function gradientOfQueries(t: BackwardTensors, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
   return {
     shader: 'attentionGradientOfQueries',
     code: `${tiles}${main}
   let head = group.x;
-  ${longestFirst}
+  ${longestFirst(rowsOfTile)}
   let keyHead = head / (p.heads / p.keyHeads);
   let keys = min(firstQuery + ${rowsOfTile}u, p.length);
   let own = firstQuery + 4u * local.x + vec4u(0, 1, 2, 3);
@@ -86,7 +86,7 @@ function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
 }
 
 /** dk and dv of 64 keys of a head of keys: Σ ds·q and Σ p·dy over the queries of its group that see them. */
-function gradientOfKeys(t: Tensors, sizes: AttentionSizes): Dispatch {
+function gradientOfKeys(t: BackwardTensors, sizes: AttentionSizes): Dispatch {
   const { batch, length, keyHeads, headSize } = sizes;
   const queries = (name: string) => queryRow(name, 'firstQuery');
   return {

@@ -26,7 +26,8 @@ export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: A
 }
 
 const lanes = 128;
-const lowest = '-3.0e38';
+/** What no score is below: a key that is not seen. */
+export const lowest = '-3.0e38';
 
 /**
  * A workgroup takes one head of one query, 128 keys at a time: an invocation finds the score of a key, then adds up
@@ -133,7 +134,7 @@ fn main(
   @builtin(workgroup_id) group: vec3u,
 ) {
   let head = group.x;
-  ${longestFirst}
+  ${longestFirst(rowsOfTile)}
   let batch = group.z;
   ${tokensBefore(first)}
   let keyHead = head / (p.heads / p.keyHeads);
@@ -184,7 +185,8 @@ export function eachOther(line: (j: number) => string): string {
 }
 
 /** The queries that see most keys are taken first: what is left for the end is short. */
-export const longestFirst = `let firstQuery = ((p.length - 1u) / ${rowsOfTile}u - group.y) * ${rowsOfTile}u;`;
+export const longestFirst = (rows: number) =>
+  `let firstQuery = ((p.length - 1u) / ${rows}u - group.y) * ${rows}u;`;
 
 /** Row `r` of the queries from `start` on, of `head`; a row past the end is refused. */
 export function queryRow(name: string, start: string): Rows {
@@ -205,14 +207,15 @@ export function keyRow(name: string): Rows {
 }
 
 /** `before`: the tokens before the first query, the same for all invocations as far as the compiler knows. */
-function tokensBefore(first: Tensor | undefined): string {
+export function tokensBefore(first: Tensor | undefined): string {
   if (!first) return 'let before = 0u;';
   return `
   if (lane == 0u) { sharedBefore = first[0]; }
   let before = u32(workgroupUniformLoad(&sharedBefore));`;
 }
 
-function sharedBefore(first: Tensor | undefined): string {
+/** What `tokensBefore` reads. */
+export function sharedBefore(first: Tensor | undefined): string {
   return first ? 'var<workgroup> sharedBefore: i32;' : '';
 }
 

@@ -37,12 +37,11 @@ export function halfMatrix(
   largest?: Tensor | undefined,
 ): HalfMatrix {
   const [rows, width] = [rowsOf(matrix), widthOf(matrix)];
-  const scale = scratch('scale', [1]);
-  const tops = largest ?? scratch('largest', [parts]);
+  const { scale, unscale, dispatches } = halfScale(matrix, largest);
   const made = {
     rows: scratch('halfRows', [rows, width], 'f16'),
     columns: scratch('halfColumns', [width, padded(rows)], 'f16'),
-    unscale: scratch('unscale', [1]),
+    unscale,
   };
   const load = 'matrix[(row * p.width + column) / 4u] * scale[0]';
   const store =
@@ -71,13 +70,28 @@ export function halfMatrix(
     numbers: { size: matrix.size / 4 },
     workgroups: overElements(matrix.size / 4),
   };
+  return { ...made, dispatches: [...dispatches, along === 'rows' ? straight : turned] };
+}
+
+export interface HalfScale {
+  /** The power of two [1] that brings a matrix's largest entry near 2^14, and its inverse. */
+  readonly scale: Tensor;
+  readonly unscale: Tensor;
+  /** What finds them. */
+  readonly dispatches: readonly Dispatch[];
+}
+
+/**
+ * What a matrix in f32, of a multiple of four entries, is scaled by to become f16.
+ * @param largest the largest sizes of entries in some parts of it, if they are known
+ */
+export function halfScale(matrix: Tensor, largest?: Tensor | undefined): HalfScale {
+  const [scale, unscale] = [scratch('scale', [1]), scratch('unscale', [1])];
+  const tops = largest ?? scratch('largest', [parts]);
   return {
-    ...made,
-    dispatches: [
-      ...(largest ? [] : [largestParts(matrix, tops)]),
-      scaleOf(tops, scale, made.unscale),
-      along === 'rows' ? straight : turned,
-    ],
+    scale,
+    unscale,
+    dispatches: [...(largest ? [] : [largestParts(matrix, tops)]), scaleOf(tops, scale, unscale)],
   };
 }
 

@@ -1,0 +1,166 @@
+/**
+ * Pieces of attention's shaders on tensor cores: f16 operands, f32 sums. For devices with f16 subgroup matrices of
+ * 16 × 16 × 16 and subgroups of 32 (NVIDIA).
+ *
+ * A workgroup of four subgroups takes 64 rows of a head (queries, or keys) and meets 64 others (keys, or queries) at a
+ * time; a subgroup takes 16 of the rows. Its rows stay in fragments. The others lie in a tile of workgroup memory, and
+ * beside it each subgroup has a place of its own, in which its scores leave the fragments and its weights enter them:
+ * there lane l takes row l % 16, the columns from 32·(l / 16) on, as eight vectors of four. Tiles are arrays of
+ * 16-byte vectors, rows one vector longer than they are, so that they start in different banks.
+ */
+import type { Rows } from './tiles.wgsl.ts';
+
+/** Rows that a workgroup takes, and others that it meets at once. */
+export const rowsOfHalfTile = 64;
+const subgroups = 4;
+export const workgroupSize = `@workgroup_size(${32 * subgroups})`;
+
+/** Vectors from row to row: of the others, f16, and in a subgroup's place of its scores, f32, and its weights, f16. */
+const strideOf = (headSize: number) => headSize / 8 + 1;
+const scoreStride = rowsOfHalfTile / 4 + 1;
+const weightStride = rowsOfHalfTile / 8 + 1;
+const placeVectors = 16 * scoreStride;
+
+export const requires = ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'];
+
+export function declarations(headSize: number): string {
+  return `
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sums = subgroup_matrix_result<f32, 16, 16>;
+
+var<workgroup> tile: array<vec4u, ${rowsOfHalfTile * strideOf(headSize) + subgroups * placeVectors}>;`;
+}
+
+/** Where an invocation belongs; with `lane` in scope. Subgroups are runs of 32 invocations. */
+export function place(headSize: number): string {
+  return `
+  let subgroup = lane / 32u;
+  let row = lane % 16u;
+  let side = lane % 32u / 16u;
+  let mine = ${rowsOfHalfTile * strideOf(headSize)}u + subgroup * ${placeVectors}u;
+  let ownRow = 16u * subgroup + row;`;
+}
+
+/** Of an invocation's row: its vectors of four neighbouring columns. */
+export const vectors = [0, 1, 2, 3, 4, 5, 6, 7];
+/** The first column of vector `i`. */
+export const columnOf = (i: number) => `32u * side + ${4 * i}u`;
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+/**
+ * Brings 64 rows into the tile, in f16, times `factor`, if there is one. Nobody reads the tile or the places when
+ * `meanwhile` runs, and all see afterwards what it wrote.
+ */
+export function loadTile(
+  { name, exists, row }: Rows,
+  headSize: number,
+  { factor = '', meanwhile = '' }: { readonly factor?: string; readonly meanwhile?: string } = {},
+): string {
+  const perRow = headSize / 8;
+  const times = factor && ` * ${factor}`;
+  return `
+    workgroupBarrier();
+    ${meanwhile}
+    for (var e = lane; e < ${rowsOfHalfTile * perRow}u; e += ${32 * subgroups}u) {
+      let r = e / ${perRow}u;
+      let c = e % ${perRow}u;
+      var eight = vec4u();
+      if (${exists('r')}) {
+        let at = ${row('r')} * p.fours + 2u * c;
+        let low = ${name}[at]${times};
+        let high = ${name}[at + 1u]${times};
+        eight = vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+      }
+      tile[r * ${strideOf(headSize)}u + c] = eight;
+    }
+    workgroupBarrier();`;
+}
+
+/** `name`0 …: fragments of the subgroup's rows of the tile. */
+export function keepRows(name: string, headSize: number): string {
+  const stride = strideOf(headSize);
+  return range(headSize / 16)
+    .map(
+      (k) =>
+        `let ${name}${k} = subgroupMatrixLoad<Left, row_major>(&tile, subgroup * ${16 * stride}u + ${2 * k}u, ${stride}u);`,
+    )
+    .join('\n  ');
+}
+
+/** `result`0 … `result`7: of an invocation's row, its products with 32 of the tile's. */
+export function rowProducts(result: string, rows: string, headSize: number): string {
+  const stride = strideOf(headSize);
+  const columns = range(rowsOfHalfTile / 16);
+  const products = columns.flatMap((n) => [
+    `var ${result}Sums${n} = Sums();`,
+    ...range(headSize / 16).flatMap((k) => [
+      `let ${result}Right${n}${k} = subgroupMatrixLoad<Right, col_major>(&tile, ${16 * n * stride + 2 * k}u, ${stride}u);`,
+      `${result}Sums${n} = subgroupMatrixMultiplyAccumulate(${rows}${k}, ${result}Right${n}${k}, ${result}Sums${n});`,
+    ]),
+    `subgroupMatrixStore<row_major>(&tile, mine + ${4 * n}u, ${result}Sums${n}, ${scoreStride}u);`,
+  ]);
+  return `
+    ${products.join('\n    ')}
+    workgroupBarrier();
+    ${vectors.map((i) => `var ${result}${i} = bitcast<vec4f>(tile[mine + row * ${scoreStride}u + 8u * side + ${i}u]);`).join('\n    ')}`;
+}
+
+/** Puts `weight`0 … `weight`7 where `addWeighted` finds them; nobody may read the places meanwhile. */
+export function keepWeights(weight: string): string {
+  const two = (i: number) => `pack2x16float(${weight}${i}.xy), pack2x16float(${weight}${i}.zw)`;
+  return range(vectors.length / 2)
+    .map(
+      (i) =>
+        `tile[mine + row * ${weightStride}u + 4u * side + ${i}u] = vec4u(${two(2 * i)}, ${two(2 * i + 1)});`,
+    )
+    .join('\n    ');
+}
+
+export function zeroSums(sums: string, headSize: number): string {
+  return range(headSize / 16)
+    .map((n) => `var ${sums}${n} = Sums();`)
+    .join(' ');
+}
+
+/** Adds the kept weights times the tile to the sums. */
+export function addWeighted(sums: string, headSize: number): string {
+  const stride = strideOf(headSize);
+  const lines = range(rowsOfHalfTile / 16).flatMap((k) => [
+    `let ${sums}Left${k} = subgroupMatrixLoad<Left, row_major>(&tile, mine + ${2 * k}u, ${weightStride}u);`,
+    ...range(headSize / 16).flatMap((n) => [
+      `let ${sums}Right${k}${n} = subgroupMatrixLoad<Right, row_major>(&tile, ${16 * k * stride + 2 * n}u, ${stride}u);`,
+      `${sums}${n} = subgroupMatrixMultiplyAccumulate(${sums}Left${k}, ${sums}Right${k}${n}, ${sums}${n});`,
+    ]),
+  ]);
+  return `{
+    ${lines.join('\n    ')}
+    }`;
+}
+
+/** Writes the sums, times `factor` if there is one, to the rows of a tensor, 64 columns at a time. */
+export function storeSums(sums: string, { name, exists, row }: Rows, headSize: number, factor = ''): string {
+  const fragments = range(headSize / 16);
+  const times = factor && ` * ${factor}`;
+  return range(Math.ceil(headSize / rowsOfHalfTile))
+    .map(
+      (part) => `
+  workgroupBarrier();
+  ${fragments
+    .slice(4 * part, 4 * part + 4)
+    .map((n, i) => `subgroupMatrixStore<row_major>(&tile, mine + ${4 * i}u, ${sums}${n}, ${scoreStride}u);`)
+    .join(' ')}
+  workgroupBarrier();
+  if (${exists('ownRow')}) {
+    let at = ${row('ownRow')} * p.fours;
+    for (var i = 0u; i < 8u; i++) {
+      let four = 8u * side + i;
+      if (${16 * part}u + four < p.fours) {
+        ${name}[at + ${16 * part}u + four] = bitcast<vec4f>(tile[mine + row * ${scoreStride}u + four])${times};
+      }
+    }
+  }`,
+    )
+    .join('');
+}

@@ -1,0 +1,110 @@
+/**
+ * Causal attention on tensor cores. What is in fragments cannot be scaled row by row, as a running softmax would;
+ * so keys are met twice, for the log-sum-exp of their scores and then for the weights, which need no scaling any more.
+ */
+import type { Dispatch, GpuFeatures } from '../../program/op.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { isWorthHalves } from '../products/halfProduct.wgsl.ts';
+import {
+  addWeighted,
+  columnOf,
+  declarations,
+  keepRows,
+  keepWeights,
+  loadTile,
+  place,
+  requires,
+  rowProducts,
+  rowsOfHalfTile,
+  storeSums,
+  vectors,
+  workgroupSize,
+  zeroSums,
+} from './halfTiles.wgsl.ts';
+import {
+  attentionNumbers,
+  keyRow,
+  longestFirst,
+  lowest,
+  queryRow,
+  sharedBefore,
+  tokensBefore,
+} from './kernel.wgsl.ts';
+import type { AttentionSizes } from './reference.ts';
+
+/** Larger heads would not fit a subgroup's registers. */
+const largestHead = 128;
+
+/** Whether heads are whole fragments, and there are enough queries to share keys among. */
+export function suits(sizes: AttentionSizes, { halfMatrices }: GpuFeatures): boolean {
+  const { batch, length, capacity, heads, headSize } = sizes;
+  const whole = headSize % 16 === 0 && headSize <= largestHead;
+  return (
+    halfMatrices &&
+    whole &&
+    length >= rowsOfHalfTile &&
+    isWorthHalves(batch * heads * length, capacity, headSize)
+  );
+}
+
+type Tensors = Readonly<Record<'q' | 'k' | 'v' | 'y' | 'logSumExp', Tensor>>;
+
+export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
+  const { batch, length, heads, headSize } = sizes;
+  const seen = (i: number) => `vec4u(firstKey + ${columnOf(i)}) + vec4u(0, 1, 2, 3) <= vec4u(last)`;
+  return {
+    shader: 'attentionOnTensorCores',
+    requires,
+    code: `
+${sharedBefore(first)}
+${declarations(headSize)}
+
+@diagnostic(off, chromium.subgroup_matrix_uniformity)
+@compute ${workgroupSize}
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
+  let head = group.x;
+  ${longestFirst(rowsOfHalfTile)}
+  let batch = group.z;
+  ${tokensBefore(first)}
+  let keyHead = head / (p.heads / p.keyHeads);
+  let keys = before + min(firstQuery + ${rowsOfHalfTile}u, p.length);
+  ${place(headSize)}
+  // The last key that the invocation's query sees.
+  let last = before + firstQuery + ownRow;
+  ${loadTile(queryRow('q', 'firstQuery'), headSize)}
+  ${keepRows('query', headSize)}
+  // Of its own columns, and then of all.
+  var top = ${lowest};
+  var sum = 0.0;
+  for (var firstKey = 0u; firstKey < keys; firstKey += ${rowsOfHalfTile}u) {
+    ${loadTile(keyRow('k'), headSize)}
+    ${rowProducts('score', 'query', headSize)}
+    ${vectors.map((i) => `score${i} = select(vec4f(${lowest}), score${i} * p.scale, ${seen(i)});`).join('\n    ')}
+    let best = ${vectors.slice(1).reduce((all, i) => `max(${all}, score${i})`, 'score0')};
+    let higher = max(top, max(max(best.x, best.y), max(best.z, best.w)));
+    let weights = ${vectors.map((i) => `exp(score${i} - higher)`).join(' + ')};
+    sum = sum * exp(top - higher) + dot(weights, vec4f(1.0));
+    top = higher;
+  }
+  let highest = max(top, subgroupShuffleXor(top, 16u));
+  sum *= exp(top - highest);
+  let logSum = highest + log(sum + subgroupShuffleXor(sum, 16u));
+  ${zeroSums('value', headSize)}
+  for (var firstKey = 0u; firstKey < keys; firstKey += ${rowsOfHalfTile}u) {
+    ${loadTile(keyRow('k'), headSize)}
+    ${rowProducts('score', 'query', headSize)}
+    ${vectors.map((i) => `let weight${i} = select(vec4f(), exp(score${i} * p.scale - logSum), ${seen(i)});`).join('\n    ')}
+    ${loadTile(keyRow('v'), headSize, { meanwhile: keepWeights('weight') })}
+    ${addWeighted('value', headSize)}
+  }
+  ${storeSums('value', queryRow('y', 'firstQuery'), headSize)}
+  if (side == 0u && firstQuery + ownRow < p.length) {
+    logSumExp[(batch * p.length + firstQuery + ownRow) * p.heads + head] = logSum;
+  }
+}`,
+    tensors: { ...t, first },
+    types: { q: 'vec4f', k: 'vec4f', v: 'vec4f', y: 'vec4f' },
+    numbers: attentionNumbers(sizes),
+    workgroups: [heads, Math.ceil(length / rowsOfHalfTile), batch],
+  };
+}
