@@ -10,10 +10,13 @@
  */
 import type { Rows } from './tiles.wgsl.ts';
 
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+
 /** Rows that a workgroup takes, and others that it meets at once. */
 export const rowsOfHalfTile = 64;
 const subgroups = 4;
-export const workgroupSize = `@workgroup_size(${32 * subgroups})`;
+const lanes = 32 * subgroups;
+export const workgroupSize = `@workgroup_size(${lanes})`;
 
 /** Vectors from row to row: of the others, f16, and in a subgroup's place of its scores, f32, and its weights, f16. */
 const strideOf = (headSize: number) => headSize / 8 + 1;
@@ -47,8 +50,6 @@ export const vectors = [0, 1, 2, 3, 4, 5, 6, 7];
 /** The first column of vector `i`. */
 export const columnOf = (i: number) => `32u * side + ${4 * i}u`;
 
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-
 /**
  * Brings 64 rows into the tile, in f16, times `factor`, if there is one. Nobody reads the tile or the places when
  * `meanwhile` runs, and all see afterwards what it wrote.
@@ -60,22 +61,29 @@ export function loadTile(
 ): string {
   const perRow = headSize / 8;
   const times = factor && ` * ${factor}`;
-  return `
-    workgroupBarrier();
-    ${meanwhile}
-    for (var e = lane; e < ${rowsOfHalfTile * perRow}u; e += ${32 * subgroups}u) {
-      let r = e / ${perRow}u;
-      let c = e % ${perRow}u;
-      var eight = vec4u();
-      if (${exists('r')}) {
-        let at = ${row('r')} * p.fours + 2u * c;
-        let low = ${name}[at]${times};
-        let high = ${name}[at + 1u]${times};
-        eight = vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
-      }
-      tile[r * ${strideOf(headSize)}u + c] = eight;
-    }
-    workgroupBarrier();`;
+  const shares = range((rowsOfHalfTile * perRow) / lanes);
+  const share = (i: number) => `(lane + ${lanes * i}u)`;
+  const r = (i: number) => `(${share(i)} / ${perRow}u)`;
+  const at = (i: number) => `${row(r(i))} * p.fours + 2u * (${share(i)} % ${perRow}u)`;
+  const two = (vector: string) => `pack2x16float(${vector}.xy), pack2x16float(${vector}.zw)`;
+  const lines = [
+    // All loads first, none on a condition, so that they wait together.
+    ...shares.flatMap((i) => [
+      `let at${i} = ${at(i)};`,
+      `let low${i} = ${name}[at${i}]${times};`,
+      `let high${i} = ${name}[at${i} + 1u]${times};`,
+    ]),
+    'workgroupBarrier();',
+    meanwhile,
+    ...shares.map(
+      (i) => `tile[${r(i)} * ${strideOf(headSize)}u + ${share(i)} % ${perRow}u] =
+      select(vec4u(), vec4u(${two(`low${i}`)}, ${two(`high${i}`)}), ${exists(r(i))});`,
+    ),
+    'workgroupBarrier();',
+  ];
+  return `{
+    ${lines.filter((line) => line).join('\n    ')}
+    }`;
 }
 
 /** `name`0 …: fragments of the subgroup's rows of the tile. */

@@ -188,12 +188,12 @@ export function eachOther(line: (j: number) => string): string {
 export const longestFirst = (rows: number) =>
   `let firstQuery = ((p.length - 1u) / ${rows}u - group.y) * ${rows}u;`;
 
-/** Row `r` of the queries from `start` on, of `head`; a row past the end is refused. */
+/** Row `r` of the queries from `start` on, of `head`. */
 export function queryRow(name: string, start: string): Rows {
   return {
     name,
     exists: (r) => `${start} + ${r} < p.length`,
-    row: (r) => `((batch * p.length + ${start} + ${r}) * p.heads + head)`,
+    row: (r) => `((batch * p.length + min(${start} + ${r}, p.length - 1u)) * p.heads + head)`,
   };
 }
 
@@ -202,7 +202,7 @@ export function keyRow(name: string): Rows {
   return {
     name,
     exists: (r) => `firstKey + ${r} < p.capacity`,
-    row: (r) => `((batch * p.capacity + firstKey + ${r}) * p.keyHeads + keyHead)`,
+    row: (r) => `((batch * p.capacity + min(firstKey + ${r}, p.capacity - 1u)) * p.keyHeads + keyHead)`,
   };
 }
 

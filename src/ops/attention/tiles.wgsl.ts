@@ -27,14 +27,16 @@ export interface Rows {
   readonly name: string;
   /** Whether there is a row `r` of the tile. */
   readonly exists: (r: string) => string;
-  /** Its index, in units of a head. */
+  /** Its index, in units of a head; that of another one if there is none. */
   readonly row: (r: string) => string;
 }
 
-/** Declares `to`: four columns of a row of the tile, zeros if there are none. */
-function loadFour(to: string, { name, exists, row }: Rows, r: string, c: string): string {
-  return `var ${to} = vec4f();
-        if (${c} < p.fours && ${exists(r)}) { ${to} = ${name}[${row(r)} * p.fours + ${c}]; }`;
+/**
+ * Four columns of a row of the tile, zeros if there are none. Something is always loaded: the loads of an invocation
+ * wait for each other where they depend on conditions.
+ */
+function fourOf({ name, exists, row }: Rows, r: string, c: string): string {
+  return `select(vec4f(), ${name}[${row(r)} * p.fours + min(${c}, p.fours - 1u)], ${c} < p.fours && ${exists(r)})`;
 }
 
 /** Fills a tile with columns from four `first` on: [column][row], turned on the way, a square of four by an invocation. */
@@ -43,7 +45,7 @@ function loadTurned(into: string, rows: Rows, fours: number): string {
       if (lane < ${(fours * columnsOfTile) / 4}u) {
         let r = lane % ${fours}u;
         let c = lane / ${fours}u;
-        ${four.map((i) => loadFour(`row${i}`, rows, `(4u * r + ${i}u)`, '(first + c)')).join('\n        ')}
+        ${four.map((i) => `let row${i} = ${fourOf(rows, `(4u * r + ${i}u)`, '(first + c)')};`).join('\n        ')}
         let turned = transpose(mat4x4f(row0, row1, row2, row3));
         ${four.map((i) => `${into}[(4u * c + ${i}u) * ${fours}u + r] = turned[${i}];`).join(' ')}
       }`;
@@ -108,8 +110,7 @@ export function weightedSums(sums: string, others: Rows, headSize: number): stri
     for (var start = 0u; start < ${othersOfTile}u; start += ${atOnce}u) {
       workgroupBarrier();
       for (var e = lane; e < ${atOnce * fours}u; e += 128u) {
-        ${loadFour('entry', others, `(start + e / ${fours}u)`, `(e % ${fours}u)`)}
-        right[e] = entry;
+        right[e] = ${fourOf(others, `(start + e / ${fours}u)`, `(e % ${fours}u)`)};
       }
       workgroupBarrier();
       for (var o = 0u; o < ${atOnce}u; o++) {
