@@ -109,8 +109,7 @@ function reportOf(rows: readonly Row[], length: number): Report {
         'keys and values that remember the text, and the temporaries of the pass. Measured bytes are what the engine had in use. Times ' +
         'are medians of five passes and of 32 tokens.',
       "The paper's Transformer++ of 13B seems to have its weights in 32 bits; 16 are the fairer comparison. On tensor " +
-        'cores, where the engine has them, ternary products are int8 and dense ones f16; attention has none here, which ' +
-        'costs the Transformers some of their time.',
+        'cores, where the engine has them, ternary products are int8, and dense ones and attention f16.',
     ],
     tables: [measuredTable(rows), plannedTable(rows), paperTable],
     figures: [
