@@ -80,6 +80,11 @@ export function letEventsIn(): Promise<void> {
   });
 }
 
+/** Browsers tell a page when the GPU has answered. */
+export function awaitPatiently<T>(answer: Promise<T>): Promise<T> {
+  return answer;
+}
+
 export async function findGpu(): Promise<GPU> {
   if (navigator.gpu) return navigator.gpu;
   throw new NoGpuError(`this browser has no WebGPU (pages need https or localhost); ${remedy}`);

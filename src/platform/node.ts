@@ -94,4 +94,5 @@ export async function findGpu(): Promise<GPU> {
   return (await import('../engine/webgpu/nodeGpu.ts')).nodeGpu();
 }
 
+export { awaitPatiently } from './patience.ts';
 export type { ReadableFile, Thread } from './platform.ts';

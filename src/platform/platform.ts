@@ -35,6 +35,8 @@ export interface Platform {
   startThread(setup: ThreadSetup): Promise<Thread>;
   /** Lets events that wait be heard; computing on the calling thread would hold them up. */
   letEventsIn(): Promise<void>;
+  /** The same answer of a GPU, waited for with as little effort as there may be. */
+  awaitPatiently<T>(answer: Promise<T>): Promise<T>;
   /** Where WebGPU comes from. @throws NoGpuError if there is none */
   findGpu(): Promise<GPU>;
 }

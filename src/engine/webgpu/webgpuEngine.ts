@@ -2,6 +2,7 @@
  * The WebGPU engine: WGSL kernels on a GPU, in browsers and in Node. A program becomes a list of dispatches with
  * their bindings, made once; a run encodes the list into one command buffer.
  */
+import { awaitPatiently } from '#platform';
 import { fuse } from '../../ops/fused/fuse.ts';
 import { planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
@@ -207,7 +208,7 @@ export class WebGpuEngine implements Engine {
   }
 
   #orLost<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#lost]);
+    return awaitPatiently(Promise.race([work, this.#lost]));
   }
 
   #poisonArena(): void {
