@@ -1,6 +1,6 @@
 /** Training as people and programs see it: what a run needs, how it goes, what it leaves. */
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { lossCurve } from '../figures/lossCurve.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import type { Group } from '../mpi/group.ts';
@@ -140,5 +140,8 @@ function drawProgress({ step, trainer, settings: { steps } }: Run): Display {
 async function drawLoss(run: Run): Promise<void> {
   const lines = await readLog(run.logPath);
   if (!lines.some(({ event }) => event === 'step')) return;
-  await writeFile(join(run.folder, 'loss.svg'), lossCurve(lines, `Training loss of ${run.folder}`));
+  await writeFile(
+    join(run.folder, 'loss.svg'),
+    lossCurve(lines, `Training loss of ${basename(resolve(run.folder))}`),
+  );
 }

@@ -1,7 +1,7 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
 import type { LogLine } from '../train/log.ts';
-import { lossCurve } from './lossCurve.ts';
+import { apart, lossCurve } from './lossCurve.ts';
 
 const step = (n: number, loss: number): LogLine => ({
   ...{ event: 'step', step: n, loss, learningRate: 1e-3 },
@@ -37,5 +37,9 @@ describe('the loss curve', () => {
 
   it('stays small for a long run', () => {
     expect(lossCurve(fall(100_000), 'Long').length).toBeLessThan(100_000);
+  });
+
+  it('keeps the labels of curves that end together apart', () => {
+    expect(apart([3, 5, 3.01, 2.99], 0.1)).toEqual([3.09, 5, 3.19, 2.99].map((y) => expect.closeTo(y)));
   });
 });

@@ -12,6 +12,8 @@ const blue = '#2166ac';
 const paleBlue = '#a6c8e4';
 /** Of the validation sets, in order; more than these begin anew. */
 const validationColors = ['#d95f02', '#1b7837', '#762a83', '#8c510a', '#c51b7d', '#01665e'];
+/** Of a figure's height. */
+const labelHeight = 0.05;
 /** More points than pixels tell nothing and make large files. */
 const mostPoints = 1200;
 
@@ -23,6 +25,9 @@ export function lossCurve(lines: readonly LogLine[], title: string): string {
   const steps = lines.filter(({ event }) => event === 'step');
   const [raw, smoothed] = [thinned(steps), thinned(smooth(steps))];
   const sets = validationSets(lines);
+  const ends = sets.map(({ points }) => points.at(-1)!.loss);
+  const all = [...raw, ...sets.flatMap(({ points }) => points)].map(({ loss }) => loss);
+  const places = apart(ends, labelHeight * (Math.max(...all) - Math.min(...all)));
   return renderFigure({
     title,
     legend: [
@@ -39,12 +44,12 @@ export function lossCurve(lines: readonly LogLine[], title: string): string {
       marks: [
         Plot.lineY(raw, { x: 'step', y: 'loss', stroke: paleBlue, strokeWidth: 1 }),
         Plot.lineY(smoothed, { x: 'step', y: 'loss', stroke: blue, strokeWidth: 2.5 }),
-        ...sets.flatMap(({ points, color }) => [
+        ...sets.flatMap(({ points, color }, k) => [
           // Dashed: between two validations nothing is known.
           Plot.lineY(points, { x: 'step', y: 'loss', stroke: color, strokeDasharray: '3,3' }),
           Plot.dot(points, { x: 'step', y: 'loss', fill: color, r: 3 }),
           Plot.text(points.slice(-1), {
-            ...{ x: 'step', y: 'loss', text: ({ loss }: Point) => loss.toFixed(2) },
+            ...{ x: 'step', y: () => places[k], text: ({ loss }: Point) => loss.toFixed(2) },
             ...{ dx: 8, textAnchor: 'start', fill: color, fontWeight: 600 },
           }),
         ]),
@@ -64,6 +69,16 @@ function validationSets(lines: readonly LogLine[]) {
   return [...sets].map(([label, points], k) => {
     return { label, points, color: validationColors[k % validationColors.length]! };
   });
+}
+
+/** Places for labels at these values: as near as those below leave room, `gap` from one to the next. */
+export function apart(values: readonly number[], gap: number): number[] {
+  const places = [...values];
+  const ascending = values.map((_, k) => k).sort((a, b) => values[a]! - values[b]!);
+  ascending.forEach((k, rank) => {
+    if (rank > 0) places[k] = Math.max(places[k]!, places[ascending[rank - 1]!]! + gap);
+  });
+  return places;
 }
 
 /**
