@@ -6,10 +6,13 @@
  *   npm run bench:gpu -- --size 1.3B --no-training
  *   npm run bench:gpu -- --batch 8 --length 512
  *   npm run bench:gpu -- --recompute 18             of 24 blocks, as many as leave it in a given memory
+ *   npm run bench:gpu -- --config results/stories/llama --batch 32 --length 512 --out runs/llama
+ *                                                   training of that config.json, of any kind of model, and nothing else
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { readConfig } from '../src/checkpoint/config.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
@@ -22,6 +25,7 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 
 const options = new Command('npm run bench:gpu --')
   .option('--size <name>', 'named configuration', '370M')
+  .option('--config <folder>', 'measure the training of its config.json, and nothing else')
   .option('--prompt <tokens>', 'tokens of the prompt', '2048')
   .option('--batch <sequences>', 'sequences of a training step', '8')
   .option('--length <tokens>', 'tokens of a training sequence', '2048')
@@ -37,6 +41,7 @@ const options = new Command('npm run bench:gpu --')
   .parse()
   .opts<
     Record<'size' | 'prompt' | 'batch' | 'length' | 'recompute' | 'rounds' | 'out', string> & {
+      config?: string;
       training: boolean;
       pytorch: boolean;
     }
@@ -44,7 +49,7 @@ const options = new Command('npm run bench:gpu --')
 
 if (!isConfigName(options.size))
   throw new Error(`--size: found ${options.size}, expected a name such as 370M`);
-const config = namedConfig(options.size);
+const config = options.config ? await readConfig(options.config) : namedConfig(options.size);
 const numbers = ['prompt', 'batch', 'length', 'recompute', 'rounds'] as const;
 const [prompt, batch, length, recomputed, rounds] = numbers.map((name) => {
   const value = Number(options[name]);
@@ -167,7 +172,7 @@ function format(device: string, difference: number, rows: readonly Row[]): strin
       : [],
   );
   return `${[
-    `# GPU benchmark, ${options.size}`,
+    `# GPU benchmark, ${options.config ?? options.size}`,
     `\`npm run bench:gpu\`, ${device}, random weights. Medians of ${rounds} runs or more; "shaders" is the device's own ` +
       `time. A small model differed from the CPU by ${difference.toExponential(1)} of its largest number.`,
     table(['case', 'ms', 'shaders ms', 'tokens/s', 'GiB'], summary),
@@ -200,10 +205,15 @@ const probe = await WebGpuEngine.create();
 const device = probe.description;
 await probe.dispose();
 const rows = [
-  await inference('decoding, one sequence', 1, 10 * rounds),
-  await sampled(10 * rounds),
-  await inference(`prompt of ${prompt}`, prompt, rounds),
-  ...(options.training
+  ...(options.config
+    ? []
+    : [
+        await inference('decoding, one sequence', 1, 10 * rounds),
+        await sampled(10 * rounds),
+        await inference(`prompt of ${prompt}`, prompt, rounds),
+      ]),
+  ...(options.config ? [await training({}), await training({ recompute: true })] : []),
+  ...(options.training && !options.config
     ? [
         await training({}),
         await training({ recompute: true }),
@@ -213,12 +223,22 @@ const rows = [
     : []),
 ];
 const { size, training: trains } = options;
-const pytorch = options.pytorch
-  ? await measurePyTorch({ size, prompt, batch, length, rounds, training: trains })
-  : '--no-pytorch';
+const pytorch =
+  options.pytorch && !options.config
+    ? await measurePyTorch({ size, prompt, batch, length, rounds, training: trains })
+    : options.config
+      ? '--config'
+      : '--no-pytorch';
 const markdown = `${format(device, difference, rows)}\n${formatPyTorch(pytorch)}\n`;
 await mkdir(`${root}results`, { recursive: true });
-const report = { device, size: options.size, date: new Date().toISOString(), difference, rows, pytorch };
+const report = {
+  device,
+  size: options.config ?? options.size,
+  date: new Date().toISOString(),
+  difference,
+  rows,
+  pytorch,
+};
 await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
 await writeFile(`${root}${options.out}.md`, markdown);
 console.log(markdown);
