@@ -14,7 +14,7 @@ import * as v from 'valibot';
 import { chatModel, modelsFolder, storiesModel } from '../../src/checkpoint/boxedModels.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { InputError } from '../../src/errors.ts';
-import { formatBytes, formatCount } from '../../src/format.ts';
+import { formatBytes, formatCount, formatDuration } from '../../src/format.ts';
 import { Conversation } from '../../src/generate/conversation.ts';
 import { LanguageModel } from '../../src/languageModel.ts';
 import { architectureOf } from '../../src/model/architecture.ts';
@@ -89,7 +89,7 @@ ${name === 'stories' ? 'npx plusminus generate "Once upon a time"' : 'npx plusmi
 Bits per byte, less is better; measured by \`plusminus evaluate --text\` with the files in this folder.
 
 ${lossTable(reports, name, beside)}
-
+${beside ? `\n"${beside}" is the Transformer++ that is described below.\n` : ''}
 ## What it knows
 
 Zero-shot, in per cent, by \`plusminus evaluate --tasks\`. A model that guesses reaches chance; so small a model is
@@ -158,16 +158,24 @@ function trainingText(title: string, { settings, engine, lines }: Training): str
   const last = steps.at(-1);
   if (!last) throw new InputError(`${title}: found a log without steps, expected that of a finished run`);
   const { batch, length, accumulation, learningRate, schedule, warmup, weightDecay } = settings;
-  const validation = new Map<string, ValidationLine>();
-  for (const line of lines)
-    if (line.event === 'validation') validation.set(line.set ?? 'held-out windows', line);
-  const held = [...validation].map(
-    ([set, { loss, bitsPerByte }]) =>
-      `${set} ${loss.toFixed(3)} nats a token (${bitsPerByte.toFixed(3)} bits a byte)`,
+  const validations = lines.filter((line): line is ValidationLine => line.event === 'validation');
+  const held = [...Map.groupBy(validations, ({ set }) => set ?? 'held-out windows')].map(
+    ([set, course]) => `${set} ${lastLoss(course)}`,
   );
   return `${title}: ${formatCount(last.tokens)} tokens in ${formatCount(last.step)} steps of ${accumulation > 1 ? `${accumulation} × ` : ''}${batch} × ${length} on ${engine},
-${Math.round(last.time / 60)} minutes, ${formatCount(Math.round(last.tokens / last.time))} tokens a second. AdamW, peak rate ${learningRate} after ${warmup} steps, schedule "${schedule}",
+${formatDuration(last.time)}, ${formatCount(Math.round(last.tokens / last.time))} tokens a second. AdamW, peak rate ${learningRate} after ${warmup} steps, schedule "${schedule}",
 weight decay ${weightDecay}. Last validation, with float weights: ${held.join('; ')}.`;
+}
+
+/** The last of a text's measurements, and the lowest where that was another one by more than chance. */
+function lastLoss(course: readonly ValidationLine[]): string {
+  const last = course.at(-1)!;
+  const lowest = course.reduce((low, line) => (line.loss < low.loss ? line : low));
+  const before =
+    lowest.loss < 0.98 * last.loss
+      ? `; ${lowest.bitsPerByte.toFixed(3)} at its lowest, after ${formatCount(lowest.step)} steps`
+      : '';
+  return `${last.loss.toFixed(3)} nats a token (${last.bitsPerByte.toFixed(3)} bits a byte${before})`;
 }
 
 function limits(name: CardName): string {

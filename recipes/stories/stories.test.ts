@@ -10,7 +10,9 @@ import { LanguageModel } from '../../src/languageModel.ts';
 import { collect, listed } from '../../src/text/testing.ts';
 import { TextTokenizer } from '../../src/text/tokenizer.ts';
 import { TokenMix } from '../../src/text/tokenMix.ts';
+import type { LogLine } from '../../src/train/log.ts';
 import { savedStep } from '../../src/train/trainingState.ts';
+import { besideFigure } from './beside.ts';
 import { cardOf, gatherFacts } from './card.ts';
 import { evaluateAll } from './evaluate.ts';
 import { prepare } from './prepare.ts';
@@ -146,6 +148,13 @@ async function describesItself(folder: string): Promise<void> {
   expect(card).toContain('Fine-tuning: 1.3 k tokens in 10 steps of 2 × 64 on cpu');
   for (const { prompt } of facts.samples) expect(card).toContain(`> **${prompt}**`);
   expect(card).not.toMatch(/undefined|NaN/);
+  const lines = facts.base.lines.map((line) => (line.event === 'validation' ? { ...line, loss: 9 } : line));
+  lines.unshift({ ...validation(3, 4), set: 'valid.stories' });
+  const besideIt = cardOf({ ...facts, beside: 'chat', llama: { ...facts.base, lines } });
+  expect(besideIt).toContain('"chat" is the Transformer++');
+  expect(besideIt).toMatch(
+    /valid\.stories 9\.000 nats a token \(.* bits a byte; 4\.000 at its lowest, after 3 steps\)/,
+  );
   await expect(gatherFacts('chat', join(folder, 'corpus'), { models })).rejects.toThrow(
     'training.json: not found',
   );
@@ -158,4 +167,36 @@ it('the recipe is sound, and its numbers are those of a model of 25 to 60 millio
   const parameters = layers * (4 * H * H + 3 * H * I) + 2 * tokenizer.vocabulary * H;
   expect(parameters).toBeGreaterThan(25e6);
   expect(parameters).toBeLessThan(60e6);
+});
+
+const validation = (step: number, bits: number) =>
+  ({ event: 'validation', step, loss: bits, bitsPerByte: bits, set: 'valid.stories' }) as const;
+
+describe('both models while they train', () => {
+  const course = (end: number): LogLine[] =>
+    [1, 2].flatMap((step) => [
+      {
+        ...{ event: 'step', step, loss: 3, learningRate: 1, gradientNorm: 1, tokensPerSecond: 1, time: step },
+        tokens: step * 1e6,
+      } as const,
+      validation(step, step === 1 ? 2 : end),
+      { ...validation(step, step === 1 ? 1.5 : end - 0.75), set: 'valid.tinystories' },
+    ]);
+
+  it('are four curves with their ends, of which none hides another', () => {
+    const svg = besideFigure([course(1.25), course(1.2501)]);
+    for (const text of [
+      'MatMul-free, books',
+      'Transformer++, short stories',
+      '1.250',
+      '0.500',
+      'bits a byte',
+    ])
+      expect(svg).toContain(text);
+    expect(svg).not.toMatch(/NaN|undefined/);
+  });
+
+  it('are not drawn without a measurement', () => {
+    expect(() => besideFigure([course(1), []])).toThrow('Transformer++, books: found no validation');
+  });
 });
