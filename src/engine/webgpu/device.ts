@@ -32,7 +32,7 @@ const raisedLimits = [
 const matrices = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
 /** Workgroup memory that the kernels on tensor cores take for their tiles, at most. */
-export const tileBytes = 47_104;
+export const tileBytes = 35_328;
 
 const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', matrices];
 

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { create } from 'webgpu';
 import { architectureOf } from '../../model/architecture.ts';
 import { recordCachedStep } from '../../model/cachedInference.ts';
-import { type ArchitectureName, namedConfig } from '../../model/config.ts';
+import { type ArchitectureName, attends, type ModelConfig, namedConfig } from '../../model/config.ts';
 import { recordForkedStep } from '../../model/forkedScoring.ts';
 import { recordStep } from '../../model/inference.ts';
 import { recordPaddedStep } from '../../model/paddedScoring.ts';
@@ -58,8 +58,16 @@ const devices: Readonly<Record<string, DeviceFeatures>> = {
   },
 };
 
+/** A small model; attention has heads as large as its kernels on tensor cores take. */
+function smallConfig(architecture: ArchitectureName): ModelConfig {
+  const config = namedConfig('mini', { vocabSize: 512, layers: 2, architecture });
+  if (!attends(config)) return config;
+  const heads = config.hiddenSize / 128;
+  return { ...config, headSize: 128, heads, keyHeads: heads };
+}
+
 function programsOf(architectureName: ArchitectureName, mode: WeightMode): Program[] {
-  const config = namedConfig('mini', { vocabSize: 512, layers: 2, architecture: architectureName });
+  const config = smallConfig(architectureName);
   const architecture = architectureOf(config);
   const training = new Weights(architecture.parameters(), mode);
   // Logits of 100 tokens at a time: the head in parts.
