@@ -25,11 +25,11 @@ import {
 import { attentionNumbers, keyRow, longestFirst, queryRow } from './kernel.wgsl.ts';
 import type { AttentionSizes } from './reference.ts';
 
-type Tensors = BackwardTensors & Readonly<Record<'scale' | 'unscale', Tensor>>;
+type Tensors = BackwardTensors & { readonly scale: Tensor };
 
 export function attentionBackward(t: BackwardTensors, sizes: AttentionSizes): Dispatch[] {
-  const { scale, unscale, dispatches } = halfScale(t.dy);
-  const scaled = { ...t, scale, unscale };
+  const { scale, dispatches } = halfScale(t.dy);
+  const scaled = { ...t, scale };
   return [deltas(t, sizes), ...dispatches, gradientOfQueries(scaled, sizes), gradientOfKeys(scaled, sizes)];
 }
 
@@ -39,7 +39,7 @@ export function attentionBackward(t: BackwardTensors, sizes: AttentionSizes): Di
  */
 const scales = `
   let up = scale[0] / 256.0;
-  let down = unscale[0] * 256.0;`;
+  let down = 256.0 / scale[0];`;
 
 const main = `
 @diagnostic(off, chromium.subgroup_matrix_uniformity)
@@ -91,7 +91,7 @@ function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
 }`,
     tensors: {
       ...{ q: t.q, k: t.k, v: t.v, logSumExp: t.logSumExp, dy: t.dy, delta: t.delta, dq: t.dq },
-      ...{ scale: t.scale, unscale: t.unscale },
+      ...{ scale: t.scale },
     },
     types: { q: 'vec4f', k: 'vec4f', v: 'vec4f', dy: 'vec4f', dq: 'vec4f' },
     numbers: attentionNumbers(sizes),
@@ -150,7 +150,7 @@ ${main}
 }`,
     tensors: {
       ...{ q: t.q, k: t.k, v: t.v, logSumExp: t.logSumExp, dy: t.dy, delta: t.delta },
-      ...{ dk: t.dk, dv: t.dv, scale: t.scale, unscale: t.unscale },
+      ...{ dk: t.dk, dv: t.dv, scale: t.scale },
     },
     types: { q: 'vec4f', k: 'vec4f', v: 'vec4f', dy: 'vec4f', dk: 'vec4f', dv: 'vec4f' },
     numbers: attentionNumbers(sizes),
