@@ -7,7 +7,7 @@
 
 /** Milliseconds that a wait may take before its turns are made longer: tokens are generated in less. */
 const shortWait = 2;
-/** Milliseconds that a turn is made longer by; an answer is noticed half of it later. */
+/** Milliseconds that a turn is made longer by; systems make two of one. An answer is noticed half of it later. */
 const nap = 0.1;
 
 /** Nobody ever wakes the sleeper. */
@@ -19,7 +19,7 @@ let since = 0;
 /** Whether `turn` is on its way. */
 let turning = false;
 
-/** The same answer; the process does nothing else meanwhile but look for events ten thousand times a second. */
+/** The same answer; the process does nothing else meanwhile but look for events some thousand times a second. */
 export async function awaitPatiently<T>(answer: Promise<T>): Promise<T> {
   if (waiting++ === 0) since = performance.now();
   if (!turning) setImmediate(turn);
