@@ -1,4 +1,5 @@
 /** Copies from device memory to the host, through buffers that are used again. */
+import { BufferPool } from './bufferPool.ts';
 import type { Place } from './memory.ts';
 import { usage } from './memory.ts';
 
@@ -14,10 +15,12 @@ export interface StagedCopy {
 
 export class Staging {
   readonly #device: GPUDevice;
-  readonly #free: GPUBuffer[] = [];
+  readonly #pool: BufferPool;
 
   constructor(device: GPUDevice) {
     this.#device = device;
+    const kind = usage.mapRead | usage.copyTarget;
+    this.#pool = new BufferPool(device, { label: 'staging', usage: kind, leastBytes });
   }
 
   /** Copies `target.length` bytes from a place into `target`. */
@@ -40,7 +43,7 @@ export class Staging {
       bytes += wholeWords(target.length);
     }
     if (bytes === 0) return undefined;
-    const staging = this.#take(bytes);
+    const staging = this.#pool.take(bytes)!; // without a limit there is always one
     copies.forEach(({ place, target }, index) => {
       const { buffer, offset } = place;
       encoder.copyBufferToBuffer(buffer, offset, staging, starts[index]!, wholeWords(target.length));
@@ -53,16 +56,9 @@ export class Staging {
           target.set(mapped.subarray(starts[index]!, starts[index]! + target.length));
         });
         staging.unmap();
-        this.#free.push(staging);
+        this.#pool.give(staging);
       },
     };
-  }
-
-  #take(bytes: number): GPUBuffer {
-    const index = this.#free.findIndex(({ size }) => size >= bytes);
-    if (index >= 0) return this.#free.splice(index, 1)[0]!;
-    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, leastBytes)));
-    return this.#device.createBuffer({ label: 'staging', size, usage: usage.mapRead | usage.copyTarget });
   }
 }
 

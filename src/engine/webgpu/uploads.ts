@@ -3,6 +3,7 @@
  * (see staging.ts). The queue's own `writeBuffer` takes new memory for each large piece: 0.8 GB/s on an H200, while reads
  * reached 8.
  */
+import { BufferPool } from './bufferPool.ts';
 import { type Place, usage } from './memory.ts';
 
 /** Larger copies go in pieces of this size. */
@@ -14,24 +15,27 @@ const mostBytes = 2 ** 27;
 
 export class Uploads {
   readonly #device: GPUDevice;
-  /** Mapped, for whoever comes next. */
-  readonly #free: GPUBuffer[] = [];
-  #bytes = 0;
+  /** Free ones are mapped. */
+  readonly #pool: BufferPool;
 
   constructor(device: GPUDevice) {
     this.#device = device;
-    // A lost device has unmapped them; its queue takes what comes, to no effect.
-    device.lost.then(() => {
-      this.#free.length = 0;
-      this.#bytes = mostBytes;
+    this.#pool = new BufferPool(device, {
+      label: 'upload',
+      usage: usage.mapWrite | usage.copySource,
+      mapped: true,
+      leastBytes,
+      mostBytes,
     });
+    // A lost device has unmapped them; its queue takes what comes, to no effect.
+    device.lost.then(() => this.#pool.close());
   }
 
   /** Writes to a place, in the order of what is submitted to the queue; what lacks of a last word is zeros. */
   write({ buffer, offset }: Place, bytes: Uint8Array): void {
     for (let start = 0; start < bytes.length; start += pieceBytes) {
       const piece = wholeWords(bytes.subarray(start, start + pieceBytes));
-      const staging = piece.length >= leastBytes ? this.#take(piece.length) : undefined;
+      const staging = piece.length >= leastBytes ? this.#pool.take(piece.length) : undefined;
       if (staging) this.#copy(staging, piece, { buffer, offset: offset + start });
       else this.#device.queue.writeBuffer(buffer, offset + start, piece);
     }
@@ -45,19 +49,9 @@ export class Uploads {
     this.#device.queue.submit([encoder.finish()]);
     // Mapped again once the copy is done; never, if the device is gone by then.
     staging.mapAsync(2).then(
-      () => this.#free.push(staging),
+      () => this.#pool.give(staging),
       () => {},
     );
-  }
-
-  #take(bytes: number): GPUBuffer | undefined {
-    const index = this.#free.findIndex(({ size }) => size >= bytes);
-    if (index >= 0) return this.#free.splice(index, 1)[0];
-    const size = 2 ** Math.ceil(Math.log2(bytes));
-    if (this.#bytes + size > mostBytes) return undefined;
-    this.#bytes += size;
-    const options = { label: 'upload', size, mappedAtCreation: true };
-    return this.#device.createBuffer({ ...options, usage: usage.mapWrite | usage.copySource });
   }
 }
 
