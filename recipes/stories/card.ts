@@ -181,7 +181,8 @@ function lastLoss(course: readonly ValidationLine[]): string {
 function limits(name: CardName): string {
   const common = `- It knows little of the world and makes things up. Nothing that it says is advice or fact.
 - English only. Its books are a hundred years old and more, and so are some of the views in them.
-- Nobody has tried to make it safe: it has no refusals, and what it writes may offend.`;
+- Nobody has tried to make it safe: it has no refusals, and what it writes may offend.
+- It has read its 4,700 short stories two dozen times, and may repeat parts of them word for word.`;
   return name === 'stories'
     ? `${common}
 - It loses the thread after some sentences: characters and objects change their names.`
