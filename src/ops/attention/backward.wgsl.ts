@@ -2,9 +2,10 @@
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { elementKernel, overElements } from '../wgsl.ts';
-import { attentionNumbers, eachOther, keyRow, longestFirst, queryRow } from './kernel.wgsl.ts';
+import { attentionNumbers, keyRow, longestFirst, queryRow } from './heads.wgsl.ts';
 import type { AttentionSizes } from './reference.ts';
 import {
+  eachOther,
   keepWeights,
   othersOfTile,
   rowProducts,
@@ -66,8 +67,8 @@ function gradientOfQueries(t: BackwardTensors, sizes: AttentionSizes): Dispatch 
   let shift = vec4f(${eachOf((i) => `delta[statistic[${i}]]`)});
   ${zeroSums('sum', headSize)}
   for (var firstKey = 0u; firstKey < keys; firstKey += ${othersOfTile}u) {
-    ${rowProducts('score', queryRow('q', 'firstQuery'), keyRow('k'))}
-    ${rowProducts('gain', queryRow('dy', 'firstQuery'), keyRow('v'))}
+    ${rowProducts('score', queryRow('q'), keyRow('k'))}
+    ${rowProducts('gain', queryRow('dy'), keyRow('v'))}
     ${eachOther(
       (j) => `
     let weight${j} = select(vec4f(), exp(score${j} * p.scale - lse), vec4u(firstKey + 4u * local.y + ${j}u) <= own);
@@ -76,7 +77,7 @@ function gradientOfQueries(t: BackwardTensors, sizes: AttentionSizes): Dispatch 
     ${keepWeights('slope')}
     ${weightedSums('sum', keyRow('k'), headSize)}
   }
-  ${storeSums('sum', queryRow('dq', 'firstQuery'), headSize)}
+  ${storeSums('sum', queryRow('dq'), headSize)}
 }`,
     tensors: { q: t.q, k: t.k, v: t.v, logSumExp: t.logSumExp, dy: t.dy, delta: t.delta, dq: t.dq },
     types: vectors,
@@ -88,7 +89,6 @@ function gradientOfQueries(t: BackwardTensors, sizes: AttentionSizes): Dispatch 
 /** dk and dv of 64 keys of a head of keys: Σ ds·q and Σ p·dy over the queries of its group that see them. */
 function gradientOfKeys(t: BackwardTensors, sizes: AttentionSizes): Dispatch {
   const { batch, length, keyHeads, headSize } = sizes;
-  const queries = (name: string) => queryRow(name, 'firstQuery');
   return {
     shader: 'attentionGradientOfKeys',
     code: `${tiles}${main}
@@ -100,8 +100,8 @@ function gradientOfKeys(t: BackwardTensors, sizes: AttentionSizes): Dispatch {
   ${zeroSums('valueSum', headSize)}
   for (var head = keyHead * perKeyHead; head < (keyHead + 1u) * perKeyHead; head++) {
     for (var firstQuery = firstKey; firstQuery < p.length; firstQuery += ${othersOfTile}u) {
-      ${rowProducts('score', keyRow('k'), queries('q'))}
-      ${rowProducts('gain', keyRow('v'), queries('dy'))}
+      ${rowProducts('score', keyRow('k'), queryRow('q'))}
+      ${rowProducts('gain', keyRow('v'), queryRow('dy'))}
       ${eachOther(
         (j) => `
       let query${j} = firstQuery + 4u * local.y + ${j}u;
@@ -111,9 +111,9 @@ function gradientOfKeys(t: BackwardTensors, sizes: AttentionSizes): Dispatch {
       let slope${j} = weight${j} * (gain${j} - delta[statistic${j}]) * p.scale;`,
       )}
       ${keepWeights('weight')}
-      ${weightedSums('valueSum', queries('dy'), headSize)}
+      ${weightedSums('valueSum', queryRow('dy'), headSize)}
       ${keepWeights('slope')}
-      ${weightedSums('keySum', queries('q'), headSize)}
+      ${weightedSums('keySum', queryRow('q'), headSize)}
     }
   }
   ${storeSums('keySum', keyRow('dk'), headSize)}

@@ -8,7 +8,7 @@
  * there lane l takes row l % 16, the columns from 32·(l / 16) on, as eight vectors of four. Tiles are arrays of
  * 16-byte vectors, rows one vector longer than they are, so that they start in different banks.
  */
-import type { Rows } from './tiles.wgsl.ts';
+import type { Rows } from './heads.wgsl.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
@@ -47,8 +47,12 @@ export function place(headSize: number): string {
 
 /** Of an invocation's row: its vectors of four neighbouring columns. */
 export const vectors = [0, 1, 2, 3, 4, 5, 6, 7];
-/** The first column of vector `i`. */
-export const columnOf = (i: number) => `32u * side + ${4 * i}u`;
+/** Which of the others, the tile's from `first` on, vector `i` belongs to. */
+export const othersOf = (first: string, i: number) =>
+  `vec4u(${first} + 32u * side + ${4 * i}u) + vec4u(0, 1, 2, 3)`;
+
+/** Four floats as f16, two words of a vector. */
+const halves = (four: string) => `pack2x16float(${four}.xy), pack2x16float(${four}.zw)`;
 
 /**
  * Brings 64 rows into the tile, in f16, times `factor`, if there is one. Nobody reads the tile or the places when
@@ -65,7 +69,6 @@ export function loadTile(
   const share = (i: number) => `(lane + ${lanes * i}u)`;
   const r = (i: number) => `(${share(i)} / ${perRow}u)`;
   const at = (i: number) => `${row(r(i))} * p.fours + 2u * (${share(i)} % ${perRow}u)`;
-  const two = (vector: string) => `pack2x16float(${vector}.xy), pack2x16float(${vector}.zw)`;
   const lines = [
     // All loads first, none on a condition, so that they wait together.
     ...shares.flatMap((i) => [
@@ -77,7 +80,7 @@ export function loadTile(
     meanwhile,
     ...shares.map(
       (i) => `tile[${r(i)} * ${strideOf(headSize)}u + ${share(i)} % ${perRow}u] =
-      select(vec4u(), vec4u(${two(`low${i}`)}, ${two(`high${i}`)}), ${exists(r(i))});`,
+      select(vec4u(), vec4u(${halves(`low${i}`)}, ${halves(`high${i}`)}), ${exists(r(i))});`,
     ),
     'workgroupBarrier();',
   ];
@@ -117,11 +120,10 @@ export function rowProducts(result: string, rows: string, headSize: number): str
 
 /** Puts `weight`0 … `weight`7 where `addWeighted` finds them; nobody may read the places meanwhile. */
 export function keepWeights(weight: string): string {
-  const two = (i: number) => `pack2x16float(${weight}${i}.xy), pack2x16float(${weight}${i}.zw)`;
   return range(vectors.length / 2)
     .map(
       (i) =>
-        `tile[mine + row * ${weightStride}u + 4u * side + ${i}u] = vec4u(${two(2 * i)}, ${two(2 * i + 1)});`,
+        `tile[mine + row * ${weightStride}u + 4u * side + ${i}u] = vec4u(${halves(`${weight}${2 * i}`)}, ${halves(`${weight}${2 * i + 1}`)});`,
     )
     .join('\n    ');
 }

@@ -1,11 +1,20 @@
 /** Causal attention with a running softmax: keys are met in tiles, whose scores stay in the workgroup. */
 import type { Dispatch } from '../../program/op.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import {
+  attentionNumbers,
+  keyRow,
+  longestFirst,
+  lowest,
+  queryRow,
+  sharedBefore,
+  tokensBefore,
+} from './heads.wgsl.ts';
 import type { AttentionSizes } from './reference.ts';
 import {
+  eachOther,
   keepWeights,
   othersOfTile,
-  type Rows,
   rowProducts,
   rowsOfTile,
   scaleSums,
@@ -26,8 +35,6 @@ export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: A
 }
 
 const lanes = 128;
-/** What no score is below: a key that is not seen. */
-export const lowest = '-3.0e38';
 
 /**
  * A workgroup takes one head of one query, 128 keys at a time: an invocation finds the score of a key, then adds up
@@ -119,7 +126,6 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
 /** A workgroup takes 64 queries of one head, against tiles of 32 keys. */
 function inTiles(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
-  const queries = queryRow('q', 'firstQuery');
   return {
     shader: 'attentionInTiles',
     code: `
@@ -145,7 +151,7 @@ fn main(
   ${zeroSums('value', headSize)}
   let ownQueries = before + firstQuery + 4u * local.x + vec4u(0, 1, 2, 3);
   for (var firstKey = 0u; firstKey < keys; firstKey += ${othersOfTile}u) {
-    ${rowProducts('score', queries, keyRow('k'))}
+    ${rowProducts('score', queryRow('q'), keyRow('k'))}
     ${eachOther((j) => `score${j} = select(vec4f(${lowest}), score${j} * p.scale, vec4u(firstKey + 4u * local.y + ${j}u) <= ownQueries);`)}
     let best = max(max(score0, score1), max(score2, score3));
     parts[lane] = best;
@@ -164,7 +170,7 @@ fn main(
   workgroupBarrier();
   sum = parts[local.x];
   for (var i = 1u; i < 8u; i++) { sum += parts[16u * i + local.x]; }
-  ${storeSums('value', queryRow('y', 'firstQuery'), headSize, 'sum')}
+  ${storeSums('value', queryRow('y'), headSize, 'sum')}
   if (local.y == 0u) {
     for (var i = 0u; i < 4u; i++) {
       let query = firstQuery + 4u * local.x + i;
@@ -177,48 +183,4 @@ fn main(
     numbers: attentionNumbers(sizes),
     workgroups: [heads, Math.ceil(length / rowsOfTile), batch],
   };
-}
-
-/** WGSL for each of the four others that an invocation owns. */
-export function eachOther(line: (j: number) => string): string {
-  return [0, 1, 2, 3].map(line).join('\n    ');
-}
-
-/** The queries that see most keys are taken first: what is left for the end is short. */
-export const longestFirst = (rows: number) =>
-  `let firstQuery = ((p.length - 1u) / ${rows}u - group.y) * ${rows}u;`;
-
-/** Row `r` of the queries from `start` on, of `head`. */
-export function queryRow(name: string, start: string): Rows {
-  return {
-    name,
-    exists: (r) => `${start} + ${r} < p.length`,
-    row: (r) => `((batch * p.length + min(${start} + ${r}, p.length - 1u)) * p.heads + head)`,
-  };
-}
-
-/** Row `r` of the keys from `firstKey` on, of `keyHead`. */
-export function keyRow(name: string): Rows {
-  return {
-    name,
-    exists: (r) => `firstKey + ${r} < p.capacity`,
-    row: (r) => `((batch * p.capacity + min(firstKey + ${r}, p.capacity - 1u)) * p.keyHeads + keyHead)`,
-  };
-}
-
-/** `before`: the tokens before the first query, the same for all invocations as far as the compiler knows. */
-export function tokensBefore(first: Tensor | undefined): string {
-  if (!first) return 'let before = 0u;';
-  return `
-  if (lane == 0u) { sharedBefore = first[0]; }
-  let before = u32(workgroupUniformLoad(&sharedBefore));`;
-}
-
-/** What `tokensBefore` reads. */
-export function sharedBefore(first: Tensor | undefined): string {
-  return first ? 'var<workgroup> sharedBefore: i32;' : '';
-}
-
-export function attentionNumbers({ length, capacity, heads, keyHeads, headSize }: AttentionSizes) {
-  return { length, capacity, heads, keyHeads, fours: headSize / 4, scale: { f32: 1 / Math.sqrt(headSize) } };
 }

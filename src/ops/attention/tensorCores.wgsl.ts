@@ -8,11 +8,11 @@ import type { Tensor } from '../../program/tensor.ts';
 import { isWorthHalves } from '../products/halfProduct.wgsl.ts';
 import {
   addWeighted,
-  columnOf,
   declarations,
   keepRows,
   keepWeights,
   loadTile,
+  othersOf,
   place,
   requires,
   rowProducts,
@@ -30,7 +30,7 @@ import {
   queryRow,
   sharedBefore,
   tokensBefore,
-} from './kernel.wgsl.ts';
+} from './heads.wgsl.ts';
 import type { AttentionSizes } from './reference.ts';
 
 /** Larger heads would not fit a subgroup's registers. */
@@ -52,7 +52,7 @@ type Tensors = Readonly<Record<'q' | 'k' | 'v' | 'y' | 'logSumExp', Tensor>>;
 
 export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
-  const seen = (i: number) => `vec4u(firstKey + ${columnOf(i)}) + vec4u(0, 1, 2, 3) <= vec4u(last)`;
+  const seen = (i: number) => `${othersOf('firstKey', i)} <= vec4u(last)`;
   return {
     shader: 'attentionOnTensorCores',
     requires,
@@ -72,7 +72,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   ${place(headSize)}
   // The last key that the invocation's query sees.
   let last = before + firstQuery + ownRow;
-  ${loadTile(queryRow('q', 'firstQuery'), headSize)}
+  ${loadTile(queryRow('q'), headSize)}
   ${keepRows('query', headSize)}
   // Of its own columns, and then of all.
   var top = ${lowest};
@@ -98,7 +98,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     ${loadTile(keyRow('v'), headSize, { meanwhile: keepWeights('weight') })}
     ${addWeighted('value', headSize)}
   }
-  ${storeSums('value', queryRow('y', 'firstQuery'), headSize)}
+  ${storeSums('value', queryRow('y'), headSize)}
   if (side == 0u && firstQuery + ownRow < p.length) {
     logSumExp[(batch * p.length + firstQuery + ownRow) * p.heads + head] = logSum;
   }

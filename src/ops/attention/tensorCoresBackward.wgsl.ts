@@ -8,11 +8,11 @@ import { halfScale } from '../products/halfOperands.wgsl.ts';
 import { type BackwardTensors, deltas } from './backward.wgsl.ts';
 import {
   addWeighted,
-  columnOf,
   declarations,
   keepRows,
   keepWeights,
   loadTile,
+  othersOf,
   place,
   requires,
   rowProducts,
@@ -22,7 +22,7 @@ import {
   workgroupSize,
   zeroSums,
 } from './halfTiles.wgsl.ts';
-import { attentionNumbers, keyRow, longestFirst, queryRow } from './kernel.wgsl.ts';
+import { attentionNumbers, keyRow, longestFirst, queryRow } from './heads.wgsl.ts';
 import type { AttentionSizes } from './reference.ts';
 
 type Tensors = BackwardTensors & { readonly scale: Tensor };
@@ -37,16 +37,13 @@ export function attentionBackward(t: BackwardTensors, sizes: AttentionSizes): Di
  * Slopes are products with values, and in f16 as well: gradients of the output come near 2^6, not 2^14, so that there
  * is room above, and 2^20 below before digits are lost.
  */
-const scales = `
-  let up = scale[0] / 256.0;
-  let down = 256.0 / scale[0];`;
-
 const main = `
 @diagnostic(off, chromium.subgroup_matrix_uniformity)
 @compute ${workgroupSize}
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
   let batch = group.z;
-  ${scales}`;
+  let up = scale[0] / 256.0;
+  let down = 256.0 / scale[0];`;
 
 /** dq of 64 queries of a head: Σ ds·k over the keys that they see, with ds = p·(dy·v − δ)/√size. */
 function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
@@ -64,9 +61,9 @@ function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
   let statistic = (batch * p.length + min(last, p.length - 1u)) * p.heads + head;
   let logSum = logSumExp[statistic];
   let shift = delta[statistic] * up;
-  ${loadTile(queryRow('q', 'firstQuery'), headSize)}
+  ${loadTile(queryRow('q'), headSize)}
   ${keepRows('query', headSize)}
-  ${loadTile(queryRow('dy', 'firstQuery'), headSize, { factor: 'up' })}
+  ${loadTile(queryRow('dy'), headSize, { factor: 'up' })}
   ${keepRows('gradient', headSize)}
   ${zeroSums('sum', headSize)}
   for (var firstKey = 0u; firstKey < keys; firstKey += ${rowsOfHalfTile}u) {
@@ -77,7 +74,7 @@ function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
     ${vectors
       .map(
         (i) => `
-    let seen${i} = vec4u(firstKey + ${columnOf(i)}) + vec4u(0, 1, 2, 3) <= vec4u(last);
+    let seen${i} = ${othersOf('firstKey', i)} <= vec4u(last);
     let weight${i} = select(vec4f(), exp(score${i} * p.scale - logSum), seen${i});
     let slope${i} = weight${i} * (gain${i} - shift) * p.scale;`,
       )
@@ -87,7 +84,7 @@ function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
     workgroupBarrier();
     ${addWeighted('sum', headSize)}
   }
-  ${storeSums('sum', queryRow('dq', 'firstQuery'), headSize, 'down')}
+  ${storeSums('sum', queryRow('dq'), headSize, 'down')}
 }`,
     tensors: {
       ...{ q: t.q, k: t.k, v: t.v, logSumExp: t.logSumExp, dy: t.dy, delta: t.delta, dq: t.dq },
@@ -102,7 +99,6 @@ function gradientOfQueries(t: Tensors, sizes: AttentionSizes): Dispatch {
 /** dk and dv of 64 keys of a head of keys: Σ ds·q and Σ p·dy over the queries of its group that see them. */
 function gradientOfKeys(t: Tensors, sizes: AttentionSizes): Dispatch {
   const { batch, length, keyHeads, headSize } = sizes;
-  const queries = (name: string) => queryRow(name, 'firstQuery');
   return {
     shader: 'attentionGradientOfKeysOnTensorCores',
     requires,
@@ -124,24 +120,24 @@ ${main}
   ${zeroSums('valueSum', headSize)}
   for (var head = keyHead * perKeyHead; head < (keyHead + 1u) * perKeyHead; head++) {
     for (var firstQuery = firstKey; firstQuery < p.length; firstQuery += ${rowsOfHalfTile}u) {
-      ${loadTile(queries('q'), headSize, { meanwhile: loadStatistics })}
+      ${loadTile(queryRow('q'), headSize, { meanwhile: loadStatistics })}
       ${rowProducts('score', 'key', headSize)}
       ${vectors
         .map(
           (i) => `
-      let query${i} = vec4u(firstQuery + ${columnOf(i)}) + vec4u(0, 1, 2, 3);
+      let query${i} = ${othersOf('firstQuery', i)};
       let seen${i} = (query${i} < vec4u(p.length)) & (vec4u(key) <= query${i});
       let weight${i} = select(vec4f(), exp(score${i} * p.scale - logSums[8u * side + ${i}u]), seen${i});`,
         )
         .join('')}
-      ${loadTile(queries('dy'), headSize, { factor: 'up', meanwhile: keepWeights('weight') })}
+      ${loadTile(queryRow('dy'), headSize, { factor: 'up', meanwhile: keepWeights('weight') })}
       ${addWeighted('valueSum', headSize)}
       workgroupBarrier();
       ${rowProducts('gain', 'value', headSize)}
       ${vectors
         .map((i) => `let slope${i} = weight${i} * (gain${i} - shifts[8u * side + ${i}u]) * p.scale;`)
         .join('\n      ')}
-      ${loadTile(queries('q'), headSize, { meanwhile: keepWeights('slope') })}
+      ${loadTile(queryRow('q'), headSize, { meanwhile: keepWeights('slope') })}
       ${addWeighted('keySum', headSize)}
     }
   }

@@ -6,6 +6,7 @@
  *
  * Both products sum `left[k][row] · right[k][…]` over a tile's k. Heads have `p.fours` vectors of four.
  */
+import type { Rows } from './heads.wgsl.ts';
 
 /** Rows that a workgroup takes. */
 export const rowsOfTile = 64;
@@ -22,13 +23,9 @@ var<workgroup> right: array<vec4f, ${(columnsOfTile * othersOfTile) / 4}>;`;
 
 const four = [0, 1, 2, 3];
 
-/** Rows of a tensor with heads. */
-export interface Rows {
-  readonly name: string;
-  /** Whether there is a row `r` of the tile. */
-  readonly exists: (r: string) => string;
-  /** Its index, in units of a head; that of another one if there is none. */
-  readonly row: (r: string) => string;
+/** WGSL for each of the four others that an invocation owns. */
+export function eachOther(line: (j: number) => string): string {
+  return four.map(line).join('\n    ');
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 /** The fragments of a side. */
-export const fragments = [0, 1, 2, 3];
+const fragments = [0, 1, 2, 3];
 
 const pairs = fragments.flatMap((m) => fragments.map((n) => [m, n] as const));
 
