@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import * as Plot from '@observablehq/plot';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { InputError } from '../../src/errors.ts';
-import { apart } from '../../src/figures/lossCurve.ts';
+import { labelPlaces } from '../../src/figures/labels.ts';
 import { renderFigure } from '../../src/figures/svg.ts';
 import { type LogLine, readLog } from '../../src/train/log.ts';
 
@@ -48,7 +48,7 @@ export function besideFigure(logs: readonly (readonly LogLine[])[]): string {
     throw new InputError(`${missing.label}: found no validation, expected the log of a finished run`);
   const all = curves.flatMap(({ points }) => points.map(({ bits }) => bits));
   const ends = curves.map(({ points }) => points.at(-1)!.bits);
-  const places = apart(ends, 0.05 * (Math.max(...all) - Math.min(...all)));
+  const places = labelPlaces(ends, all);
   return renderFigure({
     title: 'Held-out text while training',
     legend: curves.map(({ label, color, dashed }) => ({ label, color, dashed, strokeWidth: 2 })),

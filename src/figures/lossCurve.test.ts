@@ -1,7 +1,8 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
 import type { LogLine } from '../train/log.ts';
-import { apart, lossCurve } from './lossCurve.ts';
+import { apart } from './labels.ts';
+import { lossCurve } from './lossCurve.ts';
 
 const step = (n: number, loss: number): LogLine => ({
   ...{ event: 'step', step: n, loss, learningRate: 1e-3 },

@@ -1,6 +1,7 @@
 /** The loss of a training run over its steps. */
 import * as Plot from '@observablehq/plot';
 import type { LogLine } from '../train/log.ts';
+import { labelPlaces } from './labels.ts';
 import { renderFigure } from './svg.ts';
 
 interface Point {
@@ -12,8 +13,6 @@ const blue = '#2166ac';
 const paleBlue = '#a6c8e4';
 /** Of the validation sets, in order; more than these begin anew. */
 const validationColors = ['#d95f02', '#1b7837', '#762a83', '#8c510a', '#c51b7d', '#01665e'];
-/** Of a figure's height. */
-const labelHeight = 0.05;
 /** More points than pixels tell nothing and make large files. */
 const mostPoints = 1200;
 
@@ -27,7 +26,7 @@ export function lossCurve(lines: readonly LogLine[], title: string): string {
   const sets = validationSets(lines);
   const ends = sets.map(({ points }) => points.at(-1)!.loss);
   const all = [...raw, ...sets.flatMap(({ points }) => points)].map(({ loss }) => loss);
-  const places = apart(ends, labelHeight * (Math.max(...all) - Math.min(...all)));
+  const places = labelPlaces(ends, all);
   return renderFigure({
     title,
     legend: [
@@ -69,16 +68,6 @@ function validationSets(lines: readonly LogLine[]) {
   return [...sets].map(([label, points], k) => {
     return { label, points, color: validationColors[k % validationColors.length]! };
   });
-}
-
-/** Places for labels at these values: as near as those below leave room, `gap` from one to the next. */
-export function apart(values: readonly number[], gap: number): number[] {
-  const places = [...values];
-  const ascending = values.map((_, k) => k).sort((a, b) => values[a]! - values[b]!);
-  ascending.forEach((k, rank) => {
-    if (rank > 0) places[k] = Math.max(places[k]!, places[ascending[rank - 1]!]! + gap);
-  });
-  return places;
 }
 
 /**
