@@ -50,6 +50,7 @@ const options = new Command('npm run bench:gpu --')
 if (!isConfigName(options.size))
   throw new Error(`--size: found ${options.size}, expected a name such as 370M`);
 const config = options.config ? await readConfig(options.config) : namedConfig(options.size);
+const subject = options.config ?? options.size;
 const numbers = ['prompt', 'batch', 'length', 'recompute', 'rounds'] as const;
 const [prompt, batch, length, recomputed, rounds] = numbers.map((name) => {
   const value = Number(options[name]);
@@ -172,7 +173,7 @@ function format(device: string, difference: number, rows: readonly Row[]): strin
       : [],
   );
   return `${[
-    `# GPU benchmark, ${options.config ?? options.size}`,
+    `# GPU benchmark, ${subject}`,
     `\`npm run bench:gpu\`, ${device}, random weights. Medians of ${rounds} runs or more; "shaders" is the device's own ` +
       `time. A small model differed from the CPU by ${difference.toExponential(1)} of its largest number.`,
     table(['case', 'ms', 'shaders ms', 'tokens/s', 'GiB'], summary),
@@ -204,41 +205,21 @@ const difference = await check();
 const probe = await WebGpuEngine.create();
 const device = probe.description;
 await probe.dispose();
-const rows = [
-  ...(options.config
-    ? []
-    : [
-        await inference('decoding, one sequence', 1, 10 * rounds),
-        await sampled(10 * rounds),
-        await inference(`prompt of ${prompt}`, prompt, rounds),
-      ]),
-  ...(options.config ? [await training({}), await training({ recompute: true })] : []),
-  ...(options.training && !options.config
-    ? [
-        await training({}),
-        await training({ recompute: true }),
-        await training({ recompute: recomputed }),
-        await training({ plain: true }),
-      ]
-    : []),
-];
-const { size, training: trains } = options;
-const pytorch =
-  options.pytorch && !options.config
-    ? await measurePyTorch({ size, prompt, batch, length, rounds, training: trains })
-    : options.config
-      ? '--config'
-      : '--no-pytorch';
+const { size, config: folder, training: trains } = options;
+const ends: TrainingForm[] = [{}, { recompute: true }];
+const forms = folder ? ends : trains ? [...ends, { recompute: recomputed }, { plain: true }] : [];
+const rows: Row[] = [];
+if (!folder) {
+  rows.push(await inference('decoding, one sequence', 1, 10 * rounds));
+  rows.push(await sampled(10 * rounds));
+  rows.push(await inference(`prompt of ${prompt}`, prompt, rounds));
+}
+for (const form of forms) rows.push(await training(form));
+const without = folder ? '--config' : options.pytorch ? undefined : '--no-pytorch';
+const pytorch = without ?? (await measurePyTorch({ size, prompt, batch, length, rounds, training: trains }));
 const markdown = `${format(device, difference, rows)}\n${formatPyTorch(pytorch)}\n`;
 await mkdir(`${root}results`, { recursive: true });
-const report = {
-  device,
-  size: options.config ?? options.size,
-  date: new Date().toISOString(),
-  difference,
-  rows,
-  pytorch,
-};
+const report = { device, size: subject, date: new Date().toISOString(), difference, rows, pytorch };
 await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
 await writeFile(`${root}${options.out}.md`, markdown);
 console.log(markdown);
