@@ -1,7 +1,7 @@
 /** Models with random weights, to measure and to test sizes for which no trained weights exist. */
 import { bytesOf } from '../engine/engine.ts';
 import type { ModelConfig } from '../model/config.ts';
-import { type ParameterSpec, scaleName } from '../model/parameters.ts';
+import { fillFixed, type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
 import { packedFields } from './attentionConfig.ts';
 import { f32ToF16 } from './floats.ts';
@@ -143,16 +143,10 @@ function* randomFloats(
     signal?.throwIfAborted();
     const floats = new Float32Array(Math.min(chunkElements, size - first));
     if (sigma > 0) fillNormal(floats, sigma, next);
-    else fillFixed(floats, first, spec.init);
+    else fillFixed(floats, spec.init, first);
     if (dtype === 'F32') yield bytesOf(floats);
     else yield new Uint8Array(f32ToF16(floats, new Uint16Array(floats.length)).buffer);
   }
-}
-
-/** Elements from `first` on of a vector that starts as no noise. */
-function fillFixed(target: Float32Array, first: number, init: ParameterSpec['init']): void {
-  if ('each' in init) for (let i = 0; i < target.length; i++) target[i] = init.each(first + i);
-  else if ('constant' in init) target.fill(init.constant);
 }
 
 /** Box and Muller: two normal numbers from two uniform ones. */

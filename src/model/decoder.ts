@@ -10,7 +10,7 @@ import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { rotary, rotaryTable } from '../ops/rotary/rotary.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
 import type { AttentionConfig } from './config.ts';
-import type { ParameterSpec } from './parameters.ts';
+import { deviations, type ParameterSpec } from './parameters.ts';
 import type { Weights } from './weights.ts';
 
 /** The keys and values of the tokens of one sequence so far, layer after layer. */
@@ -80,11 +80,9 @@ export function decoderParameters(
   config: AttentionConfig,
   { projections, subNorms }: { readonly projections: 'ternary' | 'matrix'; readonly subNorms: boolean },
 ): ParameterSpec[] {
-  const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers: L, initializerRange } = config;
+  const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers: L } = config;
   const [Q, K] = [config.heads * config.headSize, config.keyHeads * config.headSize];
-  const normal = { normal: initializerRange };
-  // Projections that write to the residual stream start smaller, as its variance grows with each of the 2L.
-  const residual = { normal: initializerRange / Math.sqrt(2 * L) };
+  const { normal, residual } = deviations(config);
   const norm = (name: string, width: number): ParameterSpec => ({
     name: `${name}.weight`,
     shape: [width],

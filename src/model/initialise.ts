@@ -1,7 +1,7 @@
 /** New parameters: each from its own stream of the seed, so that one more parameter changes no other. */
 import { bytesOf, type Engine } from '../engine/engine.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
-import type { ParameterSpec } from './parameters.ts';
+import { fillFixed, type ParameterSpec } from './parameters.ts';
 import type { Weights } from './weights.ts';
 
 /** Fills the f32 parameters of a model in training mode. */
@@ -17,8 +17,7 @@ export function initialise(
     const data = new Float32Array(tensor.size);
     const own = new SeededRandom(seeds.uint32());
     if ('normal' in init) own.fillNormal(data, init.normal);
-    else if ('each' in init) data.forEach((_, i) => (data[i] = init.each(i)));
-    else data.fill(init.constant);
+    else fillFixed(data, init);
     engine.write(tensor, bytesOf(data));
   }
 }

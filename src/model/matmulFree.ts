@@ -12,9 +12,8 @@ import { mlgruSlots } from '../ops/mlgruSlots/mlgruSlots.ts';
 import { sigmoidGate } from '../ops/sigmoidGate/sigmoidGate.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
 import type { MatMulFreeConfig } from './config.ts';
-import type { ParameterSpec } from './parameters.ts';
+import { deviations, type ParameterSpec } from './parameters.ts';
 import {
-  deviations,
   embedTokens,
   type Forward,
   projection,

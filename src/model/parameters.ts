@@ -21,3 +21,23 @@ export interface ParameterSpec {
 export function scaleName(weightName: string): string {
   return weightName.replace(/\.weight$/, '.weight_scale');
 }
+
+/** Projections that write to the residual stream start smaller, as its variance grows with each of the 2L. */
+export function deviations({
+  initializerRange,
+  layers,
+}: {
+  readonly initializerRange: number;
+  readonly layers: number;
+}) {
+  return {
+    normal: { normal: initializerRange },
+    residual: { normal: initializerRange / Math.sqrt(2 * layers) },
+  };
+}
+
+/** Elements from `first` on of a parameter that starts without noise. */
+export function fillFixed(target: Float32Array, init: ParameterSpec['init'], first = 0): void {
+  if ('each' in init) for (let i = 0; i < target.length; i++) target[i] = init.each(first + i);
+  else if ('constant' in init) target.fill(init.constant);
+}

@@ -9,7 +9,7 @@ import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
 import type { Tensor } from '../program/tensor.ts';
 import type { RecurrentConfig } from './config.ts';
-import type { ParameterSpec } from './parameters.ts';
+import { deviations, type ParameterSpec } from './parameters.ts';
 import type { Weights } from './weights.ts';
 
 export interface Forward {
@@ -108,12 +108,4 @@ export function projection(prefix: string, out: number, width: number, init: Ini
     vector(`${prefix}.norm.weight`, [width], { constant: 1 }),
     { name: `${prefix}.weight`, shape: [out, width], role: 'ternary', init },
   ];
-}
-
-/** Projections that write to the residual stream start smaller, as its variance grows with each of the 2L. */
-export function deviations({ initializerRange, layers }: RecurrentConfig) {
-  return {
-    normal: { normal: initializerRange },
-    residual: { normal: initializerRange / Math.sqrt(2 * layers) },
-  };
 }

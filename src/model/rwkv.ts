@@ -10,9 +10,8 @@ import { tokenShift } from '../ops/tokenShift/tokenShift.ts';
 import { stateRows, wkv } from '../ops/wkv/wkv.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
 import type { RwkvConfig } from './config.ts';
-import type { ParameterSpec } from './parameters.ts';
+import { deviations, type ParameterSpec } from './parameters.ts';
 import {
-  deviations,
   embedTokens,
   type Forward,
   projection,

@@ -21,3 +21,17 @@ export function expectShape(op: string, role: string, tensor: Tensor, shape: Sha
     throw new Error(`${op}: ${role} ${tensor} should have shape [${shape.join(', ')}]`);
   }
 }
+
+/** Axes of a tensor of sequences, in the order in which kernels take them. */
+export interface SequenceSizes {
+  readonly batch: number;
+  readonly length: number;
+  readonly width: number;
+}
+
+/** Those of [batch, length, width]; throws if there are not three. */
+export function sequenceSizes(op: string, tensor: Tensor): SequenceSizes {
+  if (tensor.shape.length !== 3) throw new Error(`${op}: expected [batch, length, width], found ${tensor}`);
+  const [batch, length, width] = tensor.shape as readonly [number, number, number];
+  return { batch, length, width };
+}

@@ -1,7 +1,7 @@
 import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { expectShape } from '../shapes.ts';
+import { expectShape, sequenceSizes } from '../shapes.ts';
 import { attentionBackward } from './backward.wgsl.ts';
 import { attentionForward } from './kernel.wgsl.ts';
 import { type AttentionSizes, attentionBackwardReference, attentionReference } from './reference.ts';
@@ -134,14 +134,9 @@ const attentionBackwardOp: Op<Attributes> = {
 
 /** In the order in which the kernels take them. */
 function sizesOf(q: Tensor, k: Tensor, headSize: number): AttentionSizes {
-  const [batch, length, width] = threeAxes(q);
-  const [, capacity, keyWidth] = threeAxes(k);
+  const { batch, length, width } = sequenceSizes('attention', q);
+  const { length: capacity, width: keyWidth } = sequenceSizes('attention', k);
   return { batch, length, capacity, heads: width / headSize, keyHeads: keyWidth / headSize, headSize };
-}
-
-function threeAxes(tensor: Tensor): readonly [number, number, number] {
-  if (tensor.shape.length !== 3) throw new Error(`attention: expected three axes, found ${tensor}`);
-  return tensor.shape as unknown as readonly [number, number, number];
 }
 
 /** Pairs of a query and a key that it sees, over all heads. */

@@ -2,7 +2,7 @@ import { cost, type Data, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { expectShape } from '../shapes.ts';
+import { expectShape, sequenceSizes } from '../shapes.ts';
 import { mlgruBackward, mlgruForward } from './kernel.wgsl.ts';
 import { mlgruBackwardReference, mlgruReference } from './reference.ts';
 
@@ -24,7 +24,7 @@ export function mlgru(
   bounds: Tensor | undefined,
   layer: number,
 ): { h: Tensor; last: Tensor } {
-  const [batch, length, width] = sizes(i);
+  const { batch, length, width } = sequenceSizes('mlgru', i);
   expectShape('mlgru', 'f', f, i.shape);
   if (start) expectShape('mlgru', 'start', start, [batch, width]);
   const [h, last] = emit(mlgruOp, {
@@ -57,10 +57,15 @@ export const mlgruOp: Op<Attributes> = {
       start: start && data(start),
       bound: rowOf(bounds, attributes, data),
     };
-    mlgruReference(inputs, named(i!), data(h!), data(last!));
+    mlgruReference(inputs, sequenceSizes('mlgru', i!), data(h!), data(last!));
   },
   cpu({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }) {
-    return [{ kernel: 'mlgruForward', args: [i, f, start, bounds, h, last, ...sizes(i!), attributes.layer] }];
+    return [
+      {
+        kernel: 'mlgruForward',
+        args: [i, f, start, bounds, h, last, ...Object.values(sequenceSizes('mlgru', i!)), attributes.layer],
+      },
+    ];
   },
   webgpu({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }) {
     return mlgruForward({ xi: i!, xf: f!, h: h!, last: last!, start, bounds }, attributes.layer);
@@ -112,7 +117,7 @@ const mlgruBackwardOp: Op<Attributes> = {
     const dBound = dBounds && rowOf(dBounds, attributes, (tensor) => startSum(data, tensor, before));
     mlgruBackwardReference(
       { ...inputs, bound: rowOf(bounds, attributes, data) },
-      named(i!),
+      sequenceSizes('mlgru', i!),
       { dh: dh && data(dh), dLast: dLast && data(dLast) },
       { di: data(di!), df: data(df!), dStart: data(dStart!), dBound },
     );
@@ -120,7 +125,7 @@ const mlgruBackwardOp: Op<Attributes> = {
   cpu({ inputs, outputs, attributes }) {
     const [di, df, dStart, dBounds] = outputs;
     const layers = dBounds?.shape[0] ?? 0;
-    const dimensions = [...sizes(inputs[0]!), attributes.layer, layers];
+    const dimensions = [...Object.values(sequenceSizes('mlgru', inputs[0]!)), attributes.layer, layers];
     return [{ kernel: 'mlgruBackward', args: [...inputs, di, df, dStart, dBounds, ...dimensions] }];
   },
   webgpu({ inputs, outputs: [di, df, dStart, dBounds], attributes }) {
@@ -130,16 +135,6 @@ const mlgruBackwardOp: Op<Attributes> = {
     return mlgruBackward({ ...gates, dh, dLast, before, ...results }, attributes.layer);
   },
 };
-
-function sizes(tensor: Tensor): [batch: number, length: number, width: number] {
-  if (tensor.shape.length !== 3) throw new Error(`mlgru: expected [batch, length, width], found ${tensor}`);
-  return tensor.shape as unknown as [number, number, number];
-}
-
-function named(tensor: Tensor) {
-  const [batch, length, width] = sizes(tensor);
-  return { batch, length, width };
-}
 
 function rowOf(
   table: Tensor | undefined,

@@ -1,11 +1,6 @@
 import type { Data } from '../../program/op.ts';
 import { sigmoid, silu, siluSlope } from '../activations.ts';
-
-export interface Sizes {
-  readonly batch: number;
-  readonly length: number;
-  readonly width: number;
-}
+import type { SequenceSizes } from '../shapes.ts';
 
 /**
  * f = b + (1 − b)·σ(x_f), i = SiLU(x_i)·(1 − f), h_t = f_t ⊙ h_{t−1} + i_t.
@@ -13,7 +8,7 @@ export interface Sizes {
  */
 export function mlgruReference(
   inputs: { i: Data; f: Data; start: Data | undefined; bound: Data | undefined },
-  { batch, length, width }: Sizes,
+  { batch, length, width }: SequenceSizes,
   h: Data,
   last: Data,
 ): void {
@@ -39,7 +34,7 @@ export function mlgruReference(
  */
 export function mlgruBackwardReference(
   inputs: { i: Data; f: Data; start: Data | undefined; bound: Data | undefined; h: Data },
-  { batch, length, width }: Sizes,
+  { batch, length, width }: SequenceSizes,
   upstream: { dh: Data | undefined; dLast: Data | undefined },
   out: { di: Data; df: Data; dStart: Data; dBound: Data | undefined },
 ): void {

@@ -1,15 +1,10 @@
 import type { Data } from '../../program/op.ts';
-
-export interface Sizes {
-  readonly batch: number;
-  readonly length: number;
-  readonly width: number;
-}
+import type { SequenceSizes } from '../shapes.ts';
 
 /** y_t = μ ⊙ x_t + (1 − μ) ⊙ x_{t−1}; before the first token comes `before`, or zeros. */
 export function tokenShiftReference(
   { x, mix, before }: { x: Data; mix: Data; before: Data | undefined },
-  { batch, length, width }: Sizes,
+  { batch, length, width }: SequenceSizes,
   y: Data,
 ): void {
   for (let n = 0; n < batch; n++) {
@@ -26,7 +21,7 @@ export function tokenShiftReference(
 /** dx_t = μ ⊙ dy_t + (1 − μ) ⊙ dy_{t+1}, dμ = Σ dy_t ⊙ (x_t − x_{t−1}), dBefore = (1 − μ) ⊙ dy_1. Adds to dx, dμ. */
 export function tokenShiftBackwardReference(
   { x, mix, before }: { x: Data; mix: Data; before: Data | undefined },
-  { batch, length, width }: Sizes,
+  { batch, length, width }: SequenceSizes,
   dy: Data,
   out: { dx: Data; dMix: Data; dBefore: Data },
 ): void {

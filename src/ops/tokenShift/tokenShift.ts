@@ -2,9 +2,9 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { expectShape } from '../shapes.ts';
+import { expectShape, sequenceSizes } from '../shapes.ts';
 import { tokenShiftBackward, tokenShiftForward } from './kernel.wgsl.ts';
-import { type Sizes, tokenShiftBackwardReference, tokenShiftReference } from './reference.ts';
+import { tokenShiftBackwardReference, tokenShiftReference } from './reference.ts';
 
 /**
  * RWKV's token shift (Peng et al. 2023, arXiv 2305.13048, section 3.1.1): each token of x [batch, length, width] mixed
@@ -12,7 +12,7 @@ import { type Sizes, tokenShiftBackwardReference, tokenShiftReference } from './
  * is the token before the first one; absent: zeros. Returns [batch, length, width].
  */
 export function tokenShift(x: Tensor, mix: Tensor, before: Tensor | undefined): Tensor {
-  const { batch, width } = sizes(x);
+  const { batch, width } = sequenceSizes('tokenShift', x);
   expectShape('tokenShift', 'mix', mix, [width]);
   if (before) expectShape('tokenShift', 'before', before, [batch, 1, width]);
   const outputs = [{ name: 'y', shape: x.shape }];
@@ -28,10 +28,15 @@ export const tokenShiftOp: Op = {
   },
   reference({ inputs: [x, mix, before], outputs: [y] }, data) {
     const inputs = { x: data(x!), mix: data(mix!), before: before && data(before) };
-    tokenShiftReference(inputs, sizes(x!), data(y!));
+    tokenShiftReference(inputs, sequenceSizes('tokenShift', x!), data(y!));
   },
   cpu({ inputs: [x, mix, before], outputs: [y] }) {
-    return [{ kernel: 'tokenShiftForward', args: [x, mix, before, y, ...Object.values(sizes(x!))] }];
+    return [
+      {
+        kernel: 'tokenShiftForward',
+        args: [x, mix, before, y, ...Object.values(sequenceSizes('tokenShift', x!))],
+      },
+    ];
   },
   webgpu: ({ inputs: [x, mix, before], outputs: [y] }) => [
     tokenShiftForward({ x: x!, mix: mix!, before, y: y! }),
@@ -65,13 +70,13 @@ const tokenShiftBackwardOp: Op = {
   reference({ inputs: [x, mix, before, dy, dxBefore, dMixBefore], outputs: [dx, dMix, dBefore] }, data) {
     tokenShiftBackwardReference(
       { x: data(x!), mix: data(mix!), before: before && data(before) },
-      sizes(x!),
+      sequenceSizes('tokenShift', x!),
       data(dy!),
       { dx: startSum(data, dx!, dxBefore), dMix: startSum(data, dMix!, dMixBefore), dBefore: data(dBefore!) },
     );
   },
   cpu({ inputs, outputs }) {
-    const dimensions = Object.values(sizes(inputs[0]!));
+    const dimensions = Object.values(sequenceSizes('tokenShift', inputs[0]!));
     return [{ kernel: 'tokenShiftBackward', args: [...inputs, ...outputs, ...dimensions] }];
   },
   webgpu({ inputs: [x, mix, before, dy, dxBefore, dMixBefore], outputs: [dx, dMix, dBefore] }) {
@@ -79,10 +84,3 @@ const tokenShiftBackwardOp: Op = {
     return tokenShiftBackward({ ...forward, dxBefore, dMixBefore, dx: dx!, dMix: dMix!, dBefore: dBefore! });
   },
 };
-
-function sizes(tensor: Tensor): Sizes {
-  if (tensor.shape.length !== 3)
-    throw new Error(`tokenShift: expected [batch, length, width], found ${tensor}`);
-  const [batch, length, width] = tensor.shape as readonly [number, number, number];
-  return { batch, length, width };
-}

@@ -1,10 +1,5 @@
 import type { Data } from '../../program/op.ts';
-
-export interface Sizes {
-  readonly batch: number;
-  readonly length: number;
-  readonly width: number;
-}
+import type { SequenceSizes } from '../shapes.ts';
 
 /** A column's sums over the tokens so far, both divided by e^max, so that they neither overflow nor vanish. */
 interface State {
@@ -52,7 +47,7 @@ interface Inputs {
  * a mean of the values so far. Each sum is carried from token to token, times e^(−e^w). `last` receives the state
  * after the last token.
  */
-export function wkvReference(inputs: Inputs, sizes: Sizes, y: Data, last: Data): void {
+export function wkvReference(inputs: Inputs, sizes: SequenceSizes, y: Data, last: Data): void {
   const { batch, length, width } = sizes;
   for (let n = 0; n < batch; n++) {
     for (let c = 0; c < width; c++) {
@@ -78,7 +73,7 @@ export function wkvReference(inputs: Inputs, sizes: Sizes, y: Data, last: Data):
  */
 export function wkvBackwardReference(
   inputs: Inputs,
-  sizes: Sizes,
+  sizes: SequenceSizes,
   upstream: { dy: Data | undefined; dLast: Data | undefined },
   out: { dk: Data; dv: Data; dDecay: Data; dBonus: Data; dStart: Data },
 ): void {

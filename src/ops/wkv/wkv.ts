@@ -2,9 +2,9 @@ import { cost, type Op } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { expectShape } from '../shapes.ts';
+import { expectShape, sequenceSizes } from '../shapes.ts';
 import { wkvBackward, wkvForward } from './kernel.wgsl.ts';
-import { type Sizes, wkvBackwardReference, wkvReference } from './reference.ts';
+import { wkvBackwardReference, wkvReference } from './reference.ts';
 
 /** Rows of a state: the sum of values, the sum of weights, the maximum of their exponents. */
 export const stateRows = 3;
@@ -23,7 +23,7 @@ export function wkv(
   bonus: Tensor,
   start: Tensor | undefined,
 ): { y: Tensor; last: Tensor } {
-  const { batch, length, width } = sizes(k);
+  const { batch, length, width } = sequenceSizes('wkv', k);
   expectShape('wkv', 'v', v, k.shape);
   expectShape('wkv', 'decay', decay, [width]);
   expectShape('wkv', 'bonus', bonus, [width]);
@@ -55,17 +55,17 @@ export const wkvOp: Op = {
   },
   reference({ inputs: [k, v, decay, bonus, start], outputs: [y, last] }, data) {
     const inputs = { k: data(k!), v: data(v!), decay: data(decay!), bonus: data(bonus!) };
-    wkvReference({ ...inputs, start: start && data(start) }, sizes(k!), data(y!), data(last!));
+    wkvReference({ ...inputs, start: start && data(start) }, sequenceSizes('wkv', k!), data(y!), data(last!));
   },
   cpu({ inputs, outputs, scratch }) {
-    const dimensions = Object.values(sizes(inputs[0]!));
+    const dimensions = Object.values(sequenceSizes('wkv', inputs[0]!));
     return [{ kernel: 'wkvForward', args: [...inputs, ...outputs, ...scratch, ...dimensions] }];
   },
   webgpu({ inputs: [k, v, decay, bonus, start], outputs: [y, last] }) {
     return wkvForward({ k: k!, v: v!, decay: decay!, bonus: bonus!, start, y: y!, last: last! });
   },
   backward({ inputs: [k, v, decay, bonus, start], outputs: [y, last] }, gradients) {
-    const { batch, length, width } = sizes(k!);
+    const { batch, length, width } = sequenceSizes('wkv', k!);
     const [dy, dLast] = [gradients.of(y!), gradients.of(last!)];
     const [dk, dv, dDecay, dBonus, dStart] = emit(wkvBackwardOp, {
       inputs: [k, v, decay, bonus, start, dy, dLast, gradients.of(decay!), gradients.of(bonus!)],
@@ -113,13 +113,13 @@ const wkvBackwardOp: Op = {
     };
     wkvBackwardReference(
       { ...forward, start: start && data(start) },
-      sizes(k!),
+      sequenceSizes('wkv', k!),
       { dy: dy && data(dy), dLast: dLast && data(dLast) },
       { dk: data(dk!), dv: data(dv!), ...sums, dStart: data(dStart!) },
     );
   },
   cpu({ inputs, outputs, scratch }) {
-    const dimensions = Object.values(sizes(inputs[0]!));
+    const dimensions = Object.values(sequenceSizes('wkv', inputs[0]!));
     return [{ kernel: 'wkvBackward', args: [...inputs, ...outputs, ...scratch, ...dimensions] }];
   },
   webgpu({ inputs, outputs: [dk, dv, dDecay, dBonus, dStart], scratch: [states] }) {
@@ -129,9 +129,3 @@ const wkvBackwardOp: Op = {
     return wkvBackward({ ...forward, dy, dLast, decayBefore, bonusBefore, ...results });
   },
 };
-
-function sizes(tensor: Tensor): Sizes {
-  if (tensor.shape.length !== 3) throw new Error(`wkv: expected [batch, length, width], found ${tensor}`);
-  const [batch, length, width] = tensor.shape as readonly [number, number, number];
-  return { batch, length, width };
-}
