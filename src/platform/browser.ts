@@ -58,7 +58,7 @@ export function fusesVectors(): boolean {
 }
 
 export async function startThread(setup: ThreadSetup): Promise<Thread> {
-  const worker = new Worker(new URL('./browserThread.ts', import.meta.url), { type: 'module' });
+  const worker = new Worker(new URL('./browserThread.js', import.meta.url), { type: 'module' });
   worker.postMessage(setup);
   return {
     onMessage: (handler) => worker.addEventListener('message', ({ data }) => handler(data)),
