@@ -36,7 +36,7 @@ export class RequestEncoder {
 
   /** Ids of a text, without any token around it. */
   text(text: string): number[] {
-    return this.#tokenizer.encode(text, { addSpecialTokens: false });
+    return this.#tokenizer.encode(text, { addSpecialTokens: false, allowSpecial: true }); // as in lm-evaluation-harness
   }
 
   /**

@@ -1,17 +1,21 @@
 /** How a chat becomes text: by the template that comes with a tokenizer, or, without one, by names before lines. */
 import { InputError } from '../errors.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
-import { type ChatMessage, renderChat } from './chatTemplate.ts';
+import { type ChatMessage, renderChat, renderPrompt } from './chatTemplate.ts';
+import type { ChatPrompt } from './literalText.ts';
 
 export interface ChatFormat {
   /** The whole chat, up to where the answer begins. */
-  render(messages: readonly ChatMessage[]): string;
+  render(messages: readonly ChatMessage[]): ChatPrompt;
+  /** The ids of the whole chat. */
+  encode(messages: readonly ChatMessage[]): number[];
   /**
-   * What comes after an answer that the model has given already: its end, the messages and the beginning of the
-   * next answer. `ended` is the special token that the model itself has ended the answer with, if any.
+   * The ids that follow an answer the model has given already: its end, the messages and the beginning of the next
+   * answer, as in the encoding of the whole chat.
+   * @param ended the special token that the model itself ended the answer with, if any
    * @throws InputError if the template writes earlier messages differently depending on later ones
    */
-  continuation(messages: readonly ChatMessage[], ended: string | undefined): string;
+  continuation(messages: readonly ChatMessage[], ended: string | undefined): number[];
   /** Whether the tokenizer's bos token comes first; templates write it themselves. */
   readonly begins: boolean;
   readonly stop: readonly string[];
@@ -20,7 +24,7 @@ export interface ChatFormat {
 }
 
 export function chatFormatOf(tokenizer: TextTokenizer): ChatFormat {
-  return tokenizer.chatTemplate === undefined ? plainFormat : templateFormat(tokenizer);
+  return tokenizer.chatTemplate === undefined ? plainFormat(tokenizer) : templateFormat(tokenizer);
 }
 
 const mark = 'ANSWER';
@@ -33,10 +37,15 @@ function templateFormat(tokenizer: TextTokenizer): ChatFormat {
   const text = renderChat(tokenizer, answered, { addGenerationPrompt: false });
   const upToAnswer = text.slice(0, text.lastIndexOf(mark) + mark.length);
   const end = endOfAnswer(tokenizer, text.slice(upToAnswer.length));
+  const render = (messages: readonly ChatMessage[]) => renderPrompt(tokenizer, messages);
   return {
-    render: (messages) => renderChat(tokenizer, messages),
+    render,
+    encode: (messages) => {
+      const { text, allowSpecial } = render(messages);
+      return tokenizer.encode(text, { addSpecialTokens: false, allowSpecial });
+    },
     continuation(messages, ended) {
-      const whole = renderChat(tokenizer, [...answered, ...messages]);
+      const { text: whole, allowSpecial } = render([...answered, ...messages]);
       if (!whole.startsWith(upToAnswer)) {
         throw new InputError(
           'chat_template: it rewrites earlier messages, so that a chat cannot go on from its state; send all messages',
@@ -45,7 +54,8 @@ function templateFormat(tokenizer: TextTokenizer): ChatFormat {
       const after = whole.slice(upToAnswer.length);
       const endAt = ended === undefined ? -1 : after.indexOf(ended);
       const isFirst = endAt >= 0 && after.slice(0, endAt).trim() === '';
-      return isFirst ? after.slice(endAt + ended!.length) : after;
+      const from = upToAnswer.length + (isFirst ? endAt + ended!.length : 0);
+      return idsFrom(tokenizer, { text: whole, allowSpecial }, from);
     },
     begins: false,
     stop: end === undefined ? [] : [end],
@@ -60,14 +70,29 @@ function endOfAnswer(tokenizer: TextTokenizer, after: string): string | undefine
   )?.content;
 }
 
+/** The ids of a rendered chat after `offset`, as in the encoding of the whole. */
+export function idsFrom(
+  tokenizer: TextTokenizer,
+  { text, allowSpecial }: ChatPrompt,
+  offset: number,
+): number[] {
+  const { ids, before } = tokenizer.encodeWithOffsets(text, [offset], { allowSpecial });
+  return ids.slice(before[0]);
+}
+
 /** For models that were trained on plain text only. */
-const plainFormat: ChatFormat = {
-  render: (messages) => `${plainLines(messages)}Assistant:`,
-  continuation: (messages) => `\n${plainLines(messages)}Assistant:`,
-  begins: true,
-  stop: ['\nUser:'],
-  ending: () => undefined,
-};
+function plainFormat(tokenizer: TextTokenizer): ChatFormat {
+  const textOf = (messages: readonly ChatMessage[]) => `${plainLines(messages)}Assistant:`;
+  return {
+    render: (messages) => ({ text: textOf(messages), allowSpecial: () => false }),
+    encode: (messages) => tokenizer.encode(textOf(messages)),
+    continuation: (messages) =>
+      tokenizer.encode(`\n${textOf(messages)}`, { addSpecialTokens: false, continues: true }),
+    begins: true,
+    stop: ['\nUser:'],
+    ending: () => undefined,
+  };
+}
 
 function plainLines(messages: readonly ChatMessage[]): string {
   const names: Record<string, string> = { user: 'User: ', assistant: 'Assistant:', system: '' };

@@ -3,6 +3,7 @@ import { Template } from '@huggingface/jinja';
 import { InputError } from '../errors.ts';
 import type { ChatMessage } from '../text/corpus.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
+import { type ChatPrompt, renderLiterally } from './literalText.ts';
 
 export type { ChatMessage } from '../text/corpus.ts';
 
@@ -42,6 +43,21 @@ export function renderChat(
   } catch (error) {
     throw new InputError(`chat_template: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/**
+ * The prompt with the special tokens that are the template's own; those that messages spell are text.
+ * @throws {InputError} as `renderChat`
+ */
+export function renderPrompt(
+  tokenizer: ChatTokenizer & Pick<TextTokenizer, 'specialTokens'>,
+  messages: readonly ChatMessage[],
+  options: ChatOptions = {},
+): ChatPrompt {
+  checkMessages(messages);
+  return renderLiterally(messages, tokenizer.specialTokens, (marked) =>
+    renderChat(tokenizer, marked, options),
+  );
 }
 
 /** Parsing takes longer than rendering, and a server renders the same template again and again. */

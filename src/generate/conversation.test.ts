@@ -10,15 +10,14 @@ const template =
   '{% if add_generation_prompt %}<|user|>assistant: {% endif %}';
 
 /** Sessions that answer "fine." and then the given token, and note what they are told. */
-function scripted(end: number, reason: 'stop' | 'length' | 'eos') {
-  const sessions: { read: string[]; specials: boolean[]; stop: unknown }[] = [];
+function scripted(tokenizer: TextTokenizer, end: number, reason: 'stop' | 'length' | 'eos') {
+  const sessions: { read: string[]; stop: unknown }[] = [];
   const newSession = () => {
-    const notes = { read: [] as string[], specials: [] as boolean[], stop: undefined as unknown };
+    const notes = { read: [] as string[], stop: undefined as unknown };
     sessions.push(notes);
     return {
-      async append(text: string, { addSpecialTokens }: { addSpecialTokens: boolean }) {
-        notes.read.push(text);
-        notes.specials.push(addSpecialTokens);
+      async append(ids: readonly number[]) {
+        notes.read.push(tokenizer.decode(ids, { skipSpecialTokens: false }));
       },
       async *generate({ onToken, onFinish, stop }: GenerateOptions) {
         notes.stop = stop;
@@ -43,7 +42,7 @@ async function tokenizerWith(chatTemplate: string | undefined): Promise<TextToke
 describe('Conversation', () => {
   it('reads each message once, and the end of an answer not again', async () => {
     const tokenizer = await tokenizerWith(template);
-    const { sessions, newSession } = scripted(tokenizer.tokenId('<|end|>')!, 'stop');
+    const { sessions, newSession } = scripted(tokenizer, tokenizer.tokenId('<|end|>')!, 'stop');
     const chat = new Conversation(newSession, tokenizer, 'Be brief.');
     expect(await collect(chat.reply('Well?'))).toEqual(['fine', '.']);
     await collect(chat.reply('And now?', { stop: '!' }));
@@ -54,7 +53,6 @@ describe('Conversation', () => {
           '<|user|>system: Be brief.<|end|>\n<|user|>user: Well?<|end|>\n<|user|>assistant: ',
           '\n<|user|>user: And now?<|end|>\n<|user|>assistant: ',
         ],
-        specials: [false, false],
         stop: ['!', '<|end|>'],
       },
     ]);
@@ -65,7 +63,7 @@ describe('Conversation', () => {
 
   it('begins anew where an answer was cut off, or left', async () => {
     const tokenizer = await tokenizerWith(template);
-    const { sessions, newSession } = scripted(300, 'length');
+    const { sessions, newSession } = scripted(tokenizer, 300, 'length');
     const chat = new Conversation(newSession, tokenizer);
     await collect(chat.reply('Well?'));
     for await (const _ of chat.reply('And now?')) break;
@@ -76,15 +74,16 @@ describe('Conversation', () => {
   });
 
   it('writes names before plain text for a model without a template', async () => {
-    const { sessions, newSession } = scripted(300, 'stop');
-    const chat = new Conversation(newSession, await tokenizerWith(undefined));
+    const tokenizer = await tokenizerWith(undefined);
+    const { sessions, newSession } = scripted(tokenizer, 300, 'stop');
+    const chat = new Conversation(newSession, tokenizer);
     await collect(chat.reply('Well?'));
     await collect(chat.reply('So?'));
     const used = sessions.filter(({ read }) => read.length > 0);
     expect(used.map(({ read }) => read[0])).toEqual([
-      'User: Well?\nAssistant:',
-      'User: Well?\nAssistant:fine.\nUser: So?\nAssistant:',
+      '<|endoftext|>User: Well?\nAssistant:',
+      '<|endoftext|>User: Well?\nAssistant:fine.\nUser: So?\nAssistant:',
     ]);
-    expect(used[0]).toMatchObject({ specials: [true], stop: ['\nUser:'] });
+    expect(used[0]).toMatchObject({ stop: ['\nUser:'] });
   });
 });

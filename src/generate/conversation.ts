@@ -5,9 +5,10 @@
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
-import { type ChatFormat, chatFormatOf } from './chatFormat.ts';
+import { type ChatFormat, chatFormatOf, idsFrom } from './chatFormat.ts';
 import type { ChatMessage } from './chatTemplate.ts';
 import type { Finish, GenerateOptions } from './generate.ts';
+import type { ChatPrompt } from './literalText.ts';
 import type { Session } from './session.ts';
 
 const format = 'plusminus chat 1';
@@ -21,6 +22,7 @@ const savedSchema = v.object({
 export class Conversation {
   readonly messages: ChatMessage[] = [];
   readonly #newSession: () => Session;
+  readonly #tokenizer: TextTokenizer;
   readonly #format: ChatFormat;
   #session: Session;
   /** The text that the session holds, if it is known exactly. */
@@ -30,6 +32,7 @@ export class Conversation {
   constructor(newSession: () => Session, tokenizer: TextTokenizer, system?: string) {
     this.#newSession = newSession;
     this.#session = newSession();
+    this.#tokenizer = tokenizer;
     this.#format = chatFormatOf(tokenizer);
     if (system !== undefined) this.messages.push({ role: 'system', content: system });
   }
@@ -66,8 +69,8 @@ export class Conversation {
   /** Yields the answer to a message; an answer that is aborted stays in the conversation as far as it came. */
   async *reply(content: string, options: GenerateOptions = {}): AsyncGenerator<string> {
     this.messages.push({ role: 'user', content });
-    const rendered = this.#format.render(this.messages);
-    await this.#catchUp(rendered, options.signal);
+    const prompt = this.#format.render(this.messages);
+    await this.#catchUp(prompt, options.signal);
     let answer = '';
     let lastId: number | undefined;
     let reason: Finish['reason'] | undefined;
@@ -96,7 +99,7 @@ export class Conversation {
       this.messages.push({ role: 'assistant', content: answer });
       const end = this.#format.ending(lastId);
       const exact = (reason === 'eos' || reason === 'stop') && end !== undefined;
-      this.#read = exact ? rendered + answer + end : undefined;
+      this.#read = exact ? prompt.text + answer + end : undefined;
     }
   }
 
@@ -107,13 +110,15 @@ export class Conversation {
     }
   }
 
-  async #catchUp(rendered: string, signal: AbortSignal | undefined): Promise<void> {
-    const known = this.#read !== undefined && rendered.startsWith(this.#read) ? this.#read : undefined;
+  async #catchUp(prompt: ChatPrompt, signal: AbortSignal | undefined): Promise<void> {
+    const known = this.#read !== undefined && prompt.text.startsWith(this.#read) ? this.#read : undefined;
     this.#read = undefined;
     if (known === undefined) this.#session = this.#newSession();
-    const addSpecialTokens = known === undefined && this.#format.begins;
-    const options = { addSpecialTokens, ...(signal ? { signal } : {}) };
-    await this.#session.append(rendered.slice(known?.length ?? 0), options);
+    const ids =
+      known === undefined
+        ? this.#format.encode(this.messages)
+        : idsFrom(this.#tokenizer, prompt, known.length);
+    await this.#session.append(ids, signal ? { signal } : {});
   }
 }
 

@@ -27,13 +27,15 @@ export interface SequenceModel {
 
 /** What generation needs of a tokenizer; `TextTokenizer` has it. */
 export interface GenerationTokenizer {
-  encode(text: string): number[];
+  encode(text: string, options?: { allowSpecial?: boolean }): number[];
   stream(): { push(id: number): string };
   /** The id of a token given by its name. */
   tokenId(token: string): number | undefined;
   isSpecial(id: number): boolean;
   readonly bosTokenId: number | undefined;
   readonly eosTokenId: number | undefined;
+  /** Tokens that end a text; by default the eos token. */
+  readonly endTokenIds?: readonly number[];
 }
 
 export type FinishReason = 'stop' | 'length' | 'eos' | 'abort';
@@ -54,8 +56,10 @@ export interface GenerateOptions extends SamplingOptions {
   seed?: number;
   /** Texts that end the generation and are not part of it. The name of a special token stops at that token. */
   stop?: string | readonly string[];
-  /** Default true. */
+  /** End at the model's end tokens. Default true. */
   stopAtEos?: boolean;
+  /** Special tokens that the prompt spells, such as `</s>`, become these tokens. Default false: text is text. */
+  allowSpecial?: boolean;
   /** Ends the generation, without an error: the reason is then 'abort'. Checked between tokens. */
   signal?: AbortSignal;
   /** Called with the id of each sampled token as soon as it is drawn, the eos token too. */
@@ -81,7 +85,7 @@ export async function* generate(
     options,
     tokenizer,
   );
-  const promptIds = checkPrompt(prompt, tokenizer);
+  const promptIds = checkPrompt(prompt, tokenizer, options.allowSpecial ?? false);
   const history = [...promptIds];
   const text = tokenizer.stream();
   for (const id of promptIds) text.push(id); // the stream must know what the first piece continues
@@ -148,8 +152,12 @@ function* nonEmpty(piece: string): Generator<string> {
   if (piece !== '') yield piece;
 }
 
-function checkPrompt(prompt: string | readonly number[], tokenizer: GenerationTokenizer): readonly number[] {
-  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt) : prompt;
+function checkPrompt(
+  prompt: string | readonly number[],
+  tokenizer: GenerationTokenizer,
+  allowSpecial: boolean,
+): readonly number[] {
+  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt, { allowSpecial }) : prompt;
   const wrong = ids.findIndex((id) => !Number.isInteger(id) || id < 0);
   if (wrong >= 0) throw new InputError(`prompt[${wrong}]: found ${ids[wrong]}, expected a token id`);
   if (ids.length > 0) return ids;
@@ -159,7 +167,9 @@ function checkPrompt(prompt: string | readonly number[], tokenizer: GenerationTo
   );
 }
 
-const OWN_OPTIONS = ['maxTokens', 'seed', 'stop', 'stopAtEos', 'signal', 'onToken', 'onFinish'] as const;
+const OWN_OPTIONS = [
+  ...['maxTokens', 'seed', 'stop', 'stopAtEos', 'allowSpecial', 'signal', 'onToken', 'onFinish'],
+] as const;
 
 function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) {
   refuseUnknown(options, [...SAMPLING_OPTIONS, ...OWN_OPTIONS]);
@@ -168,6 +178,7 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
     seed = randomSeed(),
     stop = [],
     stopAtEos = true,
+    allowSpecial = false,
     signal,
     onToken,
     onFinish,
@@ -176,8 +187,9 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
   if (!Number.isSafeInteger(maxTokens) || maxTokens < 0) {
     throw new InputError(`maxTokens: found ${maxTokens}, expected an integer of 0 or more`);
   }
-  if (typeof stopAtEos !== 'boolean')
-    throw new InputError(`stopAtEos: found ${stopAtEos}, expected true or false`);
+  for (const [name, value] of Object.entries({ stopAtEos, allowSpecial })) {
+    if (typeof value !== 'boolean') throw new InputError(`${name}: found ${value}, expected true or false`);
+  }
   const texts = typeof stop === 'string' ? [stop] : stop;
   if (!Array.isArray(texts) || texts.some((text) => typeof text !== 'string' || text === '')) {
     throw new InputError(`stop: found ${JSON.stringify(stop)}, expected texts, none empty`);
@@ -188,10 +200,14 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
     const id = tokenizer.tokenId(name);
     if (id !== undefined && tokenizer.isSpecial(id)) stopTokens.set(id, 'stop');
   }
-  if (stopAtEos && tokenizer.eosTokenId !== undefined) stopTokens.set(tokenizer.eosTokenId, 'eos');
+  for (const id of stopAtEos ? endTokensOf(tokenizer) : []) stopTokens.set(id, 'eos');
   const random = new SeededRandom(seed);
   const hooks = { signal, onToken, onFinish };
   return { maxTokens, sampling: checkSampling(sampling), random, stops: texts, stopTokens, ...hooks };
+}
+
+function endTokensOf({ endTokenIds, eosTokenId }: GenerationTokenizer): readonly number[] {
+  return endTokenIds ?? (eosTokenId === undefined ? [] : [eosTokenId]);
 }
 
 function randomSeed(): number {

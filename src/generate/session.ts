@@ -11,7 +11,7 @@ import { encodeSession, type SavedSession } from './savedSession.ts';
 export interface SessionModel {
   readonly inference: SequenceReader;
   readonly tokenizer: GenerationTokenizer & {
-    encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
+    encode(text: string, options?: { addSpecialTokens?: boolean; allowSpecial?: boolean }): number[];
   };
   readonly vocabulary: number;
   readonly fingerprint: number;
@@ -24,6 +24,8 @@ export interface AppendOptions {
   signal?: AbortSignal;
   /** Put the tokenizer's bos token before the text. Default: at the beginning of the session only. */
   addSpecialTokens?: boolean;
+  /** Special tokens that the text spells, such as `</s>`, become these tokens. Default false: text is text. */
+  allowSpecial?: boolean;
 }
 
 /** The repetition penalty of a session reaches back this many tokens, so that a session never grows. */
@@ -62,9 +64,10 @@ export class Session {
    */
   async append(input: string | readonly number[], options: AppendOptions = {}): Promise<void> {
     await this.#alone(async () => {
-      const { signal, addSpecialTokens = this.#tokens === 0 } = options;
+      const { signal, addSpecialTokens = this.#tokens === 0, allowSpecial = false } = options;
       const { inference, tokenizer, vocabulary } = this.#model;
-      const ids = typeof input === 'string' ? tokenizer.encode(input, { addSpecialTokens }) : input;
+      const ids =
+        typeof input === 'string' ? tokenizer.encode(input, { addSpecialTokens, allowSpecial }) : input;
       checkTokens(ids, vocabulary);
       const unread = this.#ahead ? ids : [...this.#unread, ...ids];
       if (ids.length === 0) return;

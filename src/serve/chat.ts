@@ -25,7 +25,7 @@ export function chatWire(runtime: Runtime, fields: ChatFields, start: Start): Wi
   checkChoices(runtime, n, start);
   const format = formatOf(tokenizer);
   const messages = fields.messages.map(plainMessage);
-  const tokens = continued(runtime, encode(tokenizer, format, messages, start), start.earlier, 'messages');
+  const tokens = continued(runtime, encode(format, messages, start), start.earlier, 'messages');
   const { name, value } = maxTokensOf(fields);
   const maxTokens = checkMaxTokens(runtime, name, value ?? runtime.limits.maxTokens);
   const logprobs = logprobsOf(fields);
@@ -97,15 +97,9 @@ function formatOf(tokenizer: TextTokenizer): ChatFormat {
 }
 
 /** Where there is a conversation already, the messages are only what is new. */
-function encode(
-  tokenizer: TextTokenizer,
-  format: ChatFormat,
-  messages: readonly ChatMessage[],
-  { earlier }: Start,
-): number[] {
-  if (!earlier) return tokenizer.encode(format.render(messages), { addSpecialTokens: format.begins });
-  const ended = format.ending(earlier.unread.at(-1));
-  return tokenizer.encode(format.continuation(messages, ended), { addSpecialTokens: false });
+function encode(format: ChatFormat, messages: readonly ChatMessage[], { earlier }: Start): number[] {
+  if (!earlier) return format.encode(messages);
+  return format.continuation(messages, format.ending(earlier.unread.at(-1)));
 }
 
 function plainMessage({ role, content }: ChatFields['messages'][number]): ChatMessage {

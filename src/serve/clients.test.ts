@@ -205,7 +205,7 @@ describe('openai: chat', () => {
   async function expected(options: object): Promise<string> {
     const tokenizer = server.model.tokenizer!;
     const format = chatFormatOf(tokenizer);
-    const ids = tokenizer.encode(format.render([...messages]), { addSpecialTokens: false });
+    const ids = format.encode([...messages]);
     return textOf(server.model.generate(ids, { stop: [...format.stop], ...options }));
   }
 

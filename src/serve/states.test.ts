@@ -146,10 +146,11 @@ describe('a state that a client takes along', () => {
     const session = server.model.session();
     await session.append(`<|user|>user: Who are you?<|end|>\n<|user|>assistant: `, {
       addSpecialTokens: false,
+      allowSpecial: true,
     });
     expect(await textOf(session.generate({ temperature: 0, maxTokens: 10 }))).toBe(answer.content);
     const between = '<|end|>\n<|user|>user: And then?<|end|>\n<|user|>assistant: ';
-    await session.append(tokenizer.encode(between, { addSpecialTokens: false }));
+    await session.append(tokenizer.encode(between, { addSpecialTokens: false, allowSpecial: true }));
     const options = { temperature: 0, maxTokens: 10, stop: '<|end|>' };
     expect(second.choices[0]!.message.content).toBe(await textOf(session.generate(options)));
   });

@@ -9,7 +9,8 @@ fc.configureGlobal({ seed: 1 });
 describe('readSentencePiece', () => {
   it('encodes as SentencePiece does: the neighbours of the highest score merge first', () => {
     const tokenizer = llamaTokenizer();
-    const tokens = (text: string) => tokenizer.encode(text).map((id) => tokenizer.token(id));
+    const tokens = (text: string) =>
+      tokenizer.encode(text, { allowSpecial: true }).map((id) => tokenizer.token(id));
     expect(tokens('hello world')).toEqual(['<s>', '▁hello', '▁world']);
     expect(tokens('the  the')).toEqual(['<s>', '▁the', '▁▁', 't', 'he']);
     expect(tokens('é\n')).toEqual(['<s>', '▁', 'é', '<0x0A>']);

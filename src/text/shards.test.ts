@@ -49,7 +49,7 @@ describe('writeShards', () => {
 
   it('uses 32 bits for a vocabulary above 65,536', async () => {
     const { json, config } = await byteLevelTokenizer();
-    const far = { id: 70_000, content: '<|far|>', special: true };
+    const far = { id: 70_000, content: '<|far|>', special: false };
     const tokenizer = TextTokenizer.fromJson({ ...json, added_tokens: [...json.added_tokens, far] }, config);
     expect((await writeShards(folder, listed(['a<|far|>b']), tokenizer)).dtype).toBe('uint32');
     const shards = await TokenShards.open(folder, tokenizer);

@@ -26,10 +26,10 @@ export function tokenBytes(
   source: string,
 ): TokenBytes {
   const style = decodingStyle(json.decoder, source);
-  const added = new Set(json.added_tokens.map((token) => token.content));
+  const added = new Set(json.added_tokens.map((token) => token.id));
   const table: (Uint8Array | undefined)[] = [];
-  const spell = (token: string): Uint8Array => {
-    if (style.byteLevel && !added.has(token)) return bytesOfAlphabet(token) ?? utf8.encode(token);
+  const spell = (token: string, id: number): Uint8Array => {
+    if (style.byteLevel && !added.has(id)) return bytesOfAlphabet(token) ?? utf8.encode(token);
     if (style.byteFallback && /^<0x[0-9A-Fa-f]{2}>$/.test(token))
       return Uint8Array.of(Number(token.slice(1, 5)));
     return utf8.encode(style.space === undefined ? token : token.replaceAll(style.space, ' '));
@@ -39,7 +39,7 @@ export function tokenBytes(
     of(id) {
       const token = tokens[id];
       if (token === undefined) return replacement;
-      table[id] ??= spell(token);
+      table[id] ??= spell(token, id);
       return table[id];
     },
   };

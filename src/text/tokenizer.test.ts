@@ -5,9 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.ts';
 import { BoundedCache } from './boundedCache.ts';
-import { Tokenizer } from './library.ts';
 import { saveTokenizer } from './saveTokenizer.ts';
-import { byteLevelTokenizer, llamaTokenizer, mobyDick, sentencePieceFile } from './testing.ts';
+import { byteLevelTokenizer, llamaTokenizer, sentencePieceFile } from './testing.ts';
 import { TextTokenizer } from './tokenizer.ts';
 
 fc.configureGlobal({ seed: 1 });
@@ -59,17 +58,6 @@ describe.each(KINDS)('$name tokenizer', ({ name, load }) => {
     fc.assert(fc.property(anyText, check));
   });
 
-  it('encodes as the library does on the whole text', async () => {
-    const tokenizer = await load();
-    const library = new Tokenizer(tokenizer.json, tokenizer.config);
-    const same = (text: string) => {
-      expect(tokenizer.encode(text)).toEqual(library.encode(text, { add_special_tokens: true }).ids);
-    };
-    for (const text of [...ODD_TEXTS, `hello${tokenizer.token(2)}  the world`, 'a'.repeat(100)]) same(text);
-    for await (const chapter of mobyDick(1)) same(chapter.slice(0, 5000));
-    fc.assert(fc.property(anyText, same), { numRuns: 200 });
-  });
-
   it('streams any ids as it decodes them, never part of a character', async () => {
     const tokenizer = await load();
     const anyIds = fc.array(fc.nat(tokenizer.vocabularySize + 3), { maxLength: 40 });
@@ -87,20 +75,6 @@ describe.each(KINDS)('$name tokenizer', ({ name, load }) => {
           expect(pieces.join('')).toBe(tokenizer.decode(ids, { skipSpecialTokens }));
         },
       ),
-    );
-  });
-
-  it('decodes as the library does', async () => {
-    const tokenizer = await load();
-    const library = new Tokenizer(tokenizer.json, tokenizer.config);
-    const texts = anyText.filter((text) => !text.includes('\uFEFF')); // the library drops it as a byte-order mark
-    fc.assert(
-      fc.property(texts, (text) => {
-        const ids = tokenizer.encode(text);
-        if (ids.length === 0) return;
-        const options = { skip_special_tokens: true, clean_up_tokenization_spaces: false };
-        expect(tokenizer.decode(ids)).toBe(library.decode(ids, options));
-      }),
     );
   });
 });
@@ -129,7 +103,7 @@ describe('TextTokenizer', () => {
   it('knows its special tokens', async () => {
     const tokenizer = await byteLevelTokenizer();
     expect([tokenizer.bosTokenId, tokenizer.eosTokenId, tokenizer.vocabularySize]).toEqual([0, 0, 1000]);
-    expect(tokenizer.encode('<|user|>x<|end|>', { addSpecialTokens: false })).toEqual([
+    expect(tokenizer.encode('<|user|>x<|end|>', { addSpecialTokens: false, allowSpecial: true })).toEqual([
       1,
       tokenizer.tokenId('x'),
       2,
@@ -173,10 +147,7 @@ describe('TextTokenizer', () => {
         { ...json, pre_tokenizer: { type: 'Split', pattern: { Regex: '(' } } },
         /tokenizer.json: .*regular expression/i,
       ],
-      [
-        { ...json, post_processor: { type: 'TemplateProcessing' } },
-        /tokenizer.json: encoding the text "a" failed/,
-      ],
+      [{ ...json, post_processor: { type: 'TemplateProcessing' } }, /post_processor.single: found nothing/],
     ];
     for (const [content, message] of cases) {
       expect(() => TextTokenizer.fromJson(content)).toThrow(InputError);

@@ -1,12 +1,22 @@
 /**
- * Text to token ids and back, for any `tokenizer.json` that the Hugging Face library reads.
+ * Text to token ids and back, as a `tokenizer.json` of the Hugging Face ecosystem describes it.
  *
- * The library encodes; words seen before are remembered (wordEncoder.ts), which makes long texts fast. Decoding
- * is this project's own (tokenBytes.ts), so that a stream of tokens and a whole text decode alike, and text
- * comes back as it went in: no "clean-up" of spaces before punctuation.
+ * Encoding (pipeline/) gives the ids that Hugging Face's Rust library gives. Decoding (tokenBytes.ts) works token by
+ * token, so that a stream and a whole text decode alike, and text comes back as it went in: without "clean-up" of
+ * spaces before punctuation.
  */
 import { InputError } from '../errors.ts';
-import { type LibraryTokenizer, Tokenizer } from './library.ts';
+import {
+  batchesOf,
+  commonLength,
+  type LimitedIds,
+  takeIds,
+  takeIdsInSlices,
+  tokensBefore,
+} from './encoding.ts';
+import type { AllowSpecial } from './pipeline/addedTokens.ts';
+import { Pipeline } from './pipeline/pipeline.ts';
+import { type Surroundings, surroundingsOf } from './pipeline/postProcessor.ts';
 import { type TokenBytes, tokenBytes } from './tokenBytes.ts';
 import { readTokenizer } from './tokenizerFiles.ts';
 import {
@@ -18,13 +28,25 @@ import {
   type TokenizerJson,
 } from './tokenizerJson.ts';
 import { TokenStream } from './tokenStream.ts';
-import { WordEncoder } from './wordEncoder.ts';
+import { tokenTables } from './vocabulary.ts';
 
+export type { LimitedIds } from './encoding.ts';
 export { TokenStream } from './tokenStream.ts';
 
 export interface EncodeOptions {
   /** Add the tokens that the tokenizer puts around a text, such as `<s>` before it. Default true. */
   addSpecialTokens?: boolean;
+  /**
+   * Whether special tokens that the text spells, such as `</s>`, become these tokens. Default false: text is text.
+   * A function decides for each occurrence, given its offsets.
+   */
+  allowSpecial?: boolean | AllowSpecial;
+  /** The text goes on from an earlier one: the tokenizer puts no space before it. Default false. */
+  continues?: boolean;
+}
+
+export interface LimitedEncodeOptions extends EncodeOptions {
+  signal?: AbortSignal;
 }
 
 export interface DecodeOptions {
@@ -44,27 +66,31 @@ export class TextTokenizer {
   /** The Jinja template that turns messages into a prompt. */
   readonly chatTemplate: string | undefined;
 
-  readonly #library: LibraryTokenizer;
-  readonly #words: WordEncoder | undefined;
+  /** The special tokens as texts. */
+  readonly specialTokens: readonly string[];
+
+  readonly #pipeline: Pipeline;
+  readonly #idOf: ReadonlyMap<string, number>;
+  readonly #tokens: readonly (string | undefined)[];
   readonly #bytes: TokenBytes;
-  readonly #added: ReadonlyMap<string, number>;
-  readonly #addedPattern: RegExp | undefined;
   readonly #specialIds: ReadonlySet<number>;
-  readonly #before: readonly number[];
-  readonly #after: readonly number[];
+  readonly #surroundings: Surroundings;
 
   private constructor(json: TokenizerJson, config: TokenizerConfig, source: string) {
     this.json = json;
     this.config = config;
-    this.#library = build(json, config, source);
-    const tokens = listTokens(json);
+    const { modelIds, idOf, tokens } = tokenTables(json, source);
+    this.#idOf = idOf;
+    this.#tokens = tokens;
     this.vocabularySize = tokens.length;
-    this.#bytes = tokenBytes(json, tokens, source);
-    this.#words = WordEncoder.for(json, config, this.#library);
-    this.#added = new Map(json.added_tokens.map((token) => [token.content, token.id]));
-    this.#addedPattern = patternOf([...this.#added.keys()]);
-    this.#specialIds = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
-    [this.#before, this.#after] = surroundings(this.#library, source);
+    this.#pipeline = new Pipeline(json, modelIds, source);
+    const shown = [...tokens];
+    for (const token of json.added_tokens) shown[token.id] = this.#pipeline.spelling(token);
+    this.#bytes = tokenBytes(json, shown, source);
+    const specials = json.added_tokens.filter((token) => token.special);
+    this.#specialIds = new Set(specials.map((token) => token.id));
+    this.specialTokens = specials.map((token) => token.content);
+    this.#surroundings = surroundingsOf(json.post_processor, `${source}: post_processor`);
     this.bosTokenId = this.#roleId('bos_token', ['<s>', '<|begin_of_text|>', '<|endoftext|>']);
     this.eosTokenId = this.#roleId('eos_token', ['</s>', '<|end_of_text|>', '<|endoftext|>']);
     this.chatTemplate = chatTemplateOf(config);
@@ -107,8 +133,66 @@ export class TextTokenizer {
 
   /** Ids of a text. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD. */
   encode(text: string, options: EncodeOptions = {}): number[] {
-    const ids = this.#encodeBare(text.toWellFormed());
-    return options.addSpecialTokens === false ? ids : [...this.#before, ...ids, ...this.#after];
+    return takeIds(this.#batches(text, options), Number.POSITIVE_INFINITY).ids;
+  }
+
+  /** The first `limit` ids of a text; the work ends soon after the limit, however long the text is. */
+  encodeUpTo(text: string, limit: number, options: EncodeOptions = {}): LimitedIds {
+    return takeIds(this.#batches(text, options), limit);
+  }
+
+  /**
+   * Like `encodeUpTo`, letting other work run every few milliseconds.
+   * @throws the signal's reason, once aborted
+   */
+  encodeInSlices(text: string, limit: number, options: LimitedEncodeOptions = {}): Promise<LimitedIds> {
+    return takeIdsInSlices(this.#batches(text, options), limit, options.signal);
+  }
+
+  /**
+   * Ids of a text, without surrounding tokens, and where offsets of the text lie among them.
+   * @param offsets in ascending order
+   * @returns `before[i]`: how many tokens end at or before `offsets[i]`
+   */
+  encodeWithOffsets(
+    text: string,
+    offsets: readonly number[],
+    options: Pick<EncodeOptions, 'allowSpecial' | 'continues'> = {},
+  ): { ids: number[]; before: number[] } {
+    const { allowSpecial = false, continues } = options;
+    const whole = text.toWellFormed();
+    const ids: number[] = [];
+    const before = offsets.map(() => 0);
+    for (const { start, end, batches } of this.#pipeline.sections(
+      whole,
+      predicateOf(allowSpecial),
+      continues,
+    )) {
+      const sectionIds = [...batches].flat();
+      offsets.forEach((offset, index) => {
+        if (offset >= end) before[index] = ids.length + sectionIds.length;
+        else if (offset > start)
+          before[index] = ids.length + this.#countBefore(whole.slice(start, end), sectionIds, offset - start);
+      });
+      ids.push(...sectionIds);
+    }
+    return { ids, before };
+  }
+
+  #countBefore(text: string, ids: readonly number[], offset: number): number {
+    const exact = tokensBefore(text, ids, offset, (id) => this.#bytes.of(id));
+    // Where normalizing changed the text, tokens that the beginning alone has too lie before the offset.
+    return exact ?? commonLength(ids, this.encode(text.slice(0, offset), { addSpecialTokens: false }));
+  }
+
+  *#batches(
+    text: string,
+    { addSpecialTokens = true, allowSpecial = false, continues = false }: EncodeOptions,
+  ): Generator<readonly number[]> {
+    const sections = this.#pipeline.sections(text.toWellFormed(), predicateOf(allowSpecial), continues);
+    if (addSpecialTokens) yield this.#surroundings.before;
+    yield* batchesOf(sections);
+    if (addSpecialTokens) yield this.#surroundings.after;
   }
 
   /** The text of `ids`. An id without a token shows as U+FFFD. */
@@ -129,12 +213,12 @@ export class TextTokenizer {
 
   /** The id of a token given as the vocabulary spells it, such as `</s>`. */
   tokenId(token: string): number | undefined {
-    return this.#library.token_to_id(token);
+    return this.#idOf.get(token);
   }
 
   /** The token as the vocabulary spells it. */
   token(id: number | undefined): string | undefined {
-    return id === undefined ? undefined : this.#library.id_to_token(id);
+    return id === undefined ? undefined : this.#tokens[id];
   }
 
   /** The bytes that a token stands for, which need not be whole characters. */
@@ -147,29 +231,6 @@ export class TextTokenizer {
     return this.#specialIds.has(id);
   }
 
-  #encodeBare(text: string): number[] {
-    if (text === '') return [];
-    const ids: number[] = [];
-    return this.#encodeByWords(text, ids)
-      ? ids
-      : this.#library.encode(text, { add_special_tokens: false }).ids;
-  }
-
-  #encodeByWords(text: string, ids: number[]): boolean {
-    if (this.#words === undefined) return false;
-    const sections = this.#addedPattern === undefined ? [text] : text.split(this.#addedPattern);
-    if (sections.length > 1 && this.json.added_tokens.some((token) => token.lstrip || token.rstrip))
-      return false;
-    return sections
-      .filter((section) => section !== '')
-      .every((section, index) => {
-        const id = this.#added.get(section);
-        if (id === undefined) return this.#words!.encode(section, index, ids);
-        ids.push(id);
-        return true;
-      });
-  }
-
   #roleId(role: 'bos_token' | 'eos_token', usual: readonly string[]): number | undefined {
     const entry = this.config[role];
     const name = isObject(entry) ? entry.content : entry;
@@ -177,7 +238,7 @@ export class TextTokenizer {
       // Without a config, the names in common use decide. A config that says null means none.
       return role in this.config
         ? undefined
-        : usual.map((token) => this.#added.get(token)).find((id) => id !== undefined);
+        : usual.map((token) => this.#idOf.get(token)).find((id) => id !== undefined);
     }
     const id = typeof name === 'string' ? this.tokenId(name) : undefined;
     if (id === undefined) {
@@ -189,47 +250,8 @@ export class TextTokenizer {
   }
 }
 
-function build(json: TokenizerJson, config: TokenizerConfig, source: string): LibraryTokenizer {
-  try {
-    return new Tokenizer(json, config);
-  } catch (error) {
-    throw new InputError(`${source}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-/** id → token. */
-function listTokens(json: TokenizerJson): (string | undefined)[] {
-  const { vocab } = json.model;
-  const tokens: (string | undefined)[] = [];
-  if (Array.isArray(vocab)) for (const [token] of vocab) tokens.push(token);
-  else for (const [token, id] of Object.entries(vocab)) tokens[id] = token;
-  for (const { id, content } of json.added_tokens) tokens[id] = content;
-  return tokens;
-}
-
-/** A pattern that splits a text at the given tokens and keeps them; the longest wins. */
-function patternOf(tokens: readonly string[]): RegExp | undefined {
-  if (tokens.length === 0) return undefined;
-  const longestFirst = [...tokens].sort((a, b) => b.length - a.length);
-  return new RegExp(
-    `(${longestFirst.map((token) => token.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')})`,
-  );
-}
-
-/** The ids that the tokenizer puts before and after a text, seen by encoding one with and without them. */
-function surroundings(library: LibraryTokenizer, source: string): [number[], number[]] {
-  try {
-    const bare = library.encode('a', { add_special_tokens: false }).ids;
-    const full = library.encode('a', { add_special_tokens: true }).ids;
-    const start = full.findIndex((_, at) => bare.every((id, i) => full[at + i] === id));
-    if ([...bare, ...full].some((id) => !Number.isInteger(id)) || start < 0)
-      throw new Error('an unknown token');
-    return [full.slice(0, start), full.slice(start + bare.length)];
-  } catch (error) {
-    throw new InputError(`${source}: encoding the text "a" failed: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
+function predicateOf(allowSpecial: boolean | AllowSpecial): AllowSpecial {
+  return typeof allowSpecial === 'function' ? allowSpecial : () => allowSpecial;
 }
 
 /** Configs hold one template, or several with names, of which `default` counts. */

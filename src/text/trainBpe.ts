@@ -2,7 +2,7 @@
 import { InputError } from '../errors.ts';
 import { countWords } from './countWords.ts';
 import { type LearnedMerges, learnMerges } from './learnMerges.ts';
-import { SequencePreTokenizer } from './library.ts';
+import { preTokenizerOf } from './pipeline/preTokenizers.ts';
 import { beginWith } from './sentencepiece.ts';
 import type { TokenizerConfig, TokenizerJson } from './tokenizerJson.ts';
 
@@ -50,9 +50,10 @@ export async function trainBpe(
 ): Promise<{ json: TokenizerJson; config: TokenizerConfig }> {
   const { vocabularySize, onProgress, signal } = options;
   const specials = checkSpecials(options);
-  const splitter = new SequencePreTokenizer({ pretokenizers: [SPLIT_WORDS] });
+  const splitter = preTokenizerOf(SPLIT_WORDS, 'WORD_PATTERN');
+  const place = { first: false, continues: false };
   const words = await countWords(documents, {
-    split: (document) => splitAround(document, specials).flatMap((text) => splitter.pre_tokenize(text)),
+    split: (document) => splitAround(document, specials).flatMap((text) => [...splitter.words(text, place)]),
     ...(options.maxWords === undefined ? {} : { maxWords: options.maxWords }),
     ...(signal === undefined ? {} : { signal }),
     onDocument: (characters) => onProgress?.({ phase: 'count', characters }),

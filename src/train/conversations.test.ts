@@ -63,9 +63,9 @@ describe('a conversation as tokens', () => {
     expect(markConversation(tokenizer, talk, 5)).toBeUndefined();
   });
 
-  it('refuses a template that writes earlier turns anew', async () => {
+  it('refuses a template that writes earlier turns differently', async () => {
     const rewriting = await tokenizerOf('{{ messages | length }}{{ messages[-1].content }}');
-    expect(() => markConversation(rewriting, talk, 100)).toThrow(/writes earlier turns anew/);
+    expect(() => markConversation(rewriting, talk, 100)).toThrow(/writes earlier turns differently/);
   });
 });
 

@@ -3,7 +3,8 @@
  * that ends it; what it is told is read, and never a label.
  */
 import { InputError } from '../errors.ts';
-import { renderChat } from '../generate/chatTemplate.ts';
+import { renderPrompt } from '../generate/chatTemplate.ts';
+import type { ChatPrompt } from '../generate/literalText.ts';
 import type { ChatMessage } from '../text/corpus.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { endOfDocument, type TokenSequence } from '../text/writeShards.ts';
@@ -16,7 +17,7 @@ export interface MarkedTokens {
 
 /**
  * A conversation as the chat template writes it, with the assistant's turns marked. It is cut after the last
- * answer that ends within `most` tokens; if the first one does not, within it.
+ * answer that ends within `max` tokens; if the first one does not, within it.
  *
  * An answer is what the template adds to the prompt of that turn, so that any template will do whose rendering of
  * a longer conversation begins with that of a shorter one.
@@ -26,36 +27,41 @@ export interface MarkedTokens {
 export function markConversation(
   tokenizer: TextTokenizer,
   messages: readonly ChatMessage[],
-  most: number,
+  max: number,
 ): MarkedTokens | undefined {
-  const found: MarkedTokens = { ids: [], marks: [] };
-  const add = (text: string, mark: 0 | 1) => {
-    const ids = tokenizer.encode(text, { addSpecialTokens: false });
-    found.ids.push(...ids);
-    found.marks.push(...ids.map(() => mark));
-  };
-  let written = '';
+  const { prompt, offsets } = answersIn(tokenizer, messages);
+  if (prompt === undefined) return undefined;
+  const { ids, before } = tokenizer.encodeWithOffsets(prompt.text, offsets, prompt);
+  const marks = ids.map((): number => 0);
+  let end = 0;
+  for (let turn = 0; turn < before.length; turn += 2) {
+    const [start = 0, stop = 0] = before.slice(turn, turn + 2);
+    if (stop > max && turn > 0) break;
+    marks.fill(1, start, stop);
+    end = Math.min(stop, max);
+  }
+  const found = { ids: ids.slice(0, end), marks: marks.slice(0, end) };
+  return found.marks.includes(1) ? found : undefined;
+}
+
+/** The chat up to its last answer, and where each answer begins and ends. */
+function answersIn(tokenizer: TextTokenizer, messages: readonly ChatMessage[]) {
+  let prompt: ChatPrompt | undefined;
+  const offsets: number[] = [];
   for (const [at, { role }] of messages.entries()) {
     if (role !== 'assistant' || at === 0) continue; // a prompt comes before every answer
-    const prompt = renderChat(tokenizer, messages.slice(0, at));
-    const whole = renderChat(tokenizer, messages.slice(0, at + 1), { addGenerationPrompt: false });
-    if (!prompt.startsWith(written) || !whole.startsWith(prompt)) {
+    const before = renderPrompt(tokenizer, messages.slice(0, at));
+    const whole = renderPrompt(tokenizer, messages.slice(0, at + 1), { addGenerationPrompt: false });
+    if (!before.text.startsWith(prompt?.text ?? '') || !whole.text.startsWith(before.text)) {
       throw new InputError(
-        'chat_template: found one that writes earlier turns anew, expected one that only adds to them; ' +
-          'it cannot be told which tokens are the answer',
+        'chat_template: it writes earlier turns differently once later ones follow, so that the tokens of an ' +
+          'answer cannot be identified; expected a template that only appends',
       );
     }
-    const before = found.ids.length;
-    add(prompt.slice(written.length), 0);
-    add(whole.slice(prompt.length), 1);
-    written = whole;
-    if (found.ids.length <= most) continue;
-    const end = before > 0 ? before : most;
-    found.ids.length = end;
-    found.marks.length = end;
-    break;
+    offsets.push(before.text.length, whole.text.length);
+    prompt = whole;
   }
-  return found.marks.includes(1) ? found : undefined;
+  return { prompt, offsets };
 }
 
 /** Rows that are being filled at the same time: more waste less, and keep the order of the corpus less well. */

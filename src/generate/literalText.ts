@@ -1,0 +1,83 @@
+/**
+ * Keeps the text of messages text. A template writes messages and its own control tokens into one text; a message
+ * that spells a control token, such as `<|end|>`, must not become one. Marks are put into such spellings before the
+ * template runs and taken out after: they show which spellings are of messages.
+ */
+import { InputError } from '../errors.ts';
+import type { ChatMessage } from '../text/corpus.ts';
+
+/** A rendered chat: its text, and which special tokens in it are the template's own. */
+export interface ChatPrompt {
+  readonly text: string;
+  readonly allowSpecial: (start: number, end: number) => boolean;
+}
+
+/** Characters that Unicode reserves for internal use. */
+const FIRST_MARK = 0xfdd0;
+const MARKS = 32;
+
+/**
+ * Renders messages so that special tokens which they spell stay text.
+ * @param specials the special tokens
+ * @param render the template, which must not write marks of its own
+ */
+export function renderLiterally(
+  messages: readonly ChatMessage[],
+  specials: readonly string[],
+  render: (messages: readonly ChatMessage[]) => string,
+): ChatPrompt {
+  const spells = messages.some(({ content }) => specials.some((special) => touches(content, special)));
+  if (!spells) return { text: render(messages), allowSpecial: () => true };
+  const mark = unusedMark(messages);
+  const marked = messages.map((message) => ({
+    ...message,
+    content: markedText(message.content, specials, mark),
+  }));
+  const [first = '', ...rest] = render(marked).split(mark);
+  let text = first;
+  const breaks: number[] = [];
+  for (const part of rest) {
+    breaks.push(text.length);
+    text += part;
+  }
+  return { text, allowSpecial: (start, end) => !breaks.some((at) => start < at && at <= end) };
+}
+
+function unusedMark(messages: readonly ChatMessage[]): string {
+  for (let code = FIRST_MARK; code < FIRST_MARK + MARKS; code++) {
+    const mark = String.fromCharCode(code);
+    if (!messages.some(({ content }) => content.includes(mark))) return mark;
+  }
+  throw new InputError(
+    'messages: found all characters from U+FDD0 to U+FDEF, expected at least one to be absent',
+  );
+}
+
+/** Whether `text` holds `special`, begins with an end of it or ends with a beginning of it. */
+function touches(text: string, special: string): boolean {
+  return text.includes(special) || beginsInside(text, special) || endsInside(text, special);
+}
+
+function beginsInside(text: string, special: string): boolean {
+  for (let at = 1; at < special.length; at++) if (text.startsWith(special.slice(at))) return true;
+  return false;
+}
+
+function endsInside(text: string, special: string): boolean {
+  for (let at = 1; at < special.length; at++) if (text.endsWith(special.slice(0, at))) return true;
+  return false;
+}
+
+/** A mark follows the first character of each spelling, and stands where a spelling could go on beyond the text. */
+function markedText(text: string, specials: readonly string[], mark: string): string {
+  let marked = text;
+  for (const special of specials) {
+    const [character = ''] = special;
+    marked = marked.replaceAll(special, () => character + mark + special.slice(character.length));
+  }
+  if (specials.some((special) => beginsInside(text, special))) {
+    const [character = ''] = marked;
+    marked = character + mark + marked.slice(character.length);
+  }
+  return specials.some((special) => endsInside(text, special)) ? marked + mark : marked;
+}

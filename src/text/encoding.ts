@@ -1,0 +1,90 @@
+/** Encoding with limits, in slices, and with positions; over the sections of a text that a pipeline gives. */
+import type { EncodedSection } from './pipeline/pipeline.ts';
+
+export interface LimitedIds {
+  /** At most `limit` ids. */
+  readonly ids: number[];
+  /** Whether these are all ids of the text. */
+  readonly complete: boolean;
+}
+
+/** How long encoding holds the thread before others may run, in milliseconds. */
+const SLICE_MS = 8;
+
+/** All ids in batches; empty ones are opportunities to pause. */
+export function* batchesOf(sections: Iterable<EncodedSection>): Generator<readonly number[]> {
+  for (const { batches } of sections) yield* batches;
+}
+
+/** The first `limit` ids; the work ends soon after. */
+export function takeIds(batches: Iterable<readonly number[]>, limit: number): LimitedIds {
+  const ids: number[] = [];
+  for (const batch of batches) {
+    for (const id of batch) {
+      if (ids.length >= limit) return { ids, complete: false };
+      ids.push(id);
+    }
+  }
+  return { ids, complete: true };
+}
+
+/** Like `takeIds`, letting other work run between slices. @throws the signal's reason, once aborted */
+export async function takeIdsInSlices(
+  batches: Iterable<readonly number[]>,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<LimitedIds> {
+  const ids: number[] = [];
+  let sliceEnd = performance.now() + SLICE_MS;
+  for (const batch of batches) {
+    for (const id of batch) {
+      if (ids.length >= limit) return { ids, complete: false };
+      ids.push(id);
+    }
+    if (performance.now() < sliceEnd) continue;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    signal?.throwIfAborted();
+    sliceEnd = performance.now() + SLICE_MS;
+  }
+  return { ids, complete: true };
+}
+
+const utf8 = new TextEncoder();
+
+/**
+ * How many of a section's tokens end at or before `offset`, by the bytes that they stand for.
+ * @param bytesOf the bytes of a token
+ * @returns undefined if the tokens' bytes are not those of the text, beside one space that was put before it
+ */
+export function tokensBefore(
+  text: string,
+  ids: readonly number[],
+  offset: number,
+  bytesOf: (id: number) => Uint8Array,
+): number | undefined {
+  const spelled = ids.map(bytesOf);
+  const expected = utf8.encode(text);
+  const added = spelled.reduce((sum, { length }) => sum + length, 0) - expected.length;
+  if (added !== 0 && added !== 1) return undefined;
+  let end = utf8.encode(text.slice(0, offset)).length + added;
+  let at = -added;
+  let count = 0;
+  for (const bytes of spelled) {
+    for (const byte of bytes) {
+      if (byte !== (at < 0 ? SPACE : expected[at])) return undefined;
+      at++;
+    }
+    end -= bytes.length;
+    if (end >= 0) count++;
+  }
+  return count;
+}
+
+const SPACE = 0x20;
+
+/** Length of the beginning that two lists share. */
+export function commonLength(a: readonly number[], b: readonly number[]): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
+}
