@@ -34,6 +34,7 @@ export async function loadIntoEngine(
   const checkpoint = await Checkpoint.open(folder);
   try {
     const tokenizer = await TextTokenizer.loadIfPresent(folder);
+    tokenizer?.checkFits(checkpoint.config.vocabSize, folder);
     const engine = await createEngine();
     try {
       return { ...(await loadInto(engine, checkpoint, { onProgress, signal })), tokenizer };

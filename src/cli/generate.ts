@@ -23,6 +23,7 @@ Examples:
 
 interface Flags extends ModelOptions, SamplingFlags {
   readonly tokens?: readonly number[];
+  readonly allowSpecial?: true;
 }
 
 export function generateCommand(): Command {
@@ -32,6 +33,7 @@ export function generateCommand(): Command {
   addSamplingOptions(addModelOptions(command));
   return command
     .option('--tokens <ids>', 'the prompt as token ids; a model without tokenizer prints ids', tokenList)
+    .option('--allow-special', 'special tokens that the prompt spells, such as </s>, become these tokens')
     .addHelpText('after', examples)
     .action((words: string[], flags: Flags) => generateText(words, flags));
 }
@@ -45,7 +47,13 @@ async function generateText(words: readonly string[], flags: Flags): Promise<voi
   await withModel(flags, async (model, signal, source) => {
     const prompt = flags.tokens ?? (await readPrompt(words, signal));
     const sampling = samplingOf(flags);
-    const result = await run(model, prompt, { ...sampling, signal }, flags.json ? undefined : writeText);
+    const special = { allowSpecial: flags.allowSpecial === true };
+    const result = await run(
+      model,
+      prompt,
+      { ...sampling, ...special, signal },
+      flags.json ? undefined : writeText,
+    );
     if (flags.json) {
       await writeJson({ model: source, prompt, ...result, seed: sampling.seed });
       return;

@@ -6,10 +6,12 @@ import type { GenerationTokenizer } from './generate.ts';
 export class NoTokenizer implements GenerationTokenizer {
   readonly bosTokenId: number | undefined;
   readonly eosTokenId: number | undefined;
+  readonly endTokenIds: readonly number[];
 
   constructor({ bosTokenId, eosTokenId }: ModelConfig) {
     this.bosTokenId = bosTokenId ?? undefined;
-    this.eosTokenId = (typeof eosTokenId === 'object' ? eosTokenId?.[0] : eosTokenId) ?? undefined;
+    this.endTokenIds = [eosTokenId ?? []].flat();
+    this.eosTokenId = this.endTokenIds[0];
   }
 
   encode(): number[] {

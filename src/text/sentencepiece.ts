@@ -7,7 +7,7 @@
  */
 import { InputError } from '../errors.ts';
 import { type Field, readFields } from './protobuf.ts';
-import type { TokenizerConfig, TokenizerJson } from './tokenizerJson.ts';
+import type { Component, TokenizerConfig, TokenizerJson } from './tokenizerJson.ts';
 
 /** SentencePiece's own numbers for what a piece is. */
 const UNKNOWN = 2;
@@ -165,7 +165,7 @@ function toTokenizerJson(model: SentencePieceModel, unknown: string, bos: string
     added_tokens: added,
     normalizer: { type: 'Sequence', normalizers },
     pre_tokenizer: null,
-    post_processor: bos === undefined ? null : beginWith(bos, vocab[bos]!),
+    post_processor: surroundedBy(bos === undefined ? undefined : { content: bos, id: vocab[bos]! }),
     decoder: { type: 'Sequence', decoders },
     model: {
       type: 'BPE',
@@ -182,16 +182,27 @@ function toTokenizerJson(model: SentencePieceModel, unknown: string, bos: string
   };
 }
 
-/** The post-processor that puts the token `bos` before each text. */
-export function beginWith(bos: string, id: number): { type: string; [field: string]: unknown } {
-  const special = { SpecialToken: { id: bos, type_id: 0 } };
-  const first = { Sequence: { id: 'A', type_id: 0 } };
-  const second = [{ SpecialToken: { id: bos, type_id: 1 } }, { Sequence: { id: 'B', type_id: 1 } }];
+/** The post-processor that puts a token before each text, and one after it; null without both. */
+export function surroundedBy(
+  first: { content: string; id: number } | undefined,
+  last?: { content: string; id: number },
+): Component | null {
+  if (!first && !last) return null;
+  const special = (token: typeof first, type_id: number) =>
+    token ? [{ SpecialToken: { id: token.content, type_id } }] : [];
+  const part = (name: string, type_id: number) => [
+    ...special(first, type_id),
+    { Sequence: { id: name, type_id } },
+    ...special(last, type_id),
+  ];
+  const known = [first, last].filter((token) => token !== undefined);
   return {
     type: 'TemplateProcessing',
-    single: [special, first],
-    pair: [special, first, ...second],
-    special_tokens: { [bos]: { id: bos, ids: [id], tokens: [bos] } },
+    single: part('A', 0),
+    pair: [...part('A', 0), ...part('B', 1)],
+    special_tokens: Object.fromEntries(
+      known.map(({ content, id }) => [content, { id: content, ids: [id], tokens: [content] }]),
+    ),
   };
 }
 

@@ -196,7 +196,7 @@ describe('TextTokenizer', () => {
       expect(loaded.json).toEqual(tokenizer.json);
       expect(loaded.chatTemplate).toBe('{{ messages }}');
       await writeFile(join(folder, 'tokenizer.json'), '{');
-      await expect(TextTokenizer.load(folder)).rejects.toThrow(/tokenizer.json: not JSON/);
+      await expect(TextTokenizer.load(folder)).rejects.toThrow(/tokenizer.json: expected JSON/);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -63,6 +63,8 @@ export class TextTokenizer {
   readonly vocabularySize: number;
   readonly bosTokenId: number | undefined;
   readonly eosTokenId: number | undefined;
+  /** Tokens that end what the model writes: of tokenizer, config.json, generation_config.json, special_tokens_map.json. */
+  readonly endTokenIds: readonly number[];
   /** The Jinja template that turns messages into a prompt. */
   readonly chatTemplate: string | undefined;
 
@@ -75,8 +77,14 @@ export class TextTokenizer {
   readonly #bytes: TokenBytes;
   readonly #specialIds: ReadonlySet<number>;
   readonly #surroundings: Surroundings;
+  readonly #source: string;
 
-  private constructor(json: TokenizerJson, config: TokenizerConfig, source: string) {
+  private constructor(
+    json: TokenizerJson,
+    config: TokenizerConfig,
+    source: string,
+    ends: readonly (number | string)[],
+  ) {
     this.json = json;
     this.config = config;
     const { modelIds, idOf, tokens } = tokenTables(json, source);
@@ -93,7 +101,12 @@ export class TextTokenizer {
     this.#surroundings = surroundingsOf(json.post_processor, `${source}: post_processor`);
     this.bosTokenId = this.#roleId('bos_token', ['<s>', '<|begin_of_text|>', '<|endoftext|>']);
     this.eosTokenId = this.#roleId('eos_token', ['</s>', '<|end_of_text|>', '<|endoftext|>']);
+    const endIds = [this.eosTokenId, ...ends.map((end) => (typeof end === 'string' ? idOf.get(end) : end))];
+    this.endTokenIds = [...new Set(endIds)].filter(
+      (id) => id !== undefined && tokens[id] !== undefined,
+    ) as number[];
     this.chatTemplate = chatTemplateOf(config);
+    this.#source = source;
   }
 
   /**
@@ -110,25 +123,41 @@ export class TextTokenizer {
   /** Like `load`; undefined if the folder holds no tokenizer. */
   static async loadIfPresent(folder: string): Promise<TextTokenizer | undefined> {
     const files = await readTokenizer(folder);
-    return files && TextTokenizer.fromJson(files.json, files.config, files.source);
+    return files && TextTokenizer.fromJson(files.json, files.config, files.source, files.ends);
   }
 
   /**
    * @param tokenizerJson the parsed content of `tokenizer.json`
    * @param tokenizerConfig the parsed content of `tokenizer_config.json`
    * @param source where they came from, for messages
+   * @param ends more tokens, by id or text, that end what the model writes
    * @throws {InputError} naming the field
    */
   static fromJson(
     tokenizerJson: unknown,
     tokenizerConfig: unknown = {},
     source = 'tokenizer.json',
+    ends: readonly (number | string)[] = [],
   ): TextTokenizer {
     const config = checkTokenizerConfig(
       tokenizerConfig,
       source.replace(/tokenizer\.json$/, 'tokenizer_config.json'),
     );
-    return new TextTokenizer(checkTokenizerJson(tokenizerJson, source), config, source);
+    return new TextTokenizer(checkTokenizerJson(tokenizerJson, source), config, source, ends);
+  }
+
+  /**
+   * Checks that a model has a logit for each token.
+   * @param modelVocabulary tokens of the model
+   * @param model its name or folder, for the message
+   * @throws {InputError} naming both sizes
+   */
+  checkFits(modelVocabulary: number, model: string): void {
+    if (this.vocabularySize <= modelVocabulary) return;
+    throw new InputError(
+      `${this.#source}: found ${this.vocabularySize} tokens, but ${model} has a vocabulary of ${modelVocabulary}; ` +
+        'expected the tokenizer that belongs to this model',
+    );
   }
 
   /** Ids of a text. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD. */

@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts';
 import { countWords } from './countWords.ts';
 import { type LearnedMerges, learnMerges } from './learnMerges.ts';
 import { preTokenizerOf } from './pipeline/preTokenizers.ts';
-import { beginWith } from './sentencepiece.ts';
+import { surroundedBy } from './sentencepiece.ts';
 import type { TokenizerConfig, TokenizerJson } from './tokenizerJson.ts';
 
 /**
@@ -121,7 +121,7 @@ function toTokenizerJson({ symbols, merges }: LearnedMerges, specials: readonly 
         { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
       ],
     },
-    post_processor: beginWith(END_OF_TEXT, 0),
+    post_processor: surroundedBy({ content: END_OF_TEXT, id: 0 }),
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
       type: 'BPE',

@@ -15,7 +15,7 @@ const FREE_STEPS = 200;
 const STEPS_PER_CHARACTER = 64;
 const SAVED_STEPS = 1_000_000;
 /** Repetitions of a group that are open at a time. */
-const MAX_OPEN = 2000;
+const MAX_OPEN = 400;
 
 export class PatternMatcher {
   readonly #where: string;

@@ -1,0 +1,17 @@
+/** The tokens that end what a model writes: the union of what all files of its folder say. */
+import { isObject } from './tokenizerJson.ts';
+
+/**
+ * @param configs contents of `generation_config.json` and `config.json`, whose `eos_token_id` is an id or a list
+ * @param specials the content of `special_tokens_map.json`, whose `eos_token` is a text or `{ content }`
+ * @returns ids and texts
+ */
+export function endTokensOf(
+  configs: readonly (Record<string, unknown> | undefined)[],
+  specials: Record<string, unknown>,
+): (number | string)[] {
+  const ids = configs.flatMap((config) => config?.eos_token_id ?? []);
+  const entry = specials.eos_token;
+  const text = isObject(entry) ? entry.content : entry;
+  return [...ids, text].filter((end) => typeof end === 'number' || typeof end === 'string');
+}
