@@ -49,7 +49,9 @@ export function demoCommand(): Command {
 }
 
 async function demo(flags: Flags): Promise<void> {
-  const interrupt = catchInterrupt(() => console.error('\nStopping; Ctrl-C again ends at once.'));
+  const interrupt = catchInterrupt(() => console.error('\nStopping; Ctrl-C again ends at once.'), {
+    savesWork: true,
+  });
   const say = (text: string) => flags.json || console.log(text);
   try {
     if (await isInTheBox(storiesModel)) await openBox(flags, interrupt, say);

@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { interruptByBrokenPipe } from './interrupt.ts';
 
 /**
  * Tells people what went wrong, and sets the exit code.
@@ -27,12 +28,15 @@ function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
-/** `plusminus … | head` is no failure: when the reader has gone, so does the writer. */
+/**
+ * `plusminus … | head` is no failure: when the reader has gone, so does the writer, after saving its work. EIO is what
+ * a terminal that was closed answers.
+ */
 export function endQuietlyOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit();
-      throw error;
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+      if (!interruptByBrokenPipe()) process.exit();
     });
   }
 }

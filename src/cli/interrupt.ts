@@ -1,36 +1,60 @@
-/** Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends at once. */
+/**
+ * Signals that ask for an orderly end: Ctrl-C, SIGTERM, a closed terminal, and for commands that save their work also
+ * an output that nobody reads any more. A second Ctrl-C or SIGTERM ends the process at once.
+ */
 
 export interface Interrupt {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
-  /** What a process that a signal ended exits with: 128 and the signal's number. 130 before there was one. */
+  /** The exit code after a signal: 128 and the signal's number. 130 before there was one. */
   readonly exitCode: number;
-  /** Gives Ctrl-C its usual meaning back. */
+  /** Restores the default handling of signals. */
   release(): void;
 }
 
-const exitCodes: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 };
+type Cause = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE';
 
-/** @param onFirst tells the user what happens now */
-export function catchInterrupt(onFirst: () => void): Interrupt {
+const exitCodes: Readonly<Record<Cause, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGPIPE: 141 };
+
+/** Handlers of the commands that save before they end. */
+const saving = new Set<(cause: Cause) => void>();
+
+export interface InterruptOptions {
+  /** Treat an output that was closed, as by `| head`, like SIGTERM, instead of exiting at once. */
+  readonly savesWork?: boolean;
+}
+
+/** @param onFirst called at the first signal, to tell the user what happens now */
+export function catchInterrupt(onFirst: () => void, { savesWork = false }: InterruptOptions = {}): Interrupt {
   const controller = new AbortController();
-  let exitCode = 130;
-  const handle = (signal: NodeJS.Signals) => {
-    exitCode = exitCodes[signal] ?? 130;
-    if (controller.signal.aborted) process.exit(exitCode);
-    controller.abort(new Error(`interrupted by ${signal}`));
+  let exitCode = exitCodes.SIGINT;
+  const handle = (cause: Cause) => {
+    if (controller.signal.aborted) {
+      // A terminal that closes sends SIGHUP, perhaps twice, and breaks the output: one cause, not two.
+      if (cause === 'SIGINT' || cause === 'SIGTERM') process.exit(exitCodes[cause]);
+      return;
+    }
+    exitCode = exitCodes[cause];
+    controller.abort(new Error(`interrupted by ${cause}`));
     onFirst();
   };
-  process.on('SIGINT', handle);
-  process.on('SIGTERM', handle);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of signals) process.on(name, handle);
+  if (savesWork) saving.add(handle);
   return {
     signal: controller.signal,
     get exitCode() {
       return exitCode;
     },
     release() {
-      process.off('SIGINT', handle);
-      process.off('SIGTERM', handle);
+      for (const name of signals) process.off(name, handle);
+      saving.delete(handle);
     },
   };
+}
+
+/** Interrupts commands that save their work. Returns false if none is running. */
+export function interruptByBrokenPipe(): boolean {
+  for (const handle of saving) handle('SIGPIPE');
+  return saving.size > 0;
 }

@@ -134,8 +134,9 @@ function isLocal(host: string): boolean {
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let stopping = false;
-    for (const name of ['SIGTERM', 'SIGINT'] as const)
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
       process.on(name, () => {
+        if (stopping && name === 'SIGHUP') return; // a terminal that closes may send it twice
         if (stopping) process.exit(name === 'SIGTERM' ? 143 : 130);
         stopping = true;
         resolve(name);

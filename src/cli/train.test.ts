@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';
 import { readLog } from '../train/log.ts';
 import { rhyme, stateFiles } from '../train/testing.ts';
+import { savedStep } from '../train/trainingState.ts';
 import { catchInterrupt } from './interrupt.ts';
 import { duration } from './progress.ts';
 import { trainCommand } from './train.ts';
@@ -44,6 +45,7 @@ describe('plusminus train', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)(
     'saves on %s with exit code %d, says how to go on, and ends with the same bits',
     async (signal, exitCode) => {
@@ -79,6 +81,21 @@ describe('plusminus train', () => {
       expect(existsSync(join(folder, 'parts', 'loss.svg'))).toBe(true);
     },
   );
+
+  it('saves when nobody reads its output any more', async () => {
+    const out = join(folder, 'piped');
+    const args = ['train', '--data', text, '--out', out, ...small, '--steps', '2000', '--json'];
+    const child = spawn(process.execPath, [program, ...args]);
+    child.stdout.once('data', () => child.stdout.destroy()); // as `head -1` does
+    let stderr = '';
+    child.stderr.on('data', (data) => {
+      stderr += data;
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(code).toBe(141);
+    expect(stderr).toMatch(/Saved after step \d+ of 2000/);
+    expect(await savedStep(out)).toBeGreaterThan(0);
+  });
 
   it('fine-tunes a model on conversations, whose answers alone are learned', async () => {
     vi.spyOn(console, 'log').mockImplementation(() => {});

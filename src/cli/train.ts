@@ -33,7 +33,7 @@ Examples:
 --chat takes lines {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", …}, …]}; the tokenizer of
 --from must have a chat template. What the user says is read, not learned.
 A Llama or BitNet has a learning rate of 0.001 and the cosine schedule, unless you say otherwise.
-Ctrl-C (or SIGTERM) saves the run; --resume goes on, to the same bits as if nothing had happened.
+Ctrl-C, SIGTERM, a closed terminal or a closed output saves the run; --resume continues to the same bits.
 Several processes, on one host or many, share the passes of each update (docs/mpi.md):
   $ mpirun -n 4 plusminus train --data book.txt --out runs/book`;
 
@@ -148,7 +148,7 @@ async function train(flags: Flags): Promise<void> {
 
 async function trainWith(group: Group, flags: Flags): Promise<void> {
   const say = group.rank === 0 ? console.error : () => {};
-  const interrupt = catchInterrupt(() => say(stopping(group, flags)));
+  const interrupt = catchInterrupt(() => say(stopping(group, flags)), { savesWork: true });
   try {
     await withMachine({ ...(await machineFlags(flags)), group }, async (machine) => {
       const run = await (flags.resume

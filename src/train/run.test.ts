@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeOnGpu } from '../../test/engines.ts';
@@ -43,6 +43,17 @@ async function resume(folder: string, steps?: number) {
     await run.close();
     return outcome;
   });
+}
+
+const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
+
+/** Replaces the first number of an f32 tensor of a safetensors file. */
+async function overwriteFirst(path: string, name: string, value: number) {
+  const bytes = await readFile(path);
+  const header = Number(bytes.readBigUInt64LE(0));
+  const { [name]: tensor } = JSON.parse(bytes.toString('utf8', 8, 8 + header));
+  bytes.writeFloatLE(value, 8 + header + tensor.data_offsets[0]);
+  await writeFile(path, bytes);
 }
 
 /** Log lines without what a clock says. */
@@ -145,6 +156,39 @@ describe('a training run', () => {
       /step 4: found loss NaN .* lower learning rate/,
     );
     expect(await resume(folder)).toBe('finished');
+  });
+
+  it.each([
+    ['model.norm.weight.m', Number.NaN],
+    ['model.norm.weight.m', Number.POSITIVE_INFINITY],
+    ['model.norm.weight.v', Number.NaN],
+    ['model.norm.weight.v', -1],
+  ])('refuses a checkpoint whose %s holds %d, and keeps the weights', async (name, value) => {
+    const folder = await temporaryFolder();
+    const stop = new AbortController();
+    await trainNew(folder, {}, (run) => run.step === 2 && stop.abort(), stop.signal);
+    await overwriteFirst(join(folder, 'optimizer-2.safetensors'), name, value);
+    const before = await stateFiles(folder);
+    await expect(resume(folder)).rejects.toThrow(`tensor "${name}": found ${value} at 0, expected a finite`);
+    expect(await stateFiles(folder)).toEqual(before);
+  });
+
+  it('does not save weights or moments that are not finite', async () => {
+    for (const name of ['model.norm.weight', 'moment']) {
+      const folder = await temporaryFolder();
+      const spoil = ({ step, trainer }: Run) => {
+        const spoilt = name === 'moment' ? trainer.update.restored(1)[0] : undefined;
+        const value = bytesOf(new Float32Array(spoilt ? size(spoilt.shape) : 32).fill(Number.NaN));
+        if (step !== 4) return;
+        if (spoilt) spoilt.write(value);
+        else trainer.engine.write(trainer.weights.get(name), value);
+      };
+      await expect(trainNew(folder, {}, spoil)).rejects.toThrow(
+        /step 4: .*holds NaN.*last checkpoint is kept/,
+      );
+      expect(Object.keys(await stateFiles(folder))).toEqual(['model.safetensors', 'optimizer-2.safetensors']);
+      expect(await resume(folder)).toBe('finished');
+    }
   });
 
   it('can be made longer when it is resumed', async () => {

@@ -12,7 +12,7 @@ import { SafetensorsFile } from '../checkpoint/safetensors.ts';
 import { type TensorEntry, writeSafetensors } from '../checkpoint/writeSafetensors.ts';
 import { InputError } from '../errors.ts';
 import { EngineParameterStore } from '../model/store.ts';
-import type { Trainer } from './trainer.ts';
+import { DivergenceError, type Trainer } from './trainer.ts';
 import { type RestoredTensor, type SavedTensor, stored } from './update.ts';
 
 const modelFile = 'model.safetensors';
@@ -22,13 +22,22 @@ const optimizerFile = (step: number) => `optimizer-${step}.safetensors`;
 export async function saveState(folder: string, trainer: Trainer, step: number): Promise<void> {
   const { engine, group, update, weights } = trainer;
   await trainer.refuseDrift();
+  for (const tensor of weights.all()) refuseDiverged(tensor.name, await engine.read(tensor), step);
   const saved = update.saved();
   if (group.rank > 0) {
     for (const tensor of saved) await tensor.read(); // rank 0 writes what it gets thereby
     return;
   }
+  const checked = saved.map((tensor) => ({
+    ...tensor,
+    async read() {
+      const bytes = await tensor.read();
+      refuseDiverged(tensor.name, bytes, step);
+      return bytes;
+    },
+  }));
   const states = update.states > 1 ? { states: String(update.states) } : {};
-  await writeSafetensors(join(folder, optimizerFile(step)), saved.map(entryOf), states);
+  await writeSafetensors(join(folder, optimizerFile(step)), checked.map(entryOf), states);
   const metadata = { format: 'pt', step: String(step) };
   const parameters = weights.all().map((tensor) => entryOf(stored(engine, tensor)));
   await writeSafetensors(join(folder, modelFile), parameters, metadata);
@@ -85,7 +94,41 @@ async function readTensor(file: SafetensorsFile, { name, shape, write }: Restore
     const found = info ? `${info.dtype} [${info.shape}]` : 'nothing';
     throw new InputError(`${file.path}: tensor "${name}": found ${found}, expected F32 [${shape}]`);
   }
-  write(await file.read(name));
+  const bytes = await file.read(name);
+  const wrong = floatsOf(bytes).findIndex((x) => !isMoment(name, x));
+  if (wrong >= 0) {
+    const expected = isSquare(name) ? 'a finite number, 0 or more' : 'a finite number';
+    throw new InputError(
+      `${file.path}: tensor "${name}": found ${floatsOf(bytes)[wrong]} at ${wrong}, expected ${expected}; ` +
+        'the file is damaged, and training cannot resume from it',
+    );
+  }
+  write(bytes);
+}
+
+/** AdamW's mean of squared gradients. */
+function isSquare(name: string): boolean {
+  return name.endsWith('.v') && !name.startsWith('outer.');
+}
+
+function isMoment(name: string, x: number): boolean {
+  return Number.isFinite(x) && (x >= 0 || !isSquare(name));
+}
+
+function floatsOf(bytes: Uint8Array): Float32Array {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+}
+
+/** A finite loss says nothing of the weights after its update: a checkpoint must not replace a good one unseen. */
+function refuseDiverged(name: string, bytes: Uint8Array, step: number): void {
+  const floats = floatsOf(bytes);
+  const wrong = floats.findIndex((x) => !Number.isFinite(x));
+  if (wrong < 0) return;
+  throw new DivergenceError(
+    `step ${step}: "${name}" holds ${floats[wrong]} at ${wrong}, expected finite numbers; the last checkpoint is kept; ` +
+      'try a lower learning rate or a longer warm-up',
+  );
 }
 
 /** Moments of other steps, and files that a killed process left half written. */
