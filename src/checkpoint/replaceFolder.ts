@@ -1,8 +1,9 @@
 /** Replacing a model folder as a whole, so that nobody finds half of the old and half of the new. */
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.ts';
+import { FolderLock, isLockName } from '../folderLock.ts';
+import { partialName, removePartials } from '../processMark.ts';
 import { isWeightFile } from './modelFiles.ts';
 import { onDisk, syncFolder } from './writeSafetensors.ts';
 
@@ -19,10 +20,12 @@ export async function replaceFolder(
 ): Promise<void> {
   const target = await fs.realpath(folder).catch(() => resolve(folder));
   const existing = await listFolder(target);
-  if (existing && existing.length > 0 && !existing.includes('config.json')) {
+  if (existing?.some((name) => !isLockName(name)) && !existing.includes('config.json')) {
     throw new InputError(`${folder}: holds files but no model; expected a new, an empty or a model folder`);
   }
-  const temporary = `${target}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const lock = existing && (await FolderLock.take(target)); // a training that goes on there keeps its folder
+  await removePartials(target);
+  const temporary = partialName(target);
   try {
     await onDisk(folder, () => fs.mkdir(temporary, { recursive: true }));
     await write(temporary);
@@ -31,6 +34,7 @@ export async function replaceFolder(
     await onDisk(folder, () => swap(temporary, target, existing !== undefined));
   } catch (error) {
     await fs.rm(temporary, { recursive: true, force: true });
+    await lock?.release();
     throw error;
   }
   await syncFolder(dirname(target));
@@ -54,7 +58,7 @@ async function listFolder(folder: string): Promise<string[] | undefined> {
 async function carryOver(from: string, to: string, names: readonly string[]): Promise<void> {
   const made = new Set(await fs.readdir(to));
   for (const name of names) {
-    if (made.has(name) || name === 'config.json' || isWeightFile(name)) continue;
+    if (made.has(name) || name === 'config.json' || isWeightFile(name) || isLockName(name)) continue;
     await onDisk(to, () =>
       fs.cp(join(from, name), join(to, name), { recursive: true, mode: fs.constants.COPYFILE_FICLONE }),
     );

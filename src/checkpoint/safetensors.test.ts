@@ -284,7 +284,7 @@ describe('writing', () => {
     const folder = await temporaryFolder();
     const open = fs.open.bind(fs);
     vi.spyOn(fs, 'open').mockImplementation(async (path, flags) => {
-      if (!String(path).includes('.tmp-')) return open(path, flags);
+      if (!String(path).includes('.partial-')) return open(path, flags);
       await writeFile(path as string, 'partial');
       return open('/dev/full', 'w');
     });

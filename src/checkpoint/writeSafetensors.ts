@@ -1,8 +1,8 @@
 /** Writing safetensors files: tensors are streamed, and a reader sees the finished file or none. */
-import { randomBytes } from 'node:crypto';
 import fs, { type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InputError } from '../errors.ts';
+import { partialName, removePartials } from '../processMark.ts';
 import {
   bytesPerElement,
   formatHeader,
@@ -37,7 +37,8 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { ordered, header } = layOut(entries, metadata);
-  const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+  await removePartials(path);
+  const temporary = partialName(path);
   try {
     const file = await onDisk(path, () => fs.open(temporary, 'wx'));
     try {

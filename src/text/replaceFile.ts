@@ -1,8 +1,10 @@
 import { open, rename, rm } from 'node:fs/promises';
+import { partialName, removePartials } from '../processMark.ts';
 
-/** Writes a file so that a reader, or a crash, meets the old content or the new one, never a part. */
+/** Replaces a file atomically: a reader, or a crash, finds the old content or the new one, never a part. */
 export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
-  const partial = `${file}.partial-${process.pid}`;
+  await removePartials(file);
+  const partial = partialName(file);
   try {
     const handle = await open(partial, 'w');
     try {

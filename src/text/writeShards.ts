@@ -2,6 +2,7 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
+import { partialName, removePartials } from '../processMark.ts';
 import { replaceFile } from './replaceFile.ts';
 import { SHARD_VERSION, type ShardIndex } from './shardIndex.ts';
 import { hashTokenizer, littleEndian, markOf } from './shards.ts';
@@ -77,8 +78,8 @@ export async function writeSequences(
     throw new InputError(`tokensPerShard: found ${tokensPerShard}, expected an integer from 1 to 2^30`);
   }
   await checkVacant(folder);
-  const partial = `${folder}.partial-${process.pid}`;
-  await rm(partial, { recursive: true, force: true });
+  await removePartials(folder);
+  const partial = partialName(folder);
   await mkdir(partial, { recursive: true });
   const writer = new ShardWriter(partial, tokenizer.vocabularySize, tokensPerShard, rowLength !== undefined);
   try {

@@ -1,12 +1,15 @@
-import { appendFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../checkpoint/config.ts';
 import { temporaryFolder } from '../checkpoint/testing.ts';
+import { ownMark } from '../processMark.ts';
 import { beginRun, configOf, type RunPlan } from './begin.ts';
 import { byteCounter } from './data.ts';
 import { readLog, TrainingLog } from './log.ts';
+import { Run } from './run.ts';
 import { dataOf, rhyme, smallSettings, withMachine } from './testing.ts';
 
 const model = { name: 'tiny', layers: 1, hiddenSize: 32, intermediateSize: 32 };
@@ -57,6 +60,59 @@ describe('beginning a run', () => {
     await expect(begin({ folder, data: () => data() })).rejects.toThrow(
       'found 1 files, expected a new or an empty folder',
     );
+  });
+
+  it('refuses a folder in which a run is going on, and deletes nothing of it', async () => {
+    const folder = await temporaryFolder();
+    const [run, text] = [join(folder, 'run'), join(folder, 'text.txt')];
+    await writeFile(text, rhyme);
+    await withMachine(async (machine) => {
+      const plan = { folder: run, data: [text], model, vocabulary: 280, settings: smallSettings() };
+      let first: Awaited<ReturnType<typeof beginRun>> | undefined;
+      const onTokenizer = async () => {
+        await expect(begin(plan)).rejects.toThrow(`process ${process.pid} on`); // while the other prepares
+      };
+      const attempts: Promise<void>[] = [];
+      first = await beginRun({ ...plan, onTokenizer: () => attempts.push(onTokenizer()) }, machine);
+      await Promise.all(attempts);
+      expect(attempts.length).toBeGreaterThan(0);
+      await expect(begin(plan)).rejects.toThrow('is writing there, expected a folder of its own');
+      await expect(Run.resume(run, machine)).rejects.toThrow('is writing there');
+      expect(await first.train()).toBe('finished');
+      await first.close();
+      const again = await Run.resume(run, machine); // the lock is gone
+      await again.close();
+    });
+  });
+
+  it('goes on in a folder that a killed process left half prepared, and deletes only its leftovers', async () => {
+    const folder = await temporaryFolder();
+    const [run, text] = [join(folder, 'run'), join(folder, 'text.txt')];
+    await writeFile(text, rhyme);
+    const ended = spawnSync(process.execPath, ['-e', '']).pid;
+    const leave = async (...names: string[]) => {
+      await mkdir(run, { recursive: true });
+      for (const name of names) {
+        if (name.startsWith('tokens')) await mkdir(join(run, name));
+        await writeFile(join(run, name.startsWith('tokens') ? `${name}/tokens-00000.bin` : name), '');
+      }
+    };
+    const host = ownMark().split('-').slice(2).join('-');
+    await leave('.preparing', `.lock-${ended}-7-${host}`, 'tokens', 'tokenizer.json', 'model.safetensors');
+    await withMachine(async (machine) => {
+      await expect(Run.resume(run, machine)).rejects.toThrow(
+        /killed while it was prepared.*without --resume/,
+      );
+    });
+    await begin({ folder: run, data: [text] });
+    expect(await readdir(run)).toHaveLength(7);
+    await rm(run, { recursive: true });
+    await leave(`tokens.partial-${ended}`); // of earlier versions
+    await begin({ folder: run, data: [text] });
+    await rm(run, { recursive: true });
+    await leave('.preparing', 'notes.txt');
+    await expect(begin({ folder: run, data: [text] })).rejects.toThrow('found 1 files');
+    expect(await readdir(run)).toEqual(['notes.txt']);
   });
 
   it('leaves nothing behind if it fails or is aborted', async () => {

@@ -1,5 +1,4 @@
 /** From a wish (texts, a model's size, settings) to a run in a new folder. */
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '../checkpoint/config.ts';
 import { formatConfig, parseConfig } from '../checkpoint/huggingFaceConfig.ts';
@@ -18,7 +17,7 @@ import { TextTokenizer } from '../text/tokenizer.ts';
 import { TokenMix } from '../text/tokenMix.ts';
 import { type DataOptions, prepareData } from './data.ts';
 import { Run } from './run.ts';
-import { holdsRun } from './runFile.ts';
+import { RunFolder } from './runFolder.ts';
 import type { TrainingSettings } from './settings.ts';
 import type { Machine } from './trainer.ts';
 
@@ -36,7 +35,7 @@ export interface RunPlan extends Omit<DataOptions, 'shardFolder'> {
 }
 
 /**
- * Makes tokenizer, shards and the first state. If that fails, or is aborted, the folder is as it was.
+ * Makes tokenizer, shards and the first state. If that fails, or is aborted, what was made is removed again.
  * @throws InputError if the folder is in use or something does not fit together; OutOfMemoryError; the signal's
  *   reason, once aborted
  */
@@ -44,9 +43,8 @@ export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
   const { folder, from, settings } = plan;
   const { group = alone } = machine;
   if (group.rank > 0) return joinRun(plan, machine, group);
-  await refuseUsed(folder);
   if (from === undefined) configOf(plan.model); // before the corpus is read, which may take long
-  const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+  const place = await RunFolder.prepare(folder);
   try {
     const data = await prepareData({
       ...plan,
@@ -60,14 +58,15 @@ export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
         await group.rest();
         await group.gather(data.folder);
       }
-      return await Run.create(folder, { config, settings, data, from }, machine);
+      const run = await Run.create(folder, { config, settings, data, from, lock: place.lock }, machine);
+      await place.complete();
+      return run;
     } catch (error) {
       await data.shards.close();
       throw error;
     }
   } catch (error) {
-    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
-    if (isNew) await rmdir(folder);
+    await place.undo();
     throw error;
   }
 }
@@ -90,19 +89,6 @@ async function joinRun(plan: RunPlan, machine: Machine, group: Group): Promise<R
   } catch (error) {
     await data.shards.close();
     throw error;
-  }
-}
-
-async function refuseUsed(folder: string): Promise<void> {
-  if (await holdsRun(folder)) {
-    throw new InputError(`${folder}: holds a training run; add --resume to go on, or name another folder`);
-  }
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw new InputError(`${folder}: expected a folder: ${error.message}`, { cause: error });
-  });
-  if (names.length > 0) {
-    throw new InputError(`${folder}: found ${names.length} files, expected a new or an empty folder`);
   }
 }
 

@@ -14,9 +14,10 @@ import { join } from 'node:path';
 import { readConfig } from '../checkpoint/config.ts';
 import { writeConfig } from '../checkpoint/writeConfig.ts';
 import { InputError } from '../errors.ts';
+import { FolderLock } from '../folderLock.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { initialise } from '../model/initialise.ts';
-import type { Group } from '../mpi/group.ts';
+import { alone, type Group } from '../mpi/group.ts';
 import type { Batch, Sampler, ValidationSet } from '../text/batches.ts';
 import { samplerOf } from '../text/mixedBatches.ts';
 import { saveTokenizer } from '../text/saveTokenizer.ts';
@@ -26,6 +27,7 @@ import { byteCounter, type Data } from './data.ts';
 import { type LogLine, TrainingLog, type ValidationLine } from './log.ts';
 import { meet } from './pace.ts';
 import { readRunFile, writeRunFile } from './runFile.ts';
+import { isHalfPrepared } from './runFolder.ts';
 import { rateAt } from './schedule.ts';
 import { parseSettings, type TrainingSettings } from './settings.ts';
 import { labelled, type Machine, Trainer } from './trainer.ts';
@@ -39,6 +41,8 @@ export interface NewRun {
   readonly data: Data;
   /** A checkpoint whose weights to begin with, instead of random ones. */
   readonly from?: string | undefined;
+  /** The lock on the folder, which the run releases when it is closed; without it the run takes its own. */
+  readonly lock?: FolderLock | undefined;
 }
 
 export interface TrainOptions {
@@ -52,6 +56,8 @@ interface Parts {
   readonly settings: TrainingSettings;
   readonly trainer: Trainer;
   readonly data: Data;
+  /** On rank 0, which alone writes. */
+  readonly lock: FolderLock | undefined;
 }
 
 export class Run {
@@ -60,10 +66,12 @@ export class Run {
   readonly trainer: Trainer;
   readonly data: Data;
   readonly sampler: Sampler;
+  readonly #lock: FolderLock | undefined;
   #step = 0;
   #countBytes: ((ids: Int32Array) => number) | undefined;
 
-  private constructor({ folder, settings, trainer, data }: Parts) {
+  private constructor({ folder, settings, trainer, data, lock }: Parts) {
+    this.#lock = lock;
     this.folder = folder;
     this.settings = settings;
     this.trainer = trainer;
@@ -78,13 +86,23 @@ export class Run {
    * Begins a run in an existing folder without one, and saves its first state.
    * @throws InputError if corpus and settings do not fit together; OutOfMemoryError
    */
-  static async create(
+  static async create(folder: string, plan: NewRun, machine: Machine): Promise<Run> {
+    const lock = plan.lock ?? (await lockFor(folder, machine));
+    try {
+      return await Run.#create(folder, { ...plan, lock }, machine);
+    } catch (error) {
+      if (!plan.lock) await lock?.release();
+      throw error;
+    }
+  }
+
+  static async #create(
     folder: string,
-    { config, settings, data, from }: NewRun,
+    { config, settings, data, from, lock }: NewRun,
     machine: Machine,
   ): Promise<Run> {
     const trainer = new Trainer(machine, config, settings);
-    const run = new Run({ folder, settings, trainer, data });
+    const run = new Run({ folder, settings, trainer, data, lock });
     if (from === undefined) initialise(trainer.engine, trainer.specs, trainer.weights, settings.seed);
     else await loadWeights(from, trainer);
     await trainer.update.begin();
@@ -104,6 +122,28 @@ export class Run {
    * @throws InputError if the folder holds no run, or its files do not fit together
    */
   static async resume(folder: string, machine: Machine, steps?: number): Promise<Run> {
+    if (await isHalfPrepared(folder)) {
+      throw new InputError(
+        `${folder}: found a run that was killed while it was prepared, expected a complete one; ` +
+          'start it again with its first command, without --resume',
+      );
+    }
+    await readRunFile(folder); // a folder without a run gets no lock either
+    const lock = await lockFor(folder, machine);
+    try {
+      return await Run.#resume(folder, lock, machine, steps);
+    } catch (error) {
+      await lock?.release();
+      throw error;
+    }
+  }
+
+  static async #resume(
+    folder: string,
+    lock: FolderLock | undefined,
+    machine: Machine,
+    steps?: number,
+  ): Promise<Run> {
     const stored = await readRunFile(folder);
     const settings = parseSettings({ ...stored.settings, ...(steps === undefined ? {} : { steps }) });
     const config = await readConfig(folder);
@@ -111,7 +151,10 @@ export class Run {
     const trainer = new Trainer(machine, config, settings);
     const shards = await TokenMix.open(stored.tokens, tokenizer);
     try {
-      const run = new Run({ folder, settings, trainer, data: { tokenizer, shards, folder: stored.tokens } });
+      const run = new Run({
+        ...{ folder, settings, trainer, lock },
+        data: { tokenizer, shards, folder: stored.tokens },
+      });
       run.#step = await loadState(folder, trainer);
       await trainer.update.begin();
       if (steps !== undefined && trainer.group.rank === 0)
@@ -206,6 +249,7 @@ export class Run {
 
   async close(): Promise<void> {
     await this.data.shards.close();
+    await this.#lock?.release();
   }
 
   /** `stop`: one of the ranks, which all know it then, was asked to. */
@@ -242,6 +286,10 @@ export class Run {
     };
     return { line, stop: all.stop };
   }
+}
+
+async function lockFor(folder: string, { group = alone }: Machine): Promise<FolderLock | undefined> {
+  return group.rank === 0 ? FolderLock.take(folder) : undefined;
 }
 
 /** Seconds spent in updates, those of earlier processes included. */

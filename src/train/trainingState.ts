@@ -12,6 +12,7 @@ import { SafetensorsFile } from '../checkpoint/safetensors.ts';
 import { type TensorEntry, writeSafetensors } from '../checkpoint/writeSafetensors.ts';
 import { InputError } from '../errors.ts';
 import { EngineParameterStore } from '../model/store.ts';
+import { isAbandoned } from '../processMark.ts';
 import { DivergenceError, type Trainer } from './trainer.ts';
 import { type RestoredTensor, type SavedTensor, stored } from './update.ts';
 
@@ -133,8 +134,10 @@ function refuseDiverged(name: string, bytes: Uint8Array, step: number): void {
 
 /** Moments of other steps, and files that a killed process left half written. */
 async function removeOthers(folder: string, step: number): Promise<void> {
-  const stale = /^optimizer-\d+\.safetensors$|^(optimizer-\d+|model)\.safetensors\.tmp-/;
+  const state = /^(optimizer-\d+|model)\.safetensors/;
+  const moments = /^optimizer-\d+\.safetensors$/;
   for (const name of await readdir(folder)) {
-    if (stale.test(name) && name !== optimizerFile(step)) await rm(join(folder, name), { force: true });
+    const stale = moments.test(name) ? name !== optimizerFile(step) : state.test(name) && isAbandoned(name);
+    if (stale) await rm(join(folder, name), { force: true });
   }
 }
