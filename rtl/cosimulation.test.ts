@@ -12,13 +12,13 @@ import { extremeProgram } from './bench/extremes.ts';
 import { awkward, ordinary } from './bench/machines.ts';
 import { describeWithVerilator } from './bench/tools.ts';
 
-const mostCycles = 100_000;
+const maxCycles = 100_000;
 
 function randomJobs(sizes: RtlSizes, count: number): NamedJob[] {
   return Array.from({ length: count }, (_, i) => {
     const { words, memory, tokens } = randomProgram(i + 1, sizes, 40);
     const timing = randomTiming(i + 1, sizes.cores);
-    return { name: `random program ${i + 1}`, program: words, memory, tokens, timing, mostCycles };
+    return { name: `random program ${i + 1}`, program: words, memory, tokens, timing, maxCycles };
   });
 }
 
@@ -26,7 +26,7 @@ function extremeJobs(sizes: RtlSizes, count: number): NamedJob[] {
   return Array.from({ length: count }, (_, i) => {
     const { words, memory, tokens } = extremeProgram(i + 1, sizes, 60);
     const timing = randomTiming(i + 1, sizes.cores);
-    return { name: `extreme program ${i + 1}`, program: words, memory, tokens, timing, mostCycles };
+    return { name: `extreme program ${i + 1}`, program: words, memory, tokens, timing, maxCycles };
   });
 }
 
@@ -41,7 +41,7 @@ function brokenJobs(sizes: RtlSizes, count: number): NamedJob[] {
       return below(2) ? flipped : flipped ^ (1n << BigInt(below(64)));
     });
     const timing = randomTiming(i + 1, sizes.cores);
-    return { name: `broken program ${i + 1}`, program, memory, tokens, timing, mostCycles: 4000 };
+    return { name: `broken program ${i + 1}`, program, memory, tokens, timing, maxCycles: 4000 };
   });
 }
 
@@ -86,7 +86,7 @@ function faultJobs(texts: readonly string[]): NamedJob[] {
       memory,
       tokens: [6],
       timing,
-      mostCycles: 4000,
+      maxCycles: 4000,
     };
   });
 }

@@ -22,7 +22,7 @@ async function modelJob(
   const compiled = await compileModel(folder, { sizes });
   const timing = ddr4(60e6, 4, sizes.cores);
   const { program } = compiled;
-  return { name: folder, program, memory: compiled.image(), tokens, generate, timing, mostCycles: 5e6 };
+  return { name: folder, program, memory: compiled.image(), tokens, generate, timing, maxCycles: 5e6 };
 }
 
 describeWithVerilator('compiled models run on the RTL as on the simulator', { timeout: 600_000 }, () => {

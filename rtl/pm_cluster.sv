@@ -12,7 +12,8 @@ module pm_cluster #(
     localparam int PORTS = CORES + 1  // the streamers, then load/store
 ) (
     input  wire logic                            clk_i,
-    input  wire logic                            rst_ni,
+    input  wire logic                            rst_ni,  // at any time, for any number of cycles
+    input  wire logic                            mem_rst_ni,  // memory is reset: no read is in flight
     // instruction ROM: data a cycle after the address
     output      logic [                    15:0] rom_addr_o,
     input  wire logic [                    63:0] rom_data_i,
@@ -198,7 +199,7 @@ module pm_cluster #(
   );
 
   // Load and store.
-  logic [PORTS-1:0] req, grant;
+  logic [PORTS-1:0] req, grant, draining, rsp_valid;
 
   pm_load_store #(
       .VLMAX(VLMAX)
@@ -220,7 +221,7 @@ module pm_cluster #(
       .req_addr_o(req_addr_o[ADDR*CORES+:ADDR]),
       .req_wdata_o(req_wdata_o),
       .grant_i(grant[CORES]),
-      .rsp_valid_i(rsp_valid_i[CORES]),
+      .rsp_valid_i(rsp_valid[CORES]),
       .rsp_data_i(rsp_data_i[WORD*CORES+:WORD])
   );
 
@@ -249,7 +250,7 @@ module pm_cluster #(
         .req_o(req[c]),
         .req_addr_o(req_addr_o[ADDR*c+:ADDR]),
         .grant_i(grant[c]),
-        .rsp_valid_i(rsp_valid_i[c]),
+        .rsp_valid_i(rsp_valid[c]),
         .rsp_data_i(rsp_data_i[WORD*c+:WORD]),
         .valid_o(valid),
         .dry_o(dry),
@@ -305,9 +306,23 @@ module pm_cluster #(
       .index_o(out_tok_o)
   );
 
-  // Memory: a halted cluster asks for nothing.
-  assign req_valid_o = req & {PORTS{!halted_o}};
+  // Memory: a halted cluster asks for nothing, nor does a requester that waits for responses from before a reset.
+  assign req_valid_o = req & ~draining & {PORTS{!halted_o}};
   assign req_grant_o = grant;
+
+  for (genvar p = 0; p < PORTS; p++) begin : gen_drain
+    pm_drain #(
+        .MAX_READS(p < CORES ? FIFO : VLMAX / pm_pkg::LANES)
+    ) u_drain (
+        .clk_i(clk_i),
+        .rst_ni(rst_ni),
+        .mem_rst_ni(mem_rst_ni),
+        .read_i(grant[p] && !req_write_o[p]),
+        .rsp_valid_i(rsp_valid_i[p]),
+        .rsp_valid_o(rsp_valid[p]),
+        .draining_o(draining[p])
+    );
+  end
 
   pm_arbiter #(
       .REQUESTERS(PORTS),

@@ -1,9 +1,11 @@
 `default_nettype none
 
-// Load and store: one request for a beat at a time. Responses come in order; a beat of 16-bit elements makes two
-// words. Words to be stored are read ahead into a queue of four, which covers the two cycles of reading.
+// Load and store: one request for a beat at a time. Responses come in order, in any cycles; a beat of 16-bit elements
+// makes two words, so beats that follow at once wait in a queue. Words to be stored are read ahead into a queue of
+// four, which covers the two cycles of reading.
 module pm_load_store #(
     parameter int VLMAX = 8192,
+    parameter int WAITING = 32,  // beats of 16-bit elements requested and not yet written: a power of two
     localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
 ) (
     input  wire logic                           clk_i,
@@ -34,11 +36,12 @@ module pm_load_store #(
   logic [13:0] len_q;
   logic [pm_pkg::ADDR-1:0] addr_q;
   logic [10:0] ask_q;  // beats left to ask for
-  logic [10:0] due_q;  // beats left to come, or to be stored
+  logic [10:0] due_q;  // beats left to be taken from memory, or to be stored
 
   wire logic granted = req_o && grant_i;
   logic rest_q;  // the cycle after a grant: 16-bit elements ask for nothing in it
-  wire logic rest = half_q && rest_q;
+  wire logic full = due_q - ask_q >= 11'(WAITING);
+  wire logic hold = half_q && (rest_q || full);
 
   // A store's words: addressed, read, queued.
   logic [10:0] fetch_q;  // words left to read from the register
@@ -49,16 +52,17 @@ module pm_load_store #(
   logic [pm_pkg::WORD-1:0] queue[0:3];
   wire logic read = busy_q && store_q && fetch_q != '0 && queued_q + {2'b0, reading_q} < 3'd4;
 
-  assign req_o = ask_q != '0 && !rest && (!store_q || queued_q != '0);
+  assign req_o = ask_q != '0 && !hold && (!store_q || queued_q != '0);
   assign write_o = store_q;
   assign req_addr_o = addr_q;
   assign req_wdata_o = queue[head_q];
   assign reg_o = reg_q;
   assign raddr_o = raddr_q;
 
-  // The last beat: its second word is written two cycles after it came; a store ends with the last grant.
+  // The last beat: its second word is written two cycles after it was taken; a store ends with the last grant.
+  logic take;
   logic [1:0] ending_q;
-  wire logic last = due_q == 11'd1 && (store_q ? granted : rsp_valid_i);
+  wire logic last = due_q == 11'd1 && (store_q ? granted : take);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -94,7 +98,7 @@ module pm_load_store #(
       tail_q <= '0;
     end else begin
       if (granted) addr_q <= addr_q + 28'd1;
-      if (store_q ? granted : rsp_valid_i) due_q <= due_q - 11'd1;
+      if (store_q ? granted : take) due_q <= due_q - 11'd1;
       if (read) begin
         fetch_q <= fetch_q - 11'd1;
         raddr_q <= raddr_q + 1'b1;
@@ -107,23 +111,40 @@ module pm_load_store #(
     end
   end
 
-  // A load's words: the beat is kept for a cycle, or for two if it holds two words.
+  // A load's words: the beat is kept for a cycle, or for two if it holds two words. A response that comes while the
+  // first of two is written, or behind others, waits.
+  localparam int PLACE = $clog2(WAITING);
+  logic [pm_pkg::WORD-1:0] waiting[0:WAITING-1];
+  logic [PLACE-1:0] oldest_q, newest_q;
+  logic [PLACE:0] waiting_q;
   logic [pm_pkg::WORD-1:0] beat_q;
   logic low_q, high_q;  // the beat's first or second word is written now
   logic [10:0] word_q;  // index of the next word
   logic [15:0] half;
   logic [31:0] element;
   wire logic exists = {word_q, 4'b0} < {1'b0, len_q};  // an odd number of words ends in the middle of a beat
+  wire logic some_wait = waiting_q != '0;
+  wire logic put = rsp_valid_i && (some_wait || !take);
+  wire logic get = take && some_wait;
+
+  assign take = !(half_q && low_q) && (some_wait || rsp_valid_i);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      low_q  <= 1'b0;
+      low_q <= 1'b0;
       high_q <= 1'b0;
+      waiting_q <= '0;
+      oldest_q <= '0;
+      newest_q <= '0;
     end else begin
-      low_q  <= rsp_valid_i;
+      low_q <= take;
       high_q <= low_q && half_q;
+      waiting_q <= waiting_q + (PLACE + 1)'(put) - (PLACE + 1)'(get);
+      if (put) newest_q <= newest_q + 1'b1;
+      if (get) oldest_q <= oldest_q + 1'b1;
     end
-    if (rsp_valid_i) beat_q <= rsp_data_i;
+    if (put) waiting[newest_q] <= rsp_data_i;
+    if (take) beat_q <= some_wait ? waiting[oldest_q] : rsp_data_i;
     if (go_i) word_q <= '0;
     else if (we_o) word_q <= word_q + 11'd1;
   end

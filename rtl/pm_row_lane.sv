@@ -1,5 +1,10 @@
 `default_nettype none
 
+// Where the table lies, for tools that do not run in this folder.
+`ifndef PM_SIGMOID_TABLE
+`define PM_SIGMOID_TABLE "generated/sigmoid.mem"
+`endif
+
 // One lane of the row-wise unit: a' = scale(a, s), then the operation. Operands enter in stage 1, the result leaves
 // in stage 8, its square or magnitude in stage 9. Stages run only when they hold something.
 module pm_row_lane (
@@ -55,7 +60,7 @@ module pm_row_lane (
   logic [9:0] rise;
   logic [16:0] positive, sigmoid, sigmoid6;
 
-  initial $readmemh("generated/sigmoid.mem", table_rom);
+  initial $readmemh(`PM_SIGMOID_TABLE, table_rom);
 
   always_comb begin
     magnitude = a4[31] ? 32'd0 - a4 : a4;

@@ -14,13 +14,23 @@ module pm_row_reduce (
   logic [31:0] greatest10, greatest;
   logic [76:0] total11;  // 8192 squares of at most 2^62 are less than 2^76
 
+  // Rounds of pairs, so that the path grows with the logarithm of the lanes.
+  logic [66:0] partial[0:pm_pkg::LANES-1];
+  logic [31:0] candidate[0:pm_pkg::LANES-1];
+
   always_comb begin
-    sum = '0;
-    greatest = '0;
     for (int i = 0; i < pm_pkg::LANES; i++) begin
-      sum = sum + {4'b0, terms_i[i*63+:63]};
-      if (terms_i[i*63+:32] > greatest) greatest = terms_i[i*63+:32];
+      partial[i] = {4'b0, terms_i[i*63+:63]};
+      candidate[i] = terms_i[i*63+:32];
     end
+    for (int step = 1; step < pm_pkg::LANES; step = 2 * step) begin
+      for (int i = 0; i < pm_pkg::LANES; i = i + 2 * step) begin
+        partial[i] = partial[i] + partial[i+step];
+        if (candidate[i+step] > candidate[i]) candidate[i] = candidate[i+step];
+      end
+    end
+    sum = partial[0];
+    greatest = candidate[0];
   end
 
   always_ff @(posedge clk_i) begin

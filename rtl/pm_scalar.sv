@@ -1,5 +1,10 @@
 `default_nettype none
 
+// Where the table lies, for tools that do not run in this folder.
+`ifndef PM_RSQRT_TABLE
+`define PM_RSQRT_TABLE "generated/rsqrt.mem"
+`endif
+
 // The scalar unit: four cycles; twenty for the reciprocal (restoring division, a bit a cycle) and the reciprocal
 // square root (Newton's iteration on the unit's one multiplier).
 module pm_scalar (
@@ -83,7 +88,7 @@ module pm_scalar (
   wire logic [23:0] y = step_q == 5'd2 ? seed_q : y_q;
   wire logic is_smul = op_q == pm_isa::OP_SMUL;
 
-  initial $readmemh("generated/rsqrt.mem", seeds);
+  initial $readmemh(`PM_RSQRT_TABLE, seeds);
 
   // x in [2^14, 2^16): a zero mantissa reads some seed, its result is replaced
   wire logic [15:0] x = ea_q[0] ? {1'b0, ma_q[15:1]} : ma_q;

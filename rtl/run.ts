@@ -49,7 +49,7 @@ async function run(path: string): Promise<void> {
   const { sizes, program, memory } = await open(path);
   const rtlSizes = { ...sizes, memoryBeats: memoryBeats(memory) };
   const job: RtlJob = {
-    ...{ program, memory, timing: ddr4(60e6, 4, sizes.cores), mostCycles: Number(values.cycles) },
+    ...{ program, memory, timing: ddr4(60e6, 4, sizes.cores), maxCycles: Number(values.cycles) },
     ...{ tokens: values.tokens.split(',').map(Number), generate: Number(values.count) },
     ...(values.waves === undefined ? {} : { waves: resolve(values.waves) }),
   };

@@ -30,7 +30,9 @@ export interface RtlJob {
   readonly tokens: readonly number[];
   /** Then what comes out is fed back, until there are so many tokens. */
   readonly generate?: number;
-  readonly mostCycles: number;
+  readonly maxCycles: number;
+  /** Resets the cluster, but not memory, in a cycle and for a number of cycles; then the run begins anew. */
+  readonly reset?: { readonly at: number; readonly cycles: number };
   /** Where to write waveforms, if the bench was built for them. */
   readonly waves?: string;
 }
@@ -106,15 +108,16 @@ export async function runBench(
 }
 
 function commandsOf(job: RtlJob, images: string, offset: number): string {
-  const { latency, ports, numerator, denominator, refreshInterval, refreshCycles } = job.timing;
+  const { latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter = 0 } = job.timing;
   return [
-    `timing ${[latency, ports, numerator, denominator, refreshInterval, refreshCycles].join(' ')}`,
+    `timing ${[latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter].join(' ')}`,
     `program ${job.program.map((word) => word.toString(16)).join(' ')}`,
     `dram ${images} ${offset} ${job.memory.length}`,
     `tokens ${job.tokens.join(' ')}`,
     ...(job.generate ? [`generate ${job.generate}`] : []),
+    ...(job.reset ? [`reset ${job.reset.at} ${job.reset.cycles}`] : []),
     ...(job.waves ? [`waves ${job.waves}`] : []),
-    `run ${job.mostCycles}\n`,
+    `run ${job.maxCycles}\n`,
   ].join('\n');
 }
 
@@ -147,6 +150,7 @@ function parseResults(output: string): RtlResult[] {
     if (kind === 'R') events.push({ kind, cycle, pc: Number(second), checksum: Number.parseInt(third!, 16) });
     if (kind === 'O') events.push({ kind, cycle, token: Number(second) });
     if (kind === 'H') events.push({ kind, cycle, code: Number(second), pc: Number(third) });
+    if (kind === 'X') events = [];
     if (kind === 'M') memoryChecksum = Number.parseInt(first!, 16);
     if (kind === 'E') {
       results.push({ events, memoryChecksum, cycles: cycle });

@@ -26,8 +26,10 @@ export async function compareWithSimulator(sizes: RtlSizes, jobs: readonly Named
   await runBench(buildBench(sizes), jobs, (result, index) => {
     const job = jobs[index]!;
     const expected = simulate(sizes, job);
-    const found = traceText(result.events);
-    if (found !== expected.trace) expect(parting(found, expected.trace), job.name).toBe('');
+    // After a reset memory is at another point of its refresh, and still answers reads from before: only times differ.
+    const text = job.reset ? withoutCycles : (trace: string) => trace;
+    const [found, wanted] = [text(traceText(result.events)), text(expected.trace)];
+    if (found !== wanted) expect(parting(found, wanted), job.name).toBe('');
     // A run that was cut off, or halted within a product, may leave a store half done.
     const complete = result.events.some((event) => event.kind === 'H' && event.code !== 4);
     if (complete) {
@@ -41,6 +43,16 @@ export async function compareWithSimulator(sizes: RtlSizes, jobs: readonly Named
     outputs.push(result.events.flatMap((event) => (event.kind === 'O' ? [event.token] : [])));
   });
   return { instructions, cycles, halts, outputs };
+}
+
+/** The events of each kind in order: those of different units may overtake one another. */
+function withoutCycles(trace: string): string {
+  const lines = trace
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
+  const sorted = lines.sort(([a, , b], [c, , d]) => a!.localeCompare(c!) || Number(b) - Number(d));
+  return sorted.map(([kind, , ...rest]) => [kind, ...rest].join(' ')).join('\n');
 }
 
 function parting(found: string, expected: string): string {

@@ -1,10 +1,11 @@
 // Runs programs on the Verilated cluster, one after another, and writes the trace of each. Reads commands, a line
 // each, from standard input:
-//   timing LATENCY PORTS NUMERATOR DENOMINATOR REFRESH_INTERVAL REFRESH_CYCLES
+//   timing LATENCY PORTS NUMERATOR DENOMINATOR REFRESH_INTERVAL REFRESH_CYCLES JITTER
 //   program WORD…             instructions, hexadecimal
 //   dram FILE OFFSET BYTES    memory begins with these bytes of the file, and is 0 beyond
 //   tokens TOKEN…             what the host offers
 //   generate COUNT            then it feeds back what comes out, until there are COUNT tokens
+//   reset CYCLE CYCLES        resets the cluster, but not memory, in that cycle; then the run begins anew: `X` in the trace
 //   waves FILE                waveforms as VCD, if built with Verilator's --trace: a cycle is ten time units
 //   run CYCLES                runs on a machine just switched on, at most so long; then `M checksum` of the image, `E cycles`
 #include <cstdio>
@@ -32,6 +33,7 @@ struct Job {
   std::vector<uint64_t> program;
   std::vector<char> dram;
   Host host;
+  uint64_t resetAt = ~0ull, resetCycles = 0;
   std::string waves;
 };
 
@@ -74,12 +76,21 @@ class Run {
     }
 #endif
     top_.rst_ni = 0;
+    top_.mem_rst_ni = 0;
     edge();
     top_.rst_ni = 1;
+    top_.mem_rst_ni = 1;
   }
 
   void run(uint64_t most) {
-    while (cycle_ < most && !halted_) step();
+    const Host fresh = job_.host;
+    while (cycle_ < most && !halted_) {
+      top_.rst_ni = cycle_ < job_.resetAt || cycle_ >= job_.resetAt + job_.resetCycles;
+      step();
+      if (top_.rst_ni) continue;
+      std::printf("X %lu\n", (unsigned long)cycle_);
+      job_.host = fresh;
+    }
     uint32_t checksum = 0;
     for (size_t i = 0; i < job_.dram.size() / 4; i++) {
       checksum = (checksum << 1 | checksum >> 31) ^ *(memory_.beat(0) + i);
@@ -131,9 +142,10 @@ class Run {
   void answer() {
     setBits(top_.rsp_valid_i, 0, cores + 1, 0);
     Response response;
-    while (memory_.next(cycle_, response)) {
-      setBits(top_.rsp_valid_i, response.port, 1, 1);
-      for (int i = 0; i < beatWords; i++) top_.rsp_data_i[response.port * beatWords + i] = response.data[i];
+    for (int port = 0; port <= cores; port++) {
+      if (!memory_.next(cycle_, port, response)) continue;
+      setBits(top_.rsp_valid_i, port, 1, 1);
+      for (int i = 0; i < beatWords; i++) top_.rsp_data_i[port * beatWords + i] = response.data[i];
     }
   }
 
@@ -142,7 +154,7 @@ class Run {
     for (int port = 0; port <= cores; port++) {
       if (!(grants >> port & 1)) continue;
       const size_t address = getBits(top_.req_addr_o, 28 * port, 28);
-      if (!getBits(top_.req_write_o, port, 1)) memory_.read(cycle_, port, address, job_.timing.latency);
+      if (!getBits(top_.req_write_o, port, 1)) memory_.read(cycle_, port, address, job_.timing);
       else std::memcpy(memory_.beat(address), &top_.req_wdata_o[0], beatWords * 4);
     }
   }
@@ -175,9 +187,10 @@ int main(int argc, char** argv) {
     in >> command;
     if (command == "timing") {
       Timing& t = job.timing;
-      in >> t.latency >> t.ports >> t.numerator >> t.denominator >> t.refreshInterval >> t.refreshCycles;
+      in >> t.latency >> t.ports >> t.numerator >> t.denominator >> t.refreshInterval >> t.refreshCycles >> t.jitter;
     } else if (command == "program") {
       job.program.clear();
+      job.resetAt = ~0ull;
       for (uint64_t word; in >> std::hex >> word;) job.program.push_back(word);
       if (job.program.size() > Vpm_bench_pm_bench::rom_words) return fail("program: longer than the ROM");
     } else if (command == "dram") {
@@ -193,6 +206,8 @@ int main(int argc, char** argv) {
       for (uint32_t token; in >> token;) job.host.prompt.push_back(token);
     } else if (command == "generate") {
       in >> job.host.generate;
+    } else if (command == "reset") {
+      in >> job.resetAt >> job.resetCycles;
     } else if (command == "waves") {
       in >> job.waves;
     } else if (command == "run") {

@@ -1,4 +1,5 @@
-// DRAM with the contract's timing: a number of requests taken in each cycle, reads answered a fixed time later.
+// DRAM with the contract's timing: a number of requests taken in each cycle, reads answered a fixed time later, or up
+// to `jitter` cycles after that; in order for each port, at most one response a cycle.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -7,7 +8,7 @@
 #include <deque>
 
 struct Timing {
-  uint64_t latency = 12, ports = 1, numerator = 1177, denominator = 64, refreshInterval = 468, refreshCycles = 21;
+  uint64_t latency = 12, ports = 1, numerator = 1177, denominator = 64, refreshInterval = 468, refreshCycles = 21, jitter = 0;
 
   unsigned slots(uint64_t t) const {
     if (t % refreshInterval < refreshCycles) return 0;
@@ -19,8 +20,22 @@ constexpr int beatWords = 16;  // of 32 bits
 
 struct Response {
   uint64_t cycle;
-  int port;
   uint32_t data[beatWords];
+};
+
+// When reads of one port are answered.
+class PortTiming {
+ public:
+  uint64_t arrival(uint64_t cycle, uint32_t port, const Timing& timing) {
+    const uint32_t mixed = (count_++ * 0x9e3779b1u) ^ (port * 0x85ebca6bu);
+    const uint64_t extra = ((mixed ^ mixed >> 15) & 0xffff) % (timing.jitter + 1);
+    last_ = std::max(last_ + 1, cycle + timing.latency + extra);
+    return last_;
+  }
+
+ private:
+  uint32_t count_ = 0;
+  uint64_t last_ = 0;
 };
 
 class Memory {
@@ -31,21 +46,24 @@ class Memory {
 
   uint32_t* beat(size_t address) { return words_ + address * beatWords; }
 
-  void read(uint64_t cycle, int port, size_t address, uint64_t latency) {
-    Response response{cycle + latency, port, {}};
+  void read(uint64_t cycle, int port, size_t address, const Timing& timing) {
+    Response response{timings_[port].arrival(cycle, port, timing), {}};
     std::memcpy(response.data, beat(address), sizeof response.data);
-    responses_.push_back(response);
+    responses_[port].push_back(response);
   }
 
-  // Responses of this cycle; all have the same latency, so they stand in order.
-  bool next(uint64_t cycle, Response& response) {
-    if (responses_.empty() || responses_.front().cycle != cycle) return false;
-    response = responses_.front();
-    responses_.pop_front();
+  // The response of this cycle on a port.
+  bool next(uint64_t cycle, int port, Response& response) {
+    auto& waiting = responses_[port];
+    if (waiting.empty() || waiting.front().cycle != cycle) return false;
+    response = waiting.front();
+    waiting.pop_front();
     return true;
   }
 
  private:
+  static constexpr int maxPorts = 33;
   uint32_t* words_;  // calloc's pages cost nothing until they are touched
-  std::deque<Response> responses_;
+  std::deque<Response> responses_[maxPorts];
+  PortTiming timings_[maxPorts];
 };

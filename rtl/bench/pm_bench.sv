@@ -12,6 +12,7 @@ module pm_bench #(
 ) (
     input  wire logic                              clk_i,
     input  wire logic                              rst_ni,
+    input  wire logic                              mem_rst_ni,
     output      logic [                      15:0] rom_addr_o,
     input  wire logic [                      63:0] rom_data_i,
     input  wire logic [                       5:0] slots_i,

@@ -17,9 +17,9 @@ export function simulate(sizes: RtlSizes, job: RtlJob): { trace: string; memoryC
     ...{ sizes, timing: job.timing, program, memory, host },
     onEvent: (event) => events.push(event),
   });
-  cluster.run(job.mostCycles);
+  cluster.run(job.maxCycles);
   // The simulator announces the end of an instruction ahead of time: a run cut off has not seen it.
-  const seen = events.filter(({ cycle }) => cycle < job.mostCycles);
+  const seen = events.filter(({ cycle }) => cycle < job.maxCycles);
   return {
     trace: traceText(seen),
     memoryChecksum: foldElements(0, new Int32Array(memory.buffer), job.memory.length / 4),

@@ -1,4 +1,7 @@
-/** Technologies, and how their cells count as resources. */
+/**
+ * Technologies, and how their cells count as resources. `-nowidelut`: Yosys otherwise builds wide multiplexers out of
+ * many more look-up tables than it saves.
+ */
 
 import type { Resources, UnitResources } from '../../src/accelerator/resources.ts';
 
@@ -25,9 +28,9 @@ export const targets: readonly Target[] = [
     },
   },
   {
-    name: 'Xilinx UltraScale+',
-    command: 'synth_xilinx -family xcup -noiopad',
-    units: { logic: 'LUTs', multipliers: 'DSP48E2', memoryBlocks: 'RAMB18' },
+    name: 'Xilinx 7-series',
+    command: 'synth_xilinx -family xc7 -noiopad -nowidelut',
+    units: { logic: 'LUTs', multipliers: 'DSP48E1', memoryBlocks: 'RAMB18' },
     count: (cell) => {
       if (/^LUT\d$|^INV$/.test(cell)) return one('logic');
       const ram = /^RAM(\d+)([MXD])/.exec(cell);
@@ -41,7 +44,7 @@ export const targets: readonly Target[] = [
   },
   {
     name: 'Lattice ECP5',
-    command: 'synth_ecp5 -noflatten',
+    command: 'synth_ecp5 -noflatten -nowidelut',
     units: { logic: 'LUT4', multipliers: 'MULT18X18D', memoryBlocks: 'DP16KD' },
     count: (cell) => {
       if (cell === 'LUT4') return one('logic');

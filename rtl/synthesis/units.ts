@@ -2,6 +2,7 @@
 export const units = [
   { module: 'pm_ternary_core', perCore: true },
   { module: 'pm_streamer', perCore: true },
+  { module: 'pm_drain', perCore: true },
   { module: 'pm_row', perCore: false },
   { module: 'pm_scalar', perCore: false },
   { module: 'pm_scalar_file', perCore: false },

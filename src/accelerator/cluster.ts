@@ -18,6 +18,7 @@ import { decode, type Instruction, type units } from './instructionSet.ts';
 import { LoadStoreTimer } from './loadStore.ts';
 import { type FaultCode, Machine } from './machine.ts';
 import { lanes, type MachineSizes, type MemoryTiming, slots } from './parameters.ts';
+import { ResponseTimes } from './responses.ts';
 import { emptyStatistics, type StallCause, type Statistics } from './statistics.ts';
 import { TernaryCore } from './ternaryCore.ts';
 import type { TraceEvent } from './trace.ts';
@@ -78,6 +79,7 @@ export class Cluster {
   readonly #cores: readonly TernaryCore[];
   readonly #inFlight: Int32Array;
   readonly #memoryArbiter: RoundRobin;
+  readonly #responses: ResponseTimes;
   readonly #collector: RoundRobin;
   readonly #ls: LoadStoreTimer;
   /** First cycles in which units, registers, banks and scalars (as destinations) are free again. */
@@ -109,11 +111,12 @@ export class Cluster {
       return { instruction, needs: instruction ? needsOf(instruction) : none };
     });
     const { cores, fifo, outQueue } = sizes;
-    this.#cores = Array.from({ length: cores }, () => new TernaryCore(fifo, outQueue, timing.latency));
+    this.#cores = Array.from({ length: cores }, () => new TernaryCore(fifo, outQueue));
     this.#inFlight = new Int32Array(cores);
     this.#memoryArbiter = new RoundRobin(cores + 1);
+    this.#responses = new ResponseTimes(timing, cores + 1);
     this.#collector = new RoundRobin(cores);
-    this.#ls = new LoadStoreTimer(timing.latency);
+    this.#ls = new LoadStoreTimer();
     this.statistics = emptyStatistics(cores);
   }
 
@@ -275,7 +278,7 @@ export class Cluster {
       (r) => (r < cores.length ? cores[r]!.wantsMemory() : this.#ls.wantsMemory(t)),
       (r) => {
         if (r < cores.length) {
-          cores[r]!.grant(t);
+          cores[r]!.grant(this.#responses.arrival(r, t));
           this.statistics.weightBeats++;
         } else this.#grantLoadStore(t);
       },
@@ -285,7 +288,7 @@ export class Cluster {
   #grantLoadStore(t: number): void {
     if (this.#ls.writes) this.statistics.storeBeats++;
     else this.statistics.loadBeats++;
-    const end = this.#ls.grant(t);
+    const end = this.#ls.grant(t, () => this.#responses.arrival(this.#cores.length, t));
     if (end === undefined) return;
     const { needs, span, checksum } = this.#loadStore!;
     this.#done(end, needs, span, checksum);

@@ -13,7 +13,9 @@ export const iterationCycles = 20;
 export const blockCycles = 7;
 /** From the last block's collection to the end of a product. */
 export const collectPipeline = 4;
-/** From the last response to the end of a load. */
+/** Beats of 16-bit elements that load/store may have requested and not yet taken. */
+export const waitingBeats = 32;
+/** From the cycle in which the last beat is taken to the end of a load. */
 export const loadPipeline = 3;
 /** From issue to the first request of a store, and from its last grant to its end. */
 export const storeStart = 3;

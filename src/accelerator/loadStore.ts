@@ -1,39 +1,47 @@
 /** The timing of the load/store unit: its requests to memory, and when it is done. */
 
-import { loadPipeline, storePipeline, storeStart } from './cycles.ts';
+import { loadPipeline, storePipeline, storeStart, waitingBeats } from './cycles.ts';
 
 export class LoadStoreTimer {
-  readonly #latency: number;
   #left = 0;
   #nextRequest = 0;
-  #spacing = 1;
-  #writes = false;
+  #kind: 'load' | 'narrowLoad' | 'store' = 'load';
+  /** The first cycle in which the unit can take the next beat, and those in which it takes the latest beats. */
+  #nextTake = 0;
+  readonly #takes: number[] = [];
 
-  constructor(latency: number) {
-    this.#latency = latency;
-  }
-
-  /** An instruction issued in cycle t that moves `beats`; 16-bit loads fill two words with each. */
+  /** An instruction issued in cycle t that moves `beats`; each beat of a 16-bit load fills two words. */
   begin(t: number, beats: number, kind: 'load' | 'narrowLoad' | 'store'): void {
     this.#left = beats;
-    this.#writes = kind === 'store';
-    this.#spacing = kind === 'narrowLoad' ? 2 : 1;
-    this.#nextRequest = t + (this.#writes ? storeStart : 1);
+    this.#kind = kind;
+    this.#nextRequest = t + (this.writes ? storeStart : 1);
+    this.#nextTake = 0;
+    this.#takes.length = 0;
   }
 
   get writes(): boolean {
-    return this.#writes;
+    return this.#kind === 'store';
   }
 
   wantsMemory(t: number): boolean {
-    return this.#left > 0 && t >= this.#nextRequest;
+    if (this.#left === 0 || t < this.#nextRequest) return false;
+    if (this.#kind !== 'narrowLoad') return true;
+    while (this.#takes.length > 0 && this.#takes[0]! < t) this.#takes.shift();
+    return this.#takes.length < waitingBeats;
   }
 
-  /** @returns the cycle in which the instruction is done, if this was its last request */
-  grant(t: number): number | undefined {
+  /**
+   * @param arrival the cycle of the response to a read granted in cycle t
+   * @returns the cycle in which the instruction is done, if this was its last request
+   */
+  grant(t: number, arrival: () => number): number | undefined {
     this.#left--;
-    this.#nextRequest = t + this.#spacing;
-    if (this.#left > 0) return undefined;
-    return t + (this.#writes ? storePipeline : this.#latency + loadPipeline);
+    const words = this.#kind === 'narrowLoad' ? 2 : 1;
+    this.#nextRequest = t + words;
+    if (this.writes) return this.#left > 0 ? undefined : t + storePipeline;
+    const taken = Math.max(arrival(), this.#nextTake);
+    this.#nextTake = taken + words;
+    this.#takes.push(taken);
+    return this.#left > 0 ? undefined : taken + loadPipeline;
   }
 }

@@ -37,6 +37,8 @@ export interface MemoryTiming {
   readonly refreshInterval: number;
   /** Cycles at the start of each interval in which nothing is taken. */
   readonly refreshCycles: number;
+  /** Responses come up to this many cycles later than `latency` says; 0 by default. */
+  readonly jitter?: number;
 }
 
 /** DDR4-2400: 64 bits at 2.4 GT/s. */

@@ -7,7 +7,6 @@ export class TernaryCore {
   toRequest = 0;
   readonly #fifo: number;
   readonly #outQueue: number;
-  readonly #latency: number;
   /** Cycles from which granted beats can be used, in a ring. */
   readonly #usable: Float64Array;
   #granted = 0;
@@ -19,10 +18,9 @@ export class TernaryCore {
   /** Cycles from which finished blocks can be collected. */
   readonly #results: number[] = [];
 
-  constructor(fifo: number, outQueue: number, latency: number) {
+  constructor(fifo: number, outQueue: number) {
     this.#fifo = fifo;
     this.#outQueue = outQueue;
-    this.#latency = latency;
     this.#usable = new Float64Array(fifo);
   }
 
@@ -36,8 +34,9 @@ export class TernaryCore {
     return this.toRequest > 0 && this.#granted - this.#popped < this.#fifo;
   }
 
-  grant(t: number): void {
-    this.#usable[this.#granted % this.#fifo] = t + this.#latency + 1;
+  /** Memory takes a request and answers it in cycle `arrival`. */
+  grant(arrival: number): void {
+    this.#usable[this.#granted % this.#fifo] = arrival + 1;
     this.#granted++;
     this.toRequest--;
   }

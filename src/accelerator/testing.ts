@@ -152,7 +152,7 @@ export function illegalWords(): bigint[] {
   return [...free.map((code) => BigInt(code) << 58n), ...reserved, ...contradictions.map(encode)];
 }
 
-/** Memory timings that reach every corner: scarce slots, long latencies, refresh at odd times. */
+/** Memory timings that reach every corner: scarce slots, long and varying latencies, refresh at odd times. */
 export function randomTiming(seed: number, cores: number): MemoryTiming {
   const below = xorshift(seed ^ 0x5bd1e995);
   const refreshInterval = 50 + below(400);
@@ -163,5 +163,6 @@ export function randomTiming(seed: number, cores: number): MemoryTiming {
     denominator: 64,
     refreshInterval,
     refreshCycles: below(20),
+    jitter: below(2) * below(60),
   };
 }
