@@ -128,6 +128,21 @@ describeWithVerilator('the RTL agrees with the simulator, bit for bit and cycle 
 });
 
 describeWithVerilator('node rtl/run.ts', () => {
+  it.each([
+    [['a.s', '--speed', '3'], /^Unknown option '--speed'/],
+    [[], /^found 0 programs, expected one\nUsage: /],
+    [['a.s', '--cores', 'many'], /^--cores: found many, expected an integer from 1 to 32\n$/],
+    [['a.s', '--tokens', '1,x'], /^--tokens: found 1,x, expected token ids/],
+    [['nowhere.s'], /^nowhere\.s: cannot be read/],
+  ])('refuses %j without a stack trace', (args, message) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(rtlFolder, 'run.ts'), ...args], {
+      encoding: 'utf8',
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
   it('runs a program on both, writes its trace and its waveforms', { timeout: 600_000 }, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'plusminus-run-'));
     try {

@@ -31,15 +31,15 @@ describe('the sources of the RTL', () => {
 describeWithVerilator('the RTL is lint-clean', () => {
   // Sizes at which widths of counters and pointers change.
   it.each([
-    { CORES: 1 },
-    { CORES: 17, ROM: 65536, MEM_BEATS: 2 ** 28 },
-    { CORES: 4, VLMAX: 48, FIFO: 2, OUTQ: 3 },
-    { CORES: 3, VLMAX: 256, FIFO: 16, OUTQ: 1, ROM: 1 },
-  ])('with $CORES cores', { timeout: 300_000 }, (parameters) => {
+    { top: 'pm_accelerator', parameters: { CORES: 1 } },
+    { top: 'pm_accelerator', parameters: { CORES: 17, ROM: 65536, MEM_BEATS: 2 ** 28 } },
+    { top: 'pm_accelerator', parameters: { CORES: 4, VLMAX: 48, FIFO: 2, OUTQ: 3 } },
+    { top: 'pm_cluster', parameters: { CORES: 3, VLMAX: 256, FIFO: 16, OUTQ: 1, ROM: 1 } },
+  ])('$top, $parameters.CORES cores', { timeout: 300_000 }, ({ top, parameters }) => {
     const sizes = Object.entries(parameters).map(([name, value]) => `-G${name}=${value}`);
     const { status, stderr } = spawnSync(
       'verilator',
-      ['--lint-only', '-Wall', '--top-module', 'pm_cluster', ...sizes, 'lint.vlt', ...rtlSources()],
+      ['--lint-only', '-Wall', '--top-module', top, ...sizes, 'lint.vlt', ...rtlSources()],
       { cwd: rtlFolder, encoding: 'utf8' },
     );
     expect(stderr).toBe('');

@@ -70,6 +70,31 @@ describe('plusminus accelerator', { timeout: 60_000 }, () => {
     expect(figure).toMatch(/>ternary, [\d.]+ %</);
   });
 
+  it('does what docs/accelerator.md shows', async () => {
+    const docs = await fs.readFile(join(import.meta.dirname, '../docs/accelerator.md'), 'utf8');
+    const block = (language: string) => new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(docs)![1]!;
+    await fs.writeFile(at('program.s'), block('asm'));
+    let text = '';
+    for await (const piece of mobyDick(1)) text += piece;
+    await fs.writeFile(at('held-out.txt'), text.slice(0, 2000));
+    const commands = block('sh').trim().split('\n');
+    expect(commands.length).toBeGreaterThan(5);
+    for (const command of commands) {
+      const [, ...args] = command.replace(/ *#.*/, '').split(/ +/).slice(1);
+      expect(args.shift()).toBe('accelerator');
+      if (args[0] === 'report') args.push('--clock', '60'); // one clock takes half the time
+      const files = /^(?:[\w-]+\/)?[\w-]+\.(?:s|mem|svg|txt)$|^runs\//;
+      const here = args.map((arg) =>
+        arg === 'runs/demo' ? small.folder : files.test(arg) ? at(arg.replace('/', '-')) : arg,
+      );
+      const { code, stderr } = await accelerator(...here);
+      expect(code, `${command}\n${stderr}`).toBe(0);
+    }
+    const { code, stdout } = await accelerator('simulate', at('program.s'), '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ halt: { code: 0 }, tokens: [0] });
+  });
+
   it('disassembles what it assembled', async () => {
     await fs.writeFile(at('one.s'), 'begin: mov v1, v2, len=17, max=s3\n jmp begin\n.word 0x123\n');
     await accelerator('assemble', at('one.s'), '--out', at('one.mem'));

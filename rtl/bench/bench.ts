@@ -51,29 +51,40 @@ export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>>
 }
 
 /**
- * Verilates and compiles the cluster; what is there and newer than the sources is kept.
+ * Verilates and compiles the cluster with a watcher that writes its trace; what is there and newer than the sources is
+ * kept.
  * @param waves for writing waveforms, which makes it slower
  */
 export function buildBench(sizes: RtlSizes, { waves = false } = {}): string {
+  return build('pm_bench', ['bench/pm_bench.sv'], 'main.cpp', sizes, waves);
+}
+
+/** The same of the accelerator with its host port. */
+export function buildAccelerator(sizes: RtlSizes): string {
+  return build('pm_accelerator', [], 'host.cpp', sizes, false);
+}
+
+function build(top: string, more: readonly string[], main: string, sizes: RtlSizes, waves: boolean): string {
   const parameters = Object.entries(rtlParameters(sizes));
-  const folder = join(buildFolder, parameters.map(([, value]) => value).join('-') + (waves ? '-waves' : ''));
-  const binary = join(folder, 'Vpm_bench');
-  const harness = ['main.cpp', 'memory.h', 'host.h'].map((name) => `bench/${name}`);
-  const sources = [...rtlSources(), 'bench/pm_bench.sv'];
+  const name = [top, ...parameters.map(([, value]) => value), ...(waves ? ['waves'] : [])].join('-');
+  const folder = join(buildFolder, name);
+  const binary = join(folder, `V${top}`);
+  const harness = [main, 'memory.h', 'host.h', 'ports.h'].map((file) => `bench/${file}`);
+  const sources = [...rtlSources(), ...more];
   const changed = Math.max(
-    ...[...sources, ...harness].map((name) => statSync(join(rtlFolder, name)).mtimeMs),
+    ...[...sources, ...harness].map((file) => statSync(join(rtlFolder, file)).mtimeMs),
   );
   if ((statSync(binary, { throwIfNoEntry: false })?.mtimeMs ?? 0) > changed) return binary;
   mkdirSync(folder, { recursive: true });
   run('verilator', [
-    ...['--cc', '--exe', '--build', '-j', '2', '--top-module', 'pm_bench', '--Mdir', folder],
+    ...['--cc', '--exe', '--build', '-j', '2', '--top-module', top, '--Mdir', folder],
     ...['-O3', '--x-initial', '0', '--x-assign', '0', '--output-split', '20000', '-Wno-WIDTH'],
     ...(waves ? ['--trace', '--trace-structs'] : []),
     // Generated code is run for a minute or two: compiling it for longer than that would not pay.
     ...['-CFLAGS', `-std=c++17 -I${join(rtlFolder, 'bench')}`],
     ...['-MAKEFLAGS', 'OPT_FAST=-O1', '-MAKEFLAGS', 'OPT_SLOW=-O0'],
-    ...parameters.map(([name, value]) => `-G${name}=${value}`),
-    ...['lint.vlt', ...sources, join(rtlFolder, 'bench/main.cpp')],
+    ...parameters.map(([parameter, value]) => `-G${parameter}=${value}`),
+    ...['lint.vlt', ...sources, join(rtlFolder, 'bench', main)],
   ]);
   return binary;
 }

@@ -62,7 +62,7 @@ class Memory {
   }
 
  private:
-  static constexpr int maxPorts = 33;
+  static constexpr int maxPorts = 34;
   uint32_t* words_;  // calloc's pages cost nothing until they are touched
   std::deque<Response> responses_[maxPorts];
   PortTiming timings_[maxPorts];

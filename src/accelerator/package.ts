@@ -6,6 +6,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { assemble } from './assembler.ts';
 import type { Compiled } from './compile/compile.ts';
 import { beatBytes, checkSizes, type MachineSizes } from './parameters.ts';
 import { formatMemory, formatRom, parseRom } from './romFile.ts';
@@ -20,6 +21,8 @@ const manifest = v.strictObject({
   sizes: v.strictObject({ cores: count, maxLength: count, fifo: count, outQueue: count, rom: count }),
   vocabulary: count,
   logits: v.nullable(region),
+  /** Absent in packages that older versions compiled. */
+  states: v.optional(region),
   beats: count,
   streamBeats: count,
   regions: v.array(region),
@@ -39,14 +42,14 @@ export async function savePackage(
   sizes: MachineSizes,
   { hex = false }: { readonly hex?: boolean } = {},
 ): Promise<void> {
-  const { assembly, program, vocabulary, logits = null, beats, streamBeats, regions } = compiled;
+  const { assembly, program, vocabulary, logits = null, states, beats, streamBeats, regions } = compiled;
   await fs.mkdir(folder, { recursive: true });
   const image = compiled.image();
   await fs.writeFile(join(folder, assemblyFile), assembly);
   await fs.writeFile(join(folder, romFile), formatRom(program));
   await fs.writeFile(join(folder, memoryFile), image);
   if (hex) await fs.writeFile(join(folder, hexFile), formatMemory(image));
-  const content = { format: 1, sizes, vocabulary, logits, beats, streamBeats, regions };
+  const content = { format: 1, sizes, vocabulary, logits, states, beats, streamBeats, regions };
   await fs.writeFile(join(folder, manifestFile), `${JSON.stringify(content, null, 2)}\n`);
 }
 
@@ -68,6 +71,23 @@ export async function loadPackage(folder: string): Promise<Package> {
     );
   }
   return { sizes, program, memory, vocabulary };
+}
+
+/** Beats of DRAM that a program of one's own has at least. */
+const ownBeats = 65536;
+
+/** A program of one's own, assembly or instructions (`.mem`), with zeros behind its DRAM image if it has one. */
+export async function loadOwnProgram(
+  path: string,
+  dram: string | undefined,
+): Promise<{ readonly program: bigint[]; readonly memory: Uint8Array }> {
+  const text = await readText(path);
+  const program = path.endsWith('.mem') ? parseRom(text, path) : assemble(text, path);
+  const image = dram === undefined ? new Uint8Array(0) : await readMemory(dram);
+  if (image.length >= ownBeats * beatBytes) return { program, memory: image };
+  const memory = new Uint8Array(ownBeats * beatBytes);
+  memory.set(image);
+  return { program, memory };
 }
 
 /** A DRAM image. */

@@ -2,6 +2,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';
+import { devices, fitOf } from './devices.ts';
 import { clusterResources, readRtlReport } from './resources.ts';
 
 const file = new URL('../../results/rtl.json', import.meta.url);
@@ -14,10 +15,27 @@ it('sums the units of a cluster, those of each core as often as there are cores'
     const core = of.find(({ module }) => module === 'pm_ternary_core')!;
     expect(core).toMatchObject({ perCore: true, multipliers: 0 });
     const [one, five] = [clusterResources(of, 1), clusterResources(of, 5)];
-    const streamer = of.find(({ module }) => module === 'pm_streamer')!;
-    expect(five.logic - one.logic).toBe(4 * (core.logic + streamer.logic));
+    const each = of.filter(({ perCore }) => perCore).reduce((sum, { logic }) => sum + logic, 0);
+    expect(each).toBeGreaterThan(core.logic);
+    expect(five.logic - one.logic).toBe(4 * each);
     expect(five.multipliers).toBe(one.multipliers);
     expect(one.registers).toBe(of.reduce((sum, { registers }) => sum + registers, 0));
+  }
+});
+
+it('counts the cores that a device holds', async () => {
+  const { units } = (await readRtlReport(file))!;
+  for (const device of devices) {
+    const { cores, oneCore } = fitOf(device, units)!;
+    const of = units.filter(({ target }) => target === device.target);
+    const fits = (count: number) => {
+      const { logic, multipliers, memoryBlocks } = clusterResources(of, count);
+      const { has } = device;
+      return logic <= 0.85 * has.logic && multipliers <= has.multipliers && memoryBlocks <= has.memoryBlocks;
+    };
+    if (cores > 0) expect(fits(cores), device.name).toBe(true);
+    if (cores < 32) expect(fits(cores + 1), device.name).toBe(false);
+    expect(oneCore.logic).toBeGreaterThan(0.1);
   }
 });
 

@@ -24,6 +24,8 @@ export interface Compiled {
   /** Regions of DRAM, in order. */
   readonly regions: readonly Region[];
   readonly logits: Region | undefined;
+  /** The recurrent states of all layers: zeros at the start of a sequence. */
+  readonly states: Region;
   /** Logits of a token. */
   readonly vocabulary: number;
   /** Beats of DRAM. */
@@ -57,10 +59,17 @@ export function compile(program: Program, constants: Constants, options: Compile
   }
   return {
     ...{ assembly, program: words, regions: layout.regions, logits, beats: layout.beats },
+    states: spanOf(lowered.states),
     vocabulary: vocabularyOf(program),
     streamBeats: streams[0]?.beats ?? 0,
     image: () => layout.image(),
   };
+}
+
+/** Adjacent regions as one. */
+function spanOf(regions: readonly Region[]): Region {
+  const address = regions[0]?.address ?? 0;
+  return { name: 'states', address, beats: regions.reduce((sum, { beats }) => sum + beats, 0) };
 }
 
 function placeStreams(

@@ -53,7 +53,11 @@ export function published(
       'Their rows for 2 to 26 cores are estimates, level at first and slower from 16 to 26; here every row is simulated,',
       'and what ends the gain is the number of DDR4 channels. TerEffic keeps weights on the chip or in HBM, which DDR4',
       "cannot match; their watts are a card's, of which nothing here is an estimate.",
-      ...(placed ? [`The higher clock is the one that place and route reached: see "The clock".`] : []),
+      ...(placed
+        ? [
+            `The higher clock is what an eight-row core reached after place and route, not a cluster: see "The clock".`,
+          ]
+        : []),
     ],
   };
 }

@@ -39,7 +39,7 @@ export function reportCommand(): Command {
     )
     .option(
       '--clock <MHz>',
-      'clocks of the cores, separated by commas (default: 60, and what place and route reached)',
+      'clocks of the cores, separated by commas (default: 60, and that of the placed eight-row core)',
       clocks,
     )
     .option('--channels <n>', 'DDR4-2400 channels', integer(1, 16), 4)

@@ -1,4 +1,6 @@
 /** The report's tables and what is said under them, for terminals and as Markdown. */
+
+import { devices, fitOf } from '../../accelerator/devices.ts';
 import {
   type BlockRow,
   coreCounts,
@@ -152,19 +154,37 @@ function resources(rtl: RtlReport | undefined): Section[] {
   const note = [
     `Each unit by itself, ${rtl.tool}, vectors of 8192 elements, FIFOs of 256 beats; a cluster is the sum of its units.`,
     'Collector and arbiter count as for one core: for N, results pass a multiplexer of N words, some hundred LUTs a core.',
-    'The ternary core, of which there are as many as one likes, has no multiplier.',
+    'No ternary core has a multiplier.',
   ];
   return [
     ...tables,
+    deviceFit(rtl),
     { title: 'The clock', notes: [...note, ...(rtl.reducedCore ? clock(rtl.reducedCore) : [])] },
   ];
+}
+
+function deviceFit({ units }: RtlReport): Section {
+  const fits = devices.flatMap((device) => fitOf(device, units) ?? []);
+  return {
+    title: 'Devices',
+    head: ['', 'cores that fit', 'one core: logic', 'multipliers', 'memory blocks'],
+    rows: fits.map(({ device, cores, oneCore }) => [
+      ...[device.name, cores === 0 ? 'none' : String(cores)],
+      ...[percent(oneCore.logic), percent(oneCore.multipliers), percent(oneCore.memoryBlocks)],
+    ]),
+    notes: [
+      'Estimates by counting cells against the data sheets, with 15 % of the logic left for routing; no device of this',
+      'table was placed, and the instruction memory, the host port and a memory controller come on top.',
+    ],
+  };
 }
 
 function clock({ device, rows, logicCells, logicCellsOfDevice, clockMHz, tool }: PlacedCore): string[] {
   return [
     `A ternary core of ${rows} rows, placed and routed on a Lattice ${device} (${tool}): ${clockMHz.toFixed(0)} MHz, ${logicCells} of`,
     `${logicCellsOfDevice} logic cells. That device is small and slow; the multipliers of the row-wise unit, which it lacks, were`,
-    'not placed, so this clock is measured for what is replicated and an assumption for the front end.',
+    'not placed. This clock is therefore measured for a part of a core, and only assumed for the rest of the cluster:',
+    'all times at it are simulations of a clock that no placed cluster has reached.',
   ];
 }
 

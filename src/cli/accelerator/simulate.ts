@@ -2,13 +2,11 @@
 import fs from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { assemble } from '../../accelerator/assembler.ts';
 import { Cluster, type Span } from '../../accelerator/cluster.ts';
 import { describeFault, runProgram } from '../../accelerator/functional.ts';
 import { GreedyHost } from '../../accelerator/host.ts';
 import { Machine } from '../../accelerator/machine.ts';
-import { loadPackage, type Package, readMemory, readText } from '../../accelerator/package.ts';
-import { parseRom } from '../../accelerator/romFile.ts';
+import { loadOwnProgram, loadPackage, type Package } from '../../accelerator/package.ts';
 import { ternaryUse } from '../../accelerator/statistics.ts';
 import { timelineFigure } from '../../accelerator/timeline.ts';
 import { type TraceEvent, traceText } from '../../accelerator/trace.ts';
@@ -54,7 +52,7 @@ export function simulateCommand(): Command {
   const command = new Command('simulate')
     .description("Run a compiled model, or a program of one's own, on the simulated accelerator.")
     .argument('<program>', 'folder of a compiled model, assembly (.s) or instructions (.mem)')
-    .option('--dram <file>', "content of DRAM, for a program of one's own")
+    .option('--dram <file>', "DRAM image for a program of one's own; zeros follow, up to 4 MiB")
     .option('--tokens <ids>', 'prompt, as token ids separated by commas', tokenList, [0])
     .option('--count <n>', 'tokens to generate', integer(1), 1)
     .option('--functional', 'results only, no cycles: faster')
@@ -94,10 +92,7 @@ async function open(path: string, flags: Flags): Promise<Package> {
     () => false,
   );
   if (isFolder) return loadPackage(path);
-  const text = await readText(path);
-  const program = path.endsWith('.mem') ? parseRom(text, path) : assemble(text, path);
-  const memory = flags.dram === undefined ? new Uint8Array(0) : await readMemory(flags.dram);
-  return { sizes: sizesOf(flags), program, memory, vocabulary: 2 ** 32 };
+  return { sizes: sizesOf(flags), ...(await loadOwnProgram(path, flags.dram)), vocabulary: 2 ** 32 };
 }
 
 async function functional(

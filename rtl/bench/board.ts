@@ -1,0 +1,142 @@
+/** A host at the accelerator's bus: what a driver on a board would do, on the Verilated RTL. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { beatBytes, type MemoryTiming } from '../../src/accelerator/parameters.ts';
+import { buildAccelerator, type RtlSizes, rtlFolder } from './bench.ts';
+
+/** Addresses of the host's registers; docs/accelerator.md says what they do. */
+const registers = { sizes: 0, control: 1, token: 2, end: 3, address: 4, beats: 5, memory: 6 } as const;
+const instructionRegisters = { address: 7, low: 8, high: 9 } as const;
+const windowRegister = 16;
+const beatWords = beatBytes / 4;
+
+const running = 1 << 0;
+const halted = 1 << 1;
+const memoryBusy = 1 << 5;
+const tokenFree = 1 << 6;
+const outputWaits = 1 << 7;
+
+export class Board {
+  readonly #child: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+
+  constructor(sizes: RtlSizes, timing: MemoryTiming) {
+    const binary = buildAccelerator(sizes);
+    const args = [String(sizes.cores), String(sizes.memoryBeats)];
+    this.#child = spawn(binary, args, { cwd: rtlFolder, stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+    const { latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter = 0 } = timing;
+    const numbers = [latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter];
+    this.#send(`timing ${numbers.join(' ')}`);
+  }
+
+  async close(): Promise<void> {
+    this.#child.stdin!.end();
+    if (this.#child.exitCode === null) await once(this.#child, 'close');
+  }
+
+  /** Resets the accelerator, not memory. */
+  reset(cycles: number): void {
+    this.#send(`reset ${cycles}`);
+  }
+
+  async sizes(): Promise<{ readonly cores: number; readonly maxLength: number }> {
+    const word = await this.#read(registers.sizes);
+    return { cores: word >>> 16, maxLength: word & 0xffff };
+  }
+
+  loadProgram(words: readonly bigint[]): void {
+    this.#write(instructionRegisters.address, 0);
+    for (const word of words) {
+      this.#write(instructionRegisters.low, Number(word & 0xffff_ffffn));
+      this.#write(instructionRegisters.high, Number(word >> 32n));
+    }
+  }
+
+  async writeMemory(address: number, bytes: Uint8Array): Promise<void> {
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    this.#write(registers.address, address);
+    for (let at = 0; at < words.length; at += beatWords) {
+      for (let i = 0; i < beatWords; i++) this.#write(windowRegister + i, words[at + i]!);
+      await this.#memory(2);
+    }
+  }
+
+  async readMemory(address: number, beats: number): Promise<Uint8Array> {
+    const words = new Uint32Array(beats * beatWords);
+    this.#write(registers.address, address);
+    for (let at = 0; at < words.length; at += beatWords) {
+      await this.#memory(1);
+      for (let i = 0; i < beatWords; i++) words[at + i] = await this.#read(windowRegister + i);
+    }
+    return new Uint8Array(words.buffer);
+  }
+
+  async clearMemory(address: number, beats: number): Promise<void> {
+    this.#write(registers.address, address);
+    this.#write(registers.beats, beats);
+    await this.#memory(3);
+  }
+
+  start(): void {
+    this.#write(registers.control, 1);
+  }
+
+  halt(): void {
+    this.#write(registers.control, 2);
+  }
+
+  /** Hands over a token as soon as there is room. */
+  async offer(token: number): Promise<void> {
+    await this.#wait(tokenFree, tokenFree);
+    this.#write(registers.token, token);
+  }
+
+  /** Hands over a token and returns the one that comes out. */
+  async step(token: number): Promise<number> {
+    await this.offer(token);
+    await this.#wait(outputWaits, outputWaits);
+    return this.#read(registers.token);
+  }
+
+  /** Ends the sequence. @returns the fault code, 0 for none */
+  async end(): Promise<number> {
+    this.#write(registers.end, 1);
+    return ((await this.#wait(halted, halted)) >>> 2) & 7;
+  }
+
+  async running(): Promise<boolean> {
+    return ((await this.#read(registers.control)) & running) !== 0;
+  }
+
+  #memory(command: 1 | 2 | 3): Promise<number> {
+    this.#write(registers.memory, command);
+    return this.#wait(memoryBusy, 0);
+  }
+
+  #write(register: number, value: number): void {
+    this.#send(`write ${register} ${value >>> 0}`);
+  }
+
+  #read(register: number): Promise<number> {
+    this.#send(`read ${register}`);
+    return this.#answer();
+  }
+
+  #wait(mask: number, value: number): Promise<number> {
+    this.#send(`wait ${mask} ${value} 1000000`);
+    return this.#answer();
+  }
+
+  #send(command: string): void {
+    this.#child.stdin!.write(`${command}\n`);
+  }
+
+  async #answer(): Promise<number> {
+    const { value, done } = await this.#answers.next();
+    if (done) throw new Error('the Verilated accelerator ended');
+    if (/^\d+$/.test(value)) return Number(value);
+    throw new Error(`the accelerator does not answer: ${value}`);
+  }
+}
