@@ -28,15 +28,45 @@ export function chatFormatOf(tokenizer: TextTokenizer): ChatFormat {
 }
 
 const mark = 'ANSWER';
-const answered: readonly ChatMessage[] = [
-  { role: 'user', content: 'question' },
-  { role: 'assistant', content: mark },
-];
+const question: ChatMessage = { role: 'user', content: 'question' };
+const answer: ChatMessage = { role: 'assistant', content: mark };
+const system: ChatMessage = { role: 'system', content: 'system' };
+
+/** A short chat with an answer that the template accepts, as rendered. */
+interface Probe {
+  readonly messages: readonly ChatMessage[];
+  readonly upToAnswer: string;
+  readonly after: string;
+}
+
+/** Templates may demand a system message, or that the last message is a user's. */
+function probeOf(tokenizer: TextTokenizer): Probe | undefined {
+  for (const before of [[question], [system, question]]) {
+    for (const after of [[], [question]]) {
+      const messages = [...before, answer];
+      const text = attempt(() =>
+        renderChat(tokenizer, [...messages, ...after], { addGenerationPrompt: false }),
+      );
+      const end = (text?.indexOf(mark) ?? -1) + mark.length;
+      if (text === undefined || end < mark.length) continue;
+      return { messages, upToAnswer: text.slice(0, end), after: text.slice(end) };
+    }
+  }
+  return undefined;
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
+}
 
 function templateFormat(tokenizer: TextTokenizer): ChatFormat {
-  const text = renderChat(tokenizer, answered, { addGenerationPrompt: false });
-  const upToAnswer = text.slice(0, text.lastIndexOf(mark) + mark.length);
-  const end = endOfAnswer(tokenizer, text.slice(upToAnswer.length));
+  const probe = probeOf(tokenizer);
+  const end = probe && endOfAnswer(tokenizer, probe.after);
   const render = (messages: readonly ChatMessage[]) => renderPrompt(tokenizer, messages);
   return {
     render,
@@ -45,12 +75,13 @@ function templateFormat(tokenizer: TextTokenizer): ChatFormat {
       return tokenizer.encode(text, { addSpecialTokens: false, allowSpecial });
     },
     continuation(messages, ended) {
-      const { text: whole, allowSpecial } = render([...answered, ...messages]);
-      if (!whole.startsWith(upToAnswer)) {
+      const { text: whole, allowSpecial } = render([...(probe?.messages ?? []), ...messages]);
+      if (!probe || !whole.startsWith(probe.upToAnswer)) {
         throw new InputError(
           'chat_template: it rewrites earlier messages, so that a chat cannot go on from its state; send all messages',
         );
       }
+      const { upToAnswer } = probe;
       const after = whole.slice(upToAnswer.length);
       const endAt = ended === undefined ? -1 : after.indexOf(ended);
       const isFirst = endAt >= 0 && after.slice(0, endAt).trim() === '';

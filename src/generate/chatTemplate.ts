@@ -1,9 +1,12 @@
 /** A conversation as a prompt, through the Jinja template that comes with a tokenizer. */
-import { Template } from '@huggingface/jinja';
+import { Environment, Template } from '@huggingface/jinja';
 import { InputError } from '../errors.ts';
 import type { ChatMessage } from '../text/corpus.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
+import { isObject } from '../text/tokenizerJson.ts';
 import { type ChatPrompt, renderLiterally } from './literalText.ts';
+import { strftime } from './strftime.ts';
+import { range, TemplateInterpreter } from './templateInterpreter.ts';
 
 export type { ChatMessage } from '../text/corpus.ts';
 
@@ -14,7 +17,7 @@ export interface ChatOptions {
   variables?: Readonly<Record<string, unknown>>;
 }
 
-type ChatTokenizer = Pick<TextTokenizer, 'chatTemplate' | 'token' | 'bosTokenId' | 'eosTokenId'>;
+type ChatTokenizer = Pick<TextTokenizer, 'chatTemplate' | 'token' | 'bosTokenId' | 'eosTokenId' | 'config'>;
 
 /**
  * The prompt's text. Templates write the bos token themselves: encode it with `addSpecialTokens: false`.
@@ -32,17 +35,53 @@ export function renderChat(
     );
   }
   const context = {
+    tools: null,
+    documents: null,
     ...variables,
+    ...namedTokens(tokenizer),
     messages,
-    bos_token: tokenizer.token(tokenizer.bosTokenId) ?? '',
-    eos_token: tokenizer.token(tokenizer.eosTokenId) ?? '',
     add_generation_prompt: addGenerationPrompt,
   };
   try {
-    return compile(tokenizer.chatTemplate).render(context);
+    return run(compile(tokenizer.chatTemplate), context);
   } catch (error) {
     throw new InputError(`chat_template: ${(error as Error).message}`, { cause: error });
   }
+}
+
+const roles = ['unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+
+/** The special tokens with a role, by its name; absent ones are undefined in a template. */
+function namedTokens(tokenizer: ChatTokenizer): Record<string, string> {
+  const found: [string, unknown][] = [
+    ['bos_token', tokenizer.token(tokenizer.bosTokenId)],
+    ['eos_token', tokenizer.token(tokenizer.eosTokenId)],
+    ...roles.map((role): [string, unknown] => {
+      const entry = tokenizer.config[role];
+      return [role, isObject(entry) ? entry.content : entry];
+    }),
+  ];
+  return Object.fromEntries(found.filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+}
+
+function run(template: Template, context: Record<string, unknown>): string {
+  const environment = new Environment();
+  environment.set('raise_exception', (message: unknown) => {
+    throw new Error(String(message));
+  });
+  environment.set('strftime_now', (format: unknown) => strftime(String(format)));
+  environment.set('range', range);
+  for (const [name, value] of [
+    ['True', true],
+    ['False', false],
+    ['None', null],
+    ['true', true],
+    ['false', false],
+    ['none', null],
+  ] as const)
+    environment.set(name, value);
+  for (const [name, value] of Object.entries(context)) environment.set(name, value);
+  return new TemplateInterpreter(environment).evaluate(template.parsed as never, environment).value as string;
 }
 
 /**
@@ -64,7 +103,7 @@ export function renderPrompt(
 let last: { source: string; template: Template } | undefined;
 
 function compile(source: string): Template {
-  if (last?.source !== source) last = { source, template: new Template(source) };
+  if (last?.source !== source) last = { source, template: new Template(source.replace(/\r\n?/g, '\n')) };
   return last.template;
 }
 
