@@ -116,7 +116,7 @@ export class TrainingCase {
     this.#engine.write(this.#step.settings, bytesOf(settings));
     const [loss, clip] = [new Float32Array(1), new Float32Array(2)];
     await this.executable.run([
-      { tensor: this.#step.loss, target: bytesOf(loss) },
+      { tensor: this.#step.losses[0]!, target: bytesOf(loss) },
       { tensor: this.#step.clip, target: bytesOf(clip) },
     ]);
     return { loss: loss[0]!, norm: clip[0]! };

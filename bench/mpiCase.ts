@@ -121,8 +121,8 @@ async function measure(machine: OwnMachine, group: Group, one: Case): Promise<Me
     const result = await trainer.step(batches, step, settings.learningRate);
     const own = (performance.now() - start) / 1000;
     const pace = ((end - first) * batch * length) / (own - result.waited);
-    const all = await meet(group, { loss: result.loss, pace, waited: result.waited, stop: false });
-    losses.push(all.loss);
+    const all = await meet(group, { ...result, pace, stop: false });
+    losses.push(all.lossSum / all.labels);
     if (step < warmUp) continue;
     times.push((performance.now() - start) / 1000);
     paces.push(all.pace);

@@ -54,7 +54,7 @@ export async function measureTraining(name: TrainingCase, threads: number): Prom
     const start = performance.now();
     await executable.run();
     if (round > 0) times.push(performance.now() - start);
-    losses.push((await readFloats(engine, step.loss))[0]!);
+    losses.push((await readFloats(engine, step.losses[0]!))[0]!);
   }
   await engine.dispose();
   if (!(losses.at(-1)! < losses[0]!)) throw new Error(`training does not learn: losses ${losses.join(', ')}`);

@@ -53,7 +53,7 @@ describe('the paper form', () => {
         const rates = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
         machine.write(step.settings, bytesOf(settingsVector({ ...rates, step: i, maxNorm: 1 })));
         await executable.run();
-        losses.push((await readFloats(machine, step.loss))[0]!);
+        losses.push((await readFloats(machine, step.losses[0]!))[0]!);
       }
     }
     const [reference, cpu] = [losses.slice(0, 8), losses.slice(8)];

@@ -194,6 +194,7 @@ async function carryOut(
 ): Promise<void> {
   const speaks = run.trainer.group.rank === 0;
   const say = (lines: readonly string[]) => json || console.log(lines.join('\n'));
+  for (const notice of run.notices) console.error(`Note: ${notice}.`);
   if (speaks) say(describeRun(run, gpus));
   const outcome = await runTraining(run, { interrupt, json });
   if (outcome === 'interrupted') process.exitCode = interrupt.exitCode;

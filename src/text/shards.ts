@@ -121,6 +121,22 @@ export class TokenShards implements TokenSource {
     }
   }
 
+  /** SHA-256 of all tokens and of how they are laid out, in hexadecimal. Reads every file. */
+  async contentHash(): Promise<string> {
+    const hash = createHash('sha256').update(JSON.stringify([this.index.dtype, this.rowLength ?? null]));
+    const buffer = Buffer.alloc(2 ** 20);
+    for (const [shard, handle] of this.#handles.entries()) {
+      for (let position = 0; ; ) {
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
+        if (bytesRead === 0) break;
+        hash.update(buffer.subarray(0, bytesRead));
+        position += bytesRead;
+      }
+      hash.update(JSON.stringify(this.index.shards[shard]!.tokens));
+    }
+    return hash.digest('hex');
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#handles.map((handle) => handle.close()));
   }

@@ -2,6 +2,7 @@
  * What a run reads: one folder of token shards, or several by weight, and the texts that it is validated on.
  * `mix.json` lies beside the folders that it names, with the tokenizer of them all.
  */
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
@@ -103,6 +104,15 @@ export class TokenMix {
   /** Ids are below this. */
   get vocabularySize(): number {
     return Math.max(...this.#open.map(({ vocabularySize }) => vocabularySize));
+  }
+
+  /** SHA-256 of all that batches depend on: tokens, weights and which texts are for validation. Reads every file. */
+  async contentHash(): Promise<string> {
+    const hash = createHash('sha256');
+    for (const [index, shards] of this.#open.entries()) {
+      hash.update(JSON.stringify([this.parts[index]?.weight ?? 'validation', await shards.contentHash()]));
+    }
+    return hash.digest('hex');
   }
 
   async close(): Promise<void> {

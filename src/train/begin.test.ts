@@ -68,12 +68,11 @@ describe('beginning a run', () => {
     await writeFile(text, rhyme);
     await withMachine(async (machine) => {
       const plan = { folder: run, data: [text], model, vocabulary: 280, settings: smallSettings() };
-      let first: Awaited<ReturnType<typeof beginRun>> | undefined;
       const onTokenizer = async () => {
         await expect(begin(plan)).rejects.toThrow(`process ${process.pid} on`); // while the other prepares
       };
       const attempts: Promise<void>[] = [];
-      first = await beginRun({ ...plan, onTokenizer: () => attempts.push(onTokenizer()) }, machine);
+      const first = await beginRun({ ...plan, onTokenizer: () => attempts.push(onTokenizer()) }, machine);
       await Promise.all(attempts);
       expect(attempts.length).toBeGreaterThan(0);
       await expect(begin(plan)).rejects.toThrow('is writing there, expected a folder of its own');

@@ -28,8 +28,6 @@ export interface LocalOptions {
   /** μ */
   readonly outerMomentum: number;
   readonly ordered: boolean;
-  /** This rank's share of all passes: what its loss counts for. */
-  readonly share: number;
   readonly bucketSize: number | undefined;
 }
 
@@ -85,11 +83,16 @@ export class LocalUpdate implements Update {
   }
 
   async run(settings: Float32Array, step: number, last: boolean): Promise<UpdateResult> {
-    const { loss, gradientNorm } = await this.#inner.run(settings);
+    const { losses, gradientNorm } = await this.#inner.run(settings);
     const began = performance.now();
     if (last || this.together(step + 1)) await this.#meet();
     const waited = (performance.now() - began) / 1000;
-    return { loss: loss * this.#options.share, gradientNorm, waited };
+    return { losses, gradientNorm, waited };
+  }
+
+  /** Each rank updates alone, by its own labels. */
+  async countLabels(own: number): Promise<number> {
+    return own;
   }
 
   together(steps: number): boolean {

@@ -38,12 +38,17 @@ export class OwnUpdate implements Update {
 
   async run(settings: Float32Array): Promise<UpdateResult> {
     writeFloats(this.#engine, this.#step.settings, settings);
-    const [loss, clip] = [new Float32Array(1), new Float32Array(2)];
+    const { losses, clip } = this.#step;
+    const [lossTargets, clipTarget] = [losses.map(() => new Float32Array(1)), new Float32Array(2)];
     await this.#loaded.run(this.#step.program, [
-      { tensor: this.#step.loss, target: bytesOf(loss) },
-      { tensor: this.#step.clip, target: bytesOf(clip) },
+      ...losses.map((tensor, pass) => ({ tensor, target: bytesOf(lossTargets[pass]!) })),
+      { tensor: clip, target: bytesOf(clipTarget) },
     ]);
-    return { loss: loss[0]!, gradientNorm: clip[0]!, waited: 0 };
+    return { losses: lossTargets.map((loss) => loss[0]!), gradientNorm: clipTarget[0]!, waited: 0 };
+  }
+
+  async countLabels(own: number): Promise<number> {
+    return own;
   }
 
   together(): boolean {

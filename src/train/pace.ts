@@ -2,8 +2,10 @@
 import { type Group, sumTree } from '../mpi/group.ts';
 
 export interface StepFacts {
-  /** The rank's contribution to the loss. */
-  readonly loss: number;
+  /** Loss in nats, summed over the labels of the rank's passes. */
+  readonly lossSum: number;
+  /** Labels of the rank's passes. */
+  readonly labels: number;
   /** Tokens a second of this rank while it did not wait for others. */
   readonly pace: number;
   /** Seconds that it stood still for the others. */
@@ -12,19 +14,20 @@ export interface StepFacts {
   readonly stop: boolean;
 }
 
-/** Of all ranks: the loss is the sum of their contributions, the other three are the worst of them. */
-export async function meet(group: Group, { loss, pace, waited, stop }: StepFacts): Promise<StepFacts> {
-  if (group.size === 1) return { loss, pace, waited, stop };
-  const own = [loss, pace, waited, Number(stop)];
-  const all = new Float32Array(own.length * group.size);
+/** Of all ranks: losses and labels are summed, of the other three the worst counts. */
+export async function meet(group: Group, facts: StepFacts): Promise<StepFacts> {
+  if (group.size === 1) return facts;
+  const own = [facts.lossSum, facts.labels, facts.pace, facts.waited, Number(facts.stop)];
+  const all = new Float64Array(own.length * group.size);
   all.set(own, own.length * group.rank);
-  await group.gatherParts(all);
+  await group.gatherParts(new Float32Array(all.buffer)); // ranks exchange bytes as they are
   const of = (fact: number) =>
     Array.from({ length: group.size }, (_, rank) => all[own.length * rank + fact]!);
   return {
-    loss: sumTree(of(0), (a, b) => Math.fround(a + b)), // as one rank's program sums them
-    pace: Math.min(...of(1)),
-    waited: Math.max(...of(2)),
-    stop: of(3).some((asked) => asked > 0),
+    lossSum: sumTree(of(0), (a, b) => a + b), // as one rank sums its passes
+    labels: of(1).reduce((sum, count) => sum + count, 0),
+    pace: Math.min(...of(2)),
+    waited: Math.max(...of(3)),
+    stop: of(4).some((asked) => asked > 0),
   };
 }

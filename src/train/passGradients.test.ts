@@ -51,7 +51,8 @@ function load(engine: Engine, config: ModelConfig, options: Partial<PassOptions>
     }
     sums.forEach((gradient) => output(gradient));
   });
-  inputs.forEach(({ ids, labels }, pass) => {
+  inputs.forEach(({ ids, labels, share }, pass) => {
+    engine.write(share!, bytesOf(Float32Array.of(1)));
     const tokens = Int32Array.from({ length: ids.size }, (_, i) => (i * 7 + 13 * pass) % vocabSize);
     engine.write(ids, bytesOf(tokens));
     engine.write(labels, bytesOf(tokens.map((token, i) => (i % 5 === 2 ? -100 : (token + 7) % vocabSize))));

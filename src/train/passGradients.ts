@@ -8,7 +8,8 @@ import { logitsInParts } from '../model/logits.ts';
 import type { Weights } from '../model/weights.ts';
 import { add } from '../ops/add/add.ts';
 import { crossEntropy } from '../ops/crossEntropy/crossEntropy.ts';
-import { type BackwardOptions, backward, gradients } from '../ops/gradients.ts';
+import { fill } from '../ops/fill/fill.ts';
+import { type BackwardOptions, backward } from '../ops/gradients.ts';
 import type { Tensor } from '../program/tensor.ts';
 
 /** Most bytes of logits at a time, unless told otherwise: rows enough to keep any device busy. */
@@ -18,6 +19,8 @@ export const defaultLogitBytes = 2 ** 28;
 export interface PassInputs {
   readonly ids: Tensor;
   readonly labels: Tensor;
+  /** Labels of this pass over those of the whole update [1]; absent where one pass is the update. */
+  readonly share?: Tensor | undefined;
 }
 
 export interface Model {
@@ -26,8 +29,6 @@ export interface Model {
 }
 
 export interface LossOptions {
-  /** Scales the loss: of several passes that are averaged, each has its share. */
-  readonly weight?: number | undefined;
   /** Most bytes of logits at a time. */
   readonly logitBytes?: number | undefined;
 }
@@ -44,10 +45,13 @@ export interface PassOptions extends LossOptions, Pick<BackwardOptions, 'onCompl
   readonly sums: ReadonlyMap<Tensor, Tensor>;
 }
 
-/** Records a pass forward and backward: its loss [1], and the gradients of the parameters, added to `sums`. */
+/**
+ * Records a pass forward and backward: its mean loss [1], and the gradients of the parameters times the share of the
+ * pass, added to `sums`.
+ */
 export function passGradients(
   model: Model,
-  { ids, labels }: PassInputs,
+  { ids, labels, share }: PassInputs,
   parameters: readonly Tensor[],
   { recompute = false, sums, onComplete, ...options }: PassOptions,
 ): { readonly loss: Tensor; readonly sums: ReadonlyMap<Tensor, Tensor> } {
@@ -55,7 +59,8 @@ export function passGradients(
   const last = hidden.at(-1)!;
   let reached = sums;
   const loss = lossOf(model, last, labels, options, (part) => {
-    reached = gradients(part, [last, ...parameters], { sums: reached, leaves: [last] });
+    const seeds = new Map([[part, share ?? fill([1], 1)]]);
+    reached = backward(seeds, [last, ...parameters], { sums: reached, leaves: [last] });
   });
   const seed = new Map([[last, reached.get(last)!]]);
   const ofHead = new Map([...reached].filter(([tensor]) => tensor !== last));
@@ -78,12 +83,12 @@ export function lossOf(
   model: Model,
   hidden: Tensor,
   labels: Tensor,
-  { weight = 1, logitBytes = defaultLogitBytes }: LossOptions = {},
+  { logitBytes = defaultLogitBytes }: LossOptions = {},
   then: (part: Tensor) => void = () => {},
 ): Tensor {
   let loss: Tensor | undefined;
   for (const { logits, labels: ofRows } of logitsInParts(model, hidden, labels, logitBytes)) {
-    const part = crossEntropy(logits, ofRows, weight, labels);
+    const part = crossEntropy(logits, ofRows, 1, labels);
     then(part);
     loss = loss ? add(loss, part) : part;
   }

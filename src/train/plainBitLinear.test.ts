@@ -121,7 +121,7 @@ async function losses(engine: Engine, mode: WeightMode): Promise<number[]> {
     const rates = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
     engine.write(step.settings, bytesOf(settingsVector({ ...rates, step: count, maxNorm: 1 })));
     await executable.run();
-    found.push((await readFloats(engine, step.loss))[0]!);
+    found.push((await readFloats(engine, step.losses[0]!))[0]!);
   }
   return found;
 }

@@ -24,7 +24,8 @@ async function train(recompute: Recompute) {
   const executable = engine.load(step.program);
   const losses: number[] = [];
   for (let count = 1; count <= 3; count++) {
-    step.inputs.forEach(({ ids, labels }, pass) => {
+    step.inputs.forEach(({ ids, labels, share }, pass) => {
+      engine.write(share!, bytesOf(Float32Array.of(0.5)));
       const tokens = Int32Array.from({ length: ids.size }, (_, i) => (i * 7 + 13 * count + pass) % 64);
       engine.write(ids, bytesOf(tokens));
       engine.write(labels, bytesOf(tokens.map((token) => (token + 7) % 64)));
@@ -32,7 +33,7 @@ async function train(recompute: Recompute) {
     const rates = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, epsilon: 1e-8 };
     engine.write(step.settings, bytesOf(settingsVector({ ...rates, step: count, maxNorm: 1 })));
     await executable.run();
-    losses.push((await readFloats(engine, step.loss))[0]!);
+    for (const loss of step.losses) losses.push((await readFloats(engine, loss))[0]!);
   }
   const values = await Promise.all(weights.all().map((tensor) => readFloats(engine, tensor)));
   const calls = step.program.calls.filter(({ op }) => op.name === 'bitLinear').length;

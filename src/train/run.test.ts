@@ -5,12 +5,14 @@ import { describeOnGpu } from '../../test/engines.ts';
 import { temporaryFolder } from '../checkpoint/testing.ts';
 import { bytesOf, OutOfMemoryError } from '../engine/engine.ts';
 import type { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
+import { initialise } from '../model/initialise.ts';
+import type { Batch } from '../text/batches.ts';
 import { readLog } from './log.ts';
 import { Run } from './run.ts';
 import { readRunFile } from './runFile.ts';
 import type { TrainingChoices } from './settings.ts';
 import { dataOf, smallConfig, smallSettings, stateFiles, withMachine } from './testing.ts';
-import { DivergenceError } from './trainer.ts';
+import { DivergenceError, Trainer } from './trainer.ts';
 
 interface Trained {
   readonly on?: number | 'webgpu';
@@ -46,6 +48,17 @@ async function resume(folder: string, steps?: number) {
 }
 
 const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
+
+/** A row of 16 tokens, of which the first ones are labelled. */
+function batchOf(labelled: number, vocabulary: number): Batch {
+  const inputs = Int32Array.from({ length: 16 }, (_, i) => (7 * i + labelled) % vocabulary);
+  const labels = inputs.map((id, i) => (i < labelled ? (id + 1) % vocabulary : -100));
+  return { inputs, labels };
+}
+
+function joined(rows: readonly Batch[], name: keyof Batch): Int32Array {
+  return Int32Array.from(rows.flatMap((row) => [...row[name]]));
+}
 
 /** Replaces the first number of an f32 tensor of a safetensors file. */
 async function overwriteFirst(path: string, name: string, value: number) {
@@ -126,6 +139,31 @@ describe('a training run', () => {
     });
   });
 
+  it('divides by all labels of an update, however they are spread over passes', async () => {
+    const folder = await temporaryFolder();
+    const data = await dataOf(folder);
+    const config = smallConfig(data);
+    const rows = [3, 16].map((labelled) => batchOf(labelled, config.vocabSize));
+    const one = { inputs: joined(rows, 'inputs'), labels: joined(rows, 'labels') };
+    const trainOn = (choices: TrainingChoices, batches: readonly Batch[]) =>
+      withMachine(async (machine) => {
+        const trainer = new Trainer(machine, config, smallSettings({ ...choices, warmup: 0 }));
+        initialise(machine.engine, trainer.specs, trainer.weights, 1);
+        await trainer.update.begin();
+        const { lossSum, labels, gradientNorm } = await trainer.step(batches, 0, 0.01);
+        return { loss: lossSum / labels, labels, gradientNorm };
+      });
+    const whole = await trainOn({ batch: 2 }, [one]);
+    expect(whole.labels).toBe(19);
+    for (const ordered of [false, true]) {
+      const passes = await trainOn({ batch: 1, accumulation: 2, ordered }, rows);
+      expect(passes.labels).toBe(19);
+      expect(passes.loss).toBeCloseTo(whole.loss, 5);
+      expect(passes.gradientNorm).toBeCloseTo(whole.gradientNorm, 4);
+    }
+    await data.shards.close();
+  });
+
   it('learns: the loss of a text that repeats falls from ln(vocabulary) to almost none', async () => {
     const folder = await temporaryFolder();
     const choices = {
@@ -189,6 +227,29 @@ describe('a training run', () => {
       expect(Object.keys(await stateFiles(folder))).toEqual(['model.safetensors', 'optimizer-2.safetensors']);
       expect(await resume(folder)).toBe('finished');
     }
+  });
+
+  it('refuses to resume on other data; a run of an earlier version resumes with a notice', async () => {
+    const folder = await temporaryFolder();
+    const stop = new AbortController();
+    await trainNew(folder, {}, (run) => run.step === 2 && stop.abort(), stop.signal);
+    const shard = join(folder, 'tokens', 'tokens-00000.bin');
+    const tokens = await readFile(shard);
+    await writeFile(shard, Buffer.concat([tokens.subarray(64), tokens.subarray(0, 64)])); // of the same length
+    const before = await stateFiles(folder);
+    await expect(resume(folder)).rejects.toThrow(/tokens: found other tokens than the run was begun with/);
+    expect(await stateFiles(folder)).toEqual(before);
+    await writeFile(shard, tokens);
+    const runFile = join(folder, 'training.json');
+    const { dataHash, ...earlier } = JSON.parse(await readFile(runFile, 'utf8'));
+    await writeFile(runFile, JSON.stringify(earlier));
+    await withMachine(async (machine) => {
+      const run = await Run.resume(folder, machine);
+      expect(run.notices).toEqual([expect.stringContaining('kept no hash of its data')]);
+      await run.close();
+    });
+    expect((await readRunFile(folder)).dataHash).toBe(dataHash);
+    expect(await resume(folder)).toBe('finished');
   });
 
   it('can be made longer when it is resumed', async () => {

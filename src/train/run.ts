@@ -26,7 +26,7 @@ import { TokenMix } from '../text/tokenMix.ts';
 import { byteCounter, type Data } from './data.ts';
 import { type LogLine, TrainingLog, type ValidationLine } from './log.ts';
 import { meet } from './pace.ts';
-import { readRunFile, writeRunFile } from './runFile.ts';
+import { type RunFile, readRunFile, writeRunFile } from './runFile.ts';
 import { isHalfPrepared } from './runFolder.ts';
 import { rateAt } from './schedule.ts';
 import { parseSettings, type TrainingSettings } from './settings.ts';
@@ -66,6 +66,8 @@ export class Run {
   readonly trainer: Trainer;
   readonly data: Data;
   readonly sampler: Sampler;
+  /** For people: what was found when the run was resumed. */
+  readonly notices: string[] = [];
   readonly #lock: FolderLock | undefined;
   #step = 0;
   #countBytes: ((ids: Int32Array) => number) | undefined;
@@ -112,7 +114,10 @@ export class Run {
       await writeConfig(folder, config);
     }
     await saveState(folder, trainer, 0);
-    if (writes) await writeRunFile(folder, { settings, tokens: data.folder, engine: engineName(trainer) });
+    if (writes) {
+      const dataHash = await data.shards.contentHash();
+      await writeRunFile(folder, { settings, tokens: data.folder, engine: engineName(trainer), dataHash });
+    }
     return run;
   }
 
@@ -157,8 +162,12 @@ export class Run {
       });
       run.#step = await loadState(folder, trainer);
       await trainer.update.begin();
-      if (steps !== undefined && trainer.group.rank === 0)
-        await writeRunFile(folder, { ...stored, settings });
+      if (trainer.group.rank > 0) return run;
+      const dataHash = await shards.contentHash();
+      refuseOtherData(stored, dataHash);
+      if (stored.dataHash === undefined) run.notices.push(unverified);
+      if (steps !== undefined || stored.dataHash === undefined)
+        await writeRunFile(folder, { ...stored, settings, dataHash });
       return run;
     } catch (error) {
       await shards.close();
@@ -265,22 +274,29 @@ export class Run {
     const learningRate = rateAt(this.#step, settings);
     const result = await trainer.step(batches, this.#step, learningRate);
     this.#step++;
-    const { gradientNorm, waited } = result;
+    const { gradientNorm, waited, lossSum, labels } = result;
     const busy = clock.stop() - waited;
     const share = (end - first) / settings.accumulation;
     const own = {
-      loss: result.loss,
+      ...{ lossSum, labels },
       pace: (this.tokensPerStep * share) / busy,
       waited,
       stop: signal?.aborted ?? false,
     };
     const meets = trainer.update.together(this.#step) || this.#step === settings.steps;
     // Between two meetings a rank knows of itself only.
-    const all = meets ? await meet(trainer.group, own) : { ...own, loss: own.loss / share };
+    const all = meets ? await meet(trainer.group, own) : own;
     const tokensPerSecond = Math.round(this.tokensPerStep / clock.last);
     const ranks = { slowestRank: Math.round(all.pace), waited: Number(all.waited.toFixed(4)) };
     const line: LogLine = {
-      ...{ event: 'step', step: this.#step, loss: all.loss, gradientNorm, learningRate, tokensPerSecond },
+      ...{
+        event: 'step',
+        step: this.#step,
+        loss: all.lossSum / Math.max(1, all.labels),
+        gradientNorm,
+        learningRate,
+        tokensPerSecond,
+      },
       ...{ tokens: this.#step * this.tokensPerStep, time: Number(clock.total.toFixed(3)) },
       ...(trainer.group.size > 1 && meets ? ranks : {}),
     };
@@ -327,6 +343,18 @@ async function anyOf(group: Group, [first, ...others]: readonly boolean[]): Prom
 /** Engines of tests compute as the CPU does. */
 function engineName({ engine }: Trainer): 'cpu' | 'webgpu' {
   return engine.name === 'webgpu' ? 'webgpu' : 'cpu';
+}
+
+/** A notice for runs of earlier versions. */
+const unverified =
+  'this run was begun by an earlier version, which kept no hash of its data: make sure that the data is the same';
+
+function refuseOtherData({ tokens, dataHash }: RunFile, found: string): void {
+  if (dataHash === undefined || dataHash === found) return;
+  throw new InputError(
+    `${tokens}: found other tokens than the run was begun with (SHA-256 ${found.slice(0, 12)}…, expected ` +
+      `${dataHash.slice(0, 12)}…); restore the data, or begin a new run with --from and the same --data`,
+  );
 }
 
 /** Kernels trust ids; an id without a row in the embedding would be read from somewhere else. */

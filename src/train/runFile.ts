@@ -13,6 +13,8 @@ const runFileSchema = v.strictObject({
   tokens: v.string(),
   /** Where the run began. Runs of earlier versions, which do not say, began on the CPU. */
   engine: v.optional(v.picklist(['cpu', 'webgpu']), 'cpu'),
+  /** SHA-256 of the tokens. Runs of earlier versions have none. */
+  dataHash: v.optional(v.string()),
   settings: v.unknown(),
 });
 
@@ -23,6 +25,8 @@ export interface RunFile {
   readonly tokens: string;
   /** What computes: a run that goes on elsewhere does not end with the same bits. */
   readonly engine: 'cpu' | 'webgpu';
+  /** Of the tokens: see `TokenMix.contentHash`. */
+  readonly dataHash?: string | undefined;
 }
 
 /** The folder of the shards is kept relative to the run if it lies in it: runs can be moved. */
@@ -55,6 +59,9 @@ export async function readRunFile(folder: string): Promise<RunFile> {
     const field = v.getDotPath(issue) ?? 'the content';
     throw new InputError(`${path}: ${field}: found ${issue.received}, expected ${issue.expected}`);
   }
-  const { tokens, engine, settings } = result.output;
-  return { tokens: resolve(folder, tokens), engine, settings: parseSettings(settings, `${path}: settings`) };
+  const { tokens, engine, dataHash, settings } = result.output;
+  return {
+    ...{ tokens: resolve(folder, tokens), engine, dataHash },
+    settings: parseSettings(settings, `${path}: settings`),
+  };
 }

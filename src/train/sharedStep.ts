@@ -19,8 +19,8 @@ import { passInputs, type StepShape } from './step.ts';
 export interface GradientStep {
   readonly program: Program;
   readonly inputs: readonly PassInputs[];
-  /** Σ over this rank's passes of their mean losses, each divided by the number of passes of all ranks [1]. */
-  readonly loss: Tensor;
+  /** Mean loss of each of this rank's passes [1]. */
+  readonly losses: readonly Tensor[];
   /** The bucket that is complete at each mark. */
   readonly completed: readonly Bucket[];
   /** Parameters that reach the loss. */
@@ -44,7 +44,7 @@ export function recordGradients(
     buckets.flatMap((bucket) => bucket.members.map((member) => [member.weight, member])),
   );
   const parameters = [...members.keys()];
-  const inputs = passInputs(shape);
+  const inputs = passInputs(shape, shape.allPasses);
   const waiting = new Map(buckets.map((bucket) => [bucket, new Set<Member>(bucket.members)]));
   const completed: Bucket[] = [];
   const trained = new Set<ParameterSpec>();
@@ -63,53 +63,50 @@ export function recordGradients(
       if (missing.delete(member) && missing.size === 0) finish(bucket);
     }
   };
-  const { allPasses, recompute, logitBytes } = shape;
+  const { recompute, logitBytes } = shape;
   const pass: Pass = (of, sums, onComplete) => {
     const options = {
-      weight: 1 / allPasses,
       recompute,
       logitBytes,
       sums,
       ...(onComplete ? { onComplete } : {}),
     };
-    return passGradients({ architecture, weights }, of, parameters, options);
+    const done = passGradients({ architecture, weights }, of, parameters, options);
+    losses.push(output(done.loss));
+    return done.sums;
   };
-  let loss: Tensor | undefined;
+  const losses: Tensor[] = [];
   const program = record('gradients', () => {
-    loss = output((shape.ordered ? tree : chain)(inputs, pass, deliver));
+    (shape.ordered ? tree : chain)(inputs, pass, deliver);
     for (const bucket of [...waiting.keys()]) finish(bucket); // with parameters that do not reach the loss
   });
-  return { program, inputs, loss: loss!, completed, trained };
+  return { program, inputs, losses, completed, trained };
 }
 
 type Pass = (
   inputs: PassInputs,
   sums: ReadonlyMap<Tensor, Tensor>,
   onComplete?: OnComplete,
-) => { readonly loss: Tensor; readonly sums: ReadonlyMap<Tensor, Tensor> };
+) => ReadonlyMap<Tensor, Tensor>;
 
-/** One pass after the other adds to the sums. Returns the loss. */
-function chain(inputs: readonly PassInputs[], pass: Pass, deliver: OnComplete): Tensor {
-  let loss: Tensor | undefined;
+/** One pass after the other adds to the sums. */
+function chain(inputs: readonly PassInputs[], pass: Pass, deliver: OnComplete): void {
   let sums: ReadonlyMap<Tensor, Tensor> = new Map();
   for (const [index, of] of inputs.entries()) {
-    const done = pass(of, sums, index === inputs.length - 1 ? deliver : undefined);
-    loss = loss ? add(loss, done.loss) : done.loss;
-    sums = done.sums;
+    sums = pass(of, sums, index === inputs.length - 1 ? deliver : undefined);
   }
-  return loss!;
 }
 
-/** Each pass by itself, summed in pairs, pairs of pairs and so on, as `sumTree` does. Returns the loss. */
-function tree(inputs: readonly PassInputs[], pass: Pass, deliver: OnComplete): Tensor {
-  if (inputs.length === 1) return pass(inputs[0]!, new Map(), deliver).loss;
+/** Each pass by itself, summed in pairs, pairs of pairs and so on, as `sumTree` does. */
+function tree(inputs: readonly PassInputs[], pass: Pass, deliver: OnComplete): void {
+  if (inputs.length === 1) {
+    pass(inputs[0]!, new Map(), deliver);
+    return;
+  }
   const split = splitOfSum(inputs.length);
   const left = new Map<Tensor, Tensor>();
-  const leftLoss = tree(inputs.slice(0, split), pass, (weight, gradient) => left.set(weight, gradient));
-  const rightLoss = tree(inputs.slice(split), pass, (weight, gradient) =>
-    deliver(weight, add(left.get(weight)!, gradient)),
-  );
-  return add(leftLoss, rightLoss);
+  tree(inputs.slice(0, split), pass, (weight, gradient) => left.set(weight, gradient));
+  tree(inputs.slice(split), pass, (weight, gradient) => deliver(weight, add(left.get(weight)!, gradient)));
 }
 
 export interface UpdateStep {

@@ -3,7 +3,7 @@
  * updates all weights, or (`shardOptimizer`) its part of each bucket, with 1/N of AdamW's state, and gets the rest
  * from the others.
  */
-import { type Engine, readFloats } from '../engine/engine.ts';
+import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import type { Architecture } from '../model/architecture.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import { type WeightMode, Weights } from '../model/weights.ts';
@@ -84,14 +84,24 @@ export class SharedUpdate implements Update {
   }
 
   async run(settings: Float32Array): Promise<UpdateResult> {
-    const { program, loss, completed } = this.#gradients;
-    await this.#loaded.run(program, [], (mark) => this.#exchange.start(completed[mark]!));
-    const ownLoss = await numberOf(this.#engine, loss);
+    const { program, losses, completed } = this.#gradients;
+    const targets = losses.map(() => new Float32Array(1));
+    const reads = losses.map((tensor, pass) => ({ tensor, target: bytesOf(targets[pass]!) }));
+    await this.#loaded.run(program, reads, (mark) => this.#exchange.start(completed[mark]!));
     const began = performance.now();
     await this.#exchange.finish();
     const waited = (performance.now() - began) / 1000;
     const updated = await this.#optimizer.run(settings);
-    return { loss: ownLoss, gradientNorm: updated.gradientNorm, waited: waited + updated.waited };
+    const means = targets.map((loss) => loss[0]!);
+    return { losses: means, gradientNorm: updated.gradientNorm, waited: waited + updated.waited };
+  }
+
+  async countLabels(own: number): Promise<number> {
+    if (this.#group.size === 1) return own;
+    const counts = new Float32Array(this.#group.size);
+    counts[this.#group.rank] = own; // at most 64 passes of 2^32 labels: exact in practice, and the same everywhere
+    await this.#group.gatherParts(counts);
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   together(): boolean {
@@ -122,7 +132,7 @@ interface OptimizerParts {
   readonly trained: ReadonlySet<ParameterSpec>;
 }
 
-type Updated = Omit<UpdateResult, 'loss'>;
+type Updated = Omit<UpdateResult, 'losses'>;
 
 interface Optimizer {
   readonly programs: readonly Program[];

@@ -3,7 +3,6 @@ import type { Architecture } from '../model/architecture.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
 import { adamw, settingsInput } from '../ops/adamw/adamw.ts';
-import { add } from '../ops/add/add.ts';
 import { output, type Program, record } from '../program/record.ts';
 import { input, type Tensor, variable } from '../program/tensor.ts';
 import { lossOf, type PassInputs, passGradients, type Recompute } from './passGradients.ts';
@@ -15,7 +14,7 @@ export interface StepShape {
   readonly batch: number;
   /** Tokens of a sequence. */
   readonly length: number;
-  /** Forward and backward passes whose gradients are averaged into one update. */
+  /** Forward and backward passes of one update: its loss is the mean over the labels of all of them. */
   readonly accumulation: number;
   readonly recompute?: Recompute;
   /** Most bytes of logits at a time. */
@@ -28,8 +27,8 @@ export interface TrainingStep {
   readonly inputs: readonly PassInputs[];
   /** [8] f32: see `settingsVector`. */
   readonly settings: Tensor;
-  /** Mean loss in nats before the update [1]. */
-  readonly loss: Tensor;
+  /** Mean loss in nats of each pass before the update [1]. */
+  readonly losses: readonly Tensor[];
   /** Global gradient norm, and the factor that clipping applied [2]. */
   readonly clip: Tensor;
   /** AdamW's moments by parameter name. */
@@ -49,14 +48,14 @@ export function recordTrainingStep(
   const inputs = passInputs(shape);
   const settings = settingsInput();
   const moments = momentsOf(specs);
-  let loss: Tensor | undefined;
+  const losses: Tensor[] = [];
   let clip: Tensor | undefined;
   const program = record('training step', () => {
     let sums: ReadonlyMap<Tensor, Tensor> = new Map();
     for (const pass of inputs) {
-      const options = { weight: 1 / shape.accumulation, recompute, logitBytes, sums };
+      const options = { recompute, logitBytes, sums };
       const done = passGradients({ architecture, weights }, pass, parameters, options);
-      loss = loss ? add(loss, done.loss) : done.loss;
+      losses.push(output(done.loss));
       sums = done.sums;
     }
     // A model of one layer has no use for its lower bounds: what does not reach the loss is not trained.
@@ -67,15 +66,19 @@ export function recordTrainingStep(
       decay: decay(spec),
     }));
     clip = output(adamw(trained, (weight) => sums.get(weight)!, settings));
-    output(loss!);
   });
-  return { program, inputs, settings, loss: loss!, clip: clip!, moments };
+  return { program, inputs, settings, losses, clip: clip!, moments };
 }
 
-export function passInputs({ batch, length, accumulation }: StepShape): PassInputs[] {
+/** @param allPasses of the update: more than `accumulation` where ranks share them */
+export function passInputs(
+  { batch, length, accumulation }: StepShape,
+  allPasses = accumulation,
+): PassInputs[] {
   return Array.from({ length: accumulation }, (_, i) => ({
     ids: input(`ids.${i}`, [batch, length], 'i32'),
     labels: input(`labels.${i}`, [batch, length], 'i32'),
+    ...(allPasses > 1 ? { share: input(`share.${i}`, [1]) } : {}),
   }));
 }
 

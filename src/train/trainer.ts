@@ -5,7 +5,7 @@ import { type Architecture, architectureOf } from '../model/architecture.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import { type WeightMode, Weights } from '../model/weights.ts';
-import { alone, type Group, shareOf } from '../mpi/group.ts';
+import { alone, type Group, shareOf, sumTree } from '../mpi/group.ts';
 import { settingsVector } from '../ops/adamw/adamw.ts';
 import type { Batch } from '../text/batches.ts';
 import { LocalUpdate } from './localUpdate.ts';
@@ -27,6 +27,14 @@ export interface Machine {
   readonly shardOptimizer?: boolean | undefined;
   /** Elements that ranks exchange at a time. */
   readonly bucketSize?: number | undefined;
+}
+
+/** What a step came to. */
+export interface StepResult extends Omit<UpdateResult, 'losses'> {
+  /** Loss in nats before the update, summed over this rank's labels. */
+  readonly lossSum: number;
+  /** Labels of this rank's passes. */
+  readonly labels: number;
 }
 
 /** A loss that is no number any more: the weights in memory are spoilt, the last checkpoint is not. */
@@ -78,9 +86,13 @@ export class Trainer {
    * @param step counted from 0
    * @throws DivergenceError if loss or gradients are not finite
    */
-  async step(batches: readonly Batch[], step: number, learningRate: number): Promise<UpdateResult> {
+  async step(batches: readonly Batch[], step: number, learningRate: number): Promise<StepResult> {
     const { beta1, beta2, epsilon, maxNorm, steps } = this.#settings;
-    this.update.inputs.forEach(({ ids, labels }, pass) => {
+    const counts = batches.map(labelled);
+    const own = counts.reduce((sum, count) => sum + count, 0);
+    const all = await this.update.countLabels(own);
+    this.update.inputs.forEach(({ ids, labels, share }, pass) => {
+      if (share) this.engine.write(share, bytesOf(Float32Array.of(counts[pass]! / Math.max(1, all))));
       this.engine.write(ids, bytesOf(batches[pass]!.inputs));
       this.engine.write(labels, bytesOf(batches[pass]!.labels));
     });
@@ -90,8 +102,11 @@ export class Trainer {
       maxNorm: maxNorm || Number.POSITIVE_INFINITY,
     });
     const result = await this.update.run(vector, step, step + 1 === steps);
-    refuseDivergence(result, step);
-    return result;
+    const sums = result.losses.map((mean, pass) => mean * counts[pass]!);
+    const lossSum = sumTree(sums, (a, b) => a + b);
+    const { gradientNorm, waited } = result;
+    refuseDivergence(lossSum / Math.max(1, own), gradientNorm, step);
+    return { lossSum, labels: own, gradientNorm, waited };
   }
 
   /** Mean loss in nats a token, without training. Ranks share the batches, of which each is given all. */
@@ -154,7 +169,7 @@ function updateOf(
     }
     const { outerLearningRate, outerMomentum } = settings;
     const outer = { localSteps, outerLearningRate, outerMomentum };
-    const options = { ...outer, mode, group, ordered, bucketSize, share: shape.accumulation / allPasses };
+    const options = { ...outer, mode, group, ordered, bucketSize };
     return new LocalUpdate(engine, architecture, shape, options, decay);
   }
   if (group.size === 1 && !ordered && !shardOptimizer) {
@@ -184,7 +199,7 @@ function refuseUnevenShares({ accumulation }: TrainingSettings, { size }: Group)
   }
 }
 
-/** Tokens of a batch that the model is to foretell. */
+/** Number of labels of a batch: tokens to predict. */
 export function labelled({ labels }: Batch): number {
   return labels.reduce((count, label) => (label >= 0 ? count + 1 : count), 0);
 }
@@ -194,7 +209,7 @@ function decayOf({ role }: ParameterSpec, { weightDecay, decayAll }: TrainingSet
   return decayAll || role !== 'vector' ? weightDecay : 0;
 }
 
-function refuseDivergence({ loss, gradientNorm }: UpdateResult, step: number): void {
+function refuseDivergence(loss: number, gradientNorm: number, step: number): void {
   if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
   throw new DivergenceError(
     `step ${step + 1}: found loss ${loss} and gradient norm ${gradientNorm}, expected finite numbers; ` +

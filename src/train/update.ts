@@ -7,8 +7,8 @@ import type { Tensor } from '../program/tensor.ts';
 import type { PassInputs } from './step.ts';
 
 export interface UpdateResult {
-  /** This rank's contribution to the mean loss, in nats a token, before the update: ranks add theirs. */
-  readonly loss: number;
+  /** Mean loss in nats of each of this rank's passes, before the update. */
+  readonly losses: readonly number[];
   /** Global norm of the gradients, before clipping. */
   readonly gradientNorm: number;
   /** Seconds that this rank stood still for the others. */
@@ -28,6 +28,10 @@ export interface Update {
    * @param last whether the run ends after it
    */
   run(settings: Float32Array, step: number, last: boolean): Promise<UpdateResult>;
+  /**
+   * Labels of the whole update, of which this rank's passes have `own`: all passes of all ranks that update together.
+   */
+  countLabels(own: number): Promise<number>;
   /** Whether all ranks have the same weights after this many steps. */
   together(steps: number): boolean;
   /** Called once the weights hold their first values, before the first `run`. */

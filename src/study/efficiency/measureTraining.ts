@@ -73,7 +73,7 @@ export async function measureTraining(
       const milliseconds = await medianTime(signal, { rounds }, async (round) => {
         engine.write(step.settings, bytesOf(settingsVector({ ...optimizer, step: round + 1 })));
         await executable.run();
-        const [loss] = await readFloats(engine, step.loss);
+        const [loss] = await readFloats(engine, step.losses[0]!);
         if (!Number.isFinite(loss)) throw new Error(`found a loss of ${loss}; nothing was timed`);
       });
       return { step: milliseconds, usedBytes: engine.usedBytes };

@@ -86,9 +86,13 @@ export class School {
       }
       if (step === steps || signal.aborted) return step;
       const began = performance.now();
-      const { loss } = await trainer.step([await sampler.batch(step)], step, rateAt(step, settings));
+      const { lossSum, labels } = await trainer.step(
+        [await sampler.batch(step)],
+        step,
+        rateAt(step, settings),
+      );
       const tokensPerSecond = (batch * length * 1000) / (performance.now() - began);
-      tell({ event: 'step', step: step + 1, loss, tokensPerSecond });
+      tell({ event: 'step', step: step + 1, loss: lossSum / labels, tokensPerSecond });
     }
   }
 
