@@ -3,7 +3,7 @@ import type { Session } from '../generate/session.ts';
 import type { TokenScore as Score } from '../model/scoring.ts';
 
 /** What scoring needs of a session. */
-export type ScoringSession = Pick<Session, 'foretell'>;
+export type ScoringSession = Pick<Session, 'predict'>;
 
 export interface TokenScore extends Score {
   readonly id: number;
@@ -39,7 +39,7 @@ export async function scoreTokens(
   const scores: TokenScore[] = [];
   for (let start = 0; start < ids.length; start += chunk) {
     const part = ids.slice(start, start + chunk);
-    const logits = await session.foretell(part, signal);
+    const logits = await session.predict(part, signal);
     part.forEach((id, row) => {
       scores.push(scoreOf(logits.subarray(row * vocabulary, (row + 1) * vocabulary), id, top));
     });

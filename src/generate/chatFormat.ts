@@ -78,7 +78,7 @@ function templateFormat(tokenizer: TextTokenizer): ChatFormat {
       const { text: whole, allowSpecial } = render([...(probe?.messages ?? []), ...messages]);
       if (!probe || !whole.startsWith(probe.upToAnswer)) {
         throw new InputError(
-          'chat_template: it rewrites earlier messages, so that a chat cannot go on from its state; send all messages',
+          'chat_template: it rewrites earlier messages, so a chat cannot continue from a state; send all messages',
         );
       }
       const { upToAnswer } = probe;

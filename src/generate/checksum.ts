@@ -1,4 +1,4 @@
-/** CRC-32 (ISO 3309), as in zip files: tells accidental damage, not tampering. */
+/** CRC-32 (ISO 3309), as in zip files: detects accidental damage, not tampering. */
 export class Checksum {
   #crc = 0xffffffff;
 

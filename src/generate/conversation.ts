@@ -1,6 +1,6 @@
 /**
- * Turns of a chat over a session. The model reads each message once: what a turn adds is the end of the rendered
- * chat that the session does not hold yet. Where a template rewrites what came before, the chat is read anew.
+ * Turns of a chat over a session. The model reads each message once: a turn appends the part of the rendered chat that
+ * the session does not hold yet. If a template rewrites earlier messages, the whole chat is read again.
  */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
@@ -28,7 +28,7 @@ export class Conversation {
   /** The text that the session holds, if it is known exactly. */
   #read: string | undefined;
 
-  /** @param system what the model is told before the first message */
+  /** @param system the system message */
   constructor(newSession: () => Session, tokenizer: TextTokenizer, system?: string) {
     this.#newSession = newSession;
     this.#session = newSession();
@@ -55,9 +55,9 @@ export class Conversation {
   }
 
   /**
-   * Goes on with a conversation that was saved, in place of this one.
+   * Replaces this conversation by a saved one.
    * @param restore `LanguageModel.restore`
-   * @throws InputError if it is no such text, or of another model; the conversation is then as it was
+   * @throws InputError if it is damaged or of another model; the conversation is then unchanged
    */
   resume(saved: string, restore: (session: Uint8Array) => Session): void {
     const { messages, read, session } = parse(saved);
@@ -66,7 +66,7 @@ export class Conversation {
     this.messages.splice(0, this.messages.length, ...messages);
   }
 
-  /** Yields the answer to a message; an answer that is aborted stays in the conversation as far as it came. */
+  /** Yields the answer to a message. An aborted answer stays in the conversation, truncated. */
   async *reply(content: string, options: GenerateOptions = {}): AsyncGenerator<string> {
     this.messages.push({ role: 'user', content });
     const prompt = this.#format.render(this.messages);
@@ -126,7 +126,7 @@ function parse(saved: string): v.InferOutput<typeof savedSchema> {
   try {
     return v.parse(savedSchema, JSON.parse(saved));
   } catch (cause) {
-    throw new InputError('saved chat: found no text that Conversation.save gave', { cause });
+    throw new InputError('saved chat: not a file that Conversation.save wrote', { cause });
   }
 }
 
@@ -138,6 +138,6 @@ function fromBase64(text: string): Uint8Array {
   try {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   } catch (cause) {
-    throw new InputError('saved chat: its session is no base64', { cause });
+    throw new InputError('saved chat: its session is not base64', { cause });
   }
 }

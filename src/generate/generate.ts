@@ -1,4 +1,4 @@
-/** Text from a model, token by token, over the least that a model and a tokenizer have to offer. */
+/** Generates text from a model, token by token. */
 import { InputError } from '../errors.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
 import { sample } from './sampling.ts';
@@ -25,7 +25,7 @@ export interface SequenceModel {
   ): AsyncGenerator<Int32Array, never> | undefined;
 }
 
-/** What generation needs of a tokenizer; `TextTokenizer` has it. */
+/** The part of a tokenizer that generation uses; `TextTokenizer` implements it. */
 export interface GenerationTokenizer {
   encode(text: string, options?: { allowSpecial?: boolean }): number[];
   stream(): { push(id: number): string };

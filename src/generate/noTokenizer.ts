@@ -1,4 +1,4 @@
-/** What stands in for the tokenizer of a model that has none: it runs on token ids. */
+/** Replaces the tokenizer of a model that has none: the model then reads and writes token ids. */
 import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { GenerationTokenizer } from './generate.ts';
@@ -21,7 +21,7 @@ export class NoTokenizer implements GenerationTokenizer {
     );
   }
 
-  /** Ids without text; `onToken` tells them. */
+  /** Yields no text; `onToken` reports the ids. */
   stream() {
     return { push: () => '' };
   }

@@ -72,7 +72,7 @@ export function decodeSession(bytes: Uint8Array, owner: SessionOwner): SavedSess
   const state = Float32Array.from({ length: stateSize }, (_, i) => view.getFloat32(stateStart + 4 * i, true));
   checkTokens(ids, owner.vocabulary);
   if (!Number.isSafeInteger(tokens) || tokens < Math.max(unread, recent) || (tokens > 0 && unread === 0)) {
-    throw refused(`it tells of ${tokens} tokens, ${unread} of them unread and ${recent} recent`);
+    throw refused(`it declares ${tokens} tokens, ${unread} of them unread and ${recent} recent`);
   }
   if (!state.every(Number.isFinite)) throw refused('its state has numbers that are not finite');
   return { tokens, unread: ids.slice(0, unread), recent: ids.slice(unread), state };

@@ -1,13 +1,13 @@
 /**
- * A conversation. All that a MatMul-free model remembers of it is a recurrent state of fixed size, so a session
- * is small, and can be saved, restored and forked at any token.
+ * A conversation. A MatMul-free model remembers it in a recurrent state of fixed size, so a session is small and can
+ * be saved, restored and forked at any token.
  */
 import { InputError } from '../errors.ts';
 import { checkTokens, type SequenceReader, type SequenceState } from '../model/inference.ts';
 import { type GenerateOptions, type GenerationTokenizer, generate } from './generate.ts';
 import { encodeSession, type SavedSession } from './savedSession.ts';
 
-/** What a session needs of its model. */
+/** The parts of a model that a session uses. */
 export interface SessionModel {
   readonly inference: SequenceReader;
   readonly tokenizer: GenerationTokenizer & {
@@ -29,13 +29,13 @@ export interface AppendOptions {
 }
 
 /** The repetition penalty of a session reaches back this many tokens, so that a session never grows. */
-const mostRecent = 1024;
+const maxRecent = 1024;
 
 export class Session {
   readonly #model: SessionModel;
   /** After every token but the unread. */
   #state: SequenceState;
-  /** The last token, read when the next one is wanted: so no logits need to be kept to go on exactly. */
+  /** The last token. It is read when the next one is sampled, so that no logits have to be saved. */
   #unread: readonly number[];
   #recent: readonly number[];
   #tokens: number;
@@ -88,16 +88,16 @@ export class Session {
   }
 
   /**
-   * Adds token ids to the session, in one forward pass, and returns the logits that foretold them [ids,
-   * vocabulary]: row k is what the model expected before it read `ids[k]`.
+   * Appends token ids in one forward pass and returns the logits that predict them [ids, vocabulary]: row k is the
+   * prediction before `ids[k]` was read.
    * @throws InputError if the session is empty, or an id is outside the vocabulary; the session is then as it was
    */
-  async foretell(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+  async predict(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
     return this.#alone(async () => {
       const { inference, vocabulary } = this.#model;
       checkTokens(ids, vocabulary);
       if (this.#tokens === 0)
-        throw new InputError('session: found no token; append the first one, which nothing foretells');
+        throw new InputError('session: it is empty; append the first token before predicting');
       const logits = new Float32Array(ids.length * vocabulary);
       if (ids.length === 0) return logits;
       // What the last token leads to may be known already; else it is read first, in the same pass.
@@ -114,8 +114,8 @@ export class Session {
   }
 
   /**
-   * Goes on with the session: yields text as it is generated, and adds it to the session, an ending eos token
-   * too. A caller that leaves the loop early keeps the tokens up to there. Options as for
+   * Continues the session: yields text as it is generated and appends it to the session, including an ending eos
+   * token. If the caller leaves the loop early, the session keeps the tokens generated so far. Options as for
    * `LanguageModel.generate`; the repetition penalty sees the last 1,024 tokens.
    */
   async *generate(options: GenerateOptions = {}): AsyncGenerator<string> {
@@ -149,7 +149,7 @@ export class Session {
     return encodeSession(this.#parts(), this.#model.fingerprint);
   }
 
-  /** A second session that goes on from here by itself. */
+  /** An independent copy of this session. */
   fork(): Session {
     this.#model.checkOpen();
     return new Session(this.#model, this.#parts());
@@ -179,7 +179,7 @@ export class Session {
       this.#ahead = undefined;
     }
     this.#unread = [...this.#unread, ...ids];
-    this.#recent = [...this.#recent, ...ids].slice(-mostRecent);
+    this.#recent = [...this.#recent, ...ids].slice(-maxRecent);
     this.#tokens += ids.length;
   }
 

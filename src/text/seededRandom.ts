@@ -75,7 +75,7 @@ export class SeededRandom {
     return out;
   }
 
-  /** The whole state, 4 words: give it to `restore` to go on from here. */
+  /** The whole state, 4 words: pass it to `restore` to continue from here. */
   save(): Uint32Array {
     return this.#state.slice();
   }

@@ -41,7 +41,7 @@ export interface EncodeOptions {
    * A function decides for each occurrence, given its offsets.
    */
   allowSpecial?: boolean | AllowSpecial;
-  /** The text goes on from an earlier one: the tokenizer puts no space before it. Default false. */
+  /** The text continues an earlier one: the tokenizer puts no space before it. Default false. */
   continues?: boolean;
 }
 
@@ -59,7 +59,7 @@ export class TextTokenizer {
   readonly json: TokenizerJson;
   /** The content of `tokenizer_config.json`. */
   readonly config: TokenizerConfig;
-  /** One more than the largest id: the least number of logits that a model of this vocabulary has. */
+  /** One more than the largest id: the min vocabulary size of a model for this tokenizer. */
   readonly vocabularySize: number;
   readonly bosTokenId: number | undefined;
   readonly eosTokenId: number | undefined;
@@ -255,7 +255,7 @@ export class TextTokenizer {
     return this.#bytes.of(id);
   }
 
-  /** Whether `id` is a special token: one that is no part of the text. */
+  /** Whether `id` is a special token, which is not part of the text. */
   isSpecial(id: number): boolean {
     return this.#specialIds.has(id);
   }

@@ -1,6 +1,6 @@
 /**
- * Conversations as rows of tokens for fine-tuning. Of each, the model learns what the assistant says and the token
- * that ends it; what it is told is read, and never a label.
+ * Conversations as rows of tokens for fine-tuning. The labels are the assistant's answers and the token that ends
+ * each; all other tokens are context only.
  */
 import { InputError } from '../errors.ts';
 import { renderPrompt } from '../generate/chatTemplate.ts';
