@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import {
   addScalars,
   greaterScalar,
-  leastElement,
-  mostElement,
+  maxElement,
+  minElement,
   multiply,
   multiplyScalars,
   normalise,
@@ -19,8 +19,8 @@ import {
 } from './arithmetic.ts';
 import { sumOfSquares } from './vectorOperations.ts';
 
-const edges = fc.constantFrom(0, 1, -1, mostElement, leastElement, 65535, 65536, -65536, 2 ** 30);
-const element = fc.oneof(fc.integer({ min: leastElement, max: mostElement }), edges);
+const edges = fc.constantFrom(0, 1, -1, maxElement, minElement, 65535, 65536, -65536, 2 ** 30);
+const element = fc.oneof(fc.integer({ min: minElement, max: maxElement }), edges);
 const scalar = fc.record({ m: fc.integer({ min: 32768, max: 65535 }), e: fc.integer({ min: -60, max: 40 }) });
 
 /** The definitions of docs/accelerator.md, word for word, on integers without bounds. */
@@ -28,7 +28,7 @@ function rne(x: bigint, k: bigint): bigint {
   return k === 0n ? x : (x + (1n << (k - 1n)) - 1n + ((x >> k) & 1n)) >> k;
 }
 function sat(x: bigint): number {
-  return Number(x > BigInt(mostElement) ? mostElement : x < BigInt(leastElement) ? leastElement : x);
+  return Number(x > BigInt(maxElement) ? maxElement : x < BigInt(minElement) ? minElement : x);
 }
 function normBig(M: bigint, e: number): Scalar {
   if (M === 0n) return { m: 0, e: 0 };

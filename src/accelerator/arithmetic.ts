@@ -4,8 +4,8 @@
  */
 import { rsqrtSeeds, sigmoidSlopes, sigmoidValues } from './tables.ts';
 
-export const mostElement = 2 ** 31 - 1;
-export const leastElement = -(2 ** 31);
+export const maxElement = 2 ** 31 - 1;
+export const minElement = -(2 ** 31);
 
 /** m · 2^e with 2^15 ≤ m < 2^16, or zero: a scalar register. */
 export interface Scalar {
@@ -18,7 +18,7 @@ export const zero: Scalar = { m: 0, e: 0 };
 const greatest: Scalar = { m: 65535, e: 127 };
 
 export function saturate(x: number): number {
-  return Math.min(Math.max(x, leastElement), mostElement);
+  return Math.min(Math.max(x, minElement), maxElement);
 }
 
 /** 2^0 to 2^52: `**` would take as long as all the rest of a rounding. */
@@ -40,7 +40,7 @@ export function scale(a: number, { m, e }: Scalar): number {
   if (m === 0 || a === 0) return 0;
   if (e <= -49) return 0;
   if (e <= 0) return saturate(roundShift(a * m, -e));
-  if (e >= 16) return a > 0 ? mostElement : leastElement;
+  if (e >= 16) return a > 0 ? maxElement : minElement;
   return saturate(a * m * 2 ** e);
 }
 

@@ -22,8 +22,8 @@ interface Pending {
   readonly resolve: () => bigint;
 }
 
-const mostWords = 65536;
-const mostSourceCharacters = 64_000_000;
+const maxWords = 65536;
+const maxSourceCharacters = 64_000_000;
 
 /**
  * @param source the text's name in messages
@@ -31,11 +31,11 @@ const mostSourceCharacters = 64_000_000;
  */
 export function assemble(text: string, source = 'assembly'): bigint[] {
   const nowhere: Token = { kind: 'end', text: '', line: 1, column: 1 };
-  if (text.length > mostSourceCharacters) {
+  if (text.length > maxSourceCharacters) {
     throw errorAt(
       source,
       nowhere,
-      `found ${text.length} characters, expected at most ${mostSourceCharacters}`,
+      `found ${text.length} characters, expected at most ${maxSourceCharacters}`,
     );
   }
   const assembler = new Assembler(source);
@@ -69,8 +69,8 @@ class Assembler implements ExpressionScope {
     else if (start.text === '.word') this.#word(start);
     else this.#instruction(start);
     if (this.peek().kind !== 'end') throw this.#unexpected('the end of the line');
-    if (this.#pending.length > mostWords) {
-      throw errorAt(this.source, start, `more than ${mostWords} instructions: the pc has 16 bits`);
+    if (this.#pending.length > maxWords) {
+      throw errorAt(this.source, start, `more than ${maxWords} instructions: the pc has 16 bits`);
     }
   }
 
@@ -239,8 +239,8 @@ class Assembler implements ExpressionScope {
     if (address === undefined) {
       throw errorAt(this.source, target, `label ${target.text} is not defined`);
     }
-    if (address < mostWords) return address;
-    throw errorAt(this.source, target, `found address ${address}, expected 0 to ${mostWords - 1}`);
+    if (address < maxWords) return address;
+    throw errorAt(this.source, target, `found address ${address}, expected 0 to ${maxWords - 1}`);
   }
 
   #expect(punctuation: string): void {

@@ -131,7 +131,7 @@ describe('time, as the contract has it', () => {
       const cluster = new Cluster({ sizes, timing, program, memory: memory.slice(), host: host() });
       codes.add(cluster.run(20_000)?.code);
       const run = () =>
-        runProgram(new Machine(sizes, memory.slice()), program, host(), { mostInstructions: 2000 });
+        runProgram(new Machine(sizes, memory.slice()), program, host(), { maxInstructions: 2000 });
       try {
         run();
       } catch (error) {

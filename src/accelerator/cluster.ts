@@ -131,11 +131,11 @@ export class Cluster {
 
   /**
    * Runs until the program halts.
-   * @param mostCycles stops a program that does not end; counted from now
+   * @param maxCycles stops a program that does not end; counted from now
    * @returns how it halted, or undefined if it has not yet
    */
-  run(mostCycles = Number.POSITIVE_INFINITY): Halt | undefined {
-    const end = this.#t + mostCycles;
+  run(maxCycles = Number.POSITIVE_INFINITY): Halt | undefined {
+    const end = this.#t + maxCycles;
     while (!this.#halt && this.#t < end) this.#step();
     return this.#halt;
   }

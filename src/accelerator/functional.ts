@@ -13,7 +13,7 @@ export interface FunctionalHalt {
 /**
  * Runs a program on a machine until it halts, or until the host has no token when `tin` asks for one.
  * @param onChecksum receives what the trace's R lines hold, in program order
- * @throws InputError if more than `mostInstructions` are executed
+ * @throws InputError if more than `maxInstructions` are executed
  */
 export function runProgram(
   machine: Machine,
@@ -21,15 +21,15 @@ export function runProgram(
   host: Host,
   options: {
     readonly onChecksum?: (pc: number, checksum: number) => void;
-    readonly mostInstructions?: number;
+    readonly maxInstructions?: number;
   } = {},
 ): FunctionalHalt | undefined {
-  const { mostInstructions = Number.POSITIVE_INFINITY, onChecksum } = options;
+  const { maxInstructions = Number.POSITIVE_INFINITY, onChecksum } = options;
   const lines = program.map((word) => decode(word));
   const streamBeats = () =>
     Array.from({ length: machine.sizes.cores }, (_, core) => machine.beatsAhead(core));
   let pc = 0;
-  for (let count = 0; count < mostInstructions; count++) {
+  for (let count = 0; count < maxInstructions; count++) {
     const halt = (code: FaultCode) => ({ code, pc, instructions: count });
     if (pc >= machine.sizes.rom) return halt(5);
     const instruction = lines[pc];
@@ -54,7 +54,7 @@ export function runProgram(
     }
     pc = next;
   }
-  throw new InputError(`the program did not halt within ${mostInstructions} instructions`);
+  throw new InputError(`the program did not halt within ${maxInstructions} instructions`);
 }
 
 /** Whether every core's streams hold the beats of a product. */

@@ -1,5 +1,5 @@
 /**
- * What programs see of the accelerator: registers and memory, and what each instruction does to them, without
+ * The architectural state of the accelerator, registers and memory, and the effect of each instruction on it, without
  * time. Run by itself it is the functional simulator; the cluster (cluster.ts) adds the cycles.
  */
 import { InputError } from '../errors.ts';

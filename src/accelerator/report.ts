@@ -1,4 +1,4 @@
-/** What the accelerator would do at the sizes of the paper, beside what others report. */
+/** Simulates the accelerator at the paper's sizes. */
 import { auditModel } from '../model/audit.ts';
 import { type ConfigName, namedConfig } from '../model/config.ts';
 import { blockConfig, type ModelTime, timeModel } from './blockTime.ts';

@@ -1,4 +1,4 @@
-/** What the RTL takes after synthesis: results/rtl.json, which `node rtl/synthesise.ts` writes. */
+/** Resources of the RTL after synthesis: results/rtl.json, written by `node rtl/synthesise.ts`. */
 import fs from 'node:fs/promises';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';

@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts';
 import { hexWord } from './disassembler.ts';
 import { beatBytes } from './parameters.ts';
 
-const mostWords = 65536;
+const maxWords = 65536;
 
 export function formatRom(words: readonly bigint[]): string {
   return `${words.map(hexWord).join('\n')}\n`;
@@ -20,8 +20,8 @@ export function parseRom(text: string, source: string): bigint[] {
         `${source}:${index + 1}: found ${JSON.stringify(word.slice(0, 40))}, expected 16 hexadecimal digits`,
       );
     }
-    if (words.length === mostWords) {
-      throw new InputError(`${source}:${index + 1}: more than ${mostWords} words: the pc has 16 bits`);
+    if (words.length === maxWords) {
+      throw new InputError(`${source}:${index + 1}: more than ${maxWords} words: the pc has 16 bits`);
     }
     words.push(BigInt(`0x${word}`));
   });

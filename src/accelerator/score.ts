@@ -1,4 +1,4 @@
-/** How well the accelerator, computing in integers, foretells a text. */
+/** How well the accelerator, computing in integers, predicts a text. */
 import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../errors.ts';
 import type { Compiled } from './compile/compile.ts';

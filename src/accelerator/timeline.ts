@@ -13,7 +13,7 @@ const rows = [
 /** Of the drawing, about. */
 const pixels = 600;
 /** More spans than this in a figure only make it heavy. */
-const mostSpans = 20_000;
+const maxSpans = 20_000;
 
 /**
  * @param spans instructions of units that are done
@@ -23,7 +23,7 @@ export function timelineFigure(
   spans: readonly Span[],
   { from = 0, to }: { from?: number; to: number },
 ): string {
-  const shown = spans.filter(({ start, end }) => end > from && start < to).slice(0, mostSpans);
+  const shown = spans.filter(({ start, end }) => end > from && start < to).slice(0, maxSpans);
   const bars = shown.map(({ unit, start, end, name, pc }) => ({
     row: rows.findIndex((row) => row.unit === unit),
     ...{

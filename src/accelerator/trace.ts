@@ -1,4 +1,4 @@
-/** What happened in which cycle: the text by which the simulator and the RTL are compared. */
+/** Traces of events by cycle; the simulator and the RTL are compared by them. */
 
 export type TraceEvent =
   | { readonly kind: 'I'; readonly cycle: number; readonly pc: number }

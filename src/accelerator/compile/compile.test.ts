@@ -52,7 +52,7 @@ function relativeError(found: readonly number[], expected: Float32Array): number
 const tokens = [3, 17, 44, 5, 9, 12, 33, 2, 3, 3];
 // An activation that falls on the other side of a rounding threshold moves by 1/127 of the largest; in a model
 // of a hundred columns a few of those move logits by some percent, in either direction.
-const mostError = 0.08;
+const maxError = 0.08;
 
 describe('a compiled model', () => {
   it('takes packed checkpoints, an embedding of int8 rows too', async () => {
@@ -70,7 +70,7 @@ describe('a compiled model', () => {
     const found = await logitsOf(golden, tokens, sizesOf());
     const expected = await floatLogits(golden, tokens);
     found.forEach((row, t) => {
-      expect(relativeError(row, expected[t]!), `token ${t}`).toBeLessThan(mostError);
+      expect(relativeError(row, expected[t]!), `token ${t}`).toBeLessThan(maxError);
     });
     const best = found.map((row) => row.indexOf(Math.max(...row)));
     const compiled = await compileModel(golden, { sizes: sizesOf() });
@@ -86,7 +86,7 @@ describe('a compiled model', () => {
     expect(handed).toEqual(best);
   });
 
-  it('foretells as well as the float engine', async () => {
+  it('predicts as well as the float engine', async () => {
     const text = Array.from({ length: 200 }, (_, i) => (i * i * 7 + 3 * i) % 96);
     const inputs = text.slice(0, -1);
     const expected = await floatLogits(golden, inputs);
@@ -141,7 +141,7 @@ describe('a compiled model', () => {
       const found = await logitsOf(model, tokens, sizes);
       const expected = await floatLogits(model, tokens);
       const errors = found.map((row, t) => relativeError(row, expected[t]!));
-      expect(errors.reduce((sum, error) => sum + error) / errors.length).toBeLessThan(mostError);
+      expect(errors.reduce((sum, error) => sum + error) / errors.length).toBeLessThan(maxError);
     }
   });
 

@@ -36,7 +36,7 @@ export interface Compiled {
   image(): Uint8Array<ArrayBuffer>;
 }
 
-const mostStreamBeats = 2 ** 25 - 1;
+const maxStreamBeats = 2 ** 25 - 1;
 
 /**
  * @param program one token of one sequence, as `recordStep(…, 1, 'last')` records it
@@ -80,9 +80,9 @@ function placeStreams(
   const matrices = order.flatMap(({ source }) => source.matrix ?? []);
   return Array.from({ length: cores }, (_, core) => {
     const beats = matrices.reduce((total, matrix) => total + beatsOf(matrix, core, cores), 0);
-    if (beats > mostStreamBeats) {
+    if (beats > maxStreamBeats) {
       throw new InputError(
-        `core ${core} would stream ${beats} beats a token, expected at most ${mostStreamBeats}`,
+        `core ${core} would stream ${beats} beats a token, expected at most ${maxStreamBeats}`,
       );
     }
     return layout.place(`weights of core ${core}`, beats, (bytes) => {

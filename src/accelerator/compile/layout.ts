@@ -10,7 +10,7 @@ export interface Region {
 }
 
 /** Addresses have 28 bits. */
-const mostBeats = 2 ** 28;
+const maxBeats = 2 ** 28;
 
 export class Layout {
   readonly regions: Region[] = [];
@@ -25,7 +25,7 @@ export class Layout {
   place(name: string, beats: number, fill?: (bytes: Uint8Array) => void): Region {
     const region = { name, address: this.#beats, beats };
     this.#beats += beats;
-    if (this.#beats > mostBeats) {
+    if (this.#beats > maxBeats) {
       const found = (this.#beats * beatBytes) / 2 ** 30;
       throw new InputError(
         `DRAM image: found ${found.toFixed(1)} GiB, expected at most 16 (addresses of 28 bits)`,

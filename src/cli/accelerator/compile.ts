@@ -26,10 +26,10 @@ export function compileCommand(): Command {
   const command = new Command('compile')
     .description('Compile a MatMul-free model: program.s, program.mem, dram.bin and accelerator.json.')
     .argument('<model>', 'model folder or Hub name')
-    .requiredOption('--out <folder>', 'where to write them');
+    .requiredOption('--out <folder>', 'output folder');
   return addSizeOptions(command)
-    .option('--no-logits', 'hand out the likeliest token only; logits are not stored')
-    .option('--hex', 'also write dram.mem, DRAM as text for a test bench')
+    .option('--no-logits', 'output only the most probable token; do not store logits')
+    .option('--hex', 'also write dram.mem, the DRAM image as text for a test bench')
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)

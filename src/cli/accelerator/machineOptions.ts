@@ -1,4 +1,4 @@
-/** Options by which a command is told what machine it is about. */
+/** Command-line options for the machine's sizes and its memory. */
 import type { Command } from 'commander';
 import { ddr4, defaultSizes, type MachineSizes, type MemoryTiming } from '../../accelerator/parameters.ts';
 import { integer, number } from '../options.ts';
@@ -13,7 +13,7 @@ export function addSizeOptions(command: Command): Command {
   return command
     .option('--cores <n>', 'ternary cores', integer(1, 32), 1)
     .option('--max-length <n>', 'elements of a vector register', integer(32, 8192), defaultSizes.maxLength)
-    .option('--rom <n>', 'instructions that the ROM holds', integer(1, 65536), defaultSizes.rom);
+    .option('--rom <n>', 'size of the instruction ROM', integer(1, 65536), defaultSizes.rom);
 }
 
 export function sizesOf({ cores, maxLength, rom }: SizeFlags): MachineSizes {

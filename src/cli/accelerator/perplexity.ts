@@ -1,4 +1,4 @@
-/** `plusminus accelerator perplexity`: what integers cost, against the float engine on the same text. */
+/** `plusminus accelerator perplexity`: compares integer and float32 perplexity on the same text. */
 
 import fs from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -30,7 +30,7 @@ interface Flags {
   readonly json?: boolean;
 }
 
-/** Tokens that the float engine reads between two looks at the signal. */
+/** Tokens that the float engine reads between two checks of the signal. */
 const floatChunk = 512;
 
 const examples = `
@@ -42,10 +42,10 @@ export function perplexityCommand(): Command {
     .description('Compare the perplexity of a text on the accelerator with that on the CPU in floats.')
     .option(
       '-m, --model <folder|id>',
-      'model folder or Hub name (default: the one that came along, or the newest under ./runs)',
+      'model folder or Hub name (default: the bundled model, or the newest run in ./runs)',
     )
     .requiredOption('--data <file>', 'text that the model was not trained on')
-    .option('--tokens <n>', 'tokens to foretell', integer(1), 10_000)
+    .option('--tokens <n>', 'number of tokens to predict', integer(1), 10_000)
     .option('--threads <n>', 'worker threads of the CPU engine', integer(0, 256))
     .option('-o, --out <name>', 'also write <name>.md and <name>.json')
     .option('-q, --quiet', 'no progress')
@@ -55,7 +55,7 @@ export function perplexityCommand(): Command {
 }
 
 interface Comparison {
-  /** Tokens foretold. */
+  /** Predicted tokens. */
   readonly tokens: number;
   /** Perplexities. */
   readonly float: number;
@@ -105,7 +105,7 @@ function page(
   return `# Perplexity on the accelerator
 
 Written by \`plusminus accelerator perplexity --out …\`: the first ${compared.tokens} tokens of \`${text}\` as one
-sequence, foretold by ${model} (width ${hiddenSize}, ${layers} layers, vocabulary ${vocabSize}), once by the CPU engine in float32 and once
+sequence, predicted by ${model} (width ${hiddenSize}, ${layers} layers, vocabulary ${vocabSize}), once by the CPU engine in float32 and once
 by the compiled program on the simulator, in integers only.
 
 ${markdownTable([`perplexity of ${compared.tokens} tokens`, ''], rowsOf(compared)).join('\n')}

@@ -45,7 +45,7 @@ Examples:
   $ plusminus accelerator simulate runs/demo-accelerator --timeline timeline.svg --window 30000-60000
   $ plusminus accelerator simulate program.s --dram dram.bin --trace trace.txt
 
-The host gives the tokens of --tokens, then feeds each token that comes out in again, until there are --count.
+The host offers the tokens of --tokens, then feeds each output back until --count tokens are generated.
 --trace lists issue (I), completion with a checksum (R), output (O) and halt (H); docs/accelerator.md has the format.`;
 
 export function simulateCommand(): Command {
@@ -55,12 +55,12 @@ export function simulateCommand(): Command {
     .option('--dram <file>', "DRAM image for a program of one's own; zeros follow, up to 4 MiB")
     .option('--tokens <ids>', 'prompt, as token ids separated by commas', tokenList, [0])
     .option('--count <n>', 'tokens to generate', integer(1), 1)
-    .option('--functional', 'results only, no cycles: faster')
-    .option('--cycles <n>', 'give up after so many cycles', integer(1), 10_000_000_000)
-    .option('--trace <file>', 'write what happened in which cycle')
-    .option('--timeline <file>', 'draw which unit was busy when, as SVG')
+    .option('--functional', 'compute results without cycles (faster)')
+    .option('--cycles <n>', 'maximum number of cycles', integer(1), 10_000_000_000)
+    .option('--trace <file>', 'write the trace')
+    .option('--timeline <file>', 'draw the busy periods of each unit as SVG')
     .option('--window <from-to>', 'cycles that the timeline shows (default: all)', cycleWindow)
-    .option('--dump-dram <file>', 'write DRAM as it is at the end');
+    .option('--dump-dram <file>', 'write the final content of DRAM');
   return addTimingOptions(addSizeOptions(command))
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')
@@ -139,7 +139,7 @@ async function timed(found: Package, host: GreedyHost, flags: Flags, signal: Abo
   if (halted?.code !== 0) process.exitCode = 1;
 }
 
-/** Cycles between two looks at the signal. */
+/** Cycles between two checks of the signal. */
 const slice = 200_000;
 
 async function runAll(cluster: Cluster, host: GreedyHost, flags: Flags, signal: AbortSignal): Promise<void> {
