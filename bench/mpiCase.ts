@@ -8,7 +8,7 @@ import { joinGroup } from '../src/mpi/mpiGroup.ts';
 import { variable } from '../src/program/tensor.ts';
 import type { Batch } from '../src/text/batches.ts';
 import { type OwnMachine, withMachine } from '../src/train/machine.ts';
-import { meet } from '../src/train/pace.ts';
+import { shareFacts } from '../src/train/pace.ts';
 import { parseSettings } from '../src/train/settings.ts';
 import { Trainer } from '../src/train/trainer.ts';
 import { median } from './statistics.ts';
@@ -121,7 +121,7 @@ async function measure(machine: OwnMachine, group: Group, one: Case): Promise<Me
     const result = await trainer.step(batches, step, settings.learningRate);
     const own = (performance.now() - start) / 1000;
     const pace = ((end - first) * batch * length) / (own - result.waited);
-    const all = await meet(group, { ...result, pace, stop: false });
+    const all = await shareFacts(group, { ...result, pace, stop: false });
     losses.push(all.lossSum / all.labels);
     if (step < warmUp) continue;
     times.push((performance.now() - start) / 1000);

@@ -1,4 +1,4 @@
-/** How many cores a rank may take: its share of those that the launcher lets it and its neighbours run on. */
+/** Number of threads of a rank: its share of the cores that the launcher allows the ranks of its host to use. */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import type { Group } from './group.ts';
@@ -6,11 +6,11 @@ import type { Group } from './group.ts';
 export interface Cores {
   /** Threads for this rank: at least 1, at most 16. */
   readonly threads: number;
-  /** What is odd about them, for people. */
+  /** A warning for the user about the cores. */
   readonly warning?: string | undefined;
 }
 
-/** What a rank knows of its own place. */
+/** Placement of a rank. */
 interface Place {
   readonly host: string;
   /** Cores that it may run on, as Linux writes the list; empty where that is not known. */

@@ -1,4 +1,4 @@
-/** What an exchange costs: bytes by method, and the efficiency that a network leaves. docs/mpi.md draws it. */
+/** Cost of an exchange: bytes, and the parallel efficiency for a given network. docs/mpi.md shows the curves. */
 
 export interface ExchangeCost {
   /** Of the model. */
@@ -12,8 +12,8 @@ export interface ExchangeCost {
 }
 
 /**
- * Bytes that a rank sends in an exchange over `ranks`, and as many it receives: (N − 1)/N of all numbers when sums are
- * made part by part, and as much when the parts are spread. It is the least that any method needs, sharded or not.
+ * Bytes that a rank sends in an exchange over `ranks`; it receives as many. (N − 1)/N of all numbers for the
+ * reduce-scatter and as many for the all-gather, which is the minimum of any method, with sharded state or without.
  */
 export function bytesOfExchange(parameters: number, ranks: number): number {
   return (8 * parameters * (ranks - 1)) / ranks;

@@ -1,14 +1,14 @@
-/** What a process can tell about its launcher before any MPI library is loaded: from its environment alone. */
+/** Detects the launcher of this process from the environment, before an MPI library is loaded. */
 
 export interface Launch {
   /** Processes that the launcher started together. */
   readonly size: number;
   readonly rank: number;
-  /** Whose launcher it is, as far as the environment tells: it decides which library to try first. */
+  /** Vendor of the launcher, if the environment shows it: decides which library to try first. */
   readonly kind: 'Open MPI' | 'MPICH' | 'unknown';
 }
 
-/** How launchers tell a process its place, the most telling ones first. */
+/** Environment variables that launchers set, most specific first. */
 const places = [
   { kind: 'Open MPI', size: 'OMPI_COMM_WORLD_SIZE', rank: 'OMPI_COMM_WORLD_RANK' },
   { kind: 'MPICH', size: 'PMI_SIZE', rank: 'PMI_RANK' },

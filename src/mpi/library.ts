@@ -27,7 +27,7 @@ export interface MpiLibrary {
   newHandle(): { readonly place: ArrayBufferView; read(): Handle };
   /** Address of an array's memory, shared or not. */
   address(array: ArrayBufferView): bigint;
-  /** `MPI_<name>`, on this thread: for what returns at once. */
+  /** `MPI_<name>` on this thread, for calls that return at once. */
   call(name: FunctionName, ...args: readonly unknown[]): void;
   /** `MPI_<name>` on a thread of its own, one call at a time and in order. */
   start(name: FunctionName, ...args: readonly unknown[]): Promise<void>;
@@ -60,7 +60,7 @@ export type FunctionName = keyof typeof signatures;
 /** MPI_THREAD_SERIALIZED: calls come from several threads, never two at once. */
 const serialized = 2;
 
-/** Of the threads on which calls run: libraries expect what the system gives a thread, koffi gives an eighth of it. */
+/** Stack size of the threads that run calls: MPI libraries expect the system's default, koffi uses an eighth of it. */
 const stackBytes = 2 ** 20;
 
 const installation =
@@ -148,7 +148,7 @@ function bind(koffi: Koffi, library: LibraryHandle): MpiLibrary {
     call: (name, ...args) => check(name, functionOf(name)(...args)),
     start(name, ...args) {
       const call = last.then(() => run(name, args));
-      last = call.catch(() => {}); // whoever started it is told
+      last = call.catch(() => {}); // the caller gets the error
       return call;
     },
   };

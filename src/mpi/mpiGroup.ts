@@ -6,7 +6,7 @@ import { type Group, type Numbers, sumTree } from './group.ts';
 import { findLaunch, type Launch } from './launcher.ts';
 import { type Handle, loadMpi, type MpiLibrary } from './library.ts';
 
-/** Between two looks at whether a rest is over. */
+/** Polling interval of `rest`. */
 const restingMilliseconds = 20;
 
 /**
@@ -17,7 +17,7 @@ const restingMilliseconds = 20;
 export async function joinGroup(): Promise<MpiGroup | undefined> {
   const launch = findLaunch();
   if (!launch) return undefined;
-  // While a call waits for others its thread would otherwise take a core from those that compute.
+  // Otherwise a thread that waits in a call would keep a core busy.
   process.env.OMPI_MCA_mpi_yield_when_idle ??= '1';
   return MpiGroup.join(await loadMpi(launch), launch);
 }
@@ -138,7 +138,7 @@ export class MpiGroup implements Group {
     }
   }
 
-  /** Takes leave of the other ranks; all must. */
+  /** Finalises MPI. All ranks must call it. */
   async leave(): Promise<void> {
     await this.#mpi.start('Finalize');
   }

@@ -10,11 +10,11 @@ import { listGpus, type VulkanGpu } from './vulkan.ts';
 export interface RankGpus {
   /** Of every rank, for people: name and place on the bus. */
   readonly gpus: readonly string[];
-  /** That ranks share one while others have nothing to do, for people. */
+  /** A warning for the user if ranks share a GPU while others are idle. */
   readonly warning?: string | undefined;
 }
 
-/** What a rank knows about its host's GPUs. */
+/** GPUs of a rank's host. */
 interface Place {
   readonly host: string;
   readonly gpu: VulkanGpu | undefined;
@@ -61,7 +61,7 @@ async function listFirst(
   delete env.DRI_PRIME;
 }
 
-/** Of the best kind that there is, as WebGPU chooses when it is asked for the fastest. */
+/** GPUs of the fastest kind present, as WebGPU prefers them. */
 function usable(gpus: readonly VulkanGpu[]): readonly VulkanGpu[] {
   for (const kind of ['discrete', 'integrated'] as const) {
     const ofKind = gpus.filter((gpu) => gpu.kind === kind);

@@ -23,7 +23,7 @@ const version1_1 = (1 << 22) | (1 << 12);
 
 const kinds = ['other', 'integrated', 'discrete', 'other', 'other'] as const;
 
-/** What Vulkan lists now: the environment of this moment counts. Empty without a loader, a driver or koffi. */
+/** Lists GPUs through Vulkan with the current environment. Empty without a loader, a driver or koffi. */
 export async function listGpus(): Promise<readonly VulkanGpu[]> {
   try {
     const { default: koffi } = await import('koffi');

@@ -1,4 +1,4 @@
-/** From a wish (texts, a model's size, settings) to a run in a new folder. */
+/** Starts a run in a new folder from texts, a model size and settings. */
 import { join } from 'node:path';
 import { readConfig } from '../checkpoint/config.ts';
 import { formatConfig, parseConfig } from '../checkpoint/huggingFaceConfig.ts';
@@ -30,7 +30,7 @@ export interface RunPlan extends Omit<DataOptions, 'shardFolder'> {
   readonly folder: string;
   readonly model: ModelChoice;
   readonly settings: TrainingSettings;
-  /** A checkpoint whose model, weights and tokenizer to begin with; `model` then says nothing. */
+  /** A checkpoint to start from: its config, weights and tokenizer. `model` is then ignored. */
   readonly from?: string | undefined;
 }
 
@@ -71,7 +71,7 @@ export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
   }
 }
 
-/** What the other ranks do: rank 0 makes tokenizer and shards, which they find in its folder. */
+/** The other ranks wait until rank 0 has written tokenizer and shards, then read them from its folder. */
 async function joinRun(plan: RunPlan, machine: Machine, group: Group): Promise<Run> {
   const { folder, from, settings } = plan;
   await group.rest();
@@ -93,8 +93,8 @@ async function joinRun(plan: RunPlan, machine: Machine, group: Group): Promise<R
 }
 
 /**
- * The config of the model that a run trains. Positions that a model which attends never saw mean nothing to it: its
- * longest sequence is that of its training, or of an earlier one that was longer.
+ * The config of the model to train. An attention model cannot use positions that it was not trained on, so its context
+ * length is the sequence length of this training, or of an earlier one that was longer.
  */
 async function trainedConfig(
   { from, model, settings: { length } }: RunPlan,

@@ -9,7 +9,7 @@ import type { ChatMessage } from '../text/corpus.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { endOfDocument, type TokenSequence } from '../text/writeShards.ts';
 
-/** Tokens, each with 1 if it is to be learned. */
+/** Tokens, each with mark 1 if it is a label. */
 export interface MarkedTokens {
   readonly ids: number[];
   readonly marks: number[];
@@ -64,12 +64,12 @@ function answersIn(tokenizer: TextTokenizer, messages: readonly ChatMessage[]) {
   return { prompt, offsets };
 }
 
-/** Rows that are being filled at the same time: more waste less, and keep the order of the corpus less well. */
+/** Rows filled at the same time. More rows waste less space, but keep the order of the corpus less well. */
 const openRows = 32;
 
 /**
- * Conversations side by side in rows of `length` + 1 tokens, none divided between two; what is left of a row is
- * eos tokens, which are not learned. Each conversation goes where it leaves the least room.
+ * Packs conversations into rows of `length` + 1 tokens without splitting any; the rest of a row is filled with
+ * end-of-sequence tokens, which are not labels. Each conversation goes to the row where it leaves the least space.
  */
 export async function* conversationRows(
   conversations: AsyncIterable<readonly ChatMessage[]>,
@@ -101,10 +101,10 @@ interface Row extends MarkedTokens {
   characters: number;
 }
 
-/** The fullest of the rows that hold at most `most` tokens. */
-function tightest(rows: readonly Row[], most: number): Row | undefined {
+/** The fullest row among those with at most `maxTokens` tokens. */
+function tightest(rows: readonly Row[], maxTokens: number): Row | undefined {
   return rows
-    .filter(({ ids }) => ids.length <= most)
+    .filter(({ ids }) => ids.length <= maxTokens)
     .reduce<Row | undefined>(
       (best, row) => (best && best.ids.length >= row.ids.length ? best : row),
       undefined,

@@ -1,4 +1,4 @@
-/** From what the user has (texts, or token shards made before) to a tokenizer and token shards. */
+/** Prepares training data: a tokenizer and token shards, from texts or from existing shards. */
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -117,8 +117,8 @@ async function openShards(folder: string, { tokenizer: named }: DataOptions): Pr
 }
 
 /**
- * Bytes of text that tokens stand for; special tokens stand for none. Losses of models with different
- * vocabularies can be compared by the byte. Labels below 0, which are ignored, stand for none.
+ * Returns a function that counts the bytes of text of token ids, so that losses of models with different vocabularies
+ * can be compared per byte. Special tokens and negative (ignored) labels count 0.
  */
 export function byteCounter(tokenizer: TextTokenizer): (ids: Int32Array) => number {
   const tokens = Array.from({ length: tokenizer.vocabularySize }, (_, id) => tokenizer.token(id));

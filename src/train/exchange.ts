@@ -1,6 +1,6 @@
 /**
- * Moves buckets between ranks. The host reads and writes the memory of the CPU engine itself; of a GPU it gets
- * a copy and gives one back.
+ * Moves buckets between ranks. The host accesses the memory of the CPU engine directly; for a GPU it reads a copy and
+ * writes it back.
  */
 import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import type { Group } from '../mpi/group.ts';
@@ -32,7 +32,7 @@ export class Exchange {
   /** Begins to sum a bucket's gradients over the ranks; called at its mark, while the program goes on. */
   start({ gradients }: Bucket): void {
     const sum = this.#change(gradients, (numbers) => this.#sum(numbers));
-    sum.catch(() => {}); // `finish` tells of it
+    sum.catch(() => {}); // `finish` rejects with it
     this.#underWay.push(sum);
   }
 
@@ -70,7 +70,7 @@ export class Exchange {
     return readFloats(this.#engine, tensor, copy);
   }
 
-  /** Makes what the host has written to the numbers of a variable its content. */
+  /** Copies the host's numbers of a variable back to the engine. */
   writeBack(tensor: Tensor, numbers: Float32Array): void {
     if (!this.#engine.view) this.#engine.write(tensor, bytesOf(numbers));
   }
@@ -82,7 +82,7 @@ export class Exchange {
   #change(tensor: Tensor, change: (numbers: Float32Array) => Promise<void>): Promise<void> {
     if (this.#group.size === 1) return Promise.resolve();
     const read = this.numbersOf(tensor);
-    read.catch(() => {}); // told when its turn comes
+    read.catch(() => {}); // awaited, and so reported, in turn
     this.#turn = this.#turn.then(async () => {
       const numbers = await read;
       await change(numbers);

@@ -1,10 +1,10 @@
 /**
- * Ranks that train alone for many steps and then meet (DiLoCo: Douillard et al., 2023, arXiv 2311.08105): how far
- * their weights have come on average is the gradient of an outer optimizer, SGD with Nesterov's momentum,
+ * Ranks train alone for many steps between synchronisations (DiLoCo: Douillard et al., 2023, arXiv 2311.08105). The
+ * average change of their weights is the gradient of an outer optimizer, SGD with Nesterov momentum:
  *
  *   Δ = θ − mean(θ of the ranks);  v ← μ·v + Δ;  θ ← θ − η·(Δ + μ·v),
  *
- * from which all go on. Each rank keeps its own AdamW, and the outer state of its part of each bucket.
+ * All ranks continue from the new θ. Each keeps its own AdamW state, and the outer state of its part of each bucket.
  */
 import type { Engine } from '../engine/engine.ts';
 import type { Architecture } from '../model/architecture.ts';
@@ -21,7 +21,7 @@ import type { RestoredTensor, SavedTensor, Update, UpdateResult } from './update
 export interface LocalOptions {
   readonly mode: WeightMode;
   readonly group: Group;
-  /** Steps between two meetings. */
+  /** Steps between two synchronisations. */
   readonly localSteps: number;
   /** η */
   readonly outerLearningRate: number;
@@ -31,9 +31,9 @@ export interface LocalOptions {
   readonly bucketSize: number | undefined;
 }
 
-/** Of a rank's part of a bucket [partSize]. */
+/** Outer state of a rank's part of a bucket [partSize]. */
 interface OuterState {
-  /** θ: where all began together. */
+  /** θ: the weights after the last synchronisation. */
   readonly start: Float32Array;
   /** v */
   readonly velocity: Float32Array;
@@ -85,7 +85,7 @@ export class LocalUpdate implements Update {
   async run(settings: Float32Array, step: number, last: boolean): Promise<UpdateResult> {
     const { losses, gradientNorm } = await this.#inner.run(settings);
     const began = performance.now();
-    if (last || this.together(step + 1)) await this.#meet();
+    if (last || this.inSync(step + 1)) await this.#synchronise();
     const waited = (performance.now() - began) / 1000;
     return { losses, gradientNorm, waited };
   }
@@ -95,11 +95,11 @@ export class LocalUpdate implements Update {
     return own;
   }
 
-  together(steps: number): boolean {
+  inSync(steps: number): boolean {
     return steps % this.#options.localSteps === 0;
   }
 
-  /** The weights, which are the same on all ranks, are where the ranks start from. */
+  /** Takes the weights, which are the same on all ranks, as the first θ. */
   async begin(): Promise<void> {
     await this.#inner.begin();
     for (const bucket of this.#buckets) {
@@ -125,7 +125,7 @@ export class LocalUpdate implements Update {
     return [...moments, ...this.#velocities()];
   }
 
-  /** A rank that was not there before begins with the moments of one that was. */
+  /** With more ranks than the checkpoint has states, the extra ranks start with the moments of others. */
   restored(states: number): readonly RestoredTensor[] {
     const rank = this.#options.group.rank % states;
     const moments = this.#inner
@@ -134,7 +134,7 @@ export class LocalUpdate implements Update {
     return [...moments, ...this.#velocities()];
   }
 
-  async #meet(): Promise<void> {
+  async #synchronise(): Promise<void> {
     for (const bucket of this.#buckets) await this.#sumWeights(bucket);
     await this.#exchange.spread(this.#buckets);
   }

@@ -1,6 +1,6 @@
 /**
- * The log of a run, `log.jsonl`: a line for each step and each validation, in order, none twice. Lines reach the
- * disk before the checkpoint that they belong to; those after it are cut off when the run resumes.
+ * The log of a run, `log.jsonl`: one line per step and per validation, in order, without duplicates. Lines are synced to
+ * disk before their checkpoint; lines after the last checkpoint are removed when the run resumes.
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import * as v from 'valibot';
@@ -20,9 +20,9 @@ const step = v.object({
   tokens: v.number(),
   /** Seconds of training since the run began. */
   time: v.number(),
-  /** Where several ranks train: tokens a second of the slowest, while it does not wait for others. */
+  /** With several ranks: throughput of the slowest in tokens/s, excluding the time that it waits for others. */
   slowestRank: v.optional(v.number()),
-  /** Seconds for which the rank that waited longest stood still for others. */
+  /** With several ranks: seconds that the rank which waited longest waited for others. */
   waited: v.optional(v.number()),
 });
 
@@ -53,7 +53,7 @@ export class TrainingLog {
     this.earlier = earlier;
   }
 
-  /** Opens or begins a log, and cuts off what comes after `step`. */
+  /** Opens or creates a log, and removes lines after `step`. */
   static async open(path: string, step: number): Promise<TrainingLog> {
     const kept = (await readLog(path)).filter((entry) => entry.step <= step);
     await replaceFile(path, kept.map(format).join(''));

@@ -1,4 +1,4 @@
-/** An engine of one's own, and how much of its memory may be used. */
+/** Creates the engine for training, and determines how much memory it may use. */
 import { totalmem } from 'node:os';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
@@ -10,7 +10,7 @@ import type { Machine } from './trainer.ts';
 /** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
 const largestHeap = 2 ** 32 - 2 ** 26;
 
-/** An engine that tells its memory in use. */
+/** A machine whose engine reports its memory use. */
 export interface OwnMachine extends Machine {
   readonly engine: CpuEngine | WebGpuEngine;
   /** Of each of several ranks, for people. */
@@ -28,7 +28,7 @@ export interface MachineFlags {
   readonly shardOptimizer?: boolean | undefined;
 }
 
-/** Calls `use` with an engine, and gives its threads or its device back afterwards. */
+/** Calls `use` with an engine, and disposes of the engine afterwards. */
 export async function withMachine<T>(
   flags: MachineFlags,
   use: (machine: OwnMachine) => Promise<T>,
@@ -41,7 +41,7 @@ export async function withMachine<T>(
   }
 }
 
-/** How much memory a GPU has, WebGPU does not tell; an allocation that fails does. */
+/** WebGPU does not report the size of GPU memory, so there is no limit; allocations that do not fit fail. */
 async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
   const { engine, group = alone, shardOptimizer } = flags;
   const ranks = { group, shardOptimizer };
@@ -54,7 +54,7 @@ async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
   return { engine: await CpuEngine.create({ threads }), limitBytes, ...ranks };
 }
 
-/** Threads of a rank among several; `undefined` for one alone, which takes all cores. */
+/** Threads of this rank; `undefined` for a single rank, which uses all cores. */
 export async function ownCores(group: Group): Promise<number | undefined> {
   if (group.size === 1) return undefined;
   const { threads, warning } = await shareOfCores(group);
@@ -62,7 +62,7 @@ export async function ownCores(group: Group): Promise<number | undefined> {
   return threads;
 }
 
-/** What the ranks' GPUs are; `undefined` for one rank alone, which takes the system's choice. */
+/** The GPUs of all ranks; `undefined` for a single rank, which uses the system's choice. */
 export async function ownGpu(group: Group): Promise<readonly string[] | undefined> {
   if (group.size === 1) return undefined;
   const { gpus, warning } = await takeOwnGpu(group);

@@ -1,4 +1,4 @@
-/** What a run needs, known from its recorded programs before anything is allocated. */
+/** The memory that a run needs, computed from its recorded programs before anything is allocated. */
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { formatBytes } from '../format.ts';
 import { planMemory } from '../program/plan.ts';

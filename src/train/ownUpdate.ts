@@ -51,7 +51,7 @@ export class OwnUpdate implements Update {
     return own;
   }
 
-  together(): boolean {
+  inSync(): boolean {
     return true;
   }
 

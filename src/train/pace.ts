@@ -1,4 +1,4 @@
-/** What ranks tell one another after a step: how it went, how fast they are, and whether one was asked to stop. */
+/** Facts that ranks exchange after a step: loss, throughput, waiting time, and whether one was asked to stop. */
 import { type Group, sumTree } from '../mpi/group.ts';
 
 export interface StepFacts {
@@ -6,16 +6,16 @@ export interface StepFacts {
   readonly lossSum: number;
   /** Labels of the rank's passes. */
   readonly labels: number;
-  /** Tokens a second of this rank while it did not wait for others. */
+  /** Throughput of this rank in tokens/s, excluding the time that it waited for others. */
   readonly pace: number;
-  /** Seconds that it stood still for the others. */
+  /** Seconds that it waited for the others. */
   readonly waited: number;
   /** Whether it was asked to stop. */
   readonly stop: boolean;
 }
 
-/** Of all ranks: losses and labels are summed, of the other three the worst counts. */
-export async function meet(group: Group, facts: StepFacts): Promise<StepFacts> {
+/** Combines the facts of all ranks: sums of losses and labels, the worst of the other three. */
+export async function shareFacts(group: Group, facts: StepFacts): Promise<StepFacts> {
   if (group.size === 1) return facts;
   const own = [facts.lossSum, facts.labels, facts.pace, facts.waited, Number(facts.stop)];
   const all = new Float64Array(own.length * group.size);

@@ -1,4 +1,4 @@
-/** Vectors of which each rank keeps its part of each bucket, in checkpoints by parameter. */
+/** Saves and restores vectors that are sharded over ranks by bucket, as one tensor per parameter. */
 import { bytesOf } from '../engine/engine.ts';
 import type { Group } from '../mpi/group.ts';
 import { type Bucket, runsOf } from './buckets.ts';

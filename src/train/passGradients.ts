@@ -1,7 +1,7 @@
 /**
- * The loss of one pass and its gradients. Logits, tokens × vocabulary, are the largest tensor there is. So the head
- * goes backward as soon as it has gone forward, and for some rows at a time where all would take too much memory; then
- * the rest of the model goes backward from what has reached its last hidden state.
+ * Loss and gradients of one pass. Logits, tokens × vocabulary, are the largest tensor. The backward pass of the head
+ * therefore follows its forward pass directly, in groups of rows if all would take too much memory; then the rest of
+ * the model runs backward from the gradient of its last hidden state.
  */
 import type { Architecture } from '../model/architecture.ts';
 import { logitsInParts } from '../model/logits.ts';
@@ -12,7 +12,7 @@ import { fill } from '../ops/fill/fill.ts';
 import { type BackwardOptions, backward } from '../ops/gradients.ts';
 import type { Tensor } from '../program/tensor.ts';
 
-/** Most bytes of logits at a time, unless told otherwise: rows enough to keep any device busy. */
+/** Default maximum of bytes of logits at a time: enough rows to keep any device busy. */
 export const defaultLogitBytes = 2 ** 28;
 
 /** Token ids and labels [batch, length] i32 of a pass; negative labels are ignored. */
@@ -29,13 +29,13 @@ export interface Model {
 }
 
 export interface LossOptions {
-  /** Most bytes of logits at a time. */
+  /** Maximum bytes of logits at a time. */
   readonly logitBytes?: number | undefined;
 }
 
 /**
- * Of which blocks only the outputs are kept, while their activations are computed again in the backward pass: all, none,
- * or so many of the first ones, whose activations would wait longest.
+ * Blocks whose activations are recomputed in the backward pass, so that only their outputs are stored: all, none, or the
+ * first N, whose activations would be stored longest.
  */
 export type Recompute = boolean | number;
 
@@ -69,7 +69,7 @@ export function passGradients(
   return { loss, sums: backward(seed, parameters, rest) };
 }
 
-/** What is kept of hidden states: the embedding, then each block's output. */
+/** Hidden states to store: the embedding, then the output of each recomputed block. */
 function checkpointsOf(hidden: readonly Tensor[], recompute: Recompute): readonly Tensor[] {
   if (typeof recompute === 'boolean') return recompute ? hidden : [];
   return recompute > 0 ? hidden.slice(0, recompute + 1) : [];

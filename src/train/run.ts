@@ -3,12 +3,12 @@
  *
  *   training.json            settings, and where the token shards are
  *   config.json, model.safetensors, tokenizer.json …   the model, ready to be used at any time
- *   optimizer-<step>.safetensors   what AdamW remembers
+ *   optimizer-<step>.safetensors   AdamW's moments
  *   log.jsonl                a line for each step and each validation
  *   tokens/                  the corpus as token shards, unless they lie elsewhere
  *
- * Batches depend on the seed and the step only, so the step is all that a run must remember besides weights and
- * moments: interrupted and resumed, it ends with the same bits as one that was not.
+ * Batches depend only on the seed and the step, so a checkpoint holds weights, moments and the step. A run that was
+ * interrupted and resumed ends with the same bits as one that was not.
  */
 import { join } from 'node:path';
 import { readConfig } from '../checkpoint/config.ts';
@@ -25,7 +25,7 @@ import { TextTokenizer } from '../text/tokenizer.ts';
 import { TokenMix } from '../text/tokenMix.ts';
 import { byteCounter, type Data } from './data.ts';
 import { type LogLine, TrainingLog, type ValidationLine } from './log.ts';
-import { meet } from './pace.ts';
+import { shareFacts } from './pace.ts';
 import { type RunFile, readRunFile, writeRunFile } from './runFile.ts';
 import { isHalfPrepared } from './runFolder.ts';
 import { rateAt } from './schedule.ts';
@@ -39,14 +39,14 @@ export interface NewRun {
   readonly config: ModelConfig;
   readonly settings: TrainingSettings;
   readonly data: Data;
-  /** A checkpoint whose weights to begin with, instead of random ones. */
+  /** A checkpoint with the initial weights, instead of random ones. */
   readonly from?: string | undefined;
   /** The lock on the folder, which the run releases when it is closed; without it the run takes its own. */
   readonly lock?: FolderLock | undefined;
 }
 
 export interface TrainOptions {
-  /** Aborting it stops the run after the step that it is in, and saves. */
+  /** Aborting it stops the run after the current step, and saves. */
   readonly signal?: AbortSignal | undefined;
   readonly onLine?: ((line: LogLine) => void) | undefined;
 }
@@ -66,7 +66,7 @@ export class Run {
   readonly trainer: Trainer;
   readonly data: Data;
   readonly sampler: Sampler;
-  /** For people: what was found when the run was resumed. */
+  /** Notices for the user from resuming the run. */
   readonly notices: string[] = [];
   readonly #lock: FolderLock | undefined;
   #step = 0;
@@ -122,8 +122,8 @@ export class Run {
   }
 
   /**
-   * Goes on from the last checkpoint of a run.
-   * @param steps a new end of the run; the schedule then follows it
+   * Resumes a run from its last checkpoint.
+   * @param steps a new number of steps; the schedule changes accordingly
    * @throws InputError if the folder holds no run, or its files do not fit together
    */
   static async resume(folder: string, machine: Machine, steps?: number): Promise<Run> {
@@ -192,7 +192,7 @@ export class Run {
 
   /**
    * Trains to the end, or until the signal; either way the state is saved.
-   * @throws DivergenceError if the loss is no number any more; the last checkpoint stays
+   * @throws DivergenceError if the loss is not finite; the last checkpoint is kept
    */
   async train({ signal, onLine }: TrainOptions = {}): Promise<'finished' | 'interrupted'> {
     const { group, update } = this.trainer;
@@ -217,13 +217,13 @@ export class Run {
         const done = await this.#update(clock, signal);
         await write(done.line);
         const isLast = this.#step === this.settings.steps;
-        if (!update.together(this.#step) && !isLast) continue;
+        if (!update.inSync(this.#step) && !isLast) continue;
         const due = (every: number) => Math.floor(this.#step / every) > Math.floor(met / every);
         if (due(this.settings.validateEvery) || isLast) {
           for (const line of await this.validate()) await write(line);
         }
         if (due(this.settings.saveEvery)) await save();
-        // Ranks stop where all know that one was asked to; one alone knows at once.
+        // Several ranks stop where all of them know that one was asked to stop.
         [stop, met] = [group.size > 1 ? done.stop : (signal?.aborted ?? false), this.#step];
       }
       await save();
@@ -233,7 +233,7 @@ export class Run {
     }
   }
 
-  /** The loss on text kept out of training, each set by itself, with the weights as they are. */
+  /** Measures the loss of the current weights on each validation set. */
   async validate(): Promise<ValidationLine[]> {
     const lines: ValidationLine[] = [];
     for (const set of this.sampler.validationSets) lines.push(await this.#measure(set));
@@ -261,7 +261,7 @@ export class Run {
     await this.#lock?.release();
   }
 
-  /** `stop`: one of the ranks, which all know it then, was asked to. */
+  /** `stop` is true on every rank once any rank is asked to stop. */
   async #update(clock: Clock, signal?: AbortSignal): Promise<{ line: LogLine; stop: boolean }> {
     const { trainer, settings } = this;
     const [first, end] = trainer.passes;
@@ -283,9 +283,9 @@ export class Run {
       waited,
       stop: signal?.aborted ?? false,
     };
-    const meets = trainer.update.together(this.#step) || this.#step === settings.steps;
-    // Between two meetings a rank knows of itself only.
-    const all = meets ? await meet(trainer.group, own) : own;
+    const isInSync = trainer.update.inSync(this.#step) || this.#step === settings.steps;
+    // Between synchronisations a rank knows only its own facts.
+    const all = isInSync ? await shareFacts(trainer.group, own) : own;
     const tokensPerSecond = Math.round(this.tokensPerStep / clock.last);
     const ranks = { slowestRank: Math.round(all.pace), waited: Number(all.waited.toFixed(4)) };
     const line: LogLine = {
@@ -298,7 +298,7 @@ export class Run {
         tokensPerSecond,
       },
       ...{ tokens: this.#step * this.tokensPerStep, time: Number(clock.total.toFixed(3)) },
-      ...(trainer.group.size > 1 && meets ? ranks : {}),
+      ...(trainer.group.size > 1 && isInSync ? ranks : {}),
     };
     return { line, stop: all.stop };
   }
@@ -311,7 +311,7 @@ async function lockFor(folder: string, { group = alone }: Machine): Promise<Fold
 /** Seconds spent in updates, those of earlier processes included. */
 class Clock {
   total: number;
-  /** Of the update before. */
+  /** Of the last update. */
   last = 0;
   #started = 0;
 
@@ -331,16 +331,16 @@ class Clock {
   }
 }
 
-/** The log of ranks that write nothing. */
+/** Replaces the log on ranks that do not write. */
 const noLog = { earlier: [], earlierTime: 0, async append() {}, async flush() {}, async close() {} };
 
-/** For each question, whether it is so on rank 0 (the first) or on any rank (the others). */
+/** Shares flags: the first is taken from rank 0, each other one is true if it is true on any rank. */
 async function anyOf(group: Group, [first, ...others]: readonly boolean[]): Promise<boolean[]> {
   const answers = await group.gather([first, ...others]);
   return [answers[0]![0]!, ...others.map((_, index) => answers.some((own) => own[index + 1]!))];
 }
 
-/** Engines of tests compute as the CPU does. */
+/** Test engines count as the CPU. */
 function engineName({ engine }: Trainer): 'cpu' | 'webgpu' {
   return engine.name === 'webgpu' ? 'webgpu' : 'cpu';
 }
@@ -357,7 +357,7 @@ function refuseOtherData({ tokens, dataHash }: RunFile, found: string): void {
   );
 }
 
-/** Kernels trust ids; an id without a row in the embedding would be read from somewhere else. */
+/** Kernels do not check ids: an id without a row in the embedding would read other memory. */
 function refuseLargeIds({ shards, folder }: Data, { config }: Trainer): void {
   if (shards.vocabularySize <= config.vocabSize) return;
   throw new InputError(
@@ -366,7 +366,7 @@ function refuseLargeIds({ shards, folder }: Data, { config }: Trainer): void {
   );
 }
 
-/** Texts that are for validation only count as they are; of others whole batches, at most a tenth. */
+/** Windows for validation: all of dedicated validation texts, or whole batches and at most a tenth of the corpus. */
 function validationWindows(mix: TokenMix, { batch, length, validation }: TrainingSettings): number {
   if (mix.validation.length > 0) return validation;
   const tenth = Math.floor(mix.tokenCount / (length + 1) / 10);

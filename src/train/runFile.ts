@@ -1,4 +1,4 @@
-/** `training.json`: what a run was told to do, so that it can be resumed. */
+/** `training.json`: settings and data of a run, so that it can be resumed. */
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import * as v from 'valibot';
@@ -11,25 +11,25 @@ const runFile = (folder: string) => join(folder, 'training.json');
 const runFileSchema = v.strictObject({
   version: v.literal(1),
   tokens: v.string(),
-  /** Where the run began. Runs of earlier versions, which do not say, began on the CPU. */
+  /** The engine of the run. Runs of earlier versions, without this field, used the CPU. */
   engine: v.optional(v.picklist(['cpu', 'webgpu']), 'cpu'),
   /** SHA-256 of the tokens. Runs of earlier versions have none. */
   dataHash: v.optional(v.string()),
   settings: v.unknown(),
 });
 
-/** What a run was told to do. */
+/** Settings and data of a run. */
 export interface RunFile {
   readonly settings: TrainingSettings;
   /** The folder of its token shards. */
   readonly tokens: string;
-  /** What computes: a run that goes on elsewhere does not end with the same bits. */
+  /** The engine: on another one a resumed run does not end with the same bits. */
   readonly engine: 'cpu' | 'webgpu';
   /** Of the tokens: see `TokenMix.contentHash`. */
   readonly dataHash?: string | undefined;
 }
 
-/** The folder of the shards is kept relative to the run if it lies in it: runs can be moved. */
+/** The path of the shards is stored relative to the run if they lie in it, so that runs can be moved. */
 export async function writeRunFile(folder: string, run: RunFile): Promise<void> {
   const inside = relative(folder, run.tokens);
   const tokens = inside.startsWith('..') || isAbsolute(inside) ? resolve(run.tokens) : inside;

@@ -1,6 +1,6 @@
 /**
- * A folder that becomes a run. A marker, written before anything else and removed once the run is complete, tells what
- * a killed process left from files of the user.
+ * A folder in which a run is prepared. A marker, written first and removed once the run is complete, distinguishes the
+ * leftovers of a killed process from the user's files.
  */
 import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,14 +1,14 @@
-/** What a training run can be told, with ranges and defaults. Everything is checked before anything is made. */
+/** Settings of a training run with ranges and defaults. All are checked before anything is written. */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import { defaultLogitBytes } from './passGradients.ts';
 import { scheduleNames } from './schedule.ts';
 
-const integer = (least: number, most: number) => {
-  const expected = `expected an integer from ${least} to ${most}`;
+const integer = (min: number, max: number) => {
+  const expected = `expected an integer from ${min} to ${max}`;
   return v.pipe(
     v.number(expected),
-    v.check((n) => Number.isInteger(n) && n >= least && n <= most, expected),
+    v.check((n) => Number.isInteger(n) && n >= min && n <= max, expected),
   );
 };
 
@@ -22,18 +22,18 @@ const fields = {
   batch: v.optional(integer(1, 65536), 8),
   /** Tokens of a sequence. */
   length: v.optional(integer(1, 65536), 256),
-  /** Passes whose gradients are averaged into one update; ranks share them, at most 64 each. */
+  /** Passes per update, shared by ranks, at most 64 each. The loss is the mean over the labels of all passes. */
   accumulation: v.optional(integer(1, 65536), 1),
   /**
-   * Sum the gradients of passes in an order that does not depend on who computes them: ranks whose shares are equal
-   * and powers of two then come to the bits that one rank comes to. Costs one rank memory.
+   * Sum the gradients of passes in an order that does not depend on the number of ranks: ranks whose shares are equal
+   * and powers of two then produce the same bits as one rank. One rank then needs more memory.
    */
   ordered: v.optional(v.boolean('expected true or false'), false),
-  /** Steps that ranks train alone before they meet (DiLoCo); 0: they update together at every step. */
+  /** Local steps between synchronisations (DiLoCo); 0 synchronises every step. */
   localSteps: v.optional(integer(0, 1e6), 0),
   /**
-   * Of the outer optimizer, where ranks train alone; 1 and a momentum of 0 average their weights. DiLoCo's own momentum,
-   * 0.9, remembers ten meetings: with tens of them, as here, it goes on pushing when the learning rate has fallen.
+   * Learning rate of the outer optimizer with local steps; 1 with a momentum of 0 averages the weights. The momentum of
+   * the DiLoCo paper, 0.9, averages over ten synchronisations, which is too long for runs with only tens of them.
    */
   outerLearningRate: v.optional(
     number('a number above 0, at most 2', (n) => n > 0 && n <= 2),
@@ -44,16 +44,15 @@ const fields = {
     0.5,
   ),
   /**
-   * Keep of all blocks, or of so many of the first ones, their outputs only, and compute their activations again in the
-   * backward pass: less memory, slower.
+   * Recompute activations in the backward pass, for all blocks or the first N: less memory, slower.
    */
   recompute: v.optional(
     v.union([v.boolean(), integer(0, 1e6)], 'expected true, false or a number of blocks'),
     false,
   ),
-  /** Most bytes of logits at a time: the head takes its tokens in parts. 2^28 are 2,097 tokens of 32,000 logits. */
+  /** Maximum bytes of logits at a time; the head processes its tokens in parts. 2^28 are 2,097 tokens of 32,000 logits. */
   logitBytes: v.optional(integer(1, Number.MAX_SAFE_INTEGER), defaultLogitBytes),
-  /** Compute each BitLinear part by part, every result stored, as plain modules do: to measure what fusing saves. */
+  /** Compute BitLinear unfused, storing every intermediate result, to measure the effect of fusing. */
   plainBitLinear: v.optional(v.boolean('expected true or false'), false),
   /** Decides the initial weights and the order of the batches. */
   seed: v.optional(integer(0, Number.MAX_SAFE_INTEGER), 1),

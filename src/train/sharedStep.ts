@@ -1,6 +1,6 @@
 /**
- * The training step of one rank among several, as programs: one computes the gradients of its passes and tells
- * the host of each bucket that is complete; one updates the weights once the sums over all ranks are there.
+ * The training step of one rank among several, as two programs: one computes the gradients of its passes and notifies
+ * the host of each complete bucket; the other updates the weights from the sums over all ranks.
  */
 import type { Architecture } from '../model/architecture.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
@@ -55,7 +55,7 @@ export function recordGradients(
   };
   const deliver: OnComplete = (weight, gradient) => {
     const member = members.get(weight)!;
-    // Two parameters may have one gradient; each wants it in a place of its own.
+    // Two parameters may share one gradient; each needs its own copy.
     const taken = recording().assignments.has(gradient);
     assign(member.gradient, taken ? add(gradient, fill(gradient.shape, 0)) : gradient);
     trained.add(member.spec);

@@ -1,7 +1,7 @@
 /**
- * Ranks that update together: gradients are summed bucket by bucket while the backward pass goes on. Every rank then
- * updates all weights, or (`shardOptimizer`) its part of each bucket, with 1/N of AdamW's state, and gets the rest
- * from the others.
+ * Ranks that synchronise every step: gradients are summed bucket by bucket during the backward pass. Every rank then
+ * updates all weights, or (`shardOptimizer`) its part of each bucket with 1/N of AdamW's state, and receives the other
+ * parts.
  */
 import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import type { Architecture } from '../model/architecture.ts';
@@ -104,7 +104,7 @@ export class SharedUpdate implements Update {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  together(): boolean {
+  inSync(): boolean {
     return true;
   }
 

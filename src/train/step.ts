@@ -17,7 +17,7 @@ export interface StepShape {
   /** Forward and backward passes of one update: its loss is the mean over the labels of all of them. */
   readonly accumulation: number;
   readonly recompute?: Recompute;
-  /** Most bytes of logits at a time. */
+  /** Maximum bytes of logits at a time. */
   readonly logitBytes?: number | undefined;
 }
 
@@ -58,7 +58,7 @@ export function recordTrainingStep(
       losses.push(output(done.loss));
       sums = done.sums;
     }
-    // A model of one layer has no use for its lower bounds: what does not reach the loss is not trained.
+    // Parameters that do not reach the loss, as the lower bounds of a model with one layer, are not trained.
     const reached = specs.filter(({ name }) => sums.has(weights.get(name)));
     const trained = reached.map((spec) => ({
       weight: weights.get(spec.name),

@@ -16,7 +16,7 @@ import { SharedUpdate } from './sharedUpdate.ts';
 import { recordLoss } from './step.ts';
 import { LoadedPrograms, numberOf, type Update, type UpdateResult } from './update.ts';
 
-/** What to train on. */
+/** The engine and ranks that train. */
 export interface Machine {
   readonly engine: Engine;
   /** Memory of it that may be used. */
@@ -29,7 +29,7 @@ export interface Machine {
   readonly bucketSize?: number | undefined;
 }
 
-/** What a step came to. */
+/** The result of a step. */
 export interface StepResult extends Omit<UpdateResult, 'losses'> {
   /** Loss in nats before the update, summed over this rank's labels. */
   readonly lossSum: number;
@@ -37,7 +37,7 @@ export interface StepResult extends Omit<UpdateResult, 'losses'> {
   readonly labels: number;
 }
 
-/** A loss that is no number any more: the weights in memory are spoilt, the last checkpoint is not. */
+/** Loss, gradients or state are not finite: the weights in memory are lost, the last checkpoint is intact. */
 export class DivergenceError extends InputError {
   override name = 'DivergenceError';
 }
@@ -126,13 +126,13 @@ export class Trainer {
     const all = (await this.group.gather(own)).flat().sort((a, b) => a.index - b.index);
     let [sum, count] = [0, 0];
     for (const { labels, loss } of all) {
-      sum += labels * (loss ?? Number.NaN); // what is no number is null in JSON
+      sum += labels * (loss ?? Number.NaN); // JSON turns NaN into null
       count += labels;
     }
     return sum / Math.max(1, count);
   }
 
-  /** @throws InputError if ranks that update together have come to different weights: a machine has erred */
+  /** @throws InputError if the weights of ranks differ, which means a hardware or network fault */
   async refuseDrift(): Promise<void> {
     if (this.group.size === 1) return;
     let checksum = 0;
@@ -146,7 +146,7 @@ export class Trainer {
     if (other < 0) return;
     throw new InputError(
       `rank ${other} on ${this.group.hosts[other]} has other weights than rank 0 on ${this.group.hosts[0]}, expected ` +
-        'the same bits: one of them, or the network between them, miscalculates; resume from the last checkpoint',
+        'the same bits: the hardware of one of them or the network is faulty; resume from the last checkpoint',
     );
   }
 }
@@ -180,8 +180,8 @@ function updateOf(
   return new SharedUpdate(engine, architecture, { ...shape, allPasses, ordered }, options, decay);
 }
 
-/** All passes of a rank are lines of one program, so they cannot be many. */
-const mostPasses = 64;
+/** All passes of a rank are recorded in one program, which bounds their number. */
+const maxPasses = 64;
 
 function refuseUnevenShares({ accumulation }: TrainingSettings, { size }: Group): void {
   const ranks = size === 1 ? 'one rank' : `${size} ranks`;
@@ -191,9 +191,9 @@ function refuseUnevenShares({ accumulation }: TrainingSettings, { size }: Group)
         `start at most ${accumulation} ranks, or begin a run with --accumulation ${size}`,
     );
   }
-  if (accumulation > mostPasses * size) {
+  if (accumulation > maxPasses * size) {
     throw new InputError(
-      `accumulation: found ${accumulation} passes an update for ${ranks}, expected at most ${mostPasses} for each; ` +
+      `accumulation: found ${accumulation} passes an update for ${ranks}, expected at most ${maxPasses} for each; ` +
         'make batch larger, or start more ranks',
     );
   }
@@ -204,7 +204,7 @@ export function labelled({ labels }: Batch): number {
   return labels.reduce((count, label) => (label >= 0 ? count + 1 : count), 0);
 }
 
-/** Decaying a norm's weight or a bound towards zero would pull the model away from the identity, not simplify it. */
+/** Weights of norms and lower bounds do not decay: 0 is not their neutral value. */
 function decayOf({ role }: ParameterSpec, { weightDecay, decayAll }: TrainingSettings): number {
   return decayAll || role !== 'vector' ? weightDecay : 0;
 }

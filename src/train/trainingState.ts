@@ -19,14 +19,14 @@ import { type RestoredTensor, type SavedTensor, stored } from './update.ts';
 const modelFile = 'model.safetensors';
 const optimizerFile = (step: number) => `optimizer-${step}.safetensors`;
 
-/** Writes the state after `step` updates; whoever reads meanwhile, or after a crash, finds the earlier one. */
+/** Writes the state after `step` updates. Until it is complete, readers find the earlier state, also after a crash. */
 export async function saveState(folder: string, trainer: Trainer, step: number): Promise<void> {
   const { engine, group, update, weights } = trainer;
   await trainer.refuseDrift();
   for (const tensor of weights.all()) refuseDiverged(tensor.name, await engine.read(tensor), step);
   const saved = update.saved();
   if (group.rank > 0) {
-    for (const tensor of saved) await tensor.read(); // rank 0 writes what it gets thereby
+    for (const tensor of saved) await tensor.read(); // collective: rank 0 receives and writes the data
     return;
   }
   const checked = saved.map((tensor) => ({
@@ -121,7 +121,7 @@ function floatsOf(bytes: Uint8Array): Float32Array {
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
 }
 
-/** A finite loss says nothing of the weights after its update: a checkpoint must not replace a good one unseen. */
+/** The loss is that before the update, so the new weights are checked before they replace a good checkpoint. */
 function refuseDiverged(name: string, bytes: Uint8Array, step: number): void {
   const floats = floatsOf(bytes);
   const wrong = floats.findIndex((x) => !Number.isFinite(x));

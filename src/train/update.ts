@@ -1,4 +1,4 @@
-/** How weights are updated: alone, together with other ranks at every step, or together now and then. */
+/** How weights are updated: by one rank, by ranks that synchronise every step, or by ranks that do so every N steps. */
 import { bytesOf, type Engine, type Executable, type Read, readFloats } from '../engine/engine.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
@@ -11,7 +11,7 @@ export interface UpdateResult {
   readonly losses: readonly number[];
   /** Global norm of the gradients, before clipping. */
   readonly gradientNorm: number;
-  /** Seconds that this rank stood still for the others. */
+  /** Seconds that this rank waited for the others. */
   readonly waited: number;
 }
 
@@ -33,14 +33,14 @@ export interface Update {
    */
   countLabels(own: number): Promise<number>;
   /** Whether all ranks have the same weights after this many steps. */
-  together(steps: number): boolean;
-  /** Called once the weights hold their first values, before the first `run`. */
+  inSync(steps: number): boolean;
+  /** Called once the weights are initialised, before the first `run`. */
   begin(): Promise<void>;
-  /** What a checkpoint must hold besides the weights. */
+  /** Tensors that a checkpoint holds besides the weights. */
   saved(): readonly SavedTensor[];
-  /** Ranks with states of their own, which a checkpoint must tell apart. */
+  /** Number of ranks with their own state in a checkpoint. */
   readonly states: number;
-  /** Where to put what a checkpoint with so many states holds. */
+  /** Tensors to restore from a checkpoint with this many states. */
   restored(states: number): readonly RestoredTensor[];
 }
 
@@ -63,7 +63,7 @@ export function stored(engine: Engine, tensor: Tensor): SavedTensor & RestoredTe
   return { name, shape, read: () => engine.read(tensor), write: (bytes) => engine.write(tensor, bytes) };
 }
 
-/** Programs that are loaded when they are first run. */
+/** Loads programs when they are first run. */
 export class LoadedPrograms {
   readonly #engine: Engine;
   readonly #loaded = new Map<Program, Executable>();
