@@ -133,6 +133,7 @@ describe('assembler and disassembler', () => {
       }),
       { numRuns: 500 },
     );
+    expect(() => assemble('sli s1, 1.5e999')).toThrow('assembly:1:9: found 1.5e999, expected a number below');
     expect(() => assemble(`.const a ${'('.repeat(5000)}1`)).toThrow('parentheses deeper than');
     expect(() => assemble(`.const a ${'-'.repeat(5000)}1`)).toThrow('parentheses deeper than');
   });

@@ -155,7 +155,12 @@ class Assembler implements ExpressionScope {
 
   /** `sli s1, 0.25`: mantissa and exponent of a number; `e` is then not written. */
   #realScalar(values: Record<string, number>): void {
-    const { m, e } = scalarOf(Number(this.next().text));
+    const token = this.next();
+    const number = Number(token.text);
+    if (!Number.isFinite(number)) {
+      throw errorAt(this.source, token, `found ${token.text}, expected a number below ${Number.MAX_VALUE}`);
+    }
+    const { m, e } = scalarOf(number);
     values.m = m;
     values.e = e;
   }
