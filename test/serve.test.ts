@@ -93,10 +93,10 @@ it('loses no session that it said was saved, killed at any moment', async () => 
   await model.dispose();
 }, 120_000);
 
-it('lets answers end that have begun when it is told to stop', async () => {
+it.each(['SIGTERM', 'SIGHUP'] as const)('finishes running answers on %s', async (signal) => {
   const server = await start();
   const response = await server.ask({ prompt: 'x', max_tokens: 400, ignore_eos: true, stream: true });
-  server.child.kill('SIGTERM');
+  server.child.kill(signal);
   await expect.poll(() => server.log.some(({ msg }) => msg === 'draining')).toBe(true);
   await expect(fetch(`${server.url}/health`)).rejects.toThrow(); // no more connections
   const text = await response.text();
