@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
 import { architectureOf } from '../src/model/architecture.ts';
-import { type MatMulFreeConfig, namedConfig } from '../src/model/config.ts';
+import {
+  type ArchitectureName,
+  type MatMulFreeConfig,
+  type ModelConfig,
+  namedConfig,
+} from '../src/model/config.ts';
 import { saveTokenizer } from '../src/text/saveTokenizer.ts';
 import { mobyDick } from '../src/text/testing.ts';
 import { trainBpe } from '../src/text/trainBpe.ts';
@@ -21,16 +26,39 @@ export const smallConfig: MatMulFreeConfig = {
   ...{ hiddenSize: 96, layers: 3, intermediateSize: 112, bosTokenId: 0, eosTokenId: 0 },
 };
 
+const sizes = { layers: 3, hiddenSize: 96, intermediateSize: 112, vocabSize: smallConfig.vocabSize };
+
+/** The same sizes in another family. */
+export function smallConfigOf(architecture: ArchitectureName): ModelConfig {
+  if (architecture === 'matmul-free') return smallConfig;
+  return { ...namedConfig('tiny', { ...sizes, architecture }), bosTokenId: 0, eosTokenId: 0 };
+}
+
+export interface SmallModelOptions {
+  /** Seed of the weights; the tokenizer is always the same. */
+  readonly seed?: number;
+  readonly architecture?: ArchitectureName;
+  /** Context length of a model that attends. */
+  readonly contextLength?: number;
+}
+
 export interface SmallModel {
   readonly folder: string;
   remove(): Promise<void>;
 }
 
-/** @param seed of the weights; the tokenizer is always the same */
-export async function makeSmallModel({ seed = 1 } = {}): Promise<SmallModel> {
+export async function makeSmallModel({
+  seed = 1,
+  architecture = 'matmul-free',
+  contextLength,
+}: SmallModelOptions = {}): Promise<SmallModel> {
   const parent = await mkdtemp(join(tmpdir(), 'plusminus-small-'));
   const folder = join(parent, 'model');
-  await randomCheckpoint(folder, smallConfig, architectureOf(smallConfig).parameters(), { seed });
+  const config = {
+    ...smallConfigOf(architecture),
+    ...(contextLength && { maxPositionEmbeddings: contextLength }),
+  };
+  await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed });
   const files = await trainBpe(mobyDick(2), {
     vocabularySize: smallConfig.vocabSize,
     specialTokens: ['<|user|>', '<|end|>'],

@@ -69,7 +69,10 @@ export class Inference implements SequenceReader {
   #held: SequenceState = new Float32Array();
   readonly #turns: Turns;
 
-  /** @param turns shared by all that runs on the engine */
+  /**
+   * @param turns shared by all that runs on the engine
+   * @throws Error if the model attends: without its cache it would forget all but the tokens of one run
+   */
   constructor(
     engine: Engine,
     architecture: Architecture,
@@ -77,6 +80,8 @@ export class Inference implements SequenceReader {
     vocabulary: number,
     turns = new Turns(),
   ) {
+    if (architecture.cached)
+      throw new Error('this model attends and has no recurrent state: use sequenceReader');
     this.#engine = engine;
     this.#turns = turns;
     this.#architecture = architecture;

@@ -9,8 +9,8 @@ import { InputError } from '../errors.ts';
 import type { LoadOptions, ModelParts } from '../languageModel.ts';
 import { loadModel } from '../loadModel.ts';
 import { BatchedInference, canBatch, type SlotModel } from '../model/batchedInference.ts';
-import { Inference } from '../model/inference.ts';
 import { OneByOne } from '../model/oneByOne.ts';
+import { sequenceReader } from '../model/sequenceReader.ts';
 import { Measurements } from './metrics.ts';
 import type { Limits, Runtime } from './runtime.ts';
 import { Scheduler } from './scheduler.ts';
@@ -83,7 +83,7 @@ async function assemble(
   modelHash: Uint8Array,
   options: RuntimeOptions & { readonly name: string },
 ): Promise<OpenRuntime> {
-  const { config, tokenizer, engine, architecture, fingerprint } = parts;
+  const { config, tokenizer, engine, fingerprint } = parts;
   if (!tokenizer) throw new InputError('this model has no tokenizer.json, which serving needs');
   const { slots = 64, mostWaiting = 256, cacheBytes = 256e6, cacheFolder, cacheFolderBytes = 4e9 } = options;
   const metrics = new Measurements();
@@ -93,7 +93,7 @@ async function assemble(
     mostWaiting,
     onStep: (report) => metrics.step(report),
   });
-  const stateSize = architecture.states(1).reduce((sum, tensor) => sum + tensor.size, 0);
+  const stateSize = (await model.save(0)).length;
   const secret = options.secret ?? (await ownSecret(options.sessions));
   const signer = new StateSigner(secret, modelHash, { fingerprint, vocabulary: config.vocabSize, stateSize });
   const files =
@@ -124,7 +124,7 @@ function slotModel(parts: ModelParts, slots: number, oneByOne: boolean): SlotMod
   const sizes = { slots, mostTokens: Math.max(slots, tokensOfStep) };
   if (canBatch(architecture) && !oneByOne)
     return new BatchedInference(engine, architecture, weights, config.vocabSize, sizes);
-  return new OneByOne(new Inference(engine, architecture, weights, config.vocabSize), sizes);
+  return new OneByOne(sequenceReader(engine, architecture, weights, config.vocabSize), sizes);
 }
 
 /** SHA-256 of the files that make the model: config, weights, tokenizer. */

@@ -1,6 +1,6 @@
 /** A server over a small model, for tests. */
 import { pino } from 'pino';
-import { makeSmallModel } from '../../test/smallModel.ts';
+import { makeSmallModel, type SmallModelOptions } from '../../test/smallModel.ts';
 import { LanguageModel } from '../languageModel.ts';
 import { type OpenRuntime, openRuntime, type RuntimeOptions } from './openRuntime.ts';
 import { RunningServer, type ServerOptions } from './server.ts';
@@ -32,8 +32,9 @@ export interface Completion {
 export async function startTestServer(
   options: RuntimeOptions = {},
   serverOptions: Partial<ServerOptions> = {},
+  modelOptions: SmallModelOptions = {},
 ): Promise<TestServer> {
-  const small = await makeSmallModel();
+  const small = await makeSmallModel(modelOptions);
   const runtime = await openRuntime(small.folder, { threads: 1, name: 'small', ...options });
   const server = await RunningServer.start(runtime, {
     ...{ host: '127.0.0.1', port: 0, apiKeys: [], cors: undefined },
