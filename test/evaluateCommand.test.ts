@@ -26,7 +26,7 @@ afterAll(async () => {
 describe('plusminus evaluate', () => {
   it('writes requests without a model', async () => {
     const path = join(folder, 'requests.jsonl');
-    await run('--tasks', 'winogrande,wikitext', '--data', data, '--requests', path, '--limit', '1');
+    await run('--tasks', 'winogrande,wikitext', '--data', data, '--requests', path);
     const lines = (await readFile(path, 'utf8')).trim().split('\n');
     expect(lines.slice(0, 2).map((line) => JSON.parse(line))).toEqual(
       ['Ann', 'Mia'].map((name, choice) => ({
@@ -34,7 +34,7 @@ describe('plusminus evaluate', () => {
         ...{ context: `Ann was better than Mia so ${name}`, continuation: ' won the race.' },
       })),
     );
-    expect(lines).toHaveLength(3);
+    expect(lines.length).toBeGreaterThan(3);
   });
 
   it('scores tasks and texts, with every score in a file, and goes on with them', async () => {

@@ -23,7 +23,7 @@ export interface EvaluationOptions {
   readonly work: string;
   readonly results: string;
   readonly engine?: string | undefined;
-  /** Only the first items of each task. */
+  /** A sample of so many items of each task. */
   readonly limit?: string | undefined;
   /** Tokens that a model may see at once. */
   readonly window?: string | undefined;
@@ -104,7 +104,7 @@ const usage = `Usage: node recipes/stories/evaluate.ts MODEL... --corpus FOLDER 
   --corpus FOLDER   stories.valid.txt.zst and tinystories.valid.txt.zst
   --tasks FOLDER    the tasks' data, or "hub" (default)
   --engine NAME     cpu (default) or webgpu
-  --limit N         only the first items of each task
+  --limit N         a sample of N items of each task
   --window N        tokens that a model may see at once (default: what each was made for)
   --work FOLDER     every score; what is there is not measured again (default: runs/evaluation)
   --results FOLDER  reports go to its evaluation/ (default: results/stories)

@@ -8,6 +8,7 @@ import { documentItems, heldOutText } from '../evaluate/heldOutText.ts';
 import type { ScoredItem } from '../evaluate/metrics.ts';
 import { averageOf, itemScores, reportLines, type TaskReport, taskReport } from '../evaluate/report.ts';
 import { readRows } from '../evaluate/rows.ts';
+import { drawItems } from '../evaluate/sample.ts';
 import { noMemory, ScoresFile } from '../evaluate/scoresFile.ts';
 import type { Item, Task } from '../evaluate/task.ts';
 import { allTasks, findTasks } from '../evaluate/tasks.ts';
@@ -41,6 +42,7 @@ interface Flags extends ModelOptions {
   readonly text?: readonly string[];
   readonly data: string;
   readonly limit?: number;
+  readonly seed: number;
   readonly requests?: string;
   readonly out?: string;
   readonly bos?: boolean;
@@ -57,7 +59,12 @@ export function evaluateCommand(): Command {
     )
     .option('--text <files...>', 'score these texts: bits a byte, perplexity')
     .option('--data <folder|hub>', 'where the data of the tasks is', 'hub')
-    .option('--limit <n>', 'only the first items of each task', integer(1))
+    .option(
+      '--limit <n>',
+      'score a sample of n items of each task, drawn in proportion to its sources',
+      integer(1),
+    )
+    .option('--seed <n>', 'seed of the sample that --limit draws', integer(0), 1)
     .option('--requests <file>', 'write what would be asked as JSON lines, and ask no model')
     .option('--out <file>', 'write figures and every score as JSON')
     .option('--bos', "put the bos token before each text (default: the tokenizer's habit)")
@@ -75,6 +82,7 @@ interface Job {
   readonly task: Pick<Task, 'name' | 'version' | 'scoring' | 'headline'>;
   readonly data: string;
   readonly items: readonly Item[];
+  readonly sample: TaskReport['sample'];
 }
 
 async function evaluate(flags: Flags): Promise<void> {
@@ -119,7 +127,7 @@ async function withJobs(flags: Flags, use: (jobs: readonly Job[]) => Promise<voi
 }
 
 async function prepare(flags: Flags, signal: AbortSignal): Promise<readonly Job[]> {
-  const { tasks, text, data, limit = Number.POSITIVE_INFINITY } = flags;
+  const { tasks, text, data } = flags;
   if (!tasks && !text)
     throw new InputError('--tasks: found none, expected task names (or --text FILE); see --help');
   const jobs: Job[] = [];
@@ -128,23 +136,26 @@ async function prepare(flags: Flags, signal: AbortSignal): Promise<readonly Job[
     const onProgress = ({ loaded, total }: { loaded: number; total: number }) =>
       progress.update(`downloading ${task.name}`, loaded, total);
     const files = await findDataFiles(task, data, { signal, onProgress }).finally(progress.stop);
-    const items = await take(task.items(readRows(files, signal)), limit);
-    jobs.push({ task, data: describeSource(task, data, files), items });
+    const drawn = draw(await collect(task.items(readRows(files, signal))), flags);
+    jobs.push({ task, data: describeSource(task, data, files), ...drawn });
   }
   if (text) {
-    const items = await take(documentItems(text, { signal }), limit);
-    jobs.push({ task: heldOutText, data: text.join(', '), items });
+    const drawn = draw(await collect(documentItems(text, { signal })), flags);
+    jobs.push({ task: heldOutText, data: text.join(', '), ...drawn });
   }
   return jobs;
 }
 
-async function take<T>(items: AsyncIterable<T>, limit: number): Promise<T[]> {
-  const taken: T[] = [];
-  for await (const item of items) {
-    taken.push(item);
-    if (taken.length >= limit) break;
-  }
-  return taken;
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
+
+function draw(all: readonly Item[], { limit = all.length, seed }: Flags): Pick<Job, 'items' | 'sample'> {
+  const numbered = all.map((item, index) => ({ ...item, index }));
+  const items = drawItems(numbered, limit, seed);
+  return { items, sample: items.length < all.length ? { of: all.length, seed } : undefined };
 }
 
 async function writeRequests(path: string, flags: Flags, signal: AbortSignal): Promise<void> {
@@ -153,7 +164,7 @@ async function writeRequests(path: string, flags: Flags, signal: AbortSignal): P
   let count = 0;
   try {
     for (const { task, items } of jobs) {
-      for (const [item, { requests }] of items.entries()) {
+      for (const [place, { requests, index: item = place }] of items.entries()) {
         signal.throwIfAborted();
         const lines = requests.map((request, choice) =>
           JSON.stringify({ task: task.name, item, choice, ...request }),
@@ -181,11 +192,11 @@ async function score(jobs: readonly Job[], model: LanguageModel, flags: Circumst
   const { source, bos, window, signal, memory = noMemory, group, out, json, quiet } = flags;
   const reports: TaskReport[] = [];
   const scores: Record<string, ReturnType<typeof itemScores>> = {};
-  for (const { task, data, items } of jobs) {
+  for (const { task, data, items, sample } of jobs) {
     const display = itemProgress(task.name, items.length, quiet || json);
     const options: EvaluateOptions = { bos, window, signal, memory, group, onItem: display.onItem };
     const result = await new Evaluator(model, options).task(task, items).finally(display.stop);
-    reports.push(taskReport(task, data, result));
+    reports.push({ ...taskReport(task, data, result), ...(sample ? { sample } : {}) });
     scores[task.name] = itemScores(result.scored);
   }
   if (group.rank > 0) return;
@@ -199,12 +210,12 @@ async function score(jobs: readonly Job[], model: LanguageModel, flags: Circumst
   else await write(`${[...reportLines(report), ...notes(flags)].join('\n')}\n`);
 }
 
-function notes({ limit, quiet, out }: Flags): string[] {
+function notes({ limit, seed, quiet, out }: Flags): string[] {
   if (quiet) return [];
   return [
     '',
     "* as in the paper's table; accuracies in per cent, errors are standard errors",
-    ...(limit === undefined ? [] : [`only the first ${limit} items of each task: figures are rough`]),
+    ...(limit === undefined ? [] : [`at most ${limit} items of each task, drawn with seed ${seed}`]),
     ...(out === undefined ? [] : [`every score: ${out}`]),
   ];
 }

@@ -10,6 +10,8 @@ export interface TaskReport {
   /** Where the data came from. */
   readonly data: string;
   readonly items: number;
+  /** Present if the items were drawn from more; see sample.ts. */
+  readonly sample?: { readonly of: number; readonly seed: number };
   /** The metric that the paper's tables show. */
   readonly headline: string;
   readonly metrics: readonly Metric[];
@@ -47,7 +49,7 @@ export function averageOf(tasks: readonly TaskReport[]): number | undefined {
 /** Every item's scores, for files: small names would save little and cost readers much. */
 export function itemScores(scored: readonly ScoredItem[]) {
   return scored.map(({ item, scores }, index) => ({
-    item: index,
+    item: item.index ?? index,
     ...(item.gold === undefined ? {} : { gold: item.gold }),
     scores,
   }));

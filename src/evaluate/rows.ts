@@ -1,5 +1,5 @@
-/** Rows of data files: JSON lines, JSON arrays, Parquet, plain text; `.jsonl` and `.txt` also packed as .zst or .gz. */
-import { readFile, stat } from 'node:fs/promises';
+/** Rows of data files: JSON lines, JSON arrays, Parquet, plain text; all but Parquet also packed as .zst or .gz. */
+import { readFile } from 'node:fs/promises';
 import { isObject, parseJsonObject, show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import { readLines } from '../text/lines.ts';
@@ -38,8 +38,11 @@ export async function* readRows(files: readonly string[], signal?: AbortSignal):
 function rowsOf(file: string, signal: AbortSignal | undefined): AsyncIterable<Row> {
   const name = unpackedName(file);
   if (name.endsWith('.jsonl')) return jsonLines(file, signal);
-  if (name.endsWith('.json')) return jsonFile(file);
-  if (name.endsWith('.parquet')) return parquetRows(file);
+  if (name.endsWith('.json')) return jsonFile(file, signal);
+  if (name.endsWith('.parquet')) {
+    if (name !== file) throw new InputError(`${file}: found a packed Parquet file, expected it unpacked`);
+    return parquetRows(file);
+  }
   return wholeText(file, signal);
 }
 
@@ -54,13 +57,10 @@ async function* jsonLines(file: string, signal: AbortSignal | undefined): AsyncG
 }
 
 /** Some datasets' `.json` is JSON lines by another name, some an array. */
-async function* jsonFile(file: string): AsyncGenerator<Row> {
-  const { size } = await stat(file);
-  if (size > longest)
-    throw new InputError(`${file}: ${size} bytes, expected at most ${longest}; use JSON lines`);
-  const text = await readFile(file, 'utf8');
+async function* jsonFile(file: string, signal: AbortSignal | undefined): AsyncGenerator<Row> {
+  const text = await textOf(file, signal);
   if (!text.trimStart().startsWith('[')) {
-    yield* jsonLines(file, undefined);
+    yield* jsonLines(file, signal);
     return;
   }
   const { rows } = parseJsonObject(new TextEncoder().encode(`{"rows":${text}}`), file);
@@ -72,18 +72,25 @@ async function* jsonFile(file: string): AsyncGenerator<Row> {
 }
 
 async function* wholeText(file: string, signal: AbortSignal | undefined): AsyncGenerator<Row> {
+  const text = await textOf(file, signal);
+  if (text !== '') yield { where: file, fields: { text } };
+}
+
+async function textOf(file: string, signal: AbortSignal | undefined): Promise<string> {
   let text = '';
   for await (const piece of readText(file, signal)) {
     text += piece;
     if (text.length > longest)
       throw new InputError(`${file}: longer than ${longest} characters, expected less`);
   }
-  if (text !== '') yield { where: file, fields: { text } };
+  return text;
 }
 
 async function labelsBeside(file: string): Promise<readonly string[] | undefined> {
-  const text = await readFile(file.replace(/\.jsonl$/, '-labels.lst'), 'utf8').catch(() => undefined);
-  return file.endsWith('.jsonl') ? text?.split('\n').filter((line) => line.trim() !== '') : undefined;
+  const name = unpackedName(file);
+  if (!name.endsWith('.jsonl')) return undefined;
+  const text = await readFile(name.replace(/\.jsonl$/, '-labels.lst'), 'utf8').catch(() => undefined);
+  return text?.split('\n').filter((line) => line.trim() !== '');
 }
 
 function withLabel(row: Row, labels: readonly string[], index: number): Row {

@@ -21,6 +21,10 @@ export interface Item {
   readonly lengths?: readonly number[];
   /** Of a text: its size as the data has it, before it is rendered. */
   readonly size?: { readonly words: number; readonly bytes: number };
+  /** Where the data set got it from, if it has several sources: samples take from each its share. */
+  readonly source?: string;
+  /** Place in the task's whole data, counted from 0. */
+  readonly index?: number;
 }
 
 /** What the model said to a request. */

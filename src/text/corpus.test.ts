@@ -37,6 +37,11 @@ describe('text files', () => {
     const plain = await read('a.txt', text);
     expect(await read('a.txt.gz', gzipSync(text))).toEqual(plain);
     expect(await read('a.txt.zst', zstdCompressSync(text))).toEqual(plain);
+    const parts = ['né\n<|endo', 'ftext|>\n', '🙂'];
+    const skippable = Buffer.from('502a4d1804000000ffffffff', 'hex');
+    const frames = parts.flatMap((part) => [skippable, zstdCompressSync(part)]);
+    expect(await read('b.txt.zst', Buffer.concat([...frames, skippable]))).toEqual(plain);
+    expect(await read('b.txt.gz', Buffer.concat(parts.map((part) => gzipSync(part))))).toEqual(plain);
   });
 
   it('without separators keep all of their text, in bounded documents', async () => {
@@ -120,6 +125,16 @@ describe('a corpus', () => {
       ['cut.txt', Uint8Array.of(65, 0xc3), /cut.txt: found bytes that are no UTF-8 at its end/],
       ['cut.txt.gz', gzipSync('a'.repeat(5000)).subarray(0, 30), /cut.txt.gz: damaged/],
       ['cut.txt.zst', zstdCompressSync('a'.repeat(5000)).subarray(0, 15), /cut.txt.zst: damaged/],
+      [
+        'second.txt.zst',
+        Buffer.concat([zstdCompressSync('a'), zstdCompressSync('b'.repeat(5000)).subarray(0, 15)]),
+        /second.txt.zst: damaged/,
+      ],
+      [
+        'tail.txt.zst',
+        Buffer.concat([zstdCompressSync('a'), Buffer.from('no frame')]),
+        /tail.txt.zst: damaged/,
+      ],
       ['false.txt.zst', 'plain text', /false.txt.zst: damaged/],
       ['a.pdf', 'x', /a.pdf: found an unknown kind of file, expected a name in .txt/],
     ];

@@ -1,9 +1,10 @@
 /** Text files as streams of text, packed ones too (Node only). */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { type Duplex, pipeline } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { InputError } from '../errors.ts';
+import { cutAtFrames } from './zstdFrames.ts';
 
 /**
  * The text of a UTF-8 file in pieces; `.zst` and `.gz` are unpacked. A byte-order mark at the start is dropped.
@@ -45,14 +46,9 @@ async function checkFile(file: string): Promise<void> {
 
 function openBytes(file: string): AsyncIterable<Uint8Array> {
   const packed = createReadStream(file, { highWaterMark: 2 ** 18 });
-  const unpack: Duplex | undefined = file.endsWith('.zst')
-    ? createZstdDecompress()
-    : file.endsWith('.gz')
-      ? createGunzip()
-      : undefined;
-  if (unpack === undefined) return packed;
   // The loop over the result meets its errors; pipeline hands it those of the file, and closes both ends.
-  return pipeline(packed, unpack, () => {});
+  if (file.endsWith('.zst')) return pipeline(packed, cutAtFrames, createZstdDecompress(), () => {});
+  return file.endsWith('.gz') ? pipeline(packed, createGunzip(), () => {}) : packed;
 }
 
 function decode(utf8: TextDecoder, bytes: Uint8Array | undefined, file: string, offset: number): string {

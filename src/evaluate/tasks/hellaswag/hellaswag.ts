@@ -15,8 +15,15 @@ export const hellaswag: Task = {
   items: eachRow(itemOf),
 };
 
-/** The dataset's `{activity_label, ctx_a, ctx_b, endings, label}`, or `{query, choices, gold}`, already cleaned. */
 function itemOf(row: Row): Item {
+  // "activitynet~v_…" or "wikihow~…"
+  const { source_id: id } = row.fields;
+  const source = typeof id === 'string' ? id.split('~')[0]! : undefined;
+  return { ...requestsOf(row), ...(source ? { source } : {}) };
+}
+
+/** The dataset's `{activity_label, ctx_a, ctx_b, endings, label}`, or `{query, choices, gold}`, already cleaned. */
+function requestsOf(row: Row): Item {
   if ('query' in row.fields) {
     const texts = textList(row, 'choices');
     return choiceItem(row, textField(row, 'query'), { texts, gold: labelField(row, 'gold', texts.length) });
