@@ -5,3 +5,11 @@
 export class InputError extends Error {
   override name = 'InputError';
 }
+
+/**
+ * A model computed NaN or Infinity where a result was to come: its weights are damaged or diverged. Nothing is wrong
+ * with the request; a server answers 500, the command line prints the message and exits 1.
+ */
+export class NumericalError extends Error {
+  override name = 'NumericalError';
+}

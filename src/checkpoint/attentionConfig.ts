@@ -29,7 +29,8 @@ const fields = v.object({
     v.looseObject({ rope_theta: v.optional(positive(1e12)), rope_type: v.optional(plainRope) }),
   ),
   attention_bias: v.optional(only(false)),
-  attention_dropout: v.optional(only(0)),
+  // Dropout acts in training only.
+  attention_dropout: v.nullish(v.number('expected a number')),
   mlp_bias: v.optional(only(false)),
   quantization_config: v.nullish(
     v.looseObject({
@@ -109,12 +110,31 @@ function common(parsed: Fields, where: string, defaults: Defaults): Omit<Attenti
 }
 
 /** Newer files have it in an object of its own; some have it twice. */
-function thetaOf({ rope_theta: plain, rope_parameters }: Fields, where: string): number | undefined {
+function thetaOf(parsed: Fields, where: string): number | undefined {
+  checkScaling(parsed, where);
+  const { rope_theta: plain, rope_parameters } = parsed;
   const inner = rope_parameters?.rope_theta;
   if (plain != null && inner !== undefined && plain !== inner) {
     refuse(where, 'rope_theta', plain, `but rope_parameters has ${inner}; expected one value`);
   }
   return inner ?? plain ?? undefined;
+}
+
+/** A factor without a type would be ignored, and the model would compute other positions than its authors meant. */
+function checkScaling({ rope_scaling, rope_parameters }: Fields, where: string): void {
+  for (const [name, scaling] of Object.entries({ rope_scaling, rope_parameters })) {
+    const { rope_type, type, rope_theta: _, ...others } = (scaling ?? {}) as JsonObject;
+    for (const [key, value] of Object.entries(others)) {
+      if (value === null || (key === 'partial_rotary_factor' && value === 1)) continue;
+      if ((rope_type ?? type) !== undefined && key !== 'partial_rotary_factor') continue;
+      refuse(
+        where,
+        `${name}.${key}`,
+        value,
+        'not supported; expected plain rotary positions (rope_type "default")',
+      );
+    }
+  }
 }
 
 function refuse(where: string, field: string, found: unknown, reason: string): never {

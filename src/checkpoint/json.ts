@@ -34,8 +34,35 @@ export function parseJsonObject(bytes: Uint8Array, where: string): JsonObject {
       cause,
     });
   }
+  checkDuplicates(value, bytes, where);
   if (!isObject(value)) throw new InputError(`${where}: expected a JSON object, found ${show(value)}`);
   return value;
+}
+
+/** Of two equal keys the last would win, silently: a tensor or a setting would be lost. */
+function checkDuplicates(value: unknown, bytes: Uint8Array, where: string): void {
+  if (countKeys(value) === countColons(bytes)) return;
+  throw new InputError(`${where}: found a key twice in one JSON object, expected each key once`);
+}
+
+function countKeys(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const values = Object.values(value);
+  return values.reduce((sum, one) => sum + countKeys(one), Array.isArray(value) ? 0 : values.length);
+}
+
+/** Colons outside of strings: one for each key that is written. */
+function countColons(bytes: Uint8Array): number {
+  const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];
+  let count = 0;
+  let inString = false;
+  for (let k = 0; k < bytes.length; k++) {
+    const byte = bytes[k]!;
+    if (byte === quote) inString = !inString;
+    else if (inString && byte === backslash) k++;
+    else if (!inString && byte === colon) count++;
+  }
+  return count;
 }
 
 function checkStructure(bytes: Uint8Array, where: string): void {

@@ -1,7 +1,7 @@
 /** How a command ends that could not do what it was asked. */
 import { CommanderError } from 'commander';
 import { OutOfMemoryError } from '../engine/engine.ts';
-import { InputError } from '../errors.ts';
+import { InputError, NumericalError } from '../errors.ts';
 import { interruptByBrokenPipe } from './interrupt.ts';
 
 /**
@@ -14,7 +14,12 @@ export function reportFailure(error: unknown, where?: string): void {
     return;
   }
   process.exitCode = 1;
-  if (error instanceof InputError || error instanceof OutOfMemoryError || isOfTheSystem(error)) {
+  if (
+    error instanceof InputError ||
+    error instanceof NumericalError ||
+    error instanceof OutOfMemoryError ||
+    isOfTheSystem(error)
+  ) {
     console.error(`plusminus: ${where ? `${where}: ` : ''}${error.message.replaceAll(/\s*\n\s*/g, ' ')}`);
     return;
   }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { writeSafetensors } from '../checkpoint/writeSafetensors.ts';
 import { bytesOf } from '../engine/engine.ts';
+import { NumericalError } from '../errors.ts';
 import { withModel } from './openModel.ts';
 import { addModelOptions, type ModelOptions, tokenList } from './options.ts';
 import { writeJson } from './output.ts';
@@ -30,6 +31,11 @@ async function writeLogits(flags: Flags): Promise<void> {
   const { tokens, out, json, quiet } = flags;
   await withModel(flags, async (model, signal, source) => {
     const { logits } = await model.forward(tokens, { signal });
+    if (!logits.every(Number.isFinite)) {
+      throw new NumericalError(
+        `${source}: logits contain NaN or Infinity; the model's weights may be damaged`,
+      );
+    }
     const shape = [tokens.length, model.config.vocabSize];
     await writeSafetensors(out, [{ name: 'logits', dtype: 'F32', shape, chunks: () => [bytesOf(logits)] }]);
     if (json) await writeJson({ model: source, tokens, shape, out });

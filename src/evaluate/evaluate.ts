@@ -1,4 +1,6 @@
 /** Running tasks: a model, items, scores, figures. The model is asked about many items at once. */
+
+import { NumericalError } from '../errors.ts';
 import type { LanguageModel } from '../languageModel.ts';
 import type { TokenScore } from '../model/scoring.ts';
 import { alone, type Group } from '../mpi/group.ts';
@@ -136,6 +138,7 @@ export class Evaluator {
       asked.flatMap(({ questions }) => questions),
       { signal },
     );
+    checkScores(answers.flat(2));
     let start = 0;
     return asked.map(({ questions, scoresBy }) => {
       const end = start + questions.length;
@@ -157,6 +160,7 @@ export class Evaluator {
     const questions = this.#questioner.text(text);
     const ids = questions.flatMap(({ continuations }) => continuations.flat());
     const scores = (await this.#model.score(questions, { signal })).flat(2);
+    checkScores(scores);
     return scores.map((score, k) => ({ id: ids[k]!, ...score }));
   }
 }
@@ -185,4 +189,10 @@ function charactersOf({ requests }: Item): number {
     const read = k > 0 && requests[k - 1]!.context === context ? 0 : context.length;
     return sum + read + continuation.length;
   }, 0);
+}
+
+/** @throws NumericalError if a log-probability is NaN */
+export function checkScores(scores: readonly TokenScore[]): void {
+  if (!scores.some(({ logProbability }) => Number.isNaN(logProbability))) return;
+  throw new NumericalError("model: log-probabilities contain NaN; the model's weights may be damaged");
 }

@@ -1,4 +1,5 @@
 /** How probable a session finds given tokens, and what it finds likelier: by logits, which are all read. */
+import { NumericalError } from '../errors.ts';
 import type { Session } from '../generate/session.ts';
 import type { TokenScore as Score } from '../model/scoring.ts';
 
@@ -55,6 +56,9 @@ export function scoreOf(logits: Float32Array, id: number, top = 0): TokenScore {
   let sum = 0;
   for (let k = 0; k < logits.length; k++) sum += Math.exp(logits[k]! - largest);
   const total = largest + Math.log(sum);
+  if (Number.isNaN(total) || Number.isNaN(logits[id])) {
+    throw new NumericalError("logits contain NaN or Infinity; the model's weights may be damaged");
+  }
   const likeliest = top > 0 ? largestIndices(logits, top) : [];
   return {
     id,
