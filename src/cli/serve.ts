@@ -20,6 +20,7 @@ The log is JSON, one object a line, on stdout. SIGTERM and Ctrl-C let running re
 
 interface Flags extends ModelOptions {
   readonly host: string;
+  readonly allowedHost?: readonly string[];
   readonly port: number;
   readonly name?: string;
   readonly slots: number;
@@ -53,6 +54,11 @@ export function serveCommand(): Command {
 function addServing(command: Command): Command {
   return command
     .option('--host <address>', 'address to listen at; 0.0.0.0: from everywhere', '127.0.0.1')
+    .option(
+      '--allowed-host <name>',
+      'name that clients may send as Host; may be given several times',
+      collected,
+    )
     .option('-p, --port <n>', 'port; 0: any', integer(0, 65535), 8000)
     .option('--name <text>', 'what clients call the model (default: its folder)')
     .option('--api-key <key>', 'a key that clients need; may be given several times', collected)
@@ -83,6 +89,8 @@ function addLimits(command: Command): Command {
 async function serve(flags: Flags): Promise<void> {
   const log = pino({ level: flags.quiet ? 'warn' : flags.logLevel });
   const apiKeys = await keysOf(flags);
+  if (flags.host.trim() === '')
+    throw new InputError('--host: found an empty address, expected one such as 127.0.0.1 or 0.0.0.0');
   const source = await chosenModel(flags.model, chatModel);
   const progress = byteProgress(flags);
   const runtime = await openRuntime(source, {
@@ -103,6 +111,7 @@ async function serve(flags: Flags): Promise<void> {
   try {
     const server = await RunningServer.start(runtime, {
       ...{ host: flags.host, port: flags.port, apiKeys, cors: flags.cors, log },
+      allowedHosts: allowedHostsOf(flags),
       ...{ receiveSeconds: flags.receiveTimeout, mostConnections: flags.maxConnections },
     });
     const { modelName: model, engine } = runtime;
@@ -119,11 +128,21 @@ async function serve(flags: Flags): Promise<void> {
 }
 
 async function keysOf({ apiKey = [], apiKeyFile }: Flags): Promise<string[]> {
+  if (apiKey.some((key) => key.trim() === ''))
+    throw new InputError('--api-key: found an empty key, expected a text; without the flag no key is needed');
   const ofFile = apiKeyFile === undefined ? '' : await readFile(apiKeyFile, 'utf8');
   const keys = [...apiKey, ...ofFile.split('\n').map((line) => line.trim())].filter((key) => key !== '');
   if (apiKeyFile !== undefined && keys.length === 0)
     throw new InputError(`--api-key-file: found no key in ${apiKeyFile}, expected one a line`);
   return keys;
+}
+
+/** On loopback only names of this machine, against DNS rebinding; elsewhere any name unless some are given. */
+function allowedHostsOf({ host, allowedHost = [] }: Flags): string[] | undefined {
+  const given = allowedHost.map((name) => name.toLowerCase());
+  if (!isLocal(host)) return given.length > 0 ? given : undefined;
+  const own = host.includes(':') ? `[${host}]` : host.toLowerCase();
+  return [...new Set(['localhost', '127.0.0.1', '[::1]', own, ...given])];
 }
 
 function isLocal(host: string): boolean {

@@ -43,12 +43,17 @@ function typeOf(status: number): string {
 /** What a client is told of any error; only what it can do something about. */
 export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (error instanceof InputError) {
+  if (error instanceof InputError && !/^logits\b/.test(error.message)) {
     const [, param] = /^([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)?): /.exec(error.message) ?? [];
     return new ApiError(400, error.message, { param });
   }
   if (error instanceof TooBusyError)
     return new ApiError(429, error.message, { code: 'server_busy', retryAfter: 1 });
+  if (isDiskFull(error)) return new ApiError(507, 'the disk of the server is full', { code: 'disk_full' });
   if (error instanceof OutOfMemoryError) return new ApiError(503, error.message, { retryAfter: 10 });
   return new ApiError(500, 'the server failed; its log says why', { code: 'internal_error' });
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -3,6 +3,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type Next } from 'hono';
 import { cors } from 'hono/cors';
+import { matchedRoutes } from 'hono/route';
 import type { Logger } from 'pino';
 import { ApiError, apiErrorOf } from './apiError.ts';
 import { BodyReader } from './body.ts';
@@ -19,6 +20,8 @@ import { startOf } from './start.ts';
 export interface AppOptions {
   /** Without keys, anybody may use the server. */
   readonly apiKeys: readonly string[];
+  /** Names that a request's Host header may have; undefined: any. */
+  readonly allowedHosts?: readonly string[] | undefined;
   /** Web pages that may use the server: an origin, or `*`. */
   readonly cors: string | undefined;
   readonly log: Logger;
@@ -58,6 +61,7 @@ export class App {
   #routes(): void {
     const { hono } = this;
     hono.use((c, next) => this.#logged(c, next));
+    hono.use((c, next) => this.#fromAllowedHost(c, next));
     if (this.#options.cors !== undefined) hono.use(cors({ origin: this.#options.cors }));
     hono.get('/health', (c) => this.#health(c));
     hono.get('/metrics', async (c) => {
@@ -85,15 +89,28 @@ export class App {
     await next();
     c.header('x-request-id', c.get('requestId'));
     const seconds = (performance.now() - began) / 1000;
-    const { status } = c.res;
-    const path =
-      status === 404 ? 'unknown' : c.req.path.replace(/^(\/v1\/(?:models|sessions))\/.*/, '$1/:id');
+    const status = c.error instanceof ClientGoneError ? clientClosedRequest : c.res.status;
+    const path = routeOf(c);
     this.#runtime.metrics.answered(path, status, seconds);
     const level = status >= 500 ? 'error' : path.startsWith('/v1') ? 'info' : 'debug';
     this.#options.log[level](
       { id: c.get('requestId'), method: c.req.method, path, status, seconds },
       'request',
     );
+  }
+
+  /** A web page whose name was pointed at this machine (DNS rebinding) sends that name as Host. */
+  async #fromAllowedHost(c: Context<Env>, next: Next): Promise<void> {
+    const { allowedHosts } = this.#options;
+    const host = hostName(c.req.header('host') ?? '');
+    if (allowedHosts && !allowedHosts.includes(host))
+      throw new ApiError(
+        403,
+        `host: found ${JSON.stringify(host.slice(0, 100))}, expected ${allowedHosts.join(', ')}; ` +
+          'start the server with --allowed-host to allow another name',
+        { code: 'host_not_allowed' },
+      );
+    await next();
   }
 
   async #authorised(c: Context<Env>, next: Next): Promise<void> {
@@ -173,7 +190,7 @@ export class App {
   #refuse(c: Context<Env>, error: unknown): Response {
     const refusal = error instanceof TooBusyError ? this.#busy(error) : apiErrorOf(error);
     if (refusal.status === 500 && !(error instanceof ClientGoneError))
-      this.#options.log.error({ id: c.get('requestId'), error }, 'failure');
+      this.#options.log.error({ id: c.get('requestId'), err: error }, 'failure');
     // What is left of the body is not worth reading.
     const close = refusal.status === 413 || refusal.status === 503 ? { connection: 'close' } : {};
     return Response.json(refusal.body, {
@@ -191,6 +208,20 @@ export class App {
       retryAfter: Math.min(Math.max(seconds, 1), 60),
     });
   }
+}
+
+/** The status, known from nginx, of requests whose clients left; it is only logged and counted. */
+const clientClosedRequest = 499;
+
+/** The pattern of the matched route: a label from the raw path would let clients make metrics without end. */
+function routeOf(c: Context<Env>): string {
+  const path = matchedRoutes(c).findLast((route) => !route.path.includes('*'))?.path;
+  return path?.replace(/\{.*?\}/g, '') ?? 'unknown';
+}
+
+/** Without the port, in lower case. */
+function hostName(host: string): string {
+  return host.replace(/:\d*$/, '').toLowerCase();
 }
 
 /** Takes the same time whatever differs. */

@@ -27,22 +27,32 @@ export class BodyReader {
     }
   }
 
+  /** Copies chunks into one growing buffer: kept as they come, chunks of a byte would take hundreds of bytes each. */
   async #bytes(request: Request): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
+    let bytes = new Uint8Array();
     let length = 0;
     try {
       for await (const part of bodyOf(request)) {
+        if (length + part.length > this.#most) throw this.#tooLarge();
+        if (length + part.length > bytes.length) bytes = this.#grown(bytes, length, length + part.length);
+        bytes.set(part, length);
         length += part.length;
-        this.#received += part.length;
-        if (length > this.#most) throw this.#tooLarge();
-        if (this.#received > this.#mostOfAll)
-          throw new ApiError(429, 'too many large requests at the same time', { retryAfter: 1 });
-        parts.push(part);
       }
     } finally {
-      this.#received -= length;
+      this.#received -= bytes.length;
     }
-    return Buffer.concat(parts);
+    return bytes.subarray(0, length);
+  }
+
+  #grown(bytes: Uint8Array, length: number, least: number): Uint8Array<ArrayBuffer> {
+    const capacity = Math.min(Math.max(2 * bytes.length, least, 4096), this.#most);
+    const more = capacity - bytes.length;
+    if (this.#received + more > this.#mostOfAll)
+      throw new ApiError(429, 'too many large requests at the same time', { retryAfter: 1 });
+    this.#received += more;
+    const larger = new Uint8Array(capacity);
+    larger.set(bytes.subarray(0, length));
+    return larger;
   }
 
   #tooLarge(): ApiError {

@@ -26,7 +26,11 @@ function logSumExp(logits: Float32Array): number {
   for (let i = 0; i < logits.length; i++) if (logits[i]! > most) most = logits[i]!;
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - most);
-  return most + Math.log(sum);
+  const total = most + Math.log(sum);
+  // The model's fault, not the client's: no InputError.
+  if (!Number.isFinite(total))
+    throw new Error('the logits contain NaN or Infinity; the weights may be damaged');
+  return total;
 }
 
 /** Ids of the `count` largest; there are few, so that a list in order is quick. */

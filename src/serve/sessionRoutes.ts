@@ -34,12 +34,7 @@ export function sessionRoutes(runtime: Runtime, bodies: BodyReader): Hono<Env> {
     const body = v.safeParse(bringing, await bodies.json(c.req.raw));
     if (!body.success) throw new ApiError(400, 'body: expected {"state": "pms1.…"}', { param: 'state' });
     const session = runtime.signer.verify(body.output.state);
-    const lease = await store().lease(c.get('owner'), id);
-    try {
-      await lease.save(session);
-    } finally {
-      lease.release();
-    }
+    await store().put(c.get('owner'), id, session);
     return c.json(described(id, session.tokens));
   });
   routes.delete('/:id', async (c) => {

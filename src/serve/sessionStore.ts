@@ -11,6 +11,7 @@ import { ApiError } from './apiError.ts';
 import type { StateSigner } from './signedState.ts';
 
 const extension = '.session';
+const deviceNames = /^(con|prn|aux|nul|com\d|lpt\d)$/i;
 
 export interface SessionStoreOptions {
   readonly folder: string;
@@ -43,6 +44,32 @@ export class SessionStore {
    * @throws ApiError if it is in use, or one too many
    */
   async lease(owner: string, id: string): Promise<Lease> {
+    const release = this.#take(owner, id);
+    const path = this.#path(owner, id);
+    try {
+      const session = await this.#read(path);
+      if (!session) await this.#checkCount(owner);
+      return { id, session, release, save: (next) => this.#save(owner, path, next) };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Replaces a session without reading it, so that a damaged one can be mended. */
+  async put(owner: string, id: string, session: SavedSession): Promise<void> {
+    const release = this.#take(owner, id);
+    try {
+      const path = this.#path(owner, id);
+      if (!(await this.list(owner)).includes(id)) await this.#checkCount(owner);
+      await this.#save(owner, path, session);
+    } finally {
+      release();
+    }
+  }
+
+  /** Marks a session as in use, and returns what ends that. */
+  #take(owner: string, id: string): () => void {
     checkId(id);
     const path = this.#path(owner, id);
     if (this.#busy.has(path)) {
@@ -53,18 +80,10 @@ export class SessionStore {
     }
     this.#busy.add(path);
     let released = false;
-    const release = () => {
+    return () => {
       if (!released) this.#busy.delete(path); // later it may be somebody else's
       released = true;
     };
-    try {
-      const session = await this.#read(path);
-      if (!session) await this.#checkCount(owner);
-      return { id, session, release, save: (next) => this.#save(owner, path, next) };
-    } catch (error) {
-      release();
-      throw error;
-    }
   }
 
   async list(owner: string): Promise<string[]> {
@@ -77,16 +96,18 @@ export class SessionStore {
     return this.#read(this.#path(owner, id));
   }
 
-  /** Whether there was such a session. */
+  /** Returns whether there was such a session. It is not read: damaged ones can be deleted too. */
   async delete(owner: string, id: string): Promise<boolean> {
-    const lease = await this.lease(owner, id);
+    const release = this.#take(owner, id);
     try {
-      if (!lease.session) return false;
       await fs.rm(this.#path(owner, id));
       await syncFolder(this.#folder(owner));
       return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
     } finally {
-      lease.release();
+      release();
     }
   }
 
@@ -125,6 +146,10 @@ export class SessionStore {
 
 /** Names become file names, so nothing that means something in a path. */
 export function checkId(id: string): void {
+  if (deviceNames.test(id))
+    throw new ApiError(400, `session: found "${id}", a name that Windows reserves for a device`, {
+      param: 'session',
+    });
   if (/^[A-Za-z0-9_-]{1,64}$/.test(id)) return;
   throw new ApiError(400, 'session: expected 1 to 64 letters, digits, "_" and "-"', { param: 'session' });
 }

@@ -1,0 +1,128 @@
+/** What a server on a network withstands: foreign hosts, labels without end, bodies in crumbs, damaged sessions. */
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ApiError, apiErrorOf } from './apiError.ts';
+import { BodyReader } from './body.ts';
+import { logProbability } from './logProbability.ts';
+import { startTestServer, type TestServer } from './testing.ts';
+
+let server: TestServer;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'plusminus-network-'));
+  server = await startTestServer(
+    { sessions: folder },
+    { apiKeys: ['key'], allowedHosts: ['127.0.0.1', 'localhost', 'models.example'] },
+  );
+});
+afterAll(async () => {
+  await server?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const headers = { authorization: 'Bearer key' };
+
+function statusFor(path: string, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request(server.url + path, { headers: { ...headers, host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode!);
+    });
+    asked.on('error', reject).end();
+  });
+}
+
+it.each(['/health', '/metrics', '/v1/models', '/v1/sessions'])(
+  '%s is closed to foreign hosts',
+  async (path) => {
+    for (const host of ['evil.example', 'evil.example:8000', '127.0.0.1.evil.example', 'localhost.'])
+      expect(await statusFor(path, host)).toBe(403);
+    for (const host of ['localhost', 'LOCALHOST:8000', '127.0.0.1:1', 'models.example'])
+      expect(await statusFor(path, host)).toBe(200);
+  },
+);
+
+it('paths of strangers make no metrics', async () => {
+  for (let i = 0; i < 50; i++) expect((await fetch(`${server.url}/v1/stranger-${i}`)).status).toBe(401);
+  for (let i = 0; i < 50; i++)
+    await (await fetch(`${server.url}/v1/models/other-${i}`, { headers })).arrayBuffer();
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).not.toMatch(/stranger|other-/);
+  expect(metrics).toContain('path="unknown",status="401"');
+  expect(metrics).toContain('path="/v1/models/:id",status="404"');
+});
+
+it('a body in chunks of one byte is kept in one buffer, and its bytes are given back', async () => {
+  const bodies = new BodyReader(65_536, 65_536);
+  const text = JSON.stringify({ prompt: 'x'.repeat(40_000) });
+  for (let round = 0; round < 2; round++) {
+    const read = bodies.json(inCrumbs(text));
+    expect(await read).toEqual(JSON.parse(text));
+  }
+  await expect(bodies.json(inCrumbs(`"${'x'.repeat(70_000)}"`))).rejects.toMatchObject({ status: 413 });
+  await expect(Promise.all([bodies.json(inCrumbs(text)), bodies.json(inCrumbs(text))])).rejects.toMatchObject(
+    {
+      status: 429,
+    },
+  );
+});
+
+function inCrumbs(text: string): Request {
+  const bytes = new TextEncoder().encode(text);
+  let at = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (at === bytes.length) controller.close();
+      else controller.enqueue(bytes.subarray(at, ++at));
+    },
+  });
+  const type = { 'content-type': 'application/json' };
+  return new Request('http://localhost', {
+    method: 'POST',
+    body,
+    headers: type,
+    duplex: 'half',
+  } as RequestInit);
+}
+
+it('a damaged session can be deleted, and replaced', async () => {
+  const complete = (body: object) =>
+    server.post('/v1/completions', { prompt: 'x', max_tokens: 1, ...body }, headers);
+  const { state } = (await (await complete({ return_state: true })).json()) as { state: string };
+  for (const session of ['one', 'two']) expect((await complete({ session })).status).toBe(200);
+  const [owner] = (await readdir(folder)).filter((name) => /^[0-9a-f]{24}$/.test(name));
+  for (const name of ['one', 'two']) await writeFile(join(folder, owner!, `${name}.session`), 'damaged');
+  expect((await complete({ session: 'one' })).status).toBe(400);
+  const ask = (id: string, init: RequestInit) =>
+    fetch(`${server.url}/v1/sessions/${id}`, {
+      ...init,
+      headers: { ...headers, 'content-type': 'application/json' },
+    });
+  expect((await ask('one', { method: 'DELETE' })).status).toBe(200);
+  expect((await ask('one', { method: 'DELETE' })).status).toBe(404);
+  expect((await ask('two', { method: 'PUT', body: JSON.stringify({ state }) })).status).toBe(200);
+  expect((await complete({ session: 'two' })).status).toBe(200);
+});
+
+it.each(['CON', 'nul', 'Com1', 'LPT9'])('no session is called %s', async (session) => {
+  const response = await server.post('/v1/completions', { prompt: 'x', session }, headers);
+  expect(response.status).toBe(400);
+});
+
+it('a full disk is 507, and damaged weights are 500', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+  expect(apiErrorOf(full)).toMatchObject({ status: 507 });
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const score = () => logProbability(Float32Array.of(1, value, 2), 0, 2);
+    expect(score).toThrow(/NaN or Infinity/);
+    try {
+      score();
+    } catch (error) {
+      expect(apiErrorOf(error)).toBeInstanceOf(ApiError);
+      expect(apiErrorOf(error).status).toBe(500);
+    }
+  }
+});
