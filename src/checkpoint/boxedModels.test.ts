@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { boxedFolder, isBoxedName, isInTheBox } from './boxedModels.ts';
+import { boxedFolder, findModels, isBoxedName, isInTheBox } from './boxedModels.ts';
 import { findModelFolder } from './modelSource.ts';
 import { temporaryFolder } from './testing.ts';
 
@@ -17,6 +17,17 @@ describe('models in the box', () => {
     expect(await isInTheBox('plusminus/stories', models)).toBe(true);
     expect(await isInTheBox('plusminus/chat', models)).toBe(false);
     expect(await boxedFolder('plusminus/stories', models)).toBe(join(models, 'stories'));
+  });
+
+  it('are found in the package @plusminus/models of a project', async () => {
+    const project = await temporaryFolder();
+    const installed = join(project, 'node_modules/plusminus/lib/checkpoint');
+    await mkdir(installed, { recursive: true });
+    expect(findModels(installed, project)).toBe(join(project, 'node_modules/plusminus/models'));
+    const models = join(project, 'node_modules/@plusminus/models');
+    await mkdir(models, { recursive: true });
+    await writeFile(join(models, 'package.json'), '{}');
+    expect(findModels(installed, project)).toBe(models);
   });
 
   it('are two, and their names are never looked up elsewhere', async () => {

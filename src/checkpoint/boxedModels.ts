@@ -1,7 +1,11 @@
-/** The models that come with PlusMinus, in its folder `models/`: they need no download and no training. */
+/**
+ * The bundled models: the folder `models/` of a clone, or the package `@plusminus/models`. They need no download and
+ * no training.
+ */
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { InputError } from '../errors.ts';
 
 /** Continues stories; what `LanguageModel.load()` loads. */
@@ -11,8 +15,23 @@ export const chatModel = 'plusminus/chat';
 
 const boxed: readonly string[] = [storiesModel, chatModel];
 
-/** The folder that holds one folder a model. */
-export const modelsFolder = fileURLToPath(new URL('../../models', import.meta.url));
+/** The folder that holds one folder per model. */
+export const modelsFolder = findModels(import.meta.dirname ?? '.', process.cwd());
+
+/**
+ * The folder `models/` of the clone in which `here` is, else the package beside it or in the project `cwd`.
+ * A bundler would follow `new URL(…, import.meta.url)`, so paths are joined.
+ */
+export function findModels(here: string, cwd: string): string {
+  const inClone = join(here, '../../models');
+  if (existsSync(inClone)) return inClone;
+  try {
+    const { resolve } = createRequire(join(cwd, 'package.json'));
+    return dirname(resolve('@plusminus/models/package.json', { paths: [here, cwd] }));
+  } catch {
+    return inClone;
+  }
+}
 
 /** Whether a name means a model of the box, there or not. */
 export function isBoxedName(name: string): boolean {
@@ -27,7 +46,7 @@ export async function boxedFolder(name: string, models = modelsFolder): Promise<
   const folder = join(models, name.slice('plusminus/'.length));
   if (await holdsModel(folder)) return folder;
   throw new InputError(
-    `${name}: its files are not in ${folder}; get them with the package, make them by recipes/stories, ` +
+    `${name}: its files are not in ${folder}; run "npm install @plusminus/models", make them by recipes/stories, ` +
       'or name another model folder',
   );
 }
