@@ -96,7 +96,10 @@ async function* oneChoice(
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent> {
   const seed = options.seed === undefined ? undefined : options.seed + seedOffset;
-  const pieces = answer(runtime, { sequence, tokens, earlier }, { ...options, seed }, signal);
+  // The last token of an answer is not read, so it needs no room in the context.
+  const room = runtime.limits.contextTokens - (earlier?.tokens ?? 0) - tokens.length + 1;
+  const maxTokens = Math.min(options.maxTokens, room);
+  const pieces = answer(runtime, { sequence, tokens, earlier }, { ...options, maxTokens, seed }, signal);
   for (;;) {
     const { done, value } = await pieces.next();
     if (!done) {

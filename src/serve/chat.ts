@@ -35,7 +35,10 @@ export function chatWire(runtime: Runtime, fields: ChatFields, start: Start): Wi
     request: {
       prompts: [tokens],
       n,
-      options: { ...options, stop: [...options.stop, ...format.stop] },
+      options: {
+        ...options,
+        stop: fields.ignore_eos === true ? options.stop : [...options.stop, ...format.stop],
+      },
       scored: undefined,
     },
     stream: fields.stream === true,

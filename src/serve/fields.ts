@@ -65,10 +65,23 @@ const completionFields = v.strictObject({
   best_of: optional(integer(1)),
 });
 
+const empty = v.pipe(
+  v.array(v.unknown()),
+  v.check((list) => list.length === 0, 'an empty list'),
+);
 const part = v.strictObject({ type: v.literal('text'), text });
 const message = v.strictObject({
   role: v.picklist(['system', 'developer', 'user', 'assistant']),
   content: v.union([text, v.array(part)], 'a text, or a list of {"type": "text", "text": …}'),
+  // lm-evaluation-harness sends a type; the rest comes from answers that clients send back, and is empty there.
+  type: optional(v.literal('text')),
+  name: optional(text),
+  refusal: optional(v.literal('')),
+  annotations: optional(empty),
+  tool_calls: optional(empty),
+  function_call: optional(v.never()),
+  audio: optional(v.never()),
+  parsed: optional(v.never()),
 });
 
 const chatFields = v.strictObject({
@@ -116,10 +129,16 @@ function check<S extends v.GenericSchema>(schema: S, body: unknown): v.InferOutp
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new ApiError(400, `body: found ${show(body)}, expected a JSON object`);
   // Null means that a field is not used, also one that this server does not have.
-  const used = Object.entries(body).filter(([name, value]) => value !== null || !unsupported.has(name));
+  const used = Object.entries(body).filter(
+    ([name, value]) => !(unsupported.has(name) && meansNothing(value)),
+  );
   const result = v.safeParse(schema, Object.fromEntries(used), { abortEarly: true });
   if (result.success) return result.output;
   throw refusal(result.issues[0]);
+}
+
+function meansNothing(value: unknown): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0);
 }
 
 function refusal(issue: v.BaseIssue<unknown>): ApiError {

@@ -3,10 +3,12 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { InputError } from '../errors.ts';
 import { ApiError, apiErrorOf } from './apiError.ts';
 import { BodyReader } from './body.ts';
 import { logProbability } from './logProbability.ts';
+import { openRuntime } from './openRuntime.ts';
 import { startTestServer, type TestServer } from './testing.ts';
 
 let server: TestServer;
@@ -105,6 +107,57 @@ it('a damaged session can be deleted, and replaced', async () => {
   expect((await ask('one', { method: 'DELETE' })).status).toBe(404);
   expect((await ask('two', { method: 'PUT', body: JSON.stringify({ state }) })).status).toBe(200);
   expect((await complete({ session: 'two' })).status).toBe(200);
+});
+
+it('a second server on the folder of sessions is refused', async () => {
+  const second = openRuntime(server.folder, { threads: 1, sessions: folder });
+  await expect(second).rejects.toThrow(InputError);
+});
+
+it('messages may carry empty fields of answers, and the type that harnesses send', async () => {
+  const chat = (fields: object) =>
+    server.post(
+      '/v1/chat/completions',
+      { messages: [{ role: 'user', content: 'x', ...fields }], max_tokens: 1 },
+      headers,
+    );
+  const nothing = {
+    refusal: null,
+    annotations: [],
+    tool_calls: null,
+    function_call: null,
+    parsed: null,
+    audio: null,
+  };
+  for (const fields of [nothing, { tool_calls: [], name: 'a' }, { type: 'text' }])
+    expect((await chat(fields)).status).toBe(200);
+  for (const [fields, name] of [
+    [{ tool_calls: [{}] }, 'tool_calls'],
+    [{ refusal: 'no' }, 'refusal'],
+    [{ other: null }, 'other'],
+  ] as const) {
+    const response = await chat(fields);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain(`messages[0].${name}`);
+  }
+});
+
+it.each(['llama', 'bitnet'] as const)('%s keeps to its context length', async (architecture) => {
+  const short = await startTestServer({}, {}, { architecture, contextLength: 16 });
+  onTestFinished(() => short.close());
+  const ask = (count: number) =>
+    short.post('/v1/completions', { prompt: Array(count).fill(7), max_tokens: 30, ignore_eos: true });
+  const refused = await ask(17);
+  expect(refused.status).toBe(400);
+  expect(await refused.json()).toMatchObject({ error: { code: 'context_length_exceeded', param: 'prompt' } });
+  for (const count of [1, 10, 16]) {
+    const answered = await ask(count);
+    expect(answered.status).toBe(200);
+    expect(await answered.json()).toMatchObject({
+      choices: [{ finish_reason: 'length' }],
+      usage: { completion_tokens: 17 - count },
+    });
+  }
 });
 
 it.each(['CON', 'nul', 'Com1', 'LPT9'])('no session is called %s', async (session) => {

@@ -6,9 +6,11 @@ import { basename, join } from 'node:path';
 import { findModelFolder } from '#platform';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
 import { InputError } from '../errors.ts';
+import { FolderLock } from '../folderLock.ts';
 import type { LoadOptions, ModelParts } from '../languageModel.ts';
 import { loadModel } from '../loadModel.ts';
 import { BatchedInference, canBatch, type SlotModel } from '../model/batchedInference.ts';
+import { attends } from '../model/config.ts';
 import { OneByOne } from '../model/oneByOne.ts';
 import { sequenceReader } from '../model/sequenceReader.ts';
 import { Measurements } from './metrics.ts';
@@ -50,6 +52,7 @@ const standardLimits: Limits = {
   bodyBytes: 2 ** 20,
   allBodyBytes: 2 ** 26,
   promptTokens: 32_768,
+  contextTokens: Number.POSITIVE_INFINITY,
   maxTokens: 4096,
   choices: 32,
   requestSeconds: 600,
@@ -94,6 +97,7 @@ async function assemble(
     onStep: (report) => metrics.step(report),
   });
   const stateSize = (await model.save(0)).length;
+  const lock = await lockOf(options.sessions);
   const secret = options.secret ?? (await ownSecret(options.sessions));
   const signer = new StateSigner(secret, modelHash, { fingerprint, vocabulary: config.vocabSize, stateSize });
   const files =
@@ -110,11 +114,16 @@ async function assemble(
     ...{ scheduler, cache, signer, tokenizer, metrics },
     sessions:
       sessions === undefined ? undefined : new SessionStore({ folder: sessions, signer, most: 10_000 }),
-    limits: { ...standardLimits, ...options.limits },
+    limits: {
+      ...standardLimits,
+      ...(attends(config) && { contextTokens: config.maxPositionEmbeddings }),
+      ...options.limits,
+    },
     engine: `${engine.name} (${engine.description})`,
     async close() {
       await files?.flush();
       await engine.dispose();
+      await lock?.release();
     },
   };
 }
@@ -141,6 +150,13 @@ async function hashOf(folder: string): Promise<Uint8Array> {
 
 function nameOf(source: string, folder: string): string {
   return /^[\w.-]+\/[\w.-]+$/.test(source) && !folder.endsWith(source) ? source : basename(folder);
+}
+
+/** Of two servers on one folder, each would overwrite the turns that the other has acknowledged. */
+async function lockOf(sessions: string | undefined): Promise<FolderLock | undefined> {
+  if (sessions === undefined) return undefined;
+  await fs.mkdir(sessions, { recursive: true, mode: 0o700 });
+  return FolderLock.take(sessions);
 }
 
 /** Sessions that are kept must be readable after a restart, so their secret is kept beside them. */

@@ -13,6 +13,8 @@ export interface Limits {
   readonly allBodyBytes: number;
   /** Tokens of a prompt. */
   readonly promptTokens: number;
+  /** Tokens of a whole sequence, prompt and answer: Infinity for models that do not attend. */
+  readonly contextTokens: number;
   /** Tokens of an answer. */
   readonly maxTokens: number;
   /** Prompts times choices of one request. */

@@ -64,6 +64,13 @@ export function continued(
         code: 'context_length_exceeded',
       },
     );
+  const total = (earlier ? earlier.tokens - earlier.unread.length : 0) + tokens.length;
+  if (total > limits.contextTokens)
+    throw new ApiError(
+      400,
+      `${where}: found ${total} tokens in all, expected at most ${limits.contextTokens}, the context length of the model`,
+      { param, code: 'context_length_exceeded' },
+    );
   if (!earlier) return { tokens, earlier };
   const { unread } = earlier;
   const before = { ...earlier, tokens: earlier.tokens - unread.length };
