@@ -123,6 +123,8 @@ it('tells of a port that is taken, and of keys that are not there', async () => 
   const empty = join(folder, 'keys');
   await writeFile(empty, '\n');
   await expect(start('--api-key-file', empty)).rejects.toThrow(/--api-key-file: found no key/);
+  await expect(start('--api-key', '')).rejects.toThrow(/--api-key: found an empty key/);
+  await expect(start('--host', '')).rejects.toThrow(/--host: found an empty address/);
   server.child.kill('SIGTERM');
   await server.ended;
 });
