@@ -207,7 +207,15 @@ async function score(jobs: readonly Job[], model: LanguageModel, flags: Circumst
   };
   if (out !== undefined) await replaceFile(out, `${JSON.stringify({ ...report, scores })}\n`);
   if (json) await writeJson(report);
-  else await write(`${[...reportLines(report), ...notes(flags)].join('\n')}\n`);
+  else await write(`${[...reportLines(report), ...boundaryNotes(reports), ...notes(flags)].join('\n')}\n`);
+}
+
+function boundaryNotes(reports: readonly TaskReport[]): string[] {
+  return reports.flatMap(({ task, encodedAlone }) =>
+    encodedAlone === undefined
+      ? []
+      : [`${task}: ${encodedAlone} continuations encoded alone (one token spans their boundary)`],
+  );
 }
 
 function notes({ limit, seed, quiet, out }: Flags): string[] {

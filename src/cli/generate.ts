@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { InputError } from '../errors.ts';
 import type { Finish } from '../generate/generate.ts';
 import type { LanguageModel } from '../languageModel.ts';
+import { attends } from '../model/config.ts';
 import { withModel } from './openModel.ts';
 import {
   addModelOptions,
@@ -96,7 +97,8 @@ async function run(
   const onFinish = (found: Finish) => {
     finish = found;
   };
-  for await (const piece of model.generate(prompt, { ...options, onToken, onFinish })) {
+  const maxTokens = tokensThatFit(model, prompt, options?.maxTokens);
+  for await (const piece of model.generate(prompt, { ...options, maxTokens, onToken, onFinish })) {
     text += piece;
     await show?.(piece);
   }
@@ -115,7 +117,25 @@ async function run(
   };
 }
 
-const reasons = { stop: 'stop text', length: '--max-tokens', eos: 'end of text', abort: 'interrupted' };
+/** At the context length a text ends with the reason "length". A longer prompt is refused by the model itself. */
+function tokensThatFit(
+  { config, tokenizer }: LanguageModel,
+  prompt: string | readonly number[],
+  maxTokens = 256,
+): number {
+  if (!attends(config)) return maxTokens;
+  const ids = typeof prompt === 'string' ? (tokenizer?.encode(prompt) ?? []) : prompt;
+  // The last token is predicted and not read; an empty prompt begins with a bos token.
+  const room = config.maxPositionEmbeddings + 1 - Math.max(1, ids.length);
+  return room > 0 ? Math.min(maxTokens, room) : maxTokens;
+}
+
+const reasons = {
+  stop: 'stop text',
+  length: '--max-tokens or the context length',
+  eos: 'end of text',
+  abort: 'interrupted',
+};
 
 function statistics(result: Result, seed: number): string {
   const { tokens, tokensPerSecond, promptTokens, promptSeconds, reason } = result;

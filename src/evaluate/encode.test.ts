@@ -35,7 +35,22 @@ describe('encoding requests', () => {
       continuation: ids('Call'),
     });
     expect(() => encoder.pair({ context: '', continuation: '' })).toThrow(/expected a text of tokens/);
-    expect(() => encoder.pair({ context: 'Call', continuation: '' })).toThrow(/adds no token to the context/);
+    expect(() => encoder.pair({ context: 'Call', continuation: '' })).toThrow(/expected a text of tokens/);
+  });
+
+  it('encodes a continuation alone if one token spans the boundary, and says so', () => {
+    const spanning = Array.from({ length: tokenizer.vocabularySize }, (_, id) =>
+      tokenizer.decode([id]),
+    ).filter((text) => /^[a-z]{2,}$/.test(text) && ids(text).length === 1);
+    expect(spanning.length).toBeGreaterThan(3);
+    for (const text of spanning) {
+      const [context, continuation] = [text.slice(0, 1), text.slice(1)];
+      expect(encoder.pair({ context, continuation })).toEqual({
+        context: [0, ...ids(context)],
+        continuation: ids(continuation),
+        encodedAlone: true,
+      });
+    }
   });
 
   it("follows the tokenizer's habit of a bos token, unless told otherwise", () => {

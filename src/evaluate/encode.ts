@@ -8,6 +8,8 @@ export interface TokenPair {
   readonly context: readonly number[];
   /** At least one token: what is scored. */
   readonly continuation: readonly number[];
+  /** The continuation was encoded without its context, because one token spans the boundary. */
+  readonly encodedAlone?: true;
 }
 
 export class RequestEncoder {
@@ -42,7 +44,7 @@ export class RequestEncoder {
   /**
    * Both texts are encoded together and divided at the number of tokens that the context has by itself; spaces at
    * the context's end go to the continuation, as words carry their space before them.
-   * @throws InputError if no token is left for the continuation
+   * @throws InputError if the continuation has no token of its own
    */
   pair({ context, continuation }: Request): TokenPair {
     if (context === '') return this.#alone(continuation);
@@ -50,12 +52,17 @@ export class RequestEncoder {
     const before = kept === '' ? [...this.#before] : [...this.#before, ...this.text(kept)];
     const whole = [...this.#before, ...this.text(context + continuation)];
     const rest = whole.slice(before.length);
-    if (rest.length === 0) {
-      throw new InputError(
-        `continuation: found ${JSON.stringify(continuation)}, which adds no token to the context`,
-      );
-    }
+    // One token spans the boundary: the continuation is encoded by itself.
+    if (rest.length === 0) return { ...this.#apart(before, continuation), encodedAlone: true };
     return { context: before.length > 0 ? before : [this.prefix], continuation: rest };
+  }
+
+  #apart(before: readonly number[], continuation: string): TokenPair {
+    const ids = this.text(continuation);
+    if (ids.length === 0) {
+      throw new InputError(`continuation: found ${JSON.stringify(continuation)}, expected a text of tokens`);
+    }
+    return { context: before.length > 0 ? before : [this.prefix], continuation: ids };
   }
 
   #alone(continuation: string): TokenPair {

@@ -82,7 +82,11 @@ export class Questioner {
     const order = [...asked.keys()];
     return {
       questions: [...asked.values()],
-      scoresBy: (answers) => places.map(([key, n]) => sumScores(answers[order.indexOf(key)]![n]!)),
+      scoresBy: (answers) =>
+        places.map(([key, n], k) => ({
+          ...sumScores(answers[order.indexOf(key)]![n]!),
+          ...(pairs[k]!.encodedAlone ? { encodedAlone: true as const } : {}),
+        })),
     };
   }
 

@@ -10,6 +10,8 @@ export interface TaskReport {
   /** Where the data came from. */
   readonly data: string;
   readonly items: number;
+  /** Continuations encoded without their context, because one token spans the boundary. */
+  readonly encodedAlone?: number;
   /** Present if the items were drawn from more; see sample.ts. */
   readonly sample?: { readonly of: number; readonly seed: number };
   /** The metric that the paper's tables show. */
@@ -30,9 +32,18 @@ export interface EvaluationReport {
 export function taskReport(
   { name, version, headline }: Pick<Task, 'name' | 'version' | 'headline'>,
   data: string,
-  { metrics, scored }: { readonly metrics: readonly Metric[]; readonly scored: readonly unknown[] },
+  { metrics, scored }: { readonly metrics: readonly Metric[]; readonly scored: readonly ScoredItem[] },
 ): TaskReport {
-  return { task: name, version, data, items: scored.length, headline, metrics };
+  const alone = scored.flatMap(({ scores }) => scores).filter(({ encodedAlone }) => encodedAlone).length;
+  return {
+    ...(alone > 0 ? { encodedAlone: alone } : {}),
+    task: name,
+    version,
+    data,
+    items: scored.length,
+    headline,
+    metrics,
+  };
 }
 
 export function averageOf(tasks: readonly TaskReport[]): number | undefined {

@@ -13,7 +13,14 @@ const line = v.object({
   task: v.string(),
   /** Counted from 0. */
   item: v.number(),
-  scores: v.array(v.object({ logLikelihood: v.number(), tokens: v.number(), greedy: v.boolean() })),
+  scores: v.array(
+    v.object({
+      logLikelihood: v.number(),
+      tokens: v.number(),
+      greedy: v.boolean(),
+      encodedAlone: v.optional(v.literal(true)),
+    }),
+  ),
 });
 
 export type ScoreLine = v.InferOutput<typeof line>;

@@ -35,6 +35,8 @@ export interface RequestScore {
   readonly tokens: number;
   /** Whether each of them was the likeliest. */
   readonly greedy: boolean;
+  /** See TokenPair. */
+  readonly encodedAlone?: true | undefined;
 }
 
 export interface Metric {

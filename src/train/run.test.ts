@@ -112,6 +112,11 @@ describe('a training run', () => {
     await expect(trainNew(join(folder, 'killed'), {}, crash)).rejects.toThrow('power failure');
     expect(Object.keys(await stateFiles(join(folder, 'killed')))).toContain('optimizer-4.safetensors');
     await resume(join(folder, 'killed'));
+    // An end that lies behind is refused, and the run file stays.
+    const runFile = () => readFile(join(folder, 'killed', 'training.json'), 'utf8');
+    const before = await runFile();
+    await expect(resume(join(folder, 'killed'), 3)).rejects.toThrow(/found 3, but the run is at step 6/);
+    expect(await runFile()).toBe(before);
     expect(await stateFiles(join(folder, 'killed'))).toEqual(await stateFiles(join(folder, 'whole')));
     const log = await logOf(join(folder, 'killed'));
     expect(log.filter(({ event }) => event === 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);

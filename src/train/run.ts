@@ -161,6 +161,7 @@ export class Run {
         data: { tokenizer, shards, folder: stored.tokens },
       });
       run.#step = await loadState(folder, trainer);
+      refuseEarlierEnd(folder, run.#step, steps);
       await trainer.update.begin();
       if (trainer.group.rank > 0) return run;
       const dataHash = await shards.contentHash();
@@ -375,4 +376,12 @@ function validationWindows(mix: TokenMix, { batch, length, validation }: Trainin
 
 export function logPathOf(folder: string): string {
   return join(folder, 'log.jsonl');
+}
+
+/** @throws InputError if a resumed run has gone beyond its new end */
+function refuseEarlierEnd(folder: string, step: number, steps: number | undefined): void {
+  if (steps === undefined || steps >= step) return;
+  throw new InputError(
+    `${folder}: steps: found ${steps}, but the run is at step ${step}; expected ${step} or more`,
+  );
 }
