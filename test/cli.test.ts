@@ -79,7 +79,7 @@ describe('plusminus', () => {
     ]) {
       expect(help.stdout).toMatch(new RegExp(`^  ${name} +\\w`, 'm'));
     }
-    expect((await plusminus(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await plusminus(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?\n$/);
   });
 
   it.each([
@@ -114,7 +114,7 @@ describe('generate', () => {
     ]);
     expect(code).toBe(0);
     expect(stderr).toMatch(
-      /^\[12 tokens, [\d.]+ tokens\/s; prompt: \d+ tokens in .* --max-tokens; seed 7\]\n$/,
+      /^\[12 tokens, [\d.]+ tokens\/s; prompt: \d+ tokens in .*; ended by --max-tokens; seed 7\]\n$/,
     );
     const model = await LanguageModel.load(small.folder, { threads: 0 });
     let expected = '';

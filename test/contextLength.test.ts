@@ -26,3 +26,15 @@ test.each(['llama-tiny', 'bitnet-tiny'])('generate --json ends at the context le
   expect(reason === 'eos' || tokens.length === 256 + 1 - 250).toBe(true);
   expect(['length', 'eos']).toContain(reason);
 });
+
+/** Ids of this model never end a text early, so that only the two limits are left. */
+test.each([
+  [5000, 'the context length'],
+  [3, '--max-tokens'],
+])('generate --max-tokens %i says that %s ended the text', async (maxTokens, reason) => {
+  const model = join(import.meta.dirname, 'fixtures/golden/llama-tiny');
+  const prompt = Array.from({ length: 250 }, (_, k) => k % 60).join();
+  const args = ['generate', '--model', model, '--tokens', prompt, '-n', `${maxTokens}`, '-t', '0'];
+  const { stderr } = await promisify(execFile)(process.execPath, [program, ...args, '--threads', '1']);
+  expect(stderr).toContain(`; ended by ${reason}; seed `);
+});

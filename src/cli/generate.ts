@@ -60,7 +60,7 @@ async function generateText(words: readonly string[], flags: Flags): Promise<voi
       return;
     }
     await write('\n');
-    if (!flags.quiet) console.error(statistics(result, sampling.seed));
+    if (!flags.quiet) console.error(statistics(result, sampling));
   });
 }
 
@@ -97,7 +97,7 @@ async function run(
   const onFinish = (found: Finish) => {
     finish = found;
   };
-  const maxTokens = tokensThatFit(model, prompt, options?.maxTokens);
+  const maxTokens = tokensThatFit(model, prompt, options);
   for await (const piece of model.generate(prompt, { ...options, maxTokens, onToken, onFinish })) {
     text += piece;
     await show?.(piece);
@@ -121,10 +121,13 @@ async function run(
 function tokensThatFit(
   { config, tokenizer }: LanguageModel,
   prompt: string | readonly number[],
-  maxTokens = 256,
+  { maxTokens = 256, allowSpecial }: NonNullable<Parameters<LanguageModel['generate']>[1]> = {},
 ): number {
   if (!attends(config)) return maxTokens;
-  const ids = typeof prompt === 'string' ? (tokenizer?.encode(prompt) ?? []) : prompt;
+  const ids =
+    typeof prompt === 'string'
+      ? (tokenizer?.encode(prompt, { allowSpecial: allowSpecial === true }) ?? [])
+      : prompt;
   // The last token is predicted and not read; an empty prompt begins with a bos token.
   const room = config.maxPositionEmbeddings + 1 - Math.max(1, ids.length);
   return room > 0 ? Math.min(maxTokens, room) : maxTokens;
@@ -132,13 +135,15 @@ function tokensThatFit(
 
 const reasons = {
   stop: 'stop text',
-  length: '--max-tokens or the context length',
+  length: '--max-tokens',
   eos: 'end of text',
   abort: 'interrupted',
 };
 
-function statistics(result: Result, seed: number): string {
-  const { tokens, tokensPerSecond, promptTokens, promptSeconds, reason } = result;
+function statistics(result: Result, { maxTokens, seed }: { maxTokens: number; seed: number }): string {
+  const { tokens, tokensPerSecond, promptTokens, promptSeconds } = result;
+  const reason =
+    result.reason === 'length' && tokens.length < maxTokens ? 'the context length' : reasons[result.reason];
   const rate = tokensPerSecond > 0 ? `, ${tokensPerSecond.toFixed(1)} tokens/s` : '';
-  return `[${tokens.length} tokens${rate}; prompt: ${promptTokens} tokens in ${promptSeconds.toFixed(2)} s; ended by ${reasons[reason]}; seed ${seed}]`;
+  return `[${tokens.length} tokens${rate}; prompt: ${promptTokens} tokens in ${promptSeconds.toFixed(2)} s; ended by ${reason}; seed ${seed}]`;
 }

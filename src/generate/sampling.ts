@@ -4,7 +4,7 @@
  * Vocabularies have up to 128,000 tokens, so nothing is sorted: top-k and top-p need only know which tokens are
  * the likeliest, and selecting them takes time linear in the vocabulary.
  */
-import { InputError } from '../errors.ts';
+import { NumericalError } from '../errors.ts';
 import type { SeededRandom } from '../text/seededRandom.ts';
 import { exponentials } from './exponential.ts';
 import { checkSampling, type SamplingOptions } from './samplingOptions.ts';
@@ -18,7 +18,8 @@ export type { SamplingOptions } from './samplingOptions.ts';
  * @param random used only if temperature > 0. The same logits, options and random state give the same token on
  *   every platform.
  * @param history ids that the repetition penalty applies to
- * @throws {InputError} if an option is out of range, or a logit is NaN or +Infinity, or all are −Infinity
+ * @throws {InputError} if an option is out of range
+ * @throws {NumericalError} if a logit is NaN or +Infinity, or all are −Infinity
  */
 export function sample(
   logits: Float32Array,
@@ -74,13 +75,13 @@ export function likeliest(logits: Float32Array): number {
       largest = logit;
       best = id;
     } else if (Number.isNaN(logit)) {
-      throw new InputError(
+      throw new NumericalError(
         `logits: found NaN for token ${id}, expected numbers; the model's weights may be damaged`,
       );
     }
   }
   if (best < 0 || largest === Number.POSITIVE_INFINITY) {
-    throw new InputError(
+    throw new NumericalError(
       `logits: found a largest of ${largest} in ${logits.length}, expected a finite number`,
     );
   }

@@ -3,7 +3,7 @@
  * the host waits for their ids only. States are the device's own meanwhile.
  */
 import { bytesOf, type Engine, type Executable } from '../engine/engine.ts';
-import { InputError } from '../errors.ts';
+import { NumericalError } from '../errors.ts';
 import { type SampleSettings, sample, sampleState, settingsOf } from '../ops/sample/sample.ts';
 import { assign, record } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
@@ -59,7 +59,7 @@ export class SampledInference {
 
   /**
    * A token for each of the random numbers, at most `samplesAhead`.
-   * @throws InputError if a logit is no finite number
+   * @throws NumericalError if a logit is not finite
    */
   async next(uniforms: readonly number[]): Promise<Int32Array> {
     const { turn, tokens } = this.#sampling;
@@ -71,9 +71,7 @@ export class SampledInference {
     await this.executable.run([{ tensor: tokens, target: bytesOf(drawn) }], undefined, uniforms.length);
     const found = drawn.subarray(0, uniforms.length);
     if (found.includes(-1)) {
-      throw new InputError(
-        "logits: found one that is no number, expected finite numbers; the model's weights may be damaged",
-      );
+      throw new NumericalError("logits contain NaN or Infinity; the model's weights may be damaged");
     }
     return found;
   }

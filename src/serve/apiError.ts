@@ -43,7 +43,7 @@ function typeOf(status: number): string {
 /** What a client is told of any error; only what it can do something about. */
 export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (error instanceof InputError && !/^logits\b/.test(error.message)) {
+  if (error instanceof InputError) {
     const [, param] = /^([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)?): /.exec(error.message) ?? [];
     return new ApiError(400, error.message, { param });
   }

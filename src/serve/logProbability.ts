@@ -1,4 +1,5 @@
 /** Natural logarithms of probabilities, as the model gives them: before temperature, penalties and biases. */
+import { NumericalError } from '../errors.ts';
 
 export interface Likely {
   readonly id: number;
@@ -27,9 +28,8 @@ function logSumExp(logits: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - most);
   const total = most + Math.log(sum);
-  // The model's fault, not the client's: no InputError.
   if (!Number.isFinite(total))
-    throw new Error('the logits contain NaN or Infinity; the weights may be damaged');
+    throw new NumericalError("logits contain NaN or Infinity; the model's weights may be damaged");
   return total;
 }
 
