@@ -42,7 +42,7 @@ const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])
   ['steps', '--steps <n>', 'updates of the weights'],
   ['batch', '--batch <n>', 'sequences at a time'],
   ['length', '--length <n>', 'tokens of a sequence'],
-  ['accumulation', '--accumulation <n>', 'passes averaged into one update, shared by ranks'],
+  ['accumulation', '--accumulation <n>', 'passes per update, shared by ranks'],
   ['learningRate', '--learning-rate <x>', 'peak of the learning rate'],
   ['warmup', '--warmup <n>', 'steps in which the rate climbs'],
   ['finalFraction', '--final-fraction <x>', 'where the cosine schedule ends'],
