@@ -6,7 +6,8 @@ export const ranksTests = ['src/train/ranks.test.ts', 'src/train/twoHosts.test.t
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'recipes/**/*.test.ts'],
-    exclude: ['test/web/**', 'test/package/**', ...ranksTests], // npm run test:web; rtl/ has npm run test:rtl
+    // These have commands of their own, such as npm run test:web; rtl/ has npm run test:rtl.
+    exclude: ['test/web/**', 'test/package/**', 'test/torture/**', ...ranksTests],
     // Each file starts its own worker threads; two files at a time keep two cores busy without thrashing.
     maxWorkers: 2,
     testTimeout: 60_000,

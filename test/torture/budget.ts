@@ -1,41 +1,50 @@
 /**
- * How long the torture suite runs, from which seed, and where its counts go:
+ * Settings of the torture suite, from the environment:
  *
- *   TORTURE_MINUTES   of the whole suite, default 2
- *   TORTURE_SEED      default: the time, printed
- *   TORTURE_OUT       a JSON file for the counts, e.g. results/torture.json; default: none
+ *   TORTURE_MINUTES   duration of all loops together, default 2; the suite takes up to a minute more
+ *   TORTURE_SEED      default: the time; printed
+ *   TORTURE_OUT       JSON file that collects the counts, e.g. results/torture.json; default: none
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-export const minutes = Number(process.env.TORTURE_MINUTES ?? 2);
-export const seed = Number(process.env.TORTURE_SEED ?? Date.now() % 2 ** 31);
+/** Set by vitest.config.ts. */
+export const seed = Number(process.env.TORTURE_SEED);
 
-console.log(`torture: ${minutes} minutes, TORTURE_SEED=${seed}`);
+/** Shares of the budget. */
+const shares = { kills: 0.5, mutations: 0.4, pairs: 0.1 } as const;
 
-/** Milliseconds for a share of the budget. */
-export function budget(share: number): number {
-  return 60_000 * minutes * share;
+/** Milliseconds for a part. */
+export function budget(part: keyof typeof shares): number {
+  return 60_000 * chosenMinutes() * shares[part];
 }
 
-/** Adds counts to those of the other parts of the same commit. */
+/** @throws if TORTURE_MINUTES is not a positive number */
+export function chosenMinutes(): number {
+  const minutes = Number(process.env.TORTURE_MINUTES ?? 2);
+  if (minutes > 0 && Number.isFinite(minutes)) return minutes;
+  throw new Error(`TORTURE_MINUTES: found "${process.env.TORTURE_MINUTES}", expected a positive number`);
+}
+
+interface Campaign {
+  readonly commit: string;
+  readonly seed: number;
+  readonly [part: string]: unknown;
+}
+
+/** Prints counts and stores them in the file under this commit and seed; other campaigns stay. */
 export function record(part: string, counts: object): void {
   console.log(`torture: ${part}: ${JSON.stringify(counts)}`);
   const file = process.env.TORTURE_OUT;
   if (!file) return;
   const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
-  const earlier = readEarlier(file);
-  const kept = earlier.commit === commit ? earlier : {};
-  writeFileSync(
-    file,
-    `${JSON.stringify({ ...kept, commit, seed, minutes, [part]: counts }, undefined, 2)}\n`,
-  );
+  const campaigns = readCampaigns(file);
+  const isThis = (campaign: Campaign) => campaign.commit === commit && campaign.seed === seed;
+  const updated = { ...campaigns.find(isThis), commit, seed, [part]: counts };
+  const all = [...campaigns.filter((campaign) => !isThis(campaign)), updated];
+  writeFileSync(file, `${JSON.stringify({ campaigns: all }, undefined, 2)}\n`);
 }
 
-function readEarlier(file: string): Record<string, unknown> {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return {};
-  }
+function readCampaigns(file: string): Campaign[] {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).campaigns : [];
 }

@@ -36,7 +36,7 @@ function mutate(milliseconds: number): Promise<Report> {
 }
 
 it('no reader crashes, hangs or takes a gigabyte over mutated inputs', async () => {
-  const { readers, crashes } = await mutate(budget(0.4));
+  const { readers, crashes } = await mutate(budget('mutations'));
   const inputs = Object.values(readers).reduce((sum, reader) => sum + reader.inputs, 0);
   record('mutations', { inputs, crashes: crashes.length, hangs: 0, readers });
   expect(crashes).toEqual([]);
