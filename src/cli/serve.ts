@@ -95,7 +95,7 @@ async function serve(flags: Flags): Promise<void> {
   const progress = byteProgress(flags);
   const runtime = await openRuntime(source, {
     ...{ engine: flags.engine, threads: flags.threads, name: flags.name },
-    ...{ slots: flags.slots, mostWaiting: flags.queue, oneByOne: flags.oneByOne, sessions: flags.sessions },
+    ...{ slots: flags.slots, maxWaiting: flags.queue, oneByOne: flags.oneByOne, sessions: flags.sessions },
     ...{ cacheBytes: 1e6 * flags.cacheMb, cacheFolder: flags.cacheFolder },
     cacheFolderBytes: 1e6 * flags.cacheFolderMb,
     secret: flags.secretFile === undefined ? undefined : await readFile(flags.secretFile),
@@ -112,7 +112,7 @@ async function serve(flags: Flags): Promise<void> {
     const server = await RunningServer.start(runtime, {
       ...{ host: flags.host, port: flags.port, apiKeys, cors: flags.cors, log },
       allowedHosts: allowedHostsOf(flags),
-      ...{ receiveSeconds: flags.receiveTimeout, mostConnections: flags.maxConnections },
+      ...{ receiveSeconds: flags.receiveTimeout, maxConnections: flags.maxConnections },
     });
     const { modelName: model, engine } = runtime;
     const { slots, batched } = runtime.scheduler.model;

@@ -4,7 +4,8 @@ import { answer, type ChoiceEnd, type ChoiceOptions, type Piece } from './choice
 import { merge } from './merge.ts';
 import { type PromptOptions, type ReadPrompt, readPrompt } from './reading.ts';
 import type { Runtime } from './runtime.ts';
-import type { Sequence } from './scheduler.ts';
+import type { Caller } from './scope.ts';
+import type { Sequence } from './sequence.ts';
 
 export interface AnswersRequest {
   readonly prompts: readonly Pick<PromptOptions, 'tokens' | 'earlier'>[];
@@ -27,13 +28,13 @@ export type AnswerEvent =
 export async function* answers(
   runtime: Runtime,
   request: AnswersRequest,
-  signal: AbortSignal,
+  { client, signal }: Caller,
 ): AsyncGenerator<AnswerEvent> {
   const ended = new AbortController();
-  const either = AbortSignal.any([signal, ended.signal]);
-  runtime.scheduler.checkRoom(request.prompts.length * request.n);
+  const caller = { client, signal: AbortSignal.any([signal, ended.signal]) };
+  runtime.scheduler.checkRoom(request.prompts.length * request.n, client);
   try {
-    yield* merge(request.prompts.map((_, prompt) => answersTo(runtime, request, prompt, either)));
+    yield* merge(request.prompts.map((_, prompt) => answersTo(runtime, request, prompt, caller)));
   } finally {
     ended.abort(new Error('nobody reads the answer any more'));
   }
@@ -43,14 +44,14 @@ async function* answersTo(
   runtime: Runtime,
   request: AnswersRequest,
   prompt: number,
-  signal: AbortSignal,
+  caller: Caller,
 ): AsyncGenerator<AnswerEvent> {
   const { n, options, scored } = request;
-  const read = await readPrompt(runtime, { ...request.prompts[prompt]!, scored }, signal);
+  const read = await readPrompt(runtime, { ...request.prompts[prompt]!, scored }, caller);
   const { sequence, tokens, earlier } = read;
   const first = prompt * n;
   const choice = (index: number, from: Sequence) =>
-    oneChoice(runtime, { index, tokens, earlier, seedOffset: index - first, options }, from, signal);
+    oneChoice(runtime, { index, tokens, earlier, seedOffset: index - first, options }, from, caller.signal);
   try {
     yield { type: 'prompt', prompt, read };
     if (n === 1) {
@@ -59,7 +60,7 @@ async function* answersTo(
     }
     const state = await sequence.save();
     const others = Array.from({ length: n - 1 }, (_, other) =>
-      inNewSlot(runtime, state, (from) => choice(first + 1 + other, from), signal),
+      inNewSlot(runtime, state, (from) => choice(first + 1 + other, from), caller),
     );
     yield* merge([choice(first, sequence), ...others]);
   } finally {
@@ -71,9 +72,9 @@ async function* inNewSlot(
   { scheduler }: Runtime,
   state: Float32Array,
   use: (sequence: Sequence) => AsyncGenerator<AnswerEvent>,
-  signal: AbortSignal,
+  caller: Caller,
 ): AsyncGenerator<AnswerEvent> {
-  const sequence = await scheduler.open(state, signal);
+  const sequence = await scheduler.open(state, caller);
   try {
     yield* use(sequence);
   } finally {

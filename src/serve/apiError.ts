@@ -1,7 +1,7 @@
 /** Errors in the shape of OpenAI's, which clients know how to read. */
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
-import { TooBusyError } from './scheduler.ts';
+import { TooBusyError } from './slots.ts';
 
 interface Details {
   /** The field of the request that is wrong. */

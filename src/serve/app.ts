@@ -5,6 +5,7 @@ import { type Context, Hono, type Next } from 'hono';
 import { cors } from 'hono/cors';
 import { matchedRoutes } from 'hono/route';
 import type { Logger } from 'pino';
+import { networkOf } from './address.ts';
 import { ApiError, apiErrorOf } from './apiError.ts';
 import { BodyReader } from './body.ts';
 import { chatWire } from './chat.ts';
@@ -12,9 +13,9 @@ import { completionWire } from './completions.ts';
 import { chatFieldsOf, completionFieldsOf } from './fields.ts';
 import { respond, type Usage } from './respond.ts';
 import type { Runtime } from './runtime.ts';
-import { TooBusyError } from './scheduler.ts';
 import { ClientGoneError, Scope } from './scope.ts';
 import { sessionRoutes } from './sessionRoutes.ts';
+import { TooBusyError } from './slots.ts';
 import { startOf } from './start.ts';
 
 export interface AppOptions {
@@ -31,6 +32,8 @@ export interface Variables {
   readonly requestId: string;
   /** Whose sessions the request may use. */
   readonly owner: string;
+  /** Who shares the server with other clients. */
+  readonly client: string;
 }
 
 export type Env = { Variables: Variables; Bindings: HttpBindings };
@@ -121,6 +124,7 @@ export class App {
         code: 'invalid_api_key',
       });
     c.set('owner', apiKeys.length > 0 ? key : '');
+    c.set('client', apiKeys.length > 0 ? key : networkOf(c.env.incoming.socket.remoteAddress));
     await next();
   }
 
@@ -158,7 +162,7 @@ export class App {
     if (this.#draining)
       throw new ApiError(503, 'the server is shutting down', { code: 'draining', retryAfter: 5 });
     const runtime = this.#runtime;
-    const scope: Scope = new Scope(runtime.limits.requestSeconds, c.req.raw.signal, () =>
+    const scope: Scope = new Scope(c.get('client'), runtime.limits.requestSeconds, c.req.raw.signal, () =>
       this.scopes.delete(scope),
     );
     this.scopes.add(scope);

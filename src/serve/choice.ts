@@ -4,7 +4,7 @@ import type { SamplingOptions } from '../generate/samplingOptions.ts';
 import type { SavedSession } from '../generate/savedSession.ts';
 import { logProbability, type TokenLogprob } from './logProbability.ts';
 import type { Runtime } from './runtime.ts';
-import type { Sequence } from './scheduler.ts';
+import type { Sequence } from './sequence.ts';
 
 export interface ChoiceOptions {
   readonly sampling: SamplingOptions;

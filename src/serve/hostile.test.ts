@@ -19,7 +19,7 @@ beforeAll(async () => {
     maxTokens: 4000,
     stallSeconds: 1,
   };
-  server = await startTestServer({ limits, slots: 8, mostWaiting: 4 }, { receiveSeconds: 1 });
+  server = await startTestServer({ limits, slots: 8, maxWaiting: 4 }, { receiveSeconds: 1 });
   good = goodClient();
 });
 afterAll(async () => {

@@ -27,7 +27,7 @@ export interface RuntimeOptions extends LoadOptions {
   /** Sequences that advance together; default 64. */
   readonly slots?: number | undefined;
   /** Sequences that may wait for a slot; default 256. */
-  readonly mostWaiting?: number | undefined;
+  readonly maxWaiting?: number | undefined;
   /** One sequence after the other, to measure what batching brings. */
   readonly oneByOne?: boolean | undefined;
   /** Bytes of memory for states of texts that were read; default 256 MB. */
@@ -88,12 +88,12 @@ async function assemble(
 ): Promise<OpenRuntime> {
   const { config, tokenizer, engine, fingerprint } = parts;
   if (!tokenizer) throw new InputError('this model has no tokenizer.json, which serving needs');
-  const { slots = 64, mostWaiting = 256, cacheBytes = 256e6, cacheFolder, cacheFolderBytes = 4e9 } = options;
+  const { slots = 64, maxWaiting = 256, cacheBytes = 256e6, cacheFolder, cacheFolderBytes = 4e9 } = options;
   const metrics = new Measurements();
   const model = slotModel(parts, slots, options.oneByOne === true);
   const scheduler = new Scheduler(model, {
     vocabulary: config.vocabSize,
-    mostWaiting,
+    maxWaiting,
     onStep: (report) => metrics.step(report),
   });
   const stateSize = (await model.save(0)).length;

@@ -3,7 +3,8 @@ import type { SavedSession } from '../generate/savedSession.ts';
 import type { Beginning } from './choice.ts';
 import { logProbability, type TokenLogprob } from './logProbability.ts';
 import type { Runtime } from './runtime.ts';
-import type { Sequence } from './scheduler.ts';
+import type { Caller } from './scope.ts';
+import type { Sequence } from './sequence.ts';
 
 /** A beginning shared with an earlier text is kept as a state of its own from this many tokens on. */
 const worthKeeping = 16;
@@ -29,18 +30,19 @@ export interface PromptOptions {
 export async function readPrompt(
   runtime: Runtime,
   { tokens, earlier, scored }: PromptOptions,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<ReadPrompt> {
-  if (scored !== undefined) return scorePrompt(runtime, tokens, scored, signal);
+  if (scored !== undefined) return scorePrompt(runtime, tokens, scored, caller);
+  const { signal } = caller;
   const body = tokens.slice(0, -1);
   if (earlier) {
-    const sequence = await runtime.scheduler.open(earlier.state, signal);
+    const sequence = await runtime.scheduler.open(earlier.state, caller);
     await orClose(sequence, () => readSome(sequence, body, signal));
     return { sequence, tokens, earlier, cached: 0, logprobs: [] };
   }
   const { cache, scheduler } = runtime;
   const hit = await cache.find(body);
-  const sequence = await scheduler.open(hit.state, signal);
+  const sequence = await scheduler.open(hit.state, caller);
   await orClose(sequence, async () => {
     // Two texts that begin alike and then differ: a third may well begin so too.
     const branches = hit.shared - hit.length >= worthKeeping && hit.shared < body.length;
@@ -60,9 +62,9 @@ async function scorePrompt(
   { scheduler }: Runtime,
   tokens: readonly number[],
   count: number,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<ReadPrompt> {
-  const sequence = await scheduler.open(undefined, signal);
+  const sequence = await scheduler.open(undefined, caller);
   const logprobs: TokenLogprob[] = [];
   const { vocabulary } = scheduler;
   const reader = async (logits: Float32Array, first: number) => {
@@ -73,7 +75,7 @@ async function scorePrompt(
     }
   };
   await orClose(sequence, async () => {
-    if (tokens.length > 1) await sequence.score(tokens.slice(0, -1), reader, signal);
+    if (tokens.length > 1) await sequence.score(tokens.slice(0, -1), reader, caller.signal);
   });
   return { sequence, tokens, earlier: undefined, cached: 0, logprobs };
 }

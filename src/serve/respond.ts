@@ -52,7 +52,7 @@ async function* tell({ runtime, wire, start, scope, finished }: Telling): AsyncG
   let failure: unknown;
   let hasText = false;
   try {
-    for await (const event of answers(runtime, wire.request, scope.signal)) {
+    for await (const event of answers(runtime, wire.request, scope)) {
       usage = counted(usage, event);
       if (event.type === 'piece' && !hasText) {
         hasText = true;

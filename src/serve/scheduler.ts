@@ -9,6 +9,8 @@
 import { InputError } from '../errors.ts';
 import { bucketOf, type SlotModel, type SlotTokens } from '../model/batchedInference.ts';
 import { checkTokens, type SequenceState } from '../model/inference.ts';
+import { Sequence } from './sequence.ts';
+import { Seat, Slots } from './slots.ts';
 
 /** What the scheduler tells of each step, for measurements. */
 export interface StepReport {
@@ -20,22 +22,17 @@ export interface StepReport {
 export interface SchedulerOptions {
   readonly vocabulary: number;
   /** Sequences that may wait for a slot. */
-  readonly mostWaiting: number;
+  readonly maxWaiting: number;
   /** How long a step should take at most while several sequences advance. Default 200. */
   readonly stepMilliseconds?: number;
   readonly onStep?: (report: StepReport) => void;
-}
-
-/** No slot is free, and too many wait for one already. */
-export class TooBusyError extends Error {
-  override name = 'TooBusyError';
 }
 
 /** Called with the logits of tokens [first, first + n) of a text, [n, vocabulary]; they are valid until it is done. */
 export type LogitsReader = (logits: Float32Array, first: number) => Promise<void>;
 
 interface Job {
-  readonly slot: number;
+  readonly seat: Seat;
   readonly tokens: readonly number[];
   readonly reader: LogitsReader | undefined;
   readonly wantsLast: boolean;
@@ -45,24 +42,18 @@ interface Job {
   read: number;
 }
 
-interface Waiter {
-  readonly grant: (slot: number) => void;
-  readonly refuse: (error: unknown) => void;
-}
-
 /** Logits of one step take no more than this, so that scoring long texts stays small. */
-const mostLogitBytes = 64 * 2 ** 20;
+const maxLogitBytes = 64 * 2 ** 20;
 /** Sequences that sample before others get a turn: sampling from a large vocabulary takes long. */
 const samplesAtOnce = 8;
 /** Rows of prompts in a step, however slow the machine. */
-const leastPromptRows = 16;
+const minPromptRows = 16;
 
 export class Scheduler {
   readonly model: SlotModel;
   readonly vocabulary: number;
   readonly #options: SchedulerOptions;
-  readonly #free: number[];
-  readonly #waiters = new Set<Waiter>();
+  readonly #slots: Slots;
   #jobs: Job[] = [];
   #running = false;
   /** A row's time in earlier steps; how many rows a step may take follows from it. */
@@ -73,17 +64,17 @@ export class Scheduler {
     this.model = model;
     this.vocabulary = options.vocabulary;
     this.#options = options;
-    this.#free = Array.from({ length: model.slots }, (_, index) => model.slots - 1 - index);
+    this.#slots = new Slots(model, options.maxWaiting);
   }
 
   /** Sequences that hold a slot. */
   get active(): number {
-    return this.model.slots - this.#free.length;
+    return this.#slots.active;
   }
 
   /** Sequences that wait for a slot. */
   get waiting(): number {
-    return this.#waiters.size;
+    return this.#slots.waiting;
   }
 
   /** What made the engine fail; nothing can run any more. */
@@ -91,35 +82,33 @@ export class Scheduler {
     return this.#failure;
   }
 
-  /** @throws TooBusyError if `count` more sequences could not even wait */
-  checkRoom(count: number): void {
-    const waiting = Math.max(0, this.waiting + count - this.#free.length);
-    if (waiting > this.#options.mostWaiting)
-      throw new TooBusyError(
-        `${this.active} sequences are active and ${this.waiting} wait; try again in a while`,
-      );
+  /** @throws TooBusyError if `count` more sequences of the client could not even wait */
+  checkRoom(count: number, client = ''): void {
+    this.#slots.checkRoom(count, client);
   }
 
   /**
-   * A sequence that starts at `state`, or at the beginning. Waits for a slot, first come, first served.
+   * Opens a sequence that starts at `state`, or at the beginning. Waits for a slot.
+   * @param caller.client who shares the slots with other clients
    * @throws TooBusyError; the signal's reason
    */
-  async open(state: SequenceState | undefined, signal?: AbortSignal): Promise<Sequence> {
+  async open(
+    state: SequenceState | undefined,
+    { client = '', signal }: { readonly client?: string; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Sequence> {
     signal?.throwIfAborted();
-    this.checkRoom(1);
-    const slot = this.#free.pop() ?? (await this.#wait(signal));
-    try {
-      await this.model.load(slot, state);
-      return new Sequence(this, slot);
-    } catch (error) {
-      this.release(slot);
-      throw error;
-    }
+    if (this.#failure) throw this.#failure;
+    this.checkRoom(1, client);
+    const seat = new Seat(client, state);
+    const taken = this.#slots.take(seat, signal);
+    if (this.#slots.waiting > 0) void this.#run(); // where another client has more than its share
+    await taken;
+    return new Sequence(this, seat);
   }
 
   /** For sequences. */
   submit(
-    slot: number,
+    seat: Seat,
     tokens: readonly number[],
     options: { reader?: LogitsReader | undefined; wantsLast: boolean; signal: AbortSignal | undefined },
   ): Promise<Float32Array> {
@@ -128,39 +117,33 @@ export class Scheduler {
       if (tokens.length === 0) throw new InputError('found no token, expected at least one');
       checkTokens(tokens, this.vocabulary);
       const { reader, wantsLast, signal } = options;
-      this.#jobs.push({ slot, tokens, reader, wantsLast, signal, resolve, reject, read: 0 });
+      const job = { seat, tokens, reader, wantsLast, signal, resolve, reject, read: 0 };
+      this.#jobs.push(job);
+      if (!seat.ready) this.#resume(job);
       void this.#run();
     });
   }
 
   /** For sequences. */
-  release(slot: number): void {
-    const next = this.#waiters.values().next().value;
-    if (next === undefined) {
-      this.#free.push(slot);
-      return;
-    }
-    this.#waiters.delete(next);
-    next.grant(slot);
+  save(seat: Seat): Promise<SequenceState> {
+    return this.#slots.save(seat);
   }
 
-  #wait(signal: AbortSignal | undefined): Promise<number> {
-    return new Promise((grant, refuse) => {
-      const aborted = () => {
-        this.#waiters.delete(waiter);
-        refuse(signal!.reason);
-      };
-      const done = () => signal?.removeEventListener('abort', aborted);
-      const waiter: Waiter = {
-        grant: (slot) => {
-          done();
-          grant(slot);
-        },
-        refuse,
-      };
-      this.#waiters.add(waiter);
-      signal?.addEventListener('abort', aborted, { once: true });
-    });
+  /** For sequences. */
+  release(seat: Seat): void {
+    this.#slots.release(seat);
+  }
+
+  /** Waits for a slot again, for a sequence that was parked. */
+  #resume(job: Job): void {
+    if (job.seat.taking) return;
+    this.#slots.take(job.seat, job.signal, true).then(
+      () => void this.#run(),
+      (error: unknown) => {
+        this.#jobs = this.#jobs.filter((other) => other !== job);
+        job.reject(error);
+      },
+    );
   }
 
   /** Steps, as long as anybody asks. Between two steps everything else in the process has its turn. */
@@ -171,7 +154,8 @@ export class Scheduler {
       for (;;) {
         await turnOfOthers();
         this.#dropAborted();
-        if (this.#jobs.length === 0) return;
+        for (const seat of await this.#slots.rebalance()) this.#resumeJobOf(seat);
+        if (!this.#jobs.some(({ seat }) => seat.ready)) return;
         await this.#step();
       }
     } catch (error) {
@@ -179,6 +163,11 @@ export class Scheduler {
     } finally {
       this.#running = false;
     }
+  }
+
+  #resumeJobOf(parked: Seat): void {
+    const job = this.#jobs.find(({ seat }) => seat === parked);
+    if (job) this.#resume(job);
   }
 
   #dropAborted(): void {
@@ -220,10 +209,10 @@ export class Scheduler {
 
   /** Which jobs take part in the next step, and with how many tokens. */
   #compose(): (readonly [Job, number])[] {
-    const jobs = this.#jobs;
+    const jobs = this.#jobs.filter(({ seat }) => seat.ready);
     const shares = jobs.map(() => 1);
     let room = this.#roomForPrompts(jobs);
-    let logitRows = Math.floor(mostLogitBytes / (4 * this.vocabulary)) - jobs.length;
+    let logitRows = Math.floor(maxLogitBytes / (4 * this.vocabulary)) - jobs.length;
     // The shortest first: what they leave of their equal share is for the others.
     const prompts = [...jobs.keys()].sort((a, b) => remaining(jobs[a]!) - remaining(jobs[b]!));
     for (const [index, at] of prompts.entries()) {
@@ -254,7 +243,7 @@ export class Scheduler {
     const most = this.model.mostTokens - jobs.length;
     if (jobs.length === 1 || this.#rowMilliseconds === 0) return most;
     const inTime = Math.floor((this.#options.stepMilliseconds ?? 200) / this.#rowMilliseconds);
-    return Math.min(most, Math.max(inTime - jobs.length, leastPromptRows));
+    return Math.min(most, Math.max(inTime - jobs.length, minPromptRows));
   }
 
   /** An engine that failed once (a lost device, no memory) is not asked again. */
@@ -262,70 +251,7 @@ export class Scheduler {
     this.#failure = error;
     for (const { reject } of this.#jobs) reject(error);
     this.#jobs = [];
-    for (const { refuse } of this.#waiters) refuse(error);
-    this.#waiters.clear();
-  }
-}
-
-/** One sequence of the model, in a slot of its own until it is closed. */
-export class Sequence {
-  readonly #scheduler: Scheduler;
-  readonly #slot: number;
-  #closed = false;
-  /** The last call; the slot is free only after it. */
-  #last: Promise<unknown> = Promise.resolve();
-
-  /** Use `Scheduler.open`. */
-  constructor(scheduler: Scheduler, slot: number) {
-    this.#scheduler = scheduler;
-    this.#slot = slot;
-  }
-
-  /**
-   * Reads tokens and returns the logits after the last, [vocabulary], which are valid until the caller waits for
-   * anything but this sequence.
-   */
-  append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-    return this.#submit(tokens, { wantsLast: true, signal });
-  }
-
-  /** Reads tokens; only the state matters. */
-  async read(tokens: readonly number[], signal?: AbortSignal): Promise<void> {
-    await this.#submit(tokens, { wantsLast: false, signal });
-  }
-
-  /** Reads tokens and shows the logits of each. */
-  async score(tokens: readonly number[], reader: LogitsReader, signal?: AbortSignal): Promise<void> {
-    await this.#submit(tokens, { wantsLast: false, reader, signal });
-  }
-
-  /** A copy of the state after all that was read. */
-  save(): Promise<SequenceState> {
-    this.#checkOpen();
-    const saved = this.#scheduler.model.save(this.#slot);
-    this.#last = saved.catch(() => {});
-    return saved;
-  }
-
-  /** Gives the slot to others. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    void this.#last.then(() => this.#scheduler.release(this.#slot));
-  }
-
-  #submit(
-    tokens: readonly number[],
-    options: { reader?: LogitsReader; wantsLast: boolean; signal: AbortSignal | undefined },
-  ): Promise<Float32Array> {
-    this.#checkOpen();
-    const done = this.#scheduler.submit(this.#slot, tokens, options);
-    this.#last = done.catch(() => {});
-    return done;
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new Error('the sequence was closed');
+    this.#slots.fail(error);
   }
 }
 
@@ -333,10 +259,10 @@ function remaining({ tokens, read }: Job): number {
   return tokens.length - read;
 }
 
-function partOf({ slot, tokens, read, reader, wantsLast }: Job, rows: number): SlotTokens {
+function partOf({ seat, tokens, read, reader, wantsLast }: Job, rows: number): SlotTokens {
   const isLast = read + rows === tokens.length;
   const wanted = reader ? 'all' : wantsLast && isLast ? 'last' : 'none';
-  return { slot, tokens: tokens.slice(read, read + rows), wanted };
+  return { slot: seat.slot!, tokens: tokens.slice(read, read + rows), wanted };
 }
 
 function turnOfOthers(): Promise<void> {

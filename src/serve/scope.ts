@@ -1,30 +1,39 @@
 /** The life of one request: what ends it early, and why. */
 import { ApiError } from './apiError.ts';
 
-export class Scope {
+/** Who asks, and what ends it early. */
+export interface Caller {
+  /** The API key or, without keys, the address: clients share the server evenly. */
+  readonly client: string;
+  readonly signal: AbortSignal;
+}
+
+export class Scope implements Caller {
+  readonly client: string;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #ended: () => void;
-  readonly #client: AbortSignal;
+  readonly #connection: AbortSignal;
   readonly #gone = () => this.abort(new ClientGoneError());
   readonly began = performance.now();
   #over = false;
 
   /**
    * @param seconds after which the request is given up
-   * @param client is aborted when the client has gone
+   * @param connection is aborted when the client has gone
    * @param ended is called once, whatever the end was
    */
-  constructor(seconds: number, client: AbortSignal, ended: () => void) {
+  constructor(client: string, seconds: number, connection: AbortSignal, ended: () => void) {
+    this.client = client;
     this.#ended = ended;
-    this.#client = client;
+    this.#connection = connection;
     this.#timer = setTimeout(
       () => this.abort(new ApiError(504, timeOut(seconds), { code: 'timeout' })),
       1000 * seconds,
     );
     this.#timer.unref();
-    if (client.aborted) this.#gone();
-    else client.addEventListener('abort', this.#gone, { once: true });
+    if (connection.aborted) this.#gone();
+    else connection.addEventListener('abort', this.#gone, { once: true });
   }
 
   get signal(): AbortSignal {
@@ -45,7 +54,7 @@ export class Scope {
     this.#over = true;
     clearTimeout(this.#timer);
     // Node holds the signals of requests until the requests are collected: what they hold would keep them for ever.
-    this.#client.removeEventListener('abort', this.#gone);
+    this.#connection.removeEventListener('abort', this.#gone);
     this.#ended();
   }
 }

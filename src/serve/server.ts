@@ -13,7 +13,7 @@ export interface ServerOptions extends AppOptions {
   readonly port: number;
   /** Seconds for a request to arrive, headers and body. */
   readonly receiveSeconds: number;
-  readonly mostConnections: number;
+  readonly maxConnections: number;
 }
 
 export class RunningServer {
@@ -42,7 +42,7 @@ export class RunningServer {
         keepAliveTimeout: 30_000,
       },
     }) as Server;
-    server.maxConnections = options.mostConnections;
+    server.maxConnections = options.maxConnections;
     server.listen(options.port, options.host);
     await once(server, 'listening'); // an error, such as a port that is taken, rejects
     return new RunningServer(server, app);

@@ -38,7 +38,7 @@ export async function startTestServer(
   const runtime = await openRuntime(small.folder, { threads: 1, name: 'small', ...options });
   const server = await RunningServer.start(runtime, {
     ...{ host: '127.0.0.1', port: 0, apiKeys: [], cors: undefined },
-    ...{ receiveSeconds: 30, mostConnections: 1000, log: pino({ level: 'silent' }) },
+    ...{ receiveSeconds: 30, maxConnections: 1000, log: pino({ level: 'silent' }) },
     ...serverOptions,
   });
   const model = await LanguageModel.load(small.folder, { threads: 0 });

@@ -1,0 +1,65 @@
+import type { SequenceState } from '../model/inference.ts';
+import type { LogitsReader, Scheduler } from './scheduler.ts';
+import type { Seat } from './slots.ts';
+
+/** One sequence of the model, in a slot of its own until it is closed. */
+export class Sequence {
+  readonly #scheduler: Scheduler;
+  readonly #seat: Seat;
+  #closed = false;
+  /** The last call; the slot is free only after it. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Use `Scheduler.open`. */
+  constructor(scheduler: Scheduler, seat: Seat) {
+    this.#scheduler = scheduler;
+    this.#seat = seat;
+  }
+
+  /**
+   * Reads tokens and returns the logits after the last, [vocabulary], which are valid until the caller waits for
+   * anything but this sequence.
+   */
+  append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    return this.#submit(tokens, { wantsLast: true, signal });
+  }
+
+  /** Reads tokens; only the state matters. */
+  async read(tokens: readonly number[], signal?: AbortSignal): Promise<void> {
+    await this.#submit(tokens, { wantsLast: false, signal });
+  }
+
+  /** Reads tokens and shows the logits of each. */
+  async score(tokens: readonly number[], reader: LogitsReader, signal?: AbortSignal): Promise<void> {
+    await this.#submit(tokens, { wantsLast: false, reader, signal });
+  }
+
+  /** A copy of the state after all that was read. */
+  save(): Promise<SequenceState> {
+    this.#checkOpen();
+    const saved = this.#scheduler.save(this.#seat);
+    this.#last = saved.catch(() => {});
+    return saved;
+  }
+
+  /** Gives the slot to others. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    void this.#last.then(() => this.#scheduler.release(this.#seat));
+  }
+
+  #submit(
+    tokens: readonly number[],
+    options: { reader?: LogitsReader; wantsLast: boolean; signal: AbortSignal | undefined },
+  ): Promise<Float32Array> {
+    this.#checkOpen();
+    const done = this.#scheduler.submit(this.#seat, tokens, options);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new Error('the sequence was closed');
+  }
+}
