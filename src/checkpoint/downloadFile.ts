@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { HubApiError } from '@huggingface/hub';
 import { InputError } from '../errors.ts';
+import { HubApiError } from './hubApi.ts';
 import { onDisk } from './writeSafetensors.ts';
 
 /** A file as the Hub lists it. */
@@ -67,7 +67,7 @@ async function fetchRest(
       ...(token ? { Authorization: `Bearer ${token}` } : {}),
     },
   });
-  if (!response.ok) throw new HubApiError(url, response.status, undefined, response.statusText);
+  if (!response.ok) throw new HubApiError(url, response.status, response.statusText);
   const resumed = response.status === 206;
   if (begun > 0 && !resumed) report(-begun); // the server sends it all again
   const output = await onDisk(partial, () => fs.open(partial, resumed ? 'a' : 'w'));

@@ -5,9 +5,9 @@
 import fs from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { datasetInfo, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { InputError } from '../errors.ts';
 import type { RemoteFile } from './downloadFile.ts';
+import { commitOf, HubApiError, treeOf } from './hubApi.ts';
 import type { Progress } from './tensorSource.ts';
 import { onDisk } from './writeSafetensors.ts';
 
@@ -66,11 +66,9 @@ export async function resolveCommit(
   if (isCommit.test(revision)) return revision;
   const remembered = join(home, 'refs', encodeURIComponent(revision).replaceAll('.', '%2E'));
   try {
-    const { id: name, kind, hubUrl, fetch, token } = repository;
-    const credentials = token ? { accessToken: token } : {};
-    const asked = { name, revision, hubUrl, fetch, additionalFields: ['sha' as const], ...credentials };
-    const { sha } = await (kind === 'dataset' ? datasetInfo(asked) : modelInfo(asked));
-    if (!isCommit.test(sha)) throw new InputError(`${name}: the Hub gave "${sha}" as commit of ${revision}`);
+    const sha = await commitOf(repository, revision);
+    if (!isCommit.test(sha))
+      throw new InputError(`${repository.id}: the Hub gave "${sha}" as commit of ${revision}`);
     await onDisk(remembered, async () => {
       await fs.mkdir(join(home, 'refs'), { recursive: true });
       await fs.writeFile(remembered, sha);
@@ -96,14 +94,12 @@ export async function listRepositoryFiles(
   commit: string,
   wanted: (path: string) => boolean,
 ): Promise<RemoteFile[]> {
-  const { kind, id, url, hubUrl, fetch, token } = repository;
+  const { kind, id, url } = repository;
   const files: RemoteFile[] = [];
-  const repo = { type: kind, name: id } as const;
-  const asked = { repo, revision: commit, hubUrl, fetch, recursive: kind === 'dataset' };
-  for await (const file of listFiles({ ...asked, ...(token ? { accessToken: token } : {}) })) {
+  for await (const file of treeOf(repository, commit, kind === 'dataset')) {
     const { path, size, oid, lfs } = file;
     if (file.type !== 'file' || !wanted(path)) continue;
-    if (!Number.isSafeInteger(size) || size < 0) {
+    if (!isSize(size)) {
       throw new InputError(`${id}: ${path}: the Hub gave "${size}" as its size`);
     }
     const hash = lfs ? { sha256: lfs.oid } : oid ? { gitBlob: oid } : {};
@@ -112,17 +108,21 @@ export async function listRepositoryFiles(
   return files;
 }
 
+function isSize(size: unknown): size is number {
+  return Number.isSafeInteger(size) && (size as number) >= 0;
+}
+
 export async function exists(path: string): Promise<boolean> {
   return (await fs.stat(path).catch(() => undefined)) !== undefined;
 }
 
 /** fetch reports every failure of the connection as a TypeError. */
 export function isUnreachable(error: unknown): boolean {
-  return (error instanceof TypeError && !error.message.includes('token')) || statusOf(error) >= 500;
+  return error instanceof TypeError || statusOf(error) >= 500;
 }
 
 export function statusOf(error: unknown): number {
-  return error instanceof HubApiError ? error.statusCode : 0;
+  return error instanceof HubApiError ? error.status : 0;
 }
 
 export function explain(

@@ -2,13 +2,15 @@
 import { CommanderError } from 'commander';
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { InputError, NumericalError } from '../errors.ts';
+import { explainMissing } from '../optionalPackages.ts';
 import { interruptByBrokenPipe } from './interrupt.ts';
 
 /**
  * Tells people what went wrong, and sets the exit code.
  * @param where which of several processes
  */
-export function reportFailure(error: unknown, where?: string): void {
+export function reportFailure(failure: unknown, where?: string): void {
+  const error = explainMissing(failure) ?? failure;
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode; // it has been told already
     return;

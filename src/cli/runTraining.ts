@@ -1,9 +1,10 @@
 /** Training as people and programs see it: what a run needs, how it goes, what it leaves. */
+
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { lossCurve } from '../figures/lossCurve.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import type { Group } from '../mpi/group.ts';
+import { loadOptional, MissingPackageError } from '../optionalPackages.ts';
 import { type LogLine, readLog, type StepLine, type ValidationLine } from '../train/log.ts';
 import type { Run } from '../train/run.ts';
 import type { TrainingSettings } from '../train/settings.ts';
@@ -140,8 +141,13 @@ function drawProgress({ step, trainer, settings: { steps } }: Run): Display {
 async function drawLoss(run: Run): Promise<void> {
   const lines = await readLog(run.logPath);
   if (!lines.some(({ event }) => event === 'step')) return;
+  const figures = await loadOptional(() => import('../figures/lossCurve.ts')).catch((error: unknown) => {
+    if (!(error instanceof MissingPackageError)) throw error;
+    console.error(`plusminus: no loss.svg: ${error.message}`); // a run does not fail for want of its picture
+  });
+  if (!figures) return;
   await writeFile(
     join(run.folder, 'loss.svg'),
-    lossCurve(lines, `Training loss of ${basename(resolve(run.folder))}`),
+    figures.lossCurve(lines, `Training loss of ${basename(resolve(run.folder))}`),
   );
 }

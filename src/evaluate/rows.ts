@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { isObject, parseJsonObject, show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
+import { loadOptional } from '../optionalPackages.ts';
 import { readLines } from '../text/lines.ts';
 import { readText, unpackedName } from '../text/textFile.ts';
-import { parquetRows } from './parquetRows.ts';
 import type { Row } from './task.ts';
 
 export const formats = ['jsonl', 'json', 'parquet', 'txt', 'raw', 'tokens'] as const;
@@ -21,7 +21,7 @@ export async function* readRows(files: readonly string[], signal?: AbortSignal):
   for (const file of files) {
     const labels = await labelsBeside(file);
     let count = 0;
-    for await (const row of rowsOf(file, signal)) {
+    for await (const row of await rowsOf(file, signal)) {
       signal?.throwIfAborted();
       yield labels ? withLabel(row, labels, count) : row;
       count++;
@@ -35,12 +35,13 @@ export async function* readRows(files: readonly string[], signal?: AbortSignal):
   }
 }
 
-function rowsOf(file: string, signal: AbortSignal | undefined): AsyncIterable<Row> {
+async function rowsOf(file: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Row>> {
   const name = unpackedName(file);
   if (name.endsWith('.jsonl')) return jsonLines(file, signal);
   if (name.endsWith('.json')) return jsonFile(file, signal);
   if (name.endsWith('.parquet')) {
     if (name !== file) throw new InputError(`${file}: found a packed Parquet file, expected it unpacked`);
+    const { parquetRows } = await loadOptional(() => import('./parquetRows.ts'));
     return parquetRows(file);
   }
   return wholeText(file, signal);

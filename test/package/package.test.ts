@@ -1,6 +1,6 @@
 /** The packages as a user gets them: packed, installed into an empty project, and run there. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,18 @@ afterAll(() => rm(project, { recursive: true, force: true }));
 test('the library takes at most 3 MB', async () => {
   const name = (await readdir(project)).find((file) => /^plusminus-\d.*\.tgz$/.test(file))!;
   expect((await stat(join(project, name))).size).toBeLessThan(3e6);
+});
+
+test('a plain install brings at most 12 packages', async () => {
+  const lock = JSON.parse(await readFile(join(project, 'node_modules/.package-lock.json'), 'utf8'));
+  const installed = Object.keys(lock.packages).filter((path) => !path.endsWith('@plusminus/models'));
+  expect(installed.length, installed.join(', ')).toBeLessThanOrEqual(12);
+});
+
+test('the command that installs a missing optional package is named', async () => {
+  const bin = join(project, 'node_modules/.bin/plusminus');
+  const { stderr } = await run(bin, ['serve']).catch((error) => error);
+  expect(stderr).toContain('run "npm install hono @hono/node-server pino prom-client lru-cache"');
 });
 
 const generate =

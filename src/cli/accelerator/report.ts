@@ -4,7 +4,6 @@ import { basename } from 'node:path';
 import { Command } from 'commander';
 import { makeReport } from '../../accelerator/report.ts';
 import { readRtlReport } from '../../accelerator/resources.ts';
-import { saturationFigure } from '../../accelerator/saturationFigure.ts';
 import { InputError } from '../../errors.ts';
 import { interruptible } from '../openModel.ts';
 import { integer } from '../options.ts';
@@ -71,6 +70,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   );
   const sections = sectionsOf(made, rtl);
   if (flags.out !== undefined) {
+    const { saturationFigure } = await import('../../accelerator/saturationFigure.ts');
     const figure = `${flags.out.replace(/\.md$/, '')}-saturation.svg`;
     await fs.writeFile(figure, saturationFigure(made));
     await fs.writeFile(flags.out, markdown(sections, { saturation: basename(figure) }));

@@ -8,7 +8,6 @@ import { GreedyHost } from '../../accelerator/host.ts';
 import { Machine } from '../../accelerator/machine.ts';
 import { loadOwnProgram, loadPackage, type Package } from '../../accelerator/package.ts';
 import { ternaryUse } from '../../accelerator/statistics.ts';
-import { timelineFigure } from '../../accelerator/timeline.ts';
 import { type TraceEvent, traceText } from '../../accelerator/trace.ts';
 import { InputError } from '../../errors.ts';
 import { formatTable } from '../../format.ts';
@@ -114,6 +113,8 @@ async function functional(
 
 async function timed(found: Package, host: GreedyHost, flags: Flags, signal: AbortSignal): Promise<void> {
   const { sizes, program, memory } = found;
+  // Loaded first: a missing package should not cost a simulation.
+  const figure = flags.timeline === undefined ? undefined : await import('../../accelerator/timeline.ts');
   const events: TraceEvent[] = [];
   const spans: Span[] = [];
   const cluster = new Cluster({
@@ -123,14 +124,17 @@ async function timed(found: Package, host: GreedyHost, flags: Flags, signal: Abo
   });
   await runAll(cluster, host, flags, signal);
   if (flags.trace !== undefined) await fs.writeFile(flags.trace, traceText(events));
-  if (flags.timeline !== undefined) {
+  if (figure) {
     const { from = 0, to = cluster.cycle } = flags.window ?? {};
     if (from >= cluster.cycle) {
       throw new InputError(
         `--window: found ${from} as its start, but the run ended at cycle ${cluster.cycle}`,
       );
     }
-    await fs.writeFile(flags.timeline, timelineFigure(spans, { from, to: Math.min(to, cluster.cycle) }));
+    await fs.writeFile(
+      flags.timeline!,
+      figure.timelineFigure(spans, { from, to: Math.min(to, cluster.cycle) }),
+    );
   }
   await dump(memory, flags);
   const { statistics, halted } = cluster;
