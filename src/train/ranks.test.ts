@@ -104,6 +104,33 @@ describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
     expect((await lossesOf('sharded'))[5]).toBeCloseTo((await lossesOf('one'))[5]!, 2);
   });
 
+  it('divides by all labels of an update, however ranks and passes share them', async () => {
+    const script = join(import.meta.dirname, 'labels.ranks.ts');
+    const update = async (ranks: number, choices: object) => {
+      const { code, stdout, stderr } = await mpirun(ranks, script, [JSON.stringify(choices)]);
+      expect(code, stderr).toBe(0);
+      return JSON.parse(stdout);
+    };
+    const whole = await update(1, { batch: 4 });
+    expect(whole.labels).toBe(29);
+    expect(whole.validationLoss).toBeCloseTo(whole.loss, 5);
+    const passes = { batch: 1, accumulation: 4 };
+    for (const [ranks, choices] of [
+      [1, passes],
+      [2, passes],
+      [4, { ...passes, ordered: true }],
+      [2, { ...passes, shardOptimizer: true }],
+    ] as const) {
+      const shared = await update(ranks, choices);
+      for (const fact of Object.keys(whole)) {
+        expect(shared[fact], `${ranks} ranks, ${fact}`).toBeCloseTo(whole[fact], 4);
+      }
+    }
+    // Between synchronisations each rank divides by its own labels; the reported loss is that of all ranks.
+    const { gradientNorm: _, ...facts } = await update(2, { ...passes, localSteps: 1 });
+    for (const [fact, value] of Object.entries(facts)) expect(value, fact).toBeCloseTo(whole[fact], 4);
+  });
+
   it('ends everywhere when a rank dies, and goes on from a whole checkpoint with another number', async () => {
     const flags = ['--accumulation', '4', '--ordered', '--schedule', 'constant', '--save-every', '5'];
     const long = [

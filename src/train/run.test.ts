@@ -11,7 +11,7 @@ import { readLog } from './log.ts';
 import { Run } from './run.ts';
 import { readRunFile } from './runFile.ts';
 import type { TrainingChoices } from './settings.ts';
-import { dataOf, smallConfig, smallSettings, stateFiles, withMachine } from './testing.ts';
+import { dataOf, joined, rowOf, smallConfig, smallSettings, stateFiles, withMachine } from './testing.ts';
 import { DivergenceError, Trainer } from './trainer.ts';
 
 interface Trained {
@@ -48,17 +48,6 @@ async function resume(folder: string, steps?: number) {
 }
 
 const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
-
-/** A row of 16 tokens, of which the first ones are labelled. */
-function batchOf(labelled: number, vocabulary: number): Batch {
-  const inputs = Int32Array.from({ length: 16 }, (_, i) => (7 * i + labelled) % vocabulary);
-  const labels = inputs.map((id, i) => (i < labelled ? (id + 1) % vocabulary : -100));
-  return { inputs, labels };
-}
-
-function joined(rows: readonly Batch[], name: keyof Batch): Int32Array {
-  return Int32Array.from(rows.flatMap((row) => [...row[name]]));
-}
 
 /** Replaces the first number of an f32 tensor of a safetensors file. */
 async function overwriteFirst(path: string, name: string, value: number) {
@@ -148,8 +137,7 @@ describe('a training run', () => {
     const folder = await temporaryFolder();
     const data = await dataOf(folder);
     const config = smallConfig(data);
-    const rows = [3, 16].map((labelled) => batchOf(labelled, config.vocabSize));
-    const one = { inputs: joined(rows, 'inputs'), labels: joined(rows, 'labels') };
+    const rows = [3, 16].map((labelled) => rowOf(labelled, config.vocabSize));
     const trainOn = (choices: TrainingChoices, batches: readonly Batch[]) =>
       withMachine(async (machine) => {
         const trainer = new Trainer(machine, config, smallSettings({ ...choices, warmup: 0 }));
@@ -158,7 +146,7 @@ describe('a training run', () => {
         const { lossSum, labels, gradientNorm } = await trainer.step(batches, 0, 0.01);
         return { loss: lossSum / labels, labels, gradientNorm };
       });
-    const whole = await trainOn({ batch: 2 }, [one]);
+    const whole = await trainOn({ batch: 2 }, [joined(rows)]);
     expect(whole.labels).toBe(19);
     for (const ordered of [false, true]) {
       const passes = await trainOn({ batch: 1, accumulation: 2, ordered }, rows);

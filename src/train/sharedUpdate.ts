@@ -98,9 +98,9 @@ export class SharedUpdate implements Update {
 
   async countLabels(own: number): Promise<number> {
     if (this.#group.size === 1) return own;
-    const counts = new Float32Array(this.#group.size);
-    counts[this.#group.rank] = own; // at most 64 passes of 2^32 labels: exact in practice, and the same everywhere
-    await this.#group.gatherParts(counts);
+    const counts = new Float64Array(this.#group.size);
+    counts[this.#group.rank] = own;
+    await this.#group.gatherParts(new Float32Array(counts.buffer)); // bytes are exchanged unchanged
     return counts.reduce((sum, count) => sum + count, 0);
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { type MatMulFreeConfig, namedConfig } from '../model/config.ts';
+import type { Batch } from '../text/batches.ts';
 import { listed } from '../text/testing.ts';
 import { TextTokenizer } from '../text/tokenizer.ts';
 import { TokenMix } from '../text/tokenMix.ts';
@@ -33,6 +34,19 @@ export function smallConfig({ tokenizer }: Data): MatMulFreeConfig {
 
 export const smallSettings = (choices: TrainingChoices = {}) =>
   parseSettings({ steps: 6, batch: 2, length: 16, warmup: 2, saveEvery: 2, validateEvery: 3, ...choices });
+
+/** A batch of one sequence of 16 tokens, of which only the first ones are labelled. */
+export function rowOf(labelled: number, vocabulary: number): Batch {
+  const inputs = Int32Array.from({ length: 16 }, (_, i) => (7 * i + labelled) % vocabulary);
+  const labels = inputs.map((id, i) => (i < labelled ? (id + 1) % vocabulary : -100));
+  return { inputs, labels };
+}
+
+/** One batch of all sequences. */
+export function joined(batches: readonly Batch[]): Batch {
+  const all = (name: keyof Batch) => Int32Array.from(batches.flatMap((batch) => [...batch[name]]));
+  return { inputs: all('inputs'), labels: all('labels') };
+}
 
 /** @param on threads of the CPU, or the GPU */
 export async function withMachine<T>(
