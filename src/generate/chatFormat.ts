@@ -4,18 +4,25 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
 import { type ChatMessage, renderChat, renderPrompt } from './chatTemplate.ts';
 import type { ChatPrompt } from './literalText.ts';
 
+/** A rendered chat, of which the model has yet to read what comes after an offset. */
+export interface NextPrompt extends ChatPrompt {
+  readonly from: number;
+  /** Whether the text goes on from an earlier one. */
+  readonly continues?: boolean;
+}
+
 export interface ChatFormat {
   /** The whole chat, up to where the answer begins. */
   render(messages: readonly ChatMessage[]): ChatPrompt;
   /** The ids of the whole chat. */
   encode(messages: readonly ChatMessage[]): number[];
   /**
-   * The ids that follow an answer the model has given already: its end, the messages and the beginning of the next
-   * answer, as in the encoding of the whole chat.
+   * A chat whose part after `from` follows an answer that the model has given already: its end, the messages and the
+   * beginning of the next answer.
    * @param ended the special token that the model itself ended the answer with, if any
    * @throws InputError if the template writes earlier messages differently depending on later ones
    */
-  continuation(messages: readonly ChatMessage[], ended: string | undefined): number[];
+  renderNext(messages: readonly ChatMessage[], ended: string | undefined): NextPrompt;
   /** Whether the tokenizer's bos token comes first; templates write it themselves. */
   readonly begins: boolean;
   readonly stop: readonly string[];
@@ -74,7 +81,7 @@ function templateFormat(tokenizer: TextTokenizer): ChatFormat {
       const { text, allowSpecial } = render(messages);
       return tokenizer.encode(text, { addSpecialTokens: false, allowSpecial });
     },
-    continuation(messages, ended) {
+    renderNext(messages, ended) {
       const { text: whole, allowSpecial } = render([...(probe?.messages ?? []), ...messages]);
       if (!probe || !whole.startsWith(probe.upToAnswer)) {
         throw new InputError(
@@ -86,7 +93,7 @@ function templateFormat(tokenizer: TextTokenizer): ChatFormat {
       const endAt = ended === undefined ? -1 : after.indexOf(ended);
       const isFirst = endAt >= 0 && after.slice(0, endAt).trim() === '';
       const from = upToAnswer.length + (isFirst ? endAt + ended!.length : 0);
-      return idsFrom(tokenizer, { text: whole, allowSpecial }, from);
+      return { text: whole, allowSpecial, from };
     },
     begins: false,
     stop: end === undefined ? [] : [end],
@@ -117,8 +124,9 @@ function plainFormat(tokenizer: TextTokenizer): ChatFormat {
   return {
     render: (messages) => ({ text: textOf(messages), allowSpecial: () => false }),
     encode: (messages) => tokenizer.encode(textOf(messages)),
-    continuation: (messages) =>
-      tokenizer.encode(`\n${textOf(messages)}`, { addSpecialTokens: false, continues: true }),
+    renderNext: (messages) => ({
+      ...{ text: `\n${textOf(messages)}`, allowSpecial: () => false, from: 0, continues: true },
+    }),
     begins: true,
     stop: ['\nUser:'],
     ending: () => undefined,

@@ -40,7 +40,18 @@ export function renderLiterally(
     breaks.push(text.length);
     text += part;
   }
-  return { text, allowSpecial: (start, end) => !breaks.some((at) => start < at && at <= end) };
+  return { text, allowSpecial: (start, end) => !(firstAbove(breaks, start) <= end) };
+}
+
+/** The first of ascending numbers that is larger than `bound`; Infinity if none is. */
+function firstAbove(numbers: readonly number[], bound: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle]! > bound) high = middle;
+    else low = middle + 1;
+  }
+  return numbers[low] ?? Number.POSITIVE_INFINITY;
 }
 
 function unusedMark(messages: readonly ChatMessage[]): string {

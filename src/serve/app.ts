@@ -13,10 +13,11 @@ import { completionWire } from './completions.ts';
 import { chatFieldsOf, completionFieldsOf } from './fields.ts';
 import { respond, type Usage } from './respond.ts';
 import type { Runtime } from './runtime.ts';
-import { ClientGoneError, Scope } from './scope.ts';
+import { type Caller, ClientGoneError, Scope } from './scope.ts';
 import { sessionRoutes } from './sessionRoutes.ts';
 import { TooBusyError } from './slots.ts';
-import { startOf } from './start.ts';
+import { type Start, startOf } from './start.ts';
+import type { Wire } from './wire.ts';
 
 export interface AppOptions {
   /** Without keys, anybody may use the server. */
@@ -153,11 +154,7 @@ export class App {
   async #complete<F extends Parameters<typeof startOf>[1]>(
     c: Context<Env>,
     read: (body: unknown) => F,
-    understand: (
-      runtime: Runtime,
-      fields: F,
-      start: Awaited<ReturnType<typeof startOf>>,
-    ) => Parameters<typeof respond>[0]['wire'],
+    understand: (runtime: Runtime, fields: F, start: Start, caller: Caller) => Promise<Wire>,
   ): Promise<Response> {
     if (this.#draining)
       throw new ApiError(503, 'the server is shutting down', { code: 'draining', retryAfter: 5 });
@@ -166,12 +163,12 @@ export class App {
       this.scopes.delete(scope),
     );
     this.scopes.add(scope);
-    let start: Awaited<ReturnType<typeof startOf>> | undefined;
+    let start: Start | undefined;
     try {
       const fields = read(await this.#bodies.json(c.req.raw));
       this.#checkModel(fields.model);
       start = await startOf(runtime, fields, c.get('owner'));
-      const wire = understand(runtime, fields, start);
+      const wire = await understand(runtime, fields, start, scope);
       const id = c.get('requestId');
       const finished = (usage: Usage, error: unknown) => this.#finished(id, scope, usage, error);
       const cutOff = () => void c.env.outgoing.destroy();

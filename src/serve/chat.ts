@@ -8,6 +8,7 @@ import { ApiError } from './apiError.ts';
 import type { ChatFields } from './fields.ts';
 import { choiceOptionsOf } from './fields.ts';
 import type { Runtime } from './runtime.ts';
+import type { Caller } from './scope.ts';
 import { checkChoices, checkMaxTokens, continued, type Start } from './start.ts';
 import { chatLogprob } from './tokenText.ts';
 import { type Envelope, envelopeOf, finishReason, type Wire, wantsUsage } from './wire.ts';
@@ -19,13 +20,19 @@ interface Choice {
   finish_reason: string | null;
 }
 
-export function chatWire(runtime: Runtime, fields: ChatFields, start: Start): Wire {
+export async function chatWire(
+  runtime: Runtime,
+  fields: ChatFields,
+  start: Start,
+  caller: Caller,
+): Promise<Wire> {
   const { tokenizer } = runtime;
   const n = fields.n ?? 1;
-  checkChoices(runtime, n, start);
+  checkChoices(runtime, n, start, caller);
   const format = formatOf(tokenizer);
   const messages = fields.messages.map(plainMessage);
-  const tokens = continued(runtime, encode(format, messages, start), start.earlier, 'messages');
+  const ids = await encode(runtime, messages, start, caller);
+  const tokens = continued(runtime, ids, start.earlier, 'messages');
   const { name, value } = maxTokensOf(fields);
   const maxTokens = checkMaxTokens(runtime, name, value ?? runtime.limits.maxTokens);
   const logprobs = logprobsOf(fields);
@@ -100,9 +107,20 @@ function formatOf(tokenizer: TextTokenizer): ChatFormat {
 }
 
 /** Where there is a conversation already, the messages are only what is new. */
-function encode(format: ChatFormat, messages: readonly ChatMessage[], { earlier }: Start): number[] {
-  if (!earlier) return format.encode(messages);
-  return format.continuation(messages, format.ending(earlier.unread.at(-1)));
+function encode(
+  { tokenizer, encoder }: Runtime,
+  messages: readonly ChatMessage[],
+  { earlier }: Start,
+  caller: Caller,
+): Promise<readonly number[]> {
+  const format = formatOf(tokenizer);
+  if (earlier) {
+    const next = format.renderNext(messages, format.ending(earlier.unread.at(-1)));
+    return encoder.encodeNext(next, 'messages', caller);
+  }
+  const { text, allowSpecial } = format.render(messages);
+  const options = { addSpecialTokens: format.begins, allowSpecial };
+  return encoder.encode(text, options, 'messages', caller);
 }
 
 function plainMessage({ role, content }: ChatFields['messages'][number]): ChatMessage {

@@ -7,6 +7,7 @@ import { type CompletionFields, choiceOptionsOf } from './fields.ts';
 import type { TokenLogprob } from './logProbability.ts';
 import type { ReadPrompt } from './reading.ts';
 import type { Runtime } from './runtime.ts';
+import type { Caller } from './scope.ts';
 import type { Start } from './start.ts';
 import { checkChoices, checkMaxTokens, continued } from './start.ts';
 import { CodePoints, tokenName, topByName } from './tokenText.ts';
@@ -26,23 +27,37 @@ interface Choice {
   finish_reason: string | null;
 }
 
-export function completionWire(runtime: Runtime, fields: CompletionFields, start: Start): Wire {
+export async function completionWire(
+  runtime: Runtime,
+  fields: CompletionFields,
+  start: Start,
+  caller: Caller,
+): Promise<Wire> {
   const prompts = promptsOf(fields.prompt ?? '');
   const n = fields.n ?? 1;
-  checkChoices(runtime, prompts.length * n, start);
+  checkChoices(runtime, prompts.length * n, start, caller);
   const logprobs = fields.logprobs ?? undefined;
-  const tokens = prompts.map((prompt, index) => promptTokens(runtime, prompt, start, index));
   const echo = fields.echo === true;
   if (echo && start.earlier)
     throw new ApiError(400, 'echo: expected none with a state or a session, whose text is not kept', {
       param: 'echo',
     });
   const maxTokens = checkMaxTokens(runtime, 'max_tokens', fields.max_tokens ?? 16);
+  const tokens: ReturnType<typeof continued>[] = [];
+  for (const [index, prompt] of prompts.entries()) {
+    const where = `prompt[${index}]`;
+    const ids =
+      typeof prompt === 'string'
+        ? await runtime.encoder.encode(prompt, encodeOptions(fields, start), where, caller)
+        : checkIds(runtime, prompt, where);
+    tokens.push(continued(runtime, ids, start.earlier, where));
+  }
+  const shown = echo || logprobs !== undefined; // the texts of prompts, or offsets in them
   const format = new CompletionFormat(runtime, {
     echo,
     n,
     texts: prompts.map((prompt, index) =>
-      typeof prompt === 'string' ? prompt : runtime.tokenizer.decode(tokens[index]!.tokens),
+      typeof prompt === 'string' ? prompt : shown ? runtime.tokenizer.decode(tokens[index]!.tokens) : '',
     ),
   });
   return {
@@ -167,24 +182,14 @@ function promptsOf(prompt: NonNullable<CompletionFields['prompt']>): Prompt[] {
   return typeof prompt[0] === 'number' ? [prompt as number[]] : (prompt as Prompt[]);
 }
 
-function promptTokens(runtime: Runtime, prompt: Prompt, { earlier }: Start, index: number) {
-  const where = `prompt[${index}]`;
-  const { tokenizer, scheduler, limits } = runtime;
-  // A token is at least a byte, so that a text too long is known without reading it.
-  if (typeof prompt === 'string' && prompt.length > 32 * limits.promptTokens)
-    throw new ApiError(
-      400,
-      `${where}: found ${prompt.length} characters, too many for ${limits.promptTokens} tokens`,
-      {
-        param: 'prompt',
-        code: 'context_length_exceeded',
-      },
-    );
-  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt, { addSpecialTokens: !earlier }) : prompt;
+function encodeOptions({ allow_special }: CompletionFields, { earlier }: Start) {
+  return { addSpecialTokens: !earlier, allowSpecial: allow_special === true };
+}
+
+function checkIds({ scheduler }: Runtime, ids: readonly number[], where: string): readonly number[] {
   const wrong = ids.find((id) => id >= scheduler.vocabulary);
-  if (wrong !== undefined)
-    throw new ApiError(400, `${where}: found token ${wrong}, expected ids below ${scheduler.vocabulary}`, {
-      param: 'prompt',
-    });
-  return continued(runtime, ids, earlier, where);
+  if (wrong === undefined) return ids;
+  throw new ApiError(400, `${where}: found token ${wrong}, expected ids below ${scheduler.vocabulary}`, {
+    param: 'prompt',
+  });
 }

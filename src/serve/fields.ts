@@ -62,6 +62,7 @@ const completionFields = v.strictObject({
   prompt: optional(prompt),
   logprobs: optional(integer(0, 20)),
   echo: optional(flag),
+  allow_special: optional(flag),
   best_of: optional(integer(1)),
 });
 

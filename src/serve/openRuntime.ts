@@ -14,6 +14,7 @@ import { attends } from '../model/config.ts';
 import { OneByOne } from '../model/oneByOne.ts';
 import { sequenceReader } from '../model/sequenceReader.ts';
 import { Measurements } from './metrics.ts';
+import { PromptEncoder } from './promptEncoder.ts';
 import type { Limits, Runtime } from './runtime.ts';
 import { Scheduler } from './scheduler.ts';
 import { SessionStore } from './sessionStore.ts';
@@ -106,6 +107,11 @@ async function assemble(
       : await StateFiles.open(cacheFolder, { bytes: cacheFolderBytes, model: modelHash, stateSize });
   const cache = new StateCache(cacheBytes, files);
   const { sessions } = options;
+  const limits = {
+    ...standardLimits,
+    ...(attends(config) && { contextTokens: config.maxPositionEmbeddings }),
+    ...options.limits,
+  };
   metrics.watch(scheduler, cache);
   return {
     modelName: options.name,
@@ -114,11 +120,8 @@ async function assemble(
     ...{ scheduler, cache, signer, tokenizer, metrics },
     sessions:
       sessions === undefined ? undefined : new SessionStore({ folder: sessions, signer, most: 10_000 }),
-    limits: {
-      ...standardLimits,
-      ...(attends(config) && { contextTokens: config.maxPositionEmbeddings }),
-      ...options.limits,
-    },
+    limits,
+    encoder: new PromptEncoder(tokenizer, limits),
     engine: `${engine.name} (${engine.description})`,
     async close() {
       await files?.flush();

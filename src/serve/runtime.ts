@@ -1,6 +1,7 @@
 /** What all requests share: the model with its scheduler, the caches, the limits. */
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { Measurements } from './metrics.ts';
+import type { PromptEncoder } from './promptEncoder.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SessionStore } from './sessionStore.ts';
 import type { StateSigner } from './signedState.ts';
@@ -37,6 +38,7 @@ export interface Runtime {
   /** Absent if the server keeps no sessions. */
   readonly sessions: SessionStore | undefined;
   readonly tokenizer: TextTokenizer;
+  readonly encoder: PromptEncoder;
   readonly limits: Limits;
   readonly metrics: Measurements;
 }

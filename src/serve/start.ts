@@ -3,6 +3,7 @@ import type { SavedSession } from '../generate/savedSession.ts';
 import { ApiError } from './apiError.ts';
 import type { ChatFields, CompletionFields } from './fields.ts';
 import type { Runtime } from './runtime.ts';
+import type { Caller } from './scope.ts';
 import type { Lease } from './sessionStore.ts';
 
 export interface Start {
@@ -84,7 +85,13 @@ export function continued(
   };
 }
 
-export function checkChoices({ limits }: Runtime, choices: number, { lease, returnState }: Start): void {
+/** @throws ApiError; TooBusyError before work goes into a request that could not even wait */
+export function checkChoices(
+  { limits, scheduler }: Runtime,
+  choices: number,
+  { lease, returnState }: Start,
+  { client }: Caller,
+): void {
   if (choices > limits.choices)
     throw new ApiError(400, `n: found ${choices} choices in all, expected at most ${limits.choices}`, {
       param: 'n',
@@ -93,6 +100,7 @@ export function checkChoices({ limits }: Runtime, choices: number, { lease, retu
     throw new ApiError(400, `n: found ${choices} choices in all, expected 1 where a state is kept`, {
       param: 'n',
     });
+  scheduler.checkRoom(choices, client);
 }
 
 export function checkMaxTokens({ limits }: Runtime, param: string, found: number): number {

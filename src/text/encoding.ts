@@ -16,37 +16,41 @@ export function* batchesOf(sections: Iterable<EncodedSection>): Generator<readon
   for (const { batches } of sections) yield* batches;
 }
 
-/** The first `limit` ids; the work ends soon after. */
-export function takeIds(batches: Iterable<readonly number[]>, limit: number): LimitedIds {
+/** The first `limit` ids; the work ends soon after. Yields where it can pause. */
+export function* takeIds(
+  batches: Iterable<readonly number[]>,
+  limit: number,
+): Generator<undefined, LimitedIds> {
   const ids: number[] = [];
   for (const batch of batches) {
     for (const id of batch) {
       if (ids.length >= limit) return { ids, complete: false };
       ids.push(id);
     }
+    yield;
   }
   return { ids, complete: true };
 }
 
-/** Like `takeIds`, letting other work run between slices. @throws the signal's reason, once aborted */
-export async function takeIdsInSlices(
-  batches: Iterable<readonly number[]>,
-  limit: number,
-  signal: AbortSignal | undefined,
-): Promise<LimitedIds> {
-  const ids: number[] = [];
+/** The result of work that could pause. */
+export function atOnce<T>(work: Generator<unknown, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The result of work that pauses, letting other work run every few milliseconds. @throws the signal's reason, once aborted */
+export async function inSlices<T>(work: Generator<unknown, T>, signal: AbortSignal | undefined): Promise<T> {
   let sliceEnd = performance.now() + SLICE_MS;
-  for (const batch of batches) {
-    for (const id of batch) {
-      if (ids.length >= limit) return { ids, complete: false };
-      ids.push(id);
-    }
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
     if (performance.now() < sliceEnd) continue;
     await new Promise((resolve) => setTimeout(resolve, 0));
     signal?.throwIfAborted();
     sliceEnd = performance.now() + SLICE_MS;
   }
-  return { ids, complete: true };
 }
 
 const utf8 = new TextEncoder();

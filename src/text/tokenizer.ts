@@ -7,11 +7,12 @@
  */
 import { InputError } from '../errors.ts';
 import {
+  atOnce,
   batchesOf,
   commonLength,
+  inSlices,
   type LimitedIds,
   takeIds,
-  takeIdsInSlices,
   tokensBefore,
 } from './encoding.ts';
 import type { AllowSpecial } from './pipeline/addedTokens.ts';
@@ -162,12 +163,12 @@ export class TextTokenizer {
 
   /** Ids of a text. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD. */
   encode(text: string, options: EncodeOptions = {}): number[] {
-    return takeIds(this.#batches(text, options), Number.POSITIVE_INFINITY).ids;
+    return atOnce(takeIds(this.#batches(text, options), Number.POSITIVE_INFINITY)).ids;
   }
 
   /** The first `limit` ids of a text; the work ends soon after the limit, however long the text is. */
   encodeUpTo(text: string, limit: number, options: EncodeOptions = {}): LimitedIds {
-    return takeIds(this.#batches(text, options), limit);
+    return atOnce(takeIds(this.#batches(text, options), limit));
   }
 
   /**
@@ -175,7 +176,7 @@ export class TextTokenizer {
    * @throws the signal's reason, once aborted
    */
   encodeInSlices(text: string, limit: number, options: LimitedEncodeOptions = {}): Promise<LimitedIds> {
-    return takeIdsInSlices(this.#batches(text, options), limit, options.signal);
+    return inSlices(takeIds(this.#batches(text, options), limit), options.signal);
   }
 
   /**
@@ -188,24 +189,45 @@ export class TextTokenizer {
     offsets: readonly number[],
     options: Pick<EncodeOptions, 'allowSpecial' | 'continues'> = {},
   ): { ids: number[]; before: number[] } {
-    const { allowSpecial = false, continues } = options;
+    const { ids, before } = atOnce(this.#withOffsets(text, offsets, Number.POSITIVE_INFINITY, options));
+    return { ids, before };
+  }
+
+  /**
+   * Like `encodeWithOffsets`, letting other work run every few milliseconds, and ending soon after `limit` ids; `before`
+   * is then not exact.
+   * @throws the signal's reason, once aborted
+   */
+  encodeWithOffsetsInSlices(
+    text: string,
+    offsets: readonly number[],
+    limit: number,
+    options: Pick<LimitedEncodeOptions, 'allowSpecial' | 'continues' | 'signal'> = {},
+  ): Promise<LimitedIds & { before: number[] }> {
+    return inSlices(this.#withOffsets(text, offsets, limit, options), options.signal);
+  }
+
+  *#withOffsets(
+    text: string,
+    offsets: readonly number[],
+    limit: number,
+    { allowSpecial = false, continues }: Pick<EncodeOptions, 'allowSpecial' | 'continues'>,
+  ): Generator<undefined, LimitedIds & { before: number[] }> {
     const whole = text.toWellFormed();
     const ids: number[] = [];
     const before = offsets.map(() => 0);
-    for (const { start, end, batches } of this.#pipeline.sections(
-      whole,
-      predicateOf(allowSpecial),
-      continues,
-    )) {
-      const sectionIds = [...batches].flat();
+    const sections = this.#pipeline.sections(whole, predicateOf(allowSpecial), continues);
+    for (const { start, end, batches } of sections) {
+      const { ids: sectionIds, complete } = yield* takeIds(batches, limit - ids.length);
+      if (!complete) return { ids: [...ids, ...sectionIds], before, complete };
       offsets.forEach((offset, index) => {
         if (offset >= end) before[index] = ids.length + sectionIds.length;
         else if (offset > start)
           before[index] = ids.length + this.#countBefore(whole.slice(start, end), sectionIds, offset - start);
       });
-      ids.push(...sectionIds);
+      for (const id of sectionIds) ids.push(id);
     }
-    return { ids, before };
+    return { ids, before, complete: true };
   }
 
   #countBefore(text: string, ids: readonly number[], offset: number): number {
