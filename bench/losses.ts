@@ -51,7 +51,12 @@ const flags = new Command('node bench/losses.ts')
 /** Trains, or goes on, and returns the course so far. */
 async function train(engine: Curve['engine'], seed: number): Promise<Curve> {
   const folder = join(flags.runs, `${engine}-${seed}`);
-  const interrupt = catchInterrupt(() => console.error('\nStopping and saving; the same command goes on.'));
+  const interrupt = catchInterrupt(
+    () => console.error('\nStopping and saving. Run the same command to resume.'),
+    {
+      savesWork: true,
+    },
+  );
   const late = AbortSignal.timeout(Math.min(60_000 * Number(flags.minutes), 2 ** 31 - 1));
   const signal = AbortSignal.any([interrupt.signal, late]);
   try {

@@ -10,6 +10,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reportFailure } from '../../src/cli/failure.ts';
+import { FolderLock } from '../../src/folderLock.ts';
 import { formatCount } from '../../src/format.ts';
 import { renderChat } from '../../src/generate/chatTemplate.ts';
 import { type ChatMessage, readDocuments } from '../../src/text/corpus.ts';
@@ -51,7 +52,21 @@ export async function prepare({
 }: PrepareOptions): Promise<void> {
   const folder = join(work, 'tokens');
   await mkdir(folder, { recursive: true });
-  await removePartial(folder);
+  const lock = await FolderLock.take(folder);
+  try {
+    await removePartial(folder);
+    await prepareIn(folder, corpus, recipe, onProgress);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function prepareIn(
+  folder: string,
+  corpus: string,
+  recipe: Recipe,
+  onProgress: (text: string) => void,
+): Promise<void> {
   const tokenizer = await tokenizerOf(corpus, folder, recipe, onProgress);
   const step: Step = async (name, write) => {
     const target = join(folder, name);

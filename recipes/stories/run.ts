@@ -4,7 +4,6 @@
  * Every step is a command that anyone could type (`--dry-run` prints them). Steps that are done are not done again,
  * and a step that was interrupted or killed goes on where it was: the same models come out, bit for bit.
  */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modelsFolder } from '../../src/checkpoint/boxedModels.ts';
@@ -74,8 +73,6 @@ export async function runRecipe(options: RunOptions): Promise<boolean> {
 async function train(folder: string, args: readonly string[], say: (line: string) => void): Promise<boolean> {
   if (await isFinished(folder)) return true;
   const resumed = await holdsRun(folder);
-  // What was killed before its first state was saved has nothing to go on with.
-  if (!resumed) await rm(folder, { recursive: true, force: true });
   const given = resumed ? ['--resume', '--out', folder] : args;
   say(`plusminus train ${given.join(' ')}`);
   await trainCommand()

@@ -36,7 +36,7 @@ export async function downloadFile(
   report: (bytes: number) => void,
 ): Promise<void> {
   const path = join(folder, file.path);
-  if ((await sizeOf(path)) === file.size) return report(file.size);
+  if (await isComplete(file, folder)) return report(file.size);
   const partial = `${path}.partial`;
   let begun = (await sizeOf(partial)) ?? 0;
   if (begun > file.size) {
@@ -47,6 +47,11 @@ export async function downloadFile(
   if (begun < file.size || file.size === 0) await fetchRest(file, partial, begun, connection, report);
   await verify(file, partial);
   await onDisk(path, () => fs.rename(partial, path));
+}
+
+/** Whether the file was downloaded earlier. */
+export async function isComplete({ path, size }: RemoteFile, folder: string): Promise<boolean> {
+  return (await sizeOf(join(folder, path))) === size;
 }
 
 /** Undefined if there is no such file. */

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { InputError } from '../errors.ts';
+import { ownMark, parseMark } from '../processMark.ts';
 import { downloadModel } from './hub.ts';
 import type { Progress } from './tensorSource.ts';
 import { golden, sameBytes, temporaryFolder } from './testing.ts';
@@ -130,6 +131,20 @@ describe('downloading', () => {
     expect(hub.requests).toHaveLength(1); // what main means now
     expect(await downloadModel(id, { ...options, revision: commit })).toBe(folder);
     expect(hub.requests).toHaveLength(1);
+  });
+
+  it('downloads once when asked twice at the same time, and leaves it to another process that is at it', async () => {
+    const { hub, cacheDir, options } = await setUp();
+    const [first, second] = await Promise.all([downloadModel(id, options), downloadModel(id, options)]);
+    expect(second).toBe(first);
+    expect(hub.requests.filter((request) => request.includes('model.safetensors'))).toHaveLength(1);
+    const home = join(cacheDir, 'someone--tiny-1.0');
+    expect((await readdir(home)).sort()).toEqual([commit, 'refs']);
+    await rm(first, { recursive: true });
+    const host = parseMark(ownMark())!.host;
+    await writeFile(join(home, `.lock-${commit}-1-0-${host}`), '');
+    await expect(downloadModel(id, options)).rejects.toThrow(`process 1 on ${host} is writing there`);
+    expect(await readdir(home)).not.toContain(`${commit}.partial`);
   });
 
   it('works without a network from what the cache has', async () => {

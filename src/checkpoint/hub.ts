@@ -10,6 +10,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { downloadFile, type RemoteFile } from './downloadFile.ts';
+import { exclusively } from './exclusively.ts';
 import {
   type DownloadOptions,
   defaultCache,
@@ -30,7 +31,7 @@ export type { DownloadOptions } from './hubRepository.ts';
  * @param id owner/name, e.g. `ridger/MMfreeLM-370M`
  * @returns the path of a complete model folder
  * @throws InputError if the repository or revision does not exist, needs a token, holds no safetensors, or
- * cannot be reached while the cache lacks it; the signal's reason if it is aborted
+ * cannot be reached while the cache lacks it, or another process downloads it; the signal's reason if it is aborted
  */
 export async function downloadModel(id: string, options: DownloadOptions = {}): Promise<string> {
   const { revision = 'main', cacheDir = defaultCache(), signal } = options;
@@ -38,7 +39,10 @@ export async function downloadModel(id: string, options: DownloadOptions = {}): 
   const home = join(cacheDir, id.replace('/', '--'));
   const commit = await resolveCommit(repository, revision, home, signal);
   const folder = join(home, commit);
-  if (!(await exists(folder))) await fill(folder, repository, commit, options);
+  if (await exists(folder)) return folder;
+  await exclusively(home, commit, async () => {
+    if (!(await exists(folder))) await fill(folder, repository, commit, options);
+  });
   return folder;
 }
 
@@ -62,10 +66,7 @@ async function fill(
         onProgress?.({ loaded, total });
       });
     }
-    // Another process may have been first; its folder is as good.
-    await fs.rename(partial, folder).catch(async (error) => {
-      if (!(await exists(folder))) throw error;
-    });
+    await onDisk(folder, () => fs.rename(partial, folder));
   } catch (error) {
     signal?.throwIfAborted();
     throw error instanceof InputError ? error : explain(error, repository, commit);

@@ -8,7 +8,8 @@ import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
-import { downloadFile, type RemoteFile } from './downloadFile.ts';
+import { downloadFile, isComplete, type RemoteFile } from './downloadFile.ts';
+import { exclusively } from './exclusively.ts';
 import {
   type DownloadOptions,
   defaultCache,
@@ -47,7 +48,10 @@ export async function downloadDatasetFiles(
     const chosen = choose(files.map(({ path }) => path)).map(
       (path) => files.find((file) => file.path === path)!,
     );
-    await download(chosen, folder, repository, options);
+    const there = await Promise.all(chosen.map((file) => isComplete(file, folder)));
+    if (there.includes(false)) {
+      await exclusively(home, commit, () => download(chosen, folder, repository, options));
+    }
     return chosen.map(({ path }) => join(folder, path));
   } catch (error) {
     signal?.throwIfAborted();

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';
+import { ownMark, parseMark } from '../processMark.ts';
 
 const program = join(import.meta.dirname, '../../bin/plusminus.js');
 
@@ -35,5 +36,12 @@ describe('plusminus demo', () => {
       .map((line) => JSON.parse(line));
     expect(lines.map(({ event }) => event)).toEqual(['validation', 'step', 'step', 'validation', 'demo']);
     expect(lines.at(-1).audit.total.productMultiplications).toBe(0);
+
+    // Another demo that is training there keeps its folder.
+    const { host } = parseMark(ownMark())!;
+    await writeFile(join(folder, `runs/demo/.lock-1-0-${host}`), '');
+    const before = await readdir(join(folder, 'runs/demo'));
+    await expect(demo(folder)).rejects.toThrow(`process 1 on ${host} is writing there`);
+    expect(await readdir(join(folder, 'runs/demo'))).toEqual(before);
   });
 });

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
 import { isInTheBox, storiesModel } from '../checkpoint/boxedModels.ts';
 import { InputError } from '../errors.ts';
+import { FolderLock } from '../folderLock.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { LanguageModel } from '../languageModel.ts';
 import { architectureOf } from '../model/architecture.ts';
@@ -96,6 +97,7 @@ type Say = (text: string) => unknown;
 async function learn(flags: Flags, interrupt: Interrupt, say: Say): Promise<boolean> {
   const chapters = await mobyDick();
   if (await holdsRun(folder)) {
+    await FolderLock.take(folder); // not while another demo trains there; removed with the folder
     say(`   (${folder} holds an earlier demo, which this one replaces)`);
     await rm(folder, { recursive: true });
   }

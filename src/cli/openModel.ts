@@ -3,7 +3,7 @@ import { storiesModel } from '../checkpoint/boxedModels.ts';
 import { formatBytes } from '../format.ts';
 import { LanguageModel, type LoadProgress } from '../languageModel.ts';
 import { chosenModel } from './findModel.ts';
-import { catchInterrupt } from './interrupt.ts';
+import { catchInterrupt, type InterruptOptions } from './interrupt.ts';
 import type { ModelOptions } from './options.ts';
 import { type Progress, startProgress } from './progress.ts';
 
@@ -34,8 +34,11 @@ export async function withModel(
 }
 
 /** Runs work that Ctrl-C ends in an orderly way. */
-export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const interrupt = catchInterrupt(() => {});
+export async function interruptible(
+  work: (signal: AbortSignal) => Promise<void>,
+  options: InterruptOptions = {},
+): Promise<void> {
+  const interrupt = catchInterrupt(() => {}, options);
   const { signal } = interrupt;
   try {
     await work(signal);

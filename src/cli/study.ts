@@ -98,7 +98,7 @@ async function studyWith(group: Group, chosen: Study, flags: Flags): Promise<voi
     );
     return;
   }
-  await interruptible(async (signal) => {
+  const work = async (signal: AbortSignal) => {
     try {
       const report = await runStudy(chosen, {
         options,
@@ -116,7 +116,8 @@ async function studyWith(group: Group, chosen: Study, flags: Flags): Promise<voi
       if (signal.aborted && !json) console.error('Interrupted; the same command goes on where it was.');
       throw error;
     }
-  });
+  };
+  await interruptible(work, { savesWork: true });
 }
 
 async function printPlan(plan: readonly PlannedRun[], { json }: Flags): Promise<void> {

@@ -7,7 +7,8 @@ import { temporaryFolder } from '../checkpoint/testing.ts';
 import { readLog } from '../train/log.ts';
 import { rhyme, stateFiles } from '../train/testing.ts';
 import { savedStep } from '../train/trainingState.ts';
-import { catchInterrupt } from './interrupt.ts';
+import { catchInterrupt, interruptByBrokenPipe } from './interrupt.ts';
+import { interruptible } from './openModel.ts';
 import { duration } from './progress.ts';
 import { trainCommand } from './train.ts';
 
@@ -176,6 +177,19 @@ describe('Ctrl-C', () => {
     expect(exit).toHaveBeenCalledWith(143);
     interrupt.release();
     expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+});
+
+describe('a closed output', () => {
+  it('interrupts work that is saved, and ends any other command at once', async () => {
+    const until = (signal: AbortSignal) =>
+      new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    const saving = interruptible(until, { savesWork: true });
+    expect(interruptByBrokenPipe()).toBe(true);
+    await saving;
+    expect(process.exitCode).toBe(141);
+    process.exitCode = undefined;
+    await interruptible(async () => expect(interruptByBrokenPipe()).toBe(false));
   });
 });
 

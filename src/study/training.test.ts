@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';
@@ -47,6 +47,13 @@ describe('training as an experiment', () => {
     expect(expected.tokens).toBe(30 * 32);
     expect(expected.curve.map(([tokens]) => tokens)).toEqual([0, 320, 640, 960]);
     expect(expected.loss).toBeLessThan(expected.curve[0]![1]);
+  });
+
+  it('prepares its corpus again where a killed process left shards without a tokenizer', async () => {
+    const folder = await temporaryFolder();
+    const corpus = await prepareCorpus(contextIn(folder), 280);
+    await rm(join(corpus.folder, '../tokenizer.json'));
+    expect(await prepareCorpus(contextIn(folder), 280)).toEqual(corpus);
   });
 
   it('says so if it diverges', async () => {

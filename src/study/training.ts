@@ -1,8 +1,9 @@
 /** Training runs as experiments: one corpus for all, an engine for each, and what a run came to. */
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
+import { FolderLock } from '../folderLock.ts';
 import { formatCount } from '../format.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { alone } from '../mpi/group.ts';
@@ -42,21 +43,23 @@ async function findCorpus(context: StudyContext, vocabulary: number): Promise<Co
   );
   const home = join(folder, `corpus-${id.digest('hex').slice(0, 8)}`);
   const shardFolder = join(home, 'tokens');
-  const isThere = (await stat(join(home, 'tokenizer.json')).catch(() => undefined)) !== undefined;
-  if (!isThere) say('corpus');
-  const prepared = await prepareData({
-    data: isThere ? [shardFolder] : data,
-    shardFolder,
-    vocabulary,
-    signal,
-  });
-  if (!isThere) await saveTokenizer(home, prepared.tokenizer);
-  await prepared.shards.close();
-  return {
-    folder: shardFolder,
-    tokens: prepared.shards.tokenCount,
-    vocabulary: prepared.tokenizer.vocabularySize,
-  };
+  await mkdir(home, { recursive: true });
+  const lock = await FolderLock.take(home);
+  try {
+    const isThere = (await stat(join(home, 'tokenizer.json')).catch(() => undefined)) !== undefined;
+    if (!isThere) {
+      say('corpus');
+      // The tokenizer is saved last: shards without it were left by a process that was killed.
+      await rm(shardFolder, { recursive: true, force: true });
+    }
+    const options = { shardFolder, vocabulary, signal };
+    const { tokenizer, shards } = await prepareData({ ...options, data: isThere ? [shardFolder] : data });
+    if (!isThere) await saveTokenizer(home, tokenizer);
+    await shards.close();
+    return { folder: shardFolder, tokens: shards.tokenCount, vocabulary: tokenizer.vocabularySize };
+  } finally {
+    await lock.release();
+  }
 }
 
 export interface TrainingOutcome {

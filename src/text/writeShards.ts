@@ -162,6 +162,7 @@ class ShardWriter {
 
   async finish(): Promise<{ file: string; tokens: number }[]> {
     await this.#flush();
+    await this.#handle?.sync();
     await this.close();
     return this.#shards;
   }
