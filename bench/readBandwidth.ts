@@ -1,6 +1,9 @@
 /** How fast this machine reads memory: what a decoder that reads every weight once a token could reach. */
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
-import { cost, type Op } from '../src/program/op.ts';
+import { lowerings } from '../src/engine/lowerings.ts';
+import { kernelCall } from '../src/kernels/cpu/kernelCall.ts';
+import { onCpu } from '../src/kernels/cpu/lowering.ts';
+import { cost, type Op, type Tensors } from '../src/program/op.ts';
 import { emit, record } from '../src/program/record.ts';
 import { type Tensor, variable } from '../src/program/tensor.ts';
 import { median } from './statistics.ts';
@@ -13,7 +16,7 @@ const streams = [1, 2, 4];
 
 /** Bytes a second that `threads` threads read together: of each way, the median of several passes in turn. */
 export async function readBandwidth(threads: number): Promise<number> {
-  const engine = await CpuEngine.create({ threads });
+  const engine = await CpuEngine.create({ threads, lowerings: lowerings([readOnCpu]) });
   const data = variable('data', [bytes], 'u8');
   engine.allocate(data);
   engine.view(data).fill(1); // pages that were never written are not memory yet
@@ -33,15 +36,16 @@ export async function readBandwidth(threads: number): Promise<number> {
 }
 
 function readAll(data: Tensor, streamCount: number): void {
-  emit(readOp, { inputs: [data], outputs: [{ name: 'sink', shape: [256] }], attributes: streamCount });
+  emit(readOp, { data }, streamCount);
 }
 
-const readOp: Op<number> = {
+const readOp: Op<Tensors<'data'>, Tensors<'sink'>, number> = {
   name: 'readMemory',
+  outputs: () => ({ sink: { shape: [256] } }),
   cost: (call) => cost(call, {}),
   reference() {},
-  webgpu: () => [],
-  cpu: ({ inputs: [data], outputs: [sink], attributes }) => [
-    { kernel: 'readMemory', args: [data, data!.bytes, attributes, sink] },
-  ],
 };
+
+const readOnCpu = onCpu(readOp, ({ inputs: { data }, outputs: { sink }, attributes: streams }) => [
+  kernelCall('readMemory', { data, bytes: data.bytes, streams, sink }),
+]);

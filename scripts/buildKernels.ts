@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { hashOf, sourcesFile } from '../src/platform/staleKernels.ts';
+import { writeKernelArguments } from './kernelArguments.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const entry = 'src/engine/cpu/assembly/kernels.as.ts';
@@ -29,6 +30,7 @@ const variants: readonly Variant[] = [true, false].flatMap((shared) =>
 export async function buildKernels(): Promise<void> {
   process.chdir(root);
   await mkdir('build', { recursive: true });
+  await writeKernelArguments(root);
   const sources = await hashSources();
   for (const variant of variants) await build(variant);
   // Lets a start notice that the sources have changed since.

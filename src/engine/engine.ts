@@ -17,6 +17,8 @@ export interface Engine {
   readonly longestStep: number;
   /** Tokens that a program does best to sample by itself before the host looks at them; 0: the host samples. */
   readonly samplesAhead: number;
+  /** Bytes of the engine's memory in use. */
+  readonly usedBytes: number;
 
   /** Reserves memory for a variable or an input, zero-filled. Does nothing if it has memory already. */
   allocate(tensor: Tensor): void;

@@ -57,7 +57,7 @@ export function auditProgram(program: Program): Pick<Audit, 'rows' | 'total'> {
 }
 
 const none: AuditRow = {
-  ...{ op: '', calls: 0, additions: 0, multiplications: 0, productMultiplications: 0 },
+  ...{ op: '', calls: 0, additions: 0, integerAdditions: 0, multiplications: 0, productMultiplications: 0 },
   ...{ special: 0, bytesRead: 0, bytesWritten: 0 },
 };
 
@@ -66,6 +66,7 @@ function sum(op: string, a: AuditRow, b: AuditRow): AuditRow {
     op,
     calls: a.calls + b.calls,
     additions: a.additions + b.additions,
+    integerAdditions: a.integerAdditions + b.integerAdditions,
     multiplications: a.multiplications + b.multiplications,
     productMultiplications: a.productMultiplications + b.productMultiplications,
     special: a.special + b.special,

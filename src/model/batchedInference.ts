@@ -9,8 +9,8 @@
 import { bytesOf, type Engine, type Executable, readFloats } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
-import { widthOf } from '../ops/shapes.ts';
 import { assign, output, type Program, record } from '../program/record.ts';
+import { widthOf } from '../program/shapes.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import type { Architecture } from './architecture.ts';
 import { checkTokens, type SequenceState, type WantedLogits } from './inference.ts';

@@ -1,6 +1,7 @@
 /** Logits, tokens × vocabulary, are the largest tensor there is: where they are only looked at, some rows at a time do. */
-import { rowsOf, widthOf } from '../ops/shapes.ts';
+
 import { slice } from '../ops/slice/slice.ts';
+import { rowsOf, widthOf } from '../program/shapes.ts';
 import type { Tensor } from '../program/tensor.ts';
 import type { Architecture } from './architecture.ts';
 import type { Weights } from './weights.ts';

@@ -1,5 +1,5 @@
 /** What a model needs in memory, known before anything runs. */
-import { planMemory } from '../program/plan.ts';
+import { planOnCpu } from '../engine/cpu/planOnCpu.ts';
 import type { Architecture } from './architecture.ts';
 import { recordTypicalStep } from './sequenceReader.ts';
 import type { Weights } from './weights.ts';
@@ -27,6 +27,6 @@ export function memoryNeeds(architecture: Architecture, weights: Weights, longes
     weights: sum(weights.all()),
     statePerSequence: sum(states),
     statePerToken: cached ? sum(states) / cached.longest : 0,
-    temporaries: planMemory(program).peakBytes,
+    temporaries: planOnCpu(program).plan.peakBytes,
   };
 }

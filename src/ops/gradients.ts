@@ -2,8 +2,8 @@
  * Reverse-mode differentiation by recording: walks the calls recorded so far from the last to the first and
  * lets each op emit its backward ops into the same program.
  */
-import type { Call, Gradients } from '../program/op.ts';
-import { emit, recording } from '../program/record.ts';
+import { type Call, type Gradients, type Operands, present } from '../program/op.ts';
+import { emit, type Program, recording } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { add } from './add/add.ts';
 import { fill } from './fill/fill.ts';
@@ -22,6 +22,12 @@ class RecordedGradients implements Gradients {
 
   of(tensor: Tensor): Tensor | undefined {
     return this.#sums.get(tensor);
+  }
+
+  required(tensor: Tensor): Tensor {
+    const sum = this.#sums.get(tensor);
+    if (!sum) throw new Error(`backward: nothing that the loss depends on reads ${tensor}`);
+    return sum;
   }
 
   set(tensor: Tensor, sum: Tensor): void {
@@ -59,7 +65,9 @@ export function backward(
   of: readonly Tensor[],
   { sums = new Map(), checkpoints = [], leaves = [], onComplete }: BackwardOptions = {},
 ): Map<Tensor, Tensor> {
-  const calls = recording().calls.filter(({ outputs }) => !outputs.some((result) => leaves.includes(result)));
+  const calls = recording().calls.filter(
+    ({ outputs }) => !present(outputs).some((result) => leaves.includes(result)),
+  );
   const wanted = dependentsOf(of, calls);
   const gradients = new RecordedGradients(wanted);
   for (const [tensor, sum] of sums) gradients.set(tensor, sum);
@@ -75,7 +83,7 @@ export function backward(
       ? leading.map((call) => ({ call, first: call }))
       : again.map((call, i) => ({ call, first: kept[i]! })).reverse();
     for (const { call, first } of order) {
-      if (call.outputs.some((result) => wanted.has(result) && gradients.of(result))) {
+      if (present(call.outputs).some((result) => wanted.has(result) && gradients.of(result))) {
         if (!call.op.backward) throw new Error(`op ${call.op.name} has no backward pass`);
         call.op.backward(call, gradients);
       }
@@ -105,18 +113,17 @@ export function gradients(
  */
 function backwardOrder(calls: readonly Call[], seeds: readonly Tensor[]): Call[] {
   const producer = new Map<Tensor, Call>();
-  for (const call of calls) for (const result of call.outputs) producer.set(result, call);
+  for (const call of calls) for (const result of present(call.outputs)) producer.set(result, call);
   const onTheWay = new Set<Tensor>(seeds);
   const leading: Call[] = [];
   const firstReader = new Map<Call, Call>();
   for (const call of calls.toReversed()) {
-    if (!call.outputs.some((result) => onTheWay.has(result))) continue;
+    if (!present(call.outputs).some((result) => onTheWay.has(result))) continue;
     leading.push(call);
-    for (const tensor of call.inputs) {
-      if (!tensor) continue;
+    for (const tensor of present(call.inputs)) {
       onTheWay.add(tensor);
       const source = producer.get(tensor);
-      if (source && !source.inputs.some((read) => read && producer.has(read))) firstReader.set(source, call);
+      if (source && !present(source.inputs).some((read) => producer.has(read))) firstReader.set(source, call);
     }
   }
   const sources = Map.groupBy(firstReader.keys(), (source) => firstReader.get(source)!);
@@ -128,7 +135,7 @@ function backwardOrder(calls: readonly Call[], seeds: readonly Tensor[]): Call[]
 /** The call after which the gradient of each tensor is complete. */
 function lastReaders(order: readonly Call[], of: readonly Tensor[]): Map<Call, Tensor[]> {
   const reader = new Map<Tensor, Call>();
-  for (const call of order) for (const tensor of call.inputs) if (tensor) reader.set(tensor, call);
+  for (const call of order) for (const tensor of present(call.inputs)) reader.set(tensor, call);
   return Map.groupBy(
     of.filter((tensor) => reader.has(tensor)),
     (tensor) => reader.get(tensor)!,
@@ -145,8 +152,8 @@ function reversedAmong(calls: readonly Call[], others: readonly Call[]): Call[] 
 function dependentsOf(tensors: Iterable<Tensor>, calls: readonly Call[]): Set<Tensor> {
   const found = new Set<Tensor>(tensors);
   for (const call of calls) {
-    if (call.inputs.some((tensor) => tensor && found.has(tensor))) {
-      for (const result of call.outputs) found.add(result);
+    if (present(call.inputs).some((tensor) => found.has(tensor))) {
+      for (const result of present(call.outputs)) found.add(result);
     }
   }
   return found;
@@ -160,7 +167,9 @@ interface Segment {
 
 /** The calls, cut after those that compute a checkpoint; what lies between two checkpoints is recomputed. */
 function segmentsOf(calls: readonly Call[], checkpoints: readonly Tensor[]): Segment[] {
-  const ends = checkpoints.map((tensor) => calls.findIndex((call) => call.outputs.includes(tensor)) + 1);
+  const ends = checkpoints.map(
+    (tensor) => calls.findIndex((call) => present(call.outputs).includes(tensor)) + 1,
+  );
   const cuts = [0, ...ends, calls.length];
   return cuts.slice(1).map((end, i) => ({
     kept: calls.slice(cuts[i], end),
@@ -168,12 +177,16 @@ function segmentsOf(calls: readonly Call[], checkpoints: readonly Tensor[]): Seg
   }));
 }
 
+function readsAny(calls: readonly Call[], tensors: readonly Tensor[]): boolean {
+  return calls.some(({ inputs }) => present(inputs).some((tensor) => tensors.includes(tensor)));
+}
+
 /** Takes those of the calls out of the program again whose results turned out to be read by nobody. */
 function dropUnread(calls: readonly Call[]): void {
   const { calls: all, marks } = recording();
   for (const call of [...calls].reverse()) {
     const at = all.indexOf(call);
-    if (at >= 0 && !all.some(({ inputs }) => call.outputs.some((result) => inputs.includes(result)))) {
+    if (at >= 0 && !readsAny(all, present(call.outputs))) {
       all.splice(at, 1);
       marks.forEach((line, mark) => {
         if (line > at) marks[mark] = line - 1;
@@ -189,20 +202,35 @@ function dropUnread(calls: readonly Call[]): void {
 function recompute(calls: readonly Call[], wanted: Set<Tensor>): Call[] {
   const program = recording();
   const renewed = new Map<Tensor, Tensor>();
-  const latest = (tensor: Tensor | undefined) => tensor && (renewed.get(tensor) ?? tensor);
+  const latest = (inputs: Operands) =>
+    mapOperands(inputs, (tensor) => tensor && (renewed.get(tensor) ?? tensor));
   const activations = dependentsOf(
     program.persistent().filter(({ kind }) => kind === 'input'),
     program.calls,
   );
-  const isAgain = (call: Call) => call !== calls.at(-1) && activations.has(call.outputs[0]!);
+  const isAgain = (call: Call) =>
+    call !== calls.at(-1) && present(call.outputs).some((result) => activations.has(result));
   return calls.map((call) => {
-    const inputs = call.inputs.map(latest);
+    const inputs = latest(call.inputs);
     if (!isAgain(call)) return { ...call, inputs };
-    const outputs = emit(call.op, { ...call, inputs });
-    call.outputs.forEach((result, i) => {
-      renewed.set(result, outputs[i]!);
-      if (wanted.has(result)) wanted.add(outputs[i]!);
-    });
-    return program.calls.at(-1)!;
+    const outputs = emit(call.op, inputs, call.attributes);
+    for (const [name, result] of Object.entries(call.outputs)) {
+      const again = outputs[name];
+      if (!result || !again) continue;
+      renewed.set(result, again);
+      if (wanted.has(result)) wanted.add(again);
+    }
+    return lastCall(program);
   });
+}
+
+function mapOperands(
+  operands: Operands,
+  change: (tensor: Tensor | undefined) => Tensor | undefined,
+): Operands {
+  return Object.fromEntries(Object.entries(operands).map(([name, tensor]) => [name, change(tensor)]));
+}
+
+function lastCall({ calls }: Program): Call {
+  return calls[calls.length - 1] as Call;
 }

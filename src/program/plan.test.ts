@@ -1,26 +1,27 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cost, type Op } from './op.ts';
+import { type Call, cost, type Op, type Operands, present, type Tensors } from './op.ts';
 import { aligned, planMemory } from './plan.ts';
-import { assign, emit, output, type Program, record } from './record.ts';
-import { input, type Tensor, variable } from './tensor.ts';
+import { assign, emit, output, type Program, record, recording } from './record.ts';
+import { input, Tensor, variable } from './tensor.ts';
+
+/** Sizes of the scratch that an engine's kernels use for each call. */
+const scratchTensors = new WeakMap<Call, Tensor>();
+const scratchOf = (call: Call) => [scratchTensors.get(call)].filter((tensor) => tensor !== undefined);
 
 /** An op without meaning: any inputs, one output, scratch; in place over its first input if it may be. */
 function toy(inputs: readonly Tensor[], size: number, { inPlace = false, scratch = 0 } = {}): Tensor {
-  const op: Op = {
+  const op: Op<Operands, Tensors<'y'>> = {
     name: 'toy',
-    ...(inPlace ? { inPlace: [[0, 0]] as const } : {}),
+    ...(inPlace ? { inPlace: { y: 'x0' } } : {}),
+    outputs: () => ({ y: { shape: [size] } }),
     cost: (call) => cost(call, {}),
     reference() {},
-    cpu: () => [],
-    webgpu: () => [],
   };
-  return emit(op, {
-    inputs,
-    outputs: [{ name: 'y', shape: [size] }],
-    scratch: scratch ? [{ name: 's', shape: [scratch] }] : [],
-    attributes: undefined,
-  })[0]!;
+  const { y } = emit(op, Object.fromEntries(inputs.map((tensor, n) => [`x${n}`, tensor])));
+  const call = recording().calls.at(-1)!;
+  if (scratch) scratchTensors.set(call, new Tensor('temporary', 'f32', [scratch], 's'));
+  return y;
 }
 
 /** Random programs: each call reads some earlier results and may write over one. */
@@ -54,8 +55,8 @@ const programs = fc
 function lifetimes(program: Program): Map<Tensor, [first: number, last: number]> {
   const found = new Map<Tensor, [number, number]>();
   program.calls.forEach((call, line) => {
-    for (const tensor of [...call.outputs, ...call.scratch]) found.set(tensor, [line, line]);
-    for (const tensor of call.inputs) if (tensor && found.has(tensor)) found.get(tensor)![1] = line;
+    for (const tensor of [...present(call.outputs), ...scratchOf(call)]) found.set(tensor, [line, line]);
+    for (const tensor of present(call.inputs)) if (found.has(tensor)) found.get(tensor)![1] = line;
   });
   for (const tensor of program.outputs) found.get(tensor)![1] = program.calls.length;
   return found;
@@ -65,7 +66,7 @@ describe('planMemory', () => {
   it('never lets two temporaries that are needed at once share bytes, but for in-place pairs', () => {
     fc.assert(
       fc.property(programs, (program) => {
-        const { offsets, peakBytes } = planMemory(program);
+        const { offsets, peakBytes } = planMemory(program, { scratchOf });
         const live = [...lifetimes(program)];
         for (const [i, [a, [firstA, lastA]]] of live.entries()) {
           expect(offsets.get(a)! + aligned(a.bytes)).toBeLessThanOrEqual(peakBytes);
@@ -80,8 +81,8 @@ describe('planMemory', () => {
             const call = program.calls[Math.max(firstA, firstB)]!;
             const [older, younger] = firstA < firstB ? [a, b] : [b, a];
             expect(call.op.inPlace).toBeDefined();
-            expect(call.outputs).toContain(younger);
-            expect(call.inputs.filter((tensor) => tensor === older)).toHaveLength(1);
+            expect(present(call.outputs)).toContain(younger);
+            expect(present(call.inputs).filter((tensor) => tensor === older)).toHaveLength(1);
             expect(program.outputs.has(older)).toBe(false);
           }
         }

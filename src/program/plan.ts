@@ -2,7 +2,7 @@
  * Memory planning: every temporary gets an offset in one arena before anything runs. Two temporaries share
  * bytes only if their lifetimes do not meet, or if an op may write its output over its input.
  */
-import type { Call } from './op.ts';
+import { type Call, present } from './op.ts';
 import type { Program } from './record.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -30,14 +30,14 @@ interface Block {
 export interface PlanOptions {
   /** No temporary crosses a multiple of it, for engines whose arena is several buffers. */
   readonly pageBytes?: number;
-  /** Temporaries that an engine's kernels use during a call, beyond the call's own scratch. */
-  readonly kernelScratch?: (call: Call) => readonly Tensor[];
+  /** Scratch of an engine's kernels: temporaries that live during one call only. */
+  readonly scratchOf?: (call: Call) => readonly Tensor[];
 }
 
 export function planMemory(program: Program, options: PlanOptions = {}): MemoryPlan {
-  const { pageBytes = Number.POSITIVE_INFINITY, kernelScratch = () => [] } = options;
+  const { pageBytes = Number.POSITIVE_INFINITY, scratchOf = () => [] } = options;
   checkAssignments(program);
-  const blocks = placeInArena(findBlocks(program, kernelScratch), pageBytes);
+  const blocks = placeInArena(findBlocks(program, scratchOf), pageBytes);
   const offsets = new Map<Tensor, number>();
   for (const block of blocks) for (const tensor of block.tensors) offsets.set(tensor, block.offset);
   const peakBytes = blocks.reduce((peak, block) => Math.max(peak, block.offset + aligned(block.bytes)), 0);
@@ -51,7 +51,7 @@ export function aligned(bytes: number): number {
 }
 
 /** Lifetimes in lines of the program, with in-place outputs joined to the input that they overwrite. */
-function findBlocks(program: Program, kernelScratch: (call: Call) => readonly Tensor[]): Block[] {
+function findBlocks(program: Program, scratchOf: (call: Call) => readonly Tensor[]): Block[] {
   const lastUse = lastUses(program);
   const blockOf = new Map<Tensor, Block>();
   const blocks: Block[] = [];
@@ -68,8 +68,9 @@ function findBlocks(program: Program, kernelScratch: (call: Call) => readonly Te
     blockOf.set(tensor, block);
   };
   program.calls.forEach((call, line) => {
-    for (const [index, tensor] of call.outputs.entries()) {
-      const over = overwritten(program, call, index);
+    for (const [name, tensor] of Object.entries(call.outputs)) {
+      if (!tensor) continue;
+      const over = overwritten(program, call, name);
       const block = over && lastUse.get(over) === line ? blockOf.get(over) : undefined;
       if (block && block.last === line && block.bytes >= tensor.bytes && !program.assignments.has(tensor)) {
         block.tensors.push(tensor);
@@ -79,25 +80,25 @@ function findBlocks(program: Program, kernelScratch: (call: Call) => readonly Te
         born(tensor, line);
       }
     }
-    for (const tensor of [...call.scratch, ...kernelScratch(call)]) born(tensor, line);
+    for (const tensor of scratchOf(call)) born(tensor, line);
   });
   return blocks;
 }
 
 /** The temporary input that this output may be written over, if the op allows it. */
-function overwritten(program: Program, call: Call, outputIndex: number): Tensor | undefined {
-  const pair = call.op.inPlace?.find(([result]) => result === outputIndex);
-  const tensor = pair && call.inputs[pair[1]];
+function overwritten(program: Program, call: Call, output: string): Tensor | undefined {
+  const over = call.op.inPlace?.[output];
+  const tensor = over === undefined ? undefined : call.inputs[over];
   if (tensor?.kind !== 'temporary' || program.outputs.has(tensor)) return undefined;
   // The same tensor twice among the inputs would be read after it was overwritten.
-  return call.inputs.filter((other) => other === tensor).length === 1 ? tensor : undefined;
+  return present(call.inputs).filter((other) => other === tensor).length === 1 ? tensor : undefined;
 }
 
 function lastUses(program: Program): Map<Tensor, number> {
   const last = new Map<Tensor, number>();
   program.calls.forEach((call, line) => {
-    for (const tensor of [...call.inputs, ...call.outputs, ...call.scratch]) {
-      if (tensor?.kind === 'temporary') last.set(tensor, line);
+    for (const tensor of [...present(call.inputs), ...present(call.outputs)]) {
+      if (tensor.kind === 'temporary') last.set(tensor, line);
     }
   });
   for (const tensor of program.outputs) last.set(tensor, program.calls.length);
@@ -132,14 +133,14 @@ function withinPage(offset: number, bytes: number, pageBytes: number): number {
 function checkAssignments(program: Program): void {
   const written = new Map<Tensor, number>();
   program.calls.forEach((call, line) => {
-    for (const tensor of call.inputs) {
-      if (tensor && written.has(tensor)) {
+    for (const tensor of present(call.inputs)) {
+      if (written.has(tensor)) {
         throw new Error(
           `program ${program.name}, line ${line}: ${call.op.name} reads ${tensor.name} after it was assigned`,
         );
       }
     }
-    for (const tensor of call.outputs) {
+    for (const tensor of present(call.outputs)) {
       const target = program.assignments.get(tensor);
       if (target && written.has(target))
         throw new Error(`program ${program.name}: ${target.name} is assigned twice`);

@@ -2,8 +2,8 @@
  * Recording: inside `record(() => …)`, every op that is applied to symbolic tensors adds a line to a program.
  * The program is a flat list with fixed shapes; nothing runs until an engine loads it.
  */
-import type { Call, Op } from './op.ts';
-import { type DType, type Shape, Tensor } from './tensor.ts';
+import { type Call, type Op, type Operands, type OutputSpec, present } from './op.ts';
+import { Tensor } from './tensor.ts';
 
 export class Program {
   readonly calls: Call[] = [];
@@ -23,8 +23,8 @@ export class Program {
   persistent(): Tensor[] {
     const found = new Set<Tensor>();
     for (const call of this.calls) {
-      for (const tensor of [...call.inputs, ...call.outputs]) {
-        if (tensor && tensor.kind !== 'temporary') found.add(tensor);
+      for (const tensor of [...present(call.inputs), ...present(call.outputs)]) {
+        if (tensor.kind !== 'temporary') found.add(tensor);
       }
     }
     for (const target of this.assignments.values()) found.add(target);
@@ -54,29 +54,24 @@ export function recording(): Program {
   return current;
 }
 
-export interface TemporarySpec {
-  readonly name: string;
-  readonly shape: Shape;
-  readonly dtype?: DType;
-}
-
-export interface CallSpec<A> {
-  readonly inputs: readonly (Tensor | undefined)[];
-  readonly outputs: readonly TemporarySpec[];
-  readonly scratch?: readonly TemporarySpec[];
-  readonly attributes: A;
-}
-
 /** Adds one op call to the program being recorded and returns its outputs. */
-export function emit<A>(op: Op<A>, spec: CallSpec<A>): Tensor[] {
+export function emit<In extends Operands, Out extends Operands, A>(
+  op: Op<In, Out, A>,
+  inputs: NoInfer<In>,
+  ...[attributes]: undefined extends A ? [attributes?: A] : [attributes: A]
+): Out {
   const program = recording();
   const line = program.calls.length;
-  const temporary = ({ name, shape, dtype }: TemporarySpec) =>
-    new Tensor('temporary', dtype ?? 'f32', shape, `${line}.${op.name}.${name}`);
-  const outputs = spec.outputs.map(temporary);
-  const scratch = (spec.scratch ?? []).map(temporary);
-  program.calls.push({ op, inputs: spec.inputs, outputs, scratch, attributes: spec.attributes } as Call);
-  return outputs;
+  const specs: { readonly [name: string]: OutputSpec | undefined } = op.outputs(inputs, attributes as A);
+  const outputs = Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [
+      name,
+      spec && new Tensor('temporary', spec.dtype ?? 'f32', spec.shape, `${line}.${op.name}.${name}`),
+    ]),
+  );
+  const call: Call = { op: op as Op, inputs, outputs, attributes };
+  program.calls.push(call);
+  return outputs as Out;
 }
 
 /** Keeps a temporary to the program's end so that the host can read it. */

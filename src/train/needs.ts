@@ -1,7 +1,8 @@
 /** The memory that a run needs, computed from its recorded programs before anything is allocated. */
+
+import { planOnCpu } from '../engine/cpu/planOnCpu.ts';
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { formatBytes } from '../format.ts';
-import { planMemory } from '../program/plan.ts';
 import type { Program } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
 
@@ -20,7 +21,7 @@ export function needsOf(programs: readonly Program[], weights: readonly Tensor[]
     programs.flatMap((program) => program.persistent().map((tensor) => tensor.storage)),
   );
   const variableBytes = sum([...persistent].map((tensor) => tensor.bytes));
-  const temporaryBytes = Math.max(...programs.map((program) => planMemory(program).peakBytes));
+  const temporaryBytes = Math.max(...programs.map((program) => planOnCpu(program).plan.peakBytes));
   return {
     parameters: sum(weights.map((tensor) => tensor.size)),
     variableBytes,

@@ -1,7 +1,26 @@
 /** A recorded decode program as virtual instructions. */
 import { InputError } from '../../errors.ts';
-import type { Call, Data } from '../../program/op.ts';
+import { addOp } from '../../ops/add/add.ts';
+import { bitLinearOp } from '../../ops/bitLinear/bitLinear.ts';
+import { embeddingOp } from '../../ops/embedding/embedding.ts';
+import { gatedNormOp } from '../../ops/gatedNorm/gatedNorm.ts';
+import { lastTokenOp } from '../../ops/lastToken/lastToken.ts';
+import { lowerBoundsOp } from '../../ops/lowerBounds/lowerBounds.ts';
+import { mlgruOp } from '../../ops/mlgru/mlgru.ts';
+import { rmsNormOp } from '../../ops/rmsNorm/rmsNorm.ts';
+import { sigmoidGateOp } from '../../ops/sigmoidGate/sigmoidGate.ts';
+import { swigluOp } from '../../ops/swiglu/swiglu.ts';
+import {
+  type Call,
+  type CallOf,
+  callOfOp,
+  type Data,
+  type Op,
+  type Operands,
+  present,
+} from '../../program/op.ts';
 import type { Program } from '../../program/record.ts';
+import { sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { lanes } from '../parameters.ts';
 import { Builder, type Fixed, type Table, type Value } from './builder.ts';
@@ -75,6 +94,23 @@ class Lowering {
   /** 1/rms of a tensor that several projections read. */
   readonly #rms = new Map<Tensor, ReturnType<typeof inverseRms>>();
   #logits: Region | undefined;
+  /** What is done for each op that the accelerator runs. */
+  readonly #handlers = new Map<Op, (call: Call) => void>([
+    handle(embeddingOp, (call) => this.#embedding(call)),
+    handle(lowerBoundsOp, (call) => this.#fold(call)),
+    handle(rmsNormOp, (call) => this.#rmsNorm(call)),
+    handle(bitLinearOp, (call) => this.#bitLinear(call)),
+    handle(mlgruOp, (call) => this.#mlgru(call)),
+    handle(gatedNormOp, (call) => this.#gatedNorm(call)),
+    handle(sigmoidGateOp, (call) => this.#sigmoidGate(call)),
+    handle(swigluOp, (call) => this.#swiglu(call)),
+    handle(addOp, ({ inputs: { a, b }, outputs: { y } }) => {
+      this.#values.set(y, sum(this.#builder, this.#value(a), this.#value(b)));
+    }),
+    handle(lastTokenOp, ({ inputs: { x }, outputs: { y } }) => {
+      this.#values.set(y, this.#value(x));
+    }),
+  ]);
 
   constructor(program: Program, constants: Constants, options: LowerOptions) {
     this.#program = program;
@@ -96,20 +132,10 @@ class Lowering {
   }
 
   #lower(call: Call): void {
-    for (const tensor of [...call.inputs, ...call.outputs]) this.#checkLength(call, tensor);
-    const handlers: Readonly<Record<string, (call: Call) => void>> = {
-      embedding: (c) => this.#embedding(c),
-      lowerBounds: (c) => this.#fold(c),
-      rmsNorm: (c) => this.#rmsNorm(c),
-      bitLinear: (c) => this.#bitLinear(c),
-      mlgru: (c) => this.#mlgru(c),
-      gatedNorm: (c) => this.#gatedNorm(c),
-      sigmoidGate: (c) => this.#sigmoidGate(c),
-      swiglu: (c) => this.#swiglu(c),
-      add: (c) => this.#set(c, sum(this.#builder, this.#value(c.inputs[0]!), this.#value(c.inputs[1]!))),
-      lastToken: (c) => this.#set(c, this.#value(c.inputs[0]!)),
-    };
-    const handler = handlers[call.op.name];
+    for (const tensor of [...present(call.inputs), ...present(call.outputs)]) {
+      this.#checkLength(call, tensor);
+    }
+    const handler = this.#handlers.get(call.op);
     if (!handler) {
       throw new InputError(
         `the accelerator has no instructions for ${call.op.name}; it runs MatMul-free models (hgrn_bit)`,
@@ -119,66 +145,60 @@ class Lowering {
   }
 
   /** Vectors have to fit a register; matrices and tables are not held in one. */
-  #checkLength(call: Call, tensor: Tensor | undefined): void {
-    if (tensor?.kind !== 'temporary' || this.#program.outputs.has(tensor)) return;
-    const width = tensor.shape.at(-1)! / (this.#isSplit(tensor) ? 2 : 1);
+  #checkLength(call: Call, tensor: Tensor): void {
+    if (tensor.kind !== 'temporary' || this.#program.outputs.has(tensor)) return;
+    const width = widthOf(tensor) / (this.#isSplit(tensor) ? 2 : 1);
     if (tensor.dtype !== 'f32' || this.#folds(call) || width <= this.#options.maxLength) return;
     throw new InputError(
       `${call.op.name}: a vector of ${width} elements, expected at most ${this.#options.maxLength} (a vector register)`,
     );
   }
 
-  #embedding(call: Call): void {
-    const [, table, scales] = call.inputs as readonly [Tensor, Tensor, Tensor?];
-    const width = table.shape[1]!;
+  #embedding({ inputs: { table, scales }, outputs: { y } }: CallOf<typeof embeddingOp>): void {
+    const width = widthOf(table);
     const rows = this.#constants.table(table, scales);
     const { region, fraction } = this.#builder.narrowTable(table.name, rows, residualFraction);
     const vector = { kind: 'vector', length: width } as const;
     const fields = { addr: region.address, len: width, left: residualFraction - fraction };
     this.#builder.emit({ name: 'lde', fields, reads: {}, writes: { y: vector } });
     const value = { kind: 'fixed', vector, fraction: residualFraction, reduced: new Map(), maker: undefined };
-    this.#set(call, value as Fixed);
+    this.#values.set(y, value as Fixed);
   }
 
-  #fold(call: Call): void {
-    const [result] = call.outputs;
-    const data = new Float64Array(result!.size);
-    this.#folded.set(result!, data);
+  #fold(call: CallOf<typeof lowerBoundsOp>): void {
+    const { bounds } = call.outputs;
+    this.#folded.set(bounds, new Float64Array(bounds.size));
     call.op.reference(call, (tensor) => this.#folded.get(tensor) ?? this.#constants.floats(tensor));
   }
 
   #folds(call: Call): boolean {
-    return call.op.name === 'lowerBounds';
+    return callOfOp(call, lowerBoundsOp) !== undefined;
   }
 
-  #rmsNorm(call: Call): void {
-    const [x, gamma] = call.inputs;
-    const { epsilon } = call.attributes as { epsilon: number };
-    const weight = this.#constantVector(gamma!);
-    this.#set(call, normalised(this.#builder, this.#measured(x!), epsilon, weight));
+  #rmsNorm({ inputs: { x, gamma }, outputs: { y }, attributes }: CallOf<typeof rmsNormOp>): void {
+    const weight = this.#constantVector(gamma);
+    this.#values.set(y, normalised(this.#builder, this.#measured(x), attributes.epsilon, weight));
   }
 
-  #bitLinear(call: Call): void {
-    const [x, gamma, codes, scale] = call.inputs;
+  #bitLinear({ inputs: { x, norm, codes, scale }, outputs: { y } }: CallOf<typeof bitLinearOp>): void {
     const builder = this.#builder;
-    const weight = this.#constantVector(gamma!);
-    const rms = this.#rms.get(x!) ?? inverseRms(builder, this.#measured(x!), bitLinearEpsilon);
-    this.#rms.set(x!, rms);
-    const activations = quantised(builder, this.#fixed(x!), rms, weight);
-    const [out, columns] = codes!.shape as [number, number];
-    const matrixScale = this.#floats(scale!)[0]!;
-    const packed = this.#constants.packed(codes!);
+    const weight = this.#constantVector(norm);
+    const rms = this.#rms.get(x) ?? inverseRms(builder, this.#measured(x), bitLinearEpsilon);
+    this.#rms.set(x, rms);
+    const activations = quantised(builder, this.#fixed(x), rms, weight);
+    const [out, columns] = [sizeOf(codes, 0), widthOf(codes)];
+    const matrixScale = this.#floats(scale)[0] ?? 0;
+    const packed = this.#constants.packed(codes);
     const part = (firstRow: number, rows: number) => ({ packed, out, columns, firstRow, rows });
     const product = (firstRow: number, rows: number) => {
       const { vector } = builder.product(activations.q, part(firstRow, rows), { to: true });
       return rawValue(builder, vector, activations, matrixScale);
     };
-    const [y] = call.outputs;
-    if (this.#program.outputs.has(y!)) this.#head(y!, activations, matrixScale, part);
-    else if (this.#isSplit(y!)) {
+    if (this.#program.outputs.has(y)) this.#head(y, activations, matrixScale, part);
+    else if (this.#isSplit(y)) {
       const half = out / 2;
-      this.#values.set(y!, { kind: 'pair', gate: product(0, half), up: product(half, half) });
-    } else this.#values.set(y!, product(0, out));
+      this.#values.set(y, { kind: 'pair', gate: product(0, half), up: product(half, half) });
+    } else this.#values.set(y, product(0, out));
   }
 
   /** The last product: its arg-max always, its values where they are asked for, in parts that fit a register. */
@@ -189,7 +209,7 @@ class Lowering {
     part: (firstRow: number, rows: number) => VirtualInstruction['matrix'] & {},
   ): void {
     const builder = this.#builder;
-    const vocabulary = y.shape.at(-1)!;
+    const vocabulary = widthOf(y);
     if (!this.#options.logits) {
       builder.product(activations.q, part(0, vocabulary), { to: false, arg: true, first: true });
       return;
@@ -207,59 +227,51 @@ class Lowering {
     }
   }
 
-  #mlgru(call: Call): void {
-    const [i, f, start, bounds] = call.inputs;
-    const { layer } = call.attributes as { layer: number };
-    const [h, last] = call.outputs;
-    const state = this.#program.assignments.get(last!);
-    if (!start || start !== state) {
+  #mlgru({ inputs, outputs: { h, last }, attributes: { layer } }: CallOf<typeof mlgruOp>): void {
+    const { i, f, start, bounds } = inputs;
+    const state = this.#program.assignments.get(last);
+    const region = state && this.#states.get(state);
+    if (!region || !start || start !== state) {
       throw new InputError(
         'mlgru: expected a program that carries each state from token to token in its place',
       );
     }
     const rest = bounds && (() => this.#restOf(bounds, layer));
-    const gates = { i: this.#value(i!), f: this.#value(f!), rest };
-    const value = recurrence(this.#builder, gates, this.#states.get(state)!);
-    this.#values.set(h!, value);
-    this.#values.set(last!, value);
+    const gates = { i: this.#value(i), f: this.#value(f), rest };
+    const value = recurrence(this.#builder, gates, region);
+    this.#values.set(h, value);
+    this.#values.set(last, value);
   }
 
   /** 1 − bound of a layer. */
   #restOf(bounds: Tensor, layer: number): Fixed {
-    const width = bounds.shape[1]!;
+    const width = widthOf(bounds);
     const row = this.#floats(bounds).subarray(layer * width, (layer + 1) * width);
     const rest = Float64Array.from(row, (bound) => 1 - bound);
     return this.#builder.constantVector(`1 - lower_bounds.${layer}`, rest);
   }
 
-  #gatedNorm(call: Call): void {
-    const [g, h, gamma] = call.inputs;
-    const { epsilon } = call.attributes as { epsilon: number };
-    const open = activation(this.#builder, 'silu', this.#value(h!));
-    const weight = this.#constantVector(gamma!);
+  #gatedNorm({ inputs: { x, h, gamma }, outputs: { y }, attributes }: CallOf<typeof gatedNormOp>): void {
+    const open = activation(this.#builder, 'silu', this.#value(h));
+    const weight = this.#constantVector(gamma);
     const gate = gatedByConstant(this.#builder, open, weight);
-    this.#set(call, normalised(this.#builder, this.#measured(g!), epsilon, gate));
+    this.#values.set(y, normalised(this.#builder, this.#measured(x), attributes.epsilon, gate));
   }
 
-  #sigmoidGate(call: Call): void {
-    const [g, h] = call.inputs;
-    const open = activation(this.#builder, 'sig', this.#value(g!));
-    this.#set(call, gated(this.#builder, this.#value(h!), open));
+  #sigmoidGate({ inputs: { x, h }, outputs: { y } }: CallOf<typeof sigmoidGateOp>): void {
+    const open = activation(this.#builder, 'sig', this.#value(x));
+    this.#values.set(y, gated(this.#builder, this.#value(h), open));
   }
 
-  #swiglu(call: Call): void {
-    const pair = this.#values.get(call.inputs[0]!)!;
-    if (pair.kind !== 'pair') throw new Error('swiglu: its input was not split');
-    this.#set(call, gated(this.#builder, pair.up, activation(this.#builder, 'silu', pair.gate)));
+  #swiglu({ inputs: { x }, outputs: { y } }: CallOf<typeof swigluOp>): void {
+    const pair = this.#values.get(x);
+    if (pair?.kind !== 'pair') throw new Error('swiglu: its input was not split');
+    this.#values.set(y, gated(this.#builder, pair.up, activation(this.#builder, 'silu', pair.gate)));
   }
 
   /** Whether a projection's rows are gate and up of a GLU. */
   #isSplit(tensor: Tensor): boolean {
-    return this.#program.calls.some(({ op, inputs }) => op.name === 'swiglu' && inputs[0] === tensor);
-  }
-
-  #set(call: Call, value: Value): void {
-    this.#values.set(call.outputs[0]!, value);
+    return this.#program.calls.some((call) => callOfOp(call, swigluOp)?.inputs.x === tensor);
   }
 
   #value(tensor: Tensor): Value {
@@ -290,6 +302,14 @@ class Lowering {
   }
 }
 
+/** A row of the table of handlers. */
+function handle<In extends Operands, Out extends Operands, A>(
+  op: Op<In, Out, A>,
+  handler: (call: Call<In, Out, A>) => void,
+): readonly [Op, (call: Call) => void] {
+  return [op as Op, handler as (call: Call) => void];
+}
+
 function gatedByConstant(builder: Builder, a: Fixed, b: Fixed): Fixed {
   return builder.row('mul', {
     ...{ a: a.vector, b: b.vector },
@@ -298,6 +318,8 @@ function gatedByConstant(builder: Builder, a: Fixed, b: Fixed): Fixed {
 }
 
 function describe({ op, inputs, outputs }: Call): string {
-  const parameter = inputs.find((tensor) => tensor?.kind === 'variable' && tensor.name.startsWith('model.'));
-  return parameter ? `${op.name} ${parameter.name}` : `${op.name} ${outputs[0]?.name ?? ''}`.trim();
+  const parameter = present(inputs).find(
+    (tensor) => tensor.kind === 'variable' && tensor.name.startsWith('model.'),
+  );
+  return parameter ? `${op.name} ${parameter.name}` : `${op.name} ${present(outputs)[0]?.name ?? ''}`.trim();
 }

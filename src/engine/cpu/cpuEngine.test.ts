@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { constantProgram } from '../../../test/constantProgram.ts';
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { cost, type Op } from '../../program/op.ts';
 import { emit, record } from '../../program/record.ts';
 import { input, variable } from '../../program/tensor.ts';
 import { OutOfMemoryError, readFloats } from '../engine.ts';
+import { lowerings } from '../lowerings.ts';
 import { CpuEngine } from './cpuEngine.ts';
 import { Heap } from './heap.ts';
 
@@ -65,15 +68,18 @@ describe('CpuEngine', () => {
   });
 
   it('reports a kernel that traps, instead of hanging', async () => {
-    engine = await CpuEngine.create({ threads: 2 });
     const wild: Op = {
       name: 'wild',
+      outputs: () => ({}),
       cost: (call) => cost(call, {}),
       reference() {},
-      webgpu: () => [],
-      cpu: () => [{ kernel: 'fillForward', args: [-4096, 1_000_000, { f32: 1 }] }],
     };
-    const program = record('wild', () => void emit(wild, { inputs: [], outputs: [], attributes: undefined }));
+    const y = variable('y', [1]);
+    const size = 2 ** 28; // far past the end of the memory
+    const runaway = onCpu(wild, () => [kernelCall('fillForward', { y, size, value: 1 })]);
+    engine = await CpuEngine.create({ threads: 2, lowerings: lowerings([runaway]) });
+    engine.allocate(y);
+    const program = record('wild', () => void emit(wild, {}));
     const executable = engine.load(program);
     await expect(executable.run()).rejects.toThrow(/memory access out of bounds/);
     await expect(executable.run()).rejects.toThrow();

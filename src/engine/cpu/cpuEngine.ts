@@ -4,14 +4,18 @@
  * be shared, the list runs on the calling thread.
  */
 import { availableCores, fusesVectors, letEventsIn, sharesMemory } from '#platform';
-import type { KernelArgument, KernelCall } from '../../program/op.ts';
-import { type MemoryPlan, planMemory } from '../../program/plan.ts';
+import { type KernelCall, type KernelWord, wordsOf } from '../../kernels/cpu/kernelCall.ts';
+import type { CpuLowering } from '../../kernels/cpu/lowering.ts';
+import type { Call } from '../../program/op.ts';
+import type { MemoryPlan } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
-import type { Tensor } from '../../program/tensor.ts';
+import { Tensor } from '../../program/tensor.ts';
 import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
+import type { Lowerings } from '../lowerings.ts';
 import { Heap } from './heap.ts';
 import { loadKernelModule } from './kernelFiles.ts';
 import { instantiate, kernelNames, slotOf } from './module.js';
+import { planOnCpu } from './planOnCpu.ts';
 import { WorkerPool } from './pool.ts';
 import type { KernelExports } from './threadSetup.ts';
 
@@ -34,6 +38,8 @@ export interface CpuOptions {
    * which is faster still on prompts; default: true.
    */
   readonly byteDots?: boolean | undefined;
+  /** What to run for each op; default: the kernels of all ops. */
+  readonly lowerings?: Lowerings<CpuLowering> | undefined;
 }
 
 const maxPages = 65536;
@@ -54,6 +60,7 @@ export class CpuEngine implements Engine {
   readonly #pool: WorkerPool | undefined;
   readonly #addresses = new Map<Tensor, number>();
   readonly #poison: boolean;
+  readonly #lowerings: Lowerings<CpuLowering> | undefined;
   /** Temporaries of whichever program runs. */
   #arena = { start: 0, bytes: 0 };
   #lastRun: CpuExecutable | undefined;
@@ -65,6 +72,7 @@ export class CpuEngine implements Engine {
     inline: KernelExports | undefined;
     pool: WorkerPool | undefined;
     poison: boolean;
+    lowerings: Lowerings<CpuLowering> | undefined;
     description: string;
   }) {
     this.#heap = parts.heap;
@@ -73,6 +81,7 @@ export class CpuEngine implements Engine {
     this.#inline = parts.inline;
     this.#pool = parts.pool;
     this.#poison = parts.poison;
+    this.#lowerings = parts.lowerings;
     this.description = parts.description;
   }
 
@@ -83,6 +92,7 @@ export class CpuEngine implements Engine {
     relaxedSimd,
     fusesVectors: wide = fusesVectors(),
     byteDots: wantsByteDots = true,
+    lowerings,
   }: CpuOptions = {}): Promise<CpuEngine> {
     const count = sharesMemory() ? (threads ?? Math.min(await availableCores(), 16)) : 0;
     if (!Number.isInteger(count) || count < 0 || count > 256) {
@@ -114,7 +124,7 @@ export class CpuEngine implements Engine {
     }));
     const dots = byteDots ? ', dots of bytes' : wide ? ' in pairs' : '';
     return new CpuEngine({
-      ...{ heap, control, poison },
+      ...{ heap, control, poison, lowerings },
       slots: new Map(kernels.map((name, index) => [name, slotOf(index)])),
       inline: shared ? undefined : local,
       pool: shared ? await WorkerPool.start(setups) : undefined,
@@ -167,9 +177,9 @@ export class CpuEngine implements Engine {
 
   load(program: Program): CpuExecutable {
     for (const tensor of program.persistent()) this.allocate(tensor);
-    const plan = planMemory(program);
+    const { kernels, plan } = planOnCpu(program, this.#lowerings);
     if (plan.peakBytes > this.#arena.bytes) this.#growArena(plan.peakBytes, program.name);
-    return new CpuExecutable(this, program, plan);
+    return new CpuExecutable(this, program, plan, kernels);
   }
 
   async dispose(): Promise<void> {
@@ -191,18 +201,19 @@ export class CpuEngine implements Engine {
 
   /** For executables: writes a kernel list to memory and returns its address. */
   encode(calls: readonly KernelCall[], place: (tensor: Tensor) => number, at: number | undefined): number {
-    const words = calls.reduce((sum, call) => sum + call.args.length, 2 * calls.length);
-    const list = at ?? this.#heap.allocate(4 * words, 'a kernel list');
-    const view = new DataView(this.#heap.memory.buffer, list, 4 * words);
-    let argument = 8 * calls.length;
-    calls.forEach(({ kernel, args }, index) => {
+    const words = calls.map(wordsOf);
+    const bytes = entryBytes * calls.length + 4 * words.flat().length;
+    const list = at ?? this.#heap.allocate(bytes, 'a kernel list');
+    const view = new DataView(this.#heap.memory.buffer, list, bytes);
+    let argument = entryBytes * calls.length;
+    calls.forEach(({ kernel }, index) => {
       const slot = this.#slots.get(kernel);
       if (slot === undefined)
         throw new Error(`the kernel module has no kernel ${kernel}: run "npm run build"`);
-      view.setUint32(8 * index, slot, true);
-      view.setUint32(8 * index + 4, list + argument, true);
-      for (const value of args) {
-        writeArgument(view, argument, value, place);
+      view.setUint32(entryBytes * index, slot, true);
+      view.setUint32(entryBytes * index + 4, list + argument, true);
+      for (const word of words[index] ?? []) {
+        writeWord(view, argument, word, place);
         argument += 4;
       }
     });
@@ -271,13 +282,18 @@ export class CpuExecutable implements Executable {
   #list: number | undefined;
   #arenaStart = -1;
 
-  constructor(engine: CpuEngine, program: Program, plan: MemoryPlan) {
+  constructor(
+    engine: CpuEngine,
+    program: Program,
+    plan: MemoryPlan,
+    kernels: ReadonlyMap<Call, readonly KernelCall[]>,
+  ) {
     this.#engine = engine;
     this.program = program;
     this.plan = plan;
-    const kernels = program.calls.map((call) => call.op.cpu(call));
-    this.#calls = kernels.flat();
-    this.#marks = program.marks.map((line) => kernels.slice(0, line).flat().length);
+    const lists = program.calls.map((call) => kernels.get(call) ?? []);
+    this.#calls = lists.flat();
+    this.#marks = program.marks.map((line) => lists.slice(0, line).flat().length);
   }
 
   async run(reads: readonly Read[] = [], reached?: (mark: number) => void, times = 1): Promise<void> {
@@ -317,14 +333,13 @@ export class CpuExecutable implements Executable {
   }
 }
 
-function writeArgument(
+function writeWord(
   view: DataView,
   at: number,
-  value: KernelArgument,
+  { kind, value }: KernelWord,
   place: (tensor: Tensor) => number,
 ): void {
-  if (value === undefined) view.setUint32(at, 0, true);
-  else if (typeof value === 'number') view.setInt32(at, value, true);
-  else if ('f32' in value) view.setFloat32(at, value.f32, true);
-  else view.setUint32(at, place(value), true);
+  if (value instanceof Tensor) view.setUint32(at, place(value), true);
+  else if (kind === 'f32') view.setFloat32(at, value ?? 0, true);
+  else view.setInt32(at, value ?? 0, true);
 }

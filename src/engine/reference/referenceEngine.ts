@@ -2,7 +2,7 @@
  * The reference engine: every op by its plain formula, in float64, one array a tensor. Slow and exact; the
  * other engines are tested against it, and gradients are checked on it by finite differences.
  */
-import type { Data } from '../../program/op.ts';
+import { type Data, present } from '../../program/op.ts';
 import { type MemoryPlan, planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -24,6 +24,11 @@ export class ReferenceEngine implements Engine {
     this.allocate(tensor.whole);
     const start = tensor.byteOffset / 4;
     this.#data.set(tensor, this.data(tensor.whole).subarray(start, start + tensor.size));
+  }
+
+  get usedBytes(): number {
+    const own = [...this.#data].filter(([tensor]) => !tensor.whole);
+    return own.reduce((total, [, data]) => total + data.byteLength, 0);
   }
 
   free(tensor: Tensor): void {
@@ -80,14 +85,14 @@ class ReferenceExecutable implements Executable {
     const { calls } = this.program;
     for (const [line, call] of calls.entries()) {
       this.#tell(line, reached);
-      for (const tensor of [...call.outputs, ...call.scratch]) {
+      for (const tensor of present(call.outputs)) {
         this.#engine.free(tensor);
         this.#engine.allocate(tensor);
         const data = this.#engine.data(tensor);
         if (data instanceof Float64Array) data.fill(Number.NaN);
       }
       call.op.reference(call, (tensor) => this.#engine.data(tensor));
-      for (const tensor of call.outputs) {
+      for (const tensor of present(call.outputs)) {
         const target = this.program.assignments.get(tensor);
         if (target) this.#engine.data(target).set(this.#engine.data(tensor));
       }

@@ -1,6 +1,6 @@
 /** Opening a device, and finding out once what it can do. */
 import { findGpu } from '#platform';
-import type { GpuFeatures } from '../../program/op.ts';
+import type { GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
 import { GpuError, NoGpuError, remedy } from './errors.ts';
 
 export interface DeviceFeatures extends GpuFeatures {
@@ -68,7 +68,7 @@ export async function openDevice(given?: GPU): Promise<OpenDevice> {
       int8Matrices: tensorCores && hasMatrices(adapter.info, 'i8', 'i32', 32),
       halfMatrices:
         tensorCores && device.features.has('shader-f16') && hasMatrices(adapter.info, 'f16', 'f32', 16),
-      mostBindings: device.limits.maxStorageBuffersPerShaderStage,
+      maxBindings: device.limits.maxStorageBuffersPerShaderStage,
       timestamps: device.features.has('timestamp-query'),
     },
     description: description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter',

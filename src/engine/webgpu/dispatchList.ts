@@ -1,10 +1,14 @@
 /** A program as the device runs it: pipelines, bind groups and workgroup counts, one after the other. */
-import type { Call, Dispatch, GpuFeatures } from '../../program/op.ts';
+import type { Dispatch, GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
+import type { WebGpuLowering } from '../../kernels/webgpu/lowering.ts';
+import { type Call, present } from '../../program/op.ts';
 import type { MemoryPlan } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { type Lowerings, lowerProgram } from '../lowerings.ts';
 import type { DeviceFeatures } from './device.ts';
 import { GpuError, remedy } from './errors.ts';
+import { webgpuLowerings } from './lowerings.ts';
 import { type DeviceMemory, type Place, usage } from './memory.ts';
 import type { Pipelines } from './pipelines.ts';
 import { assembleShader, numberBytes } from './shader.ts';
@@ -30,15 +34,19 @@ export interface Device {
 }
 
 /** What each call of a program runs on a device. */
-export function dispatchesOf(program: Program, features: GpuFeatures): Map<Call, readonly Dispatch[]> {
-  return new Map(program.calls.map((call) => [call, call.op.webgpu(call, features)]));
+export function dispatchesOf(
+  program: Program,
+  features: GpuFeatures,
+  table: Lowerings<WebGpuLowering> = webgpuLowerings,
+): Map<Call, readonly Dispatch[]> {
+  return lowerProgram('webgpu', program, table, (lowering, call) => lowering(call, features));
 }
 
 /** The temporaries that a call's dispatches pass among themselves: none that the program knows of. */
-export function kernelScratch(call: Call, dispatches: readonly Dispatch[]): Tensor[] {
-  const known = new Set([...call.inputs, ...call.outputs, ...call.scratch]);
-  const used = new Set(dispatches.flatMap(({ tensors }) => Object.values(tensors)));
-  return [...used].filter((tensor) => tensor?.kind === 'temporary' && !known.has(tensor)) as Tensor[];
+export function scratchOf({ inputs, outputs }: Call, dispatches: readonly Dispatch[]): Tensor[] {
+  const operands = new Set([...present(inputs), ...present(outputs)]);
+  const used = new Set(dispatches.flatMap(({ tensors }) => present(tensors)));
+  return [...used].filter((tensor) => tensor.kind === 'temporary' && !operands.has(tensor));
 }
 
 /** Uniform bindings start at multiples of this on every device. */
@@ -65,7 +73,7 @@ export class DispatchList {
     this.program = program;
     this.plan = plan;
     const numbers = new NumberBlocks();
-    const lists = program.calls.map((call) => dispatches.get(call)!);
+    const lists = program.calls.map((call) => dispatches.get(call) ?? []);
     this.marks = program.marks.map((line) => lists.slice(0, line).flat().length);
     this.#steps = lists.flat().map((dispatch) => this.#step(dispatch, numbers));
     this.#numbers = numbers.upload(on.device);

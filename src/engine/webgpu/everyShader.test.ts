@@ -11,14 +11,14 @@ import { recordForkedStep } from '../../model/forkedScoring.ts';
 import { recordStep } from '../../model/inference.ts';
 import { recordPaddedStep } from '../../model/paddedScoring.ts';
 import { type WeightMode, Weights } from '../../model/weights.ts';
-import { fuse } from '../../ops/fused/fuse.ts';
 import { sample, sampleState } from '../../ops/sample/sample.ts';
 import { planMemory } from '../../program/plan.ts';
 import { type Program, record } from '../../program/record.ts';
 import { input, type Tensor } from '../../program/tensor.ts';
 import { recordTrainingStep } from '../../train/step.ts';
 import { type DeviceFeatures, tileBytes } from './device.ts';
-import { dispatchesOf, kernelScratch } from './dispatchList.ts';
+import { dispatchesOf, scratchOf } from './dispatchList.ts';
+import { fuse } from './fused/fuse.ts';
 import { Pipelines } from './pipelines.ts';
 import { assembleShader } from './shader.ts';
 
@@ -46,7 +46,7 @@ beforeAll(async () => {
 
 /** Devices as they exist: an NVIDIA card, the same without its tensor cores, and one with the bare standard. */
 const all: DeviceFeatures = {
-  ...{ packedDot: true, halfFloats: true, timestamps: true, subgroupSize: 32, mostBindings: 16 },
+  ...{ packedDot: true, halfFloats: true, timestamps: true, subgroupSize: 32, maxBindings: 16 },
   ...{ int8Matrices: true, halfMatrices: true },
 };
 const devices: Readonly<Record<string, DeviceFeatures>> = {
@@ -54,7 +54,7 @@ const devices: Readonly<Record<string, DeviceFeatures>> = {
   'subgroups of 32': { ...all, int8Matrices: false, halfMatrices: false },
   'nothing but the standard': {
     ...{ ...all, int8Matrices: false, halfMatrices: false },
-    ...{ packedDot: false, halfFloats: false, subgroupSize: undefined, mostBindings: 10 },
+    ...{ packedDot: false, halfFloats: false, subgroupSize: undefined, maxBindings: 10 },
   },
 };
 
@@ -114,7 +114,7 @@ async function compile(recorded: Program, features: DeviceFeatures): Promise<str
   const program = fuse(recorded, features);
   const dispatches = dispatchesOf(program, features);
   const { offsets } = planMemory(program, {
-    kernelScratch: (call) => kernelScratch(call, dispatches.get(call)!),
+    scratchOf: (call) => scratchOf(call, dispatches.get(call) ?? []),
   });
   const placeOf = (tensor: Tensor) => {
     const target = program.assignments.get(tensor) ?? tensor;
@@ -123,7 +123,7 @@ async function compile(recorded: Program, features: DeviceFeatures): Promise<str
   const list = [...dispatches.values()].flat();
   for (const dispatch of list) {
     const { source, bindings } = assembleShader(dispatch, placeOf, features);
-    expect(bindings.length, dispatch.shader).toBeLessThanOrEqual(features.mostBindings);
+    expect(bindings.length, dispatch.shader).toBeLessThanOrEqual(features.maxBindings);
     await check(dispatch.shader, source, bindings.length);
   }
   return list.map(({ shader }) => shader);

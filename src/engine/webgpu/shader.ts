@@ -3,7 +3,7 @@
  * WebGPU forbids binding one range of memory twice if either is writable, so that when an output is written over
  * an input both names must become one.
  */
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import type { DeviceFeatures } from './device.ts';
 import { preludeFor } from './prelude.ts';

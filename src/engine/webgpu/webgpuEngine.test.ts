@@ -1,13 +1,17 @@
 import { afterEach, expect, it } from 'vitest';
 import { constantProgram } from '../../../test/constantProgram.ts';
 import { describeOnGpu } from '../../../test/engines.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
 import { add } from '../../ops/add/add.ts';
 import { fill } from '../../ops/fill/fill.ts';
-import { cost, type Dispatch, type Op } from '../../program/op.ts';
+
+import { cost, type Op, type Operands, type Tensors } from '../../program/op.ts';
 import { assign, emit, output, record } from '../../program/record.ts';
 import { input, variable } from '../../program/tensor.ts';
 import { bytesOf, OutOfMemoryError, readFloats } from '../engine.ts';
 import { NoGpuError } from './errors.ts';
+import { webgpuLowerings } from './lowerings.ts';
 import { WebGpuEngine } from './webgpuEngine.ts';
 
 let engine: WebGpuEngine | undefined;
@@ -18,16 +22,17 @@ afterEach(async () => {
 
 /** A program of one dispatch. */
 function only(dispatch: Omit<Dispatch, 'tensors'>) {
-  const op: Op = {
+  const op: Op<Operands, Tensors<'y'>> = {
     name: dispatch.shader,
+    outputs: () => ({ y: { shape: [4] } }),
     cost: (call) => cost(call, {}),
     reference() {},
-    cpu: () => [],
-    webgpu: ({ outputs: [y] }) => [{ ...dispatch, tensors: { y } }],
   };
-  return record(dispatch.shader, () => {
-    output(emit(op, { inputs: [], outputs: [{ name: 'y', shape: [4] }], attributes: undefined })[0]!);
+  const program = record(dispatch.shader, () => {
+    output(emit(op, {}).y);
   });
+  const lowering = onWebGpu(op, ({ outputs }) => [{ ...dispatch, tensors: outputs }]);
+  return { program, lowerings: new Map([...webgpuLowerings, lowering]) };
 }
 
 describeOnGpu('WebGpuEngine', () => {
@@ -102,9 +107,15 @@ describeOnGpu('WebGpuEngine', () => {
   });
 
   it('reports a shader that the driver refuses, with its complaint, and goes on', async () => {
-    engine = await WebGpuEngine.create();
     const code = '@compute @workgroup_size(1) fn main() { y[0] = nonsense; }';
-    const broken = engine.load(only({ shader: 'broken', code, numbers: {}, workgroups: [1, 1, 1] }));
+    const { program: brokenProgram, lowerings } = only({
+      shader: 'broken',
+      code,
+      numbers: {},
+      workgroups: [1, 1, 1],
+    });
+    engine = await WebGpuEngine.create({ lowerings });
+    const broken = engine.load(brokenProgram);
     await expect(broken.run()).rejects.toThrow(
       /refused the shader broken: .*unresolved value 'nonsense'.*--engine cpu/,
     );
@@ -113,9 +124,15 @@ describeOnGpu('WebGpuEngine', () => {
   });
 
   it('reports work that the device refuses', async () => {
-    engine = await WebGpuEngine.create();
     const code = '@compute @workgroup_size(1) fn main() { y[0] = 1.0; }';
-    const wide = engine.load(only({ shader: 'wide', code, numbers: {}, workgroups: [2 ** 20, 1, 1] }));
+    const { program: wideProgram, lowerings } = only({
+      shader: 'wide',
+      code,
+      numbers: {},
+      workgroups: [2 ** 20, 1, 1],
+    });
+    engine = await WebGpuEngine.create({ lowerings });
+    const wide = engine.load(wideProgram);
     await expect(wide.run()).rejects.toThrow(/the GPU refused work: .*--engine cpu/s);
   });
 
@@ -129,12 +146,13 @@ describeOnGpu('WebGpuEngine', () => {
   });
 
   it('rejects a read, and a program that is being compiled, when the device is lost under them', async () => {
-    engine = await WebGpuEngine.create();
+    const code = '@compute @workgroup_size(1) fn main() { y[0] = 7.0; }';
+    const fresh = only({ shader: 'new', code, numbers: {}, workgroups: [1, 1, 1] });
+    engine = await WebGpuEngine.create({ lowerings: fresh.lowerings });
     const { program, y } = constantProgram(1_000_000, 1);
     await engine.load(program).run();
     const reading = engine.read(y);
-    const code = '@compute @workgroup_size(1) fn main() { y[0] = 7.0; }';
-    const running = engine.load(only({ shader: 'new', code, numbers: {}, workgroups: [1, 1, 1] })).run();
+    const running = engine.load(fresh.program).run();
     engine.device.destroy();
     await expect(reading).rejects.toThrow(/GPU device is lost.*--engine cpu/);
     await expect(running).rejects.toThrow(/--engine cpu/);

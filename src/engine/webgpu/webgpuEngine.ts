@@ -3,14 +3,18 @@
  * their bindings, made once; a run encodes the list into one command buffer.
  */
 import { awaitPatiently } from '#platform';
-import { fuse } from '../../ops/fused/fuse.ts';
+import type { GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
+import type { WebGpuLowering } from '../../kernels/webgpu/lowering.ts';
 import { planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
+import type { Lowerings } from '../lowerings.ts';
 import { type DeviceFeatures, type OpenDevice, openDevice } from './device.ts';
-import { DispatchList, dispatchesOf, kernelScratch } from './dispatchList.ts';
+import { DispatchList, dispatchesOf, scratchOf } from './dispatchList.ts';
 import { GpuError, remedy } from './errors.ts';
+import { fuse } from './fused/fuse.ts';
+import { webgpuLowerings } from './lowerings.ts';
 import { DeviceMemory, type Place } from './memory.ts';
 import { Pipelines } from './pipelines.ts';
 import { timeDispatches } from './profile.ts';
@@ -24,7 +28,14 @@ export interface WebGpuOptions {
   readonly memoryLimit?: number | undefined;
   /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
   readonly poison?: boolean | undefined;
+  /** How programs are rewritten before they are run; default: fusing. */
+  readonly passes?: readonly GraphPass[] | undefined;
+  /** What to run for each op; default: the shaders of all ops. */
+  readonly lowerings?: Lowerings<WebGpuLowering> | undefined;
 }
+
+/** Returns a program that computes the same in a way that suits the device better. */
+export type GraphPass = (program: Program, features: GpuFeatures) => Program;
 
 /** Dispatches in a submission: the GPU begins with them while the host encodes the next. */
 const submittedAtOnce = 128;
@@ -40,6 +51,8 @@ export class WebGpuEngine implements Engine {
   readonly #staging: Staging;
   readonly #uploads: Uploads;
   readonly #poison: boolean;
+  readonly #passes: readonly GraphPass[];
+  readonly #lowerings: Lowerings<WebGpuLowering>;
   /** Rejects when the device is gone; never resolves. */
   readonly #lost: Promise<never>;
   /** Answers of the device that are still to come; the next run or read waits for them. */
@@ -51,6 +64,8 @@ export class WebGpuEngine implements Engine {
     this.features = features;
     this.description = description;
     this.#poison = options.poison ?? false;
+    this.#passes = options.passes ?? [fuse];
+    this.#lowerings = options.lowerings ?? webgpuLowerings;
     this.pipelines = new Pipelines(device);
     this.memory = new DeviceMemory(device, options.memoryLimit ?? Number.POSITIVE_INFINITY, (pending) =>
       this.#expect(pending),
@@ -126,11 +141,11 @@ export class WebGpuEngine implements Engine {
   }
 
   load(recorded: Program): WebGpuExecutable {
-    const program = fuse(recorded, this.features);
-    const dispatches = dispatchesOf(program, this.features);
+    const program = this.#passes.reduce((rewritten, pass) => pass(rewritten, this.features), recorded);
+    const dispatches = dispatchesOf(program, this.features, this.#lowerings);
     const plan = planMemory(program, {
       pageBytes: this.memory.pageBytes,
-      kernelScratch: (call) => kernelScratch(call, dispatches.get(call)!),
+      scratchOf: (call) => scratchOf(call, dispatches.get(call) ?? []),
     });
     for (const tensor of plan.offsets.keys()) this.memory.checkSize(tensor);
     for (const tensor of program.persistent()) this.allocate(tensor);

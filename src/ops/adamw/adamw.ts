@@ -1,7 +1,6 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Operands, present, type Tensors } from '../../program/op.ts';
 import { assign, emit } from '../../program/record.ts';
 import { input, type Tensor } from '../../program/tensor.ts';
-import { adamwStep, clipCoefficient, sumOfSquares as sumOfSquaresDispatches } from './kernel.wgsl.ts';
 import { adamwReference, clipReference, sumOfSquaresReference } from './reference.ts';
 
 export { type StepSettings, settingsVector } from './reference.ts';
@@ -23,12 +22,7 @@ export function settingsInput(): Tensor {
 /** Σ x² over all elements of all tensors [1]. */
 export function squaresOf(tensors: readonly Tensor[]): Tensor {
   if (tensors.length === 0) throw new Error('squaresOf: expected at least one tensor, found none');
-  return emit(sumOfSquaresOp, {
-    inputs: tensors,
-    outputs: [{ name: 'squares', shape: [1] }],
-    scratch: [{ name: 'parts', shape: [parts] }],
-    attributes: undefined,
-  })[0]!;
+  return emit(sumOfSquaresOp, Object.fromEntries(tensors.map((tensor, n) => [`x${n}`, tensor]))).squares;
 }
 
 /**
@@ -42,69 +36,59 @@ export function adamw(
   settings: Tensor,
   squares = squaresOf(trained.map(({ weight }) => gradient(weight))),
 ): Tensor {
-  const outputs = [{ name: 'clip', shape: [2] }];
-  const clip = emit(clipOp, { inputs: [squares, settings], outputs, attributes: undefined })[0]!;
-  for (const { weight, m, v, decay } of trained) {
-    const next = emit(adamwOp, {
-      inputs: [weight, m, v, gradient(weight), settings, clip],
-      outputs: ['weight', 'm', 'v'].map((name) => ({ name, shape: weight.shape })),
-      attributes: { decay },
-    });
-    assign(weight, next[0]!);
-    assign(m, next[1]!);
-    assign(v, next[2]!);
+  const { clip } = emit(clipOp, { squares, settings });
+  for (const { weight: w, m, v, decay } of trained) {
+    const next = emit(adamwOp, { w, m, v, g: gradient(w), settings, clip }, { decay });
+    assign(w, next.nextW);
+    assign(m, next.nextM);
+    assign(v, next.nextV);
   }
   return clip;
 }
 
-export const adamwOp: Op<{ readonly decay: number }> = {
+interface Attributes {
+  readonly decay: number;
+}
+
+export const adamwOp: Op<
+  Tensors<'w' | 'm' | 'v' | 'g' | 'settings' | 'clip'>,
+  Tensors<'nextW' | 'nextM' | 'nextV'>,
+  Attributes
+> = {
   name: 'adamw',
+  outputs: ({ w: { shape } }) => ({ nextW: { shape }, nextM: { shape }, nextV: { shape } }),
   cost: (call) => {
-    const n = call.inputs[0]!.size;
+    const n = call.inputs.w.size;
     return cost(call, { additions: 4 * n, multiplications: 9 * n, special: 2 * n });
   },
-  reference({ inputs: [w, m, v, g, settings, clip], outputs: next, attributes }, data) {
-    const state = { w: data(w!), m: data(m!), v: data(v!) };
-    const out = { w: data(next[0]!), m: data(next[1]!), v: data(next[2]!) };
-    adamwReference(state, data(g!), data(settings!), data(clip!)[1]!, attributes.decay, out);
-  },
-  cpu({ inputs, outputs, attributes }) {
-    return [{ kernel: 'adamw', args: [...inputs, ...outputs, inputs[0]!.size, { f32: attributes.decay }] }];
-  },
-  webgpu({ inputs: [w, m, v, g, settings, clip], outputs: [nextW, nextM, nextV], attributes }) {
-    const given = { w: w!, m: m!, v: v!, g: g!, settings: settings!, clip: clip! };
-    return [adamwStep({ ...given, nextW: nextW!, nextM: nextM!, nextV: nextV! }, attributes.decay)];
+  reference({ inputs: { w, m, v, g, settings, clip }, outputs, attributes: { decay } }, data) {
+    const state = { w: data(w), m: data(m), v: data(v) };
+    const next = { w: data(outputs.nextW), m: data(outputs.nextM), v: data(outputs.nextV) };
+    const [, coefficient = 1] = data(clip);
+    adamwReference(state, data(g), data(settings), coefficient, decay, next);
   },
 };
 
-/** The sum of squares is taken in this many parts, whatever the number of threads, so that it never changes. */
-const parts = 64;
-
-const sumOfSquaresOp: Op = {
+/** Of any number of tensors x0, x1, … */
+export const sumOfSquaresOp: Op<Operands, Tensors<'squares'>> = {
   name: 'sumOfSquares',
+  outputs: () => ({ squares: { shape: [1] } }),
   cost: (call) => {
-    const n = call.inputs.reduce((sum, x) => sum + x!.size, 0);
+    const n = present(call.inputs).reduce((sum, { size }) => sum + size, 0);
     return cost(call, { additions: n, multiplications: n });
   },
-  reference({ inputs, outputs: [squares] }, data) {
-    data(squares!)[0] = inputs.reduce((sum, x) => sumOfSquaresReference(data(x!), sum), 0);
+  reference({ inputs, outputs: { squares } }, data) {
+    data(squares)[0] = present(inputs).reduce((sum, x) => sumOfSquaresReference(data(x), sum), 0);
   },
-  cpu: ({ inputs, outputs: [squares], scratch: [partial] }) =>
-    inputs.flatMap((x, n) => [
-      { kernel: 'sumOfSquaresParts', args: [x, partial, x!.size, parts] },
-      { kernel: 'sumOfSquaresTotal', args: [partial, n > 0 ? squares : undefined, squares, parts] },
-    ]),
-  webgpu: ({ inputs, outputs: [squares] }) => sumOfSquaresDispatches(inputs as Tensor[], squares!),
 };
 
-const clipOp: Op = {
+export const clipOp: Op<Tensors<'squares' | 'settings'>, Tensors<'clip'>> = {
   name: 'clip',
+  outputs: () => ({ clip: { shape: [2] } }),
   cost: (call) => cost(call, { additions: 1, special: 2 }),
-  reference({ inputs: [squares, settings], outputs: [clip] }, data) {
-    data(clip!).set(clipReference(data(squares!)[0]!, data(settings!)[6]!));
+  reference({ inputs: { squares, settings }, outputs: { clip } }, data) {
+    const [square = 0] = data(squares);
+    const maxNorm = data(settings)[6] ?? 0;
+    data(clip).set(clipReference(square, maxNorm));
   },
-  cpu({ inputs: [squares, settings], outputs: [clip] }) {
-    return [{ kernel: 'clipCoefficient', args: [squares, settings, clip] }];
-  },
-  webgpu: ({ inputs: [squares, settings], outputs: [clip] }) => [clipCoefficient(squares!, settings!, clip!)],
 };

@@ -1,4 +1,5 @@
-import { loadLanes, multiplyAdd, shareStart, storeLanes, sumLanes } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { loadLanes, multiplyAdd, shareStart, storeLanes, sumLanes } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class Adamw {
@@ -67,7 +68,7 @@ export function sumOfSquaresParts(args: usize, thread: i32, threads: i32): void 
 @unmanaged
 class SumOfSquaresTotal {
   sums: usize; // [parts]
-  before: usize; // [1] or 0
+  before: Optional; // [1] or 0
   total: usize; // [1]
   parts: i32;
 }

@@ -1,7 +1,7 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { partialSums, sumParts, totalOfParts } from '../../kernels/webgpu/sums.wgsl.ts';
+import { elementKernel, overElements, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { partialSums, sumParts, totalOfParts } from '../sums.wgsl.ts';
-import { elementKernel, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** One step on `size` elements; settings [8] as `settingsVector` orders them, clip [2]: norm, coefficient. */
 export function adamwStep(

@@ -1,4 +1,5 @@
-import { floatAt, loadLanes, shareStart, storeLanes } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { floatAt, loadLanes, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class Add {
@@ -25,7 +26,7 @@ export function addForward(args: usize, thread: i32, threads: i32): void {
 @unmanaged
 class ColumnSum {
   x: usize; // [rows, width]
-  before: usize; // [width] or 0
+  before: Optional; // [width] or 0
   y: usize; // [width]
   rows: i32;
   width: i32;

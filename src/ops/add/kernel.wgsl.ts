@@ -1,8 +1,8 @@
-import type { Dispatch } from '../../program/op.ts';
+import { columnSums } from '../../kernels/webgpu/columnSums.wgsl.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { columnSums } from '../columnSums.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { elementKernel, overElements } from '../wgsl.ts';
 
 /** y = a + b; `b` has the shape of `a` or is a row that repeats. */
 export function addForward(a: Tensor, b: Tensor, y: Tensor): Dispatch {

@@ -1,8 +1,7 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { assign, emit } from '../../program/record.ts';
+import { expectShape, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { expectShape, widthOf } from '../shapes.ts';
-import { appendRows as appendRowsDispatch } from './kernel.wgsl.ts';
 import { appendRowsReference } from './reference.ts';
 
 /**
@@ -10,26 +9,23 @@ import { appendRowsReference } from './reference.ts';
  * i32 tells (first + length ≤ capacity). Returns the cache as it is then; later calls read that.
  */
 export function appendRows(cache: Tensor, rows: Tensor, first: Tensor): Tensor {
-  expectShape('appendRows', 'cache', cache, [1, cache.shape[1]!, widthOf(rows)]);
-  expectShape('appendRows', 'rows', rows, [1, rows.shape[1]!, widthOf(rows)]);
-  const outputs = [{ name: 'next', shape: cache.shape }];
-  const next = emit(appendRowsOp, { inputs: [cache, rows, first], outputs, attributes: undefined })[0]!;
+  expectShape('appendRows', 'cache', cache, [1, sizeOf(cache, 1), widthOf(rows)]);
+  expectShape('appendRows', 'rows', rows, [1, sizeOf(rows, 1), widthOf(rows)]);
+  const { next } = emit(appendRowsOp, { cache, rows, first });
   // The kernels write new rows only: the result is the variable's own memory.
   assign(cache, next);
   return next;
 }
 
-export const appendRowsOp: Op = {
+export const appendRowsOp: Op<Tensors<'cache' | 'rows' | 'first'>, Tensors<'next'>> = {
   name: 'appendRows',
+  outputs: ({ cache }) => ({ next: { shape: cache.shape } }),
   cost: (call) => {
-    const { bytes } = call.inputs[1]!;
+    const { bytes } = call.inputs.rows;
     return { ...cost(call, {}), bytesRead: bytes, bytesWritten: bytes };
   },
-  reference({ inputs: [cache, rows, first], outputs: [next] }, data) {
-    appendRowsReference(data(cache!), data(rows!), data(first!)[0]!, widthOf(rows!), data(next!));
+  reference({ inputs: { cache, rows, first }, outputs: { next } }, data) {
+    const [position = 0] = data(first);
+    appendRowsReference(data(cache), data(rows), position, widthOf(rows), data(next));
   },
-  cpu({ inputs: [, rows, first], outputs: [next] }) {
-    return [{ kernel: 'appendRows', args: [rows, first, next, rows!.shape[1]!, widthOf(rows!)] }];
-  },
-  webgpu: ({ inputs: [, rows, first], outputs: [next] }) => [appendRowsDispatch(rows!, first!, next!)],
 };

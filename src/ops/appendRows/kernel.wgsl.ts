@@ -1,7 +1,7 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
+import { widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { widthOf } from '../shapes.ts';
-import { elementKernel, overElements } from '../wgsl.ts';
 
 /** next [capacity, width] gets rows [length, width] from row `first` [1] on; its other rows stay */
 export function appendRows(rows: Tensor, first: Tensor, next: Tensor): Dispatch {

@@ -1,12 +1,8 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
+import { expectShape, sequenceSizes, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { expectShape, sequenceSizes } from '../shapes.ts';
-import { attentionBackward } from './backward.wgsl.ts';
-import { attentionForward } from './kernel.wgsl.ts';
 import { type AttentionSizes, attentionBackwardReference, attentionReference } from './reference.ts';
-import * as onTensorCores from './tensorCores.wgsl.ts';
-import { attentionBackward as attentionBackwardOnTensorCores } from './tensorCoresBackward.wgsl.ts';
 
 interface Attributes {
   readonly headSize: number;
@@ -23,31 +19,29 @@ export function attention(
   headSize: number,
   first?: Tensor,
 ): Tensor {
-  const { batch, length, capacity, heads, keyHeads } = sizesOf(q, k, headSize);
-  if (headSize % 4 || q.shape[2]! % headSize || k.shape[2]! % headSize || heads % keyHeads) {
+  const { batch, length, capacity, heads, keyHeads } = attentionSizes(q, k, headSize);
+  if (headSize % 4 || widthOf(q) % headSize || widthOf(k) % headSize || heads % keyHeads) {
     throw new Error(
       `attention: expected heads of a multiple of 4 in whole groups, found ${q}, ${k}, ${headSize}`,
     );
   }
   if (!first && capacity !== length)
     throw new Error(`attention: expected as many keys as queries, found ${q}, ${k}`);
-  expectShape('attention', 'k', k, [batch, capacity, k.shape[2]!]);
+  expectShape('attention', 'k', k, [batch, capacity, widthOf(k)]);
   expectShape('attention', 'v', v, k.shape);
-  return emit(attentionOp, {
-    inputs: [q, k, v, first],
-    outputs: [
-      { name: 'y', shape: q.shape },
-      { name: 'logSumExp', shape: [batch, length, heads] },
-    ],
-    attributes: { headSize },
-  })[0]!;
+  return emit(attentionOp, { q, k, v, first }, { headSize }).y;
 }
 
-export const attentionOp: Op<Attributes> = {
+export const attentionOp: Op<Tensors<'q' | 'k' | 'v', 'first'>, Tensors<'y' | 'logSumExp'>, Attributes> = {
   name: 'attention',
+  outputs: ({ q, k }, { headSize }) => {
+    const { batch, length, heads } = attentionSizes(q, k, headSize);
+    return { y: { shape: q.shape }, logSumExp: { shape: [batch, length, heads] } };
+  },
   // Of a cache, which knows its length only while it runs, all that there is room for is counted.
   cost: (call) => {
-    const { pairs, size } = work(call.inputs, call.attributes);
+    const { q, k, first } = call.inputs;
+    const { pairs, size } = work(q, k, first, call.attributes);
     const products = 2 * pairs * size;
     return cost(call, {
       additions: products + 2 * pairs,
@@ -56,47 +50,38 @@ export const attentionOp: Op<Attributes> = {
       special: pairs,
     });
   },
-  reference({ inputs: [q, k, v, first], outputs: [y, logSumExp], attributes }, data) {
+  reference({ inputs: { q, k, v, first }, outputs: { y, logSumExp }, attributes }, data) {
+    const [before = 0] = first ? data(first) : [];
     attentionReference(
-      { q: data(q!), k: data(k!), v: data(v!) },
-      sizesOf(q!, k!, attributes.headSize),
-      first ? data(first)[0]! : 0,
-      { y: data(y!), logSumExp: data(logSumExp!) },
+      { q: data(q), k: data(k), v: data(v) },
+      attentionSizes(q, k, attributes.headSize),
+      before,
+      { y: data(y), logSumExp: data(logSumExp) },
     );
   },
-  cpu({ inputs: [q, k, v, first], outputs: [y, logSumExp], attributes }) {
-    const numbers = Object.values(sizesOf(q!, k!, attributes.headSize));
-    return [{ kernel: 'attentionForward', args: [q, k, v, first, y, logSumExp, ...numbers] }];
-  },
-  webgpu({ inputs: [q, k, v, first], outputs: [y, logSumExp], attributes }, features) {
-    const tensors = { q: q!, k: k!, v: v!, y: y!, logSumExp: logSumExp! };
-    const sizes = sizesOf(q!, k!, attributes.headSize);
-    const forward = onTensorCores.suits(sizes, features) ? onTensorCores.attentionForward : attentionForward;
-    return [forward(tensors, first, sizes)];
-  },
-  backward({ inputs: [q, k, v, first], outputs: [y, logSumExp], attributes }, gradients) {
+  backward({ inputs: { q, k, v, first }, outputs: { y, logSumExp }, attributes }, gradients) {
     if (first)
       throw new Error('attention: a cache has no backward pass; attend to the whole sequence at once');
-    const [dq, dk, dv] = emit(attentionBackwardOp, {
-      inputs: [q, k, v, y, logSumExp, gradients.of(y!)],
-      outputs: [
-        { name: 'dq', shape: q!.shape },
-        { name: 'dk', shape: k!.shape },
-        { name: 'dv', shape: v!.shape },
-      ],
-      scratch: [{ name: 'delta', shape: logSumExp!.shape }],
-      attributes,
-    });
-    if (gradients.wants(q)) gradients.add(q, dq!);
-    if (gradients.wants(k)) gradients.add(k, dk!);
-    if (gradients.wants(v)) gradients.add(v, dv!);
+    const read = { q, k, v, y, logSumExp, dy: gradients.required(y) };
+    const { dq, dk, dv } = emit(attentionBackwardOp, read, attributes);
+    if (gradients.wants(q)) gradients.add(q, dq);
+    if (gradients.wants(k)) gradients.add(k, dk);
+    if (gradients.wants(v)) gradients.add(v, dv);
   },
 };
 
-const attentionBackwardOp: Op<Attributes> = {
+export const attentionBackwardOp: Op<
+  Tensors<'q' | 'k' | 'v' | 'y' | 'logSumExp' | 'dy'>,
+  Tensors<'dq' | 'dk' | 'dv'>,
+  Attributes
+> = {
   name: 'attentionBackward',
+  outputs: ({ q, k, v }) => ({
+    ...{ dq: { shape: q.shape }, dk: { shape: k.shape }, dv: { shape: v.shape } },
+  }),
   cost: (call) => {
-    const { pairs, size } = work(call.inputs, call.attributes);
+    const { q, k } = call.inputs;
+    const { pairs, size } = work(q, k, undefined, call.attributes);
     const products = 5 * pairs * size;
     return cost(call, {
       additions: products + pairs,
@@ -105,43 +90,25 @@ const attentionBackwardOp: Op<Attributes> = {
       special: pairs,
     });
   },
-  reference({ inputs: [q, k, v, y, logSumExp, dy], outputs: [dq, dk, dv], attributes }, data) {
-    const given = { q: data(q!), k: data(k!), v: data(v!), y: data(y!), logSumExp: data(logSumExp!) };
-    attentionBackwardReference({ ...given, dy: data(dy!) }, sizesOf(q!, k!, attributes.headSize), {
-      dq: data(dq!),
-      dk: data(dk!),
-      dv: data(dv!),
-    });
-  },
-  cpu({ inputs: [q, k, v, y, logSumExp, dy], outputs: [dq, dk, dv], attributes }) {
-    const numbers = Object.values(sizesOf(q!, k!, attributes.headSize));
-    return [{ kernel: 'attentionBackward', args: [q, k, v, y, logSumExp, dy, dq, dk, dv, ...numbers] }];
-  },
-  webgpu(
-    { inputs: [q, k, v, y, logSumExp, dy], outputs: [dq, dk, dv], scratch: [delta], attributes },
-    features,
-  ) {
-    const tensors = {
-      ...{ q: q!, k: k!, v: v!, y: y!, logSumExp: logSumExp!, dy: dy! },
-      ...{ dq: dq!, dk: dk!, dv: dv!, delta: delta! },
-    };
-    const sizes = sizesOf(q!, k!, attributes.headSize);
-    return onTensorCores.suits(sizes, features)
-      ? attentionBackwardOnTensorCores(tensors, sizes)
-      : attentionBackward(tensors, sizes);
+  reference({ inputs, outputs: { dq, dk, dv }, attributes: { headSize } }, data) {
+    const { q, k, v, y, logSumExp, dy } = inputs;
+    attentionBackwardReference(
+      { q: data(q), k: data(k), v: data(v), y: data(y), logSumExp: data(logSumExp), dy: data(dy) },
+      attentionSizes(q, k, headSize),
+      { dq: data(dq), dk: data(dk), dv: data(dv) },
+    );
   },
 };
 
-/** In the order in which the kernels take them. */
-function sizesOf(q: Tensor, k: Tensor, headSize: number): AttentionSizes {
+export function attentionSizes(q: Tensor, k: Tensor, headSize: number): AttentionSizes {
   const { batch, length, width } = sequenceSizes('attention', q);
   const { length: capacity, width: keyWidth } = sequenceSizes('attention', k);
   return { batch, length, capacity, heads: width / headSize, keyHeads: keyWidth / headSize, headSize };
 }
 
 /** Pairs of a query and a key that it sees, over all heads. */
-function work([q, k, , first]: readonly (Tensor | undefined)[], { headSize }: Attributes) {
-  const { batch, length, capacity, heads } = sizesOf(q!, k!, headSize);
-  const seen = first?.dtype === 'i32' ? length * capacity : (length * (length + 1)) / 2;
+function work(q: Tensor, k: Tensor, first: Tensor | undefined, { headSize }: Attributes) {
+  const { batch, length, capacity, heads } = attentionSizes(q, k, headSize);
+  const seen = first ? length * capacity : (length * (length + 1)) / 2;
   return { pairs: batch * heads * seen, size: headSize };
 }

@@ -1,7 +1,7 @@
 /** The backward pass of causal attention: scores are computed again, a tile at a time, from the log-sum-exp. */
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { elementKernel, overElements } from '../wgsl.ts';
 import { attentionNumbers, keyRow, longestFirst, queryRow } from './heads.wgsl.ts';
 import type { AttentionSizes } from './reference.ts';
 import {

@@ -1,8 +1,9 @@
 // Causal attention with a running softmax: keys are met in tiles, of which only one row of scores exists at a time.
 // Tiles always begin at the same keys, so that a query gets the same bits however a sequence is cut.
 
-import { exp4, floatAt, maxLanes, multiplyAdd, shareStart, sumLanes } from "../../engine/cpu/assembly/math.as";
-import { workspaceStart } from "../../engine/cpu/assembly/workspace.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { exp4, floatAt, maxLanes, multiplyAdd, shareStart, sumLanes } from "../../kernels/cpu/math.as";
+import { workspaceStart } from "../../kernels/cpu/workspace.as";
 
 /** Keys of a tile. */
 const TILE: i32 = 64;
@@ -12,7 +13,7 @@ class Attention {
   q: usize; // [batch, length, heads, headSize]
   k: usize; // [batch, capacity, keyHeads, headSize]
   v: usize; // like k
-  first: usize; // [1] i32: tokens before the first query; or 0 for none
+  first: Optional; // [1] i32: tokens before the first query; or 0 for none
   y: usize; // like q
   logSumExp: usize; // [batch, length, heads]
   batch: i32;

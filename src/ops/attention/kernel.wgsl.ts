@@ -1,5 +1,5 @@
 /** Causal attention with a running softmax: keys are met in tiles, whose scores stay in the workgroup. */
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import {
   attentionNumbers,

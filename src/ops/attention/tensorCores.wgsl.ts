@@ -3,9 +3,9 @@
  * so keys are met twice, for the log-sum-exp of their scores and then for the weights, which need no scaling any more.
  * Queries, keys and values become f16 as they are: those of models that are trained stay far below its 65,504.
  */
-import type { Dispatch, GpuFeatures } from '../../program/op.ts';
+import type { Dispatch, GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
+import { isWorthHalves } from '../../kernels/webgpu/halfProduct.wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { isWorthHalves } from '../products/halfProduct.wgsl.ts';
 import {
   addWeighted,
   declarations,

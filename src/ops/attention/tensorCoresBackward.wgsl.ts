@@ -2,9 +2,9 @@
  * The backward pass of causal attention on tensor cores. Gradients are of any size: those of the output are scaled by
  * a power of two before they become f16, and what comes of them is scaled back.
  */
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { halfScale } from '../../kernels/webgpu/halfOperands.wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { halfScale } from '../products/halfOperands.wgsl.ts';
 import { type BackwardTensors, deltas } from './backward.wgsl.ts';
 import {
   addWeighted,

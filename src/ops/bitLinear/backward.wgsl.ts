@@ -1,10 +1,11 @@
 /** The two dense products of BitLinear's straight-through backward pass. The forward pass has none. */
-import type { Dispatch, GpuFeatures } from '../../program/op.ts';
+
+import { denseProduct, overTiles } from '../../kernels/webgpu/denseProduct.wgsl.ts';
+import type { Dispatch, GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
+import { halfActivations, halfMatrix, halfWeights } from '../../kernels/webgpu/halfOperands.wgsl.ts';
+import { halfProduct, isWorthHalves } from '../../kernels/webgpu/halfProduct.wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { denseProduct, overTiles } from '../products/denseProduct.wgsl.ts';
-import { halfActivations, halfMatrix, halfWeights } from '../products/halfOperands.wgsl.ts';
-import { halfProduct, isWorthHalves } from '../products/halfProduct.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
 import { wordAt } from './words.wgsl.ts';
 
 export interface BitLinearGradients {

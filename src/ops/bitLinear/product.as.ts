@@ -1,8 +1,8 @@
 // The ternary product: int8 activations against packed ternary weights, in exact integers.
 // Since Σ q·(w + 1) = Σ q·w + Σ q, the sum of a row's activations is subtracted once.
 
-import { floatAt, shareStart } from "../../engine/cpu/assembly/math.as";
-import { byteDots, fusesVectors, workspaceStart } from "../../engine/cpu/assembly/workspace.as";
+import { floatAt, shareStart } from "../../kernels/cpu/math.as";
+import { byteDots, fusesVectors, workspaceStart } from "../../kernels/cpu/workspace.as";
 import { byteDotTwoRows, byteDotTwoTokens, longestByteRow } from "./byteDot.as";
 import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, dotTwoTokensWide } from "./dot.as";
 

@@ -5,9 +5,9 @@
  * the four bytes of a word are the codes of four columns of output row r + j·packed, ready for a dot product of
  * bytes. Since Σ q·(w + 1) = Σ q·w + Σ q, the sum of a row's activations is subtracted once.
  */
-import type { Dispatch, GpuFeatures } from '../../program/op.ts';
+import type { Dispatch, GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
 import { suitsTensorCores, ternaryProductOnTensorCores } from './tensorProduct.wgsl.ts';
 import { wordAt } from './words.wgsl.ts';
 

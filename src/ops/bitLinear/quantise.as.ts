@@ -1,6 +1,6 @@
 // The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary.
 
-import { floatAt, loadLanes, maxLanes, shareStart, sumLanes } from "../../engine/cpu/assembly/math.as";
+import { floatAt, loadLanes, maxLanes, shareStart, sumLanes } from "../../kernels/cpu/math.as";
 import { inverseRms } from "../rmsNorm/kernel.as";
 
 @unmanaged

@@ -1,10 +1,10 @@
 /** The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary. */
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { elementKernelAfterSum, partialSums, sumParts } from '../../kernels/webgpu/sums.wgsl.ts';
+import { cutRow, eachColumn, overElements, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { elementKernelAfterSum, partialSums, sumParts } from '../sums.wgsl.ts';
-import { cutRow, eachColumn, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 import { epsilon } from './reference.ts';
 
 /** The size of the largest of four numbers, four numbers to int8, and those in a word. */

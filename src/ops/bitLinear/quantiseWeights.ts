@@ -1,8 +1,7 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit, type Program, recording } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { packCodes } from './packed.ts';
-import { quantiseWeights as quantiseWeightsDispatches } from './quantise.wgsl.ts';
 import { quantiseWeightsReference } from './reference.ts';
 
 /** A ternary matrix in memory: packed codes of logical shape [out, width] and their scale t [1]. */
@@ -20,55 +19,28 @@ export function quantiseWeights(weight: Tensor): TernaryMatrix {
   quantised.set(program, known);
   const found = known.get(weight);
   if (found) return found;
-  const [codes, scale] = emit(quantiseWeightsOp, {
-    inputs: [weight],
-    outputs: [
-      { name: 'codes', shape: weight.shape, dtype: 'ternary' },
-      { name: 'scale', shape: [1] },
-    ],
-    scratch: weightScale.scratch,
-    attributes: undefined,
-  });
-  const matrix = { codes: codes!, scale: scale! };
+  const matrix = emit(quantiseWeightsOp, { weight });
   known.set(weight, matrix);
   return matrix;
 }
 
-/** Σ|w| is taken in this many parts, whatever the number of threads, so that it never changes. */
-const parts = 64;
-
-/** On the CPU: the sums of |w| from which each thread finds the scale. */
-export const weightScale = {
-  parts,
-  scratch: [{ name: 'parts', shape: [parts] }],
-  kernel: (weight: Tensor, sums: Tensor) => ({
-    kernel: 'weightScaleParts',
-    args: [weight, sums, weight.size, parts],
-  }),
-} as const;
-
-export const quantiseWeightsOp: Op = {
+export const quantiseWeightsOp: Op<Tensors<'weight'>, Tensors<'codes' | 'scale'>> = {
   name: 'quantiseWeights',
+  outputs: ({ weight }) => ({
+    codes: { shape: weight.shape, dtype: 'ternary' },
+    scale: { shape: [1] },
+  }),
   cost: (call) => {
-    const n = call.inputs[0]!.size;
+    const n = call.inputs.weight.size;
     return cost(call, { additions: n, special: n });
   },
-  reference({ inputs: [weight], outputs: [codes, scale] }, data) {
-    const matrix = quantiseWeightsReference(data(weight!));
-    packCodes(matrix.codes, codes!.shape, data(codes!));
-    data(scale!)[0] = matrix.scale;
-  },
-  cpu({ inputs: [weight], outputs: [codes, scale], scratch: [sums] }) {
-    return [
-      weightScale.kernel(weight!, sums!),
-      { kernel: 'packWeights', args: [weight, sums, codes, scale, ...weight!.shape, parts] },
-    ];
-  },
-  webgpu({ inputs: [weight], outputs: [codes, scale] }) {
-    return quantiseWeightsDispatches({ weight: weight!, codes: codes!, scale: scale! });
+  reference({ inputs: { weight }, outputs: { codes, scale } }, data) {
+    const matrix = quantiseWeightsReference(data(weight));
+    packCodes(matrix.codes, codes.shape, data(codes));
+    data(scale)[0] = matrix.scale;
   },
   // Straight through: the gradient of the quantised matrix is that of the float one.
-  backward({ inputs: [weight], outputs: [codes] }, gradients) {
-    gradients.add(weight!, gradients.of(codes!)!);
+  backward({ inputs: { weight }, outputs: { codes } }, gradients) {
+    gradients.add(weight, gradients.required(codes));
   },
 };

@@ -1,7 +1,7 @@
 // The projection of a single row, which is what decoding does: every thread turns the row to int8 for itself, in
 // its own memory. That takes less time than to meet the others after one of them has done it.
 
-import { workspaceStart } from "../../engine/cpu/assembly/workspace.as";
+import { workspaceStart } from "../../kernels/cpu/workspace.as";
 import { multiply, Product } from "./product.as";
 import { quantiseRow } from "./quantise.as";
 

@@ -6,8 +6,14 @@
  * columns. The 256 outputs are the four planes of 64 packed rows, so that a packed byte is read once and unpacked
  * into the tile of weights. While one step's tiles are multiplied, the next ones are on their way to registers.
  */
-import type { Dispatch } from '../../program/op.ts';
-import { bringOut, multiplyFragments, sumAt, tileVectors, zeroSums } from '../products/subgroupTile.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import {
+  bringOut,
+  multiplyFragments,
+  sumAt,
+  tileVectors,
+  zeroSums,
+} from '../../kernels/webgpu/subgroupTile.ts';
 import type { TernaryProduct } from './product.wgsl.ts';
 import { productSizes, tensorsOf } from './product.wgsl.ts';
 

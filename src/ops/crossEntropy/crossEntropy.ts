@@ -1,8 +1,7 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
+import { expectShape, rowsOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { expectShape, rowsOf, widthOf } from '../shapes.ts';
-import { crossEntropyBackward, crossEntropyForward } from './kernel.wgsl.ts';
 import { countLabels, crossEntropyBackwardReference, crossEntropyReference } from './reference.ts';
 
 interface Attributes {
@@ -16,66 +15,48 @@ interface Attributes {
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, weight = 1, counted = labels): Tensor {
   expectShape('crossEntropy', 'labels', labels, logits.shape.slice(0, -1));
-  return emit(crossEntropyOp, {
-    inputs: [logits, labels, counted],
-    outputs: [
-      { name: 'loss', shape: [1] },
-      { name: 'logSums', shape: [rowsOf(logits)] },
-    ],
-    scratch: [{ name: 'losses', shape: [rowsOf(logits)] }],
-    attributes: { weight },
-  })[0]!;
+  return emit(crossEntropyOp, { logits, labels, counted }, { weight }).loss;
 }
 
-export const crossEntropyOp: Op<Attributes> = {
+export const crossEntropyOp: Op<
+  Tensors<'logits' | 'labels' | 'counted'>,
+  Tensors<'loss' | 'logSums'>,
+  Attributes
+> = {
   name: 'crossEntropy',
-  cost: (call) => cost(call, { additions: 2 * call.inputs[0]!.size, special: call.inputs[0]!.size }),
-  reference({ inputs: [logits, labels, counted], outputs: [loss, logSums], attributes }, data) {
-    const weight = attributes.weight / countLabels(data(counted!));
-    data(loss!)[0] = crossEntropyReference(data(logits!), data(labels!), weight);
-    data(logSums!).fill(0); // the reference computes them again
+  outputs: ({ logits }) => ({ loss: { shape: [1] }, logSums: { shape: [rowsOf(logits)] } }),
+  cost: (call) => {
+    const n = call.inputs.logits.size;
+    return cost(call, { additions: 2 * n, special: n });
   },
-  cpu({ inputs: [logits, labels, counted], outputs: [loss, logSums], scratch: [losses], attributes }) {
-    const rows = rowsOf(logits!);
-    const weight = { f32: attributes.weight };
-    return [
-      { kernel: 'crossEntropyRows', args: [logits, labels, logSums, losses, rows, widthOf(logits!)] },
-      { kernel: 'crossEntropyMean', args: [losses, counted, loss, rows, counted!.size, weight] },
-    ];
+  reference({ inputs: { logits, labels, counted }, outputs: { loss, logSums }, attributes }, data) {
+    const weight = attributes.weight / countLabels(data(counted));
+    data(loss)[0] = crossEntropyReference(data(logits), data(labels), weight);
+    data(logSums).fill(0); // the reference computes them again
   },
-  webgpu({ inputs: [logits, labels, counted], outputs: [loss, logSums], scratch: [losses], attributes }) {
-    const rows = { logits: logits!, labels: labels!, logSums: logSums!, losses: losses! };
-    return crossEntropyForward({ ...rows, counted: counted!, loss: loss! }, attributes.weight);
-  },
-  backward({ inputs: [logits, labels, counted], outputs: [loss, logSums], attributes }, gradients) {
+  backward({ inputs, outputs: { loss, logSums }, attributes }, gradients) {
+    const { logits } = inputs;
     if (!gradients.wants(logits)) return;
-    const dLogits = emit(crossEntropyBackwardOp, {
-      inputs: [logits, labels, logSums, gradients.of(loss!), counted],
-      outputs: [{ name: 'dLogits', shape: logits.shape }],
-      attributes,
-    });
-    gradients.add(logits, dLogits[0]!);
+    const read = { ...inputs, logSums, dLoss: gradients.required(loss) };
+    gradients.add(logits, emit(crossEntropyBackwardOp, read, attributes).dLogits);
   },
 };
 
-const crossEntropyBackwardOp: Op<Attributes> = {
+export const crossEntropyBackwardOp: Op<
+  Tensors<'logits' | 'labels' | 'logSums' | 'dLoss' | 'counted'>,
+  Tensors<'dLogits'>,
+  Attributes
+> = {
   name: 'crossEntropyBackward',
-  inPlace: [[0, 0]],
+  inPlace: { dLogits: 'logits' },
+  outputs: ({ logits }) => ({ dLogits: { shape: logits.shape } }),
   cost: (call) => {
-    const n = call.inputs[0]!.size;
+    const n = call.inputs.logits.size;
     return cost(call, { additions: n, multiplications: n, special: n });
   },
-  reference({ inputs: [logits, labels, , dLoss, counted], outputs: [dLogits], attributes }, data) {
-    const scale = (data(dLoss!)[0]! * attributes.weight) / countLabels(data(counted!));
-    crossEntropyBackwardReference(data(logits!), data(labels!), scale, data(dLogits!));
-  },
-  cpu({ inputs: [logits, labels, logSums, dLoss, counted], outputs: [dLogits], attributes }) {
-    const sizes = [rowsOf(logits!), widthOf(logits!), counted!.size];
-    const args = [logits, labels, logSums, dLoss, counted, dLogits, ...sizes, { f32: attributes.weight }];
-    return [{ kernel: 'crossEntropyBackward', args }];
-  },
-  webgpu({ inputs: [logits, labels, logSums, dLoss, counted], outputs: [dLogits], attributes }) {
-    const given = { logits: logits!, labels: labels!, logSums: logSums!, dLoss: dLoss!, counted: counted! };
-    return [crossEntropyBackward({ ...given, dLogits: dLogits! }, attributes.weight)];
+  reference({ inputs: { logits, labels, dLoss, counted }, outputs: { dLogits }, attributes }, data) {
+    const [slope = 0] = data(dLoss);
+    const scale = (slope * attributes.weight) / countLabels(data(counted));
+    crossEntropyBackwardReference(data(logits), data(labels), scale, data(dLogits));
   },
 };

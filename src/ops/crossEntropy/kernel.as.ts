@@ -1,4 +1,4 @@
-import { exp4, floatAt, loadLanes, maxLanes, shareStart, storeLanes, sumLanes } from "../../engine/cpu/assembly/math.as";
+import { exp4, floatAt, loadLanes, maxLanes, shareStart, storeLanes, sumLanes } from "../../kernels/cpu/math.as";
 
 /** log Σ exp(x) of one row. */
 function logSumExp(x: usize, width: i32): f32 {

@@ -1,7 +1,7 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { eachColumn, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { eachColumn, overRows, rowKernel } from '../wgsl.ts';
 
 /** Rows that have a label among all that the mean is over, counted by a workgroup. */
 const labelled = `

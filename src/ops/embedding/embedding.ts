@@ -1,10 +1,9 @@
-import { cost, type Data, type Op } from '../../program/op.ts';
+import { cost, type Data, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
-import type { Tensor } from '../../program/tensor.ts';
+import { expectShape, sizeOf, widthOf } from '../../program/shapes.ts';
+import type { Shape, Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { floatDecoder } from '../halfFloats.ts';
-import { expectShape, widthOf } from '../shapes.ts';
-import { embeddingBackward, embeddingForward } from './kernel.wgsl.ts';
 import { embeddingBackwardReference, embeddingReference } from './reference.ts';
 
 /**
@@ -15,54 +14,40 @@ export function embedding(ids: Tensor, table: Tensor, scales?: Tensor): Tensor {
   if ((table.dtype === 'i8') !== (scales !== undefined)) {
     throw new Error(`embedding: scales belong to tables of i8, and to those only; found ${table}`);
   }
-  if (scales) expectShape('embedding', 'scales', scales, [table.shape[0]!]);
-  const outputs = [{ name: 'y', shape: [...ids.shape, widthOf(table)] }];
-  return emit(embeddingOp, { inputs: [ids, table, scales], outputs, attributes: undefined })[0]!;
+  if (scales) expectShape('embedding', 'scales', scales, [sizeOf(table, 0)]);
+  return emit(embeddingOp, { ids, table, scales }).y;
 }
 
-const storage = { f32: 0, f16: 1, bf16: 2, i8: 3 } as const;
-
-export const embeddingOp: Op = {
+export const embeddingOp: Op<Tensors<'ids' | 'table', 'scales'>, Tensors<'y'>> = {
   name: 'embedding',
-  cost: (call) =>
-    cost(
-      call,
-      call.inputs[2] ? { multiplications: call.outputs[0]!.size } : {},
-      call.inputs[0]!.bytes + call.outputs[0]!.size * bytesPerEntry(call.inputs[1]!),
-    ),
-  reference({ inputs: [ids, table, scales], outputs: [y] }, data) {
-    const row = rowReader(table!, data(table!), scales && data(scales));
-    embeddingReference(data(ids!), row, data(y!));
+  outputs: ({ ids, table }) => ({ y: { shape: [...ids.shape, widthOf(table)] } }),
+  cost: (call) => {
+    const { ids, table, scales } = call.inputs;
+    const { size } = call.outputs.y;
+    const bytesRead = ids.bytes + size * bytesPerEntry(table);
+    return cost(call, scales ? { multiplications: size } : {}, bytesRead);
   },
-  cpu({ inputs: [ids, table, scales], outputs: [y] }) {
-    const type = storage[table!.dtype as keyof typeof storage];
-    return [{ kernel: 'embeddingForward', args: [ids, table, scales, y, ids!.size, widthOf(table!), type] }];
+  reference({ inputs: { ids, table, scales }, outputs: { y } }, data) {
+    embeddingReference(data(ids), rowReader(table, data(table), scales && data(scales)), data(y));
   },
-  webgpu: ({ inputs: [ids, table, scales], outputs: [y] }) => [embeddingForward(ids!, table!, scales, y!)],
-  backward({ inputs: [ids, table], outputs: [y] }, gradients) {
+  backward({ inputs: { ids, table }, outputs: { y } }, gradients) {
     if (!gradients.wants(table)) return;
-    const dTable = emit(embeddingBackwardOp, {
-      inputs: [ids, gradients.of(y!)!, gradients.of(table)],
-      outputs: [{ name: 'dTable', shape: table.shape }],
-      attributes: undefined,
-    });
-    gradients.set(table, dTable[0]!);
+    const read = { ids, dy: gradients.required(y), before: gradients.of(table) };
+    gradients.set(table, emit(embeddingBackwardOp, read, { shape: table.shape }).dTable);
   },
 };
 
-const embeddingBackwardOp: Op = {
+export const embeddingBackwardOp: Op<
+  Tensors<'ids' | 'dy', 'before'>,
+  Tensors<'dTable'>,
+  { readonly shape: Shape }
+> = {
   name: 'embeddingBackward',
-  inPlace: [[0, 2]],
-  cost: (call) => cost(call, { additions: call.inputs[1]!.size }),
-  reference({ inputs: [ids, dy, before], outputs: [dTable] }, data) {
-    embeddingBackwardReference(data(ids!), data(dy!), startSum(data, dTable!, before));
-  },
-  cpu({ inputs: [ids, dy, before], outputs: [dTable] }) {
-    const [vocabulary, width] = dTable!.shape as [number, number];
-    return [{ kernel: 'embeddingBackward', args: [ids, dy, before, dTable, ids!.size, width, vocabulary] }];
-  },
-  webgpu({ inputs: [ids, dy, before], outputs: [dTable] }) {
-    return embeddingBackward({ ids: ids!, dy: dy!, dTable: dTable! }, before);
+  inPlace: { dTable: 'before' },
+  outputs: (_, { shape }) => ({ dTable: { shape } }),
+  cost: (call) => cost(call, { additions: call.inputs.dy.size }),
+  reference({ inputs: { ids, dy, before }, outputs: { dTable } }, data) {
+    embeddingBackwardReference(data(ids), data(dy), startSum(data, dTable, before));
   },
 };
 
@@ -74,7 +59,7 @@ function rowReader(table: Tensor, data: Data, scales?: Data): (id: number) => Ar
   const width = widthOf(table);
   const decode = floatDecoder(table.dtype);
   return (id) => {
-    const scale = scales ? scales[id]! : 1;
+    const scale = scales?.[id] ?? 1;
     return Array.from(data.subarray(id * width, (id + 1) * width), (x) => scale * decode(x));
   };
 }

@@ -1,10 +1,11 @@
-import { floatAt, loadLanes, shareStart, storeLanes } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { floatAt, loadLanes, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class Embedding {
   ids: usize; // [tokens] i32
   table: usize; // [vocabulary, width] of `type`
-  scales: usize; // [vocabulary] where the table is int8
+  scales: Optional; // [vocabulary] where the table is int8
   y: usize; // [tokens, width]
   tokens: i32;
   width: i32;
@@ -51,7 +52,7 @@ export function embeddingForward(args: usize, thread: i32, threads: i32): void {
 class EmbeddingBackward {
   ids: usize; // [tokens] i32
   dy: usize; // [tokens, width]
-  before: usize; // [vocabulary, width] or 0
+  before: Optional; // [vocabulary, width] or 0
   dTable: usize; // [vocabulary, width]
   tokens: i32;
   width: i32;

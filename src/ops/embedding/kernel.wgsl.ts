@@ -1,8 +1,8 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { startSumKernel } from '../../kernels/webgpu/startSum.wgsl.ts';
+import { elementKernel, overElements, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { startSumKernel } from '../fill/kernel.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { elementKernel, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** Entry `at` of the table, by its type; narrow ones lie two or four to a word. */
 const entry = {

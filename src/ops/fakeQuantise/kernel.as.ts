@@ -1,4 +1,4 @@
-import { floatAt, loadLanes, maxLanes, shareStart, storeLanes } from "../../engine/cpu/assembly/math.as";
+import { floatAt, loadLanes, maxLanes, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class FakeQuantiseRows {

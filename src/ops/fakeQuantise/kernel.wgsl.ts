@@ -1,8 +1,8 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { elementKernelAfterSum, partialSums, sumParts } from '../../kernels/webgpu/sums.wgsl.ts';
+import { eachColumn, overElements, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { elementKernelAfterSum, partialSums, sumParts } from '../sums.wgsl.ts';
-import { eachColumn, overElements, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** y = clamp(round(x·s), −128, 127) / s with s = 127 / max(max|x|, 1e-5) of the row; x, y [rows, width] */
 export function fakeQuantiseRows(x: Tensor, y: Tensor): Dispatch {

@@ -1,21 +1,22 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import type { Shape, Tensor } from '../../program/tensor.ts';
-import { fillForward } from './kernel.wgsl.ts';
+
+interface Attributes {
+  readonly shape: Shape;
+  readonly value: number;
+}
 
 /** A constant tensor. */
 export function fill(shape: Shape, value: number): Tensor {
-  return emit(fillOp, { inputs: [], outputs: [{ name: 'y', shape }], attributes: { value } })[0]!;
+  return emit(fillOp, {}, { shape, value }).y;
 }
 
-export const fillOp: Op<{ value: number }> = {
+export const fillOp: Op<Tensors<never>, Tensors<'y'>, Attributes> = {
   name: 'fill',
+  outputs: (_, { shape }) => ({ y: { shape } }),
   cost: (call) => cost(call, {}),
-  reference({ outputs, attributes }, data) {
-    data(outputs[0]!).fill(attributes.value);
+  reference({ outputs: { y }, attributes: { value } }, data) {
+    data(y).fill(value);
   },
-  cpu({ outputs, attributes }) {
-    return [{ kernel: 'fillForward', args: [outputs[0], outputs[0]!.size, { f32: attributes.value }] }];
-  },
-  webgpu: ({ outputs, attributes }) => [fillForward(outputs[0]!, attributes.value)],
 };

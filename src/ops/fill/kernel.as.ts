@@ -1,4 +1,4 @@
-import { shareStart } from "../../engine/cpu/assembly/math.as";
+import { shareStart } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class Fill {

@@ -6,7 +6,7 @@ import {
   silu4,
   siluSlope4,
   storeLanes,
-} from "../../engine/cpu/assembly/math.as";
+} from "../../kernels/cpu/math.as";
 import { inverseRms } from "../rmsNorm/kernel.as";
 
 @unmanaged

@@ -1,8 +1,8 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { activations, eachColumn, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { activations, eachColumn, overRows, rowKernel } from '../wgsl.ts';
 
 type Forward = Readonly<Record<'x' | 'h' | 'gamma' | 'y', Tensor>>;
 type Backward = Readonly<Record<'x' | 'h' | 'gamma' | 'dy' | 'dh' | 'dNormal', Tensor>>;

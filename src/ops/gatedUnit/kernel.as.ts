@@ -5,7 +5,7 @@ import {
   silu4,
   siluSlope4,
   storeLanes,
-} from "../../engine/cpu/assembly/math.as";
+} from "../../kernels/cpu/math.as";
 
 /** Activations, as gatedUnit.ts numbers them. */
 const SILU: i32 = 0;

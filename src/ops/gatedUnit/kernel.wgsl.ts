@@ -1,6 +1,6 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { activations, elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { activations, elementKernel, overElements } from '../wgsl.ts';
 import type { Activation } from './reference.ts';
 
 /** `act(x)`: the activation and its derivative. */

@@ -1,8 +1,8 @@
 // Dense products with a matrix of weights [out, in]. A row of y has the same bits whether it is computed alone or
 // among others, so that reading token by token and reading at once agree.
 
-import { alongK, Gemm, gemmColumns } from "../../engine/cpu/assembly/gemm.as";
-import { multiplyAdd, shareStart, storeLanes } from "../../engine/cpu/assembly/math.as";
+import { alongK, Gemm, gemmColumns } from "../../kernels/cpu/gemm.as";
+import { multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 /** From this many rows on, packing the weights into panels pays. */
 const fewestPanelRows: i32 = 4;

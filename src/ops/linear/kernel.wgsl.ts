@@ -1,8 +1,8 @@
-import type { Dispatch } from '../../program/op.ts';
+import { denseProduct, overTiles } from '../../kernels/webgpu/denseProduct.wgsl.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { floatEntry, fourFloats } from '../../kernels/webgpu/floats.wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { floatEntry, fourFloats } from '../floats.wgsl.ts';
-import { denseProduct, overTiles } from '../products/denseProduct.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
 
 /** Up to this many rows each walk the weights by themselves; more share them in tiles. */
 const mostSingleRows = 8;

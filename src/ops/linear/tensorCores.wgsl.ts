@@ -1,9 +1,9 @@
 /** The dense products of `linear` on tensor cores, with operands in f16 (see halfOperands.wgsl.ts) and sums in f32. */
-import type { Dispatch, GpuFeatures } from '../../program/op.ts';
+import type { Dispatch, GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
+import { halfMatrix } from '../../kernels/webgpu/halfOperands.wgsl.ts';
+import { halfProduct, isWorthHalves } from '../../kernels/webgpu/halfProduct.wgsl.ts';
+import { rowsOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { halfMatrix } from '../products/halfOperands.wgsl.ts';
-import { halfProduct, isWorthHalves } from '../products/halfProduct.wgsl.ts';
-import { rowsOf } from '../shapes.ts';
 import type { LinearGradients } from './kernel.wgsl.ts';
 
 /** Whether rows of operands are whole vectors, and the product is worth making f16 operands for. */

@@ -1,4 +1,5 @@
-import { exp4, floatAt, loadLanes, shareStart, storeLanes } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { exp4, floatAt, loadLanes, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 /** p [layers, width]: softmax over layers of four columns from `i` on. */
 function softmaxColumns(raw: usize, p: usize, layers: i32, width: i32, i: i32): void {
@@ -42,7 +43,7 @@ export function lowerBoundsForward(args: usize, thread: i32, threads: i32): void
 class LowerBoundsBackward {
   raw: usize; // [layers, width]
   dBounds: usize; // [layers, width]
-  before: usize; // [layers, width] or 0
+  before: Optional; // [layers, width] or 0
   dRaw: usize; // [layers, width]
   p: usize; // scratch [layers, width]
   layers: i32;

@@ -1,6 +1,6 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { elementKernel, overElements } from '../wgsl.ts';
 
 /** `to` [layers, width]: softmax over layers of column i. */
 const softmaxColumn = (to: string) => `

@@ -1,8 +1,8 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
+import { sizeOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { lowerBoundsBackward, lowerBoundsForward } from './kernel.wgsl.ts';
 import { lowerBoundsBackwardReference, lowerBoundsReference } from './reference.ts';
 
 /**
@@ -10,55 +10,37 @@ import { lowerBoundsBackwardReference, lowerBoundsReference } from './reference.
  * layer, so that upper layers forget more slowly.
  */
 export function lowerBounds(raw: Tensor): Tensor {
-  return emit(lowerBoundsOp, {
-    inputs: [raw],
-    outputs: [{ name: 'bounds', shape: raw.shape }],
-    attributes: undefined,
-  })[0]!;
+  return emit(lowerBoundsOp, { raw }).bounds;
 }
 
-export const lowerBoundsOp: Op = {
+export const lowerBoundsOp: Op<Tensors<'raw'>, Tensors<'bounds'>> = {
   name: 'lowerBounds',
-  cost: ({ inputs: [raw], ...call }) =>
-    cost(
-      { inputs: [raw], ...call },
-      { additions: 3 * raw!.size, multiplications: raw!.size, special: raw!.size },
-    ),
-  reference({ inputs: [raw], outputs: [bounds] }, data) {
-    lowerBoundsReference(data(raw!), raw!.shape[0]!, data(bounds!));
+  outputs: ({ raw }) => ({ bounds: { shape: raw.shape } }),
+  cost: (call) => {
+    const n = call.inputs.raw.size;
+    return cost(call, { additions: 3 * n, multiplications: n, special: n });
   },
-  cpu({ inputs: [raw], outputs: [bounds] }) {
-    return [{ kernel: 'lowerBoundsForward', args: [raw, bounds, ...raw!.shape] }];
+  reference({ inputs: { raw }, outputs: { bounds } }, data) {
+    lowerBoundsReference(data(raw), sizeOf(raw, 0), data(bounds));
   },
-  webgpu: ({ inputs: [raw], outputs: [bounds] }) => [lowerBoundsForward(raw!, bounds!)],
-  backward({ inputs: [raw], outputs: [bounds] }, gradients) {
+  backward({ inputs: { raw }, outputs: { bounds } }, gradients) {
     if (!gradients.wants(raw)) return;
-    const dRaw = emit(lowerBoundsBackwardOp, {
-      inputs: [raw, gradients.of(bounds!), gradients.of(raw)],
-      outputs: [{ name: 'dRaw', shape: raw.shape }],
-      scratch: [{ name: 'p', shape: raw.shape }],
-      attributes: undefined,
-    });
-    gradients.set(raw, dRaw[0]!);
+    const dBounds = gradients.required(bounds);
+    const { dRaw } = emit(lowerBoundsBackwardOp, { raw, dBounds, dRawBefore: gradients.of(raw) });
+    gradients.set(raw, dRaw);
   },
 };
 
-const lowerBoundsBackwardOp: Op = {
+export const lowerBoundsBackwardOp: Op<Tensors<'raw' | 'dBounds', 'dRawBefore'>, Tensors<'dRaw'>> = {
   name: 'lowerBoundsBackward',
-  inPlace: [[0, 2]],
-  cost: (call) =>
-    cost(call, {
-      additions: 5 * call.inputs[0]!.size,
-      multiplications: 3 * call.inputs[0]!.size,
-      special: call.inputs[0]!.size,
-    }),
-  reference({ inputs: [raw, dBounds, before], outputs: [dRaw] }, data) {
-    lowerBoundsBackwardReference(data(raw!), raw!.shape[0]!, data(dBounds!), startSum(data, dRaw!, before));
+  inPlace: { dRaw: 'dRawBefore' },
+  outputs: ({ raw }) => ({ dRaw: { shape: raw.shape } }),
+  cost: (call) => {
+    const n = call.inputs.raw.size;
+    return cost(call, { additions: 5 * n, multiplications: 3 * n, special: n });
   },
-  cpu({ inputs: [raw, dBounds, before], outputs: [dRaw], scratch: [p] }) {
-    return [{ kernel: 'lowerBoundsBackward', args: [raw, dBounds, before, dRaw, p, ...raw!.shape] }];
-  },
-  webgpu({ inputs: [raw, dBounds, before], outputs: [dRaw], scratch: [p] }) {
-    return [lowerBoundsBackward({ raw: raw!, dBounds: dBounds!, dRaw: dRaw!, softmax: p! }, before)];
+  reference({ inputs: { raw, dBounds, dRawBefore }, outputs: { dRaw } }, data) {
+    const sum = startSum(data, dRaw, dRawBefore);
+    lowerBoundsBackwardReference(data(raw), sizeOf(raw, 0), data(dBounds), sum);
   },
 };

@@ -1,3 +1,4 @@
+import { Optional } from "../../kernels/cpu/optional.as";
 import {
   floatAt,
   loadLanes,
@@ -6,14 +7,14 @@ import {
   sigmoid4,
   siluSlope4,
   storeLanes,
-} from "../../engine/cpu/assembly/math.as";
+} from "../../kernels/cpu/math.as";
 
 @unmanaged
 class Mlgru {
   i: usize; // [batch, length, width]
   f: usize; // [batch, length, width]
-  start: usize; // [batch, width] or 0
-  bounds: usize; // [layers, width] or 0
+  start: Optional; // [batch, width] or 0
+  bounds: Optional; // [layers, width] or 0
   h: usize; // [batch, length, width]
   last: usize; // [batch, width]; may be the memory of `start`
   batch: i32;
@@ -61,16 +62,16 @@ export function mlgruForward(args: usize, thread: i32, threads: i32): void {
 class MlgruBackward {
   i: usize; // [batch, length, width]
   f: usize; // [batch, length, width]
-  start: usize; // [batch, width] or 0
-  bounds: usize; // [layers, width] or 0
+  start: Optional; // [batch, width] or 0
+  bounds: Optional; // [layers, width] or 0
   h: usize; // [batch, length, width]
-  dh: usize; // [batch, length, width] or 0
-  dLast: usize; // [batch, width] or 0
-  before: usize; // [layers, width] or 0: what dBounds is added to
+  dh: Optional; // [batch, length, width] or 0
+  dLast: Optional; // [batch, width] or 0
+  before: Optional; // [layers, width] or 0: what dBounds is added to
   di: usize; // [batch, length, width]; may be the memory of `i`
   df: usize; // [batch, length, width]; may be the memory of `f`
   dStart: usize; // [batch, width]
-  dBounds: usize; // [layers, width] or 0
+  dBounds: Optional; // [layers, width] or 0
   batch: i32;
   length: i32;
   width: i32;

@@ -1,6 +1,5 @@
 /** The recurrence in chunks: see chunks.wgsl.ts. A chunk's map is a product and a sum, state ↦ P·state + S. */
-import type { Dispatch } from '../../program/op.ts';
-import type { Tensor } from '../../program/tensor.ts';
+
 import {
   type Chunks,
   chunkMaps,
@@ -9,10 +8,12 @@ import {
   earlierChunks,
   laterChunks,
   overChunks,
-} from '../chunks.wgsl.ts';
-import { columnSums } from '../columnSums.wgsl.ts';
-import { startSumKernel } from '../fill/kernel.wgsl.ts';
-import { activations } from '../wgsl.ts';
+} from '../../kernels/webgpu/chunks.wgsl.ts';
+import { columnSums } from '../../kernels/webgpu/columnSums.wgsl.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { startSumKernel } from '../../kernels/webgpu/startSum.wgsl.ts';
+import { activations } from '../../kernels/webgpu/wgsl.ts';
+import type { Tensor } from '../../program/tensor.ts';
 
 type Optional = Tensor | undefined;
 

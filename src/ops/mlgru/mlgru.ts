@@ -1,9 +1,8 @@
-import { cost, type Data, type Op } from '../../program/op.ts';
+import { cost, type Data, type DataOf, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
+import { expectShape, sequenceSizes, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { expectShape, sequenceSizes } from '../shapes.ts';
-import { mlgruBackward, mlgruForward } from './kernel.wgsl.ts';
 import { mlgruBackwardReference, mlgruReference } from './reference.ts';
 
 interface Attributes {
@@ -27,121 +26,81 @@ export function mlgru(
   const { batch, length, width } = sequenceSizes('mlgru', i);
   expectShape('mlgru', 'f', f, i.shape);
   if (start) expectShape('mlgru', 'start', start, [batch, width]);
-  const [h, last] = emit(mlgruOp, {
-    inputs: [i, f, start, bounds],
-    outputs: [
-      { name: 'h', shape: i.shape },
-      { name: 'last', shape: [batch, width] },
-    ],
-    attributes: { layer },
-  });
   if (length < 1) throw new Error(`mlgru: expected at least one token, found ${i}`);
-  return { h: h!, last: last! };
+  return emit(mlgruOp, { i, f, start, bounds }, { layer });
 }
 
-export const mlgruOp: Op<Attributes> = {
+export const mlgruOp: Op<Tensors<'i' | 'f', 'start' | 'bounds'>, Tensors<'h' | 'last'>, Attributes> = {
   name: 'mlgru',
-  inPlace: [[1, 2]],
+  inPlace: { last: 'start' },
+  outputs: ({ i }) => {
+    const { batch, width } = sequenceSizes('mlgru', i);
+    return { h: { shape: i.shape }, last: { shape: [batch, width] } };
+  },
   // σ, SiLU, the bound, 1 − f and the recurrence
   cost: (call) => {
-    const [i, f, start, bounds] = call.inputs;
-    const n = i!.size;
-    const row = bounds ? bounds.bytes / bounds.shape[0]! : 0; // of the table of bounds, a layer reads its row
-    const bytesRead = i!.bytes + f!.bytes + (start?.bytes ?? 0) + row;
+    const { i, f, start, bounds } = call.inputs;
+    const n = i.size;
+    const row = bounds ? bounds.bytes / sizeOf(bounds, 0) : 0; // of the table of bounds, a layer reads its row
+    const bytesRead = i.bytes + f.bytes + (start?.bytes ?? 0) + row;
     return cost(call, { additions: 6 * n, multiplications: 5 * n, special: 2 * n }, bytesRead);
   },
-  reference({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }, data) {
-    const inputs = {
-      i: data(i!),
-      f: data(f!),
-      start: start && data(start),
-      bound: rowOf(bounds, attributes, data),
-    };
-    mlgruReference(inputs, sequenceSizes('mlgru', i!), data(h!), data(last!));
+  reference({ inputs: { i, f, start, bounds }, outputs: { h, last }, attributes }, data) {
+    const bound = rowOf(bounds, attributes, data);
+    const inputs = { i: data(i), f: data(f), start: start && data(start), bound };
+    mlgruReference(inputs, sequenceSizes('mlgru', i), data(h), data(last));
   },
-  cpu({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }) {
-    return [
-      {
-        kernel: 'mlgruForward',
-        args: [i, f, start, bounds, h, last, ...Object.values(sequenceSizes('mlgru', i!)), attributes.layer],
-      },
-    ];
-  },
-  webgpu({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }) {
-    return mlgruForward({ xi: i!, xf: f!, h: h!, last: last!, start, bounds }, attributes.layer);
-  },
-  backward({ inputs: [i, f, start, bounds], outputs: [h, last], attributes }, gradients) {
+  backward({ inputs, outputs: { h, last }, attributes }, gradients) {
+    const { i, f, start, bounds } = inputs;
+    const dBoundsBefore = gradients.wants(bounds) ? gradients.of(bounds) : undefined;
+    const read = { ...inputs, h, dh: gradients.of(h), dLast: gradients.of(last), dBoundsBefore };
     const wantsBounds = gradients.wants(bounds);
-    const [di, df, dStart, dBounds] = emit(mlgruBackwardOp, {
-      inputs: [
-        i,
-        f,
-        start,
-        bounds,
-        h,
-        gradients.of(h!),
-        gradients.of(last!),
-        wantsBounds ? gradients.of(bounds) : undefined,
-      ],
-      outputs: [
-        { name: 'di', shape: i!.shape },
-        { name: 'df', shape: i!.shape },
-        { name: 'dStart', shape: last!.shape },
-        ...(wantsBounds ? [{ name: 'dBounds', shape: bounds.shape }] : []),
-      ],
-      attributes,
-    });
-    if (gradients.wants(i)) gradients.add(i, di!);
-    if (gradients.wants(f)) gradients.add(f, df!);
-    if (gradients.wants(start)) gradients.add(start, dStart!);
-    if (wantsBounds) gradients.set(bounds, dBounds!);
+    const { di, df, dStart, dBounds } = emit(mlgruBackwardOp, read, { ...attributes, wantsBounds });
+    if (gradients.wants(i)) gradients.add(i, di);
+    if (gradients.wants(f)) gradients.add(f, df);
+    if (gradients.wants(start)) gradients.add(start, dStart);
+    if (gradients.wants(bounds) && dBounds) gradients.set(bounds, dBounds);
   },
 };
 
-const mlgruBackwardOp: Op<Attributes> = {
+interface BackwardAttributes extends Attributes {
+  readonly wantsBounds: boolean;
+}
+
+export const mlgruBackwardOp: Op<
+  Tensors<'i' | 'f' | 'h', 'start' | 'bounds' | 'dh' | 'dLast' | 'dBoundsBefore'>,
+  Tensors<'di' | 'df' | 'dStart', 'dBounds'>,
+  BackwardAttributes
+> = {
   name: 'mlgruBackward',
-  inPlace: [
-    [0, 0],
-    [1, 1],
-    [3, 7],
-  ],
+  inPlace: { di: 'i', df: 'f', dBounds: 'dBoundsBefore' },
+  outputs: ({ i, bounds }, { wantsBounds }) => {
+    const { batch, width } = sequenceSizes('mlgruBackward', i);
+    return {
+      ...{ di: { shape: i.shape }, df: { shape: i.shape }, dStart: { shape: [batch, width] } },
+      dBounds: wantsBounds && bounds ? { shape: bounds.shape } : undefined,
+    };
+  },
   cost: (call) => {
-    const n = call.inputs[0]!.size;
+    const n = call.inputs.i.size;
     return cost(call, { additions: 12 * n, multiplications: 12 * n, special: 2 * n });
   },
-  reference(
-    { inputs: [i, f, start, bounds, h, dh, dLast, before], outputs: [di, df, dStart, dBounds], attributes },
-    data,
-  ) {
-    const inputs = { i: data(i!), f: data(f!), start: start && data(start), h: data(h!) };
-    const dBound = dBounds && rowOf(dBounds, attributes, (tensor) => startSum(data, tensor, before));
+  reference({ inputs, outputs: { di, df, dStart, dBounds }, attributes }, data) {
+    const { i, f, start, bounds, h, dh, dLast, dBoundsBefore } = inputs;
+    const gates = { i: data(i), f: data(f), start: start && data(start), h: data(h) };
+    const dBound = dBounds && rowOf(dBounds, attributes, (tensor) => startSum(data, tensor, dBoundsBefore));
     mlgruBackwardReference(
-      { ...inputs, bound: rowOf(bounds, attributes, data) },
-      sequenceSizes('mlgru', i!),
+      { ...gates, bound: rowOf(bounds, attributes, data) },
+      sequenceSizes('mlgru', i),
       { dh: dh && data(dh), dLast: dLast && data(dLast) },
-      { di: data(di!), df: data(df!), dStart: data(dStart!), dBound },
+      { di: data(di), df: data(df), dStart: data(dStart), dBound },
     );
-  },
-  cpu({ inputs, outputs, attributes }) {
-    const [di, df, dStart, dBounds] = outputs;
-    const layers = dBounds?.shape[0] ?? 0;
-    const dimensions = [...Object.values(sequenceSizes('mlgru', inputs[0]!)), attributes.layer, layers];
-    return [{ kernel: 'mlgruBackward', args: [...inputs, di, df, dStart, dBounds, ...dimensions] }];
-  },
-  webgpu({ inputs, outputs: [di, df, dStart, dBounds], attributes }) {
-    const [i, f, start, bounds, h, dh, dLast, before] = inputs;
-    const gates = { xi: i!, xf: f!, start, bounds, h: h! };
-    const results = { di: di!, df: df!, dStart: dStart!, dBounds };
-    return mlgruBackward({ ...gates, dh, dLast, before, ...results }, attributes.layer);
   },
 };
 
-function rowOf(
-  table: Tensor | undefined,
-  { layer }: Attributes,
-  data: (tensor: Tensor) => Data,
-): Data | undefined {
+/** A layer's row of a table of bounds [layers, width]. */
+export function rowOf(table: Tensor | undefined, { layer }: Attributes, data: DataOf): Data | undefined {
   if (!table) return undefined;
-  const width = table.shape[1]!;
+  const width = widthOf(table);
   return data(table).subarray(layer * width, (layer + 1) * width);
 }

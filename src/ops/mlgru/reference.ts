@@ -1,6 +1,6 @@
 import type { Data } from '../../program/op.ts';
+import type { SequenceSizes } from '../../program/shapes.ts';
 import { sigmoid, silu, siluSlope } from '../activations.ts';
-import type { SequenceSizes } from '../shapes.ts';
 
 /**
  * f = b + (1 − b)·σ(x_f), i = SiLU(x_i)·(1 − f), h_t = f_t ⊙ h_{t−1} + i_t.

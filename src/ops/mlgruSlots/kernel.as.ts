@@ -1,3 +1,4 @@
+import { Optional } from "../../kernels/cpu/optional.as";
 import {
   floatAt,
   loadLanes,
@@ -5,7 +6,7 @@ import {
   shareStart,
   sigmoid4,
   storeLanes,
-} from "../../engine/cpu/assembly/math.as";
+} from "../../kernels/cpu/math.as";
 
 @unmanaged
 class MlgruSlots {
@@ -13,7 +14,7 @@ class MlgruSlots {
   f: usize; // [rows, width]
   slots: usize; // [rows] i32
   states: usize; // [count, width]
-  bounds: usize; // [layers, width] or 0
+  bounds: Optional; // [layers, width] or 0
   h: usize; // [rows, width]
   next: usize; // [count, width]; may be the memory of `states`
   rows: i32;

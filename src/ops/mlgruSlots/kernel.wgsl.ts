@@ -1,7 +1,8 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { startSumKernel } from '../../kernels/webgpu/startSum.wgsl.ts';
+import { activations, elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
+import { widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { startSumKernel } from '../fill/kernel.wgsl.ts';
-import { activations, elementKernel, overElements } from '../wgsl.ts';
 
 /**
  * xi, xf, h [rows, width], slots [rows], states and next [count, width], bounds [layers, width]. The invocation
@@ -12,7 +13,7 @@ export function mlgruSlotsForward(
   layer: number,
 ): Dispatch[] {
   const { states, ...tensors } = t;
-  const width = states.shape[1]!;
+  const width = widthOf(states);
   return [
     startSumKernel(t.next, states), // a copy onto itself where `next` is assigned to `states`
     {

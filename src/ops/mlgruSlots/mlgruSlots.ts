@@ -1,8 +1,7 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
+import { expectShape, rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { expectShape, rowsOf, widthOf } from '../shapes.ts';
-import { mlgruSlotsForward } from './kernel.wgsl.ts';
 import { mlgruSlotsReference } from './reference.ts';
 
 interface Attributes {
@@ -28,50 +27,32 @@ export function mlgruSlots(
 ): { h: Tensor; next: Tensor } {
   expectShape('mlgruSlots', 'f', f, i.shape);
   expectShape('mlgruSlots', 'slots', slots, [rowsOf(i)]);
-  expectShape('mlgruSlots', 'states', states, [states.shape[0]!, widthOf(i)]);
-  const [h, next] = emit(mlgruSlotsOp, {
-    inputs: [i, f, slots, states, bounds],
-    outputs: [
-      { name: 'h', shape: i.shape },
-      { name: 'next', shape: states.shape },
-    ],
-    attributes: { layer },
-  });
-  return { h: h!, next: next! };
+  expectShape('mlgruSlots', 'states', states, [sizeOf(states, 0), widthOf(i)]);
+  return emit(mlgruSlotsOp, { i, f, slots, states, bounds }, { layer });
 }
 
-export const mlgruSlotsOp: Op<Attributes> = {
+export const mlgruSlotsOp: Op<
+  Tensors<'i' | 'f' | 'slots' | 'states', 'bounds'>,
+  Tensors<'h' | 'next'>,
+  Attributes
+> = {
   name: 'mlgruSlots',
-  inPlace: [[1, 3]],
+  inPlace: { next: 'states' },
+  outputs: ({ i, states }) => ({ h: { shape: i.shape }, next: { shape: states.shape } }),
   // As the MLGRU's: σ, SiLU, the bound, 1 − f and the recurrence. Of the states, at most a row for each token.
   cost: (call) => {
-    const [i, f, slots, , bounds] = call.inputs;
-    const n = i!.size;
-    const row = bounds ? bounds.bytes / bounds.shape[0]! : 0;
-    const bytesRead = 2 * i!.bytes + f!.bytes + slots!.bytes + row;
+    const { i, f, slots, bounds } = call.inputs;
+    const n = i.size;
+    const row = bounds ? bounds.bytes / sizeOf(bounds, 0) : 0;
+    const bytesRead = 2 * i.bytes + f.bytes + slots.bytes + row;
     const work = cost(call, { additions: 6 * n, multiplications: 5 * n, special: 2 * n }, bytesRead);
-    return { ...work, bytesWritten: 2 * i!.bytes };
+    return { ...work, bytesWritten: 2 * i.bytes };
   },
-  reference({ inputs: [i, f, slots, states, bounds], outputs: [h, next], attributes }, data) {
-    const width = widthOf(i!);
+  reference({ inputs: { i, f, slots, states, bounds }, outputs: { h, next }, attributes }, data) {
+    const width = widthOf(i);
     const start = attributes.layer * width;
     const bound = bounds && data(bounds).subarray(start, start + width);
-    data(next!).set(data(states!));
-    mlgruSlotsReference(
-      { i: data(i!), f: data(f!), slots: data(slots!), bound },
-      width,
-      data(next!),
-      data(h!),
-    );
-  },
-  cpu({ inputs: [i, f, slots, states, bounds], outputs: [h, next], attributes }) {
-    const sizes = [rowsOf(i!), widthOf(i!), states!.shape[0]!, attributes.layer];
-    return [{ kernel: 'mlgruSlotsForward', args: [i, f, slots, states, bounds, h, next, ...sizes] }];
-  },
-  webgpu({ inputs: [i, f, slots, states, bounds], outputs: [h, next], attributes }) {
-    return mlgruSlotsForward(
-      { xi: i!, xf: f!, slots: slots!, states: states!, bounds, h: h!, next: next! },
-      attributes.layer,
-    );
+    data(next).set(data(states));
+    mlgruSlotsReference({ i: data(i), f: data(f), slots: data(slots), bound }, width, data(next), data(h));
   },
 };

@@ -1,4 +1,5 @@
-import { floatAt, loadLanes, multiplyAdd, shareStart, storeLanes, sumLanes } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { floatAt, loadLanes, multiplyAdd, shareStart, storeLanes, sumLanes } from "../../kernels/cpu/math.as";
 
 /** rsqrt(mean(x²) + ε) of one row. */
 export function inverseRms(x: usize, width: i32, epsilon: f32): f32 {
@@ -48,7 +49,7 @@ class RmsNormBackwardX {
   x: usize; // [rows, width]
   gamma: usize; // [width]
   dy: usize; // [rows, width]
-  before: usize; // [rows, width] or 0: what dx is added to
+  before: Optional; // [rows, width] or 0: what dx is added to
   dx: usize; // [rows, width]
   r: usize; // [rows]: the inverse rms, for rmsNormBackwardGamma
   rows: i32;
@@ -90,7 +91,7 @@ class RmsNormBackwardGamma {
   x: usize; // [rows, width]
   dy: usize; // [rows, width]
   r: usize; // [rows]
-  before: usize; // [width] or 0
+  before: Optional; // [width] or 0
   dgamma: usize; // [width]
   rows: i32;
   width: i32;

@@ -1,8 +1,9 @@
-import type { Dispatch } from '../../program/op.ts';
+import { columnSums, columnTotals } from '../../kernels/webgpu/columnSums.wgsl.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { cutRow, eachColumn, eachLoad, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
+import type { Tensors } from '../../program/op.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { columnSums, columnTotals } from '../columnSums.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { cutRow, eachColumn, eachLoad, overRows, rowKernel, scratch } from '../wgsl.ts';
 
 /** Inside a row kernel: r = rsqrt(mean(x²) + ε) of the row. */
 export const inverseRms = `
@@ -21,30 +22,20 @@ export function rmsNormForward(x: Tensor, gamma: Tensor, y: Tensor, epsilon: num
   };
 }
 
-export interface RmsNormBackward {
-  readonly x: Tensor;
-  readonly gamma: Tensor;
-  readonly dy: Tensor;
-  readonly dxBefore: Tensor | undefined;
-  readonly dgammaBefore: Tensor | undefined;
-  readonly dx: Tensor;
-  readonly dgamma: Tensor;
-  /** Scratch [rows]: the inverse rms. */
-  readonly r: Tensor;
-}
+export type RmsNormBackward = Tensors<'x' | 'gamma' | 'dy' | 'dx' | 'dgamma', 'dxBefore' | 'dgammaBefore'>;
 
-/** Rows whose share in dγ a workgroup sums, at least; and most workgroups. */
-const [leastRows, mostParts] = [8, 1024];
+/** A workgroup sums the share in dγ of at least so many rows, as long as there are at most so many workgroups. */
+const [minRows, maxParts] = [8, 1024];
 
 /** dx = r·e − x·(r³·Σ(e·x)/width) with e = dy ⊙ γ, and dγ = Σ_rows dy ⊙ x·r; each added to what was before. */
 export function rmsNormBackward(t: RmsNormBackward, epsilon: number): Dispatch[] {
-  return widthOf(t.x) % 4 === 0 && widthOf(t.x) <= 4 * 256 * mostLoads
+  return widthOf(t.x) % 4 === 0 && widthOf(t.x) <= 4 * 256 * maxLoads
     ? inOnePass(t, epsilon)
     : inTwoPasses(t, epsilon);
 }
 
-/** Groups of four columns that a lane holds in registers. */
-const mostLoads = 8;
+/** Groups of four columns that a lane holds in registers, at most. */
+const maxLoads = 8;
 
 /** A workgroup takes a stretch of rows, and keeps its share of dγ in registers; a lane has the same columns of each. */
 function inOnePass(t: RmsNormBackward, epsilon: number): Dispatch[] {
@@ -52,7 +43,7 @@ function inOnePass(t: RmsNormBackward, epsilon: number): Dispatch[] {
   const cut = cutRow(width, 1);
   const { fours, lanes } = cut;
   const loads = Array.from({ length: cut.loads }, (_, k) => k);
-  const parts = Math.min(Math.max(Math.ceil(rows / leastRows), 1), mostParts);
+  const parts = Math.min(Math.max(Math.ceil(rows / minRows), 1), maxParts);
   const sums = scratch('gammaParts', [parts, width]);
   const each = (body: (k: number, at: string) => string) =>
     eachLoad(cut, (k, at) => body(k, `row * p.fours + ${at}`));
@@ -89,6 +80,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
 /** Rows of any width. */
 function inTwoPasses(t: RmsNormBackward, epsilon: number): Dispatch[] {
   const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
+  const r = scratch('inverse rms', [rows]);
   const slopes = `
     inverse[row] = r;
     var products = 0.0;
@@ -102,14 +94,14 @@ function inTwoPasses(t: RmsNormBackward, epsilon: number): Dispatch[] {
         width,
         `${inverseRms} ${slopes} ${eachColumn(`dx[i] = ${before}(r * (dy[i] * gamma[c]) - x[i] * slope);`)}`,
       ),
-      tensors: { x: t.x, gamma: t.gamma, dy: t.dy, before: t.dxBefore, dx: t.dx, inverse: t.r },
+      tensors: { x: t.x, gamma: t.gamma, dy: t.dy, before: t.dxBefore, dx: t.dx, inverse: r },
       numbers: { rows, width, epsilon: { f32: epsilon } },
       workgroups: overRows(rows),
     },
     ...columnSums({
       ...{ shader: 'rmsNormBackwardGamma', rows, width },
       term: 'dy[i] * x[i] * inverse[row]',
-      tensors: { x: t.x, dy: t.dy, inverse: t.r },
+      tensors: { x: t.x, dy: t.dy, inverse: r },
       ...{ y: t.dgamma, before: t.dgammaBefore },
     }),
   ];

@@ -1,8 +1,9 @@
-import { floatAt, shareStart } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { floatAt, shareStart } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class RotaryTable {
-  first: usize; // [1] i32, or 0: the first position
+  first: Optional; // [1] i32, or 0: the first position
   table: usize; // [length, 2·half]: cosines, then sines
   length: i32;
   half: i32;

@@ -1,7 +1,7 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
+import { widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { widthOf } from '../shapes.ts';
-import { elementKernel, overElements } from '../wgsl.ts';
 
 /**
  * table [length, 2·half] from turns a token in units of 2⁻³². WGSL promises little of its own sin and cos, so they

@@ -1,4 +1,4 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 const lanes = 256;

@@ -1,9 +1,8 @@
 /** Sampling where the logits are, so that a token's four bytes are all that the host has to wait for. */
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { assign, emit } from '../../program/record.ts';
+import { expectShape } from '../../program/shapes.ts';
 import { input, type Tensor, variable } from '../../program/tensor.ts';
-import { expectShape } from '../shapes.ts';
-import { sampleToken } from './kernel.wgsl.ts';
 import { type SampleSettings, sampleReference } from './reference.ts';
 
 export type { SampleSettings } from './reference.ts';
@@ -44,40 +43,42 @@ export function settingsOf(settings: SampleSettings): Float32Array {
 export function sample(logits: Tensor, state: SampleState): void {
   expectShape('sample', 'seen', state.seen, [logits.size]);
   const { settings, uniforms, turn, seen, tokens, next } = state;
-  const outputs = emit(sampleOp, {
-    inputs: [logits, settings, uniforms, turn, seen, tokens],
-    outputs: [turn, seen, tokens, next].map(({ name, shape, dtype }) => ({ name, shape, dtype })),
-    attributes: undefined,
-  });
-  [turn, seen, tokens, next].forEach((target, i) => {
-    assign(target, outputs[i]!);
-  });
+  const after = emit(sampleOp, { logits, settings, uniforms, turn, seen, tokens });
+  assign(turn, after.turnAfter);
+  assign(seen, after.seenAfter);
+  assign(tokens, after.tokensAfter);
+  assign(next, after.next);
 }
 
-export const sampleOp: Op = {
+export const sampleOp: Op<
+  Tensors<'logits' | 'settings' | 'uniforms' | 'turn' | 'seen' | 'tokens'>,
+  Tensors<'turnAfter' | 'seenAfter' | 'tokensAfter' | 'next'>
+> = {
   name: 'sample',
-  cost: (call) => cost(call, { additions: 2 * call.inputs[0]!.size, special: call.inputs[0]!.size }),
-  reference({ inputs: [logits, settings, uniforms, turn, seen, tokens], outputs }, data) {
-    const [temperature, topK, topP, minP, repetitionPenalty] = data(settings!) as unknown as [
+  outputs: ({ turn, seen, tokens }) => ({
+    turnAfter: { shape: turn.shape, dtype: turn.dtype },
+    seenAfter: { shape: seen.shape, dtype: seen.dtype },
+    tokensAfter: { shape: tokens.shape, dtype: tokens.dtype },
+    next: { shape: [1, 1], dtype: 'i32' },
+  }),
+  cost: (call) => {
+    const { size } = call.inputs.logits;
+    return cost(call, { additions: 2 * size, special: size });
+  },
+  reference({ inputs, outputs }, data) {
+    const [temperature, topK, topP, minP, repetitionPenalty] = data(inputs.settings) as unknown as [
       ...[number, number, number, number, number],
     ];
-    const at = data(turn!)[0]!;
+    const [at] = data(inputs.turn) as unknown as [number];
+    const uniform = data(inputs.uniforms)[at] ?? Number.NaN;
     const chosen = { temperature, topK, topP, minP, repetitionPenalty };
-    const token = sampleReference(data(logits!), data(seen!), chosen, data(uniforms!)[at]!);
-    const [turnAfter, seenAfter, tokensAfter, next] = outputs.map(data);
-    turnAfter![0] = at + 1;
-    seenAfter!.set(data(seen!));
-    tokensAfter!.set(data(tokens!));
-    next![0] = token;
-    tokensAfter![at] = token;
-    if (token >= 0) seenAfter![token] = 1;
-  },
-  cpu(): never {
-    throw new Error('sample: on the CPU the host samples, which has the logits at hand');
-  },
-  webgpu({ inputs: [logits, settings, uniforms, turn, seen, tokens], outputs }) {
-    const [turnAfter, seenAfter, tokensAfter, next] = outputs;
-    const given = { logits, settings, uniforms, turn, seen, tokens, turnAfter, seenAfter, tokensAfter, next };
-    return [sampleToken(given as Record<keyof typeof given, Tensor>)];
+    const token = sampleReference(data(inputs.logits), data(inputs.seen), chosen, uniform);
+    const [seenAfter, tokensAfter] = [data(outputs.seenAfter), data(outputs.tokensAfter)];
+    data(outputs.turnAfter)[0] = at + 1;
+    seenAfter.set(data(inputs.seen));
+    tokensAfter.set(data(inputs.tokens));
+    data(outputs.next)[0] = token;
+    tokensAfter[at] = token;
+    if (token >= 0) seenAfter[token] = 1;
   },
 };

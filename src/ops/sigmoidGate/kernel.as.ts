@@ -1,4 +1,4 @@
-import { loadLanes, shareStart, sigmoid4, storeLanes } from "../../engine/cpu/assembly/math.as";
+import { loadLanes, shareStart, sigmoid4, storeLanes } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class SigmoidGate {

@@ -1,6 +1,6 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { activations, elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { activations, elementKernel, overElements } from '../wgsl.ts';
 
 /** y = σ(x) ⊙ h; y may be the memory of x */
 export function sigmoidGateForward(x: Tensor, h: Tensor, y: Tensor): Dispatch {

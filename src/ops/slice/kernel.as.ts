@@ -1,4 +1,5 @@
-import { shareStart } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { shareStart } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class Slice {
@@ -18,7 +19,7 @@ export function sliceForward(args: usize, thread: i32, threads: i32): void {
 @unmanaged
 class SliceBackward {
   dy: usize; // [size]
-  before: usize; // [whole] or 0
+  before: Optional; // [whole] or 0
   dx: usize; // [whole]; may be the memory of `before`
   first: i32;
   size: i32;

@@ -1,7 +1,7 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { activations, elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
+import { widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { widthOf } from '../shapes.ts';
-import { activations, elementKernel, overElements } from '../wgsl.ts';
 
 /** y [rows, width] = SiLU(g) ⊙ u for rows [g, u] of x [rows, 2·width] */
 export function swigluForward(x: Tensor, y: Tensor): Dispatch {

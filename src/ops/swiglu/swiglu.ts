@@ -1,49 +1,40 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
+import { widthOf, withWidth } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { rowsOf, widthOf, withWidth } from '../shapes.ts';
-import { swigluBackward, swigluForward } from './kernel.wgsl.ts';
 import { swigluBackwardReference, swigluReference } from './reference.ts';
 
 /** The gated unit of the channel mixer: x [.., 2·width] holds [g, u] in each row; SiLU(g) ⊙ u [.., width]. */
 export function swiglu(x: Tensor): Tensor {
   if (widthOf(x) % 2) throw new Error(`swiglu: expected an even width, found ${x}`);
-  const outputs = [{ name: 'y', shape: withWidth(x.shape, widthOf(x) / 2) }];
-  return emit(swigluOp, { inputs: [x], outputs, attributes: undefined })[0]!;
+  return emit(swigluOp, { x }).y;
 }
 
-export const swigluOp: Op = {
+export const swigluOp: Op<Tensors<'x'>, Tensors<'y'>> = {
   name: 'swiglu',
+  outputs: ({ x }) => ({ y: { shape: withWidth(x.shape, widthOf(x) / 2) } }),
   cost: (call) => {
-    const n = call.outputs[0]!.size;
+    const n = call.outputs.y.size;
     return cost(call, { additions: n, multiplications: 2 * n, special: n });
   },
-  reference({ inputs: [x], outputs: [y] }, data) {
-    swigluReference(data(x!), widthOf(y!), data(y!));
+  reference({ inputs: { x }, outputs: { y } }, data) {
+    swigluReference(data(x), widthOf(y), data(y));
   },
-  cpu({ inputs: [x], outputs: [y] }) {
-    return [{ kernel: 'swigluForward', args: [x, y, rowsOf(y!), widthOf(y!)] }];
-  },
-  webgpu: ({ inputs: [x], outputs: [y] }) => [swigluForward(x!, y!)],
-  backward({ inputs: [x], outputs: [y] }, gradients) {
-    const outputs = [{ name: 'dx', shape: x!.shape }];
-    const [dx] = emit(swigluBackwardOp, { inputs: [x, gradients.of(y!)], outputs, attributes: undefined });
-    if (gradients.wants(x)) gradients.add(x, dx!);
+  backward({ inputs: { x }, outputs: { y } }, gradients) {
+    const { dx } = emit(swigluBackwardOp, { x, dy: gradients.required(y) });
+    if (gradients.wants(x)) gradients.add(x, dx);
   },
 };
 
-export const swigluBackwardOp: Op = {
+export const swigluBackwardOp: Op<Tensors<'x' | 'dy'>, Tensors<'dx'>> = {
   name: 'swigluBackward',
-  inPlace: [[0, 0]],
+  inPlace: { dx: 'x' },
+  outputs: ({ x }) => ({ dx: { shape: x.shape } }),
   cost: (call) => {
-    const n = call.inputs[1]!.size;
+    const n = call.inputs.dy.size;
     return cost(call, { additions: 3 * n, multiplications: 5 * n, special: n });
   },
-  reference({ inputs: [x, dy], outputs: [dx] }, data) {
-    swigluBackwardReference(data(x!), widthOf(dy!), data(dy!), data(dx!));
+  reference({ inputs: { x, dy }, outputs: { dx } }, data) {
+    swigluBackwardReference(data(x), widthOf(dy), data(dy), data(dx));
   },
-  cpu({ inputs: [x, dy], outputs: [dx] }) {
-    return [{ kernel: 'swigluBackward', args: [x, dy, dx, rowsOf(dy!), widthOf(dy!)] }];
-  },
-  webgpu: ({ inputs: [x, dy], outputs: [dx] }) => [swigluBackward(x!, dy!, dx!)],
 };

@@ -1,6 +1,6 @@
 // Activations to int8 without a norm. The products are those of BitLinear.
 
-import { floatAt, loadLanes, maxLanes, shareStart } from "../../engine/cpu/assembly/math.as";
+import { floatAt, loadLanes, maxLanes, shareStart } from "../../kernels/cpu/math.as";
 import { multiply } from "../bitLinear/product.as";
 import { rowProduct } from "../bitLinear/row.as";
 

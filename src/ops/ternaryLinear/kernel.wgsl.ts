@@ -1,8 +1,8 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { int8Row } from '../bitLinear/quantise.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { overRows, rowKernel } from '../wgsl.ts';
 
 /** x [rows, width]; q [rows, words·4] int8, four to a word, zero past `width`; step, sum [rows] */
 export function quantiseRows(t: Record<'x' | 'q' | 'step' | 'sum', Tensor>): Dispatch {

@@ -1,4 +1,4 @@
-import { floatAt, shareStart } from "../../engine/cpu/assembly/math.as";
+import { floatAt, shareStart } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class TokenScores {

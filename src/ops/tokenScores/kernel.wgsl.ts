@@ -1,7 +1,7 @@
-import type { Dispatch } from '../../program/op.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { eachColumn, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { eachColumn, overRows, rowKernel } from '../wgsl.ts';
 
 /** logits [rows, width] and labels [rows] → scores [rows, 3]. A label is the likeliest if no entry goes before it. */
 export function tokenScoresForward(logits: Tensor, labels: Tensor, scores: Tensor): Dispatch {

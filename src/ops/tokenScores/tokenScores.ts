@@ -1,8 +1,7 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
+import { expectShape, rowsOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { expectShape, rowsOf, widthOf } from '../shapes.ts';
-import { tokenScoresForward } from './kernel.wgsl.ts';
 import { tokenScoresReference } from './reference.ts';
 
 /** Numbers that `tokenScores` tells of each token. */
@@ -16,21 +15,17 @@ export const numbersPerToken = 3;
  */
 export function tokenScores(logits: Tensor, labels: Tensor): Tensor {
   expectShape('tokenScores', 'labels', labels, logits.shape.slice(0, -1));
-  const outputs = [{ name: 'scores', shape: [rowsOf(logits), numbersPerToken] }];
-  return emit(tokenScoresOp, { inputs: [logits, labels], outputs, attributes: undefined })[0]!;
+  return emit(tokenScoresOp, { logits, labels }).scores;
 }
 
-export const tokenScoresOp: Op = {
+export const tokenScoresOp: Op<Tensors<'logits' | 'labels'>, Tensors<'scores'>> = {
   name: 'tokenScores',
-  cost: (call) => cost(call, { additions: 2 * call.inputs[0]!.size, special: call.inputs[0]!.size }),
-  reference({ inputs: [logits, labels], outputs: [scores] }, data) {
-    tokenScoresReference(data(logits!), data(labels!), data(scores!));
+  outputs: ({ logits }) => ({ scores: { shape: [rowsOf(logits), numbersPerToken] } }),
+  cost: (call) => {
+    const { size } = call.inputs.logits;
+    return cost(call, { additions: 2 * size, special: size });
   },
-  cpu({ inputs: [logits, labels], outputs: [scores] }) {
-    const args = [logits, labels, scores, rowsOf(logits!), widthOf(logits!)];
-    return [{ kernel: 'tokenScoresForward', args }];
+  reference({ inputs: { logits, labels }, outputs: { scores } }, data) {
+    tokenScoresReference(data(logits), data(labels), data(scores));
   },
-  webgpu: ({ inputs: [logits, labels], outputs: [scores] }) => [
-    tokenScoresForward(logits!, labels!, scores!),
-  ],
 };

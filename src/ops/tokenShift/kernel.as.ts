@@ -1,10 +1,11 @@
-import { floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class TokenShift {
   x: usize; // [batch, length, width]
   mix: usize; // [width]
-  before: usize; // [batch, width] or 0
+  before: Optional; // [batch, width] or 0
   y: usize; // [batch, length, width]
   batch: i32;
   length: i32;
@@ -38,10 +39,10 @@ function rowBefore(x: usize, before: usize, token: i32, length: i32, width: i32)
 class TokenShiftBackward {
   x: usize; // [batch, length, width]
   mix: usize; // [width]
-  before: usize; // [batch, width] or 0
+  before: Optional; // [batch, width] or 0
   dy: usize; // [batch, length, width]
-  dxBefore: usize; // [batch, length, width] or 0: what dx is added to
-  dMixBefore: usize; // [width] or 0
+  dxBefore: Optional; // [batch, length, width] or 0: what dx is added to
+  dMixBefore: Optional; // [width] or 0
   dx: usize; // [batch, length, width]; may be the memory of `dxBefore`
   dMix: usize; // [width]; may be the memory of `dMixBefore`
   dBefore: usize; // [batch, width]

@@ -1,8 +1,8 @@
-import type { Dispatch } from '../../program/op.ts';
+import { columnSums } from '../../kernels/webgpu/columnSums.wgsl.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
+import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { columnSums } from '../columnSums.wgsl.ts';
-import { rowsOf, widthOf } from '../shapes.ts';
-import { elementKernel, overElements } from '../wgsl.ts';
 
 type Optional = Tensor | undefined;
 
@@ -16,7 +16,7 @@ export function tokenShiftForward(t: Record<'x' | 'mix' | 'y', Tensor> & { befor
       let earlier = ${earlierElement(t.before, 'token', 'p.length')};
       y[i] = earlier + mix[c] * (x[i] - earlier);`),
     tensors: t,
-    numbers: { size: t.x.size, width: widthOf(t.x), length: t.x.shape[1]! },
+    numbers: { size: t.x.size, width: widthOf(t.x), length: sizeOf(t.x, 1) },
     workgroups: overElements(t.x.size),
   };
 }
@@ -31,7 +31,7 @@ export function tokenShiftBackward(
     Record<'before' | 'dxBefore' | 'dMixBefore', Optional>,
 ): Dispatch[] {
   const { x, mix, before, dy, dxBefore, dx, dBefore } = t;
-  const [width, length] = [widthOf(x), x.shape[1]!];
+  const [width, length] = [widthOf(x), sizeOf(x, 1)];
   const sum = dxBefore ? 'dxBefore[i] + ' : '';
   return [
     {

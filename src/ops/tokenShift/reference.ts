@@ -1,5 +1,5 @@
 import type { Data } from '../../program/op.ts';
-import type { SequenceSizes } from '../shapes.ts';
+import type { SequenceSizes } from '../../program/shapes.ts';
 
 /** y_t = μ ⊙ x_t + (1 − μ) ⊙ x_{t−1}; before the first token comes `before`, or zeros. */
 export function tokenShiftReference(

@@ -1,9 +1,8 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
+import { expectShape, sequenceSizes } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { expectShape, sequenceSizes } from '../shapes.ts';
-import { tokenShiftBackward, tokenShiftForward } from './kernel.wgsl.ts';
 import { tokenShiftBackwardReference, tokenShiftReference } from './reference.ts';
 
 /**
@@ -15,72 +14,54 @@ export function tokenShift(x: Tensor, mix: Tensor, before: Tensor | undefined): 
   const { batch, width } = sequenceSizes('tokenShift', x);
   expectShape('tokenShift', 'mix', mix, [width]);
   if (before) expectShape('tokenShift', 'before', before, [batch, 1, width]);
-  const outputs = [{ name: 'y', shape: x.shape }];
-  return emit(tokenShiftOp, { inputs: [x, mix, before], outputs, attributes: undefined })[0]!;
+  return emit(tokenShiftOp, { x, mix, before }).y;
 }
 
-export const tokenShiftOp: Op = {
+export const tokenShiftOp: Op<Tensors<'x' | 'mix', 'before'>, Tensors<'y'>> = {
   name: 'tokenShift',
+  outputs: ({ x }) => ({ y: { shape: x.shape } }),
   // x_{t−1} + μ·(x_t − x_{t−1})
   cost: (call) => {
-    const n = call.inputs[0]!.size;
+    const n = call.inputs.x.size;
     return cost(call, { additions: 2 * n, multiplications: n });
   },
-  reference({ inputs: [x, mix, before], outputs: [y] }, data) {
-    const inputs = { x: data(x!), mix: data(mix!), before: before && data(before) };
-    tokenShiftReference(inputs, sequenceSizes('tokenShift', x!), data(y!));
+  reference({ inputs: { x, mix, before }, outputs: { y } }, data) {
+    const inputs = { x: data(x), mix: data(mix), before: before && data(before) };
+    tokenShiftReference(inputs, sequenceSizes('tokenShift', x), data(y));
   },
-  cpu({ inputs: [x, mix, before], outputs: [y] }) {
-    return [
-      {
-        kernel: 'tokenShiftForward',
-        args: [x, mix, before, y, ...Object.values(sequenceSizes('tokenShift', x!))],
-      },
-    ];
-  },
-  webgpu: ({ inputs: [x, mix, before], outputs: [y] }) => [
-    tokenShiftForward({ x: x!, mix: mix!, before, y: y! }),
-  ],
-  backward({ inputs: [x, mix, before], outputs: [y] }, gradients) {
-    const [dx, dMix, dBefore] = emit(tokenShiftBackwardOp, {
-      inputs: [x, mix, before, gradients.of(y!), gradients.of(x!), gradients.of(mix!)],
-      outputs: [
-        { name: 'dx', shape: x!.shape },
-        { name: 'dMix', shape: mix!.shape },
-        { name: 'dBefore', shape: [x!.shape[0]!, 1, mix!.size] },
-      ],
-      attributes: undefined,
+  backward({ inputs, outputs: { y } }, gradients) {
+    const { x, mix, before } = inputs;
+    const { dx, dMix, dBefore } = emit(tokenShiftBackwardOp, {
+      ...{ ...inputs, dy: gradients.required(y) },
+      ...{ dxBefore: gradients.of(x), dMixBefore: gradients.of(mix) },
     });
-    if (gradients.wants(x)) gradients.set(x, dx!);
-    if (gradients.wants(mix)) gradients.set(mix, dMix!);
-    if (gradients.wants(before)) gradients.add(before, dBefore!);
+    if (gradients.wants(x)) gradients.set(x, dx);
+    if (gradients.wants(mix)) gradients.set(mix, dMix);
+    if (gradients.wants(before)) gradients.add(before, dBefore);
   },
 };
 
-const tokenShiftBackwardOp: Op = {
+export const tokenShiftBackwardOp: Op<
+  Tensors<'x' | 'mix' | 'dy', 'before' | 'dxBefore' | 'dMixBefore'>,
+  Tensors<'dx' | 'dMix' | 'dBefore'>
+> = {
   name: 'tokenShiftBackward',
-  inPlace: [
-    [0, 4],
-    [1, 5],
-  ],
+  inPlace: { dx: 'dxBefore', dMix: 'dMixBefore' },
+  outputs: ({ x, mix }) => {
+    const { batch, width } = sequenceSizes('tokenShiftBackward', x);
+    return { dx: { shape: x.shape }, dMix: { shape: mix.shape }, dBefore: { shape: [batch, 1, width] } };
+  },
   cost: (call) => {
-    const n = call.inputs[0]!.size;
+    const n = call.inputs.x.size;
     return cost(call, { additions: 5 * n, multiplications: 3 * n });
   },
-  reference({ inputs: [x, mix, before, dy, dxBefore, dMixBefore], outputs: [dx, dMix, dBefore] }, data) {
+  reference({ inputs, outputs: { dx, dMix, dBefore } }, data) {
+    const { x, mix, before, dy, dxBefore, dMixBefore } = inputs;
     tokenShiftBackwardReference(
-      { x: data(x!), mix: data(mix!), before: before && data(before) },
-      sequenceSizes('tokenShift', x!),
-      data(dy!),
-      { dx: startSum(data, dx!, dxBefore), dMix: startSum(data, dMix!, dMixBefore), dBefore: data(dBefore!) },
+      { x: data(x), mix: data(mix), before: before && data(before) },
+      sequenceSizes('tokenShiftBackward', x),
+      data(dy),
+      { dx: startSum(data, dx, dxBefore), dMix: startSum(data, dMix, dMixBefore), dBefore: data(dBefore) },
     );
-  },
-  cpu({ inputs, outputs }) {
-    const dimensions = Object.values(sequenceSizes('tokenShift', inputs[0]!));
-    return [{ kernel: 'tokenShiftBackward', args: [...inputs, ...outputs, ...dimensions] }];
-  },
-  webgpu({ inputs: [x, mix, before, dy, dxBefore, dMixBefore], outputs: [dx, dMix, dBefore] }) {
-    const forward = { x: x!, mix: mix!, before, dy: dy! };
-    return tokenShiftBackward({ ...forward, dxBefore, dMixBefore, dx: dx!, dMix: dMix!, dBefore: dBefore! });
   },
 };

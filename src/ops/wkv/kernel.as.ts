@@ -1,4 +1,5 @@
-import { exp4, floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../engine/cpu/assembly/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
+import { exp4, floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 /** The maximum of a state before the first token: below any exponent, but no infinity, whose difference is NaN. */
 const none: f32 = -1e38;
@@ -57,7 +58,7 @@ class Wkv {
   v: usize; // [batch, length, width]
   decay: usize; // [width]
   bonus: usize; // [width]
-  start: usize; // [batch, 3 · width] or 0
+  start: Optional; // [batch, 3 · width] or 0
   y: usize; // [batch, length, width]; may be the memory of `v`
   last: usize; // [batch, 3 · width]; may be the memory of `start`
   rate: usize; // [width]
@@ -102,11 +103,11 @@ class WkvBackward {
   v: usize; // [batch, length, width]
   decay: usize; // [width]
   bonus: usize; // [width]
-  start: usize; // [batch, 3 · width] or 0
-  dy: usize; // [batch, length, width] or 0
-  dLast: usize; // [batch, 3 · width] or 0
-  decayBefore: usize; // [width] or 0: what dDecay is added to
-  bonusBefore: usize; // [width] or 0
+  start: Optional; // [batch, 3 · width] or 0
+  dy: Optional; // [batch, length, width] or 0
+  dLast: Optional; // [batch, 3 · width] or 0
+  decayBefore: Optional; // [width] or 0: what dDecay is added to
+  bonusBefore: Optional; // [width] or 0
   dk: usize; // [batch, length, width]; may be the memory of `k`
   dv: usize; // [batch, length, width]; may be the memory of `v`
   dDecay: usize; // [width]

@@ -2,8 +2,6 @@
  * The recurrence in chunks: see chunks.wgsl.ts. A chunk's map is the state that it would leave had nothing been before
  * it; states merge as sums do, the older one decayed by the chunk's tokens.
  */
-import type { Dispatch } from '../../program/op.ts';
-import type { Tensor } from '../../program/tensor.ts';
 import {
   type Chunks,
   chunkMaps,
@@ -12,8 +10,10 @@ import {
   earlierChunks,
   laterChunks,
   overChunks,
-} from '../chunks.wgsl.ts';
-import { columnSums } from '../columnSums.wgsl.ts';
+} from '../../kernels/webgpu/chunks.wgsl.ts';
+import { columnSums } from '../../kernels/webgpu/columnSums.wgsl.ts';
+import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import type { Tensor } from '../../program/tensor.ts';
 
 type Optional = Tensor | undefined;
 type Forward = Record<'k' | 'v' | 'decay', Tensor> & { readonly start: Optional };

@@ -1,5 +1,5 @@
 import type { Data } from '../../program/op.ts';
-import type { SequenceSizes } from '../shapes.ts';
+import type { SequenceSizes } from '../../program/shapes.ts';
 
 /** A column's sums over the tokens so far, both divided by e^max, so that they neither overflow nor vanish. */
 interface State {

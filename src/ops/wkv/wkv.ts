@@ -1,9 +1,8 @@
-import { cost, type Op } from '../../program/op.ts';
+import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
-import type { Tensor } from '../../program/tensor.ts';
+import { expectShape, sequenceSizes } from '../../program/shapes.ts';
+import type { Shape, Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { expectShape, sequenceSizes } from '../shapes.ts';
-import { wkvBackward, wkvForward } from './kernel.wgsl.ts';
 import { wkvBackwardReference, wkvReference } from './reference.ts';
 
 /** Rows of a state: the sum of values, the sum of weights, the maximum of their exponents. */
@@ -23,109 +22,82 @@ export function wkv(
   bonus: Tensor,
   start: Tensor | undefined,
 ): { y: Tensor; last: Tensor } {
-  const { batch, length, width } = sequenceSizes('wkv', k);
+  const { length, width } = sequenceSizes('wkv', k);
   expectShape('wkv', 'v', v, k.shape);
   expectShape('wkv', 'decay', decay, [width]);
   expectShape('wkv', 'bonus', bonus, [width]);
-  if (start) expectShape('wkv', 'start', start, [batch, stateRows * width]);
+  if (start) expectShape('wkv', 'start', start, stateShape(k));
   if (length < 1) throw new Error(`wkv: expected at least one token, found ${k}`);
-  const [y, last] = emit(wkvOp, {
-    inputs: [k, v, decay, bonus, start],
-    outputs: [
-      { name: 'y', shape: k.shape },
-      { name: 'last', shape: [batch, stateRows * width] },
-    ],
-    scratch: [{ name: 'rate', shape: [width] }],
-    attributes: undefined,
-  });
-  return { y: y!, last: last! };
+  return emit(wkvOp, { k, v, decay, bonus, start });
 }
 
-export const wkvOp: Op = {
+export const wkvOp: Op<Tensors<'k' | 'v' | 'decay' | 'bonus', 'start'>, Tensors<'y' | 'last'>> = {
   name: 'wkv',
-  inPlace: [
-    [0, 1],
-    [1, 4],
-  ],
+  inPlace: { y: 'v', last: 'start' },
+  outputs: ({ k }) => ({ y: { shape: k.shape }, last: { shape: stateShape(k) } }),
   // For y and for the next state: the difference of two exponents, its exponential, both sums; y divides them.
   cost: (call) => {
-    const [k, , decay] = call.inputs;
-    const n = k!.size;
-    return cost(call, { additions: 8 * n, multiplications: 6 * n, special: 3 * n + decay!.size });
+    const { k, decay } = call.inputs;
+    const n = k.size;
+    return cost(call, { additions: 8 * n, multiplications: 6 * n, special: 3 * n + decay.size });
   },
-  reference({ inputs: [k, v, decay, bonus, start], outputs: [y, last] }, data) {
-    const inputs = { k: data(k!), v: data(v!), decay: data(decay!), bonus: data(bonus!) };
-    wkvReference({ ...inputs, start: start && data(start) }, sequenceSizes('wkv', k!), data(y!), data(last!));
+  reference({ inputs: { k, v, decay, bonus, start }, outputs: { y, last } }, data) {
+    const inputs = { k: data(k), v: data(v), decay: data(decay), bonus: data(bonus) };
+    wkvReference({ ...inputs, start: start && data(start) }, sequenceSizes('wkv', k), data(y), data(last));
   },
-  cpu({ inputs, outputs, scratch }) {
-    const dimensions = Object.values(sequenceSizes('wkv', inputs[0]!));
-    return [{ kernel: 'wkvForward', args: [...inputs, ...outputs, ...scratch, ...dimensions] }];
-  },
-  webgpu({ inputs: [k, v, decay, bonus, start], outputs: [y, last] }) {
-    return wkvForward({ k: k!, v: v!, decay: decay!, bonus: bonus!, start, y: y!, last: last! });
-  },
-  backward({ inputs: [k, v, decay, bonus, start], outputs: [y, last] }, gradients) {
-    const { batch, length, width } = sequenceSizes('wkv', k!);
-    const [dy, dLast] = [gradients.of(y!), gradients.of(last!)];
-    const [dk, dv, dDecay, dBonus, dStart] = emit(wkvBackwardOp, {
-      inputs: [k, v, decay, bonus, start, dy, dLast, gradients.of(decay!), gradients.of(bonus!)],
-      outputs: [
-        { name: 'dk', shape: k!.shape },
-        { name: 'dv', shape: k!.shape },
-        { name: 'dDecay', shape: decay!.shape },
-        { name: 'dBonus', shape: bonus!.shape },
-        { name: 'dStart', shape: last!.shape },
-      ],
-      scratch: [
-        { name: 'states', shape: [batch, length + 1, stateRows * width] },
-        { name: 'rate', shape: decay!.shape },
-      ],
-      attributes: undefined,
+  backward({ inputs, outputs: { y, last } }, gradients) {
+    const { k, v, decay, bonus, start } = inputs;
+    const { dk, dv, dDecay, dBonus, dStart } = emit(wkvBackwardOp, {
+      ...{ ...inputs, dy: gradients.of(y), dLast: gradients.of(last) },
+      ...{ dDecayBefore: gradients.of(decay), dBonusBefore: gradients.of(bonus) },
     });
-    if (gradients.wants(k)) gradients.add(k, dk!);
-    if (gradients.wants(v)) gradients.add(v, dv!);
-    if (gradients.wants(decay)) gradients.set(decay, dDecay!);
-    if (gradients.wants(bonus)) gradients.set(bonus, dBonus!);
-    if (gradients.wants(start)) gradients.add(start, dStart!);
+    if (gradients.wants(k)) gradients.add(k, dk);
+    if (gradients.wants(v)) gradients.add(v, dv);
+    if (gradients.wants(decay)) gradients.set(decay, dDecay);
+    if (gradients.wants(bonus)) gradients.set(bonus, dBonus);
+    if (gradients.wants(start)) gradients.add(start, dStart);
   },
 };
 
-const wkvBackwardOp: Op = {
+export const wkvBackwardOp: Op<
+  Tensors<'k' | 'v' | 'decay' | 'bonus', 'start' | 'dy' | 'dLast' | 'dDecayBefore' | 'dBonusBefore'>,
+  Tensors<'dk' | 'dv' | 'dDecay' | 'dBonus' | 'dStart'>
+> = {
   name: 'wkvBackward',
-  inPlace: [
-    [0, 0],
-    [1, 1],
-    [2, 7],
-    [3, 8],
-  ],
+  inPlace: { dk: 'k', dv: 'v', dDecay: 'dDecayBefore', dBonus: 'dBonusBefore' },
+  outputs: ({ k, decay, bonus }) => ({
+    ...{ dk: { shape: k.shape }, dv: { shape: k.shape } },
+    ...{ dDecay: { shape: decay.shape }, dBonus: { shape: bonus.shape }, dStart: { shape: stateShape(k) } },
+  }),
   // The states once more, then both exponentials and the quotient of y again.
   cost: (call) => {
-    const [k, , decay] = call.inputs;
-    const n = k!.size;
-    return cost(call, { additions: 21 * n, multiplications: 22 * n, special: 5 * n + decay!.size });
+    const { k, decay } = call.inputs;
+    const n = k.size;
+    return cost(call, { additions: 21 * n, multiplications: 22 * n, special: 5 * n + decay.size });
   },
-  reference({ inputs, outputs: [dk, dv, dDecay, dBonus, dStart] }, data) {
-    const [k, v, decay, bonus, start, dy, dLast, decayBefore, bonusBefore] = inputs;
-    const forward = { k: data(k!), v: data(v!), decay: data(decay!), bonus: data(bonus!) };
+  reference({ inputs, outputs: { dk, dv, dDecay, dBonus, dStart } }, data) {
+    const { k, v, decay, bonus, start, dy, dLast, dDecayBefore, dBonusBefore } = inputs;
+    const forward = { k: data(k), v: data(v), decay: data(decay), bonus: data(bonus) };
     const sums = {
-      dDecay: startSum(data, dDecay!, decayBefore),
-      dBonus: startSum(data, dBonus!, bonusBefore),
+      dDecay: startSum(data, dDecay, dDecayBefore),
+      dBonus: startSum(data, dBonus, dBonusBefore),
     };
     wkvBackwardReference(
       { ...forward, start: start && data(start) },
-      sequenceSizes('wkv', k!),
+      sequenceSizes('wkvBackward', k),
       { dy: dy && data(dy), dLast: dLast && data(dLast) },
-      { dk: data(dk!), dv: data(dv!), ...sums, dStart: data(dStart!) },
+      { dk: data(dk), dv: data(dv), ...sums, dStart: data(dStart) },
     );
   },
-  cpu({ inputs, outputs, scratch }) {
-    const dimensions = Object.values(sequenceSizes('wkv', inputs[0]!));
-    return [{ kernel: 'wkvBackward', args: [...inputs, ...outputs, ...scratch, ...dimensions] }];
-  },
-  webgpu({ inputs, outputs: [dk, dv, dDecay, dBonus, dStart], scratch: [states] }) {
-    const [k, v, decay, bonus, start, dy, dLast, decayBefore, bonusBefore] = inputs;
-    const forward = { k: k!, v: v!, decay: decay!, bonus: bonus!, start, states: states! };
-    const results = { dk: dk!, dv: dv!, dDecay: dDecay!, dBonus: dBonus!, dStart: dStart! };
-    return wkvBackward({ ...forward, dy, dLast, decayBefore, bonusBefore, ...results });
-  },
 };
+
+function stateShape(k: Tensor): Shape {
+  const { batch, width } = sequenceSizes('wkv', k);
+  return [batch, stateRows * width];
+}
+
+/** Shape of the states before each token and after the last one, which the kernels of the backward pass keep. */
+export function keptStates(k: Tensor): Shape {
+  const { batch, length, width } = sequenceSizes('wkv', k);
+  return [batch, length + 1, stateRows * width];
+}

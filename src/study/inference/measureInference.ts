@@ -1,4 +1,6 @@
 /** Memory and latency of one model with random weights: planned to the byte, then measured. */
+
+import { planOnCpu } from '../../engine/cpu/planOnCpu.ts';
 import { bytesOf, OutOfMemoryError, readFloats } from '../../engine/engine.ts';
 import { GpuError } from '../../engine/webgpu/errors.ts';
 import { architectureOf } from '../../model/architecture.ts';
@@ -8,7 +10,6 @@ import { recordStep } from '../../model/inference.ts';
 import { RandomWeights } from '../../model/randomWeights.ts';
 import { sequenceReader } from '../../model/sequenceReader.ts';
 import { Weights } from '../../model/weights.ts';
-import { planMemory } from '../../program/plan.ts';
 import { input } from '../../program/tensor.ts';
 import { type MachineFlags, withMachine } from '../../train/machine.ts';
 import { medianTime } from '../medianTime.ts';
@@ -45,7 +46,7 @@ export function planInference({ config, length }: Pick<InferenceCase, 'config' |
   const { weights, states, program } = prepare(config, length);
   const sum = (tensors: readonly { bytes: number }[]) =>
     tensors.reduce((total, { bytes }) => total + bytes, 0);
-  return { weights: sum(weights.all()), state: sum(states), temporaries: planMemory(program).peakBytes };
+  return { weights: sum(weights.all()), state: sum(states), temporaries: planOnCpu(program).plan.peakBytes };
 }
 
 /** Of one H100 through WebGPU: what a case is expected to take. */

@@ -13,24 +13,15 @@ export function workOf(program: Program): Work {
 }
 
 function workOfCall(call: Call): Work {
-  const { additions, multiplications, productMultiplications, special, bytesRead, bytesWritten } =
-    call.op.cost(call);
-  const integerAdditions = ternaryAdditions(call);
+  const work = call.op.cost(call);
   return {
-    integerAdditions,
-    floatAdditions: additions - integerAdditions,
-    floatMultiplications: multiplications,
-    ...{ productMultiplications, special },
-    bytes: bytesRead + bytesWritten,
+    integerAdditions: work.integerAdditions,
+    floatAdditions: work.additions - work.integerAdditions,
+    floatMultiplications: work.multiplications,
+    productMultiplications: work.productMultiplications,
+    special: work.special,
+    bytes: work.bytesRead + work.bytesWritten,
   };
-}
-
-/** An addition for each weight of a packed matrix [out, in] and each row of the output [.., out]. */
-function ternaryAdditions({ inputs, outputs }: Call): number {
-  const matrix = inputs.find((tensor) => tensor?.dtype === 'ternary');
-  if (!matrix) return 0;
-  const rows = outputs[0]!.size / matrix.shape[0]!;
-  return rows * matrix.size;
 }
 
 function sumOf(a: Work, b: Work): Work {

@@ -10,7 +10,8 @@ import { recordStep } from '../../../src/model/inference.ts';
 import { scaleName } from '../../../src/model/parameters.ts';
 import { sigmoid } from '../../../src/ops/activations.ts';
 import { unpackCodes } from '../../../src/ops/bitLinear/packed.ts';
-import type { Call } from '../../../src/program/op.ts';
+import { mlgruOp } from '../../../src/ops/mlgru/mlgru.ts';
+import { type CallOf, callOfOp } from '../../../src/program/op.ts';
 import type { Tensor } from '../../../src/program/tensor.ts';
 import { SeededRandom } from '../../../src/text/seededRandom.ts';
 import type { Anatomy, Observation, Ternary } from './protocol.ts';
@@ -25,7 +26,7 @@ export class Specimen {
   readonly #states: readonly Tensor[];
   readonly #recorded: ReturnType<typeof recordStep>;
   /** One for each layer. */
-  readonly #mixers: readonly Call[];
+  readonly #mixers: readonly CallOf<typeof mlgruOp>[];
   #executable: Executable | undefined;
 
   constructor(parts: ModelParts) {
@@ -33,11 +34,11 @@ export class Specimen {
     this.#states = parts.architecture.states(1);
     this.#recorded = recordStep(parts.architecture, parts.weights, this.#states, 1, 'last');
     const { program } = this.#recorded;
-    this.#mixers = program.calls.filter(({ op }) => op.name === 'mlgru');
+    this.#mixers = program.calls.flatMap((call) => callOfOp(call, mlgruOp) ?? []);
     for (const { inputs, outputs } of this.#mixers) {
-      program.outputs.add(inputs[1]!); // the forget gate before its activation
-      program.outputs.add(outputs[0]!);
-      if (inputs[3]) program.outputs.add(inputs[3]);
+      program.outputs.add(inputs.f); // the forget gate before its activation
+      program.outputs.add(outputs.h);
+      if (inputs.bounds) program.outputs.add(inputs.bounds);
     }
   }
 
@@ -113,9 +114,9 @@ export class Specimen {
     const state = new Float32Array(gates.length);
     for (const [layer, { inputs, outputs }] of this.#mixers.entries()) {
       const part = [layer * width, (layer + 1) * width] as const;
-      await readFloats(engine, outputs[0]!, state.subarray(...part));
-      const raw = await readFloats(engine, inputs[1]!);
-      const bounds = inputs[3] && (await readFloats(engine, inputs[3]));
+      await readFloats(engine, outputs.h, state.subarray(...part));
+      const raw = await readFloats(engine, inputs.f);
+      const bounds = inputs.bounds && (await readFloats(engine, inputs.bounds));
       for (let c = 0; c < width; c++) {
         const bound = bounds?.[layer * width + c] ?? 0;
         gates[part[0] + c] = bound + (1 - bound) * sigmoid(raw[c]!);

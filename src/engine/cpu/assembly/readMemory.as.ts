@@ -1,6 +1,6 @@
 // Reads memory as fast as it comes: the benchmark's measure of what decoding could reach.
 
-import { shareStart } from "./math.as";
+import { shareStart } from "../../../kernels/cpu/math.as";
 
 @unmanaged
 class ReadMemory {

@@ -1,7 +1,7 @@
 // Walking a program: each thread calls every kernel of the list with its own share of the work, and meets the
 // others at a barrier between two kernels. No JavaScript runs between two kernels.
 
-import { workspaceSize } from "./workspace.as";
+import { workspaceSize } from "../../../kernels/cpu/workspace.as";
 
 /** Shared words through which the threads and the host meet. Zero-filled at start. */
 @unmanaged
@@ -69,7 +69,7 @@ export function waitForJob(control: usize, seen: i32): i32 {
   return atomic.load<i32>(job);
 }
 
-export { setByteDots, setFusesVectors, setWorkspace } from "./workspace.as";
+export { setByteDots, setFusesVectors, setWorkspace } from "../../../kernels/cpu/workspace.as";
 
 /** Bytes of private memory that each thread needs. */
 export function workspaceBytes(): usize {

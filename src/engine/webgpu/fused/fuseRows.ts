@@ -1,0 +1,305 @@
+/**
+ * Fusing for many rows: prompts and training. A norm, a gated norm or a gated unit whose result only projections read
+ * is not stored: one call makes the int8 rows of all of them, which their products and the backward pass share; one
+ * call goes backward through the projections' norms and their source. A product is added to the residual as it is stored.
+ */
+
+import type { Sum } from '../../../kernels/webgpu/columnSums.wgsl.ts';
+import type { GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
+import { addOp } from '../../../ops/add/add.ts';
+import { bitLinearBackwardOp, bitLinearOp } from '../../../ops/bitLinear/bitLinear.ts';
+import { gatedNormBackwardOp, gatedNormOp } from '../../../ops/gatedNorm/gatedNorm.ts';
+import { rmsNormBackwardOp, rmsNormOp } from '../../../ops/rmsNorm/rmsNorm.ts';
+import { swigluBackwardOp, swigluOp } from '../../../ops/swiglu/swiglu.ts';
+import { type Call, type CallOf, callOfOp, type Operands } from '../../../program/op.ts';
+import type { Program } from '../../../program/record.ts';
+import { rowsOf, widthOf } from '../../../program/shapes.ts';
+import { type DType, Tensor } from '../../../program/tensor.ts';
+import { callOf, numbered } from './fusedOp.ts';
+import { type GradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
+import { type QuantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
+import { bitLinearGradientsOp, gradientOfRowsOps, quantiseRowsOp, ternaryProductOp } from './rowOps.ts';
+import { type RowSource, sourceTensors } from './rowSource.ts';
+import { Uses, withoutCalls } from './uses.ts';
+
+/** What replaces calls of a program; those that an empty list replaces are gone. */
+type Replacements = Map<Call, readonly Call[]>;
+
+type Projection = CallOf<typeof bitLinearOp>;
+type ProjectionBackward = CallOf<typeof bitLinearBackwardOp>;
+
+export function fuseRows(program: Program, minRows: number, features: GpuFeatures): Program {
+  const uses = new Uses(program);
+  const replaced: Replacements = new Map();
+  for (const call of program.calls) {
+    const found = sourceOf(call);
+    if (!found || rowsOf(found.source.x) < minRows) continue;
+    const group = groupOf(call, found, uses);
+    if (group) for (const [from, to] of replacementsOf(group, uses, features)) replaced.set(from, to);
+  }
+  return replaced.size ? rewritten(program, withLargest(replaced)) : program;
+}
+
+/** Products of gradients need their largest entries, which those know that made them. */
+function withLargest(replaced: Replacements): Replacements {
+  const largest = new Map<Tensor | undefined, Tensor>();
+  for (const call of [...replaced.values()].flat()) {
+    for (const op of Object.values(gradientOfRowsOps)) {
+      const maker = callOfOp(call, op);
+      if (maker) largest.set(maker.attributes.dx.y, maker.attributes.largest);
+    }
+  }
+  const completed = (call: Call): Call => {
+    const gradients = callOfOp(call, bitLinearGradientsOp);
+    if (!gradients) return call;
+    const { inputs, outputs, attributes } = gradients;
+    const known = { ...inputs, largest: largest.get(inputs.dOut) };
+    return callOf(bitLinearGradientsOp, known, outputs, attributes);
+  };
+  return new Map([...replaced].map(([from, to]) => [from, to.map(completed)]));
+}
+
+interface FoundSource {
+  readonly source: RowSource;
+  readonly result: Tensor;
+}
+
+function sourceOf(call: Call): FoundSource | undefined {
+  const norm = callOfOp(call, rmsNormOp);
+  if (norm) {
+    const source = { kind: 'rmsNorm', ...norm.inputs, ...norm.attributes } as const;
+    return { source, result: norm.outputs.y };
+  }
+  const gated = callOfOp(call, gatedNormOp);
+  if (gated) {
+    const source = { kind: 'gatedNorm', ...gated.inputs, ...gated.attributes } as const;
+    return { source, result: gated.outputs.y };
+  }
+  const unit = callOfOp(call, swigluOp);
+  return unit && { source: { kind: 'swiglu', ...unit.inputs }, result: unit.outputs.y };
+}
+
+/** A source with the projections of its result, forward and, in training, backward. */
+interface Group extends FoundSource {
+  readonly call: Call;
+  readonly norms: readonly Tensor[];
+  readonly forward: readonly Projection[];
+  readonly backward: readonly ProjectionBackward[];
+  /** The source's own backward call; there is one if the projections have any. */
+  readonly sourceBackward: SourceBackward | undefined;
+}
+
+/** The group of a source whose result is read by its projections alone. */
+function groupOf(call: Call, found: FoundSource, uses: Uses): Group | undefined {
+  const { result } = found;
+  const readers = uses.readers(result);
+  const forward = readers.flatMap((reader) => callOfOp(reader, bitLinearOp) ?? []).filter(reads(result));
+  const backward = readers
+    .flatMap((reader) => callOfOp(reader, bitLinearBackwardOp) ?? [])
+    .filter(reads(result));
+  const isShared = forward.length + backward.length < readers.length || uses.isKept(result);
+  if (isShared || readers.length === 0) return undefined;
+  const norms = [...new Set([...forward, ...backward].map(normOf))];
+  const isOnce = (calls: readonly (Projection | ProjectionBackward)[]) =>
+    new Set(calls.map(normOf)).size === calls.length;
+  if (!isOnce(forward) || !isOnce(backward)) return undefined;
+  const group = { ...found, call, norms, forward, backward };
+  if (backward.length === 0) return { ...group, sourceBackward: undefined };
+  const sourceBackward = sourceBackwardOf(call, backward, uses);
+  if (!sourceBackward || backward.length !== norms.length) return undefined;
+  return { ...group, sourceBackward };
+}
+
+const reads = (x: Tensor) => (call: { readonly inputs: { readonly x: Tensor } }) => call.inputs.x === x;
+const normOf = ({ inputs }: Projection | ProjectionBackward) => inputs.norm;
+
+/** A source's backward call: of what it takes the gradient on, and what it makes. */
+interface SourceBackward {
+  readonly call: Call;
+  /** The gradient of the source's result. */
+  readonly dy: Tensor;
+  readonly dx: Sum;
+  readonly dgamma: Sum | undefined;
+  readonly dh: Tensor | undefined;
+}
+
+function asSourceBackward(call: Call | undefined): SourceBackward | undefined {
+  const norm = callOfOp(call, rmsNormBackwardOp);
+  if (call && norm) {
+    const { dy, dxBefore, dgammaBefore } = norm.inputs;
+    const { dx, dgamma } = norm.outputs;
+    const sums = { dx: { y: dx, before: dxBefore }, dgamma: { y: dgamma, before: dgammaBefore } };
+    return { call, dy, ...sums, dh: undefined };
+  }
+  const gated = callOfOp(call, gatedNormBackwardOp);
+  if (call && gated) {
+    const { dy, dxBefore, dgammaBefore } = gated.inputs;
+    const { dx, dgamma, dh } = gated.outputs;
+    const sums = { dx: { y: dx, before: dxBefore }, dgamma: { y: dgamma, before: dgammaBefore } };
+    return { call, dy, ...sums, dh };
+  }
+  const unit = callOfOp(call, swigluBackwardOp);
+  if (!call || !unit) return undefined;
+  const dx = { y: unit.outputs.dx, before: undefined };
+  return { call, dy: unit.inputs.dy, dx, dgamma: undefined, dh: undefined };
+}
+
+/** The call that takes the gradient of the source's result on, if that is the sum of the projections' and no more. */
+function sourceBackwardOf(
+  call: Call,
+  backward: readonly ProjectionBackward[],
+  uses: Uses,
+): SourceBackward | undefined {
+  const sums = backward.map(({ outputs }) => outputs.dx);
+  const before = new Set(backward.map(({ inputs }) => inputs.dxBefore));
+  const [last, ...more] = sums.filter((sum) => !before.has(sum));
+  if (!last || more.length || [...before].some((sum) => sum && !sums.includes(sum))) return undefined;
+  const [first, ...others] = uses.readers(last);
+  const reader = asSourceBackward(first);
+  const isOfSource =
+    reader?.dy === last &&
+    Object.entries(call.inputs).every(([name, tensor]) => reader.call.inputs[name] === tensor);
+  if (!isOfSource || others.length) return undefined;
+  const calls: ReadonlySet<Call> = new Set<Call>(backward);
+  const isOwnAffair = (sum: Tensor) =>
+    !uses.isKept(sum) && uses.readers(sum).every((one) => one === reader.call || calls.has(one));
+  const mayWait = backward.every((one) => uses.mayWait([one.outputs.dNorm], one, reader.call));
+  return sums.every(isOwnAffair) && mayWait ? reader : undefined;
+}
+
+function replacementsOf(group: Group, uses: Uses, features: GpuFeatures): Replacements {
+  const { call, result, forward, backward, sourceBackward } = group;
+  const quantised = quantisedRows(group);
+  if (!suitsQuantising(quantised, features)) return new Map();
+  const replaced: Replacements = new Map([[call, [quantiseCall(quantised)]]]);
+  for (const one of forward) {
+    const sum = residualOf(one, uses);
+    replaced.set(one, [productCall(one, quantised, sum)]);
+    if (sum) replaced.set(sum.call, []);
+  }
+  if (sourceBackward) {
+    const dys = new Map(backward.map((one) => [one, temporary(one.outputs.dx, 'dy', result.shape)]));
+    const gradient = gradientOf(group, sourceBackward, [...dys]);
+    if (!suitsGradient(gradient, features)) return new Map();
+    for (const [one, dy] of dys) {
+      replaced.set(one, [gradientCall(one, quantised, dy)]);
+    }
+    replaced.set(sourceBackward.call, [gradientOfRowsCall(gradient)]);
+  }
+  return replaced;
+}
+
+/** A temporary of a fused call, named after what the call that it replaces made. */
+function temporary(
+  { name: made }: Tensor,
+  name: string,
+  shape: readonly number[],
+  dtype: DType = 'f32',
+): Tensor {
+  return new Tensor('temporary', dtype, shape, `${made}.${name}`);
+}
+
+function quantisedRows({ source, result, norms }: Group): QuantiseRows {
+  const rows = norms.length * rowsOf(result);
+  return {
+    ...{ source, norms },
+    q: temporary(result, 'q', [rows, Math.ceil(widthOf(result) / 16) * 16], 'i8'),
+    step: temporary(result, 'step', [rows]),
+    sum: temporary(result, 'sum', [rows], 'i32'),
+  };
+}
+
+/** A call that adds something to a projection's result. */
+interface Residual {
+  readonly call: Call;
+  readonly to: Tensor;
+  readonly y: Tensor;
+}
+
+/** The call that adds a projection to what was there before, if nobody else reads the projection. */
+function residualOf(projection: Projection, uses: Uses): Residual | undefined {
+  const { y } = projection.outputs;
+  const [call, ...others] = uses.readers(y);
+  const add = callOfOp(call, addOp);
+  if (!call || !add || others.length || uses.isKept(y)) return undefined;
+  const to = add.inputs.a === y ? add.inputs.b : add.inputs.a;
+  const isUsable = to !== y && to.size === y.size && uses.isThere(to, projection);
+  return isUsable ? { call, to, y: add.outputs.y } : undefined;
+}
+
+/** A projection's rows among those of its siblings. */
+function firstRowOf(projection: Projection | ProjectionBackward, { norms, step }: QuantiseRows): number {
+  return norms.indexOf(normOf(projection)) * (step.size / norms.length);
+}
+
+function quantiseCall(quantised: QuantiseRows): Call {
+  const { source, norms, q, step, sum } = quantised;
+  const inputs = { ...sourceTensors(source), ...numbered('norm', norms) };
+  return callOf(quantiseRowsOp, inputs, { q, step, sum }, quantised);
+}
+
+function productCall(projection: Projection, quantised: QuantiseRows, add: Residual | undefined): Call {
+  const { codes, scale } = projection.inputs;
+  const { q, step, sum } = quantised;
+  const y = add?.y ?? projection.outputs.y;
+  const first = firstRowOf(projection, quantised);
+  return callOf(ternaryProductOp, { to: add?.to, q, step, sum, codes, scale }, { y }, { first });
+}
+
+function gradientCall(projection: ProjectionBackward, quantised: QuantiseRows, dy: Tensor): Call {
+  const { codes, scale, dOut, dWeightBefore: before } = projection.inputs;
+  const { q, step } = quantised;
+  const { dWeight } = projection.outputs;
+  const inputs = { before, dOut, codes, scale, q, step, largest: undefined };
+  const first = firstRowOf(projection, quantised);
+  return callOf(bitLinearGradientsOp, inputs, { dWeight, dy }, { first });
+}
+
+function gradientOf(
+  { source, norms }: Group,
+  { dx, dgamma, dh }: SourceBackward,
+  dys: readonly (readonly [ProjectionBackward, Tensor])[],
+): GradientOfRows {
+  const ordered = norms.flatMap((norm) => dys.filter(([one]) => normOf(one) === norm));
+  return {
+    ...{ source, norms, dx, dh, dgamma },
+    dys: ordered.map(([, dy]) => dy),
+    largest: temporary(dx.y, 'largest', [partsOf(rowsOf(source.x))]),
+    dnorms: ordered.map(([{ inputs, outputs }]) => ({ y: outputs.dNorm, before: inputs.dNormBefore })),
+  };
+}
+
+function gradientOfRowsCall(gradient: GradientOfRows): Call {
+  const { source, norms, dys, dx, largest, dh, dgamma, dnorms } = gradient;
+  const before = {
+    ...{ dxBefore: dx.before, dgammaBefore: dgamma?.before },
+    ...numbered(
+      'dnormBefore',
+      dnorms.map((sum) => sum.before),
+    ),
+  };
+  const inputs: Operands = {
+    ...sourceTensors(source),
+    ...numbered('norm', norms),
+    ...numbered('dy', dys),
+    ...before,
+  };
+  const sums = numbered(
+    'dnorm',
+    dnorms.map(({ y }) => y),
+  );
+  const outputs = { dx: dx.y, dgamma: dgamma?.y, dh, ...sums, largest };
+  return callOf(gradientOfRowsOps[source.kind], inputs, outputs, gradient);
+}
+
+/** The program with its replacements; marks stay between the same calls. */
+function rewritten(program: Program, replaced: Replacements): Program {
+  const fused = withoutCalls(program);
+  const lines = program.calls.map((call) => {
+    const line = fused.calls.length;
+    fused.calls.push(...(replaced.get(call) ?? [call]));
+    return line;
+  });
+  fused.marks.push(...program.marks.map((mark) => lines[mark] ?? fused.calls.length));
+  return fused;
+}

@@ -1,0 +1,59 @@
+/**
+ * A call of a WebAssembly kernel: an object whose fields are those of the `@unmanaged` class that the kernel reads.
+ * Types and order of the fields are generated from the kernels' sources: see kernelArguments.ts.
+ */
+import { type DType, type Shape, Tensor } from '../../program/tensor.ts';
+import { type KernelArguments, kernelFields } from './kernelArguments.ts';
+
+export type KernelName = keyof KernelArguments;
+
+export interface KernelCall {
+  readonly kernel: KernelName;
+  /** By field; sizes are 32-bit integers. */
+  readonly args: Readonly<Record<string, Tensor | number | undefined>>;
+  /** Numbers u32 that follow the class in memory, for kernels that read a table of them. */
+  readonly table?: readonly number[];
+}
+
+/** `kernelCall('lastToken', { x, y, batch, length, width })` */
+export function kernelCall<Name extends KernelName>(
+  kernel: Name,
+  args: KernelArguments[Name],
+  table?: readonly number[],
+): KernelCall {
+  return { kernel, args, ...(table && { table }) };
+}
+
+/** One 32-bit word of a kernel's arguments. */
+export interface KernelWord {
+  readonly kind: 'tensor' | 'i32' | 'f32';
+  readonly value: Tensor | number | undefined;
+}
+
+/**
+ * The words of a call in the order in which the kernel reads them.
+ * @throws Error that names the field if one is missing, unknown or of another kind, whatever the types said
+ */
+export function wordsOf({ kernel, args, table = [] }: KernelCall): KernelWord[] {
+  const fields = Object.entries(kernelFields[kernel] ?? {});
+  if (fields.length === 0) throw new Error(`the kernel module has no kernel ${kernel}: run "npm run build"`);
+  for (const name of Object.keys(args)) {
+    if (!Object.hasOwn(kernelFields[kernel], name)) {
+      const expected = fields.map(([field]) => field).join(', ');
+      throw new Error(`kernel ${kernel} has no argument ${name}; expected ${expected}`);
+    }
+  }
+  const words = fields.map(([name, kind]) => {
+    const value = args[name];
+    const isTensor = value instanceof Tensor || (kind === 'optional' && value === undefined);
+    const isRight = kind === 'i32' || kind === 'f32' ? typeof value === 'number' : isTensor;
+    if (!isRight) throw new Error(`kernel ${kernel}, argument ${name}: expected ${kind}, found ${value}`);
+    return { kind: kind === 'optional' ? 'tensor' : kind, value };
+  });
+  return [...words, ...table.map((value) => ({ kind: 'i32' as const, value }))];
+}
+
+/** A temporary of the kernels of one call, which the engine's plan gives memory. */
+export function scratch(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
+  return new Tensor('temporary', dtype, shape, name);
+}

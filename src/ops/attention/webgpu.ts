@@ -1,0 +1,22 @@
+import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
+import { scratch } from '../../kernels/webgpu/wgsl.ts';
+import { attentionBackwardOp, attentionOp, attentionSizes } from './attention.ts';
+import { attentionBackward } from './backward.wgsl.ts';
+import { attentionForward } from './kernel.wgsl.ts';
+import * as onTensorCores from './tensorCores.wgsl.ts';
+import { attentionBackward as attentionBackwardOnTensorCores } from './tensorCoresBackward.wgsl.ts';
+
+export const attentionOnWebGpu = [
+  onWebGpu(attentionOp, ({ inputs: { first, ...read }, outputs, attributes: { headSize } }, features) => {
+    const sizes = attentionSizes(read.q, read.k, headSize);
+    const forward = onTensorCores.suits(sizes, features) ? onTensorCores.attentionForward : attentionForward;
+    return [forward({ ...read, ...outputs }, first, sizes)];
+  }),
+  onWebGpu(attentionBackwardOp, ({ inputs, outputs, attributes: { headSize } }, features) => {
+    const sizes = attentionSizes(inputs.q, inputs.k, headSize);
+    const tensors = { ...inputs, ...outputs, delta: scratch('delta', inputs.logSumExp.shape) };
+    return onTensorCores.suits(sizes, features)
+      ? attentionBackwardOnTensorCores(tensors, sizes)
+      : attentionBackward(tensors, sizes);
+  }),
+];

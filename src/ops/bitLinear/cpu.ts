@@ -1,0 +1,104 @@
+import { gemm, storage } from '../../kernels/cpu/gemm.ts';
+import { type KernelCall, kernelCall, scratch } from '../../kernels/cpu/kernelCall.ts';
+import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { rowsOf, type Size, sizeOf, widthOf } from '../../program/shapes.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { rmsNormBackwardKernels } from '../rmsNorm/cpu.ts';
+import { bitLinearBackwardOp, bitLinearOp } from './bitLinear.ts';
+import { quantiseWeightsOp } from './quantiseWeights.ts';
+import { epsilon } from './reference.ts';
+
+export const bitLinearOnCpu = [
+  onCpu(bitLinearOp, ({ inputs: { x, norm: gamma, codes, scale }, outputs: { y } }) => {
+    const sizes = { width: widthOf(x), stride: paddedWidth(x), out: sizeOf(codes, 0) };
+    if (isOneRow(rowsOf(x), widthOf(x))) {
+      return [kernelCall('bitLinearRow', { x, gamma, codes, scale, y, ...sizes, epsilon })];
+    }
+    const rows = quantisedRows(x);
+    return [
+      quantiseActivations(x, gamma, rows),
+      kernelCall('ternaryProduct', { ...rows, codes, scale, y, rows: rowsOf(x), ...sizes }),
+    ];
+  }),
+  onCpu(bitLinearBackwardOp, ({ inputs, outputs: { dx, dNorm, dWeight } }) => {
+    const { x, norm: gamma, dxBefore, dNormBefore } = inputs;
+    const rows = quantisedRows(x);
+    const dy = scratch('dy', x.shape);
+    const norm = { x, gamma, dy, dx, dgamma: dNorm, dxBefore, dgammaBefore: dNormBefore };
+    return [
+      quantiseActivations(x, gamma, rows),
+      ...ternaryGradients({ ...inputs, ...rows, dy, dWeight }),
+      ...rmsNormBackwardKernels(norm, epsilon),
+    ];
+  }),
+  onCpu(quantiseWeightsOp, ({ inputs: { weight }, outputs: { codes, scale } }) => {
+    const { sums, parts, call } = weightScaleParts(weight);
+    const sizes = { out: sizeOf(weight, 0), width: widthOf(weight), parts };
+    return [call, kernelCall('packWeights', { w: weight, sums, codes, scale, ...sizes })];
+  }),
+];
+
+/** A thread's memory holds one int8 row of at most this many columns: see row.as.ts. */
+const maxRowWidth = 2 ** 18;
+
+/** Whether each thread turns the row to int8 for itself. */
+export function isOneRow(rows: number, width: number): boolean {
+  return rows === 1 && width <= maxRowWidth;
+}
+
+/** int8 rows are padded to whole vectors, so that kernels need no tail. */
+export function paddedWidth(x: Tensor): Size<'stride'> {
+  return Math.ceil(widthOf(x) / 16) * 16;
+}
+
+/** Scratch for the rows of x as int8, what one unit of each is worth, and their sums. */
+export function quantisedRows(x: Tensor) {
+  const rows = rowsOf(x);
+  return {
+    q: scratch('q', [rows, paddedWidth(x)], 'i8'),
+    step: scratch('step', [rows]),
+    sum: scratch('sum', [rows], 'i32'),
+  };
+}
+
+function quantiseActivations(x: Tensor, gamma: Tensor, rows: ReturnType<typeof quantisedRows>): KernelCall {
+  const sizes = { rows: rowsOf(x), width: widthOf(x), stride: paddedWidth(x) };
+  return kernelCall('quantiseActivations', { x, gamma, ...rows, ...sizes, epsilon });
+}
+
+export interface TernaryGradients {
+  /** [.., out] */
+  readonly dOut: Tensor;
+  readonly codes: Tensor;
+  readonly scale: Tensor;
+  /** The rows that were multiplied, as int8. */
+  readonly q: Tensor;
+  readonly step: Tensor;
+  /** Of the product's input [.., width], and what it is added to. */
+  readonly dy: Tensor;
+  readonly dyBefore?: Tensor | undefined;
+  readonly dWeight: Tensor;
+  readonly dWeightBefore: Tensor | undefined;
+}
+
+/** Both products of the backward pass of a ternary projection. */
+export function ternaryGradients(t: TernaryGradients): KernelCall[] {
+  const [rows, width, out] = [rowsOf(t.dy), widthOf(t.dy), sizeOf(t.codes, 0)];
+  const codes = { b: t.codes, kind: storage.ternary, rowStride: width };
+  const activations = { b: t.q, kind: storage.int8, rowStride: widthOf(t.q), rowScale: t.step };
+  const ofInput = { c: t.dy, before: t.dyBefore, scale: t.scale, a: t.dOut, ...codes };
+  const ofWeight = { c: t.dWeight, before: t.dWeightBefore, a: t.dOut, transposed: true, ...activations };
+  return [
+    kernelCall('bitLinearGradientOfInput', gemm({ ...ofInput, rows, columns: width, depth: out })),
+    kernelCall('bitLinearGradientOfWeight', gemm({ ...ofWeight, rows: out, columns: width, depth: rows })),
+  ];
+}
+
+/** Σ|w| is taken in this many parts, whatever the number of threads, so that it never changes. */
+const parts = 64;
+
+/** The sums of |w| from which each thread finds the scale of a matrix. */
+export function weightScaleParts(weight: Tensor) {
+  const sums = scratch('parts', [parts]);
+  return { sums, parts, call: kernelCall('weightScaleParts', { w: weight, sums, size: weight.size, parts }) };
+}

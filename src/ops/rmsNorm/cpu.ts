@@ -1,0 +1,28 @@
+import { type KernelCall, kernelCall, scratch } from '../../kernels/cpu/kernelCall.ts';
+import { onCpu } from '../../kernels/cpu/lowering.ts';
+import type { Tensors } from '../../program/op.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
+import { rmsNormBackwardOp, rmsNormOp } from './rmsNorm.ts';
+
+export const rmsNormOnCpu = [
+  onCpu(rmsNormOp, ({ inputs: { x, gamma }, outputs: { y }, attributes: { epsilon } }) => [
+    kernelCall('rmsNormForward', { x, gamma, y, rows: rowsOf(x), width: widthOf(x), epsilon }),
+  ]),
+  onCpu(rmsNormBackwardOp, ({ inputs, outputs, attributes: { epsilon } }) =>
+    rmsNormBackwardKernels({ ...inputs, ...outputs }, epsilon),
+  ),
+];
+
+/** The kernels of RMSNorm's backward pass, which ops with a norm inside share. */
+export function rmsNormBackwardKernels(
+  t: Tensors<'x' | 'gamma' | 'dy' | 'dx' | 'dgamma', 'dxBefore' | 'dgammaBefore'>,
+  epsilon: number,
+): KernelCall[] {
+  const { x, gamma, dy, dx, dgamma } = t;
+  const sizes = { rows: rowsOf(x), width: widthOf(x) };
+  const r = scratch('inverse rms', [sizes.rows]);
+  return [
+    kernelCall('rmsNormBackwardX', { x, gamma, dy, before: t.dxBefore, dx, r, ...sizes, epsilon }),
+    kernelCall('rmsNormBackwardGamma', { x, dy, r, before: t.dgammaBefore, dgamma, ...sizes }),
+  ];
+}

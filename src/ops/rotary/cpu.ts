@@ -1,0 +1,15 @@
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
+import { rotaryOp, rotaryTableOp, tableSizes, turnUnits } from './rotary.ts';
+
+export const rotaryOnCpu = [
+  onCpu(rotaryTableOp, ({ inputs: { first }, outputs: { table }, attributes }) => {
+    const sizes = { length: attributes.length, half: attributes.headSize / 2 };
+    return [kernelCall('rotaryTable', { first, table, ...sizes }, turnUnits(attributes))];
+  }),
+  onCpu(rotaryOp, ({ inputs: { x, table }, outputs: { y }, attributes: { direction } }) => {
+    const sizes = { rows: rowsOf(x), width: widthOf(x), ...tableSizes(table) };
+    return [kernelCall('rotary', { x, table, y, ...sizes, direction })];
+  }),
+];

@@ -1,0 +1,12 @@
+import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
+import { rotary, rotaryTable } from './kernel.wgsl.ts';
+import { rotaryOp, rotaryTableOp, turnUnits } from './rotary.ts';
+
+export const rotaryOnWebGpu = [
+  onWebGpu(rotaryTableOp, ({ inputs: { first }, outputs: { table }, attributes }) => [
+    rotaryTable(first, table, turnUnits(attributes)),
+  ]),
+  onWebGpu(rotaryOp, ({ inputs: { x, table }, outputs: { y }, attributes: { direction } }) => [
+    rotary(x, table, y, direction),
+  ]),
+];

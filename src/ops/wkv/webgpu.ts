@@ -1,0 +1,14 @@
+import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
+import { scratch } from '../../kernels/webgpu/wgsl.ts';
+import { wkvBackward, wkvForward } from './kernel.wgsl.ts';
+import { keptStates, wkvBackwardOp, wkvOp } from './wkv.ts';
+
+export const wkvOnWebGpu = [
+  onWebGpu(wkvOp, ({ inputs, outputs }) => wkvForward({ ...inputs, ...outputs })),
+  onWebGpu(wkvBackwardOp, ({ inputs, outputs }) => {
+    const { dDecayBefore, dBonusBefore, ...read } = inputs;
+    const before = { decayBefore: dDecayBefore, bonusBefore: dBonusBefore };
+    const states = scratch('states', keptStates(inputs.k));
+    return wkvBackward({ ...read, ...before, ...outputs, states });
+  }),
+];
