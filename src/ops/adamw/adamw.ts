@@ -88,7 +88,7 @@ export const clipOp: Op<Tensors<'squares' | 'settings'>, Tensors<'clip'>> = {
   cost: (call) => cost(call, { additions: 1, special: 2 }),
   reference({ inputs: { squares, settings }, outputs: { clip } }, data) {
     const [square = 0] = data(squares);
-    const maxNorm = data(settings)[6] ?? 0;
+    const maxNorm = data(settings)[6] ?? Number.POSITIVE_INFINITY;
     data(clip).set(clipReference(square, maxNorm));
   },
 };

@@ -28,17 +28,17 @@ import {
 type Tensors = Readonly<Record<'q' | 'k' | 'v' | 'y' | 'logSumExp', Tensor>>;
 
 /** Up to this many queries are taken one by one; more share keys in tiles. */
-const mostSingleQueries = 8;
+const maxSingleQueries = 8;
 
 export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
-  return sizes.length <= mostSingleQueries ? byQuery(t, first, sizes) : inTiles(t, first, sizes);
+  return sizes.length <= maxSingleQueries ? byQuery(t, first, sizes) : inTiles(t, first, sizes);
 }
 
 const lanes = 128;
 
 /**
  * A workgroup takes one head of one query, 128 keys at a time: an invocation finds the score of a key, then adds up
- * four columns of the values, for every so manieth key.
+ * four columns of the values, for each key of its share.
  */
 function byQuery(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
