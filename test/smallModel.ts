@@ -1,5 +1,5 @@
 /** A small model in a temporary folder: random packed weights and a tokenizer of 600 tokens. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +40,8 @@ export interface SmallModelOptions {
   readonly architecture?: ArchitectureName;
   /** Context length of a model that attends. */
   readonly contextLength?: number;
+  /** More JSON files, by name. */
+  readonly files?: Readonly<Record<string, object>>;
 }
 
 export interface SmallModel {
@@ -51,6 +53,7 @@ export async function makeSmallModel({
   seed = 1,
   architecture = 'matmul-free',
   contextLength,
+  files: more = {},
 }: SmallModelOptions = {}): Promise<SmallModel> {
   const parent = await mkdtemp(join(tmpdir(), 'plusminus-small-'));
   const folder = join(parent, 'model');
@@ -65,5 +68,7 @@ export async function makeSmallModel({
     chatTemplate,
   });
   await saveTokenizer(folder, files);
+  for (const [name, content] of Object.entries(more))
+    await writeFile(join(folder, name), JSON.stringify(content));
   return { folder, remove: () => rm(parent, { recursive: true, force: true }) };
 }

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modelsFolder } from '../../src/checkpoint/boxedModels.ts';
+import { writeChecksums } from '../../src/checkpoint/checksums.ts';
 import { convertCommand } from '../../src/cli/convert.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { trainCommand } from '../../src/cli/train.ts';
@@ -66,6 +67,7 @@ export async function runRecipe(options: RunOptions): Promise<boolean> {
     const args = packingArguments(kind, options);
     say(`plusminus convert ${args.join(' ')}`);
     await convertCommand().exitOverride().parseAsync(args, { from: 'user' });
+    await writeChecksums(args[1]!);
   }
   return process.exitCode === undefined;
 }

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { boxedFolder, findModels, isBoxedName, isInTheBox } from './boxedModels.ts';
+import { writeChecksums } from './checksums.ts';
 import { findModelFolder } from './modelSource.ts';
 import { temporaryFolder } from './testing.ts';
 
@@ -14,6 +15,7 @@ describe('models in the box', () => {
       /^plusminus\/stories: its files are not in .*stories; .* recipes\/stories, or name another model folder$/,
     );
     await writeFile(join(models, 'stories', 'config.json'), '{}');
+    await writeChecksums(join(models, 'stories'));
     expect(await isInTheBox('plusminus/stories', models)).toBe(true);
     expect(await isInTheBox('plusminus/chat', models)).toBe(false);
     expect(await boxedFolder('plusminus/stories', models)).toBe(join(models, 'stories'));

@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { InputError } from '../errors.ts';
+import { verifyChecksums } from './checksums.ts';
 
 /** Continues stories; what `LanguageModel.load()` loads. */
 export const storiesModel = 'plusminus/stories';
@@ -38,17 +39,17 @@ export function isBoxedName(name: string): boolean {
   return name.startsWith('plusminus/');
 }
 
-/** @throws InputError if there is no such model, or its files are missing */
+/** @throws InputError if there is no such model, or its files are missing or damaged */
 export async function boxedFolder(name: string, models = modelsFolder): Promise<string> {
   if (!boxed.includes(name)) {
     throw new InputError(`model: found "${name}", expected ${boxed.join(' or ')}`);
   }
   const folder = join(models, name.slice('plusminus/'.length));
-  if (await holdsModel(folder)) return folder;
-  throw new InputError(
-    `${name}: its files are not in ${folder}; run "npm install @plusminus/models", make them by recipes/stories, ` +
-      'or name another model folder',
-  );
+  const advice =
+    'run "npm install @plusminus/models", make them by recipes/stories, or name another model folder';
+  if (!(await holdsModel(folder))) throw new InputError(`${name}: its files are not in ${folder}; ${advice}`);
+  await verifyChecksums(folder, advice);
+  return folder;
 }
 
 /** Whether the box holds this model. */

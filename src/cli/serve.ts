@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { chatModel } from '../checkpoint/boxedModels.ts';
 import { InputError } from '../errors.ts';
 import { openRuntime } from '../serve/openRuntime.ts';
-import { RunningServer } from '../serve/server.ts';
+import { isLoopback, RunningServer } from '../serve/server.ts';
 import { chosenModel } from './findModel.ts';
 import { byteProgress } from './openModel.ts';
 import { addModelOptions, collected, integer, type ModelOptions } from './options.ts';
@@ -111,13 +111,14 @@ async function serve(flags: Flags): Promise<void> {
   try {
     const server = await RunningServer.start(runtime, {
       ...{ host: flags.host, port: flags.port, apiKeys, cors: flags.cors, log },
-      allowedHosts: allowedHostsOf(flags),
+      allowedHosts: flags.allowedHost,
       ...{ receiveSeconds: flags.receiveTimeout, maxConnections: flags.maxConnections },
     });
     const { modelName: model, engine } = runtime;
     const { slots, batched } = runtime.scheduler.model;
     log.info({ url: server.url, model, engine, slots, batched }, 'listening');
-    if (apiKeys.length === 0 && !isLocal(flags.host)) log.warn('anybody who reaches this address may use it');
+    if (apiKeys.length === 0 && !isLoopback(flags.host))
+      log.warn('anybody who reaches this address may use it');
     const signal = await stopSignal();
     log.info({ signal, seconds: flags.drainTimeout }, 'draining');
     const cutOff = await server.drain(flags.drainTimeout);
@@ -135,18 +136,6 @@ async function keysOf({ apiKey = [], apiKeyFile }: Flags): Promise<string[]> {
   if (apiKeyFile !== undefined && keys.length === 0)
     throw new InputError(`--api-key-file: found no key in ${apiKeyFile}, expected one a line`);
   return keys;
-}
-
-/** On loopback only names of this machine, against DNS rebinding; elsewhere any name unless some are given. */
-function allowedHostsOf({ host, allowedHost = [] }: Flags): string[] | undefined {
-  const given = allowedHost.map((name) => name.toLowerCase());
-  if (!isLocal(host)) return given.length > 0 ? given : undefined;
-  const own = host.includes(':') ? `[${host}]` : host.toLowerCase();
-  return [...new Set(['localhost', '127.0.0.1', '[::1]', own, ...given])];
-}
-
-function isLocal(host: string): boolean {
-  return /^(localhost|127\.|::1$)/.test(host);
 }
 
 /** The first signal ends in an orderly way, a second at once. */

@@ -23,7 +23,7 @@ export interface AppOptions {
   /** Without keys, anybody may use the server. */
   readonly apiKeys: readonly string[];
   /** Names that a request's Host header may have; undefined: any. */
-  readonly allowedHosts?: readonly string[] | undefined;
+  readonly acceptedHosts: readonly string[] | undefined;
   /** Web pages that may use the server: an origin, or `*`. */
   readonly cors: string | undefined;
   readonly log: Logger;
@@ -105,12 +105,12 @@ export class App {
 
   /** A web page whose name was pointed at this machine (DNS rebinding) sends that name as Host. */
   async #fromAllowedHost(c: Context<Env>, next: Next): Promise<void> {
-    const { allowedHosts } = this.#options;
+    const { acceptedHosts } = this.#options;
     const host = hostName(c.req.header('host') ?? '');
-    if (allowedHosts && !allowedHosts.includes(host))
+    if (acceptedHosts && !acceptedHosts.includes(host))
       throw new ApiError(
         403,
-        `host: found ${JSON.stringify(host.slice(0, 100))}, expected ${allowedHosts.join(', ')}; ` +
+        `host: found ${JSON.stringify(host.slice(0, 100))}, expected ${acceptedHosts.join(', ')}; ` +
           'start the server with --allowed-host to allow another name',
         { code: 'host_not_allowed' },
       );

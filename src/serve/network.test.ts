@@ -1,11 +1,14 @@
 /** What a server on a network withstands: foreign hosts, labels without end, bodies in crumbs, damaged sessions. */
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { InputError } from '../errors.ts';
 import { sample } from '../generate/sampling.ts';
+import { ownMark, parseMark } from '../processMark.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
 import { apiErrorOf } from './apiError.ts';
 import { BodyReader } from './body.ts';
@@ -19,7 +22,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'plusminus-network-'));
   server = await startTestServer(
     { sessions: folder },
-    { apiKeys: ['key'], allowedHosts: ['127.0.0.1', 'localhost', 'models.example'] },
+    { apiKeys: ['key'], allowedHosts: ['models.example'] },
   );
 });
 afterAll(async () => {
@@ -115,6 +118,37 @@ it('a second server on the folder of sessions is refused', async () => {
   const second = openRuntime(server.folder, { threads: 1, sessions: folder });
   await expect(second).rejects.toThrow(InputError);
 });
+
+it('a server that fails to start leaves no lock', async () => {
+  const sessions = await mkdtemp(join(tmpdir(), 'plusminus-sessions-'));
+  onTestFinished(() => rm(sessions, { recursive: true }));
+  const open = (options: object) => openRuntime(server.folder, { threads: 1, sessions, ...options });
+  await expect(open({ secret: new Uint8Array(3) })).rejects.toThrow('secret: found 3 bytes');
+  await expect(openRuntime(join(sessions, 'none'), { sessions })).rejects.toThrow(InputError);
+  await (await open({})).close();
+  expect(await readdir(sessions)).toEqual(['secret']);
+});
+
+it('what a crash left half written is removed at the start', async () => {
+  const sessions = await mkdtemp(join(tmpdir(), 'plusminus-sessions-'));
+  onTestFinished(() => rm(sessions, { recursive: true }));
+  const owner = join(sessions, 'a'.repeat(24));
+  await mkdir(owner);
+  const ended = `partial-0123abcd-${(await endedProcess()).pid}-1-${parseMark(ownMark())!.host}`;
+  const running = `partial-0123abcd-${ownMark()}`;
+  for (const name of [`a.session.${ended}`, `b.session.${running}`, 'c.session'])
+    await writeFile(join(owner, name), '');
+  await writeFile(join(sessions, `secret.${ended}`), '');
+  await (await openRuntime(server.folder, { threads: 1, sessions })).close();
+  expect((await readdir(owner)).sort()).toEqual([`b.session.${running}`, 'c.session']);
+  expect((await readdir(sessions)).sort()).toEqual([basename(owner), 'secret']);
+});
+
+async function endedProcess(): Promise<{ pid: number }> {
+  const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
+  await once(child, 'close');
+  return { pid: child.pid! };
+}
 
 it('messages may carry empty fields of answers, and the type that harnesses send', async () => {
   const chat = (fields: object) =>

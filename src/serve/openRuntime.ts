@@ -1,5 +1,5 @@
 /** Loading a model to serve it. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import fs from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -14,6 +14,7 @@ import { attends } from '../model/config.ts';
 import { OneByOne } from '../model/oneByOne.ts';
 import { sequenceReader } from '../model/sequenceReader.ts';
 import { Measurements } from './metrics.ts';
+import { ownSecret } from './ownSecret.ts';
 import { PromptEncoder } from './promptEncoder.ts';
 import type { Limits, Runtime } from './runtime.ts';
 import { Scheduler } from './scheduler.ts';
@@ -72,23 +73,34 @@ export async function openRuntime(source: string, options: RuntimeOptions): Prom
     onProgress: (progress) => onProgress?.({ phase: 'download', ...progress }),
     signal,
   });
-  const modelHash = await hashOf(folder);
-  const parts = await loadModel(source, load);
+  const lock = await lockOf(options.sessions);
+  let parts: ModelParts | undefined;
+  const close = async () => {
+    await parts?.engine.dispose();
+    await lock?.release();
+  };
   try {
-    return await assemble(parts, modelHash, { ...options, name: options.name ?? nameOf(source, folder) });
+    const modelHash = await hashOf(folder);
+    parts = await loadModel(source, load);
+    const name = options.name ?? nameOf(source, folder);
+    return await assemble(parts, { ...options, name, modelHash, close });
   } catch (error) {
-    await parts.engine.dispose();
+    await close();
     throw error;
   }
 }
 
 async function assemble(
   parts: ModelParts,
-  modelHash: Uint8Array,
-  options: RuntimeOptions & { readonly name: string },
+  options: RuntimeOptions & {
+    readonly name: string;
+    readonly modelHash: Uint8Array;
+    readonly close: () => Promise<void>;
+  },
 ): Promise<OpenRuntime> {
   const { config, tokenizer, engine, fingerprint } = parts;
   if (!tokenizer) throw new InputError('this model has no tokenizer.json, which serving needs');
+  const { modelHash } = options;
   const { slots = 64, maxWaiting = 256, cacheBytes = 256e6, cacheFolder, cacheFolderBytes = 4e9 } = options;
   const metrics = new Measurements();
   const model = slotModel(parts, slots, options.oneByOne === true);
@@ -98,7 +110,6 @@ async function assemble(
     onStep: (report) => metrics.step(report),
   });
   const stateSize = (await model.save(0)).length;
-  const lock = await lockOf(options.sessions);
   const secret = options.secret ?? (await ownSecret(options.sessions));
   const signer = new StateSigner(secret, modelHash, { fingerprint, vocabulary: config.vocabSize, stateSize });
   const files =
@@ -119,14 +130,13 @@ async function assemble(
     created: Math.floor(Date.now() / 1000),
     ...{ scheduler, cache, signer, tokenizer, metrics },
     sessions:
-      sessions === undefined ? undefined : new SessionStore({ folder: sessions, signer, most: 10_000 }),
+      sessions === undefined ? undefined : await SessionStore.open({ folder: sessions, signer, max: 10_000 }),
     limits,
     encoder: new PromptEncoder(tokenizer, limits),
     engine: `${engine.name} (${engine.description})`,
     async close() {
       await files?.flush();
-      await engine.dispose();
-      await lock?.release();
+      await options.close();
     },
   };
 }
@@ -160,21 +170,4 @@ async function lockOf(sessions: string | undefined): Promise<FolderLock | undefi
   if (sessions === undefined) return undefined;
   await fs.mkdir(sessions, { recursive: true, mode: 0o700 });
   return FolderLock.take(sessions);
-}
-
-/** Sessions that are kept must be readable after a restart, so their secret is kept beside them. */
-async function ownSecret(sessions: string | undefined): Promise<Uint8Array> {
-  if (sessions === undefined) return randomBytes(32);
-  await fs.mkdir(sessions, { recursive: true, mode: 0o700 });
-  const file = join(sessions, 'secret');
-  const partial = `${file}.${randomBytes(6).toString('hex')}`;
-  await fs.writeFile(partial, randomBytes(32), { mode: 0o600, flush: true });
-  try {
-    await fs.link(partial, file); // all of it or nothing, and never over one that is there
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    await fs.rm(partial);
-  }
-  return fs.readFile(file);
 }

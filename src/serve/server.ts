@@ -7,8 +7,13 @@ import { ApiError } from './apiError.ts';
 import { App, type AppOptions } from './app.ts';
 import type { Runtime } from './runtime.ts';
 
-export interface ServerOptions extends AppOptions {
+export interface ServerOptions extends Omit<AppOptions, 'acceptedHosts'> {
   readonly host: string;
+  /**
+   * Names that a request's Host header may have. On a loopback address the names of this machine are always allowed,
+   * and no others unless they are given; on another address all are allowed unless some are given.
+   */
+  readonly allowedHosts?: readonly string[] | undefined;
   /** 0: any that is free. */
   readonly port: number;
   /** Seconds for a request to arrive, headers and body. */
@@ -29,7 +34,7 @@ export class RunningServer {
 
   /** @throws an error of the system if the port is taken */
   static async start(runtime: Runtime, options: ServerOptions): Promise<RunningServer> {
-    const app = new App(runtime, options);
+    const app = new App(runtime, { ...options, acceptedHosts: acceptedHosts(options) });
     const milliseconds = 1000 * options.receiveSeconds;
     const server = createAdaptorServer({
       fetch: app.hono.fetch,
@@ -73,4 +78,16 @@ export class RunningServer {
     await this.#closed;
     return left.length;
   }
+}
+
+/** Web pages can make a browser send requests to loopback under a name of theirs (DNS rebinding). */
+function acceptedHosts({ host, allowedHosts = [] }: ServerOptions): string[] | undefined {
+  const given = allowedHosts.map((name) => name.toLowerCase());
+  if (!isLoopback(host)) return given.length > 0 ? given : undefined;
+  const own = host.includes(':') ? `[${host}]` : host.toLowerCase();
+  return [...new Set(['localhost', '127.0.0.1', '[::1]', own, ...given])];
+}
+
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127\.|::1$)/i.test(host);
 }

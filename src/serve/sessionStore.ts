@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SavedSession } from '../generate/savedSession.ts';
+import { isAbandoned } from '../processMark.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 import { ApiError } from './apiError.ts';
 import type { StateSigner } from './signedState.ts';
@@ -17,7 +18,7 @@ export interface SessionStoreOptions {
   readonly folder: string;
   readonly signer: StateSigner;
   /** Sessions of one owner. */
-  readonly most: number;
+  readonly max: number;
 }
 
 /** A session in use: nobody else may change it meanwhile. */
@@ -34,8 +35,16 @@ export class SessionStore {
   readonly #options: SessionStoreOptions;
   readonly #busy = new Set<string>();
 
-  constructor(options: SessionStoreOptions) {
+  private constructor(options: SessionStoreOptions) {
     this.#options = options;
+  }
+
+  /** Removes what a server that crashed left half written. */
+  static async open(options: SessionStoreOptions): Promise<SessionStore> {
+    const entries = await fs.readdir(options.folder, { recursive: true, withFileTypes: true });
+    for (const { name, parentPath } of entries)
+      if (isAbandoned(name)) await fs.rm(join(parentPath, name), { force: true });
+    return new SessionStore(options);
   }
 
   /**
@@ -128,7 +137,7 @@ export class SessionStore {
 
   async #checkCount(owner: string): Promise<void> {
     const count = (await this.list(owner)).length;
-    if (count < this.#options.most) return;
+    if (count < this.#options.max) return;
     throw new ApiError(409, `session: found ${count} sessions, expected fewer; delete some`, {
       param: 'session',
       code: 'too_many_sessions',
