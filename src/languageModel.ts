@@ -1,11 +1,16 @@
 /** The front door: a language model that reads tokens, tells logits and writes text. */
 import type { Progress } from './checkpoint/tensorSource.ts';
 import type { Engine } from './engine/engine.ts';
-import { InputError } from './errors.ts';
+import { DisposedError, InputError } from './errors.ts';
 import { type GenerateOptions, generate } from './generate/generate.ts';
 import { NoTokenizer } from './generate/noTokenizer.ts';
 import { decodeSession } from './generate/savedSession.ts';
 import { Session, type SessionModel } from './generate/session.ts';
+import { Chat, type ChatStart } from './library/chat.ts';
+import { type Completion, collect } from './library/completion.ts';
+import { stopWatching, watchForDisposal } from './library/disposal.ts';
+import { type Prompt, readablePrompt } from './library/prompt.ts';
+import type { ModelSource } from './library/source.ts';
 import { loadModel } from './loadModel.ts';
 import type { Architecture } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
@@ -30,6 +35,17 @@ export interface LoadOptions {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Stops downloading or loading; `load` then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Hub: branch, tag or commit. Default: main. */
+  readonly revision?: string | undefined;
+  /** Hub, in Node: where downloads are kept. Default: plusminus/ in $XDG_CACHE_HOME or ~/.cache. */
+  readonly cacheDir?: string | undefined;
+  /** Hub: for private and gated models. Default in Node: $HF_TOKEN. */
+  readonly token?: string | undefined;
+  /**
+   * Folder of the library's `*.wasm` files, where a bundler has moved the library away from them. Applies to all
+   * models loaded from then on. Default: the folder `build/` of the package.
+   */
+  readonly kernels?: string | URL | undefined;
 }
 
 /** What `load` puts together. */
@@ -67,12 +83,17 @@ export class LanguageModel {
   #disposed: Promise<void> | undefined;
 
   /**
-   * @param source `plusminus/stories` (the default) or `plusminus/chat`, which come along; a model folder, a Hub name such as `ridger/MMfreeLM-370M`, or its https address; float and
-   *   packed weights both load, and are packed in memory
+   * Loads a model: downloads it if need be, and reads its weights into the engine's memory. Float and packed weights
+   * both load; in memory they are packed.
+   * @param source `plusminus/stories` (the default) or `plusminus/chat`, which the package `@plusminus/models` brings;
+   *   a model folder, a Hub name such as `ridger/MMfreeLM-370M`, its https address, a `URL`, or the model's files
    * @throws InputError if there is no such model, or it is damaged or not supported; OutOfMemoryError if it does
    *   not fit; the signal's reason if it is aborted
    */
-  static async load(source: string = 'plusminus/stories', options: LoadOptions = {}): Promise<LanguageModel> {
+  static async load(
+    source: ModelSource = 'plusminus/stories',
+    options: LoadOptions = {},
+  ): Promise<LanguageModel> {
     return new LanguageModel(await loadModel(source, options));
   }
 
@@ -89,6 +110,7 @@ export class LanguageModel {
       fingerprint,
       checkOpen: () => this.#checkOpen(),
     };
+    watchForDisposal(this, engine);
     let needs: MemoryNeeds | undefined;
     this.#needs = () => {
       needs ??= memoryNeeds(architecture, weights, engine.longestStep);
@@ -111,7 +133,7 @@ export class LanguageModel {
   }
 
   /**
-   * Reads a sequence from its beginning. `logits` [tokens, vocabulary] foretell, at each token, the next.
+   * Reads a sequence from its beginning. Row t of `logits` [tokens, vocabulary] predicts token t + 1.
    * @throws InputError for an empty list, an id outside the vocabulary, or logits beyond 2 GiB
    */
   async forward(
@@ -159,13 +181,14 @@ export class LanguageModel {
 
   /**
    * Continues a prompt: yields text as it is generated. Several generations may go on at the same time.
-   * @param prompt text, or token ids, which are taken as they are; a model without tokenizer yields no text, but
-   *   `onToken` tells the ids
+   * @param prompt text; messages, which the chat template renders and the model answers; or token ids, which are used
+   *   as they are. A model without tokenizer yields no text, but `onToken` reports the ids
    * @throws InputError at the first step, if an option is unknown or out of range, or the prompt has no token
    */
-  async *generate(prompt: string | readonly number[], options: GenerateOptions = {}): AsyncGenerator<string> {
+  async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string> {
     const { inference, tokenizer, checkOpen } = this.#sessions;
     checkOpen();
+    const { input, stop } = readablePrompt(prompt, this.tokenizer);
     const state = inference.newState();
     const model = {
       append: (tokens: readonly number[], signal?: AbortSignal) => {
@@ -174,7 +197,32 @@ export class LanguageModel {
       },
       sampled: (...from: Parameters<NonNullable<typeof inference.sampled>>) => inference.sampled?.(...from),
     };
-    yield* generate(model, tokenizer, prompt, options);
+    const stops = stop.length > 0 ? { stop: [...stop, ...[options.stop ?? []].flat()] } : {};
+    yield* generate(model, tokenizer, input, { ...options, ...stops });
+  }
+
+  /**
+   * The whole continuation of a prompt, or answer to messages, with its tokens, usage and finish reason.
+   * @throws as `generate`; the signal's reason if it is aborted
+   */
+  complete(prompt: Prompt, options: GenerateOptions = {}): Promise<Completion> {
+    return collect((hooked) => this.generate(prompt, hooked), options);
+  }
+
+  /**
+   * A chat: it keeps the history, and the model reads each message once.
+   * @throws InputError if the model has no tokenizer, or what was saved is damaged or of another model
+   */
+  chat(start: ChatStart = {}): Chat {
+    this.#checkOpen();
+    const { tokenizer } = this;
+    if (!tokenizer) throw new InputError('chat: this model has no tokenizer, which a chat needs');
+    const model = {
+      tokenizer,
+      session: () => this.session(),
+      restore: (saved: Uint8Array) => this.restore(saved),
+    };
+    return new Chat(model, start);
   }
 
   /** A new, empty conversation. */
@@ -196,6 +244,7 @@ export class LanguageModel {
 
   /** Ends the engine's threads and gives its memory back. Further use is an error; disposing again is not. */
   dispose(): Promise<void> {
+    stopWatching(this);
     this.#disposed ??= this.#parts.engine.dispose();
     return this.#disposed;
   }
@@ -205,6 +254,6 @@ export class LanguageModel {
   }
 
   #checkOpen(): void {
-    if (this.#disposed) throw new Error('the model was disposed; load it again to use it');
+    if (this.#disposed) throw new DisposedError('the model was disposed; load it again to use it');
   }
 }

@@ -7,16 +7,24 @@ import type { Engine } from './engine/engine.ts';
 import { WebGpuEngine } from './engine/webgpu/webgpuEngine.ts';
 import { InputError } from './errors.ts';
 import { Checksum } from './generate/checksum.ts';
+import { refuseUnknown } from './generate/samplingOptions.ts';
 import type { LoadOptions, ModelParts } from './languageModel.ts';
+import { type ModelSource, openSource } from './library/source.ts';
 import { architectureOf } from './model/architecture.ts';
 import { attends, type ModelConfig } from './model/config.ts';
 import { EngineParameterStore } from './model/store.ts';
 import { Weights } from './model/weights.ts';
+import { folderAddress, setKernelFolder } from './platform/kernelFolder.ts';
 import { TextTokenizer } from './text/tokenizer.ts';
 
-export async function loadModel(source: string, options: LoadOptions): Promise<ModelParts> {
+export async function loadModel(source: ModelSource, options: LoadOptions): Promise<ModelParts> {
   checkOptions(options);
-  return loadIntoEngine(source, () => createEngine(options), options);
+  const { name, release } = openSource(source);
+  try {
+    return await loadIntoEngine(name, () => createEngine(options), options);
+  } finally {
+    release();
+  }
 }
 
 type MeasuredEngine = Engine & { readonly usedBytes: number };
@@ -25,9 +33,10 @@ type MeasuredEngine = Engine & { readonly usedBytes: number };
 export async function loadIntoEngine(
   source: string,
   createEngine: () => Promise<MeasuredEngine>,
-  { onProgress, signal }: Pick<LoadOptions, 'onProgress' | 'signal'>,
+  { onProgress, signal, revision, cacheDir, token }: Omit<LoadOptions, 'engine' | 'threads'>,
 ): Promise<ModelParts> {
   const folder = await findModelFolder(source, {
+    ...{ revision, cacheDir, token },
     onProgress: (progress) => onProgress?.({ phase: 'download', ...progress }),
     signal,
   });
@@ -71,20 +80,27 @@ async function loadInto(
   return { config, architecture, engine, weights, fingerprint, usedBytes: () => engine.usedBytes };
 }
 
+const loadOptions = [
+  ...['engine', 'threads', 'onProgress', 'signal', 'revision', 'cacheDir', 'token', 'kernels'],
+] as const;
 const engines = ['auto', 'cpu', 'webgpu'];
 
-function checkOptions({ engine = 'auto', threads, ...others }: LoadOptions): void {
-  for (const name of Object.keys(others)) {
-    if (name !== 'onProgress' && name !== 'signal') {
-      throw new InputError(`${name}: no such option; known are engine, threads, onProgress, signal`);
-    }
-  }
+function checkOptions(options: LoadOptions): void {
+  refuseUnknown(options, loadOptions);
+  const { engine = 'auto', threads, kernels } = options;
   if (!engines.includes(engine)) {
     throw new InputError(`engine: found ${JSON.stringify(engine)}, expected ${engines.join(', ')}`);
   }
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 256)) {
     throw new InputError(`threads: found ${threads}, expected an integer from 0 (no workers) to 256`);
   }
+  for (const name of ['revision', 'cacheDir', 'token'] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== 'string') {
+      throw new InputError(`${name}: found ${typeof value}, expected a text`);
+    }
+  }
+  if (kernels !== undefined) setKernelFolder(folderAddress(kernels));
 }
 
 /** What a saved session names its model by: form, names and shapes, and the beginning of every tensor. */

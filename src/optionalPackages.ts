@@ -3,7 +3,7 @@
  * Modules that import them are themselves imported when needed, and a missing package is reported with the command
  * that installs it.
  */
-import { InputError } from './errors.ts';
+import { type ErrorCode, InputError } from './errors.ts';
 
 interface Group {
   readonly purpose: string;
@@ -22,6 +22,7 @@ export const optionalPackages: readonly Group[] = [
 /** An optional package is not installed. */
 export class MissingPackageError extends InputError {
   override name = 'MissingPackageError';
+  override readonly code: ErrorCode = 'missing-package';
 }
 
 /** The result of `load`, an import. @throws MissingPackageError if it needs an optional package that is missing */

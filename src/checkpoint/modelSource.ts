@@ -2,6 +2,7 @@
 import fs from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InputError } from '../errors.ts';
+import { isGiven } from '../platform/givenFiles.ts';
 import { boxedFolder, isBoxedName } from './boxedModels.ts';
 import { type DownloadOptions, downloadModel } from './hub.ts';
 
@@ -16,6 +17,7 @@ export async function findModelFolder(source: string, options: DownloadOptions =
   if (typeof source !== 'string' || source === '') {
     throw new InputError(`model: found ${JSON.stringify(source)}, ${examples}`);
   }
+  if (isGiven(source)) return source;
   if (isBoxedName(source)) return boxedFolder(source);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) return downloadFromAddress(source, options);
   const found = await fs.stat(source).catch(() => undefined);

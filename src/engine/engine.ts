@@ -2,6 +2,7 @@
  * An engine holds memory and executes programs. It knows ops only by the kernel calls that they list; models,
  * text and training are above it. Every engine passes the same test suite.
  */
+import type { ErrorCode } from '../errors.ts';
 import type { MemoryPlan } from '../program/plan.ts';
 import type { Program } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
@@ -74,6 +75,7 @@ export interface KernelTime {
 /** A program or its parameters do not fit; the message says what was needed, what there is and what to do. */
 export class OutOfMemoryError extends Error {
   override name = 'OutOfMemoryError';
+  readonly code: ErrorCode = 'out-of-memory';
 }
 
 /** Elements of an f32 tensor, in `target` if there is one. */

@@ -66,6 +66,15 @@ export class Conversation {
     this.messages.splice(0, this.messages.length, ...messages);
   }
 
+  /** An independent copy. */
+  fork(): Conversation {
+    const copy = new Conversation(this.#newSession, this.#tokenizer);
+    copy.messages.push(...this.messages);
+    copy.#session = this.#session.fork();
+    copy.#read = this.#read;
+    return copy;
+  }
+
   /** Yields the answer to a message. An aborted answer stays in the conversation, truncated. */
   async *reply(content: string, options: GenerateOptions = {}): AsyncGenerator<string> {
     this.messages.push({ role: 'user', content });

@@ -2,7 +2,7 @@
  * A conversation. A MatMul-free model remembers it in a recurrent state of fixed size, so a session is small and can
  * be saved, restored and forked at any token.
  */
-import { InputError } from '../errors.ts';
+import { BusyError, InputError } from '../errors.ts';
 import { checkTokens, type SequenceReader, type SequenceState } from '../model/inference.ts';
 import { type GenerateOptions, type GenerationTokenizer, generate } from './generate.ts';
 import { encodeSession, type SavedSession } from './savedSession.ts';
@@ -195,7 +195,7 @@ export class Session {
   #begin(): void {
     this.#model.checkOpen();
     if (this.#busy) {
-      throw new InputError(
+      throw new BusyError(
         'session: it is busy; await the earlier append() or let the earlier generate() end first, or fork()',
       );
     }

@@ -1,7 +1,10 @@
 /** The browser's side of the platform; see platform.ts. */
 import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import { NoGpuError, remedy } from '../engine/webgpu/errors.ts';
+import { InputError } from '../errors.ts';
 import { fetchModelFile } from './browserCache.ts';
+import { blobFile, isGiven, openGiven } from './givenFiles.ts';
+import { kernelAddress } from './kernelFolder.ts';
 import type { ReadableFile, Thread } from './platform.ts';
 
 export { findModelFolder } from './browserModels.ts';
@@ -11,31 +14,20 @@ export function join(folder: string, name: string): string {
   return `${folder.replace(/\/+$/, '')}/${name}`;
 }
 
-/** A blob is a file that can be read anywhere, and need not lie in memory. */
 export async function openFile(path: string): Promise<ReadableFile | undefined> {
+  if (isGiven(path)) return openGiven(path);
   const blob = await fetchModelFile(path);
-  return (
-    blob && {
-      size: blob.size,
-      async read(target, position) {
-        const part = await blob
-          .slice(position, position + Math.min(target.length, largestRead))
-          .arrayBuffer();
-        target.set(new Uint8Array(part));
-        return part.byteLength;
-      },
-      async close() {},
-    }
-  );
+  return blob && blobFile(blob);
 }
 
-/** Bytes that are copied at a time. */
-const largestRead = 2 ** 25;
-
-export async function readAsset(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+export async function readAsset(asset: URL): Promise<Uint8Array<ArrayBuffer>> {
+  const url = kernelAddress(asset);
   const response = await fetch(url);
   if (!response.ok)
-    throw new Error(`${url}: found status ${response.status}, expected the library's kernels`);
+    throw new InputError(
+      `${url}: found status ${response.status}, expected the library's kernels; serve the *.wasm files of the ` +
+        "package's folder build/ and name that folder in the option kernels",
+    );
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -62,10 +54,19 @@ export async function startThread(setup: ThreadSetup): Promise<Thread> {
   worker.postMessage(setup);
   return {
     onMessage: (handler) => worker.addEventListener('message', ({ data }) => handler(data)),
-    onError: (handler) => worker.addEventListener('error', (event) => handler(new Error(event.message))),
+    onError: (handler) => worker.addEventListener('error', (event) => handler(workerError(event))),
     keepAlive() {},
     terminate: () => worker.terminate(),
   };
+}
+
+/** A worker that a content security policy blocks fails with an empty message. */
+function workerError({ message, filename }: ErrorEvent): Error {
+  if (message) return new Error(`${message}${filename ? ` (${filename})` : ''}`);
+  return new InputError(
+    'the worker of a thread cannot be loaded: check that the server sends the file, and that the content security ' +
+      "policy allows it (worker-src 'self'; script-src 'self' 'wasm-unsafe-eval'), or use threads: 0",
+  );
 }
 
 const channel = new MessageChannel();

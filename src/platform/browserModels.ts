@@ -1,6 +1,7 @@
 /** Models by address or Hub name, in a browser: all files are fetched, and kept, before any is read. */
 import { InputError } from '../errors.ts';
 import { fetchModelFile, reopenFolder } from './browserCache.ts';
+import { isGiven } from './givenFiles.ts';
 import type { DownloadOptions } from './platform.ts';
 
 const hubName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
@@ -14,6 +15,7 @@ const hub = 'https://huggingface.co';
  *   never a Hub name.
  */
 export async function findModelFolder(source: string, options: DownloadOptions = {}): Promise<string> {
+  if (isGiven(source)) return source;
   const folder = folderAddress(source, options);
   const { signal, onProgress } = options;
   reopenFolder(folder);

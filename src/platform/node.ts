@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import { InputError } from '../errors.ts';
+import { isGiven, openGiven } from './givenFiles.ts';
+import { kernelAddress } from './kernelFolder.ts';
 import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
 import { refuseStaleKernels } from './staleKernels.ts';
 
@@ -16,6 +18,7 @@ const largestRead = 2 ** 28;
 
 /** Anything but a regular file is refused: opening a pipe would wait for ever. */
 export async function openFile(path: string): Promise<ReadableFile | undefined> {
+  if (isGiven(path)) return openGiven(path);
   try {
     // Non-blocking, so that a pipe opens and can be told by its kind instead of waiting for a writer.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -41,9 +44,16 @@ function isMissing(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-export async function readAsset(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+const remedyForKernels =
+  'in a clone run "npm run build"; in a bundle leave plusminus external, or name the folder build/ of the package in ' +
+  'the option kernels';
+
+export async function readAsset(asset: URL): Promise<Uint8Array<ArrayBuffer>> {
+  const url = kernelAddress(asset);
   const bytes = await readFile(url).catch((cause) => {
-    throw new Error(`the kernels are not built: ${url.pathname} is missing; run "npm run build"`, { cause });
+    throw new InputError(`the kernels are missing: ${url.pathname} is not there; ${remedyForKernels}`, {
+      cause,
+    });
   });
   await refuseStaleKernels(url);
   return new Uint8Array(bytes);

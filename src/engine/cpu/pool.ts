@@ -1,5 +1,6 @@
 /** The worker threads of the CPU engine, in Node and in browsers. */
 import { startThread, type Thread } from '#platform';
+import { DisposedError } from '../../errors.ts';
 import type { ThreadSetup } from './threadSetup.ts';
 
 export class WorkerPool {
@@ -50,7 +51,7 @@ export class WorkerPool {
   }
 
   terminate(): void {
-    this.#fail(new Error('the CPU engine was disposed'));
+    this.#fail(new DisposedError('the model was disposed; load it again to use it'));
   }
 
   #finish(): void {

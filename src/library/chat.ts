@@ -1,0 +1,125 @@
+/** A chat with a model: its history, and answers that are streamed or awaited. */
+import { BusyError, InputError } from '../errors.ts';
+import type { ChatMessage } from '../generate/chatTemplate.ts';
+import { Conversation } from '../generate/conversation.ts';
+import type { GenerateOptions } from '../generate/generate.ts';
+import type { Session } from '../generate/session.ts';
+import type { TextTokenizer } from '../text/tokenizer.ts';
+import { type Completion, collect } from './completion.ts';
+
+export interface ChatStart {
+  /** The system message. */
+  readonly system?: string | undefined;
+  /** Earlier messages, oldest first. Not together with `system` or `saved`. */
+  readonly messages?: readonly ChatMessage[] | undefined;
+  /** What `Chat.save` returned; the chat continues without reading its messages again. */
+  readonly saved?: string | undefined;
+}
+
+/** The parts of a model that a chat uses. */
+export interface ChatModel {
+  readonly tokenizer: TextTokenizer;
+  session(): Session;
+  restore(saved: Uint8Array): Session;
+}
+
+export class Chat {
+  readonly #model: ChatModel;
+  #conversation: Conversation;
+  /** The conversation before each user message, so that going back reads nothing again. */
+  #earlier: Conversation[] = [];
+  #busy = false;
+
+  /** Use `LanguageModel.chat()`. */
+  constructor(model: ChatModel, { system, messages, saved }: ChatStart = {}) {
+    if ([system ?? saved, messages].filter((given) => given !== undefined).length > 1 || (system && saved)) {
+      throw new InputError('chat: found several of system, messages and saved, expected at most one');
+    }
+    this.#model = model;
+    this.#conversation = new Conversation(() => model.session(), model.tokenizer, system);
+    if (messages) this.#conversation.messages.push(...messages.map((message) => ({ ...message })));
+    if (saved !== undefined) this.#conversation.resume(saved, (bytes) => model.restore(bytes));
+  }
+
+  /** The history, oldest first: a copy. */
+  get messages(): ChatMessage[] {
+    return this.#conversation.messages.map((message) => ({ ...message }));
+  }
+
+  /** Tokens that the model has read and written in this chat. */
+  get tokens(): number {
+    return this.#conversation.tokens;
+  }
+
+  /**
+   * Yields the answer to a message as it is generated. Message and answer join the history; an answer that is
+   * aborted, or whose loop the caller leaves, joins it as far as it came.
+   * @throws InputError if an option is wrong or the chat template refuses the message; BusyError while an earlier
+   *   answer is still being generated. After an error the chat is as it was before the message
+   */
+  async *stream(message: string, options: GenerateOptions = {}): AsyncGenerator<string> {
+    if (typeof message !== 'string') {
+      throw new InputError(`message: found ${message === null ? 'null' : typeof message}, expected a text`);
+    }
+    this.#checkIdle();
+    this.#busy = true;
+    const before = this.#conversation.fork();
+    let failed = false;
+    try {
+      yield* this.#conversation.reply(message, options);
+    } catch (error) {
+      failed = true;
+      throw error;
+    } finally {
+      this.#busy = false;
+      if (failed) this.#conversation = before;
+      else this.#earlier.push(before);
+    }
+  }
+
+  /** The whole answer to a message, with usage. @throws as `stream`; the signal's reason if it is aborted */
+  send(message: string, options: GenerateOptions = {}): Promise<Completion> {
+    return collect((hooked) => this.stream(message, hooked), options);
+  }
+
+  /**
+   * Goes back: removes the message at `index` of `messages`, a user's, and everything after it. Send another message
+   * then to edit it, or the same one for another answer.
+   */
+  rewind(index: number): void {
+    this.#checkIdle();
+    const message = this.#conversation.messages[index];
+    if (message?.role !== 'user') {
+      throw new InputError(
+        `index: found ${index}${message ? `, a message of the ${message.role}` : ''}, expected that of a user's message`,
+      );
+    }
+    const earlier = this.#earlier.findIndex(({ messages }) => messages.length === index);
+    if (earlier >= 0) {
+      this.#conversation = this.#earlier[earlier]!;
+      this.#earlier = this.#earlier.slice(0, earlier);
+    } else this.#conversation.messages.splice(index);
+  }
+
+  /** An independent copy, with the model's state: a branch that costs no reading. */
+  fork(): Chat {
+    this.#checkIdle();
+    const copy = new Chat(this.#model);
+    copy.#conversation = this.#conversation.fork();
+    copy.#earlier = [...this.#earlier];
+    return copy;
+  }
+
+  /** History and state as text of JSON, for `model.chat({ saved })`. */
+  save(): string {
+    this.#checkIdle();
+    return this.#conversation.save();
+  }
+
+  #checkIdle(): void {
+    if (!this.#busy) return;
+    throw new BusyError(
+      'chat: an answer is still being generated; let it end or abort it first, or fork() before',
+    );
+  }
+}

@@ -1,0 +1,49 @@
+/** A whole answer, awaited. */
+import type { Finish, FinishReason, GenerateOptions } from '../generate/generate.ts';
+
+export interface Usage {
+  readonly promptTokens: number;
+  /** Sampled tokens, without the end-of-sequence token. */
+  readonly completionTokens: number;
+  readonly totalTokens: number;
+}
+
+export interface Completion {
+  readonly text: string;
+  /** Ids of the sampled tokens, the end-of-sequence token included. */
+  readonly tokens: readonly number[];
+  /** `stop` at a stop text, `eos` at an end-of-sequence token, `length` at `maxTokens`. */
+  readonly finishReason: Exclude<FinishReason, 'abort'>;
+  readonly usage: Usage;
+}
+
+/**
+ * Runs a generator to its end.
+ * @throws the signal's reason if it is aborted
+ */
+export async function collect(
+  generate: (options: GenerateOptions) => AsyncGenerator<string>,
+  options: GenerateOptions,
+): Promise<Completion> {
+  let text = '';
+  const tokens: number[] = [];
+  let finish: Finish | undefined;
+  const pieces = generate({
+    ...options,
+    onToken: (id) => {
+      tokens.push(id);
+      options.onToken?.(id);
+    },
+    onFinish: (ended) => {
+      finish = ended;
+      options.onFinish?.(ended);
+    },
+  });
+  for await (const piece of pieces) text += piece;
+  const { reason, promptTokens, tokens: completionTokens } = finish!;
+  if (reason === 'abort') throw options.signal!.reason;
+  return {
+    ...{ text, tokens, finishReason: reason },
+    usage: { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+  };
+}

@@ -1,0 +1,36 @@
+/** Prompts: text, token ids, or the messages of a chat. */
+import { InputError } from '../errors.ts';
+import { chatFormatOf } from '../generate/chatFormat.ts';
+import type { ChatMessage } from '../generate/chatTemplate.ts';
+import type { TextTokenizer } from '../text/tokenizer.ts';
+
+/**
+ * Text; token ids, which are used as they are; or messages, which become text through the model's chat template. The
+ * texts of users are data: they never become control tokens.
+ */
+export type Prompt = string | readonly number[] | readonly ChatMessage[];
+
+/** What the generator reads, and where an answer to it ends. */
+export interface ReadablePrompt {
+  readonly input: string | readonly number[];
+  readonly stop: readonly string[];
+}
+
+/** @throws InputError for anything but a prompt, or messages that the chat template refuses */
+export function readablePrompt(prompt: Prompt, tokenizer: TextTokenizer | undefined): ReadablePrompt {
+  if (typeof prompt === 'string') return { input: prompt, stop: [] };
+  if (!Array.isArray(prompt) && !ArrayBuffer.isView(prompt)) {
+    throw new InputError(
+      `prompt: found ${prompt === null ? 'null' : typeof prompt}, expected text, token ids or messages {role, content}`,
+    );
+  }
+  if (!isMessages(prompt)) return { input: prompt, stop: [] };
+  if (!tokenizer)
+    throw new InputError('prompt: found messages, but this model has no tokenizer: give token ids');
+  const format = chatFormatOf(tokenizer);
+  return { input: format.encode(prompt), stop: format.stop };
+}
+
+function isMessages(prompt: readonly number[] | readonly ChatMessage[]): prompt is readonly ChatMessage[] {
+  return typeof prompt[0] === 'object';
+}
