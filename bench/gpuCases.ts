@@ -3,12 +3,12 @@ import { bytesOf, type Engine, type Executable, type KernelTime } from '../src/e
 import type { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import type { ModelConfig } from '../src/model/config.ts';
-import { recordStep } from '../src/model/inference.ts';
-import { RandomWeights } from '../src/model/randomWeights.ts';
-import { SampledInference } from '../src/model/sampledInference.ts';
 import { type WeightMode, Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
 import { elementCount } from '../src/program/tensor.ts';
+import { recordStep } from '../src/run/inference.ts';
+import { RandomWeights } from '../src/run/randomWeights.ts';
+import { SampledInference } from '../src/run/sampledInference.ts';
 import { recordTrainingStep, type StepShape } from '../src/train/step.ts';
 import { median } from './statistics.ts';
 

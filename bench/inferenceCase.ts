@@ -6,9 +6,9 @@ import { Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import { loadParameters } from '../src/checkpoint/load.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
-import { Inference } from '../src/model/inference.ts';
-import { EngineParameterStore } from '../src/model/store.ts';
 import { Weights } from '../src/model/weights.ts';
+import { Inference } from '../src/run/inference.ts';
+import { EngineParameterStore } from '../src/run/store.ts';
 import {
   decodeTokens,
   type InferenceResult,

@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { bytesOf, readFloats } from '../src/engine/engine.ts';
 import { type ConfigName, namedConfig } from '../src/model/config.ts';
-import { RandomWeights } from '../src/model/randomWeights.ts';
 import { alone, type Group } from '../src/mpi/group.ts';
 import { joinGroup } from '../src/mpi/mpiGroup.ts';
 import { variable } from '../src/program/tensor.ts';
+import { RandomWeights } from '../src/run/randomWeights.ts';
 import type { Batch } from '../src/text/batches.ts';
 import { type OwnMachine, withMachine } from '../src/train/machine.ts';
 import { shareFacts } from '../src/train/pace.ts';

@@ -3,10 +3,10 @@ import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { bytesOf, readFloats } from '../src/engine/engine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { namedConfig } from '../src/model/config.ts';
-import { initialise } from '../src/model/initialise.ts';
 import { Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
 import { elementCount } from '../src/program/tensor.ts';
+import { initialise } from '../src/run/initialise.ts';
 import { recordTrainingStep } from '../src/train/step.ts';
 import { median } from './statistics.ts';
 

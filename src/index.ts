@@ -12,6 +12,6 @@ export type { Completion, Usage } from './library/completion.ts';
 export type { Prompt } from './library/prompt.ts';
 export type { ModelFiles, ModelSource } from './library/source.ts';
 export type { MatMulFreeConfig, ModelConfig } from './model/config.ts';
-export type { Question, TokenScore } from './model/scoring.ts';
 export { MissingPackageError } from './optionalPackages.ts';
+export type { Question, TokenScore } from './run/scoring.ts';
 export { TextTokenizer } from './text/tokenizer.ts';

@@ -14,12 +14,12 @@ import type { ModelSource } from './library/source.ts';
 import { loadModel } from './loadModel.ts';
 import type { Architecture } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
-import { type MemoryNeeds, memoryNeeds } from './model/memory.ts';
-import { scorerOf } from './model/scorerOf.ts';
-import type { Question, Scorer, TokenScore } from './model/scoring.ts';
-import { sequenceReader } from './model/sequenceReader.ts';
-import { Turns } from './model/turns.ts';
 import type { Weights } from './model/weights.ts';
+import { type MemoryNeeds, memoryNeeds } from './run/memory.ts';
+import { scorerOf } from './run/scorerOf.ts';
+import type { Question, Scorer, TokenScore } from './run/scoring.ts';
+import { sequenceReader } from './run/sequenceReader.ts';
+import { Turns } from './run/turns.ts';
 import type { TextTokenizer } from './text/tokenizer.ts';
 
 /** Bytes so far of bytes in all, of a download or of reading the parameters into memory. */

@@ -12,9 +12,9 @@ import type { LoadOptions, ModelParts } from './languageModel.ts';
 import { type ModelSource, openSource } from './library/source.ts';
 import { architectureOf } from './model/architecture.ts';
 import { attends, type ModelConfig } from './model/config.ts';
-import { EngineParameterStore } from './model/store.ts';
 import { Weights } from './model/weights.ts';
 import { folderAddress, setKernelFolder } from './platform/kernelFolder.ts';
+import { EngineParameterStore } from './run/store.ts';
 import { TextTokenizer } from './text/tokenizer.ts';
 
 export async function loadModel(source: ModelSource, options: LoadOptions): Promise<ModelParts> {

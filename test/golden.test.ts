@@ -11,14 +11,14 @@ import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { bytesOf, type Engine, readFloats } from '../src/engine/engine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
-import { sequenceReader } from '../src/model/sequenceReader.ts';
-import { EngineParameterStore } from '../src/model/store.ts';
 import { Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
 import { crossEntropy } from '../src/ops/crossEntropy/crossEntropy.ts';
 import { gradients } from '../src/ops/gradients.ts';
 import { output, record } from '../src/program/record.ts';
 import { input, type Tensor } from '../src/program/tensor.ts';
+import { sequenceReader } from '../src/run/sequenceReader.ts';
+import { EngineParameterStore } from '../src/run/store.ts';
 import { recordTrainingStep } from '../src/train/step.ts';
 import { type EngineUnderTest, webGpu } from './engines.ts';
 

@@ -5,10 +5,10 @@ import { bytesOf, readFloats } from '../src/engine/engine.ts';
 import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { namedConfig } from '../src/model/config.ts';
-import { Inference } from '../src/model/inference.ts';
-import { initialise } from '../src/model/initialise.ts';
 import { Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
+import { Inference } from '../src/run/inference.ts';
+import { initialise } from '../src/run/initialise.ts';
 import { recordLoss, recordTrainingStep } from '../src/train/step.ts';
 
 const config = {

@@ -17,9 +17,9 @@ import {
   type ModelConfig,
   namedConfig,
 } from '../model/config.ts';
-import { type MemoryNeeds, memoryNeeds } from '../model/memory.ts';
 import { Weights } from '../model/weights.ts';
 import { type DType, elementCount } from '../program/tensor.ts';
+import { type MemoryNeeds, memoryNeeds } from '../run/memory.ts';
 import { chosenModel } from './findModel.ts';
 import { folderFiles } from './folderFiles.ts';
 import { byteProgress, interruptible } from './openModel.ts';

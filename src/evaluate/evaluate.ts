@@ -2,8 +2,8 @@
 
 import { NumericalError } from '../errors.ts';
 import type { LanguageModel } from '../languageModel.ts';
-import type { TokenScore } from '../model/scoring.ts';
 import { alone, type Group } from '../mpi/group.ts';
+import type { TokenScore } from '../run/scoring.ts';
 import { hashTokenizer } from '../text/shards.ts';
 import { metricsOf, type ScoredItem } from './metrics.ts';
 import { Questioner } from './questions.ts';

@@ -1,7 +1,7 @@
 /** How probable a session finds given tokens, and what it finds likelier: by logits, which are all read. */
 import { NumericalError } from '../errors.ts';
 import type { Session } from '../generate/session.ts';
-import type { TokenScore as Score } from '../model/scoring.ts';
+import type { TokenScore as Score } from '../run/scoring.ts';
 
 /** What scoring needs of a session. */
 export type ScoringSession = Pick<Session, 'predict'>;

@@ -3,7 +3,7 @@ import { show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import type { LanguageModel } from '../languageModel.ts';
 import { attends } from '../model/config.ts';
-import type { Question, TokenScore } from '../model/scoring.ts';
+import type { Question, TokenScore } from '../run/scoring.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { RequestEncoder, rollingWindows, type TokenPair } from './encode.ts';
 import type { Item, RequestScore, Task } from './task.ts';

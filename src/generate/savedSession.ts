@@ -12,7 +12,7 @@
  * Little-endian. Bytes come from outside, so every length is checked against the bytes that there are.
  */
 import { InputError } from '../errors.ts';
-import { checkTokens, type SequenceState } from '../model/inference.ts';
+import { checkTokens, type SequenceState } from '../run/inference.ts';
 import { Checksum } from './checksum.ts';
 
 export interface SavedSession {

@@ -3,7 +3,7 @@
  * be saved, restored and forked at any token.
  */
 import { BusyError, InputError } from '../errors.ts';
-import { checkTokens, type SequenceReader, type SequenceState } from '../model/inference.ts';
+import { checkTokens, type SequenceReader, type SequenceState } from '../run/inference.ts';
 import { type GenerateOptions, type GenerationTokenizer, generate } from './generate.ts';
 import { encodeSession, type SavedSession } from './savedSession.ts';
 

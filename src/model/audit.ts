@@ -6,9 +6,9 @@ import { formatBytes, formatCount, formatTable } from '../format.ts';
 import type { Cost } from '../program/op.ts';
 import type { Program } from '../program/record.ts';
 import type { DType } from '../program/tensor.ts';
+import { recordTypicalStep } from '../run/sequenceReader.ts';
 import { architectureOf } from './architecture.ts';
 import { attends, type ModelConfig } from './config.ts';
-import { recordTypicalStep } from './sequenceReader.ts';
 import { Weights } from './weights.ts';
 
 /** Operations and bytes of one token. */

@@ -1,4 +1,4 @@
-import type { SequenceState } from '../model/inference.ts';
+import type { SequenceState } from '../run/inference.ts';
 import type { LogitsReader, Scheduler } from './scheduler.ts';
 import type { Seat } from './slots.ts';
 

@@ -4,9 +4,9 @@
  */
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { namedConfig } from '../model/config.ts';
-import { initialise } from '../model/initialise.ts';
 import { alone } from '../mpi/group.ts';
 import { joinGroup } from '../mpi/mpiGroup.ts';
+import { initialise } from '../run/initialise.ts';
 import { shareFacts } from './pace.ts';
 import { joined, rowOf, smallSettings } from './testing.ts';
 import { Trainer } from './trainer.ts';

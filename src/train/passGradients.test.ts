@@ -5,11 +5,11 @@ import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import { ReferenceEngine } from '../engine/reference/referenceEngine.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { type ModelConfig, namedConfig } from '../model/config.ts';
-import { initialise } from '../model/initialise.ts';
 import { Weights } from '../model/weights.ts';
 import { planMemory } from '../program/plan.ts';
 import { output, record } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
+import { initialise } from '../run/initialise.ts';
 import { type PassOptions, passGradients } from './passGradients.ts';
 import { passInputs, recordLoss, recordTrainingStep } from './step.ts';
 

@@ -5,7 +5,6 @@ import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import { ReferenceEngine } from '../engine/reference/referenceEngine.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { namedConfig } from '../model/config.ts';
-import { initialise } from '../model/initialise.ts';
 import { type WeightMode, Weights } from '../model/weights.ts';
 import { settingsVector } from '../ops/adamw/adamw.ts';
 import { crossEntropy } from '../ops/crossEntropy/crossEntropy.ts';
@@ -13,6 +12,7 @@ import { gradients } from '../ops/gradients.ts';
 import { planMemory } from '../program/plan.ts';
 import { output, record } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
+import { initialise } from '../run/initialise.ts';
 import { passInputs, recordTrainingStep } from './step.ts';
 
 const vocabSize = 50;

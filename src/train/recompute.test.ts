@@ -3,9 +3,9 @@ import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { bytesOf, readFloats } from '../engine/engine.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { namedConfig } from '../model/config.ts';
-import { initialise } from '../model/initialise.ts';
 import { Weights } from '../model/weights.ts';
 import { settingsVector } from '../ops/adamw/adamw.ts';
+import { initialise } from '../run/initialise.ts';
 import type { Recompute } from './passGradients.ts';
 import { recordTrainingStep } from './step.ts';
 

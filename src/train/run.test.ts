@@ -5,7 +5,7 @@ import { describeOnGpu } from '../../test/engines.ts';
 import { temporaryFolder } from '../checkpoint/testing.ts';
 import { bytesOf, OutOfMemoryError } from '../engine/engine.ts';
 import type { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
-import { initialise } from '../model/initialise.ts';
+import { initialise } from '../run/initialise.ts';
 import type { Batch } from '../text/batches.ts';
 import { readLog } from './log.ts';
 import { Run } from './run.ts';

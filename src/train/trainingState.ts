@@ -11,8 +11,8 @@ import { loadParameters } from '../checkpoint/load.ts';
 import { SafetensorsFile } from '../checkpoint/safetensors.ts';
 import { type TensorEntry, writeSafetensors } from '../checkpoint/writeSafetensors.ts';
 import { InputError } from '../errors.ts';
-import { EngineParameterStore } from '../model/store.ts';
 import { isAbandoned } from '../processMark.ts';
+import { EngineParameterStore } from '../run/store.ts';
 import { DivergenceError, type Trainer } from './trainer.ts';
 import { type RestoredTensor, type SavedTensor, stored } from './update.ts';
 

@@ -2,8 +2,8 @@
 import { formatBytes, formatCount } from '../../format.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { recordTypicalStep } from '../../model/sequenceReader.ts';
 import { Weights } from '../../model/weights.ts';
+import { recordTypicalStep } from '../../run/sequenceReader.ts';
 import { barFigure } from '../barFigure.ts';
 import { allFamilies, paperShapes, paperSizes, paperVocabulary } from '../families.ts';
 import type { Report, Study, Table } from '../study.ts';

@@ -4,7 +4,7 @@ import { InputError } from '../../../src/errors.ts';
 import { LanguageModel } from '../../../src/languageModel.ts';
 import { architectureOf } from '../../../src/model/architecture.ts';
 import { type MatMulFreeConfig, namedConfig } from '../../../src/model/config.ts';
-import { initialise } from '../../../src/model/initialise.ts';
+import { initialise } from '../../../src/run/initialise.ts';
 import { BatchSampler } from '../../../src/text/batches.ts';
 import { TextTokenizer } from '../../../src/text/tokenizer.ts';
 import { trainBpe } from '../../../src/text/trainBpe.ts';

@@ -6,13 +6,13 @@ import { bytesOf, type Executable, readFloats } from '../../../src/engine/engine
 import { sample } from '../../../src/generate/sampling.ts';
 import type { ModelParts } from '../../../src/languageModel.ts';
 import { auditModel, auditProgram } from '../../../src/model/audit.ts';
-import { recordStep } from '../../../src/model/inference.ts';
 import { scaleName } from '../../../src/model/parameters.ts';
 import { sigmoid } from '../../../src/ops/activations.ts';
 import { unpackCodes } from '../../../src/ops/bitLinear/packed.ts';
 import { mlgruOp } from '../../../src/ops/mlgru/mlgru.ts';
 import { type CallOf, callOfOp } from '../../../src/program/op.ts';
 import type { Tensor } from '../../../src/program/tensor.ts';
+import { recordStep } from '../../../src/run/inference.ts';
 import { SeededRandom } from '../../../src/text/seededRandom.ts';
 import type { Anatomy, Observation, Ternary } from './protocol.ts';
 import type { Tell } from './writeDown.ts';

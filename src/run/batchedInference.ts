@@ -8,14 +8,14 @@
  */
 import { bytesOf, type Engine, type Executable, readFloats } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import type { Architecture } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
 import { assign, output, type Program, record } from '../program/record.ts';
 import { widthOf } from '../program/shapes.ts';
 import { input, type Tensor } from '../program/tensor.ts';
-import type { Architecture } from './architecture.ts';
 import { checkTokens, type SequenceState, type WantedLogits } from './inference.ts';
 import { Turns } from './turns.ts';
-import type { Weights } from './weights.ts';
 
 /** Tokens of one sequence, read from the state in its slot; the slot then holds the state after them. */
 export interface SlotTokens {

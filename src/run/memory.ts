@@ -1,8 +1,8 @@
 /** What a model needs in memory, known before anything runs. */
 import { planOnCpu } from '../engine/cpu/planOnCpu.ts';
-import type { Architecture } from './architecture.ts';
+import type { Architecture } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
 import { recordTypicalStep } from './sequenceReader.ts';
-import type { Weights } from './weights.ts';
 
 /** Bytes. */
 export interface MemoryNeeds {

@@ -2,12 +2,12 @@ import { expect, it } from 'vitest';
 import { describeOnGpu, webGpu } from '../../test/engines.ts';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import type { Engine } from '../engine/engine.ts';
+import { architectureOf } from '../model/architecture.ts';
+import { namedConfig } from '../model/config.ts';
+import { Weights } from '../model/weights.ts';
 import type { Program } from '../program/record.ts';
-import { architectureOf } from './architecture.ts';
-import { namedConfig } from './config.ts';
 import { Inference, longestStep } from './inference.ts';
 import { RandomWeights } from './randomWeights.ts';
-import { Weights } from './weights.ts';
 
 const config = { ...namedConfig('tiny', { vocabSize: 96 }), hiddenSize: 32, intermediateSize: 48, layers: 2 };
 const tokens = Array.from({ length: 200 }, (_, i) => (i * 7) % 96);

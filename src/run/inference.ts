@@ -4,14 +4,14 @@
  */
 import { bytesOf, type Engine, type Executable, type Read } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import type { Architecture } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
 import type { SampleSettings } from '../ops/sample/sample.ts';
 import { assign, output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
-import type { Architecture } from './architecture.ts';
 import { SampledInference } from './sampledInference.ts';
 import { Turns } from './turns.ts';
-import type { Weights } from './weights.ts';
 
 /** Which logits a run computes: of every token, of the last one, or none (only the state matters). */
 export type WantedLogits = 'all' | 'last' | 'none';

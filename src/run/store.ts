@@ -1,8 +1,8 @@
 /** Receives a checkpoint's parameters and places them in an engine. */
 import type { ParameterStore } from '../checkpoint/load.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Weights } from '../model/weights.ts';
 import type { DType } from '../program/tensor.ts';
-import type { Weights } from './weights.ts';
 
 /** Bytes at the beginning of a parameter that are remembered: enough to tell models apart. */
 const beginningBytes = 4096;

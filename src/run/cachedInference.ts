@@ -6,10 +6,11 @@
  */
 import { bytesOf, type Engine, type Executable, OutOfMemoryError, readFloats } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import type { Architecture, CachedForward } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
 import { output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
-import type { Architecture, CachedForward } from './architecture.ts';
 import {
   checkTokens,
   longestStep,
@@ -19,7 +20,6 @@ import {
   type WantedLogits,
 } from './inference.ts';
 import { Turns } from './turns.ts';
-import type { Weights } from './weights.ts';
 
 /** Caches that are kept for sequences that take turns. */
 const mostCaches = 4;

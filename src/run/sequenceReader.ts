@@ -1,11 +1,11 @@
 import type { Engine } from '../engine/engine.ts';
+import type { Architecture } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
 import type { Program } from '../program/record.ts';
 import { input } from '../program/tensor.ts';
-import type { Architecture } from './architecture.ts';
 import { CachedInference, recordCachedStep } from './cachedInference.ts';
 import { Inference, recordStep, type SequenceReader, type WantedLogits } from './inference.ts';
 import type { Turns } from './turns.ts';
-import type { Weights } from './weights.ts';
 
 /** What runs a model over tokens: from state to state, or with a cache of keys and values. */
 export function sequenceReader(

@@ -4,12 +4,12 @@
  */
 import { bytesOf, type Engine, type Executable } from '../engine/engine.ts';
 import { NumericalError } from '../errors.ts';
+import type { Architecture } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
 import { type SampleSettings, sample, sampleState, settingsOf } from '../ops/sample/sample.ts';
 import { assign, record } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
-import type { Architecture } from './architecture.ts';
 import type { SequenceState } from './inference.ts';
-import type { Weights } from './weights.ts';
 
 /** Where a text begins to be generated. */
 export interface SampledStart {

@@ -6,13 +6,13 @@ import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { loadParameters } from '../checkpoint/load.ts';
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { type Architecture, architectureOf } from '../model/architecture.ts';
+import { Weights } from '../model/weights.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
-import { type Architecture, architectureOf } from './architecture.ts';
 import { BatchedInference, bucketOf, canBatch, type SlotModel, type SlotTokens } from './batchedInference.ts';
 import { Inference } from './inference.ts';
 import { OneByOne } from './oneByOne.ts';
 import { EngineParameterStore } from './store.ts';
-import { Weights } from './weights.ts';
 
 interface Loaded {
   readonly inference: Inference;

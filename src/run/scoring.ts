@@ -8,14 +8,14 @@
 import type { Engine, Read } from '../engine/engine.ts';
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import type { Architecture } from '../model/architecture.ts';
+import { logitsInParts } from '../model/logits.ts';
+import type { Weights } from '../model/weights.ts';
 import { numbersPerToken, tokenScores } from '../ops/tokenScores/tokenScores.ts';
 import { output } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
-import type { Architecture } from './architecture.ts';
 import { checkTokens } from './inference.ts';
-import { logitsInParts } from './logits.ts';
 import type { Turns } from './turns.ts';
-import type { Weights } from './weights.ts';
 
 /** How probable is each of the continuations after the context? */
 export interface Question {

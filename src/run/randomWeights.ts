@@ -1,9 +1,9 @@
 /** Weights to measure with, made in memory: what they are changes no speed. */
 import { f32ToF16 } from '../checkpoint/floats.ts';
 import { bytesOf, type Engine } from '../engine/engine.ts';
+import type { Weights } from '../model/weights.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
-import type { Weights } from './weights.ts';
 
 const blockSize = 2 ** 20;
 /** Bytes to write before waiting. */

@@ -1,8 +1,8 @@
 /** New parameters: each from its own stream of the seed, so that one more parameter changes no other. */
 import { bytesOf, type Engine } from '../engine/engine.ts';
+import { fillFixed, type ParameterSpec } from '../model/parameters.ts';
+import type { Weights } from '../model/weights.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
-import { fillFixed, type ParameterSpec } from './parameters.ts';
-import type { Weights } from './weights.ts';
 
 /** Fills the f32 parameters of a model in training mode. */
 export function initialise(

@@ -6,9 +6,10 @@ import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { loadParameters } from '../checkpoint/load.ts';
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { architectureOf } from '../model/architecture.ts';
+import { Weights } from '../model/weights.ts';
 import { tokenScoresReference } from '../ops/tokenScores/reference.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
-import { architectureOf } from './architecture.ts';
 import { ForkedScoring } from './forkedScoring.ts';
 import type { SequenceReader } from './inference.ts';
 import { PaddedScoring } from './paddedScoring.ts';
@@ -16,7 +17,6 @@ import type { Question, ScoredModel, Scorer, TokenScore } from './scoring.ts';
 import { sequenceReader } from './sequenceReader.ts';
 import { EngineParameterStore } from './store.ts';
 import { Turns } from './turns.ts';
-import { Weights } from './weights.ts';
 
 async function load(engine: Engine, name: string): Promise<ScoredModel> {
   const folder = fileURLToPath(new URL(`../../test/fixtures/golden/${name}`, import.meta.url));
