@@ -2,11 +2,12 @@
 import { openFile, type ReadableFile } from '#platform';
 import { type JsonObject, parseJsonObject } from './checkpoint/json.ts';
 import { InputError } from './errors.ts';
+import { refuseWrongFile } from './wrongFile.ts';
 
 /**
  * A file of at most `maxBytes`, or undefined if there is no such file.
  * @param what what it should be, for errors
- * @throws InputError if it is not a regular file, or too long
+ * @throws InputError if it is not a regular file, too long, or a file that stands for another (see wrongFile.ts)
  */
 export async function readFile(
   path: string,
@@ -21,6 +22,7 @@ export async function readFile(
     }
     const bytes = new Uint8Array(file.size);
     await readFully(file, bytes, 0, path);
+    refuseWrongFile(bytes, path, what);
     return bytes;
   } finally {
     await file.close();

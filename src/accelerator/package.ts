@@ -6,6 +6,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { refuseWrongFile } from '../wrongFile.ts';
 import { assemble } from './assembler.ts';
 import type { Compiled } from './compile/compile.ts';
 import { beatBytes, checkSizes, type MachineSizes } from './parameters.ts';
@@ -92,17 +93,21 @@ export async function loadOwnProgram(
 
 /** A DRAM image. */
 export async function readMemory(path: string): Promise<Uint8Array> {
-  const bytes = await fs.readFile(path).catch((cause: Error) => {
-    throw new InputError(`${path}: cannot be read: ${cause.message}`, { cause });
-  });
+  const bytes = await readBytes(path, 'a DRAM image');
   if (bytes.length % beatBytes === 0) return bytes;
   throw new InputError(`${path}: found ${bytes.length} bytes, expected whole beats of ${beatBytes}`);
 }
 
 export async function readText(path: string): Promise<string> {
-  return fs.readFile(path, 'utf8').catch((cause: Error) => {
+  return (await readBytes(path, 'text')).toString('utf8');
+}
+
+async function readBytes(path: string, expected: string): Promise<Buffer> {
+  const bytes = await fs.readFile(path).catch((cause: Error) => {
     throw new InputError(`${path}: cannot be read: ${cause.message}`, { cause });
   });
+  refuseWrongFile(bytes, path, expected);
+  return bytes;
 }
 
 function parseJson(text: string, path: string): unknown {

@@ -6,6 +6,7 @@ import { join, openFile } from '#platform';
 import { InputError } from '../errors.ts';
 import { readJsonFile } from '../files.ts';
 import type { ModelConfig } from '../model/config.ts';
+import { refuseAdapter, refuseAdapterTensors } from './adapter.ts';
 import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
 import { isObject, show } from './json.ts';
 import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
@@ -29,6 +30,7 @@ export class Checkpoint implements TensorSource {
     const tensors = new Map<string, TensorInfo>();
     const fileOf = new Map<string, SafetensorsFile>();
     for (const file of files) {
+      refuseAdapterTensors(file.path, file.tensors.keys());
       for (const [name, info] of file.tensors) {
         const other = fileOf.get(name);
         if (other)
@@ -101,6 +103,7 @@ async function readWeightMap(folder: string): Promise<ReadonlyMap<string, string
   const path = join(folder, indexFile);
   const index = await readJsonFile(path, 100_000_000);
   if (index === undefined) {
+    await refuseAdapter(folder);
     throw new InputError(`${folder}: neither ${singleFile} nor ${indexFile} found. ${modelFolderNeeds}`);
   }
   const map = index.weight_map;

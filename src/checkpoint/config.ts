@@ -3,6 +3,7 @@ import { join, remedyForMissing } from '#platform';
 import { InputError } from '../errors.ts';
 import { readJsonFile } from '../files.ts';
 import type { ModelConfig } from '../model/config.ts';
+import { refuseAdapter } from './adapter.ts';
 import { parseConfig, type StoredConfig } from './huggingFaceConfig.ts';
 
 export type { StoredConfig } from './huggingFaceConfig.ts';
@@ -20,6 +21,7 @@ export async function readStoredConfig(folder: string): Promise<StoredConfig> {
   const path = join(folder, 'config.json');
   const fields = await readJsonFile(path, maxConfigBytes);
   if (fields === undefined) {
+    await refuseAdapter(folder);
     throw new InputError(`${path}: not found. ${(await remedyForMissing(folder)) || modelFolderNeeds}`);
   }
   return parseConfig(fields, path);

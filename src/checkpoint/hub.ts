@@ -9,6 +9,7 @@
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
+import { adapterConfig } from './adapter.ts';
 import { downloadFile, type RemoteFile } from './downloadFile.ts';
 import { exclusively } from './exclusively.ts';
 import {
@@ -75,9 +76,16 @@ async function fill(
 
 async function listModelFiles(repository: Repository, commit: string): Promise<RemoteFile[]> {
   const { id } = repository;
-  const files = await listRepositoryFiles(repository, commit, isModelFile);
+  const isWanted = (path: string) => isModelFile(path) || path === adapterConfig;
+  const listed = await listRepositoryFiles(repository, commit, isWanted);
+  const files = listed.filter(({ path }) => isModelFile(path));
   const names = files.map(({ path }) => path);
   if (!names.includes('config.json') || !names.some(isWeightFile)) {
+    if (listed.length > files.length) {
+      throw new InputError(
+        `${id}: holds an adapter (${adapterConfig}), expected a whole model; merge it into its base model with PEFT`,
+      );
+    }
     throw new InputError(
       `${id}: holds ${names.join(', ') || 'no model files'}; expected config.json and model.safetensors or its shards (pickled weights are not loaded)`,
     );

@@ -3,6 +3,7 @@
  * parser allocates is a large multiple of what a hostile file spends (a file of `[[[[…` above all).
  */
 import { InputError } from '../errors.ts';
+import { refuseWrongFile } from '../wrongFile.ts';
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -25,6 +26,7 @@ export function isObject(value: unknown): value is JsonObject {
  * @throws InputError if it is not UTF-8, not JSON, not an object, or nested or branched absurdly
  */
 export function parseJsonObject(bytes: Uint8Array, where: string): JsonObject {
+  refuseWrongFile(bytes, where, 'JSON');
   checkStructure(bytes, where);
   let value: unknown;
   try {

@@ -5,6 +5,7 @@
 import { openFile, type ReadableFile } from '#platform';
 import { InputError } from '../errors.ts';
 import { readFully } from '../files.ts';
+import { refuseNoWeights, startBytes } from '../wrongFile.ts';
 import {
   type Header,
   maxHeaderBytes,
@@ -47,6 +48,9 @@ export class SafetensorsFile {
       const headerBytes = new DataView(length.buffer).getBigUint64(0, true);
       const limit = Math.min(size - 8, maxHeaderBytes);
       if (headerBytes > BigInt(limit)) {
+        const start = new Uint8Array(Math.min(size, startBytes));
+        await readFully(file, start, 0, path);
+        refuseNoWeights(start, path, 'a safetensors file');
         throw new InputError(
           `${path}: header length: found ${headerBytes}, expected at most ${limit}; the file is truncated or not safetensors`,
         );

@@ -11,6 +11,7 @@ import {
 import { compressors } from 'hyparquet-compressors';
 import { show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
+import { refuseWrongStart } from '../text/textFile.ts';
 import type { Row } from './task.ts';
 
 /** Unpacked, of one page; a page header says its size before there is anything to see of it. */
@@ -39,6 +40,7 @@ export async function* parquetRows(path: string): AsyncGenerator<Row> {
 }
 
 async function readAll(path: string): Promise<Record<string, unknown>[]> {
+  await refuseWrongStart(path, 'a Parquet file');
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file);
   const rows = Number(metadata.num_rows);

@@ -1,4 +1,5 @@
 /** Models by address or Hub name, in a browser: all files are fetched, and kept, before any is read. */
+import { isObject, parseJsonObject } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import { fetchModelFile, reopenFolder } from './browserCache.ts';
 import { isGiven } from './givenFiles.ts';
@@ -52,8 +53,13 @@ async function fetchShards(
   onProgress: DownloadOptions['onProgress'],
 ): Promise<void> {
   if (index === undefined || index.size > 100_000_000) return; // reading the checkpoint will say what is wrong
-  const { weight_map: map = {} } = JSON.parse(await index.text()) as { weight_map?: Record<string, unknown> };
-  const shards = [...new Set(Object.values(map))].filter((name) => typeof name === 'string').slice(0, 1000);
+  const { weight_map: map = {} } = parseJsonObject(
+    new Uint8Array(await index.arrayBuffer()),
+    'model.safetensors.index.json',
+  );
+  const shards = [...new Set(Object.values(isObject(map) ? map : {}))]
+    .filter((name) => typeof name === 'string')
+    .slice(0, 1000);
   let before = 0;
   for (const name of shards) {
     const shard = await file(name, ({ loaded, total }) =>

@@ -1,5 +1,6 @@
 /** The index of a folder of token shards, `shards.json`. */
 import * as v from 'valibot';
+import { parseJsonObject } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 
 export const SHARD_VERSION = 1;
@@ -27,13 +28,7 @@ export type ShardIndex = v.InferOutput<typeof schema>;
 
 /** @throws {InputError} naming file and field */
 export function parseIndex(text: string, file: string): ShardIndex {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`${file}: not JSON: ${(error as Error).message}`, { cause: error });
-  }
-  const result = v.safeParse(schema, json);
+  const result = v.safeParse(schema, parseJsonObject(new TextEncoder().encode(text), file));
   if (result.success) return result.output;
   const [issue] = result.issues;
   throw new InputError(

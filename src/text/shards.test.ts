@@ -124,7 +124,7 @@ describe('TokenShards', () => {
     const file = join(folder, 'shards.json');
     const index = JSON.parse(await readFile(file, 'utf8'));
     const cases: [string, RegExp][] = [
-      ['{', /not JSON/],
+      ['{', /expected JSON, found/],
       [JSON.stringify({ ...index, version: 2 }), /shards.json: version: found 2, expected 1/],
       [JSON.stringify({ ...index, dtype: 'int8' }), /dtype: found "int8"/],
       [JSON.stringify({ ...index, shards: [{ file: '../../secret', tokens: 1 }] }), /shards.0.file: found/],

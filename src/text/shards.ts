@@ -8,6 +8,7 @@ import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { parseIndex, type ShardIndex } from './shardIndex.ts';
+import { refuseWrongStart } from './textFile.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
 /** One stream of tokens that can be read anywhere. */
@@ -84,6 +85,7 @@ export class TokenShards implements TokenSource {
     for (const shard of index.shards) {
       const size = (await stat(join(folder, shard.file)).catch(() => undefined))?.size;
       if (size !== shard.tokens * width) {
+        if (size !== undefined) await refuseWrongStart(join(folder, shard.file), 'a token shard');
         const found = size === undefined ? 'no file' : `${size} bytes`;
         throw new InputError(
           `${join(folder, shard.file)}: found ${found}, expected ${shard.tokens * width} bytes`,

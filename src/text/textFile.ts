@@ -1,9 +1,10 @@
 /** Text files as streams of text, packed ones too (Node only). */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { InputError } from '../errors.ts';
+import { refusePointer, refuseWrongFile, startBytes } from '../wrongFile.ts';
 import { cutAtFrames } from './zstdFrames.ts';
 
 /**
@@ -42,6 +43,24 @@ async function checkFile(file: string): Promise<void> {
     });
   });
   if (!found.isFile()) throw new InputError(`${file}: found no regular file, expected a text file`);
+  // A plain text file may hold a web page.
+  const isPlain = /\.(txt|raw|tokens)$/.test(file);
+  await refuseWrongStart(file, 'a text file', isPlain ? refusePointer : refuseWrongFile);
+}
+
+/** Checks the first bytes of a file; see wrongFile.ts. */
+export async function refuseWrongStart(
+  path: string,
+  expected: string,
+  refuse: typeof refuseWrongFile = refuseWrongFile,
+): Promise<void> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(startBytes));
+    refuse(buffer.subarray(0, bytesRead), path, expected);
+  } finally {
+    await file.close();
+  }
 }
 
 function openBytes(file: string): AsyncIterable<Uint8Array> {

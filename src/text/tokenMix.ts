@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
+import { parseJsonObject } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import { replaceFile } from './replaceFile.ts';
 import { TokenShards, type TokenSource } from './shards.ts';
@@ -121,13 +122,7 @@ export class TokenMix {
 }
 
 function parseMix(text: string, file: string): v.InferOutput<typeof schema> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new InputError(`${file}: not JSON: ${(cause as Error).message}`, { cause });
-  }
-  const result = v.safeParse(schema, json);
+  const result = v.safeParse(schema, parseJsonObject(new TextEncoder().encode(text), file));
   if (result.success) return result.output;
   const [issue] = result.issues;
   throw new InputError(

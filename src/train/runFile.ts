@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import * as v from 'valibot';
+import { parseJsonObject } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 import { parseSettings, type TrainingSettings } from './settings.ts';
@@ -44,16 +45,10 @@ export async function holdsRun(folder: string): Promise<boolean> {
 /** @throws InputError if the folder holds no run, or its file is malformed */
 export async function readRunFile(folder: string): Promise<RunFile> {
   const path = runFile(folder);
-  const text = await readFile(path, 'utf8').catch(() => {
+  const bytes = await readFile(path).catch(() => {
     throw new InputError(`${path}: not found; expected the folder of a training run`);
   });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new InputError(`${path}: not JSON: ${(cause as Error).message}`, { cause });
-  }
-  const result = v.safeParse(runFileSchema, json);
+  const result = v.safeParse(runFileSchema, parseJsonObject(bytes, path));
   if (!result.success) {
     const [issue] = result.issues;
     const field = v.getDotPath(issue) ?? 'the content';
