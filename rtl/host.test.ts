@@ -5,7 +5,7 @@ import { runProgram } from '../src/accelerator/functional.ts';
 import { GreedyHost } from '../src/accelerator/host.ts';
 import { Machine } from '../src/accelerator/machine.ts';
 import { beatBytes } from '../src/accelerator/parameters.ts';
-import { randomTiming } from '../src/accelerator/testing.ts';
+import { randomSlots } from '../src/accelerator/testing.ts';
 import { golden } from '../test/smallModel.ts';
 import { Board } from './bench/board.ts';
 import { awkward } from './bench/machines.ts';
@@ -37,7 +37,7 @@ describeWithVerilator('the host port', { timeout: 600_000 }, () => {
     const expected = (address: number, beats: number) =>
       machine.memory.subarray(address * beatBytes, (address + beats) * beatBytes);
 
-    const board = new Board(awkward, { ...randomTiming(3, awkward.cores), jitter: 5 });
+    const board = new Board(awkward, { ...randomSlots(3, awkward.cores), jitter: 5 });
     try {
       expect(await board.sizes()).toEqual({ cores: awkward.cores, maxLength: awkward.maxLength });
       board.loadProgram(program);

@@ -1,7 +1,7 @@
 /** Memory that answers when it likes, and resets while it still has to answer. */
 import { expect, it } from 'vitest';
 import { assemble } from '../src/accelerator/assembler.ts';
-import { randomTiming, xorshift } from '../src/accelerator/testing.ts';
+import { randomSlots, randomTiming, xorshift } from '../src/accelerator/testing.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
 import { awkward } from './bench/machines.ts';
 import { describeWithVerilator } from './bench/tools.ts';
@@ -40,7 +40,7 @@ describeWithVerilator('memory', { timeout: 600_000 }, () => {
   it('may answer after any number of cycles, on every port', async () => {
     const jobs = [0, 1, 2, 3, 7, 40, 199, 1000].flatMap((jitter) =>
       [1, 2, 3, 4].map((seed) => {
-        const timing = { ...randomTiming(seed, awkward.cores), jitter };
+        const timing = { ...randomSlots(seed, awkward.cores), jitter };
         return job(`jitter ${jitter}, seed ${seed}`, seed, { timing });
       }),
     );

@@ -20,7 +20,6 @@ const usage = `Usage: node rtl/run.ts PROGRAM [options]
   --max-length N       elements of a vector register, likewise (default: 8192)
   --clock MHz          clock of the cores (default: 60)
   --channels N         DDR4-2400 channels (default: 4)
-  --jitter N           responses come up to N cycles late (default: 0)
   --tokens 1,2,3       prompt (default: 0)
   --count N            tokens to generate (default: 1)
   --cycles N           maximum number of cycles (default: 1000000)
@@ -36,7 +35,7 @@ function parseOptions() {
       options: {
         ...{ dram: { type: 'string' }, trace: { type: 'string' }, waves: { type: 'string' } },
         ...{ cores: text('1'), 'max-length': text(String(defaultSizes.maxLength)) },
-        ...{ clock: text('60'), channels: text('4'), jitter: text('0') },
+        ...{ clock: text('60'), channels: text('4') },
         ...{ tokens: text('0'), count: text('1'), cycles: text('1000000') },
         help: { type: 'boolean', default: false },
       },
@@ -81,7 +80,7 @@ async function run(path: string, values: Values): Promise<void> {
   const clockHz = integer(values, 'clock', 1, 1000) * 1e6;
   const timing = ddr4(clockHz, integer(values, 'channels', 1, 16), sizes.cores);
   const job: RtlJob = {
-    ...{ program, memory, timing: { ...timing, jitter: integer(values, 'jitter', 0, 10_000) } },
+    ...{ program, memory, timing },
     ...{ tokens, generate: integer(values, 'count', 1, 1e6) },
     maxCycles: integer(values, 'cycles', 1, 1e12),
     ...(values.waves === undefined ? {} : { waves: resolve(values.waves) }),

@@ -69,7 +69,7 @@ function build(top: string, more: readonly string[], main: string, sizes: RtlSiz
   const name = [top, ...parameters.map(([, value]) => value), ...(waves ? ['waves'] : [])].join('-');
   const folder = join(buildFolder, name);
   const binary = join(folder, `V${top}`);
-  const harness = [main, 'memory.h', 'host.h', 'ports.h'].map((file) => `bench/${file}`);
+  const harness = [main, 'memory.h', 'banks.h', 'host.h', 'ports.h'].map((file) => `bench/${file}`);
   const sources = [...rtlSources(), ...more];
   const changed = Math.max(
     ...[...sources, ...harness].map((file) => statSync(join(rtlFolder, file)).mtimeMs),
@@ -118,10 +118,21 @@ export async function runBench(
   }
 }
 
+/** How the benches are told about memory; `Timing` of memory.h reads it. */
+export function timingCommand(timing: MemoryTiming): string {
+  if (timing.kind === 'slots') {
+    const { latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter = 0 } = timing;
+    const numbers = [latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter];
+    return `timing slots ${numbers.join(' ')}`;
+  }
+  const { channels, queue, ports, ticksNumerator, ticksDenominator, latency } = timing;
+  const numbers = [channels, queue, ports, ticksNumerator, ticksDenominator, latency];
+  return `timing banks ${[...numbers, timing.refreshInterval, timing.refreshTicks].join(' ')}`;
+}
+
 function commandsOf(job: RtlJob, images: string, offset: number): string {
-  const { latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter = 0 } = job.timing;
   return [
-    `timing ${[latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter].join(' ')}`,
+    timingCommand(job.timing),
     `program ${job.program.map((word) => word.toString(16)).join(' ')}`,
     `dram ${images} ${offset} ${job.memory.length}`,
     `tokens ${job.tokens.join(' ')}`,

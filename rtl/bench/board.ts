@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { beatBytes, type MemoryTiming } from '../../src/accelerator/parameters.ts';
-import { buildAccelerator, type RtlSizes, rtlFolder } from './bench.ts';
+import { buildAccelerator, type RtlSizes, rtlFolder, timingCommand } from './bench.ts';
 
 /** Addresses of the host's registers; docs/accelerator.md says what they do. */
 const registers = { sizes: 0, control: 1, token: 2, end: 3, address: 4, beats: 5, memory: 6 } as const;
@@ -26,9 +26,7 @@ export class Board {
     const args = [String(sizes.cores), String(sizes.memoryBeats)];
     this.#child = spawn(binary, args, { cwd: rtlFolder, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
-    const { latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter = 0 } = timing;
-    const numbers = [latency, ports, numerator, denominator, refreshInterval, refreshCycles, jitter];
-    this.#send(`timing ${numbers.join(' ')}`);
+    this.#send(timingCommand(timing));
   }
 
   async close(): Promise<void> {

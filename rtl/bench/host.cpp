@@ -26,7 +26,7 @@ class Board {
     top_.mem_rst_ni = 1;
   }
 
-  Timing timing;
+  void setTiming(const Timing& timing) { memory_.setTiming(timing); }
 
   void reset(int cycles) {
     top_.rst_ni = 0;
@@ -57,13 +57,13 @@ class Board {
   // One cycle: memory answers and serves, then the clock's edge.
   void step() {
     const int ports = cores_ + 2;
+    top_.slots_i = memory_.begin(cycle_);
     Response response;
     for (int port = 0; port < ports; port++) {
-      const bool valid = memory_.next(cycle_, port, response);
+      const bool valid = memory_.next(port, response);
       setBits(top_.rsp_valid_i, port, 1, valid);
       for (int i = 0; valid && i < beatWords; i++) top_.rsp_data_i[port * beatWords + i] = response.data[i];
     }
-    top_.slots_i = timing.slots(cycle_);
     top_.clk_i = 0;
     top_.eval();
     for (int port = 0; port < ports; port++) {
@@ -76,8 +76,8 @@ class Board {
 
   void serve(int port) {
     const size_t address = getBits(top_.req_addr_o, 28 * port, 28) % beats_;
-    if (!getBits(top_.req_write_o, port, 1)) return memory_.read(cycle_, port, address, timing);
-    std::memcpy(memory_.beat(address), &top_.req_wdata_o[port == cores_ ? 0 : beatWords], beatWords * 4);
+    if (!getBits(top_.req_write_o, port, 1)) return memory_.read(port, address);
+    memory_.write(address, &top_.req_wdata_o[port == cores_ ? 0 : beatWords]);
   }
 
   const int cores_;
@@ -100,8 +100,9 @@ int main(int argc, char** argv) {
     in >> command;
     uint32_t a = 0, b = 0, c = 0;
     if (command == "timing") {
-      Timing& t = board.timing;
-      in >> t.latency >> t.ports >> t.numerator >> t.denominator >> t.refreshInterval >> t.refreshCycles >> t.jitter;
+      Timing timing;
+      timing.read(in);
+      board.setTiming(timing);
     } else if (command == "write" && in >> a >> b) {
       board.write(a, b);
     } else if (command == "read" && in >> a) {

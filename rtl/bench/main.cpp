@@ -1,6 +1,6 @@
 // Runs programs on the Verilated cluster, one after another, and writes the trace of each. Reads commands, a line
 // each, from standard input:
-//   timing LATENCY PORTS NUMERATOR DENOMINATOR REFRESH_INTERVAL REFRESH_CYCLES JITTER
+//   timing KIND NUMBER…       as memory.h reads it
 //   program WORD…             instructions, hexadecimal
 //   dram FILE OFFSET BYTES    memory begins with these bytes of the file, and is 0 beyond
 //   tokens TOKEN…             what the host offers
@@ -44,6 +44,7 @@ class Run {
       : job_(job), memory_(Vpm_bench_pm_bench::mem_beats), rom_(Vpm_bench_pm_bench::rom_words) {
     std::copy(job.program.begin(), job.program.end(), rom_.begin());
     std::memcpy(memory_.beat(0), job.dram.data(), job.dram.size());
+    memory_.setTiming(job.timing);
 #if VM_TRACE
     if (!job.waves.empty()) {
       Verilated::traceEverOn(true);
@@ -88,8 +89,8 @@ class Run {
   }
 
   void step() {
+    top_.slots_i = memory_.begin(cycle_);
     answer();
-    top_.slots_i = job_.timing.slots(cycle_);
     top_.tok_valid_i = job_.host.offers();
     top_.tok_end_i = job_.host.ended();
     if (top_.tok_valid_i) top_.tok_i = job_.host.token();
@@ -119,7 +120,7 @@ class Run {
     setBits(top_.rsp_valid_i, 0, cores + 1, 0);
     Response response;
     for (int port = 0; port <= cores; port++) {
-      if (!memory_.next(cycle_, port, response)) continue;
+      if (!memory_.next(port, response)) continue;
       setBits(top_.rsp_valid_i, port, 1, 1);
       for (int i = 0; i < beatWords; i++) top_.rsp_data_i[port * beatWords + i] = response.data[i];
     }
@@ -130,8 +131,8 @@ class Run {
     for (int port = 0; port <= cores; port++) {
       if (!(grants >> port & 1)) continue;
       const size_t address = getBits(top_.req_addr_o, 28 * port, 28);
-      if (!getBits(top_.req_write_o, port, 1)) memory_.read(cycle_, port, address, job_.timing);
-      else std::memcpy(memory_.beat(address), &top_.req_wdata_o[0], beatWords * 4);
+      if (!getBits(top_.req_write_o, port, 1)) memory_.read(port, address);
+      else memory_.write(address, &top_.req_wdata_o[0]);
     }
   }
 
@@ -162,8 +163,7 @@ int main(int argc, char** argv) {
     std::string command;
     in >> command;
     if (command == "timing") {
-      Timing& t = job.timing;
-      in >> t.latency >> t.ports >> t.numerator >> t.denominator >> t.refreshInterval >> t.refreshCycles >> t.jitter;
+      job.timing.read(in);
     } else if (command == "program") {
       job.program.clear();
       job.resetAt = ~0ull;

@@ -1,9 +1,10 @@
 `default_nettype none
 
-// Grants go to requests only, as many as there are slots or requests, and memory serves others in fewer
-// cycles than there are requesters before it serves a request.
+// Grants go to requests only, as many as there are slots or requests. The last requester is served in the first cycle with
+// a slot. Any other waits for at most HOLD cycles of each of the others while streamers are served.
 module pm_arbiter_proof #(
-    parameter int REQUESTERS = 5
+    parameter int REQUESTERS = 4,
+    parameter int HOLD = 2
 ) (
     input wire logic                  clk_i,
     input wire logic                  rst_ni,
@@ -13,12 +14,14 @@ module pm_arbiter_proof #(
   logic [REQUESTERS-1:0] grant;
   logic begun_q = 1'b0;
   logic [3:0] requests, grants, waited_q;
+  localparam int LAST = REQUESTERS - 1;
   wire logic run = begun_q && rst_ni;
   localparam int WATCHED = 2;
 
   pm_arbiter #(
       .REQUESTERS(REQUESTERS),
-      .SLOTS(6)
+      .SLOTS(6),
+      .HOLD(HOLD)
   ) u_arbiter (
       .clk_i(clk_i),
       .rst_ni(run),
@@ -36,17 +39,18 @@ module pm_arbiter_proof #(
     end
   end
 
-  // Cycles in which memory took something while the watched request waited.
+  // Cycles in which memory took a streamer's request while the watched one waited.
   always_ff @(posedge clk_i) begin
     begun_q <= 1'b1;
     if (!run || !req_i[WATCHED] || grant[WATCHED]) waited_q <= '0;
-    else if (grants != '0) waited_q <= waited_q + 4'd1;
+    else if (grant[LAST-1:0] != '0) waited_q <= waited_q + 4'd1;
   end
 
   always_comb begin
     assert ((grant & ~req_i) == '0);
     assert (6'(grants) == (6'(requests) < slots_i ? 6'(requests) : slots_i));
-    if (begun_q) assert (waited_q < 4'(REQUESTERS));
+    assert (grant[LAST] == (req_i[LAST] && slots_i != '0));
+    if (begun_q) assert (waited_q <= 4'(HOLD * (LAST - 1)));
   end
 endmodule
 

@@ -4,7 +4,7 @@ import type { Data } from '../program/op.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { Cluster } from './cluster.ts';
 import { compileParameters } from './compile/model.ts';
-import { defaultSizes, type MemoryTiming } from './parameters.ts';
+import { defaultSizes, type MemoryTiming, readLatency } from './parameters.ts';
 import { type CoreCycles, type StallCause, type Statistics, stallCauses } from './statistics.ts';
 
 export interface ModelTime {
@@ -77,7 +77,7 @@ function timeLayers(
   timing: MemoryTiming,
 ): Statistics {
   const sizes = { ...defaultSizes, cores };
-  const options = { sizes, logits: false, latency: timing.latency };
+  const options = { sizes, logits: false, latency: readLatency(timing) };
   const { program, beats } = compileParameters({ ...config, layers }, new Map(), anyConstants, options);
   let asked = 0;
   const host = { next: () => (asked++ === 0 ? 0 : ('end' as const)), take: () => {} };

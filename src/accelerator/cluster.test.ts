@@ -4,7 +4,7 @@ import { Cluster } from './cluster.ts';
 import { runProgram } from './functional.ts';
 import type { Host } from './host.ts';
 import { Machine } from './machine.ts';
-import { ddr4, defaultSizes, slots } from './parameters.ts';
+import { defaultSizes, type SlotTiming } from './parameters.ts';
 import { randomProgram, randomTiming, xorshift } from './testing.ts';
 import { type TraceEvent, traceText } from './trace.ts';
 
@@ -47,11 +47,17 @@ describe('the cycle-accurate simulator', () => {
   });
 });
 
+/** One request a cycle but during refresh, answered after 12. */
+const simple: SlotTiming = {
+  ...{ kind: 'slots', latency: 12, ports: 1, numerator: 64, denominator: 64 },
+  ...{ refreshInterval: 468, refreshCycles: 21 },
+};
+
 /** Runs assembly with 16 beats of zeros on one core. */
 function runAssembly(text: string, sizes = defaultSizes) {
   const events: TraceEvent[] = [];
   const cluster = new Cluster({
-    ...{ sizes, timing: ddr4(60e6, 4, 1), program: assemble(text), memory: new Uint8Array(16 * 64) },
+    ...{ sizes, timing: simple, program: assemble(text), memory: new Uint8Array(16 * 64) },
     ...{ host: listHost([7]), onEvent: (event: TraceEvent) => events.push(event) },
   });
   const halt = cluster.run(100_000);
@@ -84,11 +90,11 @@ describe('time, as the contract has it', () => {
       sv v0, 8, len=32
       tmv q0, to=v1, rows=16, cols=64
       halt`);
-    // Refresh takes cycles 0 to 20; then LS and the streamer share one port: requester 0 first, LS at 22 and 24.
-    expect(trace).toMatch(/^R 39 1 /m); // 24 + 12 + 3
-    expect(trace).toMatch(/^I 39 2$/m);
-    expect(trace).toMatch(/^R 45 2 /m); // requests at 42 and 43, two more cycles
-    expect(trace).toMatch(/^R 55 3 /m); // issued at 40: beats at 41 to 44, the block at 51, four more
+    // Refresh takes cycles 0 to 20; then LS and the streamer share one port: LS first, at 21 and 22.
+    expect(trace).toMatch(/^R 37 1 /m); // 22 + 12 + 3
+    expect(trace).toMatch(/^I 37 2$/m);
+    expect(trace).toMatch(/^R 43 2 /m); // requests at 40 and 41, two more cycles
+    expect(trace).toMatch(/^R 53 3 /m); // issued at 38: beats at 39 to 42, the block at 49, four more
   });
 
   it.each([
@@ -154,14 +160,5 @@ describe('time, as the contract has it', () => {
     for (const { busy, starved, blocked, idle } of cores)
       expect(busy + starved + blocked + idle).toBe(cycles);
     expect(cores.reduce((sum, { busy }) => sum + busy, 0)).toBe(weightBeats);
-  });
-
-  it('gives memory the bandwidth that it has', () => {
-    const timing = ddr4(60e6, 4, 26);
-    let taken = 0;
-    for (let t = 0; t < 468_000; t++) taken += slots(timing, t);
-    const bytesPerSecond = (taken * 64 * 60e6) / 468_000;
-    // 76.8 GB/s less row misses (8 %) and refresh (4.5 %)
-    expect(bytesPerSecond / (76.8e9 * 0.92 * 0.955)).toBeCloseTo(1, 2);
   });
 });

@@ -3,7 +3,7 @@
  * says, around the machine that computes the values. The RTL agrees with it in every cycle.
  */
 import { InputError } from '../errors.ts';
-import { RoundRobin } from './arbiter.ts';
+import { MemoryArbiter, RoundRobin } from './arbiter.ts';
 import {
   collectPipeline,
   firstIssue,
@@ -17,8 +17,8 @@ import type { Host } from './host.ts';
 import { decode, type Instruction, type units } from './instructionSet.ts';
 import { LoadStoreTimer } from './loadStore.ts';
 import { type FaultCode, Machine } from './machine.ts';
-import { lanes, type MachineSizes, type MemoryTiming, slots } from './parameters.ts';
-import { ResponseTimes } from './responses.ts';
+import { type MemoryModel, memoryModel } from './memory.ts';
+import { lanes, type MachineSizes, type MemoryTiming } from './parameters.ts';
 import { emptyStatistics, type StallCause, type Statistics } from './statistics.ts';
 import { TernaryCore } from './ternaryCore.ts';
 import type { TraceEvent } from './trace.ts';
@@ -78,8 +78,8 @@ export class Cluster {
   readonly #lines: readonly Line[];
   readonly #cores: readonly TernaryCore[];
   readonly #inFlight: Int32Array;
-  readonly #memoryArbiter: RoundRobin;
-  readonly #responses: ResponseTimes;
+  readonly #memoryArbiter: MemoryArbiter;
+  readonly #memory: MemoryModel;
   readonly #collector: RoundRobin;
   readonly #ls: LoadStoreTimer;
   /** First cycles in which units, registers, banks and scalars (as destinations) are free again. */
@@ -90,7 +90,13 @@ export class Cluster {
   #t = 0;
   #pc = 0;
   #nextIssue = firstIssue;
-  #loadStore: { readonly needs: Needs; readonly span: Span; readonly checksum: number } | undefined;
+  #loadStore:
+    | { readonly needs: Needs; readonly span: Span; readonly checksum: number; address: number }
+    | undefined;
+  /** Addresses of the next beats of the streams. */
+  readonly #streamed: Float64Array;
+  /** Ports that get a response in this cycle. */
+  #answered: readonly number[] = [];
   #product: Product | undefined;
   #halt: Halt | undefined;
 
@@ -113,8 +119,9 @@ export class Cluster {
     const { cores, fifo, outQueue } = sizes;
     this.#cores = Array.from({ length: cores }, () => new TernaryCore(fifo, outQueue));
     this.#inFlight = new Int32Array(cores);
-    this.#memoryArbiter = new RoundRobin(cores + 1);
-    this.#responses = new ResponseTimes(timing, cores + 1);
+    this.#streamed = new Float64Array(cores);
+    this.#memoryArbiter = new MemoryArbiter(cores);
+    this.#memory = memoryModel(timing, cores + 1);
     this.#collector = new RoundRobin(cores);
     this.#ls = new LoadStoreTimer();
     this.statistics = emptyStatistics(cores);
@@ -145,8 +152,9 @@ export class Cluster {
     const t = this.#t;
     const underrun = this.#product !== undefined && this.#cores.some((core) => core.underrun);
     const decision = this.#decide(t);
-    this.#grantMemory(t);
+    this.#serveMemory(t);
     this.#advanceCores(t);
+    this.#receive(t);
     this.#countUnits(t);
     if (typeof decision === 'string') this.statistics.stalls[decision]++;
     else if ('line' in decision) this.#issue(t, decision.line.instruction!, decision.line.needs);
@@ -250,6 +258,7 @@ export class Cluster {
     if (name === 'wst') {
       this.#execute(instruction);
       this.#cores[fields.core!]!.toRequest = fields.beats!;
+      this.#streamed[fields.core!] = fields.addr!;
     }
   }
 
@@ -266,29 +275,53 @@ export class Cluster {
   #beginLoadStore(t: number, instruction: Instruction, needs: Needs, span: Span): void {
     const { name } = instruction.operation;
     const kind = name === 'sv' ? 'store' : name === 'ldv' ? 'load' : 'narrowLoad';
-    this.#ls.begin(t, this.machine.access(instruction).beats, kind);
-    this.#loadStore = { needs, span, checksum: this.#execute(instruction)! };
+    const { address, beats } = this.machine.access(instruction);
+    this.#ls.begin(t, beats, kind);
+    this.#loadStore = { needs, span, checksum: this.#execute(instruction)!, address };
   }
 
-  #grantMemory(t: number): void {
-    const places = slots(this.#options.timing, t);
+  #serveMemory(t: number): void {
     const cores = this.#cores;
+    const answered: number[] = [];
+    const granted: number[] = [];
+    const slots = this.#memory.begin(t, (port) => answered.push(port));
     this.#memoryArbiter.serve(
-      places,
-      (r) => (r < cores.length ? cores[r]!.wantsMemory() : this.#ls.wantsMemory(t)),
-      (r) => {
-        if (r < cores.length) {
-          cores[r]!.grant(this.#responses.arrival(r, t));
-          this.statistics.weightBeats++;
-        } else this.#grantLoadStore(t);
-      },
+      slots,
+      (port) => (port < cores.length ? cores[port]!.wantsMemory() : this.#ls.wantsMemory(t)),
+      (port) => granted.push(port),
     );
+    // Requests of one cycle enter memory's queues in the order of their ports.
+    for (const port of granted.sort((a, b) => a - b)) {
+      if (port < cores.length) this.#grantStreamer(t, port);
+      else this.#grantLoadStore(t);
+    }
+    this.#answered = answered;
+  }
+
+  #grantStreamer(t: number, core: number): void {
+    this.#memory.request(t, { port: core, address: this.#streamed[core]!++, write: false });
+    this.#cores[core]!.grant();
+    this.statistics.weightBeats++;
   }
 
   #grantLoadStore(t: number): void {
-    if (this.#ls.writes) this.statistics.storeBeats++;
+    const write = this.#ls.writes;
+    if (write) this.statistics.storeBeats++;
     else this.statistics.loadBeats++;
-    const end = this.#ls.grant(t, () => this.#responses.arrival(this.#cores.length, t));
+    const loadStore = this.#loadStore!;
+    this.#memory.request(t, { port: this.#cores.length, address: loadStore.address++, write });
+    this.#endLoadStore(this.#ls.grant(t));
+  }
+
+  /** What memory answered in cycle t is seen from the next cycle on. */
+  #receive(t: number): void {
+    for (const port of this.#answered) {
+      if (port < this.#cores.length) this.#cores[port]!.receive();
+      else this.#endLoadStore(this.#ls.receive(t));
+    }
+  }
+
+  #endLoadStore(end: number | undefined): void {
     if (end === undefined) return;
     const { needs, span, checksum } = this.#loadStore!;
     this.#done(end, needs, span, checksum);

@@ -3,19 +3,25 @@
 import { loadPipeline, storePipeline, storeStart, waitingBeats } from './cycles.ts';
 
 export class LoadStoreTimer {
+  /** Beats to be requested, and to be received. */
   #left = 0;
+  #due = 0;
   #nextRequest = 0;
   #kind: 'load' | 'narrowLoad' | 'store' = 'load';
-  /** The first cycle in which the unit can take the next beat, and those in which it takes the latest beats. */
+  /** The first cycle in which the unit can take the next beat. */
   #nextTake = 0;
+  #granted = 0;
+  /** Cycles in which the unit takes the latest beats. */
   readonly #takes: number[] = [];
 
   /** An instruction issued in cycle t that moves `beats`; each beat of a 16-bit load fills two words. */
   begin(t: number, beats: number, kind: 'load' | 'narrowLoad' | 'store'): void {
     this.#left = beats;
+    this.#due = beats;
     this.#kind = kind;
     this.#nextRequest = t + (this.writes ? storeStart : 1);
     this.#nextTake = 0;
+    this.#granted = 0;
     this.#takes.length = 0;
   }
 
@@ -26,22 +32,37 @@ export class LoadStoreTimer {
   wantsMemory(t: number): boolean {
     if (this.#left === 0 || t < this.#nextRequest) return false;
     if (this.#kind !== 'narrowLoad') return true;
-    while (this.#takes.length > 0 && this.#takes[0]! < t) this.#takes.shift();
-    return this.#takes.length < waitingBeats;
+    while (this.#takes.length > 0 && this.#takes[0]! < t) {
+      this.#takes.shift();
+      this.#granted--;
+    }
+    return this.#granted < waitingBeats;
   }
 
   /**
-   * @param arrival the cycle of the response to a read granted in cycle t
-   * @returns the cycle in which the instruction is done, if this was its last request
+   * Memory takes a request in cycle t.
+   * @returns the cycle in which the instruction is done, if this was the last request of a store
    */
-  grant(t: number, arrival: () => number): number | undefined {
+  grant(t: number): number | undefined {
     this.#left--;
-    const words = this.#kind === 'narrowLoad' ? 2 : 1;
-    this.#nextRequest = t + words;
-    if (this.writes) return this.#left > 0 ? undefined : t + storePipeline;
-    const taken = Math.max(arrival(), this.#nextTake);
-    this.#nextTake = taken + words;
+    this.#granted++;
+    this.#nextRequest = t + this.#wordsOfBeat;
+    return this.writes && this.#left === 0 ? t + storePipeline : undefined;
+  }
+
+  /**
+   * Memory answers a read in cycle t.
+   * @returns the cycle in which the instruction is done, if this was its last beat
+   */
+  receive(t: number): number | undefined {
+    this.#due--;
+    const taken = Math.max(t, this.#nextTake);
+    this.#nextTake = taken + this.#wordsOfBeat;
     this.#takes.push(taken);
-    return this.#left > 0 ? undefined : taken + loadPipeline;
+    return this.#due === 0 ? taken + loadPipeline : undefined;
+  }
+
+  get #wordsOfBeat(): number {
+    return this.#kind === 'narrowLoad' ? 2 : 1;
   }
 }

@@ -25,11 +25,15 @@ export interface MachineSizes {
 
 export const defaultSizes: MachineSizes = { cores: 1, maxLength: 8192, fifo: 256, outQueue: 8, rom: 4096 };
 
-/** Memory as the cluster sees it, in cycles of its clock; docs/accelerator.md has the formulas. */
-export interface MemoryTiming {
-  /** From a read's grant to its response. */
+/** DRAM as the cluster sees it, in cycles of its clock. */
+export type MemoryTiming = SlotTiming | BankTiming;
+
+/** A fixed rate and a fixed latency; docs/accelerator.md has the formulas. */
+export interface SlotTiming {
+  readonly kind: 'slots';
+  /** Cycles from a read's grant to its response. */
   readonly latency: number;
-  /** Requests are taken through this many ports of 512 bits. */
+  /** Maximum number of requests taken in a cycle. */
   readonly ports: number;
   /** Sustained beats a cycle: numerator / denominator. */
   readonly numerator: number;
@@ -41,32 +45,84 @@ export interface MemoryTiming {
   readonly jitter?: number;
 }
 
-/** DDR4-2400: 64 bits at 2.4 GT/s. */
+/** Channels of DDR4 with banks, rows and queues; bankMemory.ts. */
+export interface BankTiming {
+  readonly kind: 'banks';
+  readonly channels: number;
+  /** Requests that wait in the controllers, for each channel. */
+  readonly queue: number;
+  /** Maximum number of requests taken in a cycle. */
+  readonly ports: number;
+  /** Clocks of the DRAM in a cycle of the cluster: numerator / denominator. */
+  readonly ticksNumerator: number;
+  readonly ticksDenominator: number;
+  /** Cycles from a read's data to its response: clock domain crossing and the controller's pipeline. */
+  readonly latency: number;
+  /** Ticks between two refreshes of a channel, and how long one takes. */
+  readonly refreshInterval: number;
+  readonly refreshTicks: number;
+}
+
+/** DDR4-2400 (JESD79-4, 17-17-17, x8): intervals between commands in clocks of 1200 MHz. */
+export const ddr4Ticks = {
+  /** Between column commands, to different bank groups and to the same one. */
+  burst: 4,
+  burstInGroup: 6,
+  readLatency: 17,
+  activateToColumn: 17,
+  precharge: 17,
+  activateToPrecharge: 39,
+  activateToActivate: 6,
+  fourActivates: 26,
+  readToPrecharge: 9,
+  /** From a write command: write latency 12, burst 4, recovery 18. */
+  writeRecovery: 34,
+  /** Additional to `burst`. */
+  readToWrite: 7,
+  writeToRead: 21,
+} as const;
+
+const ticksPerSecond = 1200e6;
+/** 64 bits at 2.4 GT/s. */
 const channelBytesPerSecond = 19.2e9;
-/** What row misses leave of a channel's peak when several streams are read in long runs. */
-const rowEfficiency = 0.92;
-const readSeconds = 150e-9;
-/** Crossing clock domains and the memory controller's queue, in core cycles. */
-const readCycles = 3;
-const refreshIntervalSeconds = 7.8e-6;
-const refreshSeconds = 350e-9;
+/** Crossing clock domains and the controller's pipeline. */
+const controllerSeconds = 60e-9;
+const controllerCycles = 3;
+const queueEntries = 32;
+const refreshIntervalTicks = 9360;
+const refreshTicks = 420;
+
+/** Peak of DDR4-2400 channels in beats a cycle. */
+export function peakBeats(clockHz: number, channels: number): number {
+  return (channels * channelBytesPerSecond) / (beatBytes * clockHz);
+}
 
 /** DDR4-2400 channels behind one 512-bit port for each core. */
-export function ddr4(clockHz: number, channels: number, cores: number): MemoryTiming {
-  const denominator = 64;
-  const beatsPerCycle = (channels * channelBytesPerSecond * rowEfficiency) / (beatBytes * clockHz);
+export function ddr4(clockHz: number, channels: number, cores: number): BankTiming {
+  const divisor = greatestDivisor(ticksPerSecond, Math.round(clockHz));
   return {
-    latency: Math.ceil(readSeconds * clockHz) + readCycles,
-    ports: cores,
-    numerator: Math.max(1, Math.floor(beatsPerCycle * denominator)),
-    denominator,
-    refreshInterval: Math.round(refreshIntervalSeconds * clockHz),
-    refreshCycles: Math.ceil(refreshSeconds * clockHz),
+    ...{ kind: 'banks', channels, queue: queueEntries, ports: cores },
+    ticksNumerator: ticksPerSecond / divisor,
+    ticksDenominator: Math.round(clockHz) / divisor,
+    latency: Math.ceil(controllerSeconds * clockHz) + controllerCycles,
+    ...{ refreshInterval: refreshIntervalTicks, refreshTicks },
   };
 }
 
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b);
+}
+
+/** Cycles from a read's grant to its response where no other request is waiting. */
+export function readLatency(timing: MemoryTiming): number {
+  if (timing.kind === 'slots') return timing.latency;
+  const { activateToColumn, readLatency, burst } = ddr4Ticks;
+  const ticks = activateToColumn + readLatency + burst;
+  return 1 + timing.latency + Math.ceil((ticks * timing.ticksDenominator) / timing.ticksNumerator);
+}
+
 /** Requests that memory takes in cycle t. */
-export function slots(timing: MemoryTiming, t: number): number {
+export function slots(timing: SlotTiming, t: number): number {
   if (t % timing.refreshInterval < timing.refreshCycles) return 0;
   const { numerator, denominator } = timing;
   const budget = Math.floor(((t + 1) * numerator) / denominator) - Math.floor((t * numerator) / denominator);

@@ -2,7 +2,7 @@
 import { auditModel } from '../model/audit.ts';
 import { type ConfigName, namedConfig } from '../model/config.ts';
 import { blockConfig, type ModelTime, timeModel } from './blockTime.ts';
-import { beatBytes, ddr4 } from './parameters.ts';
+import { beatBytes, ddr4, peakBeats } from './parameters.ts';
 
 export const blockWidths = [512, 1024, 2048] as const;
 export const coreCounts = [1, 2, 4, 8, 16, 26] as const;
@@ -16,7 +16,7 @@ export interface BlockRow {
   readonly milliseconds: number;
   /** Of the peak of the cores' 512-bit ports, how much weights used. */
   readonly portUse: number;
-  /** Gigabytes a second, all traffic, and as a share of what the channels sustain. */
+  /** Gigabytes a second, all traffic, and as a share of the channels' peak. */
   readonly bandwidth: number;
   readonly bandwidthUse: number;
 }
@@ -119,13 +119,12 @@ export function blockRow(width: number, cores: number, clockMHz: number, channel
   const timing = ddr4(clockMHz * 1e6, channels, cores);
   const time: ModelTime = timeModel(blockConfig(width), cores, timing);
   const { cyclesPerBlock: cycles, weightBeatsPerBlock, beatsPerBlock } = time;
-  const sustained = timing.numerator / timing.denominator;
   return {
     ...{ clockMHz, width, cores, cycles },
     milliseconds: cycles / (clockMHz * 1000),
     portUse: weightBeatsPerBlock / (cycles * cores),
     bandwidth: ((beatsPerBlock / cycles) * beatBytes * clockMHz * 1e6) / 1e9,
-    bandwidthUse: beatsPerBlock / cycles / sustained,
+    bandwidthUse: beatsPerBlock / cycles / peakBeats(clockMHz * 1e6, channels),
   };
 }
 

@@ -7,9 +7,8 @@ export class TernaryCore {
   toRequest = 0;
   readonly #fifo: number;
   readonly #outQueue: number;
-  /** Cycles from which granted beats can be used, in a ring. */
-  readonly #usable: Float64Array;
   #granted = 0;
+  #received = 0;
   #popped = 0;
   /** Beats of the product in hand that are still to be used, and of its current block. */
   #beats = 0;
@@ -21,7 +20,6 @@ export class TernaryCore {
   constructor(fifo: number, outQueue: number) {
     this.#fifo = fifo;
     this.#outQueue = outQueue;
-    this.#usable = new Float64Array(fifo);
   }
 
   begin(blocks: number, blockBeats: number): void {
@@ -34,11 +32,15 @@ export class TernaryCore {
     return this.toRequest > 0 && this.#granted - this.#popped < this.#fifo;
   }
 
-  /** Memory takes a request and answers it in cycle `arrival`. */
-  grant(arrival: number): void {
-    this.#usable[this.#granted % this.#fifo] = arrival + 1;
+  /** Memory takes a request. */
+  grant(): void {
     this.#granted++;
     this.toRequest--;
+  }
+
+  /** Memory answers; the beat can be used from the next cycle on. */
+  receive(): void {
+    this.#received++;
   }
 
   canBeCollected(t: number): boolean {
@@ -60,7 +62,7 @@ export class TernaryCore {
    */
   step(t: number, inFlight: number): keyof CoreCycles {
     if (this.#beats === 0) return 'idle';
-    if (this.#granted === this.#popped || this.#usable[this.#popped % this.#fifo]! > t) return 'starved';
+    if (this.#received === this.#popped) return 'starved';
     const last = this.#beatInBlock === this.#blockBeats - 1;
     if (last && inFlight >= this.#outQueue) return 'blocked';
     this.#popped++;

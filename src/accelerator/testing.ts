@@ -1,6 +1,13 @@
 /** Random programs for tests: of the simulators against one another, and of the RTL against both. */
 import { encode, instruction, operations } from './instructionSet.ts';
-import { beatBytes, defaultSizes, type MachineSizes, type MemoryTiming } from './parameters.ts';
+import {
+  type BankTiming,
+  beatBytes,
+  defaultSizes,
+  type MachineSizes,
+  type MemoryTiming,
+  type SlotTiming,
+} from './parameters.ts';
 
 export interface RandomProgram {
   readonly words: bigint[];
@@ -152,11 +159,27 @@ export function illegalWords(): bigint[] {
   return [...free.map((code) => BigInt(code) << 58n), ...reserved, ...contradictions.map(encode)];
 }
 
-/** Memory timings that reach every corner: scarce slots, long and varying latencies, refresh at odd times. */
+/** Memory timings that reach every corner: every third seed has banks, the others fixed rates. */
 export function randomTiming(seed: number, cores: number): MemoryTiming {
+  return seed % 3 === 0 ? randomBanks(seed, cores) : randomSlots(seed, cores);
+}
+
+/** Short queues, few and many ticks a cycle, refresh at odd times. */
+function randomBanks(seed: number, cores: number): BankTiming {
+  const below = xorshift(seed ^ 0x2c1b3c6d);
+  return {
+    ...{ kind: 'banks', channels: 1 + below(4), queue: 1 + below(16), ports: 1 + below(cores) },
+    ...{ ticksNumerator: 1 + below(60), ticksDenominator: 1 + below(5), latency: below(20) },
+    ...{ refreshInterval: 800 + below(4000), refreshTicks: below(420) },
+  };
+}
+
+/** Scarce slots, long and varying latencies, refresh at odd times. */
+export function randomSlots(seed: number, cores: number): SlotTiming {
   const below = xorshift(seed ^ 0x5bd1e995);
   const refreshInterval = 50 + below(400);
   return {
+    kind: 'slots',
     latency: 1 + below(40),
     ports: 1 + below(cores),
     numerator: 16 + below(64 * cores),

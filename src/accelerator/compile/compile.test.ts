@@ -173,8 +173,8 @@ describe('what the accelerator has to reach', () => {
     const cycles = rows.map((row) => row.cycles);
     expect(cycles[1]! / cycles[0]!).toBeLessThan(0.55);
     expect(cycles[2]! / cycles[1]!).toBeLessThan(0.6);
-    // One channel sustains 4.6 ports: eight cores gain little over four.
-    expect(cycles[3]! / cycles[2]!).toBeGreaterThan(0.8);
+    // One channel sustains 4.7 ports: eight cores gain little over four.
+    expect(cycles[3]! / cycles[2]!).toBeGreaterThan(0.75);
     expect(rows[3]!.bandwidthUse).toBeGreaterThan(0.85);
   });
 });
