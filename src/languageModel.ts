@@ -1,6 +1,7 @@
 /** The front door: a language model that reads tokens, tells logits and writes text. */
 import type { Progress } from './checkpoint/tensorSource.ts';
 import type { Engine } from './engine/engine.ts';
+import type { EngineChoice } from './engine/engines.ts';
 import { DisposedError, InputError } from './errors.ts';
 import { type GenerateOptions, generate } from './generate/generate.ts';
 import { NoTokenizer } from './generate/noTokenizer.ts';
@@ -28,8 +29,8 @@ export interface LoadProgress extends Progress {
 }
 
 export interface LoadOptions {
-  /** What computes. `auto`, the default, takes the CPU. */
-  readonly engine?: 'auto' | 'cpu' | 'webgpu' | undefined;
+  /** What computes: `cpu`, `webgpu`, `reference`. `auto`, the default, takes the CPU. */
+  readonly engine?: EngineChoice | undefined;
   /** Worker threads of the CPU, 0 to 256; 0 computes on the calling thread. Default: the cores, at most 16. */
   readonly threads?: number | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;

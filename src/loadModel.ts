@@ -2,9 +2,8 @@
 import { findModelFolder } from '#platform';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { loadParameters } from './checkpoint/load.ts';
-import { CpuEngine } from './engine/cpu/cpuEngine.ts';
 import type { Engine } from './engine/engine.ts';
-import { WebGpuEngine } from './engine/webgpu/webgpuEngine.ts';
+import { createEngine, engineKind } from './engine/engines.ts';
 import { InputError } from './errors.ts';
 import { Checksum } from './generate/checksum.ts';
 import { refuseUnknown } from './generate/samplingOptions.ts';
@@ -19,20 +18,19 @@ import { TextTokenizer } from './text/tokenizer.ts';
 
 export async function loadModel(source: ModelSource, options: LoadOptions): Promise<ModelParts> {
   checkOptions(options);
+  const { engine, threads } = options;
   const { name, release } = openSource(source);
   try {
-    return await loadIntoEngine(name, () => createEngine(options), options);
+    return await loadIntoEngine(name, () => createEngine(engine, { threads }), options);
   } finally {
     release();
   }
 }
 
-type MeasuredEngine = Engine & { readonly usedBytes: number };
-
 /** Like `loadModel`, into an engine of the caller's, which is made once the model is found. */
 export async function loadIntoEngine(
   source: string,
-  createEngine: () => Promise<MeasuredEngine>,
+  createEngine: () => Promise<Engine>,
   { onProgress, signal, revision, cacheDir, token }: Omit<LoadOptions, 'engine' | 'threads'>,
 ): Promise<ModelParts> {
   const folder = await findModelFolder(source, {
@@ -56,13 +54,8 @@ export async function loadIntoEngine(
   }
 }
 
-/** `auto` is the CPU, which is always there. */
-function createEngine({ engine, threads }: LoadOptions): Promise<MeasuredEngine> {
-  return engine === 'webgpu' ? WebGpuEngine.create() : CpuEngine.create({ threads });
-}
-
 async function loadInto(
-  engine: MeasuredEngine,
+  engine: Engine,
   checkpoint: Checkpoint,
   { onProgress, signal }: Pick<LoadOptions, 'onProgress' | 'signal'>,
 ) {
@@ -83,14 +76,11 @@ async function loadInto(
 const loadOptions = [
   ...['engine', 'threads', 'onProgress', 'signal', 'revision', 'cacheDir', 'token', 'kernels'],
 ] as const;
-const engines = ['auto', 'cpu', 'webgpu'];
 
 function checkOptions(options: LoadOptions): void {
   refuseUnknown(options, loadOptions);
-  const { engine = 'auto', threads, kernels } = options;
-  if (!engines.includes(engine)) {
-    throw new InputError(`engine: found ${JSON.stringify(engine)}, expected ${engines.join(', ')}`);
-  }
+  const { engine, threads, kernels } = options;
+  engineKind(engine);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 256)) {
     throw new InputError(`threads: found ${threads}, expected an integer from 0 (no workers) to 256`);
   }

@@ -279,15 +279,48 @@ describe('chat', () => {
   });
 });
 
+describe('--engine', () => {
+  it.each([
+    ['generate', 'Call me', '--engine', 'abacus'],
+    ['train', '--out', 'nowhere', '--engine', 'abacus'],
+    ['study', 'operations', '--engine', 'abacus'],
+  ])('%s lists the engines there are', async (...args) => {
+    expectRefusal(
+      await plusminus(args),
+      /'abacus' is invalid. Allowed choices are auto, cpu, webgpu, reference/,
+    );
+  });
+
+  it('generates the same text on the reference engine', async () => {
+    const on = (engine: string) =>
+      plusminus([
+        'generate',
+        'Call me',
+        '-n',
+        '4',
+        '-t',
+        '0',
+        '-q',
+        '--model',
+        small.folder,
+        '--engine',
+        engine,
+      ]);
+    const [reference, cpu] = [await on('reference'), await on('cpu')];
+    expect(reference).toEqual(cpu);
+    expect(reference.code).toBe(0);
+  });
+});
+
 describe('logits', () => {
-  it('writes what the released code computed', async () => {
+  it.each(['cpu', 'reference'])('writes what the released code computed, on %s', async (engine) => {
     const file = await SafetensorsFile.open(`${golden}/expected.safetensors`);
     const ids = [...new Int32Array((await file.read('input_ids')).slice().buffer)].slice(0, 24);
     const expected = new Float32Array((await file.read('logits')).slice().buffer).subarray(0, 24 * 96);
     await file.close();
     const out = join(folder, 'logits.safetensors');
     const { code, stdout } = await plusminus([
-      ...['logits', '--model', golden, '--tokens', ids.join(','), '--engine', 'cpu', '--out', out, '--json'],
+      ...['logits', '--model', golden, '--tokens', ids.join(','), '--engine', engine, '--out', out, '--json'],
     ]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({ model: golden, tokens: ids, shape: [24, 96], out });

@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { storiesModel } from '../checkpoint/boxedModels.ts';
+import { type EngineChoice, engineChoices } from '../engine/engines.ts';
 
 /** An integer from `least` to `most`. */
 export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -41,19 +42,21 @@ function toNumber(text: string): number {
 
 export interface ModelOptions {
   readonly model?: string;
-  readonly engine: 'auto' | 'cpu' | 'webgpu';
+  readonly engine: EngineChoice;
   readonly threads?: number;
   readonly quiet?: boolean;
   readonly json?: boolean;
+}
+
+export function engineOption(): Option {
+  return new Option('--engine <name>', 'engine that computes; auto: the CPU').choices(engineChoices);
 }
 
 /** @param boxed the model that is meant where none is named; see findModel.ts */
 export function addModelOptions(command: Command, boxed: string = storiesModel): Command {
   return command
     .option('-m, --model <folder|id>', `model folder or Hub name (default: ${boxed})`)
-    .addOption(
-      new Option('--engine <name>', 'what computes').choices(['auto', 'cpu', 'webgpu']).default('auto'),
-    )
+    .addOption(engineOption().default('auto'))
     .option('--threads <n>', 'worker threads (default: all cores)', integer(0, 256))
     .option('-q, --quiet', 'no progress and no statistics')
     .option('--json', 'print JSON for machines');

@@ -1,5 +1,6 @@
 /** Commands that several processes run together: rank 0 speaks for all, and a rank that fails ends all. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { engineKind } from '../engine/engines.ts';
 import { alone, type Group } from '../mpi/group.ts';
 import { joinGroup, type MpiGroup } from '../mpi/mpiGroup.ts';
 import { ownCores, ownGpu } from '../train/machine.ts';
@@ -46,7 +47,7 @@ export async function placeOf(
   { engine, threads }: { readonly engine?: string | undefined; readonly threads?: number | undefined },
 ): Promise<{ threads?: number }> {
   if (group.size === 1) return {};
-  if (engine === 'webgpu') await ownGpu(group);
+  if (engineKind(engine).runsOn === 'gpu') await ownGpu(group);
   const own = threads ?? (await ownCores(group));
   return own === undefined ? {} : { threads: own };
 }

@@ -1,5 +1,6 @@
 /** `plusminus study`: the paper's experiments, one command each. */
 import { Command, Option } from 'commander';
+import type { EngineChoice } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
 import { formatDuration, formatTable } from '../format.ts';
 import type { Group } from '../mpi/group.ts';
@@ -9,7 +10,7 @@ import { findStudy, studies } from '../study/studies.ts';
 import type { PlannedRun, Study, StudyOptions } from '../study/study.ts';
 import { mobyDick } from './mobyDick.ts';
 import { interruptible } from './openModel.ts';
-import { integer, number } from './options.ts';
+import { engineOption, integer, number } from './options.ts';
 import { writeJson } from './output.ts';
 import { placeOf, withGroup } from './ranks.ts';
 
@@ -33,7 +34,7 @@ that train then read Moby-Dick, unless --data says otherwise.
 Several processes share the training runs of a study (docs/mpi.md): mpirun -n 4 plusminus study scaling --data corpus/`;
 
 interface Flags {
-  readonly engine: 'auto' | 'cpu' | 'webgpu';
+  readonly engine: EngineChoice;
   readonly threads?: number;
   readonly quick?: boolean;
   readonly minutes?: number;
@@ -50,9 +51,7 @@ export function studyCommand(): Command {
   return new Command('study')
     .description('Repeat an experiment of the paper: tables and figures under results/.')
     .argument('<study>', studies.map(({ name }) => name).join(', '))
-    .addOption(
-      new Option('--engine <name>', 'what computes').choices(['auto', 'cpu', 'webgpu']).default('auto'),
-    )
+    .addOption(engineOption().default('auto'))
     .option('--threads <n>', 'worker threads of the CPU (default: all cores)', integer(0, 256))
     .option('--quick', 'small sizes, in minutes')
     .option(

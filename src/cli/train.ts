@@ -1,5 +1,6 @@
 /** `plusminus train`: from texts to a model, in one command. */
 import { Command, Option } from 'commander';
+import type { EngineChoice } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
 import { type ArchitectureName, architectureNames, configNames } from '../model/config.ts';
 import { alone, type Group } from '../mpi/group.ts';
@@ -16,7 +17,7 @@ import {
 } from '../train/settings.ts';
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
-import { integer, number } from './options.ts';
+import { engineOption, integer, number } from './options.ts';
 import { withGroup } from './ranks.ts';
 import { describeRun, runTraining, summarise } from './runTraining.ts';
 
@@ -64,8 +65,6 @@ const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])
 /** Ranges are checked where settings are, in code too. */
 const anyNumber = number('a number', () => true);
 
-type EngineName = 'auto' | 'cpu' | 'webgpu';
-
 interface Flags extends Partial<TrainingSettings> {
   readonly data?: string[];
   readonly chat?: string[];
@@ -80,7 +79,7 @@ interface Flags extends Partial<TrainingSettings> {
   readonly tokenizer?: string;
   readonly vocab?: number;
   readonly field?: string;
-  readonly engine?: EngineName;
+  readonly engine?: EngineChoice;
   readonly threads?: number;
   readonly shardOptimizer?: boolean;
   readonly resume?: boolean;
@@ -122,13 +121,7 @@ export function trainCommand(): Command {
     .option('--plain-bit-linear', 'compute BitLinear part by part, unfused: to measure what fusing saves')
     .option('--ordered', 'sum gradients in one order, so that ranks come to the bits of one')
     .option('--shard-optimizer', "each rank keeps its part of AdamW's state")
-    .addOption(
-      new Option('--engine <name>', 'what computes (default: auto, the CPU)').choices([
-        'auto',
-        'cpu',
-        'webgpu',
-      ]),
-    )
+    .addOption(engineOption())
     .option('--threads <n>', 'worker threads of the CPU (default: all cores)', anyNumber)
     .option('--json', 'print the log as JSON lines on stdout')
     .addHelpText('after', example)

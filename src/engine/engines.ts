@@ -13,19 +13,29 @@ export interface EngineOptions {
 export interface EngineKind {
   /** For people: what computes. */
   readonly about: string;
+  /** Processes on one host each take a share of its cores, or a GPU of their own. */
+  readonly runsOn: 'cores' | 'gpu';
+  /** Largest memory that the engine can address; absent: no limit of its own. */
+  readonly maxBytes?: number;
   create(options: EngineOptions): Promise<Engine>;
 }
 
 export type EngineTable = Readonly<Record<string, EngineKind>>;
 
+/** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
+const maxHeapBytes = 2 ** 32 - 2 ** 26;
+
 export const engines = {
   cpu: {
     about: 'WebAssembly on the cores of the CPU',
+    runsOn: 'cores',
+    maxBytes: maxHeapBytes,
     create: ({ threads }: EngineOptions) => CpuEngine.create({ threads }),
   },
-  webgpu: { about: 'the GPU, through WebGPU', create: () => WebGpuEngine.create() },
+  webgpu: { about: 'the GPU, through WebGPU', runsOn: 'gpu', create: () => WebGpuEngine.create() },
   reference: {
     about: 'plain formulas in float64: slow, for checking other engines',
+    runsOn: 'cores',
     create: async () => new ReferenceEngine(),
   },
 } satisfies EngineTable;
@@ -38,16 +48,25 @@ export type EngineChoice = EngineName | 'auto';
 export const engineNames = Object.keys(engines) as readonly EngineName[];
 export const engineChoices: readonly EngineChoice[] = ['auto', ...engineNames];
 
+/** The engine that a choice means. */
+export function engineName(choice: EngineChoice = 'auto'): EngineName {
+  return choice === 'auto' ? 'cpu' : choice;
+}
+
+/** @throws InputError for an engine that is not in the table */
+export function engineKind(choice: string = 'auto', table: EngineTable = engines): EngineKind {
+  const name = choice === 'auto' ? engineName() : choice;
+  const kind = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (kind) return kind;
+  const expected = ['auto', ...Object.keys(table)].join(', ');
+  throw new InputError(`engine: found ${JSON.stringify(choice)}, expected ${expected}`);
+}
+
 /** @throws InputError for an engine that is not in the table */
 export async function createEngine(
   choice: string = 'auto',
   options: EngineOptions = {},
   table: EngineTable = engines,
 ): Promise<Engine> {
-  const kind = table[choice === 'auto' ? 'cpu' : choice];
-  if (!kind) {
-    const expected = ['auto', ...Object.keys(table)].join(', ');
-    throw new InputError(`engine: found ${JSON.stringify(choice)}, expected ${expected}`);
-  }
-  return kind.create(options);
+  return engineKind(choice, table).create(options);
 }

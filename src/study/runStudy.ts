@@ -5,7 +5,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
+import { createEngine, engineKind, engineName } from '../engine/engines.ts';
 import { formatDuration } from '../format.ts';
 import { alone, type Group } from '../mpi/group.ts';
 import { replaceFile } from '../text/replaceFile.ts';
@@ -176,10 +176,10 @@ async function provenanceOf({ options, command }: RunStudyOptions): Promise<Prov
 
 /** With the GPU's name, since that is the machine then. */
 async function engineOf({ engine }: StudyOptions): Promise<string> {
-  if (engine !== 'webgpu') return 'cpu';
-  const found = await WebGpuEngine.create();
+  if (engineKind(engine).runsOn !== 'gpu') return engineName(engine);
+  const found = await createEngine(engine);
   await found.dispose();
-  return `webgpu on ${found.description}`;
+  return `${found.name} on ${found.description}`;
 }
 
 async function currentCommit(): Promise<string> {

@@ -3,11 +3,12 @@
  * written anew after each. Interrupted, a study goes on where it was.
  */
 
+import type { EngineChoice } from '../engine/engines.ts';
 import type { Group } from '../mpi/group.ts';
 import type { Family } from './families.ts';
 
 export interface StudyOptions {
-  readonly engine: 'auto' | 'cpu' | 'webgpu';
+  readonly engine: EngineChoice;
   readonly threads?: number | undefined;
   /** Small sizes, so that the whole study takes minutes on a laptop. */
   readonly quick: boolean;

@@ -1,25 +1,20 @@
 /** Creates the engine for training, and determines how much memory it may use. */
 import { totalmem } from 'node:os';
-import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
-import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
+import { createEngine, type EngineChoice, engineKind } from '../engine/engines.ts';
 import { shareOfCores } from '../mpi/cores.ts';
 import { alone, type Group } from '../mpi/group.ts';
 import { takeOwnGpu } from '../mpi/ownGpu.ts';
 import type { Machine } from './trainer.ts';
 
-/** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
-const largestHeap = 2 ** 32 - 2 ** 26;
-
-/** A machine whose engine reports its memory use. */
+/** A machine that `withMachine` creates. */
 export interface OwnMachine extends Machine {
-  readonly engine: CpuEngine | WebGpuEngine;
   /** Of each of several ranks, for people. */
   readonly gpus?: readonly string[] | undefined;
 }
 
 export interface MachineFlags {
   /** `auto`, the default, takes the CPU. */
-  readonly engine?: 'auto' | 'cpu' | 'webgpu' | undefined;
+  readonly engine?: EngineChoice | undefined;
   /** Worker threads of the CPU. */
   readonly threads?: number | undefined;
   /** The ranks that train together; default: this one alone. */
@@ -41,17 +36,18 @@ export async function withMachine<T>(
   }
 }
 
-/** WebGPU does not report the size of GPU memory, so there is no limit; allocations that do not fit fail. */
+/** WebGPU does not report the size of GPU memory, so GPUs have no limit; allocations that do not fit fail. */
 async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
   const { engine, group = alone, shardOptimizer } = flags;
   const ranks = { group, shardOptimizer };
-  if (engine === 'webgpu') {
+  const { runsOn, maxBytes = Number.POSITIVE_INFINITY } = engineKind(engine);
+  if (runsOn === 'gpu') {
     const gpus = await ownGpu(group);
-    return { engine: await WebGpuEngine.create(), limitBytes: Number.POSITIVE_INFINITY, gpus, ...ranks };
+    return { engine: await createEngine(engine), limitBytes: maxBytes, gpus, ...ranks };
   }
   const threads = flags.threads ?? (await ownCores(group));
-  const limitBytes = Math.min(largestHeap, totalmem() / group.local.size);
-  return { engine: await CpuEngine.create({ threads }), limitBytes, ...ranks };
+  const limitBytes = Math.min(maxBytes, totalmem() / group.local.size);
+  return { engine: await createEngine(engine, { threads }), limitBytes, ...ranks };
 }
 
 /** Threads of this rank; `undefined` for a single rank, which uses all cores. */

@@ -13,6 +13,7 @@
 import { join } from 'node:path';
 import { readConfig } from '../checkpoint/config.ts';
 import { writeConfig } from '../checkpoint/writeConfig.ts';
+import { type EngineName, engineName, engineNames } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
 import { FolderLock } from '../folderLock.ts';
 import type { ModelConfig } from '../model/config.ts';
@@ -116,7 +117,7 @@ export class Run {
     await saveState(folder, trainer, 0);
     if (writes) {
       const dataHash = await data.shards.contentHash();
-      await writeRunFile(folder, { settings, tokens: data.folder, engine: engineName(trainer), dataHash });
+      await writeRunFile(folder, { settings, tokens: data.folder, engine: engineOf(trainer), dataHash });
     }
     return run;
   }
@@ -341,9 +342,9 @@ async function anyOf(group: Group, [first, ...others]: readonly boolean[]): Prom
   return [answers[0]![0]!, ...others.map((_, index) => answers.some((own) => own[index + 1]!))];
 }
 
-/** Test engines count as the CPU. */
-function engineName({ engine }: Trainer): 'cpu' | 'webgpu' {
-  return engine.name === 'webgpu' ? 'webgpu' : 'cpu';
+/** An engine that is not in the list, such as a test's, counts as the default. */
+function engineOf({ engine }: Trainer): EngineName {
+  return engineNames.find((name) => name === engine.name) ?? engineName();
 }
 
 /** A notice for runs of earlier versions. */

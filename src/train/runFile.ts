@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import * as v from 'valibot';
 import { parseJsonObject } from '../checkpoint/json.ts';
+import { type EngineName, engineNames } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 import { parseSettings, type TrainingSettings } from './settings.ts';
@@ -13,7 +14,7 @@ const runFileSchema = v.strictObject({
   version: v.literal(1),
   tokens: v.string(),
   /** The engine of the run. Runs of earlier versions, without this field, used the CPU. */
-  engine: v.optional(v.picklist(['cpu', 'webgpu']), 'cpu'),
+  engine: v.optional(v.picklist(engineNames), 'cpu'),
   /** SHA-256 of the tokens. Runs of earlier versions have none. */
   dataHash: v.optional(v.string()),
   settings: v.unknown(),
@@ -25,7 +26,7 @@ export interface RunFile {
   /** The folder of its token shards. */
   readonly tokens: string;
   /** The engine: on another one a resumed run does not end with the same bits. */
-  readonly engine: 'cpu' | 'webgpu';
+  readonly engine: EngineName;
   /** Of the tokens: see `TokenMix.contentHash`. */
   readonly dataHash?: string | undefined;
 }
