@@ -1,0 +1,106 @@
+/** The package's subpaths as their users call them: `plusminus/ai`, `/serve`, `/train`, `/evaluate`, `/accelerator`. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LanguageModelV4 } from '@ai-sdk/provider';
+import { generateText, streamText } from 'ai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LanguageModel } from '../index.ts';
+import { assemble, disassemble } from './accelerator.ts';
+import { plusminus } from './ai.ts';
+import { evaluateText, taskNames } from './evaluate.ts';
+import { serve } from './serve.ts';
+import { resume, train } from './train.ts';
+
+let folder: string;
+let model: LanguageModel;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'plusminus-subpaths-'));
+  model = await LanguageModel.load('plusminus/chat', { threads: 1 });
+});
+afterAll(async () => {
+  await model?.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('plusminus/ai', () => {
+  const asked = { prompt: 'What is a cat?', temperature: 0, maxOutputTokens: 12, seed: 1 };
+  // The annotation is part of the test: the structural types fit the SDK's.
+  const provided = (): LanguageModelV4 => plusminus(model);
+
+  it('answers generateText as the model itself does', async () => {
+    const own = await model.complete([{ role: 'user', content: asked.prompt }], {
+      temperature: 0,
+      maxTokens: 12,
+    });
+    const result = await generateText({ model: provided(), ...asked });
+    expect(result.text).toBe(own.text);
+    expect(result.finishReason).toBe(own.finishReason === 'length' ? 'length' : 'stop');
+    expect(result.usage).toMatchObject({ inputTokens: own.usage.promptTokens, outputTokens: 12 });
+    expect(result.warnings ?? []).toEqual([]);
+  });
+
+  it('streams the same text to streamText', async () => {
+    const { text } = await generateText({ model: provided(), ...asked });
+    const stream = streamText({ model: provided(), ...asked });
+    const pieces: string[] = [];
+    for await (const piece of stream.textStream) pieces.push(piece);
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(pieces.join('')).toBe(text);
+    expect((await stream.usage).outputTokens).toBe(12);
+  });
+
+  it('stops when the signal is aborted, and warns of what it cannot do', async () => {
+    const signal = AbortSignal.abort();
+    await expect(generateText({ model: provided(), ...asked, abortSignal: signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    const { warnings } = await plusminus(model).doGenerate({
+      prompt: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+      responseFormat: { type: 'json' },
+      maxOutputTokens: 1,
+    });
+    expect(warnings).toEqual([expect.objectContaining({ type: 'unsupported', feature: 'responseFormat' })]);
+    const file = { type: 'file', data: 'AA==', mediaType: 'image/png' };
+    await expect(
+      plusminus(model).doGenerate({ prompt: [{ role: 'user', content: [file] }] }),
+    ).rejects.toThrow('prompt[0]: found content of type "file", expected text only');
+  });
+});
+
+it('plusminus/serve answers an HTTP client, then closes', async () => {
+  await using server = await serve({ port: 0, threads: 1, apiKeys: ['key'] });
+  const body = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 });
+  const headers = { 'content-type': 'application/json', authorization: 'Bearer key' };
+  const response = await fetch(`${server.url}/v1/chat/completions`, { method: 'POST', headers, body });
+  expect(await response.json()).toMatchObject({ choices: [{ message: { role: 'assistant' } }] });
+  expect((await fetch(`${server.url}/v1/models`)).status).toBe(401);
+});
+
+it('plusminus/train trains, is interrupted, resumes; plusminus/evaluate scores the result', async () => {
+  const text = join(folder, 'text.txt');
+  await writeFile(text, 'The quick brown fox jumps over the lazy dog. '.repeat(200));
+  const out = join(folder, 'run');
+  const stop = new AbortController();
+  const steps: number[] = [];
+  const sizes = { name: 'tiny', layers: 1, hiddenSize: 32, intermediateSize: 32 };
+  const begun = await train({
+    ...{ data: [text], out, model: sizes, vocabulary: 300, threads: 1, signal: stop.signal },
+    settings: { steps: 4, batch: 2, length: 16, warmup: 1 },
+    onLine: (line) => {
+      if (line.event === 'step' && steps.push(line.step) === 2) stop.abort();
+    },
+  });
+  expect(begun).toEqual({ folder: out, steps: 2, outcome: 'interrupted' });
+  expect(await resume(out, { threads: 1 })).toEqual({ folder: out, steps: 4, outcome: 'finished' });
+  await using trained = await LanguageModel.load(out, { threads: 1 });
+  const { items, metrics } = await evaluateText(trained, [text]);
+  expect(items).toBe(1);
+  expect(metrics.find(({ name }) => name === 'bits_per_byte')!.value).toBeGreaterThan(0);
+  expect(taskNames).toContain('arc_easy');
+}, 60_000);
+
+it('plusminus/accelerator assembles and disassembles', () => {
+  const words = assemble('halt');
+  expect(disassemble(words)).toContain('halt');
+});

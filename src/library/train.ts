@@ -1,0 +1,79 @@
+/** `plusminus/train`: training from code, in Node. */
+import { beginRun, type ModelChoice, type RunPlan } from '../train/begin.ts';
+import type { LogLine } from '../train/log.ts';
+import { withMachine } from '../train/machine.ts';
+import { Run } from '../train/run.ts';
+import { parseSettings, type TrainingChoices } from '../train/settings.ts';
+
+export type { LogLine, StepLine, ValidationLine } from '../train/log.ts';
+export { defaultSettings, type TrainingChoices, type TrainingSettings } from '../train/settings.ts';
+
+export interface RunOptions {
+  /** `auto`, the default, takes the CPU. */
+  readonly engine?: 'auto' | 'cpu' | 'webgpu' | undefined;
+  /** Worker threads of the CPU. Default: the cores, at most 16. */
+  readonly threads?: number | undefined;
+  /** Aborting it stops the run after the current step, and saves. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with each line of the log: a step's or a validation's figures. */
+  readonly onLine?: ((line: LogLine) => void) | undefined;
+}
+
+export interface TrainOptions extends RunOptions {
+  /** Text files, folders of them or of token shards; or a function that yields the documents, each time from the first. */
+  readonly data: readonly string[] | (() => AsyncIterable<string>);
+  /** Folder of the run: checkpoint, log, state. It is created. */
+  readonly out: string;
+  /** A size such as `tiny`, or a size with fields of your own. Default: `tiny`. */
+  readonly model?: string | ModelChoice | undefined;
+  /** Start from this checkpoint's config, weights and tokenizer instead of `model`. */
+  readonly from?: string | undefined;
+  /** Folder of the tokenizer to use. Default: one is trained on the data. */
+  readonly tokenizer?: string | undefined;
+  /** Size of the vocabulary of a tokenizer that is trained. Default 4096. */
+  readonly vocabulary?: number | undefined;
+  /** Batch, length, steps, learning rate and so on, where they differ from `defaultSettings`. */
+  readonly settings?: TrainingChoices | undefined;
+}
+
+export interface TrainResult {
+  /** The run's folder, which `LanguageModel.load` takes. */
+  readonly folder: string;
+  /** Steps done. */
+  readonly steps: number;
+  readonly outcome: 'finished' | 'interrupted';
+}
+
+/**
+ * Trains a model on texts.
+ * @throws InputError if an option, the data or the folder is wrong; OutOfMemoryError; the signal's reason if it is
+ *   aborted before the first step
+ */
+export function train(options: TrainOptions): Promise<TrainResult> {
+  const { data, out, model = 'tiny', from, tokenizer, vocabulary = 4096, signal } = options;
+  const settings = parseSettings(options.settings ?? {});
+  const choice = typeof model === 'string' ? { name: model } : model;
+  const plan: RunPlan = {
+    ...{ folder: out, data, model: choice, settings, from, tokenizer, vocabulary, signal },
+  };
+  return withMachine(options, async (machine) => carryOut(await beginRun(plan, machine), options));
+}
+
+/**
+ * Continues an interrupted run from its last checkpoint, to the same bits as without the interruption.
+ * @param steps to train in all, if it is to be more than the run's settings say
+ */
+export function resume(folder: string, options: RunOptions & { steps?: number } = {}): Promise<TrainResult> {
+  return withMachine(options, async (machine) =>
+    carryOut(await Run.resume(folder, machine, options.steps), options),
+  );
+}
+
+async function carryOut(run: Run, { signal, onLine }: RunOptions): Promise<TrainResult> {
+  try {
+    const outcome = await run.train({ signal, onLine });
+    return { folder: run.folder, steps: run.step, outcome };
+  } finally {
+    await run.close();
+  }
+}
