@@ -5,21 +5,23 @@
  *   npm run bench:browser                        370M with random weights, one thread and all
  *   npm run bench:browser -- --size tiny --threads 2 --rounds 5
  */
+import './begin.ts';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { Browser, Page } from 'playwright-core';
 import { build, transformWithOxc } from 'vite';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
+import { InputError } from '../src/errors.ts';
 import { LanguageModel } from '../src/languageModel.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { isConfigName, namedConfig } from '../src/model/config.ts';
 import { openBrowser } from '../test/web/browser.ts';
 import { hostFolder } from '../test/web/server.ts';
 import { type Decoding, decode } from './browserCase.ts';
+import { outputPath } from './outputPath.ts';
 import { median } from './statistics.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -28,9 +30,9 @@ const options = new Command('npm run bench:browser --')
   .option('--threads <counts>', 'numbers of threads', [...new Set([1, availableParallelism()])].join(','))
   .option('--rounds <count>', 'decodings on each side', '15')
   .option('--tokens <count>', 'tokens of a decoding', '96')
-  .option('--out <path>', 'where to write the tables, without extension', 'results/browser')
+  .option('--out <path>', 'where to write the tables, without extension (default: results/browser)')
   .parse()
-  .opts<{ size: string; threads: string; rounds: string; tokens: string; out: string }>();
+  .opts<{ size: string; threads: string; rounds: string; tokens: string; out?: string }>();
 
 interface Row {
   readonly threads: number;
@@ -50,7 +52,7 @@ interface Row {
 async function makeSite(): Promise<string> {
   const site = `${root}build/bench/site`;
   const { size } = options;
-  if (!isConfigName(size)) throw new Error(`--size: found ${size}, expected a named configuration`);
+  if (!isConfigName(size)) throw new InputError(`--size: found ${size}, expected a named configuration`);
   await build({
     configFile: `${root}web/library.config.ts`,
     logLevel: 'error',
@@ -213,6 +215,7 @@ async function measureAll(browser: Browser, site: string, url: string): Promise<
   return rows;
 }
 
+const out = await outputPath(options.out, 'browser');
 await mkdir(`${root}build/bench/site`, { recursive: true });
 const site = await makeSite();
 const host = await hostFolder(site, { isolated: true });
@@ -231,9 +234,8 @@ try {
     tokens: Number(options.tokens),
     rows: await measureAll(browser, site, host.url),
   };
-  await mkdir(dirname(options.out), { recursive: true });
-  await writeFile(`${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
-  await writeFile(`${options.out}.md`, format(report));
+  await writeFile(`${out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+  await writeFile(`${out}.md`, format(report));
   console.log(format(report));
 } finally {
   await browser.close();

@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { InputError } from '../src/errors.ts';
 
 const run = promisify(execFile);
 
@@ -16,6 +17,10 @@ export async function childWith<T>(
   ...args: (string | number)[]
 ): Promise<T> {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const { stdout } = await run(process.execPath, [...flags, path, ...args.map(String)], { maxBuffer: 1e8 });
+  const running = run(process.execPath, [...flags, path, ...args.map(String)], { maxBuffer: 1e8 });
+  const { stdout } = await running.catch(({ code, stderr }: ExecFileException) => {
+    process.stderr.write(stderr ?? '');
+    throw new InputError(`${file} failed (${code}); its message is above`);
+  });
   return JSON.parse(stdout) as T;
 }

@@ -7,17 +7,19 @@
  *   npm run bench -- --sizes 2.7B --add        keeps what results/cpu.json has of other sizes
  *   npm run bench -- --llama               llama.cpp beside us, if `npm install --no-save node-llama-cpp` was run
  */
+import './begin.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
+import { InputError } from '../src/errors.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { type ConfigName, configNames, isConfigName, namedConfig } from '../src/model/config.ts';
 import { child, childWith } from './child.ts';
 import { findLlamaCpp, llamaCppContender } from './llamaCpp.ts';
+import { outputPath } from './outputPath.ts';
 import { type Contender, fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
 import { readBandwidth } from './readBandwidth.ts';
 import { type Report, readReport, writeReport } from './report.ts';
@@ -34,7 +36,7 @@ const options = new Command('npm run bench --')
   .option('--no-training', 'leave training out')
   .option('--llama [folder]', 'measure llama.cpp too, with node-llama-cpp as installed here or in the folder')
   .option('--add', 'keep the tables that are there, but for the rows measured now')
-  .option('--out <path>', 'where to write the tables, without extension', 'results/cpu')
+  .option('--out <path>', 'where to write the tables, without extension (default: results/cpu)')
   .parse()
   .opts<{
     sizes: string;
@@ -43,13 +45,13 @@ const options = new Command('npm run bench --')
     training: boolean;
     llama?: string | true;
     add?: true;
-    out: string;
+    out?: string;
   }>();
 
 const threadCounts = options.threads.split(',').map(Number);
 const rounds = Number(options.rounds);
 if (![...threadCounts, rounds].every((value) => Number.isInteger(value) && value > 0)) {
-  throw new Error(
+  throw new InputError(
     `--threads and --rounds: found ${options.threads} and ${rounds}, expected positive integers`,
   );
 }
@@ -57,7 +59,7 @@ if (![...threadCounts, rounds].every((value) => Number.isInteger(value) && value
 function sizesOf(names: string): ConfigName[] {
   return names.split(',').map((name) => {
     if (isConfigName(name)) return name;
-    throw new Error(`--sizes: found ${name}, expected some of ${configNames.join(', ')}`);
+    throw new InputError(`--sizes: found ${name}, expected some of ${configNames.join(', ')}`);
   });
 }
 
@@ -167,8 +169,7 @@ async function trainingRows(): Promise<Report['training'][number][]> {
 const sizes = sizesOf(options.sizes);
 // Found before anything is measured: a missing library should not cost an hour.
 const llama = options.llama && (await findLlamaCpp(options.llama === true ? root : options.llama));
-const out = `${root}${options.out}`;
-await mkdir(dirname(out), { recursive: true }); // before minutes of measuring, not after
+const out = await outputPath(options.out, 'cpu');
 const earlier = options.add && (await readReport(out));
 // Before and after: others on the machine must not make its memory look slower than it was meanwhile.
 const bandwidth = new Map<number, number>();

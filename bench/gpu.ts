@@ -9,19 +9,19 @@
  *   npm run bench:gpu -- --config results/stories/llama --batch 32 --length 512 --out runs/llama
  *                                                   training of that config.json, of any kind of model, and nothing else
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import './begin.ts';
+import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { readConfig } from '../src/checkpoint/config.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
+import { InputError } from '../src/errors.ts';
 import { isConfigName, namedConfig } from '../src/model/config.ts';
 import type { Recompute } from '../src/train/passGradients.ts';
 import { InferenceCase, type Measurement, measure, SampledCase, TrainingCase } from './gpuCases.ts';
+import { outputPath } from './outputPath.ts';
 import { measurePyTorch, type PyTorchReport } from './pytorch.ts';
-
-const root = fileURLToPath(new URL('../', import.meta.url));
 
 const options = new Command('npm run bench:gpu --')
   .option('--size <name>', 'named configuration', '370M')
@@ -37,25 +37,26 @@ const options = new Command('npm run bench:gpu --')
   )
   .option('--no-training', 'leave training out')
   .option('--no-pytorch', 'do not compare with PyTorch, where it is present')
-  .option('--out <path>', 'where to write the tables, without extension', 'results/gpu')
+  .option('--out <path>', 'where to write the tables, without extension (default: results/gpu)')
   .parse()
   .opts<
-    Record<'size' | 'prompt' | 'batch' | 'length' | 'recompute' | 'rounds' | 'out', string> & {
+    Record<'size' | 'prompt' | 'batch' | 'length' | 'recompute' | 'rounds', string> & {
       config?: string;
+      out?: string;
       training: boolean;
       pytorch: boolean;
     }
   >();
 
 if (!isConfigName(options.size))
-  throw new Error(`--size: found ${options.size}, expected a name such as 370M`);
+  throw new InputError(`--size: found ${options.size}, expected a name such as 370M`);
 const config = options.config ? await readConfig(options.config) : namedConfig(options.size);
 const subject = options.config ?? options.size;
 const numbers = ['prompt', 'batch', 'length', 'recompute', 'rounds'] as const;
 const [prompt, batch, length, recomputed, rounds] = numbers.map((name) => {
   const value = Number(options[name]);
   if (Number.isInteger(value) && value > 0) return value;
-  throw new Error(`--${name}: found ${options[name]}, expected a positive integer`);
+  throw new InputError(`--${name}: found ${options[name]}, expected a positive integer`);
 }) as [number, number, number, number, number];
 
 interface Row extends Partial<Measurement> {
@@ -201,6 +202,7 @@ function formatPyTorch(report: PyTorchReport | string): string {
   ].join('\n');
 }
 
+const out = await outputPath(options.out, 'gpu');
 const difference = await check();
 const probe = await WebGpuEngine.create();
 const device = probe.description;
@@ -218,8 +220,7 @@ for (const form of forms) rows.push(await training(form));
 const without = folder ? '--config' : options.pytorch ? undefined : '--no-pytorch';
 const pytorch = without ?? (await measurePyTorch({ size, prompt, batch, length, rounds, training: trains }));
 const markdown = `${format(device, difference, rows)}\n${formatPyTorch(pytorch)}\n`;
-await mkdir(`${root}results`, { recursive: true });
 const report = { device, size: subject, date: new Date().toISOString(), difference, rows, pytorch };
-await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
-await writeFile(`${root}${options.out}.md`, markdown);
+await writeFile(`${out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+await writeFile(`${out}.md`, markdown);
 console.log(markdown);

@@ -2,6 +2,7 @@
  * One inference measurement in a process of its own, so that resident memory is this model's alone:
  * node bench/inferenceCase.ts FOLDER THREADS. Prints JSON. Results are checked before anything is timed.
  */
+import './begin.ts';
 import { Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import { loadParameters } from '../src/checkpoint/load.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';

@@ -7,6 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { InputError } from '../src/errors.ts';
 import { type ConfigName, namedConfig } from '../src/model/config.ts';
 import { child } from './child.ts';
 import type { LlamaCppResult } from './llamaCppCase.ts';
@@ -48,7 +49,7 @@ export async function llamaCppContender(
 export async function findLlamaCpp(folder: string): Promise<LlamaCpp> {
   const manifest = findManifest(folder);
   if (!manifest) {
-    throw new Error(
+    throw new InputError(
       `--llama: found no ${packageName} from ${resolve(folder)}, expected it in node_modules. ` +
         `Install it there (npm install --no-save ${packageName}), or name the folder where it is: --llama FOLDER`,
     );

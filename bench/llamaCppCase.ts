@@ -3,6 +3,7 @@
  * node bench/llamaCppCase.ts MODEL.gguf THREADS LIBRARY. Prints JSON. LIBRARY is the URL of node-llama-cpp's
  * entry. Nothing of ours is loaded beside it, so that resident memory is theirs.
  */
+import './begin.ts';
 import {
   decodeTokens,
   type InferenceResult,

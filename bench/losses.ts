@@ -9,9 +9,9 @@
  *
  * Each adds its curve to results/gpu-cpu-loss.json and draws the figure anew.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import './begin.ts';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { catchInterrupt } from '../src/cli/interrupt.ts';
 import { mobyDick } from '../src/cli/mobyDick.ts';
@@ -23,8 +23,8 @@ import { Run } from '../src/train/run.ts';
 import { holdsRun } from '../src/train/runFile.ts';
 import { parseSettings } from '../src/train/settings.ts';
 import { type Curve, distances, drawCurves, nameOf } from './lossRuns.ts';
+import { outputPath } from './outputPath.ts';
 
-const root = fileURLToPath(new URL('../', import.meta.url));
 const vocabulary = 2048;
 const model = { name: 'tiny', layers: 3, hiddenSize: 128, intermediateSize: 256 };
 const settings = {
@@ -39,10 +39,11 @@ const flags = new Command('node bench/losses.ts')
   .option('--minutes <n>', 'stop after so long; the same command goes on', '1e6')
   .option('--runs <folder>', 'where runs are kept until they are done', 'runs/losses')
   .option('--add <file>', 'take in the curves of this file')
-  .option('--out <path>', 'where to write, without extension', `${root}results/gpu-cpu-loss`)
+  .option('--out <path>', 'where to write, without extension (default: results/gpu-cpu-loss)')
   .parse()
   .opts<
-    Record<'seed' | 'steps' | 'minutes' | 'runs' | 'out', string> & {
+    Record<'seed' | 'steps' | 'minutes' | 'runs', string> & {
+      out?: string;
       engine?: Curve['engine'];
       add?: string;
     }
@@ -107,20 +108,20 @@ async function curvesIn(path: string): Promise<Curve[]> {
   }
 }
 
+const out = await outputPath(flags.out, 'gpu-cpu-loss');
 const found = flags.engine ? [await train(flags.engine, Number(flags.seed))] : [];
 if (flags.add !== undefined) found.push(...(await curvesIn(flags.add)));
-const known = (await curvesIn(`${flags.out}.json`)).filter(
+const known = (await curvesIn(`${out}.json`)).filter(
   (curve) => !found.some((other) => nameOf(other) === nameOf(curve)),
 );
 // The CPU with the first seed is what the others are compared with.
 const curves = [...known, ...found].sort((a, b) => a.seed - b.seed || a.engine.localeCompare(b.engine));
 const report = { model: { ...model, vocabulary }, settings, distances: distances(curves), curves };
-await mkdir(dirname(flags.out), { recursive: true });
-await writeFile(`${flags.out}.json`, `${JSON.stringify(report)}\n`);
+await writeFile(`${out}.json`, `${JSON.stringify(report)}\n`);
 const title = curves.some(({ engine }) => engine === 'webgpu')
   ? 'Training on the CPU and on a GPU, from the same weights and data'
   : 'Training on the CPU: what a seed decides';
-await writeFile(`${flags.out}.svg`, drawCurves(curves, title));
+await writeFile(`${out}.svg`, drawCurves(curves, title));
 for (const { between, mean, largest, validation } of report.distances) {
   console.log(
     `${between.join(' and ')}: mean distance ${mean.toFixed(4)}, largest ${largest.toFixed(4)}, ` +

@@ -9,6 +9,7 @@
  * What a number of ranks has measured is kept under runs/mpi until the tables are written: stopped, the same command
  * goes on with the next one.
  */
+import './begin.ts';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -16,9 +17,11 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
+import { InputError } from '../src/errors.ts';
 import { isConfigName } from '../src/model/config.ts';
 import type { Case, Found, Measured, Work } from './mpiCase.ts';
 import { formatScaling } from './mpiReport.ts';
+import { outputPath } from './outputPath.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
@@ -40,7 +43,7 @@ const options = new Command('npm run bench:mpi --')
     'mpirun --allow-run-as-root --oversubscribe --bind-to none',
   )
   .option('--wrapper <command>', 'goes before node, e.g. scripts/ownGpu.sh')
-  .option('--out <path>', 'where to write the tables, without extension', 'results/mpi')
+  .option('--out <path>', 'where to write the tables, without extension (default: results/mpi)')
   .parse()
   .opts<
     Record<
@@ -54,10 +57,9 @@ const options = new Command('npm run bench:mpi --')
       | 'passes'
       | 'localSteps'
       | 'steps'
-      | 'launcher'
-      | 'out',
+      | 'launcher',
       string
-    > & { wrapper?: string; recompute?: boolean }
+    > & { wrapper?: string; recompute?: boolean; out?: string }
   >();
 
 export interface Report {
@@ -74,14 +76,14 @@ export interface Report {
 function integers(name: string, text: string): number[] {
   const values = text.split(',').map(Number);
   if (values.every((value) => Number.isInteger(value) && value > 0)) return values;
-  throw new Error(`--${name}: found ${text}, expected positive integers`);
+  throw new InputError(`--${name}: found ${text}, expected positive integers`);
 }
 const integer = (name: 'threads' | 'vocabulary' | 'batch' | 'length' | 'steps' | 'localSteps') =>
   integers(name, options[name])[0]!;
 
-if (!isConfigName(options.size)) throw new Error(`--size: found ${options.size}, expected a name`);
+if (!isConfigName(options.size)) throw new InputError(`--size: found ${options.size}, expected a name`);
 if (options.engine !== 'cpu' && options.engine !== 'webgpu')
-  throw new Error(`--engine: found ${options.engine}, expected cpu or webgpu`);
+  throw new InputError(`--engine: found ${options.engine}, expected cpu or webgpu`);
 
 const engine: Work['engine'] = options.engine;
 const work = {
@@ -160,6 +162,7 @@ function refuseIdle(rows: readonly Measured[]): void {
   if (idle) throw new Error(`training does not learn: ${JSON.stringify(idle)}`);
 }
 
+const out = await outputPath(options.out, 'mpi');
 const found = [
   await launchOnce(1, [...together, ...checks.filter(({ passes }) => !passCounts.includes(passes))]),
 ];
@@ -174,8 +177,7 @@ const report: Report = {
   ...{ work, difference: differenceOf(found), found },
 };
 const markdown = formatScaling(report);
-await mkdir(`${root}results`, { recursive: true });
-await writeFile(`${root}${options.out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
-await writeFile(`${root}${options.out}.md`, markdown);
+await writeFile(`${out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+await writeFile(`${out}.md`, markdown);
 await rm(kept, { recursive: true, force: true });
 console.log(markdown);

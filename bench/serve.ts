@@ -8,18 +8,21 @@
  * starved if the slowest client's rate is near the median's. Memory is flat if it no longer grows once the state
  * cache is full. Turn 50 of a conversation is timed against turn 2. Killed servers lose no acknowledged session.
  */
+import './begin.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { randomCheckpoint } from '../src/checkpoint/random.ts';
+import { InputError } from '../src/errors.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { configNames, isConfigName, namedConfig } from '../src/model/config.ts';
 import { saveTokenizer } from '../src/text/saveTokenizer.ts';
 import { mobyDick } from '../src/text/testing.ts';
 import { trainBpe } from '../src/text/trainBpe.ts';
+import { outputPath } from './outputPath.ts';
 import { type Load, type LoadResult, measureLoad, startServer } from './serveCase.ts';
 import { measureKills } from './serveKill.ts';
 import { format, memoryFigure, type Report } from './serveReport.ts';
@@ -38,7 +41,7 @@ const options = new Command('npm run bench:serve --')
   .option('--tokens <n>', 'tokens of an answer', Number, 64)
   .option('--threads <n>', 'threads of the engine', Number, availableParallelism())
   .option('--rounds <n>', 'conversations to time the turns of, and kills', Number, 3)
-  .option('--out <path>', 'where to write the tables, without extension', 'results/serve')
+  .option('--out <path>', 'where to write the tables, without extension (default: results/serve)')
   .parse()
   .opts<{
     size: string;
@@ -50,13 +53,13 @@ const options = new Command('npm run bench:serve --')
     tokens: number;
     threads: number;
     rounds: number;
-    out: string;
+    out?: string;
   }>();
 
 /** A model with random weights: an answer ends by its length only. */
 async function modelFolder(size: string): Promise<string> {
   if (!isConfigName(size))
-    throw new Error(`--size: found ${size}, expected one of ${configNames.join(', ')}`);
+    throw new InputError(`--size: found ${size}, expected one of ${configNames.join(', ')}`);
   const folder = `${root}build/bench/serve-${size}`;
   if (existsSync(folder)) return folder;
   console.error(`making ${folder} with random weights`);
@@ -137,10 +140,9 @@ async function measureAll(folder: string): Promise<Report> {
   };
 }
 
+const path = await outputPath(options.out, 'serve');
 const report = await measureAll(options.model ?? (await modelFolder(options.size)));
-const path = resolve(root, options.out);
 const text = format(report, `${basename(path)}-memory.svg`);
-await mkdir(dirname(path), { recursive: true });
 await writeFile(`${path}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
 await writeFile(`${path}-memory.svg`, memoryFigure(report));
 await writeFile(`${path}.md`, text);
