@@ -30,6 +30,7 @@ interface Flags extends ModelOptions {
   readonly apiKeyFile?: string;
   readonly secretFile?: string;
   readonly sessions?: string;
+  readonly memoryMb?: number;
   readonly cacheMb: number;
   readonly cacheFolder?: string;
   readonly cacheFolderMb: number;
@@ -80,6 +81,7 @@ function addLimits(command: Command): Command {
     .option('--max-tokens <n>', 'most tokens of an answer', integer(1), 4096)
     .option('--max-prompt-tokens <n>', 'most tokens of a prompt', integer(1), 32_768)
     .option('--max-body-kb <n>', 'most kilobytes of a request', integer(1), 1024)
+    .option('--memory-mb <n>', 'max memory of the process, in megabytes (default: not bounded)', integer(1))
     .option('--max-connections <n>', 'most connections', integer(1), 2048)
     .option('--timeout <seconds>', 'how long a request may take', integer(1), 600)
     .option('--receive-timeout <seconds>', 'how long a request may take to arrive', integer(1), 30)
@@ -97,6 +99,7 @@ async function serve(flags: Flags): Promise<void> {
     ...{ engine: flags.engine, threads: flags.threads, name: flags.name },
     ...{ slots: flags.slots, maxWaiting: flags.queue, oneByOne: flags.oneByOne, sessions: flags.sessions },
     ...{ cacheBytes: 1e6 * flags.cacheMb, cacheFolder: flags.cacheFolder },
+    memoryBytes: flags.memoryMb === undefined ? undefined : 1e6 * flags.memoryMb,
     cacheFolderBytes: 1e6 * flags.cacheFolderMb,
     secret: flags.secretFile === undefined ? undefined : await readFile(flags.secretFile),
     limits: {

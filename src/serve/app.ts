@@ -11,13 +11,14 @@ import { BodyReader } from './body.ts';
 import { chatWire } from './chat.ts';
 import { completionWire } from './completions.ts';
 import { chatFieldsOf, completionFieldsOf } from './fields.ts';
+import { bytesPerBodyByte, type RequestShare } from './memory.ts';
 import { respond, type Usage } from './respond.ts';
 import type { Runtime } from './runtime.ts';
 import { type Caller, ClientGoneError, Scope } from './scope.ts';
 import { sessionRoutes } from './sessionRoutes.ts';
 import { TooBusyError } from './slots.ts';
 import { type Start, startOf } from './start.ts';
-import type { Wire } from './wire.ts';
+import { answerBytes, type Wire } from './wire.ts';
 
 export interface AppOptions {
   /** Without keys, anybody may use the server. */
@@ -35,6 +36,8 @@ export interface Variables {
   readonly owner: string;
   /** Who shares the server with other clients. */
   readonly client: string;
+  /** The memory that the request holds. */
+  readonly share: RequestShare;
 }
 
 export type Env = { Variables: Variables; Bindings: HttpBindings };
@@ -53,7 +56,9 @@ export class App {
   constructor(runtime: Runtime, options: AppOptions) {
     this.#runtime = runtime;
     this.#options = options;
-    this.#bodies = new BodyReader(runtime.limits.bodyBytes, runtime.limits.allBodyBytes);
+    this.#bodies = new BodyReader(
+      Math.min(runtime.limits.bodyBytes, Math.floor(runtime.requestMemory.maxOfOne / bytesPerBodyByte)),
+    );
     this.#routes();
   }
 
@@ -73,6 +78,7 @@ export class App {
       return c.body(await registry.metrics(), 200, { 'content-type': registry.contentType });
     });
     hono.use('/v1/*', (c, next) => this.#authorised(c, next));
+    hono.use('/v1/*', (c, next) => this.#withinMemory(c, next));
     hono.get('/v1/models', (c) => c.json({ object: 'list', data: [this.#model()] }));
     hono.get('/v1/models/:id{.+}', (c) => {
       this.#checkModel(c.req.param('id'));
@@ -129,6 +135,16 @@ export class App {
     await next();
   }
 
+  /** What a request holds is free when its answer has been sent. */
+  async #withinMemory(c: Context<Env>, next: Next): Promise<void> {
+    const { guard, requestMemory } = this.#runtime;
+    if (c.req.method !== 'DELETE') guard?.check();
+    const share = requestMemory.open(c.get('client'));
+    c.env.outgoing.once('close', () => share.release());
+    c.set('share', share);
+    await next();
+  }
+
   #health(c: Context<Env>): Response {
     const { scheduler, modelName } = this.#runtime;
     const status = scheduler.failure ? 'failed' : this.#draining ? 'draining' : 'ok';
@@ -165,10 +181,11 @@ export class App {
     this.scopes.add(scope);
     let start: Start | undefined;
     try {
-      const fields = read(await this.#bodies.json(c.req.raw));
+      const fields = read(await this.#bodies.json(c.req.raw, c.get('share')));
       this.#checkModel(fields.model);
       start = await startOf(runtime, fields, c.get('owner'));
       const wire = await understand(runtime, fields, start, scope);
+      c.get('share').take(answerBytes(runtime, wire));
       const id = c.get('requestId');
       const finished = (usage: Usage, error: unknown) => this.#finished(id, scope, usage, error);
       const cutOff = () => void c.env.outgoing.destroy();

@@ -1,62 +1,58 @@
 /** Bodies of requests: JSON, bounded each and all together. */
 import { ApiError } from './apiError.ts';
+import { bytesPerBodyByte, type RequestShare } from './memory.ts';
 
 export class BodyReader {
-  readonly #most: number;
-  readonly #mostOfAll: number;
-  #received = 0;
+  readonly #max: number;
 
-  /** @param most bytes of one body; @param mostOfAll bytes of all that are being received */
-  constructor(most: number, mostOfAll: number) {
-    this.#most = most;
-    this.#mostOfAll = mostOfAll;
+  /** @param max bytes of one body */
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  /** @throws ApiError if it is too large, or no JSON */
-  async json(request: Request): Promise<unknown> {
+  /**
+   * @param share the memory that the request may hold, which also covers the parsed body
+   * @throws ApiError if it is too large, or not JSON
+   */
+  async json(request: Request, share: RequestShare): Promise<unknown> {
     const type = request.headers.get('content-type') ?? 'none';
     // Web pages elsewhere can send other types without asking: a server on this machine is not theirs to use.
     if (!/^application\/json\b/i.test(type))
       throw new ApiError(415, `content-type: found ${type.slice(0, 60)}, expected application/json`);
-    if (Number(request.headers.get('content-length') ?? 0) > this.#most) throw this.#tooLarge();
-    const bytes = await this.#bytes(request);
+    if (Number(request.headers.get('content-length') ?? 0) > this.#max) throw this.#tooLarge();
+    const bytes = await this.#bytes(request, share);
+    share.take((bytesPerBodyByte - 1) * bytes.length);
     try {
       return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     } catch (error) {
-      throw new ApiError(400, `body: found no JSON (${(error as Error).message.slice(0, 100)})`);
+      throw new ApiError(
+        400,
+        `body: found text that is not JSON (${(error as Error).message.slice(0, 100)})`,
+      );
     }
   }
 
   /** Copies chunks into one growing buffer: kept as they come, chunks of a byte would take hundreds of bytes each. */
-  async #bytes(request: Request): Promise<Uint8Array> {
+  async #bytes(request: Request, share: RequestShare): Promise<Uint8Array> {
     let bytes = new Uint8Array();
     let length = 0;
-    try {
-      for await (const part of bodyOf(request)) {
-        if (length + part.length > this.#most) throw this.#tooLarge();
-        if (length + part.length > bytes.length) bytes = this.#grown(bytes, length, length + part.length);
-        bytes.set(part, length);
-        length += part.length;
+    for await (const part of bodyOf(request)) {
+      if (length + part.length > this.#max) throw this.#tooLarge();
+      if (length + part.length > bytes.length) {
+        const capacity = Math.min(Math.max(2 * bytes.length, length + part.length, 4096), this.#max);
+        share.take(capacity - bytes.length);
+        const larger = new Uint8Array(capacity);
+        larger.set(bytes.subarray(0, length));
+        bytes = larger;
       }
-    } finally {
-      this.#received -= bytes.length;
+      bytes.set(part, length);
+      length += part.length;
     }
     return bytes.subarray(0, length);
   }
 
-  #grown(bytes: Uint8Array, length: number, least: number): Uint8Array<ArrayBuffer> {
-    const capacity = Math.min(Math.max(2 * bytes.length, least, 4096), this.#most);
-    const more = capacity - bytes.length;
-    if (this.#received + more > this.#mostOfAll)
-      throw new ApiError(429, 'too many large requests at the same time', { retryAfter: 1 });
-    this.#received += more;
-    const larger = new Uint8Array(capacity);
-    larger.set(bytes.subarray(0, length));
-    return larger;
-  }
-
   #tooLarge(): ApiError {
-    return new ApiError(413, `body: expected at most ${this.#most} bytes`);
+    return new ApiError(413, `body: expected at most ${this.#max} bytes`);
   }
 }
 

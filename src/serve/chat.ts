@@ -37,7 +37,11 @@ export async function chatWire(
   const maxTokens = checkMaxTokens(runtime, name, value ?? runtime.limits.maxTokens);
   const logprobs = logprobsOf(fields);
   const options = choiceOptionsOf(fields, { maxTokens, logprobs, vocabulary: runtime.scheduler.vocabulary });
-  const answer = new ChatAnswer(runtime, tokenizer, { n, logprobs: logprobs !== undefined });
+  const answer = new ChatAnswer(runtime, tokenizer, {
+    n,
+    logprobs: logprobs !== undefined,
+    collects: fields.stream !== true,
+  });
   return {
     request: {
       prompts: [tokens],
@@ -58,12 +62,21 @@ export async function chatWire(
 
 const chunkObject = 'chat.completion.chunk';
 
+interface AnswerOptions {
+  readonly n: number;
+  readonly logprobs: boolean;
+  /** Whether the answer is kept, to be sent as a whole. */
+  readonly collects: boolean;
+}
+
 class ChatAnswer {
   readonly envelope: Envelope;
   readonly choices: Choice[];
   readonly #tokenizer: TextTokenizer;
+  readonly #collects: boolean;
 
-  constructor(runtime: Runtime, tokenizer: TextTokenizer, options: { n: number; logprobs: boolean }) {
+  constructor(runtime: Runtime, tokenizer: TextTokenizer, options: AnswerOptions) {
+    this.#collects = options.collects;
     this.envelope = envelopeOf(runtime, 'chatcmpl', 'chat.completion');
     this.#tokenizer = tokenizer;
     this.choices = Array.from({ length: options.n }, (_, index) => ({
@@ -86,8 +99,10 @@ class ChatAnswer {
     }
     const told = event.tokens.filter(({ ends }) => !ends); // as OpenAI's
     const logprobs = told.map((token) => chatLogprob(this.#tokenizer, token));
-    choice.message.content += event.text;
-    choice.logprobs?.content.push(...logprobs);
+    if (this.#collects) {
+      choice.message.content += event.text;
+      choice.logprobs?.content.push(...logprobs);
+    }
     return [this.#chunk(event.index, event.text === '' ? {} : { content: event.text }, logprobs)];
   }
 

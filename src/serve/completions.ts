@@ -56,6 +56,7 @@ export async function completionWire(
   const format = new CompletionFormat(runtime, {
     echo,
     n,
+    collects: fields.stream !== true,
     texts: prompts.map((prompt, index) =>
       typeof prompt === 'string' ? prompt : shown ? runtime.tokenizer.decode(tokens[index]!.tokens) : '',
     ),
@@ -75,16 +76,22 @@ export async function completionWire(
   };
 }
 
+interface FormatOptions {
+  readonly echo: boolean;
+  readonly n: number;
+  /** Whether the answer is kept, to be sent as a whole. */
+  readonly collects: boolean;
+  /** Of the prompts. */
+  readonly texts: readonly string[];
+}
+
 class CompletionFormat {
   readonly envelope: Envelope;
   readonly #runtime: Runtime;
-  readonly #options: { readonly echo: boolean; readonly n: number; readonly texts: readonly string[] };
+  readonly #options: FormatOptions;
   readonly #choices: { readonly whole: Choice; readonly points: CodePoints }[] = [];
 
-  constructor(
-    runtime: Runtime,
-    options: { readonly echo: boolean; readonly n: number; readonly texts: readonly string[] },
-  ) {
+  constructor(runtime: Runtime, options: FormatOptions) {
     this.envelope = envelopeOf(runtime, 'cmpl', 'text_completion');
     this.#runtime = runtime;
     this.#options = options;
@@ -119,8 +126,8 @@ class CompletionFormat {
 
   #add(index: number, text: string, logprobs: Logprobs | undefined): object {
     const { whole } = this.#choices[index]!;
-    whole.text += text;
-    if (logprobs) {
+    if (this.#options.collects) whole.text += text;
+    if (logprobs && this.#options.collects) {
       whole.logprobs ??= { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
       for (const name of ['tokens', 'token_logprobs', 'top_logprobs', 'text_offset'] as const)
         (whole.logprobs[name] as unknown[]).push(...logprobs[name]);

@@ -13,6 +13,7 @@ import { SeededRandom } from '../text/seededRandom.ts';
 import { apiErrorOf } from './apiError.ts';
 import { BodyReader } from './body.ts';
 import { logProbability } from './logProbability.ts';
+import { RequestMemory } from './memory.ts';
 import { openRuntime } from './openRuntime.ts';
 import { startTestServer, type TestServer } from './testing.ts';
 
@@ -63,18 +64,23 @@ it('paths of strangers make no metrics', async () => {
 });
 
 it('a body in chunks of one byte is kept in one buffer, and its bytes are given back', async () => {
-  const bodies = new BodyReader(65_536, 65_536);
+  const bodies = new BodyReader(65_536);
+  const memory = new RequestMemory(2 * 9 * 40_000);
   const text = JSON.stringify({ prompt: 'x'.repeat(40_000) });
-  for (let round = 0; round < 2; round++) {
-    const read = bodies.json(inCrumbs(text));
-    expect(await read).toEqual(JSON.parse(text));
-  }
-  await expect(bodies.json(inCrumbs(`"${'x'.repeat(70_000)}"`))).rejects.toMatchObject({ status: 413 });
-  await expect(Promise.all([bodies.json(inCrumbs(text)), bodies.json(inCrumbs(text))])).rejects.toMatchObject(
-    {
-      status: 429,
-    },
-  );
+  const read = async (body: string) => {
+    const share = memory.open('a');
+    try {
+      return await bodies.json(inCrumbs(body), share);
+    } finally {
+      share.release();
+    }
+  };
+  for (let round = 0; round < 2; round++) expect(await read(text)).toEqual(JSON.parse(text));
+  await expect(read(`"${'x'.repeat(70_000)}"`)).rejects.toMatchObject({ status: 413 });
+  await expect(Promise.all([read(text), read(text)])).rejects.toMatchObject({
+    status: 503,
+  });
+  expect(memory.used).toBe(0);
 });
 
 function inCrumbs(text: string): Request {

@@ -13,6 +13,7 @@ import { attends } from '../model/config.ts';
 import { BatchedInference, canBatch, type SlotModel } from '../run/batchedInference.ts';
 import { OneByOne } from '../run/oneByOne.ts';
 import { sequenceReader } from '../run/sequenceReader.ts';
+import { MemoryGuard, memoryShares, RequestMemory } from './memory.ts';
 import { Measurements } from './metrics.ts';
 import { ownSecret } from './ownSecret.ts';
 import { PromptEncoder } from './promptEncoder.ts';
@@ -34,6 +35,8 @@ export interface RuntimeOptions extends LoadOptions {
   readonly oneByOne?: boolean | undefined;
   /** Bytes of memory for states of texts that were read; default 256 MB. */
   readonly cacheBytes?: number | undefined;
+  /** Bytes that the process may take, with all of the server: its caches and requests share what the model leaves. */
+  readonly memoryBytes?: number | undefined;
   /** A folder for those that no longer fit in memory, and its size. */
   readonly cacheFolder?: string | undefined;
   readonly cacheFolderBytes?: number | undefined;
@@ -52,7 +55,7 @@ export interface OpenRuntime extends Runtime {
 
 const standardLimits: Limits = {
   bodyBytes: 2 ** 20,
-  allBodyBytes: 2 ** 26,
+  requestBytes: 2 ** 29,
   promptTokens: 32_768,
   contextTokens: Number.POSITIVE_INFINITY,
   maxTokens: 4096,
@@ -101,7 +104,7 @@ async function assemble(
   const { config, tokenizer, engine, fingerprint } = parts;
   if (!tokenizer) throw new InputError('this model has no tokenizer.json, which serving needs');
   const { modelHash } = options;
-  const { slots = 64, maxWaiting = 256, cacheBytes = 256e6, cacheFolder, cacheFolderBytes = 4e9 } = options;
+  const { slots = 64, maxWaiting = 256, cacheFolder, cacheFolderBytes = 4e9, memoryBytes } = options;
   const metrics = new Measurements();
   const model = slotModel(parts, slots, options.oneByOne === true);
   const scheduler = new Scheduler(model, {
@@ -116,10 +119,13 @@ async function assemble(
     cacheFolder === undefined
       ? undefined
       : await StateFiles.open(cacheFolder, { bytes: cacheFolderBytes, model: modelHash, stateSize });
-  const cache = new StateCache(cacheBytes, files);
+  const shares = memoryBytes === undefined ? undefined : memoryShares(memoryBytes, process.memoryUsage.rss());
+  const cache = new StateCache(Math.min(options.cacheBytes ?? 256e6, shares?.cacheBytes ?? Infinity), files);
+  const guard = memoryBytes === undefined ? undefined : new MemoryGuard(memoryBytes, () => cache.shrink());
   const { sessions } = options;
   const limits = {
     ...standardLimits,
+    requestBytes: Math.min(standardLimits.requestBytes, shares?.requestBytes ?? Infinity),
     ...(attends(config) && { contextTokens: config.maxPositionEmbeddings }),
     ...options.limits,
   };
@@ -132,10 +138,12 @@ async function assemble(
     sessions:
       sessions === undefined ? undefined : await SessionStore.open({ folder: sessions, signer, max: 10_000 }),
     limits,
+    ...{ requestMemory: new RequestMemory(limits.requestBytes), guard },
     encoder: new PromptEncoder(tokenizer, limits),
     engine: `${engine.name} (${engine.description})`,
     async close() {
       await files?.flush();
+      guard?.close();
       await options.close();
     },
   };

@@ -1,5 +1,6 @@
 /** What all requests share: the model with its scheduler, the caches, the limits. */
 import type { TextTokenizer } from '../text/tokenizer.ts';
+import type { MemoryGuard, RequestMemory } from './memory.ts';
 import type { Measurements } from './metrics.ts';
 import type { PromptEncoder } from './promptEncoder.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -10,8 +11,8 @@ import type { StateCache } from './stateCache.ts';
 export interface Limits {
   /** Bytes of a request's body. */
   readonly bodyBytes: number;
-  /** Bytes of all bodies that are being received. */
-  readonly allBodyBytes: number;
+  /** Bytes that all requests together may hold: their bodies and the answers that are collected for them. */
+  readonly requestBytes: number;
   /** Tokens of a prompt. */
   readonly promptTokens: number;
   /** Tokens of a whole sequence, prompt and answer: Infinity for models that do not attend. */
@@ -41,6 +42,9 @@ export interface Runtime {
   readonly encoder: PromptEncoder;
   readonly limits: Limits;
   readonly metrics: Measurements;
+  readonly requestMemory: RequestMemory;
+  /** Absent if the size of the process is not bounded. */
+  readonly guard: MemoryGuard | undefined;
 }
 
 /** What `system_fingerprint` tells: which model it was. */

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { ApiError } from './apiError.ts';
 import { App, type AppOptions } from './app.ts';
+import { Connections } from './connections.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface ServerOptions extends Omit<AppOptions, 'acceptedHosts'> {
@@ -47,7 +48,10 @@ export class RunningServer {
         keepAliveTimeout: 30_000,
       },
     }) as Server;
-    server.maxConnections = options.maxConnections;
+    new Connections(server, {
+      max: options.maxConnections,
+      stallSeconds: runtime.limits.stallSeconds,
+    });
     server.listen(options.port, options.host);
     await once(server, 'listening'); // an error, such as a port that is taken, rejects
     return new RunningServer(server, app);

@@ -81,6 +81,11 @@ export class StateCache {
     if (!this.#memory.has(place)) this.#toDisk(place, tokens, state);
   }
 
+  /** Forgets half of what is in memory. */
+  shrink(): void {
+    for (let count = Math.ceil(this.#memory.size / 2); count > 0; count--) this.#memory.pop();
+  }
+
   #toDisk(place: Place<Kept>, tokens: readonly number[], state: SequenceState): void {
     const file = this.#files?.write(tokens, state);
     if (file === undefined) {

@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { FinishReason } from '../generate/generate.ts';
 import type { AnswerEvent, AnswersRequest } from './answers.ts';
+import { ApiError } from './apiError.ts';
 import type { ChatFields, CompletionFields } from './fields.ts';
+import { bytesPerListedToken } from './memory.ts';
 import { type Runtime, systemFingerprint } from './runtime.ts';
 
 /** A request, understood: what to compute, and how to tell it. */
@@ -16,6 +18,24 @@ export interface Wire {
   usageChunk(usage: object): object;
   /** The whole answer; `chunks` has been called with every event. */
   whole(): object;
+}
+
+/**
+ * Bytes, estimated, of an answer that is collected before it is sent; of a stream, only scored prompts are collected.
+ * @throws ApiError if no client could have as much
+ */
+export function answerBytes({ requestMemory }: Runtime, { request, stream }: Wire): number {
+  const { prompts, n, options, scored } = request;
+  const listed = (logprobs: number | undefined) => (logprobs === undefined ? 0 : 1 + logprobs);
+  const read = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0) * listed(scored);
+  const written = stream ? 0 : prompts.length * n * options.maxTokens * listed(options.logprobs);
+  const found = read * n + written;
+  const max = Math.floor(requestMemory.maxOfOne / bytesPerListedToken);
+  if (found > max)
+    throw new ApiError(400, `logprobs: found ${found} tokens to list, expected at most ${max}`, {
+      param: 'logprobs',
+    });
+  return bytesPerListedToken * found;
 }
 
 export interface Envelope {
