@@ -8,7 +8,7 @@ import { bitLinear } from '../ops/bitLinear/bitLinear.ts';
 import { gatedNorm } from '../ops/gatedNorm/gatedNorm.ts';
 import { lowerBounds } from '../ops/lowerBounds/lowerBounds.ts';
 import { mlgru } from '../ops/mlgru/mlgru.ts';
-import { mlgruSlots } from '../ops/mlgruSlots/mlgruSlots.ts';
+import { batch } from '../ops/sequences.ts';
 import { sigmoidGate } from '../ops/sigmoidGate/sigmoidGate.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
 import type { MatMulFreeConfig } from './config.ts';
@@ -52,7 +52,7 @@ export function matmulFreeForward(
   states?: readonly Tensor[],
 ): Forward {
   return forwardThrough(config, weights, ids, (i, f, bounds, layer) =>
-    mlgru(i, f, states?.[layer], bounds, layer),
+    mlgru(i, f, { layout: batch, state: states?.[layer], bounds, layer }),
   );
 }
 
@@ -67,10 +67,9 @@ export function matmulFreeForwardSlots(
   slots: Tensor,
   states: readonly Tensor[],
 ): Forward {
-  return forwardThrough(config, weights, ids, (i, f, bounds, layer) => {
-    const { h, next } = mlgruSlots(i, f, slots, states[layer]!, bounds, layer);
-    return { h, last: next };
-  });
+  return forwardThrough(config, weights, ids, (i, f, bounds, layer) =>
+    mlgru(i, f, { layout: { kind: 'slots', slots }, state: states[layer], bounds, layer }),
+  );
 }
 
 /** The recurrence of one layer, from its gates before their activations: all that ties a token to earlier ones. */
@@ -79,7 +78,7 @@ type Recurrence = (
   f: Tensor,
   bounds: Tensor | undefined,
   layer: number,
-) => { readonly h: Tensor; readonly last: Tensor };
+) => { readonly h: Tensor; readonly next: Tensor };
 
 function forwardThrough(
   config: MatMulFreeConfig,
@@ -111,9 +110,9 @@ function releasedMixer(
   const attn = `model.layers.${layer}.attn`;
   const project = (gate: string, x: Tensor) => bitLinear(x, weights.bitLinear(`${attn}.${gate}_proj`));
   // The first layer's bound is 0 by construction.
-  const { h, last } = recurrence(project('i', a), project('f', a), layer > 0 ? bounds : undefined, layer);
+  const { h, next } = recurrence(project('i', a), project('f', a), layer > 0 ? bounds : undefined, layer);
   const gated = gatedNorm(project('g', a), h, weights.get(`${attn}.g_norm.weight`), config.rmsNormEps);
-  return { out: project('o', gated), states: [last] };
+  return { out: project('o', gated), states: [next] };
 }
 
 /** h = MLGRU(W_c x + b_c, W_f x + b_f), out = W_o (σ(W_g x + b_g) ⊙ h) + b_o */
@@ -121,6 +120,6 @@ function paperMixer(_: MatMulFreeConfig, weights: Weights, a: Tensor, { layer, r
   const attn = `model.layers.${layer}.attn`;
   const project = (gate: string, x: Tensor) =>
     add(bitLinear(x, weights.bitLinear(`${attn}.${gate}_proj`)), weights.get(`${attn}.${gate}_proj.bias`));
-  const { h, last } = recurrence(project('i', a), project('f', a), undefined, layer);
-  return { out: project('o', sigmoidGate(project('g', a), h)), states: [last] };
+  const { h, next } = recurrence(project('i', a), project('f', a), undefined, layer);
+  return { out: project('o', sigmoidGate(project('g', a), h)), states: [next] };
 }

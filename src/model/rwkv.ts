@@ -5,6 +5,7 @@
  */
 import { bitLinear } from '../ops/bitLinear/bitLinear.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
+import { batch } from '../ops/sequences.ts';
 import { sigmoidGate } from '../ops/sigmoidGate/sigmoidGate.ts';
 import { tokenShift } from '../ops/tokenShift/tokenShift.ts';
 import { stateRows, wkv } from '../ops/wkv/wkv.ts';
@@ -81,10 +82,11 @@ export function rwkvForward(
 /** out = W_o (σ(W_r shift_r(a)) ⊙ WKV(W_k shift_k(a), W_v shift_v(a))) */
 function timeMixing(weights: Weights, a: Tensor, layer: number, [token, state]: readonly Tensor[] = []) {
   const attn = `model.layers.${layer}.attn`;
-  const shift = (gate: string) => tokenShift(a, weights.get(`${attn}.time_mix_${gate}`), token);
+  const shift = (gate: string) =>
+    tokenShift(a, weights.get(`${attn}.time_mix_${gate}`), { layout: batch, before: token });
   const project = (gate: string, x: Tensor) => bitLinear(x, weights.bitLinear(`${attn}.${gate}_proj`));
   const [r, k, v] = gates.map((gate) => project(gate, shift(gate)));
   const [decay, bonus] = [weights.get(`${attn}.time_decay`), weights.get(`${attn}.time_first`)];
-  const { y, last } = wkv(k!, v!, decay, bonus, state);
-  return { out: project('o', sigmoidGate(r!, y)), states: [lastToken(a), last] };
+  const { y, next } = wkv(k!, v!, { decay, bonus, layout: batch, state });
+  return { out: project('o', sigmoidGate(r!, y)), states: [lastToken(a, { layout: batch }), next] };
 }

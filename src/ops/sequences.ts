@@ -13,3 +13,9 @@ export type Sequences =
 
 /** Each row of the batch is a sequence. */
 export const batch: Sequences = { kind: 'batch' };
+
+/** The states of all slots, which the slot form of an op needs. */
+export function statesOf(op: string, states: Tensor | undefined): Tensor {
+  if (!states) throw new Error(`${op}: expected the states of all slots, found none`);
+  return states;
+}

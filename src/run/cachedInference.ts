@@ -9,6 +9,7 @@ import { InputError } from '../errors.ts';
 import type { Architecture, CachedForward } from '../model/architecture.ts';
 import type { Weights } from '../model/weights.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
+import { batch } from '../ops/sequences.ts';
 import { output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import {
@@ -280,7 +281,9 @@ export function recordCachedStep(
   const program = record(`${length} tokens, logits of ${wanted}`, () => {
     const last = architecture.cached!.forward(weights, ids, cache).at(-1)!;
     if (wanted === 'none') return;
-    logits = output(architecture.head(weights, wanted === 'last' ? lastToken(last) : last));
+    logits = output(
+      architecture.head(weights, wanted === 'last' ? lastToken(last, { layout: batch }) : last),
+    );
   });
   return { program, ids, logits };
 }

@@ -8,6 +8,7 @@ import type { Architecture } from '../model/architecture.ts';
 import type { Weights } from '../model/weights.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
 import type { SampleSettings } from '../ops/sample/sample.ts';
+import { batch } from '../ops/sequences.ts';
 import { assign, output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import { SampledInference } from './sampledInference.ts';
@@ -267,7 +268,9 @@ export function recordStep(
     });
     const last = hidden.at(-1)!;
     if (wanted === 'none') return;
-    logits = output(architecture.head(weights, wanted === 'last' ? lastToken(last) : last));
+    logits = output(
+      architecture.head(weights, wanted === 'last' ? lastToken(last, { layout: batch }) : last),
+    );
   });
   return { program, ids, logits };
 }

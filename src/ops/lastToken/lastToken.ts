@@ -2,10 +2,22 @@ import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import { sequenceSizes } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import type { Sequences } from '../sequences.ts';
 import { lastTokenReference } from './reference.ts';
 
-/** The last token's row of each sequence: [batch, length, width] → [batch, 1, width]. For inference only. */
-export function lastToken(x: Tensor): Tensor {
+export interface LastTokenOptions {
+  readonly layout: Sequences;
+  /** For slots: the table [count, 1, width] in which the rows of the named slots are replaced. */
+  readonly before?: Tensor | undefined;
+}
+
+/**
+ * The last token of each sequence. For a batch: [batch, length, width] → [batch, 1, width]. For slots: [1, rows, width]
+ * → `before` [count, 1, width] with the rows of those slots that have tokens in x replaced by the last of these. For
+ * inference only.
+ */
+export function lastToken(x: Tensor, { layout }: LastTokenOptions): Tensor {
+  if (layout.kind === 'slots') throw new Error('lastToken: slots are not supported yet');
   return emit(lastTokenOp, { x }).y;
 }
 

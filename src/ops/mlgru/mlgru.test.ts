@@ -1,4 +1,5 @@
 import { noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { batch } from '../sequences.ts';
 import { mlgru } from './mlgru.ts';
 
 const gates = (shape: readonly number[]) => [noise('i', shape, 1), noise('f', shape, 2)];
@@ -21,18 +22,18 @@ const shapes = [
 testOp('mlgru', [
   ...shapes.map((shape) =>
     opCase(`[${shape}], from zeros, no bounds`, gates(shape), (i, f) =>
-      Object.values(mlgru(i!, f!, undefined, undefined, 0)),
+      Object.values(mlgru(i!, f!, { layout: batch, state: undefined, bounds: undefined, layer: 0 })),
     ),
   ),
   ...shapes.map((shape) =>
     opCase(
       `[${shape}], from a state, bounded`,
       [...gates(shape), start(shape), bounds(3, shape[2]!)],
-      (i, f, s, b) => Object.values(mlgru(i!, f!, s!, b!, 1)),
+      (i, f, s, b) => Object.values(mlgru(i!, f!, { layout: batch, state: s!, bounds: b!, layer: 1 })),
     ),
   ),
   opCase('two layers share the bounds', [...gates([2, 3, 6]), bounds(2, 6)], (i, f, b) => {
-    const first = mlgru(i!, f!, undefined, b!, 0);
-    return Object.values(mlgru(first.h, f!, first.last, b!, 1));
+    const first = mlgru(i!, f!, { layout: batch, state: undefined, bounds: b!, layer: 0 });
+    return Object.values(mlgru(first.h, f!, { layout: batch, state: first.next, bounds: b!, layer: 1 }));
   }),
 ]);

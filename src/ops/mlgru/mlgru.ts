@@ -3,6 +3,8 @@ import { emit } from '../../program/record.ts';
 import { expectShape, sequenceSizes, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
+import { mlgruSlots } from '../mlgruSlots/mlgruSlots.ts';
+import { type Sequences, statesOf } from '../sequences.ts';
 import { mlgruBackwardReference, mlgruReference } from './reference.ts';
 
 interface Attributes {
@@ -10,24 +12,33 @@ interface Attributes {
   readonly layer: number;
 }
 
+export interface MlgruOptions {
+  readonly layout: Sequences;
+  /** The states before the first tokens. Required for slots; without states each sequence of a batch starts at zeros. */
+  readonly state: Tensor | undefined;
+  /** Lower bounds [layers, width] of the forget gates, of which row `layer` is used; absent: none. */
+  readonly bounds: Tensor | undefined;
+  readonly layer: number;
+}
+
 /**
  * The element-wise gated recurrence of MatMul-free models (released form; without bounds it is the paper's).
- * i and f [batch, length, width] are the gates before their activations, `start` [batch, width] the state
- * before the first token (absent: zeros), `bounds` [layers, width] the forget gates' lower bounds, of which
- * row `layer` is used (absent: none). Returns every state h [batch, length, width] and the last [batch, width].
+ * i and f are the gates before their activations. For a batch they are [batch, length, width] and `state` is [batch,
+ * width]; for slots they are [1, rows, width] and `state` is [count, width]. Returns the state h after each token, and
+ * `next`, the states after the last tokens, in the shape of `state`. The slot form is for inference only.
  */
 export function mlgru(
   i: Tensor,
   f: Tensor,
-  start: Tensor | undefined,
-  bounds: Tensor | undefined,
-  layer: number,
-): { h: Tensor; last: Tensor } {
-  const { batch, length, width } = sequenceSizes('mlgru', i);
+  { layout, state, bounds, layer }: MlgruOptions,
+): { h: Tensor; next: Tensor } {
   expectShape('mlgru', 'f', f, i.shape);
-  if (start) expectShape('mlgru', 'start', start, [batch, width]);
+  if (layout.kind === 'slots') return mlgruSlots(i, f, layout.slots, statesOf('mlgru', state), bounds, layer);
+  const { batch, length, width } = sequenceSizes('mlgru', i);
+  if (state) expectShape('mlgru', 'state', state, [batch, width]);
   if (length < 1) throw new Error(`mlgru: expected at least one token, found ${i}`);
-  return emit(mlgruOp, { i, f, start, bounds }, { layer });
+  const { h, last } = emit(mlgruOp, { i, f, start: state, bounds }, { layer });
+  return { h, next: last };
 }
 
 export const mlgruOp: Op<Tensors<'i' | 'f', 'start' | 'bounds'>, Tensors<'h' | 'last'>, Attributes> = {

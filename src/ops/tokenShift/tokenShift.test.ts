@@ -1,4 +1,5 @@
 import { noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { batch } from '../sequences.ts';
 import { tokenShift } from './tokenShift.ts';
 
 const given = (shape: readonly number[]) => [
@@ -16,15 +17,17 @@ const shapes = [
 
 testOp('tokenShift', [
   ...shapes.map((shape) =>
-    opCase(`[${shape}], from nothing`, given(shape), (x, mix) => [tokenShift(x!, mix!, undefined)]),
+    opCase(`[${shape}], from nothing`, given(shape), (x, mix) => [
+      tokenShift(x!, mix!, { layout: batch, before: undefined }),
+    ]),
   ),
   ...shapes.map((shape) =>
     opCase(`[${shape}], from a token`, [...given(shape), before(shape)], (x, mix, token) => [
-      tokenShift(x!, mix!, token!),
+      tokenShift(x!, mix!, { layout: batch, before: token! }),
     ]),
   ),
   opCase('one text for two shares', [...given([2, 3, 6]), noise('other', [6], 4)], (x, mix, other) => [
-    tokenShift(x!, mix!, undefined),
-    tokenShift(x!, other!, undefined),
+    tokenShift(x!, mix!, { layout: batch, before: undefined }),
+    tokenShift(x!, other!, { layout: batch, before: undefined }),
   ]),
 ]);

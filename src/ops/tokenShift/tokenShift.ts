@@ -3,14 +3,23 @@ import { emit } from '../../program/record.ts';
 import { expectShape, sequenceSizes } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
+import type { Sequences } from '../sequences.ts';
 import { tokenShiftBackwardReference, tokenShiftReference } from './reference.ts';
 
+export interface TokenShiftOptions {
+  readonly layout: Sequences;
+  /** The tokens before the first ones. Required for slots; without them each sequence of a batch follows zeros. */
+  readonly before: Tensor | undefined;
+}
+
 /**
- * RWKV's token shift (Peng et al. 2023, arXiv 2305.13048, section 3.1.1): each token of x [batch, length, width] mixed
- * with the one before it, element by element; `mix` [width] is the share of the later one. `before` [batch, 1, width]
- * is the token before the first one; absent: zeros. Returns [batch, length, width].
+ * RWKV's token shift (Peng et al. 2023, arXiv 2305.13048, section 3.1.1): each token of x mixed with the one before it,
+ * element by element; `mix` [width] is the share of the later one. For a batch, x is [batch, length, width] and `before`
+ * is [batch, 1, width]; for slots they are [1, rows, width] and [count, 1, width]. Returns a tensor shaped like x. The
+ * slot form is for inference only.
  */
-export function tokenShift(x: Tensor, mix: Tensor, before: Tensor | undefined): Tensor {
+export function tokenShift(x: Tensor, mix: Tensor, { layout, before }: TokenShiftOptions): Tensor {
+  if (layout.kind === 'slots') throw new Error('tokenShift: slots are not supported yet');
   const { batch, width } = sequenceSizes('tokenShift', x);
   expectShape('tokenShift', 'mix', mix, [width]);
   if (before) expectShape('tokenShift', 'before', before, [batch, 1, width]);

@@ -1,4 +1,5 @@
 import { noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { batch } from '../sequences.ts';
 import { wkv } from './wkv.ts';
 
 /** k, v, decay, bonus; `spread` is that of the keys, which stand in an exponent. */
@@ -29,23 +30,23 @@ const extreme = given([1, 40, 9], 60);
 testOp('wkv', [
   ...shapes.map((shape) =>
     opCase(`[${shape}], from no token`, given(shape), (k, v, w, u) =>
-      Object.values(wkv(k!, v!, w!, u!, undefined)),
+      Object.values(wkv(k!, v!, { decay: w!, bonus: u!, layout: batch, state: undefined })),
     ),
   ),
   ...shapes.map((shape) =>
     opCase(`[${shape}], from a state`, [...given(shape), start(shape)], (k, v, w, u, s) =>
-      Object.values(wkv(k!, v!, w!, u!, s!)),
+      Object.values(wkv(k!, v!, { decay: w!, bonus: u!, layout: batch, state: s! })),
     ),
   ),
   opCase(
     'exponents beyond 88, whose exponentials no float holds, from a state of zeros',
     [...extreme, { tensor: start([1, 1, 9]).tensor, data: new Float32Array(27) }],
-    (k, v, w, u, s) => [wkv(k!, v!, w!, u!, s!).y],
+    (k, v, w, u, s) => [wkv(k!, v!, { decay: w!, bonus: u!, layout: batch, state: s! }).y],
     // Floats beyond 64 are rounded to 4e-6 or more, the maximum anew with each of 40 tokens; e^x differs as x does.
     { differentiate: extreme.map(({ tensor }) => tensor), tolerance: 2e-4 },
   ),
   opCase('two layers share decay and bonus', given([2, 3, 6]), (k, v, w, u) => {
-    const first = wkv(k!, v!, w!, u!, undefined);
-    return Object.values(wkv(first.y, v!, w!, u!, first.last));
+    const first = wkv(k!, v!, { decay: w!, bonus: u!, layout: batch, state: undefined });
+    return Object.values(wkv(first.y, v!, { decay: w!, bonus: u!, layout: batch, state: first.next }));
   }),
 ]);

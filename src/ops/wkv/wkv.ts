@@ -3,32 +3,46 @@ import { emit } from '../../program/record.ts';
 import { expectShape, sequenceSizes } from '../../program/shapes.ts';
 import type { Shape, Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
+import type { Sequences } from '../sequences.ts';
 import { wkvBackwardReference, wkvReference } from './reference.ts';
 
 /** Rows of a state: the sum of values, the sum of weights, the maximum of their exponents. */
 export const stateRows = 3;
 
+export interface WkvOptions {
+  /** [width] */
+  readonly decay: Tensor;
+  /** [width] */
+  readonly bonus: Tensor;
+  readonly layout: Sequences;
+  /**
+   * The states before the first tokens: both sums and the largest exponent, by which they are scaled. One with weights
+   * of zero has seen no token. Required for slots; without states no sequence of a batch has seen a token.
+   */
+  readonly state: Tensor | undefined;
+}
+
 /**
  * The WKV recurrence of RWKV-4 (Peng et al. 2023, arXiv 2305.13048, sections 3.1.2 and D): in each
  * column, a mean of the values so far, weighted by e^k, older ones less by e^(−e^decay) a token, the latest one by a
- * further e^bonus. k and v are [batch, length, width], decay and bonus [width]. `start` [batch, 3 · width] is the
- * state before the first token, both sums and the largest exponent, by which they are scaled; absent, or with
- * weights of zero: no token yet. Returns y [batch, length, width] and the state after the last token.
+ * further e^bonus. For a batch, k and v are [batch, length, width] and `state` is [batch, 3 · width]; for slots they are
+ * [1, rows, width] and `state` is [count, 3 · width]. Returns y, shaped like v, and `next`, the states after the last
+ * tokens, in the shape of `state`. The slot form is for inference only.
  */
 export function wkv(
   k: Tensor,
   v: Tensor,
-  decay: Tensor,
-  bonus: Tensor,
-  start: Tensor | undefined,
-): { y: Tensor; last: Tensor } {
+  { decay, bonus, layout, state }: WkvOptions,
+): { y: Tensor; next: Tensor } {
+  if (layout.kind === 'slots') throw new Error('wkv: slots are not supported yet');
   const { length, width } = sequenceSizes('wkv', k);
   expectShape('wkv', 'v', v, k.shape);
   expectShape('wkv', 'decay', decay, [width]);
   expectShape('wkv', 'bonus', bonus, [width]);
-  if (start) expectShape('wkv', 'start', start, stateShape(k));
+  if (state) expectShape('wkv', 'state', state, stateShape(k));
   if (length < 1) throw new Error(`wkv: expected at least one token, found ${k}`);
-  return emit(wkvOp, { k, v, decay, bonus, start });
+  const { y, last } = emit(wkvOp, { k, v, decay, bonus, start: state });
+  return { y, next: last };
 }
 
 export const wkvOp: Op<Tensors<'k' | 'v' | 'decay' | 'bonus', 'start'>, Tensors<'y' | 'last'>> = {
