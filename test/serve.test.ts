@@ -1,14 +1,12 @@
 /** `plusminus serve` as an operator meets it: a process that is started, asked, drained and killed. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { LanguageModel } from '../src/index.ts';
+import { startServe } from './serveProcess.ts';
 import { makeSmallModel, type SmallModel } from './smallModel.ts';
 
-const program = join(import.meta.dirname, '../bin/plusminus.js');
 let small: SmallModel;
 let folder: string;
 
@@ -23,33 +21,15 @@ afterAll(async () => {
 
 /** A server in a process of its own, once it listens. */
 async function start(...args: string[]) {
-  const options = ['serve', '-m', small.folder, '--port', '0', '--threads', '1', ...args];
-  const child = spawn(process.execPath, [program, ...options]);
-  const log: { msg: string; url: string; cutOff?: number }[] = [];
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }));
-  let errors = '';
-  child.stderr.on('data', (text) => {
-    errors += text;
-  });
-  let rest = '';
-  const url = await new Promise<string>((resolve, reject) => {
-    void ended.then(() => reject(new Error(`the server ended: ${errors}`)));
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) log.push(JSON.parse(line));
-      const listening = log.find(({ msg }) => msg === 'listening');
-      if (listening) resolve(listening.url);
-    });
-  });
+  const server = await startServe(small.folder, args);
   const ask = (body: object, signal?: AbortSignal) =>
-    fetch(`${url}/v1/completions`, {
+    fetch(`${server.url}/v1/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ temperature: 0, max_tokens: 6, ...body }),
       ...(signal ? { signal } : {}),
     });
-  return { child, log, ended, url, ask };
+  return { ...server, ask };
 }
 
 interface Answer {

@@ -269,7 +269,8 @@ describe('openai: chat', () => {
     [{ messages: [] }, /at least one message/],
     [{ model: 'gpt-5' }, /model: found "gpt-5", expected "small"/],
     [{ session: 'a' }, /session: this server keeps none/],
-    [{ stream_options: { include_obfuscation: true } }, /stream_options\.include_obfuscation: no such field/],
+    [{ stream_options: { include_time: true } }, /stream_options\.include_time: no such field/],
+    [{ store: true }, /store: found true, expected false/],
   ])('refuses %j by name', async (fields, message) => {
     const request = {
       model,

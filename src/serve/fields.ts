@@ -43,8 +43,16 @@ const common = {
   max_tokens: optional(integer(0)),
   stop: optional(v.union([text, v.array(text)], 'a text or a list of texts')),
   stream: optional(flag),
-  stream_options: optional(v.strictObject({ include_usage: optional(flag) })),
+  stream_options: optional(
+    v.strictObject({ include_usage: optional(flag), include_obfuscation: optional(flag) }),
+  ),
+  // These change nothing about an answer of this server.
   user: optional(text),
+  safety_identifier: optional(text),
+  prompt_cache_key: optional(text),
+  metadata: optional(v.record(text, text)),
+  store: optional(v.literal(false)),
+  service_tier: optional(v.picklist(['auto', 'default'])),
   ignore_eos: optional(flag),
   state: optional(text),
   return_state: optional(flag),
@@ -95,6 +103,8 @@ const chatFields = v.strictObject({
   logprobs: optional(flag),
   top_logprobs: optional(integer(0, 20)),
   response_format: optional(v.strictObject({ type: v.literal('text') })),
+  modalities: optional(v.tuple([v.literal('text')])),
+  parallel_tool_calls: optional(flag),
 });
 
 export type CompletionFields = v.InferOutput<typeof completionFields>;
@@ -102,10 +112,9 @@ export type ChatFields = v.InferOutput<typeof chatFields>;
 
 /** Fields of OpenAI's that mean something, which this server cannot do. */
 const unsupported = new Set(
-  (
-    'suffix tools tool_choice functions function_call parallel_tool_calls modalities audio prediction metadata ' +
-    'store service_tier reasoning_effort verbosity web_search_options safety_identifier prompt_cache_key'
-  ).split(' '),
+  'suffix tools tool_choice functions function_call audio prediction reasoning_effort verbosity web_search_options'.split(
+    ' ',
+  ),
 );
 
 export function completionFieldsOf(body: unknown): CompletionFields {
