@@ -1,6 +1,6 @@
 /**
  * One inference measurement in a process of its own, so that resident memory is this model's alone:
- * node bench/inferenceCase.ts FOLDER THREADS. Prints JSON. Results are checked before anything is timed.
+ * npx node bench/inferenceCase.ts FOLDER THREADS. Prints JSON. Results are checked before anything is timed.
  */
 import './begin.ts';
 import { Checkpoint } from '../src/checkpoint/checkpoint.ts';

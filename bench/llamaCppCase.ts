@@ -1,6 +1,6 @@
 /**
  * One measurement of llama.cpp in a process of its own, by the protocol of inferenceCase.ts:
- * node bench/llamaCppCase.ts MODEL.gguf THREADS LIBRARY. Prints JSON. LIBRARY is the URL of node-llama-cpp's
+ * npx node bench/llamaCppCase.ts MODEL.gguf THREADS LIBRARY. Prints JSON. LIBRARY is the URL of node-llama-cpp's
  * entry. Nothing of ours is loaded beside it, so that resident memory is theirs.
  */
 import './begin.ts';

@@ -2,10 +2,10 @@
  * Whether a GPU trains as the CPU does: one small model on Moby-Dick, the same seed and data, 2,000 steps on each,
  * and a second seed on the CPU, which says how much two trainings differ by chance.
  *
- *   node bench/losses.ts --engine cpu              about three minutes on two cores; goes on where it was stopped
- *   node bench/losses.ts --engine webgpu
- *   node bench/losses.ts --engine cpu --seed 2
- *   node bench/losses.ts --add other.json          takes in the curves of another machine
+ *   npx node bench/losses.ts --engine cpu              about three minutes on two cores; goes on where it was stopped
+ *   npx node bench/losses.ts --engine webgpu
+ *   npx node bench/losses.ts --engine cpu --seed 2
+ *   npx node bench/losses.ts --add other.json          takes in the curves of another machine
  *
  * Each adds its curve to results/gpu-cpu-loss.json and draws the figure anew.
  */
@@ -32,7 +32,7 @@ const settings = {
   ...{ validateEvery: 200, saveEvery: 100, validation: 64 },
 };
 
-const flags = new Command('node bench/losses.ts')
+const flags = new Command('npx node bench/losses.ts')
   .addOption(new Option('--engine <name>', 'what trains').choices(['cpu', 'webgpu']))
   .option('--seed <n>', 'of the weights and the order of the data', '1')
   .option('--steps <n>', 'updates of the weights', '2000')

@@ -1,4 +1,4 @@
-/** What one rank of bench/mpi.ts does: `node bench/mpiCase.ts JSON` under a launcher, or alone. Rank 0 prints JSON. */
+/** What one rank of bench/mpi.ts does: `npx node bench/mpiCase.ts JSON` under a launcher, or alone. Rank 0 prints JSON. */
 import './begin.ts';
 import { spawnSync } from 'node:child_process';
 import { bytesOf, readFloats } from '../src/engine/engine.ts';

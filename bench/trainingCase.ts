@@ -1,4 +1,4 @@
-/** One training measurement: node bench/trainingCase.ts SIZE THREADS. Prints JSON. */
+/** One training measurement: npx node bench/trainingCase.ts SIZE THREADS. Prints JSON. */
 import './begin.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { bytesOf, readFloats } from '../src/engine/engine.ts';

@@ -127,7 +127,7 @@ describeWithVerilator('the RTL agrees with the simulator, bit for bit and cycle 
   });
 });
 
-describeWithVerilator('node rtl/run.ts', () => {
+describeWithVerilator('npx node rtl/run.ts', () => {
   it.each([
     [['a.s', '--speed', '3'], /^Unknown option '--speed'/],
     [[], /^found 0 programs, expected one\nUsage: /],

@@ -15,7 +15,7 @@ describe('the sources of the RTL', () => {
     }
   });
 
-  it('are generated from the instruction set as it is now: `node scripts/buildRtl.ts`', () => {
+  it('are generated from the instruction set as it is now: `npx node scripts/buildRtl.ts`', () => {
     for (const [name, content] of rtlConstants()) {
       expect(readFileSync(join(rtlFolder, 'generated', name), 'utf8'), name).toBe(content);
     }

@@ -1,5 +1,5 @@
 /**
- * Runs a program on the Verilated RTL, and on the simulator beside it: `node rtl/run.ts program.s --waves run.vcd`.
+ * Runs a program on the Verilated RTL, and on the simulator beside it: `npx node rtl/run.ts program.s --waves run.vcd`.
  * Takes what `plusminus accelerator simulate` takes: a compiled model's folder, assembly (.s) or instructions (.mem).
  */
 import fs from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { InputError } from '../src/errors.ts';
 import { buildBench, type RtlJob, type RtlResult, runBench } from './bench/bench.ts';
 import { simulate } from './bench/simulated.ts';
 
-const usage = `Usage: node rtl/run.ts PROGRAM [options]
+const usage = `Usage: npx node rtl/run.ts PROGRAM [options]
 
   --dram FILE          DRAM image for a program of one's own; zeros follow, up to 4 MiB
   --cores N            ternary cores, for a program of one's own (default: 1)

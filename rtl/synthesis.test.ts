@@ -32,7 +32,7 @@ function cellsOf(module: string): string[] {
   }
 }
 
-it('has results of the sources as they are now: `node rtl/synthesise.ts` renews those that changed', async () => {
+it('has results of the sources as they are now: `npx node rtl/synthesise.ts` renews those that changed', async () => {
   const report = await readRtlReport(new URL('../results/rtl.json', import.meta.url));
   const old = report!.units.filter(({ module, sources }) => sources !== sourcesDigest(module));
   expect(old.map(({ target, module }) => `${target}: ${module}`)).toEqual([]);

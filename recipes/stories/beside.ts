@@ -1,5 +1,5 @@
 /**
- * How the model in the box and the Transformer++ beside it learned: `node recipes/stories/beside.ts RESULTS` draws
+ * How the model in the box and the Transformer++ beside it learned: `npx node recipes/stories/beside.ts RESULTS` draws
  * RESULTS/beside.svg, the bits a byte of both held-out texts, from the logs of RESULTS/base and RESULTS/llama.
  */
 import { writeFile } from 'node:fs/promises';
@@ -74,7 +74,7 @@ export function besideFigure(logs: readonly (readonly LogLine[])[]): string {
 
 async function main([results, ...others]: readonly string[]): Promise<void> {
   if (!results || others.length > 0) {
-    console.error('Usage: node recipes/stories/beside.ts RESULTS');
+    console.error('Usage: npx node recipes/stories/beside.ts RESULTS');
     process.exitCode = 1;
     return;
   }

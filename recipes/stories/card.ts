@@ -1,6 +1,6 @@
 /**
  * The card of a model in the box, from what was measured:
- * `node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`.
+ * `npx node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`.
  *
  *   RESULTS/base/, RESULTS/chat/   log.jsonl and training.json of the runs
  *   RESULTS/evaluation/*.json      what `plusminus evaluate --json` printed, for every model and engine
@@ -262,7 +262,7 @@ async function main(args: readonly string[]): Promise<void> {
   const [name, results] = positionals;
   if (!v.is(v.picklist(['stories', 'chat']), name) || !results || positionals.length > 2) {
     console.error(
-      `Usage: node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`,
+      `Usage: npx node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`,
     );
     process.exitCode = 1;
     return;

@@ -13,6 +13,7 @@ const schema = v.object({
       task: v.string(),
       data: v.string(),
       items: v.number(),
+      sample: v.optional(v.object({ of: v.number(), seed: v.number() })),
       headline: v.string(),
       metrics: v.array(
         v.object({ name: v.string(), value: v.number(), standardError: v.optional(v.nullable(v.number())) }),
@@ -65,6 +66,11 @@ export function lossTable(reports: readonly Report[], model: string, beside?: st
   return sideBySide(['text'], cells);
 }
 
+/** How many items were scored, and how they were drawn if not all were. */
+function itemsOf({ items, sample }: TaskReport): string {
+  return sample ? `${items} of ${sample.of}, seed ${sample.seed}` : String(items);
+}
+
 /** Accuracies beside chance; models and engines side by side. What was measured on other items is another row. */
 export function taskTable(reports: readonly Report[], model: string, beside?: string): string {
   const cells = columnsOf(reports, model, beside).flatMap(({ label, tasks }) =>
@@ -73,7 +79,7 @@ export function taskTable(reports: readonly Report[], model: string, beside?: st
       const guess = chance[task.task];
       if (!found || guess === undefined) return [];
       const error = found.standardError ? ` ± ${(100 * found.standardError).toFixed(1)}` : '';
-      const row = [`${task.task} (${task.headline})`, String(task.items), guess.toFixed(1)];
+      const row = [`${task.task} (${task.headline})`, itemsOf(task), guess.toFixed(1)];
       return [{ row, label, cell: `${(100 * found.value).toFixed(1)}${error}` }];
     }),
   );
@@ -137,7 +143,7 @@ function sideBySide(head: readonly string[], cells: readonly Cell[]): string {
 }
 
 function compareRows([a, items]: readonly string[], [b, others]: readonly string[]): number {
-  return a!.localeCompare(b!) || Number(items) - Number(others);
+  return a!.localeCompare(b!) || Number.parseInt(items!, 10) - Number.parseInt(others!, 10);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,5 +1,5 @@
 /**
- * What the cards say of models, measured: `node recipes/stories/evaluate.ts MODEL… --corpus FOLDER --tasks FOLDER`.
+ * What the cards say of models, measured: `npx node recipes/stories/evaluate.ts MODEL… --corpus FOLDER --tasks FOLDER`.
  *
  * Of each model, in this order: the six tasks of the paper's table, stories.valid, tinystories.valid. Each is a command
  * that anyone could type (`--dry-run` prints them), and goes on where it was stopped; what WORK holds is not measured
@@ -100,7 +100,7 @@ function reportOf(text: string) {
   return { model: basename(resolve(model)), ...report, tasks: kept };
 }
 
-const usage = `Usage: node recipes/stories/evaluate.ts MODEL... --corpus FOLDER --tasks FOLDER
+const usage = `Usage: npx node recipes/stories/evaluate.ts MODEL... --corpus FOLDER --tasks FOLDER
   --corpus FOLDER   stories.valid.txt.zst and tinystories.valid.txt.zst
   --tasks FOLDER    the tasks' data, or "hub" (default)
   --engine NAME     cpu (default) or webgpu

@@ -1,5 +1,5 @@
 /**
- * From the corpus to tokens: `node recipes/stories/prepare.ts CORPUS WORK`.
+ * From the corpus to tokens: `npx node recipes/stories/prepare.ts CORPUS WORK`.
  *
  *   WORK/tokens/tokenizer.json …   the tokenizer, with the chat template
  *   WORK/tokens/books/ …           token shards of each part, of the held-out texts, of conversations
@@ -180,7 +180,7 @@ async function exists(path: string): Promise<boolean> {
 
 async function main([corpus, work, ...rest]: readonly string[]): Promise<void> {
   if (!corpus || !work || rest.length > 0) {
-    console.error('Usage: node recipes/stories/prepare.ts CORPUS WORK');
+    console.error('Usage: npx node recipes/stories/prepare.ts CORPUS WORK');
     process.exitCode = 1;
     return;
   }

@@ -1,5 +1,5 @@
 /**
- * The whole recipe: `node recipes/stories/run.ts CORPUS WORK [--engine webgpu] [--models FOLDER]`.
+ * The whole recipe: `npx node recipes/stories/run.ts CORPUS WORK [--engine webgpu] [--models FOLDER]`.
  *
  * Every step is a command that anyone could type (`--dry-run` prints them). Steps that are done are not done again,
  * and a step that was interrupted or killed goes on where it was: the same models come out, bit for bit.
@@ -96,7 +96,7 @@ function flags(values: Readonly<Record<string, string | number | boolean>>): str
   ]);
 }
 
-const usage = `Usage: node recipes/stories/run.ts CORPUS WORK
+const usage = `Usage: npx node recipes/stories/run.ts CORPUS WORK
   --recipe FILE    other numbers than recipe.json's
   --engine NAME    cpu or webgpu
   --llama          train the Transformer++ of the same sizes on the same tokens instead
@@ -124,7 +124,7 @@ async function main(args: readonly string[]): Promise<void> {
   const { engine, llama, models } = values;
   const options = { corpus, work, recipe: await readRecipe(values.recipe), engine, llama, models };
   if (values['dry-run']) {
-    console.log(`node recipes/stories/prepare.ts ${corpus} ${work}`);
+    console.log(`npx node recipes/stories/prepare.ts ${corpus} ${work}`);
     for (const kind of ['base', 'chat', 'llama'] as const) {
       console.log(`npx plusminus train ${trainingArguments(kind, options).join(' ')}`);
     }

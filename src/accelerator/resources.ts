@@ -1,4 +1,4 @@
-/** Resources of the RTL after synthesis: results/rtl.json, written by `node rtl/synthesise.ts`. */
+/** Resources of the RTL after synthesis: results/rtl.json, written by `npx node rtl/synthesise.ts`. */
 import fs from 'node:fs/promises';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
@@ -57,7 +57,7 @@ export async function readRtlReport(file: string | URL): Promise<RtlReport | und
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const where = v.getDotPath(issue) ?? 'content';
-  throw new InputError(`${file}: ${where}: ${issue.message}; \`node rtl/synthesise.ts\` writes it anew`);
+  throw new InputError(`${file}: ${where}: ${issue.message}; \`npx node rtl/synthesise.ts\` writes it anew`);
 }
 
 function parseJson(text: string): unknown {

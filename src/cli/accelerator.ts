@@ -8,8 +8,8 @@ import { simulateCommand } from './accelerator/simulate.ts';
 
 const examples = `
 Examples:
-  $ plusminus accelerator compile runs/demo --out runs/demo-accelerator
-  $ plusminus accelerator simulate runs/demo-accelerator --tokens 1,2,3 --count 16
+  $ plusminus accelerator compile plusminus/stories --out runs/chip
+  $ plusminus accelerator simulate runs/chip --tokens 1,2,3 --count 16
   $ plusminus accelerator report`;
 
 export function acceleratorCommand(): Command {

@@ -24,9 +24,9 @@ import { inTurn, placeOf, withGroup } from './ranks.ts';
 const examples = `
 Examples:
   $ plusminus evaluate --model ridger/MMfreeLM-370M --tasks paper --data hub --out scores.json
-  $ plusminus evaluate --model runs/book --tasks lambada_openai,wikitext --data datasets/ --limit 100
-  $ plusminus evaluate --model runs/book --text kept-out.txt
-  $ plusminus evaluate --tasks piqa --data datasets/ --requests requests.jsonl
+  $ plusminus evaluate --model runs/book --tasks lambada_openai,wikitext --data hub --limit 100
+  $ plusminus evaluate --model runs/book --text held-out.txt
+  $ plusminus evaluate --tasks piqa --data hub --requests requests.jsonl
 
 Tasks:
 ${allTasks.map(({ name, about }) => `  ${name.padEnd(15)} ${about}`).join('\n')}

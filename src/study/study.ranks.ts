@@ -1,6 +1,6 @@
 /**
  * What every rank of the test of studies over ranks runs: a study whose later experiments follow from the results of
- * earlier ones, with ranks that take longer than others. `node study.ranks.ts FOLDER`
+ * earlier ones, with ranks that take longer than others. `npx node study.ranks.ts FOLDER`
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

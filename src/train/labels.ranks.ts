@@ -1,6 +1,6 @@
 /**
  * Run by every rank of the test of uneven labels: one update on four sequences of 3, 16, 1 and 9 labels, shared among
- * the ranks. Rank 0 prints loss, labels, gradient norm and the loss of a validation. `node labels.ranks.ts SETTINGS`
+ * the ranks. Rank 0 prints loss, labels, gradient norm and the loss of a validation. `npx node labels.ranks.ts SETTINGS`
  */
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { namedConfig } from '../model/config.ts';

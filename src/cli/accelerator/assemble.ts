@@ -20,7 +20,7 @@ export function assembleCommand(): Command {
     .argument('<file>', 'assembly')
     .option('-o, --out <file>', 'where to write it (default: standard output)')
     .option('--json', 'print JSON for machines')
-    .addHelpText('after', '\nExample:\n  $ plusminus accelerator assemble program.s --out program.mem')
+    .addHelpText('after', '\nExample:\n  $ plusminus accelerator assemble runs/chip/program.s --out program.mem')
     .action(async (file: string, flags: Flags) => {
       const words = assemble(await readText(file), file);
       await result(formatRom(words), { file, instructions: words.length }, flags);
@@ -33,7 +33,7 @@ export function disassembleCommand(): Command {
     .argument('<file>', 'instructions as hexadecimal words')
     .option('-o, --out <file>', 'where to write it (default: standard output)')
     .option('--json', 'print JSON for machines')
-    .addHelpText('after', '\nExample:\n  $ plusminus accelerator disassemble program.mem')
+    .addHelpText('after', '\nExample:\n  $ plusminus accelerator disassemble runs/chip/program.mem')
     .action(async (file: string, flags: Flags) => {
       const words = parseRom(await readText(file), file);
       await result(disassemble(words), { file, instructions: words.length }, flags);

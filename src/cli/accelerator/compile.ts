@@ -19,8 +19,8 @@ interface Flags extends SizeFlags {
 
 const examples = `
 Examples:
-  $ plusminus accelerator compile runs/demo --out runs/demo-accelerator
-  $ plusminus accelerator compile runs/demo --out runs/demo-4 --cores 4 --no-logits`;
+  $ plusminus accelerator compile plusminus/stories --out runs/chip
+  $ plusminus accelerator compile plusminus/stories --out runs/chip-4 --cores 4 --no-logits`;
 
 export function compileCommand(): Command {
   const command = new Command('compile')

@@ -35,7 +35,7 @@ const floatChunk = 512;
 
 const examples = `
 Example:
-  $ plusminus accelerator perplexity --model runs/demo --data held-out.txt --tokens 10000`;
+  $ plusminus accelerator perplexity --data held-out.txt --tokens 10000`;
 
 export function perplexityCommand(): Command {
   return new Command('perplexity')

@@ -25,7 +25,7 @@ Examples:
   $ plusminus accelerator report --clock 60,200 --channels 1 --out report.md
 
 Times are simulated cycle by cycle now, which takes some minutes; resources and the clock are those that
-\`node rtl/synthesise.ts\` wrote to results/rtl.json.`;
+\`npx node rtl/synthesise.ts\` wrote to results/rtl.json.`;
 
 /** The paper's. */
 const paperClock = 60;

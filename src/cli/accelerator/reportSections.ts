@@ -130,7 +130,7 @@ const resourceCells = (name: string, amount: Resources) => [
 
 function resources(rtl: RtlReport | undefined): Section[] {
   if (!rtl) {
-    const how = 'not there: `npm --prefix rtl ci`, then `node rtl/synthesise.ts`, about half an hour';
+    const how = 'not there: `npm --prefix rtl ci`, then `npx node rtl/synthesise.ts`, about half an hour';
     return [{ title: 'Resources after synthesis', notes: [`results/rtl.json is ${how}.`] }];
   }
   const byTarget = Map.groupBy(rtl.units, ({ target }) => target);
@@ -149,7 +149,7 @@ function resources(rtl: RtlReport | undefined): Section[] {
           ),
         ),
       ],
-      notes: complete ? [] : ['Synthesis was stopped here: `node rtl/synthesise.ts` goes on.'],
+      notes: complete ? [] : ['Synthesis was stopped here: `npx node rtl/synthesise.ts` goes on.'],
     };
   });
   const note = [

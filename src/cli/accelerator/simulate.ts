@@ -40,8 +40,8 @@ interface Flags extends SizeFlags, TimingFlags {
 
 const examples = `
 Examples:
-  $ plusminus accelerator simulate runs/demo-accelerator --tokens 1,2,3 --count 16
-  $ plusminus accelerator simulate runs/demo-accelerator --timeline timeline.svg --window 30000-60000
+  $ plusminus accelerator simulate runs/chip --tokens 1,2,3 --count 16
+  $ plusminus accelerator simulate runs/chip --timeline timeline.svg --window 30000-60000
   $ plusminus accelerator simulate program.s --dram dram.bin --trace trace.txt
 
 The host offers the tokens of --tokens, then feeds each output back until --count tokens are generated.
