@@ -20,7 +20,10 @@ export function assembleCommand(): Command {
     .argument('<file>', 'assembly')
     .option('-o, --out <file>', 'where to write it (default: standard output)')
     .option('--json', 'print JSON for machines')
-    .addHelpText('after', '\nExample:\n  $ plusminus accelerator assemble runs/chip/program.s --out program.mem')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ plusminus accelerator assemble runs/chip/program.s --out program.mem',
+    )
     .action(async (file: string, flags: Flags) => {
       const words = assemble(await readText(file), file);
       await result(formatRom(words), { file, instructions: words.length }, flags);
