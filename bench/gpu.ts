@@ -93,6 +93,8 @@ function inference(name: string, tokens: number, times: number): Promise<Row> {
 
 function sampled(times: number): Promise<Row> {
   return row('generating, sampled on the GPU', 8, async (engine) => {
+    if (config.modelType !== 'hgrn_bit')
+      throw new Error(`expected a MatMul-free model, found ${config.modelType}`);
     const one = new SampledCase(engine, config);
     if (one.tokens !== 8) throw new Error(`expected 8 tokens ahead, found ${one.tokens}`);
     return measure(engine, one.executable, times, () => one.step());

@@ -2,13 +2,13 @@
 import { bytesOf, type Engine, type Executable, type KernelTime } from '../src/engine/engine.ts';
 import type { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
-import type { ModelConfig } from '../src/model/config.ts';
+import type { MatMulFreeConfig, ModelConfig } from '../src/model/config.ts';
 import { type WeightMode, Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
 import { elementCount } from '../src/program/tensor.ts';
-import { recordStep } from '../src/run/inference.ts';
+import { DeviceSampler } from '../src/run/deviceSampler.ts';
 import { RandomWeights } from '../src/run/randomWeights.ts';
-import { SampledInference } from '../src/run/sampledInference.ts';
+import { recordStep, stepMemory } from '../src/run/steps.ts';
 import { recordTrainingStep, type StepShape } from '../src/train/step.ts';
 import { median } from './statistics.ts';
 
@@ -44,8 +44,8 @@ export class InferenceCase {
 
   load(length: number) {
     const architecture = architectureOf(this.#config);
-    const states = architecture.states(1);
-    const { program, ids, logits } = recordStep(architecture, this.#weights, states, length, 'last');
+    const model = { architecture, weights: this.#weights };
+    const { program, ids, logits } = recordStep(model, stepMemory(architecture, length), length, 'last');
     const executable = this.#engine.load(program);
     this.#engine.write(ids, bytesOf(tokens(length, this.#config.vocabSize)));
     const target = new Float32Array(this.#config.vocabSize);
@@ -63,14 +63,14 @@ export class InferenceCase {
 export class SampledCase {
   readonly executable: Executable;
   readonly tokens: number;
-  readonly #sampled: SampledInference;
+  readonly #sampled: DeviceSampler;
 
-  constructor(engine: Engine, config: ModelConfig) {
+  constructor(engine: Engine, config: MatMulFreeConfig) {
     const architecture = architectureOf(config);
     const halves = new Map([['model.embeddings.weight', 'bf16']] as const);
     const weights = new Weights(architecture.parameters(), 'inference', halves);
     new RandomWeights().fill(engine, weights);
-    this.#sampled = new SampledInference(engine, architecture, weights, config.vocabSize);
+    this.#sampled = new DeviceSampler({ engine, architecture, weights, vocabulary: config.vocabSize });
     this.executable = this.#sampled.executable;
     this.tokens = engine.samplesAhead;
     const state = new Float32Array(architecture.states(1).reduce((sum, tensor) => sum + tensor.size, 0));

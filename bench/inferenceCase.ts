@@ -8,8 +8,10 @@ import { loadParameters } from '../src/checkpoint/load.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { Weights } from '../src/model/weights.ts';
-import { Inference } from '../src/run/inference.ts';
+import { sequenceReader } from '../src/run/readers.ts';
+import type { SequenceReader } from '../src/run/sequenceReader.ts';
 import { EngineParameterStore } from '../src/run/store.ts';
+import { Turns } from '../src/run/turns.ts';
 import {
   decodeTokens,
   type InferenceResult,
@@ -33,7 +35,9 @@ export async function measureInference(folder: string, threads: number): Promise
   await checkpoint.close();
   const loadMilliseconds = performance.now() - start;
 
-  const inference = new Inference(engine, architecture, store.weights(), checkpoint.config.vocabSize);
+  const vocabulary = checkpoint.config.vocabSize;
+  const weights = store.weights();
+  const inference = sequenceReader({ engine, architecture, weights, vocabulary, turns: new Turns() });
   const prompt = promptOf(checkpoint.config.vocabSize);
   await checkSplit(inference, prompt.slice(0, 24));
   const state = inference.newState();
@@ -69,7 +73,7 @@ export async function measureInference(folder: string, threads: number): Promise
 }
 
 /** A prompt in one piece and in single tokens must give the same logits, bit for bit. */
-async function checkSplit(inference: Inference, tokens: readonly number[]): Promise<void> {
+async function checkSplit(inference: SequenceReader, tokens: readonly number[]): Promise<void> {
   const whole = await inference.run(tokens, inference.newState(), 'last');
   const state = inference.newState();
   let last = new Float32Array();

@@ -17,9 +17,9 @@ import type { Architecture } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
 import type { Weights } from './model/weights.ts';
 import { type MemoryNeeds, memoryNeeds } from './run/memory.ts';
-import { scorerOf } from './run/scorerOf.ts';
+import type { RunnableModel } from './run/model.ts';
+import { scorerOf, sequenceReader } from './run/readers.ts';
 import type { Question, Scorer, TokenScore } from './run/scoring.ts';
-import { sequenceReader } from './run/sequenceReader.ts';
 import { Turns } from './run/turns.ts';
 import type { TextTokenizer } from './text/tokenizer.ts';
 
@@ -105,7 +105,7 @@ export class LanguageModel {
     this.tokenizer = tokenizer;
     this.#parts = parts;
     this.#sessions = {
-      inference: sequenceReader(engine, architecture, weights, config.vocabSize, this.#turns),
+      inference: sequenceReader(this.#runnable),
       tokenizer: tokenizer ?? new NoTokenizer(config),
       vocabulary: config.vocabSize,
       fingerprint,
@@ -114,7 +114,7 @@ export class LanguageModel {
     watchForDisposal(this, engine);
     let needs: MemoryNeeds | undefined;
     this.#needs = () => {
-      needs ??= memoryNeeds(architecture, weights, engine.longestStep);
+      needs ??= memoryNeeds({ architecture, weights }, engine.longestStep);
       return needs;
     };
   }
@@ -174,10 +174,13 @@ export class LanguageModel {
   }
 
   get #scoring(): Scorer {
-    const { engine, architecture, weights } = this.#parts;
-    const { vocabSize: vocabulary } = this.config;
-    this.#scorer ??= scorerOf({ engine, architecture, weights, vocabulary, turns: this.#turns });
+    this.#scorer ??= scorerOf(this.#runnable);
     return this.#scorer;
+  }
+
+  get #runnable(): RunnableModel {
+    const { engine, architecture, weights, config } = this.#parts;
+    return { engine, architecture, weights, vocabulary: config.vocabSize, turns: this.#turns };
   }
 
   /**

@@ -17,8 +17,9 @@ import { crossEntropy } from '../src/ops/crossEntropy/crossEntropy.ts';
 import { gradients } from '../src/ops/gradients.ts';
 import { output, record } from '../src/program/record.ts';
 import { input, type Tensor } from '../src/program/tensor.ts';
-import { sequenceReader } from '../src/run/sequenceReader.ts';
+import { sequenceReader } from '../src/run/readers.ts';
 import { EngineParameterStore } from '../src/run/store.ts';
+import { Turns } from '../src/run/turns.ts';
 import { recordTrainingStep } from '../src/train/step.ts';
 import { type EngineUnderTest, webGpu } from './engines.ts';
 
@@ -185,7 +186,10 @@ function golden({ name, trains }: GoldenCase, create: () => Promise<Engine>): vo
 
   it('prefill then decode equals one pass, wherever it is split', async () => {
     const { architecture, config, weights } = await loadGolden(folder, engine, 'inference');
-    const inference = sequenceReader(engine, architecture, weights, config.vocabSize);
+    const inference = sequenceReader({
+      ...{ engine, architecture, weights },
+      ...{ vocabulary: config.vocabSize, turns: new Turns() },
+    });
     const tokens = [...ids.subarray(0, length)];
     // On the CPU the same sums are taken in the same order. A GPU does a single token by shaders of their own, whose
     // sums have another order; both are held to the authors' logits.

@@ -7,8 +7,9 @@ import { architectureOf } from '../src/model/architecture.ts';
 import { namedConfig } from '../src/model/config.ts';
 import { Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
-import { Inference } from '../src/run/inference.ts';
 import { initialise } from '../src/run/initialise.ts';
+import { RecurrentReader } from '../src/run/recurrentReader.ts';
+import { Turns } from '../src/run/turns.ts';
 import { recordLoss, recordTrainingStep } from '../src/train/step.ts';
 
 const config = {
@@ -65,7 +66,10 @@ describe('the paper form', () => {
   it('decodes token by token as it reads a whole text', async () => {
     const weights = new Weights(specs, 'training');
     initialise(engine, specs, weights, 3);
-    const inference = new Inference(engine, architecture, weights, config.vocabSize);
+    const inference = new RecurrentReader({
+      ...{ engine, architecture, weights: weights },
+      ...{ vocabulary: config.vocabSize, turns: new Turns() },
+    });
     const whole = await inference.run([...ids], inference.newState(), 'all');
     const state = inference.newState();
     const single: number[] = [];

@@ -14,9 +14,9 @@ import { crossEntropy } from '../src/ops/crossEntropy/crossEntropy.ts';
 import { gradients } from '../src/ops/gradients.ts';
 import { output, record } from '../src/program/record.ts';
 import { input, type Tensor } from '../src/program/tensor.ts';
-import { canBatch } from '../src/run/batchedInference.ts';
-import { Inference } from '../src/run/inference.ts';
-import { OneByOne } from '../src/run/oneByOne.ts';
+import { RecurrentReader } from '../src/run/recurrentReader.ts';
+import { SlotsOneByOne } from '../src/run/slotsOneByOne.ts';
+import { Turns } from '../src/run/turns.ts';
 import { SeededRandom } from '../src/text/seededRandom.ts';
 import { cpuEngines, webGpu } from './engines.ts';
 import { plainRwkv } from './rwkvPlain.ts';
@@ -56,12 +56,15 @@ function expectClose(found: Float32Array, expected: readonly number[], what: str
 
 describe.each([cpuEngines[0]!, cpuEngines[2]!, webGpu])('RWKV on $name', ({ skip, create, name }) => {
   let engine: Engine;
-  let inference: Inference;
+  let inference: RecurrentReader;
   const exact = name !== 'webgpu';
   beforeAll(async () => {
     if (skip) return;
     engine = await create();
-    inference = new Inference(engine, architecture, newWeights(engine), config.vocabSize);
+    inference = new RecurrentReader({
+      ...{ engine, architecture, weights: newWeights(engine) },
+      ...{ vocabulary: config.vocabSize, turns: new Turns() },
+    });
   });
   afterAll(() => engine?.dispose());
 
@@ -168,9 +171,11 @@ describe('RWKV as a model', () => {
 
   it('keeps sequences apart that take turns', async () => {
     const engine = await cpuEngines[0]!.create();
-    const inference = new Inference(engine, architecture, newWeights(engine), config.vocabSize);
-    expect(canBatch(architecture)).toBe(false);
-    const slots = new OneByOne(inference, { slots: 2, mostTokens: 8 });
+    const inference = new RecurrentReader({
+      ...{ engine, architecture, weights: newWeights(engine) },
+      ...{ vocabulary: config.vocabSize, turns: new Turns() },
+    });
+    const slots = new SlotsOneByOne(inference, { slots: 2, mostTokens: 8 });
     const alone = await inference.run(tokens.slice(0, 8), inference.newState(), 'last');
     await slots.step([{ slot: 0, tokens: tokens.slice(0, 5), wanted: 'none' }]);
     await slots.load(1, await slots.save(0)); // a fork

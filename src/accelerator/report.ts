@@ -1,6 +1,7 @@
 /** Simulates the accelerator at the paper's sizes. */
-import { auditModel } from '../model/audit.ts';
+
 import { type ConfigName, namedConfig } from '../model/config.ts';
+import { auditModel } from '../run/audit.ts';
 import { blockConfig, type ModelTime, timeModel } from './blockTime.ts';
 import { beatBytes, ddr4, peakBeats } from './parameters.ts';
 

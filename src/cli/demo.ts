@@ -7,7 +7,7 @@ import { FolderLock } from '../folderLock.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { LanguageModel } from '../languageModel.ts';
 import { architectureOf } from '../model/architecture.ts';
-import { type Audit, auditModel, auditTable } from '../model/audit.ts';
+import { type Audit, auditModel, auditTable } from '../run/audit.ts';
 import { beginRun } from '../train/begin.ts';
 import { withMachine } from '../train/machine.ts';
 import type { Run } from '../train/run.ts';

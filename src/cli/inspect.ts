@@ -7,7 +7,6 @@ import { findModelFolder } from '../checkpoint/modelSource.ts';
 import { InputError } from '../errors.ts';
 import { formatBytes, formatCount, formatTable } from '../format.ts';
 import { architectureOf } from '../model/architecture.ts';
-import { type Audit, auditModel, auditTable } from '../model/audit.ts';
 import {
   type ArchitectureName,
   architectureNames,
@@ -19,6 +18,7 @@ import {
 } from '../model/config.ts';
 import { Weights } from '../model/weights.ts';
 import { type DType, elementCount } from '../program/tensor.ts';
+import { type Audit, auditModel, auditTable } from '../run/audit.ts';
 import { type MemoryNeeds, memoryNeeds } from '../run/memory.ts';
 import { chosenModel } from './findModel.ts';
 import { folderFiles } from './folderFiles.ts';
@@ -133,7 +133,7 @@ function describe(model: string, { config, embedding, files }: Found): Report {
       total: count(() => true),
     },
     files: files.length > 0 ? { weights: size(isWeightFile), tokenizer: size(isTokenizerFile) } : undefined,
-    memory: memoryNeeds(architecture, weights),
+    memory: memoryNeeds({ architecture, weights }),
     audit: auditModel(config, embedding),
   };
 }

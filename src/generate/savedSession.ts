@@ -12,7 +12,8 @@
  * Little-endian. Bytes come from outside, so every length is checked against the bytes that there are.
  */
 import { InputError } from '../errors.ts';
-import { checkTokens, type SequenceState } from '../run/inference.ts';
+import type { SequenceState } from '../run/sequenceReader.ts';
+import { checkTokens } from '../run/steps.ts';
 import { Checksum } from './checksum.ts';
 
 export interface SavedSession {

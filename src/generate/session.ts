@@ -3,7 +3,8 @@
  * be saved, restored and forked at any token.
  */
 import { BusyError, InputError } from '../errors.ts';
-import { checkTokens, type SequenceReader, type SequenceState } from '../run/inference.ts';
+import type { SequenceReader, SequenceState } from '../run/sequenceReader.ts';
+import { checkTokens } from '../run/steps.ts';
 import { type GenerateOptions, type GenerationTokenizer, generate } from './generate.ts';
 import { encodeSession, type SavedSession } from './savedSession.ts';
 

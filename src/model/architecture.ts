@@ -1,103 +1,88 @@
 /** Each kind of model behind one interface: what is stored, what is remembered, what is computed. */
+import type { Sequences } from '../ops/sequences.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { bitNetBlock } from './bitnet.ts';
-import type { AttentionConfig, ModelConfig } from './config.ts';
-import {
-  type Block,
-  decoderCache,
-  decoderForward,
-  decoderHead,
-  decoderParameters,
-  type KeyValueCache,
-} from './decoder.ts';
-import {
-  matmulFreeForward,
-  matmulFreeForwardSlots,
-  matmulFreeParameters,
-  matmulFreeStates,
-} from './matmulFree.ts';
+import type { BitNetConfig, MatMulFreeConfig, ModelConfig, RwkvConfig, TransformerConfig } from './config.ts';
+import { decoder } from './decoder.ts';
+import { matmulFree } from './matmulFree.ts';
 import type { ParameterSpec } from './parameters.ts';
-import { type Forward, ternaryHead } from './recurrent.ts';
-import { rwkvForward, rwkvParameters, rwkvStates } from './rwkv.ts';
+import { rwkv } from './rwkv.ts';
 import { transformerBlock } from './transformer.ts';
 import type { Weights } from './weights.ts';
 
-/** How a sequence goes on in a model that attends to all of it. */
-export interface CachedForward {
-  /** Tokens of the longest sequence. */
-  readonly longest: number;
-  /** Room for the keys and values of so many tokens. */
-  cache(capacity: number): Tensor[];
-  /** ids [1, length] i32 → hidden states, as in `Architecture.forward`; their keys and values join the cache. */
-  forward(weights: Weights, ids: Tensor, cache: KeyValueCache): readonly Tensor[];
+export interface Forward {
+  /** The embedding, then each block's output; the last one after the final norm: [.., hidden]. */
+  readonly hidden: readonly Tensor[];
+  /** Each layer's states after the last token, in the order of `states`; none of models that attend. */
+  readonly states: readonly Tensor[];
 }
 
-export interface Architecture {
+/** Hidden states after the final norm: the last of `hidden`. */
+export function lastHidden({ hidden }: Forward): Tensor {
+  const last = hidden[hidden.length - 1];
+  if (!last) throw new Error('forward: expected at least the embedding among the hidden states');
+  return last;
+}
+
+interface Common {
   parameters(): ParameterSpec[];
-  /** What carries a sequence from one call to the next. */
-  states(batch: number): Tensor[];
-  /** ids [batch, length] i32 → hidden states and next states. Without `states` a sequence starts anew. */
-  forward(weights: Weights, ids: Tensor, states?: readonly Tensor[]): Forward;
-  /**
-   * ids [1, rows] i32, tokens of many sequences → hidden states and next states. Row r belongs to the sequence in
-   * slot r of `slots` [rows] i32, of `states(count)`; rows of one slot stand together, in order. Absent: sequences
-   * of this kind cannot advance together in one program.
-   */
-  forwardSlots?(weights: Weights, ids: Tensor, slots: Tensor, states: readonly Tensor[]): Forward;
-  /** Present in models that attend: they go on from keys and values, and `states` is empty. */
-  readonly cached?: CachedForward;
   /** Hidden states after the final norm → logits [.., vocabulary]. */
   head(weights: Weights, hidden: Tensor): Tensor;
 }
 
+/** How the tokens of a program belong to sequences, and which states these go on from: none, or those of each. */
+export type StateLayout = Sequences & { readonly states?: readonly Tensor[] };
+
+/** A model that remembers a sequence by states of fixed size. */
+export interface RecurrentArchitecture extends Common {
+  readonly memory: 'states';
+  /** Whether `forward` takes a layout with slots. */
+  readonly hasSlots: boolean;
+  /** What carries `count` sequences from one call to the next: [count, …] each. */
+  states(count: number): Tensor[];
+  /**
+   * ids [batch, length] i32, or [1, rows] i32 of a layout with slots → hidden states and next states. Without states
+   * each sequence starts anew.
+   */
+  forward(weights: Weights, ids: Tensor, layout?: StateLayout): Forward;
+}
+
+/** The keys and values of the tokens of one sequence so far, layer after layer. */
+export interface KeyValueCache {
+  /** Of each layer, keys and then values: [1, capacity, keyHeads · headSize]. */
+  readonly tensors: readonly Tensor[];
+  /** How many tokens it holds: [1] i32, written before each run. */
+  readonly held: Tensor;
+}
+
+/** A model that attends to all earlier tokens: what carries a sequence on is a cache that grows with it. */
+export interface AttentionArchitecture extends Common {
+  readonly memory: 'cache';
+  /** Tokens of the longest sequence. */
+  readonly contextLength: number;
+  /** Room for the keys and values of so many tokens. */
+  cache(capacity: number): Tensor[];
+  /**
+   * ids [batch, length] i32 from the beginning, or [1, length] i32 after the tokens of a cache, which gets their keys
+   * and values → hidden states.
+   */
+  forward(weights: Weights, ids: Tensor, cache?: KeyValueCache): Forward;
+}
+
+export type Architecture = RecurrentArchitecture | AttentionArchitecture;
+
+export function architectureOf(config: MatMulFreeConfig | RwkvConfig): RecurrentArchitecture;
+export function architectureOf(config: TransformerConfig | BitNetConfig): AttentionArchitecture;
+export function architectureOf(config: ModelConfig): Architecture;
 export function architectureOf(config: ModelConfig): Architecture {
   switch (config.modelType) {
     case 'hgrn_bit':
-      return {
-        parameters: () => matmulFreeParameters(config),
-        states: (batch) => matmulFreeStates(config, batch),
-        forward: (weights, ids, states) => matmulFreeForward(config, weights, ids, states),
-        forwardSlots: (weights, ids, slots, states) =>
-          matmulFreeForwardSlots(config, weights, ids, slots, states),
-        head: ternaryHead,
-      };
+      return matmulFree(config);
     case 'rwkv_bit':
-      return {
-        parameters: () => rwkvParameters(config),
-        states: (batch) => rwkvStates(config, batch),
-        forward: (weights, ids, states) => rwkvForward(config, weights, ids, states),
-        head: ternaryHead,
-      };
+      return rwkv(config);
     case 'llama':
-      return attending(
-        config,
-        { projections: 'matrix', subNorms: false },
-        (weights) => (x, prefix, attend) => transformerBlock(config, weights, x, prefix, attend),
-      );
+      return decoder(config, { projections: 'matrix', subNorms: false }, transformerBlock(config));
     case 'bitnet':
-      return attending(
-        config,
-        { projections: 'ternary', subNorms: true },
-        (weights) => (x, prefix, attend) => bitNetBlock(config, weights, x, prefix, attend),
-      );
+      return decoder(config, { projections: 'ternary', subNorms: true }, bitNetBlock(config));
   }
-}
-
-/** Models that attend: what carries a sequence on is a cache that grows with it, not a state. */
-function attending(
-  config: AttentionConfig,
-  form: Parameters<typeof decoderParameters>[1],
-  block: (weights: Weights) => Block,
-): Architecture {
-  return {
-    parameters: () => decoderParameters(config, form),
-    states: () => [],
-    forward: (weights, ids) => ({ hidden: decoderForward(config, weights, ids, block(weights)), states: [] }),
-    cached: {
-      longest: config.maxPositionEmbeddings,
-      cache: (capacity) => decoderCache(config, capacity),
-      forward: (weights, ids, cache) => decoderForward(config, weights, ids, block(weights), cache),
-    },
-    head: (weights, hidden) => decoderHead(config, weights, hidden),
-  };
 }

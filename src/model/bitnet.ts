@@ -8,23 +8,21 @@ import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { ternaryLinear } from '../ops/ternaryLinear/ternaryLinear.ts';
 import type { Tensor } from '../program/tensor.ts';
 import type { BitNetConfig } from './config.ts';
-import type { Attend } from './decoder.ts';
-import type { Weights } from './weights.ts';
+import { attend, type DecoderBlock } from './decoder.ts';
 
 /** x + W_o Norm(Attention(W_q a, W_k a, W_v a)) with a = RMSNorm(x), then x + W_down Norm(act(W_gate b) ⊙ W_up b) */
-export function bitNetBlock(
-  { rmsNormEps, activation }: BitNetConfig,
-  weights: Weights,
-  x: Tensor,
-  prefix: string,
-  attend: Attend,
-): Tensor {
-  const norm = (name: string, x: Tensor) => rmsNorm(x, weights.get(`${prefix}.${name}.weight`), rmsNormEps);
-  const project = (name: string, x: Tensor) => ternaryLinear(x, weights.ternary(`${prefix}.${name}_proj`));
-  const a = norm('input_layernorm', x);
-  const gathered = attend(project('self_attn.q', a), project('self_attn.k', a), project('self_attn.v', a));
-  const y = add(x, project('self_attn.o', norm('self_attn.attn_sub_norm', gathered)));
-  const b = norm('post_attention_layernorm', y);
-  const gated = gatedUnit(project('mlp.gate', b), project('mlp.up', b), activation);
-  return add(y, project('mlp.down', norm('mlp.ffn_sub_norm', gated)));
+export function bitNetBlock({ rmsNormEps, activation }: BitNetConfig): DecoderBlock {
+  return (x, layer, context) => {
+    const { weights } = context;
+    const prefix = `model.layers.${layer}`;
+    const norm = (name: string, x: Tensor) => rmsNorm(x, weights.get(`${prefix}.${name}.weight`), rmsNormEps);
+    const project = (name: string, x: Tensor) => ternaryLinear(x, weights.ternary(`${prefix}.${name}_proj`));
+    const a = norm('input_layernorm', x);
+    const [q, k, v] = [project('self_attn.q', a), project('self_attn.k', a), project('self_attn.v', a)];
+    const gathered = attend({ q, k, v }, layer, context);
+    const y = add(x, project('self_attn.o', norm('self_attn.attn_sub_norm', gathered)));
+    const b = norm('post_attention_layernorm', y);
+    const gated = gatedUnit(project('mlp.gate', b), project('mlp.up', b), activation);
+    return add(y, project('mlp.down', norm('mlp.ffn_sub_norm', gated)));
+  };
 }

@@ -8,66 +8,85 @@ import { embedding } from '../ops/embedding/embedding.ts';
 import { linear } from '../ops/linear/linear.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { rotary, rotaryTable } from '../ops/rotary/rotary.ts';
+import { sizeOf } from '../program/shapes.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
+import type { AttentionArchitecture, Forward, KeyValueCache } from './architecture.ts';
 import type { AttentionConfig } from './config.ts';
 import { deviations, type ParameterSpec } from './parameters.ts';
 import type { Weights } from './weights.ts';
 
-/** The keys and values of the tokens of one sequence so far, layer after layer. */
-export interface KeyValueCache {
-  /** Of each layer, keys and then values: [1, capacity, keyHeads · headSize]. */
-  readonly tensors: readonly Tensor[];
-  /** How many tokens it holds: [1] i32, written before each run. */
-  readonly held: Tensor;
-}
-
 const table = 'model.embed_tokens.weight';
 
 /** Room for the keys and values of `capacity` tokens. */
-export function decoderCache(config: AttentionConfig, capacity: number): Tensor[] {
+function decoderCache(config: AttentionConfig, capacity: number): Tensor[] {
   const shape = [1, capacity, config.keyHeads * config.headSize];
   return Array.from({ length: config.layers }, (_, layer) =>
     ['keys', 'values'].map((name) => variable(`${name}.${layer}`, shape)),
   ).flat();
 }
 
-/** Causal attention of one layer: queries, keys and values before their rotation → what the queries gather. */
-export type Attend = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
+/** What the blocks of a decoder share in one program. */
+export interface DecoderContext {
+  readonly config: AttentionConfig;
+  readonly weights: Weights;
+  /** Cosines and sines of the positions. */
+  readonly angles: Tensor;
+  readonly cache: KeyValueCache | undefined;
+}
 
-/** A block: x [batch, length, hidden] → the same, with `prefix` naming its parameters. */
-export type Block = (x: Tensor, prefix: string, attend: Attend) => Tensor;
+/** A block: x [batch, length, hidden] → the same. */
+export type DecoderBlock = (x: Tensor, layer: number, context: DecoderContext) => Tensor;
 
-/**
- * ids [batch, length] i32, from the beginning, or going on from a cache (then batch is 1) that gets their keys and
- * values. Returns the embedding, then each block's output, the last one after the final norm.
- */
-export function decoderForward(
+/** A model that attends, of blocks of its own. */
+export function decoder(
   config: AttentionConfig,
-  weights: Weights,
+  form: Parameters<typeof decoderParameters>[1],
+  block: DecoderBlock,
+): AttentionArchitecture {
+  return {
+    memory: 'cache',
+    contextLength: config.maxPositionEmbeddings,
+    parameters: () => decoderParameters(config, form),
+    cache: (capacity) => decoderCache(config, capacity),
+    forward: (weights, ids, cache) => decoderForward({ config, weights, cache }, ids, block),
+    head: (weights, hidden) => decoderHead(config, weights, hidden),
+  };
+}
+
+function decoderForward(
+  { config, weights, cache }: Omit<DecoderContext, 'angles'>,
   ids: Tensor,
-  block: Block,
-  cache?: KeyValueCache,
-): Tensor[] {
+  block: DecoderBlock,
+): Forward {
   const { headSize, ropeTheta: theta, layers } = config;
-  const angles = rotaryTable(ids.shape[1]!, { headSize, theta }, cache?.held);
+  const angles = rotaryTable(sizeOf(ids, 1), { headSize, theta }, cache?.held);
+  const context = { config, weights, angles, cache };
   let x = embedding(ids, weights.get(table), weights.rowScales(table));
   const hidden = [x];
   for (let layer = 0; layer < layers; layer++) {
-    x = block(x, `model.layers.${layer}`, (q, k, v) => {
-      const turned = { q: rotary(q, angles), k: rotary(k, angles), v };
-      if (!cache) return attention(turned, headSize);
-      const [keys, values] = cache.tensors.slice(2 * layer);
-      const all = { k: appendRows(keys!, turned.k, cache.held), v: appendRows(values!, v, cache.held) };
-      return attention({ q: turned.q, ...all }, headSize, cache.held);
-    });
+    x = block(x, layer, context);
     if (layer < layers - 1) hidden.push(x);
   }
   hidden.push(rmsNorm(x, weights.get('model.norm.weight'), config.rmsNormEps));
-  return hidden;
+  return { hidden, states: [] };
+}
+
+/** Causal attention of queries, keys and values, before their rotation, to the sequence itself or to its cache. */
+export function attend(
+  { q, k, v }: Readonly<Record<'q' | 'k' | 'v', Tensor>>,
+  layer: number,
+  { config, angles, cache }: DecoderContext,
+): Tensor {
+  const rotated = { q: rotary(q, angles), k: rotary(k, angles), v };
+  if (!cache) return attention(rotated, config.headSize);
+  const [keys, values] = cache.tensors.slice(2 * layer, 2 * layer + 2);
+  if (!keys || !values) throw new Error(`attention: the cache has no keys and values of layer ${layer}`);
+  const all = { k: appendRows(keys, rotated.k, cache.held), v: appendRows(values, v, cache.held) };
+  return attention({ q: rotated.q, ...all }, config.headSize, cache.held);
 }
 
 /** Logits [batch, length, vocabulary] of hidden states after the final norm. */
-export function decoderHead(config: AttentionConfig, weights: Weights, hidden: Tensor): Tensor {
+function decoderHead(config: AttentionConfig, weights: Weights, hidden: Tensor): Tensor {
   const name = config.tieWordEmbeddings ? table : 'lm_head.weight';
   return linear(hidden, weights.get(name), weights.rowScales(name));
 }
@@ -76,7 +95,7 @@ export function decoderHead(config: AttentionConfig, weights: Weights, hidden: T
  * Every parameter under its Hugging Face name. `projections` are ternary or dense; `subNorms` adds BitNet's norms
  * before the projections that write to the residual stream.
  */
-export function decoderParameters(
+function decoderParameters(
   config: AttentionConfig,
   { projections, subNorms }: { readonly projections: 'ternary' | 'matrix'; readonly subNorms: boolean },
 ): ParameterSpec[] {

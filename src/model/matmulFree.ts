@@ -4,27 +4,28 @@
  * checkpoints run on; the paper's form has biases, a sigmoid output gate and no lower bounds.
  */
 import { add } from '../ops/add/add.ts';
-import { bitLinear } from '../ops/bitLinear/bitLinear.ts';
 import { gatedNorm } from '../ops/gatedNorm/gatedNorm.ts';
 import { lowerBounds } from '../ops/lowerBounds/lowerBounds.ts';
 import { mlgru } from '../ops/mlgru/mlgru.ts';
 import { batch } from '../ops/sequences.ts';
 import { sigmoidGate } from '../ops/sigmoidGate/sigmoidGate.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
+import type { Forward, RecurrentArchitecture, StateLayout } from './architecture.ts';
 import type { MatMulFreeConfig } from './config.ts';
 import { deviations, type ParameterSpec } from './parameters.ts';
 import {
-  embedTokens,
-  type Forward,
+  addGatedLinearUnit,
+  layerOf,
   projection,
   recurrentParameters,
+  ternaryHead,
   throughBlocks,
   vector,
 } from './recurrent.ts';
 import type { Weights } from './weights.ts';
 
 /** Every parameter under its Hugging Face name. */
-export function matmulFreeParameters(config: MatMulFreeConfig): ParameterSpec[] {
+function matmulFreeParameters(config: MatMulFreeConfig): ParameterSpec[] {
   const { hiddenSize: H, layers: L } = config;
   const { normal, residual } = deviations(config);
   const zero = { constant: 0 };
@@ -39,87 +40,58 @@ export function matmulFreeParameters(config: MatMulFreeConfig): ParameterSpec[] 
   return recurrentParameters(config, mixer, bounds);
 }
 
-/** One recurrent state [batch, hidden] for each layer: all that a conversation needs to be remembered. */
-export function matmulFreeStates(config: MatMulFreeConfig, batch: number): Tensor[] {
-  return Array.from({ length: config.layers }, (_, i) => variable(`state.${i}`, [batch, config.hiddenSize]));
+/** One recurrent state [count, hidden] for each layer: all that a conversation needs to be remembered. */
+function matmulFreeStates(config: MatMulFreeConfig, count: number): Tensor[] {
+  return Array.from({ length: config.layers }, (_, i) => variable(`state.${i}`, [count, config.hiddenSize]));
 }
 
-/** ids [batch, length] i32, from the given states or from zeros. */
-export function matmulFreeForward(
+export function matmulFree(config: MatMulFreeConfig): RecurrentArchitecture {
+  return {
+    memory: 'states',
+    hasSlots: true,
+    parameters: () => matmulFreeParameters(config),
+    states: (count) => matmulFreeStates(config, count),
+    forward: (weights, ids, layout) => matmulFreeForward(config, weights, ids, layout),
+    head: ternaryHead,
+  };
+}
+
+function matmulFreeForward(
   config: MatMulFreeConfig,
   weights: Weights,
   ids: Tensor,
-  states?: readonly Tensor[],
+  layout: StateLayout = batch,
 ): Forward {
-  return forwardThrough(config, weights, ids, (i, f, bounds, layer) =>
-    mlgru(i, f, { layout: batch, state: states?.[layer], bounds, layer }),
-  );
-}
-
-/**
- * ids [1, rows] i32, tokens of many sequences: row r goes on from slot r of `slots` [rows] i32 in each layer's
- * states [count, hidden]. Rows of one slot stand together. The states that it returns are those of all slots.
- */
-export function matmulFreeForwardSlots(
-  config: MatMulFreeConfig,
-  weights: Weights,
-  ids: Tensor,
-  slots: Tensor,
-  states: readonly Tensor[],
-): Forward {
-  return forwardThrough(config, weights, ids, (i, f, bounds, layer) =>
-    mlgru(i, f, { layout: { kind: 'slots', slots }, state: states[layer], bounds, layer }),
-  );
-}
-
-/** The recurrence of one layer, from its gates before their activations: all that ties a token to earlier ones. */
-type Recurrence = (
-  i: Tensor,
-  f: Tensor,
-  bounds: Tensor | undefined,
-  layer: number,
-) => { readonly h: Tensor; readonly next: Tensor };
-
-function forwardThrough(
-  config: MatMulFreeConfig,
-  weights: Weights,
-  ids: Tensor,
-  recurrence: Recurrence,
-): Forward {
-  const x = embedTokens(weights, ids);
+  const block = config.variant === 'paper' ? paperBlock : releasedBlock;
   const bounds = config.useLowerBound ? lowerBounds(weights.get('model.lower_bounds')) : undefined;
-  const mix = config.variant === 'paper' ? paperMixer : releasedMixer;
-  return throughBlocks(config, weights, x, (a, layer) =>
-    mix(config, weights, a, { layer, bounds, recurrence }),
-  );
+  return throughBlocks(config, weights, ids, (x, layer) => {
+    const state = layout.states?.[layer];
+    // The first layer's bound is 0 by construction.
+    const recurrence = { layout, state, bounds: layer > 0 ? bounds : undefined, layer };
+    return block(x, layerOf(config, weights, layer), recurrence, config);
+  });
 }
 
-interface Layer {
-  readonly layer: number;
-  readonly bounds: Tensor | undefined;
-  readonly recurrence: Recurrence;
+type Layer = ReturnType<typeof layerOf>;
+type Recurrence = Parameters<typeof mlgru>[2];
+
+/** x + W_o (RMSNorm(W_g a) ⊙ SiLU(MLGRU(W_i a, W_f a; lower bound))) with a = RMSNorm(x); then the GLU */
+function releasedBlock(x: Tensor, layer: Layer, recurrence: Recurrence, { rmsNormEps }: MatMulFreeConfig) {
+  const { get, norm, project } = layer;
+  const a = norm('attn_norm', x);
+  const { h, next } = mlgru(project('attn.i', a), project('attn.f', a), recurrence);
+  const gated = gatedNorm(project('attn.g', a), h, get('attn.g_norm.weight'), rmsNormEps);
+  const y = add(x, project('attn.o', gated));
+  return { x: addGatedLinearUnit(layer, y), next: [next] };
 }
 
-/** h = MLGRU(i, f; lower bound), out = o_proj(RMSNorm(g) ⊙ SiLU(h)) */
-function releasedMixer(
-  config: MatMulFreeConfig,
-  weights: Weights,
-  a: Tensor,
-  { layer, bounds, recurrence }: Layer,
-) {
-  const attn = `model.layers.${layer}.attn`;
-  const project = (gate: string, x: Tensor) => bitLinear(x, weights.bitLinear(`${attn}.${gate}_proj`));
-  // The first layer's bound is 0 by construction.
-  const { h, next } = recurrence(project('i', a), project('f', a), layer > 0 ? bounds : undefined, layer);
-  const gated = gatedNorm(project('g', a), h, weights.get(`${attn}.g_norm.weight`), config.rmsNormEps);
-  return { out: project('o', gated), states: [next] };
-}
-
-/** h = MLGRU(W_c x + b_c, W_f x + b_f), out = W_o (σ(W_g x + b_g) ⊙ h) + b_o */
-function paperMixer(_: MatMulFreeConfig, weights: Weights, a: Tensor, { layer, recurrence }: Layer) {
-  const attn = `model.layers.${layer}.attn`;
-  const project = (gate: string, x: Tensor) =>
-    add(bitLinear(x, weights.bitLinear(`${attn}.${gate}_proj`)), weights.get(`${attn}.${gate}_proj.bias`));
-  const { h, next } = recurrence(project('i', a), project('f', a), undefined, layer);
-  return { out: project('o', sigmoidGate(project('g', a), h)), states: [next] };
+/** x + W_o (σ(W_g a + b_g) ⊙ MLGRU(W_c a + b_c, W_f a + b_f)) + b_o with a = RMSNorm(x); then the GLU */
+function paperBlock(x: Tensor, layer: Layer, recurrence: Recurrence) {
+  const { get, norm, project } = layer;
+  const biased = (gate: string, a: Tensor) => add(project(`attn.${gate}`, a), get(`attn.${gate}_proj.bias`));
+  const a = norm('attn_norm', x);
+  const gates = [biased('i', a), biased('f', a)] as const;
+  const { h, next } = mlgru(...gates, { ...recurrence, bounds: undefined });
+  const y = add(x, biased('o', sigmoidGate(biased('g', a), h)));
+  return { x: addGatedLinearUnit(layer, y), next: [next] };
 }

@@ -8,58 +8,51 @@ import { embedding } from '../ops/embedding/embedding.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
 import type { Tensor } from '../program/tensor.ts';
+import type { Forward } from './architecture.ts';
 import type { RecurrentConfig } from './config.ts';
 import { deviations, type ParameterSpec } from './parameters.ts';
 import type { Weights } from './weights.ts';
 
-export interface Forward {
-  /** The embedding, then each block's output; the last one after the final norm: [batch, length, hidden]. */
-  readonly hidden: readonly Tensor[];
-  /** Each layer's states after the last token: [batch, …]. */
-  readonly states: readonly Tensor[];
-}
-
-/** A layer's token mixer: tokens after their norm [batch, length, hidden] → what they gather, and the next states. */
-export type TokenMixer = (
-  a: Tensor,
+/** A block: x [.., hidden] → the same, and the layer's next states. */
+export type RecurrentBlock = (
+  x: Tensor,
   layer: number,
-) => { readonly out: Tensor; readonly states: readonly Tensor[] };
+) => { readonly x: Tensor; readonly next: readonly Tensor[] };
 
-/** ids [batch, length] i32 → [batch, length, hidden] */
-export function embedTokens(weights: Weights, ids: Tensor): Tensor {
-  const table = 'model.embeddings.weight';
-  return embedding(ids, weights.get(table), weights.rowScales(table));
-}
-
-/** Embedded tokens x [batch, length, hidden] through all blocks. */
+/** The embedded tokens ids [batch, length] i32 through all blocks. */
 export function throughBlocks(
   config: RecurrentConfig,
   weights: Weights,
-  embedded: Tensor,
-  mix: TokenMixer,
+  ids: Tensor,
+  block: RecurrentBlock,
 ): Forward {
-  let x = embedded;
+  const table = 'model.embeddings.weight';
+  let x = embedding(ids, weights.get(table), weights.rowScales(table));
   const hidden = [x];
-  const lastStates: Tensor[] = [];
+  const states: Tensor[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const block = blockOf(config, weights, x, layer, mix);
-    x = block.x;
-    lastStates.push(...block.states);
+    const { x: y, next } = block(x, layer);
+    x = y;
+    states.push(...next);
     if (layer < config.layers - 1) hidden.push(x);
   }
   hidden.push(rmsNorm(x, weights.get('model.norm.weight'), config.rmsNormEps));
-  return { hidden, states: lastStates };
+  return { hidden, states };
 }
 
-/** x + mix(RMSNorm(x)), then x + GLU(RMSNorm(x)) */
-function blockOf(config: RecurrentConfig, weights: Weights, x: Tensor, layer: number, mix: TokenMixer) {
+/** The parameters of a layer: its norms, and its projections with theirs. */
+export function layerOf({ rmsNormEps }: RecurrentConfig, weights: Weights, layer: number) {
   const prefix = `model.layers.${layer}`;
-  const norm = (name: string, x: Tensor) =>
-    rmsNorm(x, weights.get(`${prefix}.${name}.weight`), config.rmsNormEps);
-  const project = (name: string, x: Tensor) => bitLinear(x, weights.bitLinear(`${prefix}.mlp.${name}_proj`));
-  const { out, states } = mix(norm('attn_norm', x), layer);
-  const y = add(x, out);
-  return { x: add(y, project('down', swiglu(project('gate', norm('mlp_norm', y))))), states };
+  return {
+    get: (name: string) => weights.get(`${prefix}.${name}`),
+    norm: (name: string, x: Tensor) => rmsNorm(x, weights.get(`${prefix}.${name}.weight`), rmsNormEps),
+    project: (name: string, x: Tensor) => bitLinear(x, weights.bitLinear(`${prefix}.${name}_proj`)),
+  };
+}
+
+/** The channel mixer of every block: x + W_down (SiLU(g) ⊙ u) with [g, u] = W_gate RMSNorm(x). */
+export function addGatedLinearUnit({ norm, project }: ReturnType<typeof layerOf>, x: Tensor): Tensor {
+  return add(x, project('mlp.down', swiglu(project('mlp.gate', norm('mlp_norm', x)))));
 }
 
 /** Logits [batch, length, vocabulary] of hidden states after the final norm. */

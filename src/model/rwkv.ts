@@ -3,29 +3,31 @@
  * model: RWKV-4's time mixing (Peng et al. 2023, arXiv 2305.13048) with ternary BitLinear projections, in the blocks
  * of matmulFree.ts. Its code was not released; docs/rwkv.md says what was open and what is done here.
  */
-import { bitLinear } from '../ops/bitLinear/bitLinear.ts';
+import { add } from '../ops/add/add.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
 import { batch } from '../ops/sequences.ts';
 import { sigmoidGate } from '../ops/sigmoidGate/sigmoidGate.ts';
 import { tokenShift } from '../ops/tokenShift/tokenShift.ts';
 import { stateRows, wkv } from '../ops/wkv/wkv.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
+import type { RecurrentArchitecture, StateLayout } from './architecture.ts';
 import type { RwkvConfig } from './config.ts';
 import { deviations, type ParameterSpec } from './parameters.ts';
 import {
-  embedTokens,
-  type Forward,
+  addGatedLinearUnit,
+  layerOf,
   projection,
   recurrentParameters,
+  ternaryHead,
   throughBlocks,
   vector,
 } from './recurrent.ts';
-import type { Weights } from './weights.ts';
 
 const gates = ['r', 'k', 'v'] as const;
+type Gate = (typeof gates)[number];
 
 /** Every parameter; those of the time mixing start as RWKV-4's do. */
-export function rwkvParameters(config: RwkvConfig): ParameterSpec[] {
+function rwkvParameters(config: RwkvConfig): ParameterSpec[] {
   const { hiddenSize: H } = config;
   const { normal, residual } = deviations(config);
   return recurrentParameters(config, (attn, layer) => {
@@ -60,33 +62,38 @@ function timeMixingStart({ hiddenSize: H, layers }: RwkvConfig, layer: number) {
 }
 
 /** Of each layer the last token, for the shift, and the state of the WKV recurrence: whatever a text's length. */
-export function rwkvStates({ layers, hiddenSize: H }: RwkvConfig, batch: number): Tensor[] {
+function rwkvStates({ layers, hiddenSize: H }: RwkvConfig, count: number): Tensor[] {
   return Array.from({ length: layers }, (_, i) => [
-    variable(`token.${i}`, [batch, 1, H]),
-    variable(`wkv.${i}`, [batch, stateRows * H]),
+    variable(`token.${i}`, [count, 1, H]),
+    variable(`wkv.${i}`, [count, stateRows * H]),
   ]).flat();
 }
 
-/** ids [batch, length] i32, from the given states or from nothing. */
-export function rwkvForward(
-  config: RwkvConfig,
-  weights: Weights,
-  ids: Tensor,
-  states?: readonly Tensor[],
-): Forward {
-  return throughBlocks(config, weights, embedTokens(weights, ids), (a, layer) =>
-    timeMixing(weights, a, layer, states?.slice(2 * layer, 2 * layer + 2)),
-  );
+export function rwkv(config: RwkvConfig): RecurrentArchitecture {
+  return {
+    memory: 'states',
+    hasSlots: false,
+    parameters: () => rwkvParameters(config),
+    states: (count) => rwkvStates(config, count),
+    forward: (weights, ids, layout = batch) =>
+      throughBlocks(config, weights, ids, (x, layer) =>
+        rwkvBlock(x, layerOf(config, weights, layer), layout, layer),
+      ),
+    head: ternaryHead,
+  };
 }
 
-/** out = W_o (σ(W_r shift_r(a)) ⊙ WKV(W_k shift_k(a), W_v shift_v(a))) */
-function timeMixing(weights: Weights, a: Tensor, layer: number, [token, state]: readonly Tensor[] = []) {
-  const attn = `model.layers.${layer}.attn`;
-  const shift = (gate: string) =>
-    tokenShift(a, weights.get(`${attn}.time_mix_${gate}`), { layout: batch, before: token });
-  const project = (gate: string, x: Tensor) => bitLinear(x, weights.bitLinear(`${attn}.${gate}_proj`));
-  const [r, k, v] = gates.map((gate) => project(gate, shift(gate)));
-  const [decay, bonus] = [weights.get(`${attn}.time_decay`), weights.get(`${attn}.time_first`)];
-  const { y, next } = wkv(k!, v!, { decay, bonus, layout: batch, state });
-  return { out: project('o', sigmoidGate(r!, y)), states: [lastToken(a, { layout: batch }), next] };
+/** x + W_o (σ(W_r shift_r(a)) ⊙ WKV(W_k shift_k(a), W_v shift_v(a))) with a = RMSNorm(x); then the GLU */
+function rwkvBlock(x: Tensor, layer: ReturnType<typeof layerOf>, layout: StateLayout, index: number) {
+  const { get, norm, project } = layer;
+  const [before, state] = layout.states?.slice(2 * index, 2 * index + 2) ?? [];
+  const a = norm('attn_norm', x);
+  const shifted = (gate: Gate) => tokenShift(a, get(`attn.time_mix_${gate}`), { layout, before });
+  const gate = (name: Gate) => project(`attn.${name}`, shifted(name));
+  const [r, k, v] = [gate('r'), gate('k'), gate('v')];
+  const parameters = { decay: get('attn.time_decay'), bonus: get('attn.time_first') };
+  const { y, next } = wkv(k, v, { ...parameters, layout, state });
+  const mixed = add(x, project('attn.o', sigmoidGate(r, y)));
+  const token = lastToken(a, { layout, before });
+  return { x: addGatedLinearUnit(layer, mixed), next: [token, next] };
 }

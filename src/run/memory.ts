@@ -1,8 +1,9 @@
 /** What a model needs in memory, known before anything runs. */
 import { planOnCpu } from '../engine/cpu/planOnCpu.ts';
 import type { Architecture } from '../model/architecture.ts';
-import type { Weights } from '../model/weights.ts';
-import { recordTypicalStep } from './sequenceReader.ts';
+import type { Tensor } from '../program/tensor.ts';
+import type { RecordedModel } from './model.ts';
+import { recordTypicalStep } from './steps.ts';
 
 /** Bytes. */
 export interface MemoryNeeds {
@@ -16,17 +17,28 @@ export interface MemoryNeeds {
 }
 
 /** @param longestStep tokens that the engine reads in one program; default: the CPU's */
-export function memoryNeeds(architecture: Architecture, weights: Weights, longestStep = 256): MemoryNeeds {
-  const { cached } = architecture;
-  const states = cached ? cached.cache(cached.longest) : architecture.states(1);
-  const length = Math.min(longestStep, cached?.longest ?? longestStep);
-  const program = recordTypicalStep(architecture, weights, length, 'last', cached?.longest ?? 0);
-  const sum = (tensors: readonly { bytes: number }[]) =>
-    tensors.reduce((total, { bytes }) => total + bytes, 0);
+export function memoryNeeds(model: RecordedModel, longestStep = 256): MemoryNeeds {
+  const { architecture, weights } = model;
+  const { context, state, perToken } = rememberedBy(architecture);
+  const length = Math.min(longestStep, context || longestStep);
+  const program = recordTypicalStep(model, length, 'last', context);
   return {
-    weights: sum(weights.all()),
-    statePerSequence: sum(states),
-    statePerToken: cached ? sum(states) / cached.longest : 0,
+    weights: bytesOf(weights.all()),
+    statePerSequence: state,
+    statePerToken: perToken,
     temporaries: planOnCpu(program).plan.peakBytes,
   };
+}
+
+/** Bytes that remember a sequence; `context` is the longest that is attended to, 0 for recurrent models. */
+function rememberedBy(architecture: Architecture) {
+  if (architecture.memory === 'states')
+    return { context: 0, state: bytesOf(architecture.states(1)), perToken: 0 };
+  const context = architecture.contextLength;
+  const state = bytesOf(architecture.cache(context));
+  return { context, state, perToken: state / context };
+}
+
+function bytesOf(tensors: readonly Tensor[]): number {
+  return tensors.reduce((total, { bytes }) => total + bytes, 0);
 }

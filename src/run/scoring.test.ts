@@ -10,15 +10,16 @@ import { architectureOf } from '../model/architecture.ts';
 import { Weights } from '../model/weights.ts';
 import { tokenScoresReference } from '../ops/tokenScores/reference.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
-import { ForkedScoring } from './forkedScoring.ts';
-import type { SequenceReader } from './inference.ts';
-import { PaddedScoring } from './paddedScoring.ts';
-import type { Question, ScoredModel, Scorer, TokenScore } from './scoring.ts';
-import { sequenceReader } from './sequenceReader.ts';
+import { ForkedScorer } from './forkedScorer.ts';
+import type { RunnableModel } from './model.ts';
+import { PaddedScorer } from './paddedScorer.ts';
+import { sequenceReader } from './readers.ts';
+import type { Question, Scorer, TokenScore } from './scoring.ts';
+import type { SequenceReader } from './sequenceReader.ts';
 import { EngineParameterStore } from './store.ts';
 import { Turns } from './turns.ts';
 
-async function load(engine: Engine, name: string): Promise<ScoredModel> {
+async function load(engine: Engine, name: string): Promise<RunnableModel> {
   const folder = fileURLToPath(new URL(`../../test/fixtures/golden/${name}`, import.meta.url));
   const checkpoint = await Checkpoint.open(folder);
   const architecture = architectureOf(checkpoint.config);
@@ -31,9 +32,10 @@ async function load(engine: Engine, name: string): Promise<ScoredModel> {
 }
 
 /** Small programs, which one text alone may overflow. */
-function smallScorer(model: ScoredModel): Scorer {
-  if (model.architecture.cached) return new PaddedScoring(model, 24);
-  return new ForkedScoring(model, { slots: 5, mostRows: 12 });
+function smallScorer(model: RunnableModel): Scorer {
+  const { architecture } = model;
+  if (architecture.memory === 'cache') return new PaddedScorer(model, 24);
+  return new ForkedScorer({ ...model, architecture }, { slots: 5, maxRows: 12 });
 }
 
 /** A pass over each text by itself, and a softmax in float64. */
@@ -91,8 +93,8 @@ describe.each([...cpuEngines, webGpu])('scoring, $name', ({ skip, create, name: 
       // A software driver compiles shaders for seconds: few sizes there, and the plain pass is the CPU's.
       const questions = questionsOf(model.vocabulary, exact ? shapes : [[9, [7, 7]]]);
       const plainEngine = exact ? engine : await cpuEngines[0]!.create();
-      const { architecture, weights } = exact ? model : await load(plainEngine, name);
-      const reader = sequenceReader(plainEngine, architecture, weights, model.vocabulary);
+      const plain = exact ? model : await load(plainEngine, name);
+      const reader = sequenceReader({ ...plain, turns: new Turns() });
       const scorer = smallScorer(model);
       const found = await scorer.score(questions);
       for (const [k, question] of questions.entries()) {
@@ -143,8 +145,10 @@ describe('scoring', () => {
     await expect(ask([], [1])).rejects.toThrow(/context: found no token/);
     await expect(ask([1], [96])).rejects.toThrow(/token 0: found 96/);
     await expect(ask([1, -1], [1])).rejects.toBeInstanceOf(InputError);
-    const { cached } = model.architecture;
-    if (!cached) return;
-    await expect(ask([1], Array(cached.longest + 1).fill(1))).rejects.toThrow(/found a text of \d+ tokens/);
+    const { architecture } = model;
+    if (architecture.memory !== 'cache') return;
+    await expect(ask([1], Array(architecture.contextLength + 1).fill(1))).rejects.toThrow(
+      /found a text of \d+ tokens/,
+    );
   });
 });

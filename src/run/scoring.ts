@@ -8,14 +8,12 @@
 import type { Engine, Read } from '../engine/engine.ts';
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
-import type { Architecture } from '../model/architecture.ts';
 import { logitsInParts } from '../model/logits.ts';
-import type { Weights } from '../model/weights.ts';
 import { numbersPerToken, tokenScores } from '../ops/tokenScores/tokenScores.ts';
 import { output } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
-import { checkTokens } from './inference.ts';
-import type { Turns } from './turns.ts';
+import type { RecordedModel } from './model.ts';
+import { checkTokens } from './steps.ts';
 
 /** How probable is each of the continuations after the context? */
 export interface Question {
@@ -43,22 +41,8 @@ export interface Scorer {
   score(questions: readonly Question[], signal?: AbortSignal): Promise<TokenScore[][][]>;
 }
 
-/** What programs are recorded of. */
-export interface RecordedModel {
-  readonly architecture: Architecture;
-  readonly weights: Weights;
-}
-
-/** What scoring needs of a model. */
-export interface ScoredModel extends RecordedModel {
-  readonly engine: Engine;
-  readonly vocabulary: number;
-  /** Shared by all that runs on the engine. */
-  readonly turns: Turns;
-}
-
 /** Logits of so many bytes exist at a time. */
-const mostLogitBytes = 2 ** 27;
+const maxLogitBytes = 2 ** 27;
 
 /** A call brings several programs full, so that the last, which is not, matters little. */
 const programsAtOnce = 8;
@@ -69,7 +53,7 @@ export function tokensAtOnce(engine: Engine): number {
 
 /** Records scores of labels [rows] i32 by hidden states [.., rows, width] after the final norm, in one part or several. */
 export function recordScores(model: RecordedModel, hidden: Tensor, labels: Tensor): Tensor[] {
-  return Array.from(logitsInParts(model, hidden, labels, mostLogitBytes), (part) =>
+  return Array.from(logitsInParts(model, hidden, labels, maxLogitBytes), (part) =>
     output(tokenScores(part.logits, part.labels)),
   );
 }

@@ -1,38 +1,32 @@
-import type { Engine } from '../engine/engine.ts';
-import type { Architecture } from '../model/architecture.ts';
-import type { Weights } from '../model/weights.ts';
-import type { Program } from '../program/record.ts';
-import { input } from '../program/tensor.ts';
-import { CachedInference, recordCachedStep } from './cachedInference.ts';
-import { Inference, recordStep, type SequenceReader, type WantedLogits } from './inference.ts';
-import type { Turns } from './turns.ts';
-
-/** What runs a model over tokens: from state to state, or with a cache of keys and values. */
-export function sequenceReader(
-  engine: Engine,
-  architecture: Architecture,
-  weights: Weights,
-  vocabulary: number,
-  turns?: Turns,
-): SequenceReader {
-  const Reader = architecture.cached ? CachedInference : Inference;
-  return new Reader(engine, architecture, weights, vocabulary, turns);
-}
+import type { SampleSettings } from '../ops/sample/sample.ts';
+import type { WantedLogits } from './steps.ts';
 
 /**
- * The program of a step that reads `length` tokens, for those who count rather than run. Of a model that attends,
- * `context` tokens are attended to, these included.
+ * The whole memory of one sequence, of fixed size: each layer's recurrent state, one after the other, or, of models
+ * that attend, the tokens so far. Plain numbers, free to copy.
  */
-export function recordTypicalStep(
-  architecture: Architecture,
-  weights: Weights,
-  length: number,
-  wanted: WantedLogits,
-  context: number,
-): Program {
-  if (!architecture.cached)
-    return recordStep(architecture, weights, architecture.states(1), length, wanted).program;
-  const tensors = architecture.cached.cache(Math.max(context, length));
-  const cache = { tensors, held: input('tokens held', [1], 'i32') };
-  return recordCachedStep(architecture, weights, cache, length, wanted).program;
+export type SequenceState = Float32Array;
+
+/** Running a model over tokens, as sessions, the front door and the server know it. */
+export interface SequenceReader {
+  newState(): SequenceState;
+  run(
+    tokens: readonly number[],
+    state: SequenceState,
+    wanted: WantedLogits,
+    signal?: AbortSignal,
+  ): Promise<Float32Array>;
+  /**
+   * Samples on the device what follows the tokens, from the beginning of a sequence, batch after batch without end.
+   * Absent, or undefined: it cannot, or is doing it for somebody else; then use `run`.
+   * @param random in [0, 1), called for each token to be sampled
+   * @throws InputError at the first batch, for an empty list or an id outside the vocabulary, or a damaged logit; the
+   * signal's reason if it is aborted
+   */
+  sampled?(
+    tokens: readonly number[],
+    settings: SampleSettings,
+    random: () => number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Int32Array, never> | undefined;
 }

@@ -10,9 +10,10 @@ import { FolderLock } from '../folderLock.ts';
 import type { LoadOptions, ModelParts } from '../languageModel.ts';
 import { loadModel } from '../loadModel.ts';
 import { attends } from '../model/config.ts';
-import { BatchedInference, canBatch, type SlotModel } from '../run/batchedInference.ts';
-import { OneByOne } from '../run/oneByOne.ts';
-import { sequenceReader } from '../run/sequenceReader.ts';
+import { sequenceReader, slotModel } from '../run/readers.ts';
+import type { SlotModel } from '../run/slotModel.ts';
+import { SlotsOneByOne } from '../run/slotsOneByOne.ts';
+import { Turns } from '../run/turns.ts';
 import { MemoryGuard, memoryShares, RequestMemory } from './memory.ts';
 import { Measurements } from './metrics.ts';
 import { ownSecret } from './ownSecret.ts';
@@ -106,7 +107,7 @@ async function assemble(
   const { modelHash } = options;
   const { slots = 64, maxWaiting = 256, cacheFolder, cacheFolderBytes = 4e9, memoryBytes } = options;
   const metrics = new Measurements();
-  const model = slotModel(parts, slots, options.oneByOne === true);
+  const model = slotsOf(parts, slots, options.oneByOne === true);
   const scheduler = new Scheduler(model, {
     vocabulary: config.vocabSize,
     maxWaiting,
@@ -149,12 +150,12 @@ async function assemble(
   };
 }
 
-function slotModel(parts: ModelParts, slots: number, oneByOne: boolean): SlotModel {
+/** What advances the sequences of all requests. */
+function slotsOf(parts: ModelParts, slots: number, oneByOne: boolean): SlotModel {
   const { engine, architecture, weights, config } = parts;
+  const model = { engine, architecture, weights, vocabulary: config.vocabSize, turns: new Turns() };
   const sizes = { slots, mostTokens: Math.max(slots, tokensOfStep) };
-  if (canBatch(architecture) && !oneByOne)
-    return new BatchedInference(engine, architecture, weights, config.vocabSize, sizes);
-  return new OneByOne(sequenceReader(engine, architecture, weights, config.vocabSize), sizes);
+  return oneByOne ? new SlotsOneByOne(sequenceReader(model), sizes) : slotModel(model, sizes);
 }
 
 /** SHA-256 of the files that make the model: config, weights, tokenizer. */

@@ -7,8 +7,9 @@
  * shares, and only as many as a step of bounded time takes: a long prompt delays nobody's next token by much.
  */
 import { InputError } from '../errors.ts';
-import { bucketOf, type SlotModel, type SlotTokens } from '../run/batchedInference.ts';
-import { checkTokens, type SequenceState } from '../run/inference.ts';
+import type { SequenceState } from '../run/sequenceReader.ts';
+import { bucketOf, type SlotModel, type SlotTokens } from '../run/slotModel.ts';
+import { checkTokens } from '../run/steps.ts';
 import { Sequence } from './sequence.ts';
 import { Seat, Slots } from './slots.ts';
 

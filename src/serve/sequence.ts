@@ -1,4 +1,4 @@
-import type { SequenceState } from '../run/inference.ts';
+import type { SequenceState } from '../run/sequenceReader.ts';
 import type { LogitsReader, Scheduler } from './scheduler.ts';
 import type { Seat } from './slots.ts';
 

@@ -3,8 +3,9 @@
  * fewest. If another client holds at least two more, one of its sequences is parked: its state is saved, its slot goes
  * to the one that waits, and it waits in turn. So a client alone has all slots, and nobody else waits for it to end.
  */
-import type { SlotModel } from '../run/batchedInference.ts';
-import type { SequenceState } from '../run/inference.ts';
+
+import type { SequenceState } from '../run/sequenceReader.ts';
+import type { SlotModel } from '../run/slotModel.ts';
 import { FairQueue } from './fairQueue.ts';
 
 /** No slot is free, and the client may not add more to those that wait. */

@@ -3,7 +3,7 @@
  * in bytes: what was not used for longest goes, to the disk if there is room for it there, else away.
  */
 import { LRUCache } from 'lru-cache';
-import type { SequenceState } from '../run/inference.ts';
+import type { SequenceState } from '../run/sequenceReader.ts';
 import { type Place, PrefixTree } from './prefixTree.ts';
 import type { StateFiles } from './stateFiles.ts';
 

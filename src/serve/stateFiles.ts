@@ -11,7 +11,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { Checksum } from '../generate/checksum.ts';
-import type { SequenceState } from '../run/inference.ts';
+import type { SequenceState } from '../run/sequenceReader.ts';
 
 export interface StateFilesOptions {
   /** Most bytes of all files together. */

@@ -8,7 +8,7 @@ import { architectureOf } from '../model/architecture.ts';
 import { namedConfig } from '../model/config.ts';
 import { Weights } from '../model/weights.ts';
 import { describeWithMpi, mpirun } from '../mpi/testing.ts';
-import { recordStep } from '../run/inference.ts';
+import { recordStep, stepMemory } from '../run/steps.ts';
 import { listed } from '../text/testing.ts';
 import { rhyme } from '../train/testing.ts';
 import { barFigure } from './barFigure.ts';
@@ -156,9 +156,8 @@ describe('the operations study', () => {
     const architecture = architectureOf(config);
     const specs = architecture.parameters();
     const { program } = recordStep(
-      architecture,
-      new Weights(specs, 'inference'),
-      architecture.states(1),
+      { architecture, weights: new Weights(specs, 'inference') },
+      stepMemory(architecture, 1),
       1,
       'last',
     );

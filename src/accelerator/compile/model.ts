@@ -8,7 +8,7 @@ import { scaleName } from '../../model/parameters.ts';
 import { Weights } from '../../model/weights.ts';
 import { floatDecoder } from '../../ops/halfFloats.ts';
 import { byteSize, type DType, type Tensor } from '../../program/tensor.ts';
-import { recordStep } from '../../run/inference.ts';
+import { recordStep, stepMemory } from '../../run/steps.ts';
 import type { Table } from './builder.ts';
 import { type Compiled, type CompileOptions, compile } from './compile.ts';
 import type { Constants } from './lower.ts';
@@ -122,7 +122,7 @@ export function compileParameters(
   checkKind(config);
   const architecture = architectureOf(config);
   const weights = new Weights(architecture.parameters(), 'inference', dtypes);
-  const { program } = recordStep(architecture, weights, architecture.states(1), 1, 'last');
+  const { program } = recordStep({ architecture, weights }, stepMemory(architecture, 1), 1, 'last');
   return compile(program, constants, options);
 }
 

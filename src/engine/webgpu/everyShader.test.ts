@@ -11,10 +11,9 @@ import { sample, sampleState } from '../../ops/sample/sample.ts';
 import { planMemory } from '../../program/plan.ts';
 import { type Program, record } from '../../program/record.ts';
 import { input, type Tensor } from '../../program/tensor.ts';
-import { recordCachedStep } from '../../run/cachedInference.ts';
-import { recordForkedStep } from '../../run/forkedScoring.ts';
-import { recordStep } from '../../run/inference.ts';
-import { recordPaddedStep } from '../../run/paddedScoring.ts';
+import { recordForkedStep } from '../../run/forkedScorer.ts';
+import { recordPaddedStep } from '../../run/paddedScorer.ts';
+import { recordStep, stepMemory } from '../../run/steps.ts';
 import { recordTrainingStep } from '../../train/step.ts';
 import { type DeviceFeatures, tileBytes } from './device.ts';
 import { dispatchesOf, scratchOf } from './dispatchList.ts';
@@ -75,18 +74,19 @@ function programsOf(architectureName: ArchitectureName, mode: WeightMode): Progr
   const step = recordTrainingStep(architecture, training, shape, () => 0.1).program;
   const weights = new Weights(architecture.parameters(), 'inference');
   const inference = [1, 3, 256].map((length) => {
-    if (!architecture.cached)
-      return recordStep(architecture, weights, architecture.states(1), length, 'last').program;
-    const cache = { tensors: architecture.cached.cache(512), held: input('tokens held', [1], 'i32') };
-    return recordCachedStep(architecture, weights, cache, length, 'last').program;
+    const memory = stepMemory(architecture, 512);
+    return recordStep({ architecture, weights }, memory, length, 'last').program;
   });
   const sampled = record('a token, sampled', () => {
     sample(input('logits', [1, 512]), sampleState(512, 8));
   });
-  const model = { architecture, weights };
-  const scored = architecture.forwardSlots
-    ? [true, false].map((isScored) => recordForkedStep(model, architecture.states(6), 96, isScored).program)
-    : [recordPaddedStep(model, 3, 48, 64).program];
+  const scored =
+    architecture.memory === 'states'
+      ? [true, false].map(
+          (isScored) =>
+            recordForkedStep({ architecture, weights }, architecture.states(6), 96, isScored).program,
+        )
+      : [recordPaddedStep({ architecture, weights }, 3, 48, 64).program];
   return [step, ...inference, sampled, ...scored];
 }
 

@@ -6,11 +6,10 @@ import { GpuError } from '../../engine/webgpu/errors.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Weights } from '../../model/weights.ts';
-import { input } from '../../program/tensor.ts';
-import { recordCachedStep } from '../../run/cachedInference.ts';
-import { recordStep } from '../../run/inference.ts';
 import { RandomWeights } from '../../run/randomWeights.ts';
-import { sequenceReader } from '../../run/sequenceReader.ts';
+import { sequenceReader } from '../../run/readers.ts';
+import { recordStep, stepMemory } from '../../run/steps.ts';
+import { Turns } from '../../run/turns.ts';
 import { type MachineFlags, withMachine } from '../../train/machine.ts';
 import { medianTime } from '../medianTime.ts';
 import { matrixParameters } from '../scaling/flops.ts';
@@ -85,7 +84,10 @@ export async function measureInference(
       if (!target.every(Number.isFinite))
         throw new Error('found logits that are no numbers; nothing was timed');
       const { usedBytes } = engine;
-      const reader = sequenceReader(engine, architecture, weights, config.vocabSize);
+      const reader = sequenceReader({
+        ...{ engine, architecture, weights },
+        ...{ vocabulary: config.vocabSize, turns: new Turns() },
+      });
       const state = reader.newState();
       if (remembersAll) await reader.run([...tokens], state, 'none', signal);
       const decode = await medianTime(signal, { rounds: 32 }, async (round) => {
@@ -108,12 +110,8 @@ function prepare(config: ModelConfig, length: number) {
     .filter(({ role }) => role === 'embedding' || role === 'matrix')
     .map(({ name }) => [name, 'f16'] as const);
   const weights = new Weights(specs, 'inference', new Map(halves));
-  if (!architecture.cached) {
-    const states = architecture.states(1);
-    return { architecture, weights, states, ...recordStep(architecture, weights, states, length, 'last') };
-  }
-  const states = architecture.cached.cache(length);
-  const held = input('tokens held', [1], 'i32'); // none: inputs begin as zeros
-  const step = recordCachedStep(architecture, weights, { tensors: states, held }, length, 'last');
+  const memory = stepMemory(architecture, length);
+  const states = memory.kind === 'states' ? memory.states : memory.cache.tensors;
+  const step = recordStep({ architecture, weights }, memory, length, 'last');
   return { architecture, weights, states, ...step };
 }

@@ -3,7 +3,7 @@ import { formatBytes, formatCount } from '../../format.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { Weights } from '../../model/weights.ts';
-import { recordTypicalStep } from '../../run/sequenceReader.ts';
+import { recordTypicalStep } from '../../run/steps.ts';
 import { barFigure } from '../barFigure.ts';
 import { allFamilies, paperShapes, paperSizes, paperVocabulary } from '../families.ts';
 import type { Report, Study, Table } from '../study.ts';
@@ -60,7 +60,7 @@ function countWork(config: ModelConfig, tokens: number): Work {
     .filter(({ role }) => role === 'embedding' || role === 'matrix')
     .map(({ name }) => [name, 'f16'] as const);
   const weights = new Weights(specs, 'inference', new Map(halves));
-  const program = recordTypicalStep(architecture, weights, tokens, 'last', context);
+  const program = recordTypicalStep({ architecture, weights }, tokens, 'last', context);
   return perToken(workOf(program), tokens);
 }
 

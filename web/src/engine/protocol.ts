@@ -1,6 +1,6 @@
 /** What the page asks of the worker that computes, and what comes back. */
 import type { LoadProgress } from '../../../src/languageModel.ts';
-import type { AuditRow } from '../../../src/model/audit.ts';
+import type { AuditRow } from '../../../src/run/audit.ts';
 
 /** `auto`: the fastest of the others that is there. */
 export type EngineChoice = 'auto' | 'gpu' | 'threads' | 'single';

@@ -5,14 +5,14 @@
 import { bytesOf, type Executable, readFloats } from '../../../src/engine/engine.ts';
 import { sample } from '../../../src/generate/sampling.ts';
 import type { ModelParts } from '../../../src/languageModel.ts';
-import { auditModel, auditProgram } from '../../../src/model/audit.ts';
 import { scaleName } from '../../../src/model/parameters.ts';
 import { sigmoid } from '../../../src/ops/activations.ts';
 import { unpackCodes } from '../../../src/ops/bitLinear/packed.ts';
 import { mlgruOp } from '../../../src/ops/mlgru/mlgru.ts';
 import { type CallOf, callOfOp } from '../../../src/program/op.ts';
 import type { Tensor } from '../../../src/program/tensor.ts';
-import { recordStep } from '../../../src/run/inference.ts';
+import { auditModel, auditProgram } from '../../../src/run/audit.ts';
+import { recordStep, stepMemory } from '../../../src/run/steps.ts';
 import { SeededRandom } from '../../../src/text/seededRandom.ts';
 import type { Anatomy, Observation, Ternary } from './protocol.ts';
 import type { Tell } from './writeDown.ts';
@@ -31,8 +31,9 @@ export class Specimen {
 
   constructor(parts: ModelParts) {
     this.#parts = parts;
-    this.#states = parts.architecture.states(1);
-    this.#recorded = recordStep(parts.architecture, parts.weights, this.#states, 1, 'last');
+    const memory = stepMemory(parts.architecture, 1);
+    this.#states = memory.kind === 'states' ? memory.states : memory.cache.tensors;
+    this.#recorded = recordStep(parts, memory, 1, 'last');
     const { program } = this.#recorded;
     this.#mixers = program.calls.flatMap((call) => callOfOp(call, mlgruOp) ?? []);
     for (const { inputs, outputs } of this.#mixers) {

@@ -5,34 +5,39 @@
  * The rows of many contexts, and then those of many continuations, form a stream that is cut into programs anywhere:
  * no row is padding but some of the last program's. States stay on the engine, in slots.
  */
-import { bytesOf, type Executable } from '../engine/engine.ts';
+import { bytesOf } from '../engine/engine.ts';
+import { lastHidden, type RecurrentArchitecture } from '../model/architecture.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
-import { assign, type Program, record } from '../program/record.ts';
+import { type Program, record } from '../program/record.ts';
+import { sizeOf } from '../program/shapes.ts';
 import { input, type Tensor } from '../program/tensor.ts';
-import { bucketOf } from './batchedInference.ts';
+import { LoadedPrograms } from './loadedPrograms.ts';
+import type { RecordedModel, RunnableModel } from './model.ts';
 import {
   checkQuestions,
   type Question,
-  type RecordedModel,
   readsOf,
   recordScores,
-  type ScoredModel,
   type Scorer,
   scoresAt,
   type TokenScore,
   tokensAtOnce,
 } from './scoring.ts';
+import { bucketOf } from './slotModel.ts';
+import { assignStates } from './steps.ts';
 import { Turns } from './turns.ts';
 
-/** Rows of texts, one after the other: what is read, in which slot, and what the row is to foretell. */
+type Model = RunnableModel<RecurrentArchitecture>;
+
+/** Rows of texts, one after the other: what is read, in which slot, and what the row is to predict. */
 interface Rows {
   readonly ids: number[];
   readonly slots: number[];
   readonly labels: number[];
 }
 
-interface Step {
-  readonly executable: Executable;
+interface ForkedStep {
+  readonly program: Program;
   /** [slots + 2] i32: the slot whose state each slot begins with. */
   readonly origins: Tensor;
   /** [1, rows] i32. */
@@ -54,27 +59,28 @@ export interface ForkedSizes {
   /** Continuations that are scored at the same time. */
   readonly slots: number;
   /** Rows of a program. */
-  readonly mostRows: number;
+  readonly maxRows: number;
 }
 
-export class ForkedScoring implements Scorer {
+export class ForkedScorer implements Scorer {
   readonly tokensAtOnce: number;
-  readonly #model: ScoredModel;
+  readonly #model: Model;
   readonly #slots: number;
-  readonly #mostRows: number;
+  readonly #maxRows: number;
   /** [slots + 2, …] of each layer: after the slots one for rows that fill up, and one before the first token. */
   readonly #states: readonly Tensor[];
-  readonly #steps = new Map<string, Step>();
+  readonly #steps: LoadedPrograms<ForkedStep>;
   /** The slots are one call's at a time. */
   readonly #calls = new Turns();
 
   /** @param sizes default: what suits the engine */
-  constructor(model: ScoredModel, { slots, mostRows }: Partial<ForkedSizes> = {}) {
+  constructor(model: Model, { slots, maxRows }: Partial<ForkedSizes> = {}) {
     const { longestStep } = model.engine;
     this.#model = model;
-    this.#mostRows = bucketOf(mostRows ?? longestStep);
+    this.#maxRows = bucketOf(maxRows ?? longestStep);
     this.#slots = slots ?? Math.max(1, longestStep / 4);
     this.#states = model.architecture.states(this.#slots + 2);
+    this.#steps = new LoadedPrograms(model.engine);
     this.tokensAtOnce = tokensAtOnce(model.engine);
   }
 
@@ -112,7 +118,7 @@ export class ForkedScoring implements Scorer {
   }
 
   async #scoreBatch(pieces: readonly Piece[], signal: AbortSignal | undefined): Promise<void> {
-    // The last token of a context is read with each continuation, which it foretells the first token of.
+    // The last token of a context is read with each continuation, which it predicts the first token of.
     const contexts = emptyRows();
     for (const [slot, { context }] of pieces.entries()) addRows(contexts, slot, context);
     await this.#run(contexts, this.#allFrom(this.#beginning), false, signal);
@@ -158,11 +164,14 @@ export class ForkedScoring implements Scorer {
     const { engine, turns } = this.#model;
     const { length } = rows.ids;
     const parts: Float32Array[] = [];
-    for (let start = 0; start < length; start += this.#mostRows) {
+    for (let start = 0; start < length; start += this.#maxRows) {
       signal?.throwIfAborted();
-      const count = Math.min(this.#mostRows, length - start);
+      const count = Math.min(this.#maxRows, length - start);
       await turns.take(async () => {
-        const step = this.#step(bucketOf(count), scored);
+        const length = bucketOf(count);
+        const step = this.#steps.get(`${length} ${scored}`, () =>
+          recordForkedStep(this.#model, this.#states, length, scored),
+        );
         const write = (tensor: Tensor, values: readonly number[], filler: number) => {
           const words = new Int32Array(tensor.size).fill(filler);
           words.set(values.slice(start, start + count));
@@ -179,27 +188,17 @@ export class ForkedScoring implements Scorer {
     }
     return joined(parts);
   }
-
-  #step(rows: number, scored: boolean): Step {
-    const key = `${rows} ${scored}`;
-    const known = this.#steps.get(key);
-    if (known) return known;
-    const recorded = recordForkedStep(this.#model, this.#states, rows, scored);
-    const step = { executable: this.#model.engine.load(recorded.program), ...recorded };
-    this.#steps.set(key, step);
-    return step;
-  }
 }
 
 /** The program that reads rows [1, rows] of several texts, each slot of `states` going on from that of its origin. */
 export function recordForkedStep(
-  model: RecordedModel,
+  model: RecordedModel<RecurrentArchitecture>,
   states: readonly Tensor[],
   rows: number,
   scored: boolean,
-): Omit<Step, 'executable'> & { readonly program: Program } {
+): ForkedStep {
   const { architecture, weights } = model;
-  const origins = input('origins', [states[0]!.shape[0]!], 'i32');
+  const origins = input('origins', [slotCount(states)], 'i32');
   const ids = input('ids', [1, rows], 'i32');
   const slots = input('slots', [rows], 'i32');
   const labels = input('labels', [1, rows], 'i32');
@@ -207,20 +206,22 @@ export function recordForkedStep(
   const program = record(`${rows} tokens of several texts${scored ? ', scored' : ''}`, () => {
     // Rows of a table: here the table is the states.
     const starts = states.map((layer) => embedding(origins, layer));
-    const { hidden, states: next } = architecture.forwardSlots!(weights, ids, slots, starts);
-    next.forEach((state, layer) => {
-      assign(states[layer]!, state);
-    });
-    if (scored) scores = recordScores(model, hidden.at(-1)!, labels);
+    const forward = architecture.forward(weights, ids, { kind: 'slots', slots, states: starts });
+    assignStates(states, forward.states);
+    if (scored) scores = recordScores(model, lastHidden(forward), labels);
   });
   return { program, origins, ids, slots, labels, scores };
+}
+
+function slotCount([first]: readonly Tensor[]): number {
+  return first ? sizeOf(first, 0) : 0;
 }
 
 function emptyRows(): Rows {
   return { ids: [], slots: [], labels: [] };
 }
 
-/** All tokens but the last, each of which foretells the next. */
+/** All tokens but the last, each of which predicts the next. */
 function addRows(rows: Rows, slot: number, tokens: readonly number[]): void {
   for (let k = 0; k + 1 < tokens.length; k++) {
     rows.ids.push(tokens[k]!);

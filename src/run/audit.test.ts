@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { type ModelConfig, namedConfig } from '../model/config.ts';
 import { auditModel, auditTable } from './audit.ts';
-import { type ModelConfig, namedConfig } from './config.ts';
 
 const tiny: ModelConfig = {
   ...namedConfig('tiny', { vocabSize: 8 }),

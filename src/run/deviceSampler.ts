@@ -4,12 +4,15 @@
  */
 import { bytesOf, type Engine, type Executable } from '../engine/engine.ts';
 import { NumericalError } from '../errors.ts';
-import type { Architecture } from '../model/architecture.ts';
-import type { Weights } from '../model/weights.ts';
+import { lastHidden, type RecurrentArchitecture } from '../model/architecture.ts';
 import { type SampleSettings, sample, sampleState, settingsOf } from '../ops/sample/sample.ts';
-import { assign, record } from '../program/record.ts';
+import { record } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
-import type { SequenceState } from './inference.ts';
+import type { RunnableModel } from './model.ts';
+import type { SequenceState } from './sequenceReader.ts';
+import { assignStates } from './steps.ts';
+
+type Sampled = Omit<RunnableModel<RecurrentArchitecture>, 'turns'>;
 
 /** Where a text begins to be generated. */
 export interface SampledStart {
@@ -21,7 +24,7 @@ export interface SampledStart {
   readonly settings: SampleSettings;
 }
 
-export class SampledInference {
+export class DeviceSampler {
   readonly #engine: Engine;
   readonly #vocabulary: number;
   readonly #states: readonly Tensor[];
@@ -29,17 +32,16 @@ export class SampledInference {
   /** One token. */
   readonly executable: Executable;
 
-  constructor(engine: Engine, architecture: Architecture, weights: Weights, vocabulary: number) {
+  constructor({ engine, architecture, weights, vocabulary }: Sampled) {
     this.#engine = engine;
     this.#vocabulary = vocabulary;
     this.#states = architecture.states(1);
     this.#sampling = sampleState(vocabulary, engine.samplesAhead);
     const program = record('a token, sampled', () => {
-      const { hidden, states } = architecture.forward(weights, this.#sampling.next, this.#states);
-      states.forEach((state, index) => {
-        assign(this.#states[index]!, state);
-      });
-      sample(architecture.head(weights, hidden.at(-1)!), this.#sampling);
+      const layout = { kind: 'batch', states: this.#states } as const;
+      const forward = architecture.forward(weights, this.#sampling.next, layout);
+      assignStates(this.#states, forward.states);
+      sample(architecture.head(weights, lastHidden(forward)), this.#sampling);
     });
     this.executable = engine.load(program);
   }

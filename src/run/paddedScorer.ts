@@ -1,40 +1,41 @@
 /**
  * Scoring with a model whose sequences cannot go on from states side by side in one program: one that attends to all
  * earlier tokens, or whose recurrence has no slots. Texts of about the same length share a program
- * [batch, length] and are filled up at their ends, which nothing before them sees. Only rows that foretell a token of
+ * [batch, length] and are filled up at their ends, which nothing before them sees. Only rows that predict a token of
  * a continuation go through the head. A context is read with each of its continuations: keys and values of a program
  * belong to one sequence each, and contexts of the usual tasks are short.
  */
-import { bytesOf, type Executable } from '../engine/engine.ts';
+import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { lastHidden } from '../model/architecture.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
 import { type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
-import { bucketOf } from './batchedInference.ts';
+import { LoadedPrograms } from './loadedPrograms.ts';
+import type { RecordedModel, RunnableModel } from './model.ts';
 import {
   checkQuestions,
   type Question,
-  type RecordedModel,
   readsOf,
   recordScores,
-  type ScoredModel,
   type Scorer,
   scoresAt,
   type TokenScore,
   tokensAtOnce,
 } from './scoring.ts';
+import { bucketOf } from './slotModel.ts';
 
 /** A context with one continuation. */
 interface Text {
-  /** All but the last token, which is only foretold. */
+  /** All but the last token, which is only predicted. */
   readonly seen: readonly number[];
-  /** The continuation: what the last rows foretell. */
+  /** The continuation: what the last rows predict. */
   readonly labels: readonly number[];
   readonly put: (scores: TokenScore[]) => void;
 }
 
-interface Step {
-  readonly executable: Executable;
+interface PaddedStep {
+  readonly program: Program;
   /** [batch, length] i32. */
   readonly ids: Tensor;
   /** Rows of batch · length that are scored, [rows] i32. */
@@ -45,21 +46,23 @@ interface Step {
   readonly scores: readonly Tensor[];
 }
 
-export class PaddedScoring implements Scorer {
+export class PaddedScorer implements Scorer {
   readonly tokensAtOnce: number;
-  readonly #model: ScoredModel;
+  readonly #model: RunnableModel;
   /** Tokens of the longest text that the model attends to. */
   readonly #longest: number;
-  readonly #mostRows: number;
-  readonly #steps = new Map<string, Step>();
+  readonly #maxRows: number;
+  readonly #steps: LoadedPrograms<PaddedStep>;
 
   /**
-   * @param mostRows of a program, unless a single text is longer; default: what suits the engine
+   * @param maxRows of a program, unless a single text is longer; default: what suits the engine
    */
-  constructor(model: ScoredModel, mostRows = model.engine.longestStep) {
+  constructor(model: RunnableModel, maxRows = model.engine.longestStep) {
     this.#model = model;
-    this.#longest = model.architecture.cached?.longest ?? Number.POSITIVE_INFINITY;
-    this.#mostRows = mostRows;
+    const { architecture } = model;
+    this.#longest = architecture.memory === 'cache' ? architecture.contextLength : Number.POSITIVE_INFINITY;
+    this.#steps = new LoadedPrograms(model.engine);
+    this.#maxRows = maxRows;
     this.tokensAtOnce = tokensAtOnce(model.engine);
   }
 
@@ -94,7 +97,7 @@ export class PaddedScoring implements Scorer {
   *#batches(texts: readonly Text[]): Generator<Text[]> {
     const sorted = texts.toSorted((a, b) => b.seen.length - a.seen.length);
     for (let start = 0; start < sorted.length; ) {
-      const count = Math.max(1, Math.floor(this.#mostRows / this.#padded(sorted[start]!)));
+      const count = Math.max(1, Math.floor(this.#maxRows / this.#padded(sorted[start]!)));
       yield sorted.slice(start, start + count);
       start += count;
     }
@@ -108,7 +111,10 @@ export class PaddedScoring implements Scorer {
     const { engine } = this.#model;
     const length = this.#padded(texts[0]!);
     const count = texts.reduce((sum, { labels }) => sum + labels.length, 0);
-    const step = this.#step(bucketOf(texts.length), length, bucketOf(count));
+    const [batch, rows] = [bucketOf(texts.length), bucketOf(count)];
+    const step = this.#steps.get(`${batch} ${length} ${rows}`, () =>
+      recordPaddedStep(this.#model, batch, length, rows),
+    );
     const [ids, wanted, labels] = [step.ids, step.wanted, step.labels].map(
       ({ size }) => new Int32Array(size),
     );
@@ -130,16 +136,6 @@ export class PaddedScoring implements Scorer {
       row += text.labels.length;
     }
   }
-
-  #step(batch: number, length: number, rows: number): Step {
-    const key = `${batch} ${length} ${rows}`;
-    const known = this.#steps.get(key);
-    if (known) return known;
-    const recorded = recordPaddedStep(this.#model, batch, length, rows);
-    const step = { executable: this.#model.engine.load(recorded.program), ...recorded };
-    this.#steps.set(key, step);
-    return step;
-  }
 }
 
 /** The program that reads texts [batch, length] from their beginnings, and scores some `rows` of batch · length. */
@@ -148,16 +144,16 @@ export function recordPaddedStep(
   batch: number,
   length: number,
   rows: number,
-): Omit<Step, 'executable'> & { readonly program: Program } {
+): PaddedStep {
   const { architecture, weights } = model;
   const ids = input('ids', [batch, length], 'i32');
   const wanted = input('wanted rows', [rows], 'i32');
   const labels = input('labels', [rows], 'i32');
   let scores: readonly Tensor[] = [];
   const program = record(`${batch} texts of ${length} tokens, ${rows} of them scored`, () => {
-    const { hidden } = architecture.forward(weights, ids);
+    const hidden = lastHidden(architecture.forward(weights, ids));
     // Rows of a table: here the table is the hidden states.
-    scores = recordScores(model, embedding(wanted, hidden.at(-1)!), labels);
+    scores = recordScores(model, embedding(wanted, hidden), labels);
   });
   return { program, ids, wanted, labels, scores };
 }

@@ -6,8 +6,10 @@ import { architectureOf } from '../model/architecture.ts';
 import { namedConfig } from '../model/config.ts';
 import { Weights } from '../model/weights.ts';
 import type { Program } from '../program/record.ts';
-import { Inference, longestStep } from './inference.ts';
 import { RandomWeights } from './randomWeights.ts';
+import { RecurrentReader } from './recurrentReader.ts';
+import { longestStep } from './steps.ts';
+import { Turns } from './turns.ts';
 
 const config = { ...namedConfig('tiny', { vocabSize: 96 }), hiddenSize: 32, intermediateSize: 48, layers: 2 };
 const tokens = Array.from({ length: 200 }, (_, i) => (i * 7) % 96);
@@ -24,7 +26,9 @@ async function read(longest: number, wanted: 'all' | 'last') {
   const architecture = architectureOf(config);
   const weights = new Weights(architecture.parameters(), 'inference');
   new RandomWeights().fill(engine, weights);
-  const inference = new Inference(engine, architecture, weights, config.vocabSize);
+  const vocabulary = config.vocabSize;
+  const model = { engine, architecture, weights, vocabulary, turns: new Turns() };
+  const inference = new RecurrentReader(model);
   const logits = await inference.run(tokens, inference.newState(), wanted);
   await engine.dispose();
   return { logits, lengths };

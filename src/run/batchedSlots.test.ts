@@ -6,17 +6,19 @@ import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { loadParameters } from '../checkpoint/load.ts';
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
-import { type Architecture, architectureOf } from '../model/architecture.ts';
+import { architectureOf } from '../model/architecture.ts';
 import { Weights } from '../model/weights.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
-import { BatchedInference, bucketOf, canBatch, type SlotModel, type SlotTokens } from './batchedInference.ts';
-import { Inference } from './inference.ts';
-import { OneByOne } from './oneByOne.ts';
+import { sequenceReader, slotModel } from './readers.ts';
+import type { SequenceReader } from './sequenceReader.ts';
+import { bucketOf, type SlotModel, type SlotTokens } from './slotModel.ts';
+import { SlotsOneByOne } from './slotsOneByOne.ts';
 import { EngineParameterStore } from './store.ts';
+import { Turns } from './turns.ts';
 
 interface Loaded {
-  readonly inference: Inference;
-  readonly batch: (slots: number, mostTokens: number) => BatchedInference;
+  readonly reader: SequenceReader;
+  readonly batch: (slots: number, mostTokens: number) => SlotModel;
   readonly vocabulary: number;
 }
 
@@ -27,12 +29,12 @@ async function load(engine: Engine, folder: string): Promise<Loaded> {
   const store = new EngineParameterStore(engine, (dtypes) => new Weights(specs, 'inference', dtypes));
   await loadParameters(checkpoint, specs, store, { mode: 'inference' });
   await checkpoint.close();
-  const { vocabSize } = checkpoint.config;
+  const { vocabSize: vocabulary } = checkpoint.config;
+  const model = { engine, architecture, weights: store.weights(), vocabulary, turns: new Turns() };
   return {
-    inference: new Inference(engine, architecture, store.weights(), vocabSize),
-    batch: (slots, mostTokens) =>
-      new BatchedInference(engine, architecture, store.weights(), vocabSize, { slots, mostTokens }),
-    vocabulary: vocabSize,
+    reader: sequenceReader(model),
+    batch: (slots, mostTokens) => slotModel(model, { slots, mostTokens }),
+    vocabulary,
   };
 }
 
@@ -99,8 +101,7 @@ describe.each([...cpuEngines, webGpu])('batched inference, $name', ({ skip, crea
     // A software driver compiles shaders for seconds: few sizes there.
     const texts = textsOf(model.vocabulary, exact ? [1, 2, 13, 40, 7] : [1, 2, 9]);
     const expected: Float32Array[] = [];
-    for (const text of texts)
-      expected.push(await model.inference.run(text, model.inference.newState(), 'all'));
+    for (const text of texts) expected.push(await model.reader.run(text, model.reader.newState(), 'all'));
     for (const seed of exact ? [1, 2] : [1]) {
       const found = await runMixed(model.batch(5, exact ? 16 : 6), texts, seed);
       for (const [slot, logits] of found.entries()) expectSame(logits, expected[slot]!);
@@ -109,8 +110,8 @@ describe.each([...cpuEngines, webGpu])('batched inference, $name', ({ skip, crea
 
   it.skipIf(skip)('saves and loads states, from slot to slot and from single sequences', async () => {
     const [text] = textsOf(model.vocabulary, [20]);
-    const state = model.inference.newState();
-    await model.inference.run(text!.slice(0, 12), state, 'none');
+    const state = model.reader.newState();
+    await model.reader.run(text!.slice(0, 12), state, 'none');
     const batch = model.batch(3, 8);
     await batch.step([
       { slot: 0, tokens: text!.slice(0, 7), wanted: 'none' },
@@ -120,7 +121,7 @@ describe.each([...cpuEngines, webGpu])('batched inference, $name', ({ skip, crea
     const saved = await batch.save(0);
     expectSame(saved, state);
     await batch.load(1, saved);
-    const expected = await model.inference.run(text!.slice(12), state, 'last');
+    const expected = await model.reader.run(text!.slice(12), state, 'last');
     const [moved] = await batch.step([{ slot: 1, tokens: text!.slice(12), wanted: 'last' }]);
     expectSame(moved!.slice(), expected);
     expect(await batch.save(0)).toEqual(saved);
@@ -159,7 +160,7 @@ describe('batched inference', () => {
     const texts = textsOf(model.vocabulary, [17, 4, 9]);
     const sizes = { slots: 3, mostTokens: 12 };
     expect(await runMixed(model.batch(3, 12), texts, 1)).toEqual(
-      await runMixed(new OneByOne(model.inference, sizes), texts, 1),
+      await runMixed(new SlotsOneByOne(model.reader, sizes), texts, 1),
     );
     await engine.dispose();
   });
@@ -179,11 +180,6 @@ describe('batched inference', () => {
     await expect(batch.step([twice, twice])).rejects.toThrow(/slot 0 stands twice/);
     await expect(batch.load(0, new Float32Array(3))).rejects.toThrow(/found 3 numbers, expected 128/);
     expect(() => model.batch(5, 4)).toThrow(/expected 1 ≤ slots ≤ tokens/);
-    const { forwardSlots: _, ...sequential } = architectureOf({ modelType: 'hgrn_bit' } as never);
-    expect(canBatch(sequential as Architecture)).toBe(false);
-    expect(
-      () => new BatchedInference(engine, sequential, {} as Weights, 1, { slots: 1, mostTokens: 1 }),
-    ).toThrow(/cannot be batched/);
     await engine.dispose();
   });
 

@@ -3,13 +3,13 @@
  * ops declare. It shows the point of these models: no matrix product multiplies.
  */
 import { formatBytes, formatCount, formatTable } from '../format.ts';
+import { architectureOf } from '../model/architecture.ts';
+import { attends, type ModelConfig } from '../model/config.ts';
+import { Weights } from '../model/weights.ts';
 import type { Cost } from '../program/op.ts';
 import type { Program } from '../program/record.ts';
 import type { DType } from '../program/tensor.ts';
-import { recordTypicalStep } from '../run/sequenceReader.ts';
-import { architectureOf } from './architecture.ts';
-import { attends, type ModelConfig } from './config.ts';
-import { Weights } from './weights.ts';
+import { recordTypicalStep } from './steps.ts';
 
 /** Operations and bytes of one token. */
 export interface AuditRow extends Cost {
@@ -41,8 +41,9 @@ export function auditModel(config: ModelConfig, embedding: DType = 'f16'): Audit
     .filter(({ role }) => role === 'embedding' || role === 'matrix')
     .map(({ name }) => [name, embedding] as const);
   const weights = new Weights(specs, 'inference', new Map(dtypes));
-  const context = architecture.cached && Math.min(usualContext, architecture.cached.longest);
-  const program = recordTypicalStep(architecture, weights, 1, 'last', context ?? 0);
+  const context =
+    architecture.memory === 'cache' ? Math.min(usualContext, architecture.contextLength) : undefined;
+  const program = recordTypicalStep({ architecture, weights }, 1, 'last', context ?? 0);
   return { ...auditProgram(program), transformer: transformerProducts(config), context };
 }
 

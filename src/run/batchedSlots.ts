@@ -8,111 +8,50 @@
  */
 import { bytesOf, type Engine, type Executable, readFloats } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
-import type { Architecture } from '../model/architecture.ts';
-import type { Weights } from '../model/weights.ts';
+import { lastHidden, type RecurrentArchitecture } from '../model/architecture.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
-import { assign, output, type Program, record } from '../program/record.ts';
+import { output, type Program, record } from '../program/record.ts';
 import { widthOf } from '../program/shapes.ts';
 import { input, type Tensor } from '../program/tensor.ts';
-import { checkTokens, type SequenceState, type WantedLogits } from './inference.ts';
-import { Turns } from './turns.ts';
+import { LoadedPrograms } from './loadedPrograms.ts';
+import type { RecordedModel, RunnableModel } from './model.ts';
+import type { SequenceState } from './sequenceReader.ts';
+import { type BatchSizes, bucketOf, type SlotModel, type SlotTokens } from './slotModel.ts';
+import { assignStates, checkTokens } from './steps.ts';
 
-/** Tokens of one sequence, read from the state in its slot; the slot then holds the state after them. */
-export interface SlotTokens {
-  readonly slot: number;
-  /** At least one. */
-  readonly tokens: readonly number[];
-  readonly wanted: WantedLogits;
-}
+type Model = RunnableModel<RecurrentArchitecture>;
 
-/**
- * A model that keeps the states of several sequences and advances them step by step. What a state consists of is
- * its own business. Calls wait for one another.
- */
-export interface SlotModel {
-  /** Slots are numbered from 0 to one less. */
-  readonly slots: number;
-  /** Tokens that one step takes at most, over all sequences. */
-  readonly mostTokens: number;
-  /** Whether a step reads the weights once for all; if not, sequences advance one after the other. */
-  readonly batched: boolean;
-  /**
-   * Reads tokens of different slots. Logits come in the order of the parts: [tokens, vocabulary], [vocabulary] or
-   * nothing, valid until the next step.
-   * @throws InputError for an id outside the vocabulary, or tokens beyond `mostTokens`
-   */
-  step(parts: readonly SlotTokens[]): Promise<Float32Array[]>;
-  /** Puts a state into a slot; without one, that before the first token. */
-  load(slot: number, state?: SequenceState): Promise<void>;
-  /** A copy of the state in a slot. */
-  save(slot: number): Promise<SequenceState>;
-}
-
-interface Step {
-  readonly executable: Executable;
-  readonly ids: Tensor;
-  readonly slots: Tensor;
-  readonly wanted: Tensor;
-  readonly logits: Tensor | undefined;
-}
-
-export interface BatchSizes {
-  /** Sequences that are kept at the same time. */
-  readonly slots: number;
-  /** Tokens that one step takes at most; at least as many as slots, so that all can advance. */
-  readonly mostTokens: number;
-}
-
-export function canBatch(architecture: Architecture): boolean {
-  return architecture.forwardSlots !== undefined;
-}
-
-export class BatchedInference implements SlotModel {
+export class BatchedSlots implements SlotModel {
   readonly slots: number;
   readonly mostTokens: number;
   readonly batched = true;
-  readonly #engine: Engine;
-  readonly #architecture: Architecture;
-  readonly #weights: Weights;
-  readonly #vocabulary: number;
+  readonly #model: Model;
   /** [slots + 1, …] of each layer; the last slot takes the rows that fill up a program. */
   readonly #states: readonly Tensor[];
-  readonly #steps = new Map<string, Step>();
+  readonly #steps: LoadedPrograms<BatchedStep>;
   #reader: StateReader | undefined;
   #logits = new Float32Array();
-  readonly #turns = new Turns();
 
-  /** @throws Error if the architecture cannot be batched: see `canBatch` */
-  constructor(
-    engine: Engine,
-    architecture: Architecture,
-    weights: Weights,
-    vocabulary: number,
-    { slots, mostTokens }: BatchSizes,
-  ) {
-    if (!canBatch(architecture))
-      throw new Error('this kind of model cannot be batched: its sequences advance one by one');
+  constructor(model: Model, { slots, mostTokens }: BatchSizes) {
     if (!(slots >= 1 && mostTokens >= slots))
       throw new RangeError(
         `found ${slots} slots and ${mostTokens} tokens a step, expected 1 ≤ slots ≤ tokens`,
       );
     this.slots = slots;
     this.mostTokens = bucketOf(mostTokens);
-    this.#engine = engine;
-    this.#architecture = architecture;
-    this.#weights = weights;
-    this.#vocabulary = vocabulary;
-    this.#states = architecture.states(slots + 1);
-    for (const tensor of this.#states) engine.allocate(tensor);
+    this.#model = model;
+    this.#states = model.architecture.states(slots + 1);
+    for (const tensor of this.#states) model.engine.allocate(tensor);
+    this.#steps = new LoadedPrograms(model.engine);
   }
 
   step(parts: readonly SlotTokens[]): Promise<Float32Array[]> {
-    return this.#turns.take(async () => {
+    return this.#model.turns.take(async () => {
       const rows = this.#check(parts);
       const wantedRows = listWanted(parts);
-      const { executable, ids, slots, wanted, logits } = this.#step(
-        bucketOf(rows),
-        wantedRows.length === 0 ? 0 : bucketOf(wantedRows.length),
+      const [length, count] = [bucketOf(rows), wantedRows.length === 0 ? 0 : bucketOf(wantedRows.length)];
+      const { executable, ids, slots, wanted, logits } = this.#steps.get(`${length} ${count}`, () =>
+        recordBatchedStep(this.#model, this.#states, length, count),
       );
       const idWords = new Int32Array(ids.size);
       const slotWords = new Int32Array(slots.size).fill(this.slots);
@@ -122,21 +61,21 @@ export class BatchedInference implements SlotModel {
         slotWords.fill(slot, row, row + tokens.length);
         row += tokens.length;
       }
-      this.#engine.write(ids, bytesOf(idWords));
-      this.#engine.write(slots, bytesOf(slotWords));
+      this.#model.engine.write(ids, bytesOf(idWords));
+      this.#model.engine.write(slots, bytesOf(slotWords));
       if (logits) {
         const wantedWords = new Int32Array(wanted.size);
         wantedWords.set(wantedRows);
-        this.#engine.write(wanted, bytesOf(wantedWords));
+        this.#model.engine.write(wanted, bytesOf(wantedWords));
       }
       await executable.run();
-      if (logits) await readFloats(this.#engine, logits, this.#room(logits.size));
+      if (logits) await readFloats(this.#model.engine, logits, this.#room(logits.size));
       return this.#share(parts);
     });
   }
 
   load(slot: number, state?: SequenceState): Promise<void> {
-    return this.#turns.take(async () => {
+    return this.#model.turns.take(async () => {
       this.#checkSlot(slot);
       const size = this.#states.reduce((sum, tensor) => sum + widthOf(tensor), 0);
       const source = state ?? new Float32Array(size);
@@ -145,16 +84,16 @@ export class BatchedInference implements SlotModel {
       let offset = 0;
       for (const tensor of this.#states) {
         const width = widthOf(tensor);
-        this.#engine.write(tensor, bytesOf(source.subarray(offset, offset + width)), 4 * slot * width);
+        this.#model.engine.write(tensor, bytesOf(source.subarray(offset, offset + width)), 4 * slot * width);
         offset += width;
       }
     });
   }
 
   save(slot: number): Promise<SequenceState> {
-    return this.#turns.take(async () => {
+    return this.#model.turns.take(async () => {
       this.#checkSlot(slot);
-      this.#reader ??= new StateReader(this.#engine, this.#states);
+      this.#reader ??= new StateReader(this.#model.engine, this.#states);
       return this.#reader.read(slot);
     });
   }
@@ -173,39 +112,12 @@ export class BatchedInference implements SlotModel {
       if (seen.has(slot)) throw new Error(`slot ${slot} stands twice in one step`);
       seen.add(slot);
       if (tokens.length === 0) throw new InputError('found no token, expected at least one');
-      checkTokens(tokens, this.#vocabulary);
+      checkTokens(tokens, this.#model.vocabulary);
       rows += tokens.length;
     }
     if (rows === 0 || rows > this.mostTokens)
       throw new InputError(`step: found ${rows} tokens, expected 1 to ${this.mostTokens}`);
     return rows;
-  }
-
-  #step(rows: number, wanted: number): Step {
-    const key = `${rows} ${wanted}`;
-    const known = this.#steps.get(key);
-    if (known) return known;
-    const { program, ...tensors } = this.#record(rows, wanted);
-    const step = { executable: this.#engine.load(program), ...tensors };
-    this.#steps.set(key, step);
-    return step;
-  }
-
-  #record(rows: number, count: number): Omit<Step, 'executable'> & { readonly program: Program } {
-    const ids = input('ids', [1, rows], 'i32');
-    const slots = input('slots', [rows], 'i32');
-    const wanted = input('wanted rows', [count], 'i32');
-    let logits: Tensor | undefined;
-    const program = record(`${rows} tokens of several sequences, ${count} rows of logits`, () => {
-      const { hidden, states } = this.#architecture.forwardSlots!(this.#weights, ids, slots, this.#states);
-      states.forEach((state, index) => {
-        assign(this.#states[index]!, state);
-      });
-      // Rows of a table: here the table is the hidden states.
-      if (count > 0)
-        logits = output(this.#architecture.head(this.#weights, embedding(wanted, hidden.at(-1)!)));
-    });
-    return { program, ids, slots, wanted, logits };
   }
 
   /** Memory for logits, kept from step to step. */
@@ -217,12 +129,44 @@ export class BatchedInference implements SlotModel {
   #share(parts: readonly SlotTokens[]): Float32Array[] {
     let start = 0;
     return parts.map((part) => {
-      const end = start + wantedCount(part) * this.#vocabulary;
+      const end = start + wantedCount(part) * this.#model.vocabulary;
       const rows = this.#logits.subarray(start, end);
       start = end;
       return rows;
     });
   }
+}
+
+interface BatchedStep {
+  readonly program: Program;
+  /** [1, rows] i32 */
+  readonly ids: Tensor;
+  /** [rows] i32 */
+  readonly slots: Tensor;
+  /** Rows whose logits are computed, [count] i32. */
+  readonly wanted: Tensor;
+  /** [count, vocabulary] */
+  readonly logits: Tensor | undefined;
+}
+
+/** The program that reads `rows` tokens of several sequences and computes the logits of `count` of them. */
+function recordBatchedStep(
+  { architecture, weights }: RecordedModel<RecurrentArchitecture>,
+  states: readonly Tensor[],
+  rows: number,
+  count: number,
+): BatchedStep {
+  const ids = input('ids', [1, rows], 'i32');
+  const slots = input('slots', [rows], 'i32');
+  const wanted = input('wanted rows', [count], 'i32');
+  let logits: Tensor | undefined;
+  const program = record(`${rows} tokens of several sequences, ${count} rows of logits`, () => {
+    const forward = architecture.forward(weights, ids, { kind: 'slots', slots, states });
+    assignStates(states, forward.states);
+    // Rows of a table: here the table is the hidden states.
+    if (count > 0) logits = output(architecture.head(weights, embedding(wanted, lastHidden(forward))));
+  });
+  return { program, ids, slots, wanted, logits };
 }
 
 /** Reads one slot of every layer: directly where the host sees the engine's memory, else by a program. */
@@ -253,8 +197,9 @@ class StateReader {
     for (const [layer, tensor] of this.#states.entries()) {
       const width = widthOf(tensor);
       const target = state.subarray(offset, offset + width);
-      if (this.#gather) await readFloats(this.#engine, this.#rows[layer]!, target);
-      else bytesOf(target).set(this.#engine.view!(tensor).subarray(4 * slot * width, 4 * (slot + 1) * width));
+      const [row, memory] = [this.#rows[layer], this.#engine.view?.(tensor)];
+      if (row) await readFloats(this.#engine, row, target);
+      else if (memory) bytesOf(target).set(memory.subarray(4 * slot * width, 4 * (slot + 1) * width));
       offset += width;
     }
     return state;
@@ -274,10 +219,4 @@ function listWanted(parts: readonly SlotTokens[]): number[] {
     for (let row = end - wantedCount(part); row < end; row++) rows.push(row);
   }
   return rows;
-}
-
-/** Programs have 1, 2, 3, 4, 6, 8, 12, 16, … rows: few programs, and at most a third of the rows fill up. */
-export function bucketOf(rows: number): number {
-  const power = 2 ** Math.ceil(Math.log2(rows));
-  return rows <= (power / 4) * 3 && power >= 4 ? (power / 4) * 3 : power;
 }

@@ -1,0 +1,232 @@
+/**
+ * Running a model that attends to all earlier tokens. The state of a sequence is the list of its tokens, which is
+ * small, can be saved and forked, and says all. Their keys and values stay on the engine, in a few caches; a run
+ * finds the cache that shares the longest beginning with its sequence, and computes only what is missing there.
+ * So a context is read once for all its continuations, and a conversation that was restored reads itself anew.
+ */
+import { bytesOf, type Engine, OutOfMemoryError, readFloats } from '../engine/engine.ts';
+import { InputError } from '../errors.ts';
+import type { AttentionArchitecture } from '../model/architecture.ts';
+import { input, type Tensor } from '../program/tensor.ts';
+import { LoadedPrograms } from './loadedPrograms.ts';
+import type { RunnableModel } from './model.ts';
+import type { SequenceReader, SequenceState } from './sequenceReader.ts';
+import {
+  checkSomeTokens,
+  checkTokens,
+  type RecordedStep,
+  readInSteps,
+  recordStep,
+  stepLength,
+  type WantedLogits,
+} from './steps.ts';
+
+/** Caches that are kept for sequences that take turns. */
+const maxCaches = 4;
+
+/** Tokens that a new cache has room for; it grows by doubling. */
+const minCapacity = 64;
+
+type Model = RunnableModel<AttentionArchitecture>;
+
+export class CachedReader implements SequenceReader {
+  readonly #model: Model;
+  /** Tokens of the longest sequence. */
+  readonly #longest: number;
+  /** The one that was used last stands last. */
+  #caches: EngineCache[] = [];
+
+  constructor(model: Model) {
+    this.#model = model;
+    this.#longest = model.architecture.contextLength;
+  }
+
+  /** No tokens: [count, then room for the ids of the longest sequence]. */
+  newState(): SequenceState {
+    return new Float32Array(1 + this.#longest);
+  }
+
+  /**
+   * Runs tokens that follow those of `state`, which then has them too: see `readInSteps`.
+   * @throws InputError for an empty list, an id outside the vocabulary, a sequence longer than the model's longest.
+   * `state` is then unchanged.
+   */
+  async run(
+    tokens: readonly number[],
+    state: SequenceState,
+    wanted: WantedLogits,
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
+    checkSomeTokens(tokens, this.#model.vocabulary);
+    const all = this.#tokensOf(state);
+    const start = all.length;
+    all.push(...tokens);
+    if (all.length > this.#longest) {
+      throw new InputError(
+        `found a sequence of ${all.length} tokens, expected at most ${this.#longest}, the longest that this ` +
+          'model attends to (max_position_embeddings); start a new one',
+      );
+    }
+    let at = start;
+    const logits = await readInSteps(
+      this.#model,
+      tokens,
+      wanted,
+      signal,
+      async (part, stepWanted, target) => {
+        await this.#advance(all.slice(0, at), part, stepWanted, target);
+        at += part.length;
+      },
+    );
+    state[0] = all.length;
+    state.set(tokens, 1 + start);
+    return logits;
+  }
+
+  /** Memory in use for keys and values, in bytes. */
+  get cacheBytes(): number {
+    return this.#caches.reduce((sum, cache) => sum + cache.bytes, 0);
+  }
+
+  #tokensOf(state: SequenceState): number[] {
+    const [count = Number.NaN] = state;
+    const isCount = Number.isInteger(count) && count >= 0 && count < state.length;
+    if (state.length !== 1 + this.#longest || !isCount) {
+      throw new InputError(
+        `state: found ${state.length} numbers for ${count} tokens, expected ${1 + this.#longest} numbers`,
+      );
+    }
+    const tokens = [...state.subarray(1, 1 + count)];
+    checkTokens(tokens, this.#model.vocabulary);
+    return tokens;
+  }
+
+  /** Runs `tokens` after `history`, of which only what the cache lacks is computed. */
+  async #advance(
+    history: readonly number[],
+    tokens: readonly number[],
+    wanted: WantedLogits,
+    target: Float32Array,
+  ): Promise<void> {
+    const cache = this.#choose(history);
+    cache.keep(history);
+    await this.#withRoom(cache, () => cache.reserve(history.length + tokens.length));
+    while (cache.tokens.length < history.length) {
+      const at = cache.tokens.length;
+      const length = stepLength(history.length - at, this.#model.engine.longestStep);
+      await this.#withRoom(cache, () => cache.run(history.slice(at, at + length), 'none', target));
+    }
+    await this.#withRoom(cache, () => cache.run(tokens, wanted, target));
+  }
+
+  /**
+   * The cache that shares at least half of the history; else a new one, or the one that was not used for longest.
+   */
+  #choose(history: readonly number[]): EngineCache {
+    const shared = this.#caches.map((cache) => sharedLength(cache.tokens, history));
+    const longest = Math.max(...shared);
+    let chosen = 2 * longest >= history.length ? this.#caches[shared.indexOf(longest)] : undefined;
+    if (!chosen && this.#caches.length === maxCaches) chosen = this.#caches[0];
+    chosen ??= new EngineCache(this.#model);
+    this.#caches = [...this.#caches.filter((cache) => cache !== chosen), chosen];
+    return chosen;
+  }
+
+  /** Gives the other caches up if the engine's memory ends. */
+  async #withRoom(cache: EngineCache, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError) || this.#caches.length === 1) throw error;
+      for (const other of this.#caches) if (other !== cache) other.free();
+      this.#caches = [cache];
+      await work();
+    }
+  }
+}
+
+function sharedLength(a: readonly number[], b: readonly number[]): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i++) if (a[i] !== b[i]) return i;
+  return shorter;
+}
+
+/** The keys and values of one sequence on an engine, with the programs that use them. */
+class EngineCache {
+  readonly #model: Model;
+  readonly #engine: Engine;
+  readonly #held = input('tokens held', [1], 'i32');
+  readonly #steps: LoadedPrograms<RecordedStep>;
+  #tensors: Tensor[] = [];
+  #capacity = 0;
+  /** The tokens whose keys and values it holds. */
+  tokens: readonly number[] = [];
+
+  constructor(model: Model) {
+    this.#model = model;
+    this.#engine = model.engine;
+    this.#steps = new LoadedPrograms(model.engine);
+  }
+
+  get bytes(): number {
+    return this.#tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  }
+
+  /** Forgets what does not begin `history`. */
+  keep(history: readonly number[]): void {
+    this.tokens = this.tokens.slice(0, sharedLength(this.tokens, history));
+  }
+
+  /** Makes room for `tokens` in all. */
+  async reserve(tokens: number): Promise<void> {
+    if (tokens <= this.#capacity) return;
+    const { contextLength, cache } = this.#model.architecture;
+    const capacity = Math.min(Math.max(minCapacity, 2 ** Math.ceil(Math.log2(tokens))), contextLength);
+    this.#steps.clear();
+    const larger = cache(capacity);
+    const old = this.#tensors;
+    // One after the other, so that little more than the larger cache is in use at any time.
+    for (const [index, tensor] of larger.entries()) {
+      try {
+        this.#engine.allocate(tensor);
+      } catch (error) {
+        for (const done of larger.slice(0, index)) this.#engine.free(done);
+        for (const rest of old.slice(index)) this.#engine.free(rest);
+        this.#forget();
+        throw error;
+      }
+      const before = old[index];
+      if (!before) continue;
+      if (this.tokens.length > 0) this.#engine.write(tensor, await this.#engine.read(before));
+      this.#engine.free(before);
+    }
+    this.#tensors = larger;
+    this.#capacity = capacity;
+  }
+
+  /** Runs tokens that follow those held. */
+  async run(tokens: readonly number[], wanted: WantedLogits, target: Float32Array): Promise<void> {
+    const { length } = tokens;
+    const cache = { tensors: this.#tensors, held: this.#held };
+    const { executable, ids, logits } = this.#steps.get(`${wanted} ${length}`, () =>
+      recordStep(this.#model, { kind: 'cache', cache }, length, wanted),
+    );
+    this.#engine.write(ids, bytesOf(Int32Array.from(tokens)));
+    this.#engine.write(this.#held, bytesOf(Int32Array.of(this.tokens.length)));
+    await executable.run();
+    this.tokens = [...this.tokens, ...tokens];
+    if (logits) await readFloats(this.#engine, logits, target);
+  }
+
+  free(): void {
+    for (const tensor of this.#tensors) this.#engine.free(tensor);
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#steps.clear();
+    this.#tensors = [];
+    this.#capacity = 0;
+    this.tokens = [];
+  }
+}

@@ -1,0 +1,26 @@
+import type { Engine, Executable } from '../engine/engine.ts';
+import type { Program } from '../program/record.ts';
+
+/** Programs of an engine, each recorded and loaded when it is first needed. */
+export class LoadedPrograms<Recorded extends { readonly program: Program }> {
+  readonly #engine: Engine;
+  readonly #loaded = new Map<string, Recorded & { readonly executable: Executable }>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** @param key what tells the program from others, such as its length */
+  get(key: string, record: () => Recorded): Recorded & { readonly executable: Executable } {
+    const known = this.#loaded.get(key);
+    if (known) return known;
+    const recorded = record();
+    const loaded = { ...recorded, executable: this.#engine.load(recorded.program) };
+    this.#loaded.set(key, loaded);
+    return loaded;
+  }
+
+  clear(): void {
+    this.#loaded.clear();
+  }
+}

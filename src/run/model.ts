@@ -1,0 +1,19 @@
+import type { Engine } from '../engine/engine.ts';
+import type { Architecture } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
+import type { Turns } from './turns.ts';
+
+/** What programs are recorded of. */
+export interface RecordedModel<A extends Architecture = Architecture> {
+  readonly architecture: A;
+  readonly weights: Weights;
+}
+
+/** A model in the memory of an engine. */
+export interface RunnableModel<A extends Architecture = Architecture> extends RecordedModel<A> {
+  readonly engine: Engine;
+  /** Tokens that there are. */
+  readonly vocabulary: number;
+  /** Shared by all that runs on the engine. */
+  readonly turns: Turns;
+}

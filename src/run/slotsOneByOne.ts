@@ -1,0 +1,42 @@
+/**
+ * Many sequences, one after the other: what serves models of a kind that cannot be batched, and the loop that
+ * batching is measured against.
+ */
+import type { SequenceReader, SequenceState } from './sequenceReader.ts';
+import type { BatchSizes, SlotModel, SlotTokens } from './slotModel.ts';
+
+export class SlotsOneByOne implements SlotModel {
+  readonly slots: number;
+  readonly mostTokens: number;
+  readonly batched = false;
+  readonly #reader: SequenceReader;
+  readonly #states: SequenceState[];
+
+  constructor(reader: SequenceReader, { slots, mostTokens }: BatchSizes) {
+    this.slots = slots;
+    this.mostTokens = mostTokens;
+    this.#reader = reader;
+    this.#states = Array.from({ length: slots }, () => reader.newState());
+  }
+
+  async step(parts: readonly SlotTokens[]): Promise<Float32Array[]> {
+    const logits: Float32Array[] = [];
+    for (const { slot, tokens, wanted } of parts)
+      logits.push(await this.#reader.run(tokens, this.#state(slot), wanted));
+    return logits;
+  }
+
+  async load(slot: number, state?: SequenceState): Promise<void> {
+    this.#states[slot] = state?.slice() ?? this.#reader.newState();
+  }
+
+  async save(slot: number): Promise<SequenceState> {
+    return this.#state(slot).slice();
+  }
+
+  #state(slot: number): SequenceState {
+    const state = this.#states[slot];
+    if (!state) throw new RangeError(`slot: found ${slot}, expected an integer from 0 to ${this.slots - 1}`);
+    return state;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * A sequence is read in steps. Each is a program of a length that is a power of two, so that few programs serve any
+ * length, and nothing is padding: a sequence goes on exactly where it was.
+ */
+import type { Engine } from '../engine/engine.ts';
+import { InputError } from '../errors.ts';
+import { type Architecture, type Forward, type KeyValueCache, lastHidden } from '../model/architecture.ts';
+import type { Weights } from '../model/weights.ts';
+import { lastToken } from '../ops/lastToken/lastToken.ts';
+import { batch } from '../ops/sequences.ts';
+import { assign, output, type Program, record } from '../program/record.ts';
+import { input, type Tensor } from '../program/tensor.ts';
+import type { RecordedModel, RunnableModel } from './model.ts';
+
+/** Which logits a run computes: of every token, of the last one, or none (only the state matters). */
+export type WantedLogits = 'all' | 'last' | 'none';
+
+/** Logits of many tokens are read back in parts of at most so many bytes, or 256 tokens. */
+const maxLogitBytes = 2 ** 27;
+
+/** What a step goes on from and leaves changed: states [1, …], or a cache. */
+export type StepMemory =
+  | { readonly kind: 'states'; readonly states: readonly Tensor[] }
+  | { readonly kind: 'cache'; readonly cache: KeyValueCache };
+
+export interface RecordedStep {
+  readonly program: Program;
+  /** [1, length] i32 */
+  readonly ids: Tensor;
+  /** [length or 1, vocabulary] */
+  readonly logits: Tensor | undefined;
+}
+
+/** The program that reads `length` tokens of one sequence. */
+export function recordStep(
+  { architecture, weights }: RecordedModel,
+  memory: StepMemory,
+  length: number,
+  wanted: WantedLogits,
+): RecordedStep {
+  const ids = input('ids', [1, length], 'i32');
+  let logits: Tensor | undefined;
+  const program = record(`${length} tokens, logits of ${wanted}`, () => {
+    const hidden = lastHidden(forwardFrom(memory, architecture, weights, ids));
+    if (wanted === 'none') return;
+    logits = output(
+      architecture.head(weights, wanted === 'last' ? lastToken(hidden, { layout: batch }) : hidden),
+    );
+  });
+  return { program, ids, logits };
+}
+
+function forwardFrom(memory: StepMemory, architecture: Architecture, weights: Weights, ids: Tensor): Forward {
+  if (architecture.memory === 'cache' && memory.kind === 'cache')
+    return architecture.forward(weights, ids, memory.cache);
+  if (architecture.memory === 'states' && memory.kind === 'states') {
+    const { states } = memory;
+    const forward = architecture.forward(weights, ids, { kind: 'batch', states });
+    assignStates(states, forward.states);
+    return forward;
+  }
+  throw new Error(`step: the model remembers by ${architecture.memory}, found ${memory.kind}`);
+}
+
+/** Each of the next states takes the place of the earlier one. */
+export function assignStates(states: readonly Tensor[], next: readonly Tensor[]): void {
+  for (const [index, state] of states.entries()) {
+    const value = next[index];
+    if (!value) throw new Error(`states: found ${next.length} next states for ${states.length}`);
+    assign(state, value);
+  }
+}
+
+/** What one sequence is remembered by: states, or a cache with room for `capacity` tokens. */
+export function stepMemory(architecture: Architecture, capacity: number): StepMemory {
+  if (architecture.memory === 'states') return { kind: 'states', states: architecture.states(1) };
+  const tensors = architecture.cache(capacity);
+  return { kind: 'cache', cache: { tensors, held: input('tokens held', [1], 'i32') } };
+}
+
+/** The program of a step for those who count rather than run; a model that attends sees `context` tokens, these included. */
+export function recordTypicalStep(
+  model: RecordedModel,
+  length: number,
+  wanted: WantedLogits,
+  context: number,
+): Program {
+  return recordStep(model, stepMemory(model.architecture, Math.max(context, length)), length, wanted).program;
+}
+
+/** Runs one step, and writes the wanted logits to `target`. */
+export type RunStep = (
+  tokens: readonly number[],
+  wanted: WantedLogits,
+  target: Float32Array,
+) => Promise<void>;
+
+/**
+ * Reads tokens step by step and returns the wanted logits: [tokens, vocabulary], [vocabulary] or nothing. Runs of
+ * other sequences may take their turn between two steps.
+ * @throws the signal's reason if it is aborted, which is noticed between steps
+ */
+export async function readInSteps(
+  { engine, vocabulary, turns }: RunnableModel,
+  tokens: readonly number[],
+  wanted: WantedLogits,
+  signal: AbortSignal | undefined,
+  runStep: RunStep,
+): Promise<Float32Array> {
+  const longest = longestStep(engine, wanted, vocabulary);
+  const logits = new Float32Array({ all: tokens.length, last: 1, none: 0 }[wanted] * vocabulary);
+  for (let start = 0; start < tokens.length; ) {
+    signal?.throwIfAborted();
+    const end = start + stepLength(tokens.length - start, longest);
+    const stepWanted = wanted === 'last' && end < tokens.length ? 'none' : wanted;
+    const rows = { all: [start, end], last: [0, 1], none: [0, 0] }[stepWanted] as [number, number];
+    const target = logits.subarray(rows[0] * vocabulary, rows[1] * vocabulary);
+    const part = tokens.slice(start, end);
+    await turns.take(() => runStep(part, stepWanted, target));
+    start = end;
+  }
+  return logits;
+}
+
+/** @throws InputError for an empty list or an id outside the vocabulary */
+export function checkSomeTokens(tokens: readonly number[], vocabulary: number): void {
+  if (tokens.length === 0) throw new InputError('found no token, expected at least one');
+  checkTokens(tokens, vocabulary);
+}
+
+/** @throws InputError for an id outside the vocabulary */
+export function checkTokens(tokens: readonly number[], vocabulary: number): void {
+  for (const [index, token] of tokens.entries()) {
+    if (Number.isInteger(token) && token >= 0 && token < vocabulary) continue;
+    throw new InputError(
+      `token ${index}: found ${token}, expected an integer from 0 to ${vocabulary - 1} (the vocabulary)`,
+    );
+  }
+}
+
+/** Tokens of the longest program that reads a sequence, a power of two. */
+export function longestStep(engine: Engine, wanted: WantedLogits, vocabulary: number): number {
+  if (wanted !== 'all') return engine.longestStep;
+  return stepLength(Math.max(256, maxLogitBytes / (4 * vocabulary)), engine.longestStep);
+}
+
+/** Tokens of the next step of a sequence. */
+export function stepLength(remaining: number, longest: number): number {
+  return Math.min(longest, 2 ** Math.floor(Math.log2(remaining)));
+}
