@@ -8,6 +8,7 @@ import { type Command, CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { isBoxedName } from '../src/checkpoint/boxedModels.ts';
 import { temporaryFolder } from '../src/checkpoint/testing.ts';
+import { isConfigName } from '../src/model/config.ts';
 import { commandsIn, type DocumentedCommand, proseIn, splitCommands } from './documentedCommands.ts';
 
 const run = promisify(execFile);
@@ -177,6 +178,7 @@ describe.each(documents)('the files that commands of %s read', (document) => {
     existsSync(at(value)) ||
     isBoxedName(value) ||
     value === 'hub' ||
+    isConfigName(value) ||
     /^(ridger|microsoft)\/[\w.-]+$/.test(value) || // on the Hugging Face Hub
     /^[A-Z]+(\/|$)/.test(value); // a placeholder
 });
