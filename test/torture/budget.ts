@@ -12,7 +12,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 export const seed = Number(process.env.TORTURE_SEED);
 
 /** Shares of the budget. */
-const shares = { kills: 0.5, mutations: 0.4, pairs: 0.1 } as const;
+const shares = { kills: 0.4, mutations: 0.3, pairs: 0.1, clients: 0.2 } as const;
 
 /** Milliseconds for a part. */
 export function budget(part: keyof typeof shares): number {
