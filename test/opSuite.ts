@@ -193,6 +193,24 @@ export function integers(
   return { tensor, data: Int32Array.from({ length: tensor.size }, () => draw(random)) };
 }
 
+/** An input that says to which slot each row belongs. */
+export function slotsOf(slots: readonly number[]) {
+  return { tensor: input('slots', [slots.length], 'i32'), data: Int32Array.from(slots) };
+}
+
+/** Slots of the rows, number of states, width: one row, several rows a slot, slots that no row names. */
+export const slotCases: readonly {
+  readonly slots: readonly number[];
+  readonly count: number;
+  readonly width: number;
+}[] = [
+  { slots: [0], count: 1, width: 1 },
+  { slots: [2, 0, 1], count: 3, width: 20 },
+  { slots: [3, 3, 3, 0, 5, 5], count: 7, width: 33 },
+  { slots: [1, 1, 1, 1, 1, 1, 1, 1, 0], count: 2, width: 18 },
+  { slots: [4], count: 6, width: 7 },
+];
+
 /** A case from inputs with their data. */
 export function opCase(
   id: string,

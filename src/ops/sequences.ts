@@ -1,5 +1,6 @@
 /** How the rows that a recurrence reads belong to sequences. */
-import type { Tensor } from '../program/tensor.ts';
+import { expectShape, rowsOf, sizeOf } from '../program/shapes.ts';
+import type { Shape, Tensor } from '../program/tensor.ts';
 
 export type Sequences =
   /** Rows [batch, length, …]: each of the batch is a sequence, which goes on from its row of the states [batch, …]. */
@@ -14,8 +15,19 @@ export type Sequences =
 /** Each row of the batch is a sequence. */
 export const batch: Sequences = { kind: 'batch' };
 
-/** The states of all slots, which the slot form of an op needs. */
-export function statesOf(op: string, states: Tensor | undefined): Tensor {
-  if (!states) throw new Error(`${op}: expected the states of all slots, found none`);
-  return states;
+/**
+ * The operands of an op's slot form: the slots of the rows of x, and the states of all slots, each of shape `state`.
+ * @throws Error if there are no states, or a shape is wrong
+ */
+export function slotOperands(
+  op: string,
+  x: Tensor,
+  { slots }: Extract<Sequences, { readonly kind: 'slots' }>,
+  states: Tensor | undefined,
+  state: Shape,
+): [slots: Tensor, states: Tensor] {
+  if (!states) throw new Error(`${op}: found no states, expected those of all slots`);
+  expectShape(op, 'slots', slots, [rowsOf(x)]);
+  expectShape(op, 'states', states, [sizeOf(states, 0), ...state]);
+  return [slots, states];
 }

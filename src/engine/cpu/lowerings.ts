@@ -16,7 +16,6 @@ import { lastTokenOnCpu } from '../../ops/lastToken/cpu.ts';
 import { linearOnCpu } from '../../ops/linear/cpu.ts';
 import { lowerBoundsOnCpu } from '../../ops/lowerBounds/cpu.ts';
 import { mlgruOnCpu } from '../../ops/mlgru/cpu.ts';
-import { mlgruSlotsOnCpu } from '../../ops/mlgruSlots/cpu.ts';
 import { rmsNormOnCpu } from '../../ops/rmsNorm/cpu.ts';
 import { rotaryOnCpu } from '../../ops/rotary/cpu.ts';
 import { sigmoidGateOnCpu } from '../../ops/sigmoidGate/cpu.ts';
@@ -44,7 +43,6 @@ export const cpuLowerings: Lowerings<CpuLowering> = lowerings([
   ...linearOnCpu,
   ...lowerBoundsOnCpu,
   ...mlgruOnCpu,
-  ...mlgruSlotsOnCpu,
   ...rmsNormOnCpu,
   ...rotaryOnCpu,
   ...sigmoidGateOnCpu,

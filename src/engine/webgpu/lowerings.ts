@@ -16,7 +16,6 @@ import { lastTokenOnWebGpu } from '../../ops/lastToken/webgpu.ts';
 import { linearOnWebGpu } from '../../ops/linear/webgpu.ts';
 import { lowerBoundsOnWebGpu } from '../../ops/lowerBounds/webgpu.ts';
 import { mlgruOnWebGpu } from '../../ops/mlgru/webgpu.ts';
-import { mlgruSlotsOnWebGpu } from '../../ops/mlgruSlots/webgpu.ts';
 import { rmsNormOnWebGpu } from '../../ops/rmsNorm/webgpu.ts';
 import { rotaryOnWebGpu } from '../../ops/rotary/webgpu.ts';
 import { sampleOnWebGpu } from '../../ops/sample/webgpu.ts';
@@ -47,7 +46,6 @@ export const webgpuLowerings: Lowerings<WebGpuLowering> = lowerings([
   ...linearOnWebGpu,
   ...lowerBoundsOnWebGpu,
   ...mlgruOnWebGpu,
-  ...mlgruSlotsOnWebGpu,
   ...rmsNormOnWebGpu,
   ...rotaryOnWebGpu,
   ...sampleOnWebGpu,

@@ -1,12 +1,17 @@
 import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
-import { sequenceSizes, sizeOf } from '../../program/shapes.ts';
-import { mlgruBackwardOp, mlgruOp } from './mlgru.ts';
+import { rowsOf, sequenceSizes, sizeOf, widthOf } from '../../program/shapes.ts';
+import { mlgruBackwardOp, mlgruOp, mlgruSlotsOp } from './mlgru.ts';
 
 export const mlgruOnCpu = [
   onCpu(mlgruOp, ({ inputs, outputs, attributes: { layer } }) => [
     kernelCall('mlgruForward', { ...inputs, ...outputs, ...sequenceSizes('mlgru', inputs.i), layer }),
   ]),
+  onCpu(mlgruSlotsOp, ({ inputs, outputs, attributes: { layer } }) => {
+    const { i, states } = inputs;
+    const sizes = { rows: rowsOf(i), width: widthOf(i), count: sizeOf(states, 0) };
+    return [kernelCall('mlgruSlotsForward', { ...inputs, ...outputs, ...sizes, layer })];
+  }),
   onCpu(mlgruBackwardOp, ({ inputs, outputs, attributes: { layer } }) => {
     const { dBoundsBefore, ...read } = inputs;
     const sizes = sequenceSizes('mlgru', inputs.i);

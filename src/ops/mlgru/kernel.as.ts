@@ -1,3 +1,4 @@
+import { copyStates, slotOf } from "../../kernels/cpu/slots.as";
 import { Optional } from "../../kernels/cpu/optional.as";
 import {
   floatAt,
@@ -5,9 +6,34 @@ import {
   multiplyAdd,
   shareStart,
   sigmoid4,
+  silu4,
   siluSlope4,
   storeLanes,
 } from "../../kernels/cpu/math.as";
+
+/** b + (1 − b)·σ */
+// @ts-ignore: decorator
+@inline
+function forgetGate(gate: v128, bound: v128): v128 {
+  return multiplyAdd(f32x4.sub(f32x4.splat(1), bound), gate, bound);
+}
+
+/**
+ * One token in the columns [from, end): the state f·h + SiLU(x_i)·(1 − f) into `state`, which holds h, and into row h.
+ * `bounds` may be 0.
+ */
+// @ts-ignore: decorator
+@inline
+function step(xi: usize, xf: usize, bounds: usize, state: usize, h: usize, from: i32, end: i32): void {
+  for (let c = from; c < end; c += 4) {
+    let f = sigmoid4(loadLanes(xf, c, end));
+    if (bounds) f = forgetGate(f, loadLanes(bounds, c, end));
+    const i = f32x4.mul(silu4(loadLanes(xi, c, end)), f32x4.sub(f32x4.splat(1), f));
+    const next = multiplyAdd(f, loadLanes(state, c, end), i);
+    storeLanes(state, c, end, next);
+    storeLanes(h, c, end, next);
+  }
+}
 
 @unmanaged
 class Mlgru {
@@ -29,8 +55,7 @@ export function mlgruForward(args: usize, thread: i32, threads: i32): void {
   const width = a.width;
   const from = shareStart(width, 16, thread, threads);
   const end = shareStart(width, 16, thread + 1, threads);
-  const one = f32x4.splat(1);
-  const bounds = floatAt(a.bounds, a.layer, width);
+  const bounds = a.bounds ? floatAt(a.bounds, a.layer, width) : 0;
   for (let n = 0; n < a.batch; n++) {
     const last = floatAt(a.last, n, width);
     const start = floatAt(a.start, n, width);
@@ -41,20 +66,39 @@ export function mlgruForward(args: usize, thread: i32, threads: i32): void {
       const token = n * a.length + t;
       const xi = floatAt(a.i, token, width);
       const xf = floatAt(a.f, token, width);
-      const h = floatAt(a.h, token, width);
-      for (let c = from; c < end; c += 4) {
-        let f = sigmoid4(loadLanes(xf, c, end));
-        if (a.bounds) {
-          const bound = loadLanes(bounds, c, end);
-          f = multiplyAdd(f32x4.sub(one, bound), f, bound);
-        }
-        const x = loadLanes(xi, c, end);
-        const i = f32x4.mul(f32x4.mul(x, sigmoid4(x)), f32x4.sub(one, f));
-        const state = multiplyAdd(f, loadLanes(last, c, end), i);
-        storeLanes(last, c, end, state);
-        storeLanes(h, c, end, state);
-      }
+      step(xi, xf, bounds, last, floatAt(a.h, token, width), from, end);
     }
+  }
+}
+
+@unmanaged
+class MlgruSlots {
+  i: usize; // [rows, width]
+  f: usize; // [rows, width]
+  slots: usize; // [rows] i32
+  states: usize; // [count, width]
+  bounds: Optional; // [layers, width] or 0
+  h: usize; // [rows, width]
+  next: usize; // [count, width]; may be the memory of `states`
+  rows: i32;
+  width: i32;
+  count: i32;
+  layer: i32;
+}
+
+/** Threads share columns. */
+export function mlgruSlotsForward(args: usize, thread: i32, threads: i32): void {
+  const a = changetype<MlgruSlots>(args);
+  const width = a.width;
+  const from = shareStart(width, 16, thread, threads);
+  const end = shareStart(width, 16, thread + 1, threads);
+  copyStates(a.next, a.states, a.count, width, from, end);
+  const bounds = a.bounds ? floatAt(a.bounds, a.layer, width) : 0;
+  for (let row = 0; row < a.rows; row++) {
+    const xi = floatAt(a.i, row, width);
+    const xf = floatAt(a.f, row, width);
+    const state = floatAt(a.next, slotOf(a.slots, row), width);
+    step(xi, xf, bounds, state, floatAt(a.h, row, width), from, end);
   }
 }
 
@@ -112,7 +156,7 @@ export function mlgruBackward(args: usize, thread: i32, threads: i32): void {
         const bound = a.bounds ? loadLanes(bounds, c, end) : zero;
         const gate = sigmoid4(loadLanes(xf, c, end));
         const free = f32x4.sub(one, bound);
-        const f = multiplyAdd(free, gate, bound);
+        const f = forgetGate(gate, bound);
         const x = loadLanes(xi, c, end);
         const s = sigmoid4(x);
         let dh = loadLanes(carried, c, end);

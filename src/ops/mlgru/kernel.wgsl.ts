@@ -11,11 +11,28 @@ import {
 } from '../../kernels/webgpu/chunks.wgsl.ts';
 import { columnSums } from '../../kernels/webgpu/columnSums.wgsl.ts';
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { overSlots } from '../../kernels/webgpu/slots.wgsl.ts';
 import { startSumKernel } from '../../kernels/webgpu/startSum.wgsl.ts';
 import { activations } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 type Optional = Tensor | undefined;
+
+/** The step of every form; `gate` is σ(x_f). Needs `activations`. */
+export const mlgruStep = `
+fn forgetGate(gate: f32, bound: f32) -> f32 { return bound + (1.0 - bound) * gate; }
+fn mlgruStep(state: f32, f: f32, x: f32) -> f32 { return f * state + x * sigmoid(x) * (1.0 - f); }
+`;
+
+const functions = activations + mlgruStep;
+
+/** The layer's bound of column c. */
+const boundOf = (bounds: Optional) => `let bound = ${bounds ? 'bounds[p.layer * p.width + c]' : '0.0'};`;
+
+/** The state after the token at element `at`, from the state before it. */
+const next = `
+        let f = forgetGate(sigmoid(xf[at]), bound);
+        state = mlgruStep(state, f, xi[at]);`;
 
 /** Products and sums of the chunks, and in the backward pass their shares in the gradient of the bounds. */
 const mapValues = 3;
@@ -29,8 +46,8 @@ function overBounded(
   body: string,
 ): Dispatch {
   const bound = `
-      let bound = ${tensors.bounds ? 'bounds[p.layer * p.width + c]' : '0.0'};`;
-  return overChunks(shader, chunks, tensors, { functions: activations, body: bound + body }, { layer });
+      ${boundOf(tensors.bounds)}`;
+  return overChunks(shader, chunks, tensors, { functions, body: bound + body }, { layer });
 }
 
 /** `value` through the map of another chunk. */
@@ -52,10 +69,6 @@ export function mlgruForward(
   const maps = chunkMaps(chunks, mapValues);
   const alone = chunks.count === 1;
   const { copy, dispatches } = copyOf(start, chunks);
-  const step = `
-        let f = bound + (1.0 - bound) * sigmoid(xf[at]);
-        let x = xi[at];
-        state = f * state + x * sigmoid(x) * (1.0 - f);`;
   return [
     ...dispatches,
     ...(alone
@@ -71,7 +84,7 @@ export function mlgruForward(
       var state = 0.0;
       for (var token = begin; token < end; token++) {
         let at = (sequence * p.length + token) * p.width + c;
-        ${step}
+        ${next}
         product *= f;
       }
       maps[i] = product;
@@ -88,11 +101,33 @@ export function mlgruForward(
       ${alone ? '' : earlierChunks(through('state'))}
       for (var token = begin; token < end; token++) {
         let at = (sequence * p.length + token) * p.width + c;
-        ${step}
+        ${next}
         h[at] = state;
       }
       if (end == p.length) { last[sequence * p.width + c] = state; }`,
     ),
+  ];
+}
+
+/**
+ * xi, xf, h [rows, width], slots [rows], states and next [count, width], bounds [layers, width]; `next` may be `states`.
+ */
+export function mlgruSlotsForward(
+  t: Record<'xi' | 'xf' | 'slots' | 'states' | 'h' | 'next', Tensor> & { bounds: Optional },
+  layer: number,
+): Dispatch[] {
+  const { states, ...tensors } = t;
+  const walk = {
+    functions,
+    begin: `${boundOf(t.bounds)}
+      var state = next[slot * p.width + c];`,
+    row: `${next}
+        h[at] = state;`,
+    end: 'next[slot * p.width + c] = state;',
+  };
+  return [
+    startSumKernel(t.next, states), // a copy onto itself where `next` is assigned to `states`
+    overSlots('mlgruSlots', t.xi, tensors, walk, { layer }),
   ];
 }
 
@@ -126,7 +161,7 @@ export function mlgruBackward(
       var carried = 0.0;
       for (var token = end; token > begin; token--) {
         let at = (sequence * p.length + token - 1u) * p.width + c;
-        let f = bound + (1.0 - bound) * sigmoid(xf[at]);
+        let f = forgetGate(sigmoid(xf[at]), bound);
         ${carry}
         product *= f;
       }
@@ -149,7 +184,7 @@ export function mlgruBackward(
       for (var token = end; token > begin; token--) {
         let at = (sequence * p.length + token - 1u) * p.width + c;
         let gate = sigmoid(xf[at]);
-        let f = bound + (1.0 - bound) * gate;
+        let f = forgetGate(gate, bound);
         let x = xi[at];
         let s = sigmoid(x);
         let d = ${dh ? 'dh[at] + ' : ''}carried;

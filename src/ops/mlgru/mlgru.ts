@@ -3,9 +3,8 @@ import { emit } from '../../program/record.ts';
 import { expectShape, sequenceSizes, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import { mlgruSlots } from '../mlgruSlots/mlgruSlots.ts';
-import { type Sequences, statesOf } from '../sequences.ts';
-import { mlgruBackwardReference, mlgruReference } from './reference.ts';
+import { type Sequences, slotOperands } from '../sequences.ts';
+import { mlgruBackwardReference, mlgruReference, mlgruSlotsReference } from './reference.ts';
 
 interface Attributes {
   /** Row of the table of lower bounds that is this layer's. */
@@ -33,7 +32,10 @@ export function mlgru(
   { layout, state, bounds, layer }: MlgruOptions,
 ): { h: Tensor; next: Tensor } {
   expectShape('mlgru', 'f', f, i.shape);
-  if (layout.kind === 'slots') return mlgruSlots(i, f, layout.slots, statesOf('mlgru', state), bounds, layer);
+  if (layout.kind === 'slots') {
+    const [slots, states] = slotOperands('mlgru', i, layout, state, [widthOf(i)]);
+    return emit(mlgruSlotsOp, { i, f, slots, states, bounds }, { layer });
+  }
   const { batch, length, width } = sequenceSizes('mlgru', i);
   if (state) expectShape('mlgru', 'state', state, [batch, width]);
   if (length < 1) throw new Error(`mlgru: expected at least one token, found ${i}`);
@@ -48,13 +50,9 @@ export const mlgruOp: Op<Tensors<'i' | 'f', 'start' | 'bounds'>, Tensors<'h' | '
     const { batch, width } = sequenceSizes('mlgru', i);
     return { h: { shape: i.shape }, last: { shape: [batch, width] } };
   },
-  // σ, SiLU, the bound, 1 − f and the recurrence
   cost: (call) => {
     const { i, f, start, bounds } = call.inputs;
-    const n = i.size;
-    const row = bounds ? bounds.bytes / sizeOf(bounds, 0) : 0; // of the table of bounds, a layer reads its row
-    const bytesRead = i.bytes + f.bytes + (start?.bytes ?? 0) + row;
-    return cost(call, { additions: 6 * n, multiplications: 5 * n, special: 2 * n }, bytesRead);
+    return cost(call, stepCosts(i), i.bytes + f.bytes + (start?.bytes ?? 0) + rowBytes(bounds));
   },
   reference({ inputs: { i, f, start, bounds }, outputs: { h, last }, attributes }, data) {
     const bound = rowOf(bounds, attributes, data);
@@ -73,6 +71,38 @@ export const mlgruOp: Op<Tensors<'i' | 'f', 'start' | 'bounds'>, Tensors<'h' | '
     if (gradients.wants(bounds) && dBounds) gradients.set(bounds, dBounds);
   },
 };
+
+/** The slot form: see `Sequences`. */
+export const mlgruSlotsOp: Op<
+  Tensors<'i' | 'f' | 'slots' | 'states', 'bounds'>,
+  Tensors<'h' | 'next'>,
+  Attributes
+> = {
+  name: 'mlgruSlots',
+  inPlace: { next: 'states' },
+  outputs: ({ i, states }) => ({ h: { shape: i.shape }, next: { shape: states.shape } }),
+  // Reads and writes at most one state for each token.
+  cost: (call) => {
+    const { i, f, slots, bounds } = call.inputs;
+    const work = cost(call, stepCosts(i), 2 * i.bytes + f.bytes + slots.bytes + rowBytes(bounds));
+    return { ...work, bytesWritten: 2 * i.bytes };
+  },
+  reference({ inputs: { i, f, slots, states, bounds }, outputs: { h, next }, attributes }, data) {
+    const inputs = { i: data(i), f: data(f), slots: data(slots), bound: rowOf(bounds, attributes, data) };
+    data(next).set(data(states));
+    mlgruSlotsReference(inputs, widthOf(i), data(next), data(h));
+  },
+};
+
+/** σ, SiLU, the bound, 1 − f and the recurrence */
+function stepCosts({ size }: Tensor) {
+  return { additions: 6 * size, multiplications: 5 * size, special: 2 * size };
+}
+
+/** Of the table of bounds, a layer reads its row. */
+function rowBytes(bounds: Tensor | undefined): number {
+  return bounds ? bounds.bytes / sizeOf(bounds, 0) : 0;
+}
 
 interface BackwardAttributes extends Attributes {
   readonly wantsBounds: boolean;

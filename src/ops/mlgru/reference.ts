@@ -2,9 +2,15 @@ import type { Data } from '../../program/op.ts';
 import type { SequenceSizes } from '../../program/shapes.ts';
 import { sigmoid, silu, siluSlope } from '../activations.ts';
 
+/** The state after one more token: f·h + SiLU(x_i)·(1 − f), with f = b + (1 − b)·σ(x_f). */
+function step(state: number, xi: number, xf: number, bound: number): number {
+  const f = bound + (1 - bound) * sigmoid(xf);
+  return f * state + silu(xi) * (1 - f);
+}
+
 /**
- * f = b + (1 − b)·σ(x_f), i = SiLU(x_i)·(1 − f), h_t = f_t ⊙ h_{t−1} + i_t.
- * Without a bound b is 0, without a start h_0 is 0. `last` receives h after the last token.
+ * Each of a batch of sequences, step by step. Without a bound b is 0, without a start the first state is 0. `last`
+ * receives the state after the last token.
  */
 export function mlgruReference(
   inputs: { i: Data; f: Data; start: Data | undefined; bound: Data | undefined },
@@ -18,11 +24,27 @@ export function mlgruReference(
       let state = inputs.start?.[n * width + c] ?? 0;
       for (let t = 0; t < length; t++) {
         const at = (n * length + t) * width + c;
-        const f = bound + (1 - bound) * sigmoid(inputs.f[at]!);
-        state = f * state + silu(inputs.i[at]!) * (1 - f);
+        state = step(state, inputs.i[at]!, inputs.f[at]!, bound);
         h[at] = state;
       }
       last[n * width + c] = state;
+    }
+  }
+}
+
+/** Rows of many sequences, in order: row r goes on from the state in slot s_r and leaves its own there. */
+export function mlgruSlotsReference(
+  inputs: { i: Data; f: Data; slots: Data; bound: Data | undefined },
+  width: number,
+  states: Data,
+  h: Data,
+): void {
+  for (let row = 0; row < inputs.slots.length; row++) {
+    for (let c = 0; c < width; c++) {
+      const at = row * width + c;
+      const state = inputs.slots[row]! * width + c;
+      h[at] = step(states[state]!, inputs.i[at]!, inputs.f[at]!, inputs.bound?.[c] ?? 0);
+      states[state] = h[at]!;
     }
   }
 }

@@ -19,7 +19,6 @@ export * from "../../../ops/lastToken/kernel.as";
 export * from "../../../ops/linear/kernel.as";
 export * from "../../../ops/lowerBounds/kernel.as";
 export * from "../../../ops/mlgru/kernel.as";
-export * from "../../../ops/mlgruSlots/kernel.as";
 export * from "../../../ops/rmsNorm/kernel.as";
 export * from "../../../ops/rotary/kernel.as";
 export * from "../../../ops/sigmoidGate/kernel.as";

@@ -9,6 +9,7 @@ import { activations, siluFour } from '../../../kernels/webgpu/wgsl.ts';
 import { dotWord } from '../../../ops/bitLinear/product.wgsl.ts';
 import { int8Four } from '../../../ops/bitLinear/quantise.wgsl.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
+import { mlgruStep } from '../../../ops/mlgru/kernel.wgsl.ts';
 import { rowsOf } from '../../../program/shapes.ts';
 import type { Tensor } from '../../../program/tensor.ts';
 
@@ -93,7 +94,7 @@ export function fusedProjections(t: FusedProjections, { subgroupSize }: GpuFeatu
   return {
     shader: `fused.${prologue.kind}.${t.matrices.length}.${epilogue.kind}`,
     requires: subgroupSize ? ['subgroups'] : [],
-    code: `${activations}${siluFour}${dotWord}
+    code: `${activations}${mlgruStep}${siluFour}${dotWord}
 const lanes = ${lanes}u;
 // The quantised row, once for each matrix, whose norms differ.
 var<workgroup> q: array<u32, ${words * t.matrices.length}>;
@@ -225,9 +226,8 @@ function store(epilogue: Epilogue): string {
     case 'mlgru':
       return `if (o < p.out) {
       let bound = ${epilogue.bounds ? 'bounds[p.layer * p.out + o]' : '0.0'};
-      let f = bound + (1.0 - bound) * sigmoid(y1[plane]);
-      let i = y0[plane];
-      let state = ${epilogue.start ? `f * start[${at}] + ` : ''}i * sigmoid(i) * (1.0 - f);
+      let f = forgetGate(sigmoid(y1[plane]), bound);
+      let state = mlgruStep(${epilogue.start ? `start[${at}]` : '0.0'}, f, y0[plane]);
       hidden[${at}] = state;
       last[${at}] = state;
       g[${at}] = y2[plane];
