@@ -25,18 +25,23 @@ export type EngineTable = Readonly<Record<string, EngineKind>>;
 /** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
 const maxHeapBytes = 2 ** 32 - 2 ** 26;
 
+/** Declared to return `Engine`: the package's types must not need those of WebGPU. */
 export const engines = {
   cpu: {
     about: 'WebAssembly on the cores of the CPU',
     runsOn: 'cores',
     maxBytes: maxHeapBytes,
-    create: ({ threads }: EngineOptions) => CpuEngine.create({ threads }),
+    create: ({ threads }: EngineOptions): Promise<Engine> => CpuEngine.create({ threads }),
   },
-  webgpu: { about: 'the GPU, through WebGPU', runsOn: 'gpu', create: () => WebGpuEngine.create() },
+  webgpu: {
+    about: 'the GPU, through WebGPU',
+    runsOn: 'gpu',
+    create: (): Promise<Engine> => WebGpuEngine.create(),
+  },
   reference: {
     about: 'plain formulas in float64: slow, for checking other engines',
     runsOn: 'cores',
-    create: async () => new ReferenceEngine(),
+    create: async (): Promise<Engine> => new ReferenceEngine(),
   },
 } satisfies EngineTable;
 

@@ -1,5 +1,6 @@
 /** `plusminus/train`: training from code, in Node. */
-import { beginRun, type ModelChoice, type RunPlan } from '../train/begin.ts';
+import type { ConfigOptions } from '../model/config.ts';
+import { beginRun, type RunPlan } from '../train/begin.ts';
 import type { LogLine } from '../train/log.ts';
 import { withMachine } from '../train/machine.ts';
 import { Run } from '../train/run.ts';
@@ -19,13 +20,18 @@ export interface RunOptions {
   readonly onLine?: ((line: LogLine) => void) | undefined;
 }
 
+/** A size by name, with sizes of your own where given. */
+export interface ModelSizes extends Omit<ConfigOptions, 'vocabSize'> {
+  readonly name: string;
+}
+
 export interface TrainOptions extends RunOptions {
   /** Text files, folders of them or of token shards; or a function that yields the documents, each time from the first. */
   readonly data: readonly string[] | (() => AsyncIterable<string>);
   /** Folder of the run: checkpoint, log, state. It is created. */
   readonly out: string;
   /** A size such as `tiny`, or a size with fields of your own. Default: `tiny`. */
-  readonly model?: string | ModelChoice | undefined;
+  readonly model?: string | ModelSizes | undefined;
   /** Start from this checkpoint's config, weights and tokenizer instead of `model`. */
   readonly from?: string | undefined;
   /** Folder of the tokenizer to use. Default: one is trained on the data. */

@@ -2,7 +2,7 @@
  * Model files that the caller gives as bytes, `Blob` or `File`. They get a folder's name, so that whatever reads a
  * model folder reads them: `given:1/config.json`. Both platforms' `openFile` looks here first.
  */
-import type { ReadableFile } from './platform.ts';
+import type { ReadableFile } from './readableFile.ts';
 
 export type FileContent = Blob | Uint8Array;
 

@@ -5,8 +5,10 @@
  */
 import type { DownloadOptions } from '../checkpoint/hub.ts';
 import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
+import type { ReadableFile } from './readableFile.ts';
 
 export type { DownloadOptions } from '../checkpoint/hub.ts';
+export type { ReadableFile } from './readableFile.ts';
 
 export interface Platform {
   /** The place `name` in the folder `folder`. */
@@ -39,13 +41,6 @@ export interface Platform {
   awaitPatiently<T>(answer: Promise<T>): Promise<T>;
   /** Where WebGPU comes from. @throws NoGpuError if there is none */
   findGpu(): Promise<GPU>;
-}
-
-export interface ReadableFile {
-  readonly size: number;
-  /** Fills part of `target` with bytes from `position` on and tells how many; 0: the file ends there. */
-  read(target: Uint8Array, position: number): Promise<number>;
-  close(): Promise<void>;
 }
 
 /** The little that threads have in common. */

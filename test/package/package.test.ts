@@ -1,86 +1,95 @@
-/** The packages as a user gets them: packed, installed into an empty project, and run there. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** The packages as a user of Node gets them. */
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
+import { program, userProject } from './project.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-let project: string;
-
-async function run(command: string, args: readonly string[], cwd = project): Promise<string> {
-  return (await promisify(execFile)(command, args, { cwd })).stdout;
-}
-
-beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), 'plusminus-package-'));
-  await writeFile(join(project, 'package.json'), '{ "name": "user", "type": "module", "private": true }');
-  await run('npm', ['pack', '--silent', '--pack-destination', project], root);
-  await run('npm', ['pack', '--silent', '--pack-destination', project, './models'], root);
-  const tarballs = (await readdir(project)).filter((name) => name.endsWith('.tgz'));
-  await run('npm', ['install', '--no-audit', '--no-fund', ...tarballs.map((name) => `./${name}`)]);
-});
-afterAll(() => rm(project, { recursive: true, force: true }));
+const project = userProject();
+const node = (...args: string[]) => project.run(process.execPath, ...args);
 
 test('the library takes at most 3 MB', async () => {
-  const name = (await readdir(project)).find((file) => /^plusminus-\d.*\.tgz$/.test(file))!;
-  expect((await stat(join(project, name))).size).toBeLessThan(3e6);
+  expect((await stat(inject('tarballs')[0]!)).size).toBeLessThan(3e6);
 });
 
 test('a plain install brings at most 12 packages', async () => {
-  const lock = JSON.parse(await readFile(join(project, 'node_modules/.package-lock.json'), 'utf8'));
+  const lock = JSON.parse(
+    await readFile(join(project.folder, 'node_modules/.package-lock.json'), 'utf8'),
+  ) as { packages: object };
   const installed = Object.keys(lock.packages).filter((path) => !path.endsWith('@plusminus/models'));
   expect(installed.length, installed.join(', ')).toBeLessThanOrEqual(12);
 });
 
-test('the command that installs a missing optional package is named', async () => {
-  const bin = join(project, 'node_modules/.bin/plusminus');
-  const { stderr } = await run(bin, ['serve']).catch((error) => error);
-  expect(stderr).toContain('run "npm install hono @hono/node-server pino prom-client lru-cache"');
+test('import loads no more than it needs', async () => {
+  await project.write(
+    'weigh.js',
+    `const before = [process.cpuUsage(), process.memoryUsage.rss()];
+    await import('plusminus');
+    const { user, system } = process.cpuUsage(before[0]);
+    console.log((process.memoryUsage.rss() - before[1]) / 1e6, (user + system) / 1e3);`,
+  );
+  const [megabytes] = (await node('weigh.js')).split(' ').map(Number);
+  expect(megabytes).toBeLessThan(40); // 25 to 30; time is measured, not asserted
 });
 
-const generate =
-  "await using model = await LanguageModel.load('plusminus/stories'); let text = ''; " +
-  "for await (const piece of model.generate('Once', { maxTokens: 8, seed: 7 })) text += piece; console.log(text);";
-
 test('import: loads a bundled model on threads and generates', async () => {
-  await writeFile(join(project, 'use.js'), `import { LanguageModel } from 'plusminus'; ${generate}`);
-  expect((await run(process.execPath, ['use.js'])).trim()).not.toBe('');
+  await project.write('use.js', program());
+  expect(await node('use.js')).not.toBe('');
 });
 
 test('require offers the same library', async () => {
-  await writeFile(
-    join(project, 'use.cjs'),
+  await project.write(
+    'use.cjs',
     "console.log(typeof require('plusminus').LanguageModel.load, require('plusminus/package.json').version);",
   );
-  expect(await run(process.execPath, ['use.cjs'])).toMatch(/^function \d/);
+  expect(await node('use.cjs')).toMatch(/^function \d/);
+});
+
+test('the subpaths load without the optional packages, and name the command that installs them', async () => {
+  await project.write(
+    'subpaths.js',
+    `import { compileModel } from 'plusminus/accelerator';
+    import { plusminus } from 'plusminus/ai';
+    import { evaluateTask } from 'plusminus/evaluate';
+    import { serve } from 'plusminus/serve';
+    import { train } from 'plusminus/train';
+    await serve().catch(({ code, message }) => console.log(code, message));`,
+  );
+  expect(await node('subpaths.js')).toMatch(
+    /^missing-package the HTTP server: the package ".+" is not installed; run "npm install hono @hono\/node-server pino prom-client lru-cache"$/,
+  );
+  const { stderr } = await project.bin('plusminus', 'serve').catch((error) => error);
+  expect(stderr).toContain('run "npm install hono @hono/node-server pino prom-client lru-cache"');
 });
 
 test('the command runs', async () => {
-  const bin = join(project, 'node_modules/.bin/plusminus');
-  expect((await run(bin, ['generate', 'Once', '--max-tokens', '8'])).trim()).not.toBe('');
+  expect(await project.bin('plusminus', 'generate', 'Once', '--max-tokens', '8')).not.toBe('');
 });
 
-test('its types pass in a strict project', async () => {
-  await writeFile(
-    join(project, 'use.ts'),
-    "import { LanguageModel } from 'plusminus';\n" +
-      "export const model: LanguageModel = await LanguageModel.load('x', { threads: 1 });\n" +
-      '// @ts-expect-error threads is a number\nawait LanguageModel.load("x", { threads: "2" });\n',
+test.each([
+  ['nodenext', 'nodenext'],
+  ['esnext', 'bundler'],
+])('its types pass in a strict project: %s, %s', async (module, moduleResolution) => {
+  await project.write(
+    'use.ts',
+    `import { type Completion, LanguageModel } from 'plusminus';
+    import { compileModel } from 'plusminus/accelerator';
+    import { plusminus } from 'plusminus/ai';
+    import { evaluateTask } from 'plusminus/evaluate';
+    import { serve } from 'plusminus/serve';
+    import { train } from 'plusminus/train';
+    export const model: LanguageModel = await LanguageModel.load('x', { threads: 1 });
+    export const done: Completion = await model.chat({ system: 'Be brief.' }).send('Hello');
+    export const all = [compileModel, plusminus(model), evaluateTask, serve, train];
+    // @ts-expect-error threads is a number
+    await LanguageModel.load('x', { threads: '2' });
+    `,
   );
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const lib = ['es2024', 'dom', 'esnext.disposable'];
-  const compilerOptions = {
-    noEmit: true,
-    strict: true,
-    target: 'es2024',
-    module: 'nodenext',
-    lib,
-    types: [],
-  };
-  await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
-  const printed = await run(process.execPath, [tsc]).catch(({ stdout }) => stdout);
-  expect(printed).toBe('');
+  const strict = { noEmit: true, strict: true, skipLibCheck: false, types: [] };
+  const compilerOptions = { ...strict, target: 'es2024', module, moduleResolution, lib };
+  await project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['use.ts'] }));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  expect(await node(tsc).catch(({ stdout }) => stdout)).toBe('');
 });

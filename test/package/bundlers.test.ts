@@ -1,0 +1,141 @@
+/** The package in bundlers and in browsers. */
+import { cp, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { openBrowser } from '../web/browser.ts';
+import { program, userProject } from './project.ts';
+
+const project = userProject('vite@8', 'esbuild@0.28', 'webpack@5', 'webpack-cli@7');
+
+const types: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+};
+const isolating = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
+const policy = {
+  'content-security-policy':
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
+};
+
+/** Serves a folder of the project, with the bundled models at /models. */
+async function host(folder: string, headers: Record<string, string>): Promise<string> {
+  const models = join(project.folder, 'node_modules/@plusminus');
+  const server = createServer(async ({ url = '/' }, response) => {
+    const { pathname } = new URL(url, 'http://localhost');
+    const name = pathname === '/' ? '/index.html' : pathname;
+    const file = join(name.startsWith('/models/') ? models : join(project.folder, folder), name);
+    const content = await readFile(file).catch(() => undefined);
+    response.writeHead(content ? 200 : 404, {
+      'content-type': types[extname(name)] ?? 'text/plain',
+      ...headers,
+    });
+    response.end(content);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://localhost:${(server.address() as AddressInfo).port}/`;
+}
+
+/** What a page has written into #text once it is done. */
+async function written(url: string): Promise<string> {
+  const browser = await openBrowser();
+  onTestFinished(() => browser.close());
+  const page = await browser.newPage();
+  const problems: string[] = [];
+  page.on('pageerror', ({ message }) => problems.push(message));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  await page.goto(url);
+  const text = page.locator('#text[data-done]');
+  await text.waitFor({ state: 'attached', timeout: 60_000 }).catch(() => expect(problems).toEqual([]));
+  return (await text.textContent())!;
+}
+
+const pageProgram = `
+  import { LanguageModel } from 'plusminus';
+  const text = document.getElementById('text');
+  try {
+    const model = await LanguageModel.load('/models/stories');
+    const { text: written } = await model.complete('Once upon a time', { maxTokens: 8, seed: 7 });
+    text.textContent = model.engine.match(/\\d+ threads?|no threads|calling/)?.[0] + ': ' + written;
+  } catch (error) {
+    text.textContent = String(error);
+  }
+  text.dataset.done = '';
+`;
+const page = (script: string) =>
+  `<!doctype html><p id="text"></p><script type="module" src="${script}"></script>`;
+
+async function expected(): Promise<string> {
+  await project.write('use.js', program('{ threads: 0 }'));
+  return project.run(process.execPath, 'use.js');
+}
+
+test.each([
+  ['isolated, with a content security policy', { ...isolating, ...policy }, /^\d+ threads?: /],
+  ['not isolated', {}, /^(no threads|calling|undefined).*: /],
+])('Vite builds a page: %s', async (_, headers, threads) => {
+  await project.write('index.html', page('/main.js'));
+  await project.write('main.js', pageProgram);
+  await project.bin('vite', 'build', '--logLevel', 'error', '--target', 'es2022');
+  const text = await written(await host('dist', headers));
+  expect(text).toMatch(threads);
+  expect(text).toContain(await expected());
+});
+
+test('webpack builds a page', async () => {
+  await project.write('src/index.js', pageProgram);
+  await project.write('out/index.html', page('/main.mjs'));
+  await project.write(
+    'webpack.config.js',
+    `export default {
+      mode: 'production',
+      output: { path: ${JSON.stringify(join(project.folder, 'out'))}, module: true, publicPath: '/' },
+      experiments: { outputModule: true },
+    };`,
+  );
+  await project.bin('webpack', 'build');
+  expect(await written(await host('out', isolating))).toContain(await expected());
+});
+
+test('esbuild bundles for browsers, with workers and kernels beside the bundle', async () => {
+  await project.write('app/index.html', page('/main.js'));
+  await project.write(
+    'app.js',
+    pageProgram.replace("'/models/stories'", "'/models/stories', { kernels: '/kernels', threads: 0 }"),
+  );
+  await project.bin(
+    'esbuild',
+    'app.js',
+    '--bundle',
+    '--format=esm',
+    '--outfile=app/main.js',
+    '--log-level=error',
+    '--target=es2022',
+  );
+  await cp(join(project.folder, 'node_modules/plusminus/build'), join(project.folder, 'app/kernels'), {
+    recursive: true,
+  });
+  expect(await written(await host('app', {}))).toContain(await expected());
+});
+
+test('esbuild bundles for Node: external, or with the folder of kernels named', async () => {
+  await project.write('server.js', program('{ threads: 0 }'));
+  const bundle = (...options: string[]) =>
+    project.bin('esbuild', 'server.js', '--bundle', '--platform=node', '--log-level=error', ...options);
+  await bundle('--format=esm', '--packages=external', '--outfile=bundle/external.js');
+  expect(await project.run(process.execPath, 'bundle/external.js')).toBe(await expected());
+  await project.write('server.js', program("{ threads: 0, kernels: 'node_modules/plusminus/build' }"));
+  await bundle('--format=esm', '--outfile=bundle/whole.js');
+  expect(await project.run(process.execPath, 'bundle/whole.js')).toBe(await expected());
+});

@@ -1,0 +1,53 @@
+/** A user's project with the packages installed from their tarballs. */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, inject } from 'vitest';
+
+export class UserProject {
+  folder = '';
+
+  /** Writes a file, with its folders. */
+  async write(name: string, content: string): Promise<void> {
+    await mkdir(dirname(join(this.folder, name)), { recursive: true });
+    await writeFile(join(this.folder, name), content);
+  }
+
+  /** Runs a program there; its standard output. @throws an error with `stdout` and `stderr` if it fails */
+  async run(command: string, ...args: string[]): Promise<string> {
+    const { NODE_ENV: _, VITEST: __, ...env } = process.env; // a user's shell has neither
+    const { stdout } = await promisify(execFile)(command, args, {
+      cwd: this.folder,
+      env,
+      maxBuffer: 2 ** 26,
+    });
+    return stdout.trim();
+  }
+
+  /** Runs a JavaScript program of an installed package. */
+  bin(name: string, ...args: string[]): Promise<string> {
+    return this.run(join(this.folder, 'node_modules/.bin', name), ...args);
+  }
+}
+
+/** The project of a test file. @param packages more to install, such as a bundler */
+export function userProject(...packages: string[]): UserProject {
+  const project = new UserProject();
+  beforeAll(async () => {
+    project.folder = await mkdtemp(join(tmpdir(), 'plusminus-project-'));
+    await project.write('package.json', '{ "name": "user", "type": "module", "private": true }');
+    await project.run('npm', 'install', '--no-audit', '--no-fund', ...inject('tarballs'), ...packages);
+  });
+  afterAll(() => rm(project.folder, { recursive: true, force: true }));
+  return project;
+}
+
+/** A program that loads a bundled model and prints what it writes. */
+export const program = (options = '{}'): string => `
+  import { LanguageModel } from 'plusminus';
+  const model = await LanguageModel.load('plusminus/stories', ${options});
+  console.log((await model.complete('Once upon a time', { maxTokens: 8, seed: 7 })).text);
+  await model.dispose();
+`;
