@@ -209,7 +209,17 @@ export const slotCases: readonly {
   { slots: [3, 3, 3, 0, 5, 5], count: 7, width: 33 },
   { slots: [1, 1, 1, 1, 1, 1, 1, 1, 0], count: 2, width: 18 },
   { slots: [4], count: 6, width: 7 },
+  { slots: randomSlots(37, 11, 5), count: 11, width: 45 },
 ];
+
+/** Slots of so many rows, those of one slot together, in no order. */
+function randomSlots(rows: number, count: number, seed: number): number[] {
+  const random = new SeededRandom(seed);
+  const order = Array.from({ length: count }, (_, slot) => ({ slot, at: random.uniform() }));
+  const drawn = Array.from({ length: rows }, () => random.integer(count));
+  order.sort((a, b) => a.at - b.at);
+  return order.flatMap(({ slot }) => drawn.filter((one) => one === slot));
+}
 
 /** A case from inputs with their data. */
 export function opCase(

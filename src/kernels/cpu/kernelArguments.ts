@@ -224,6 +224,15 @@ export interface KernelArguments {
     readonly length: Size<'length'>;
     readonly width: Size<'width'>;
   };
+  readonly lastTokenSlots: {
+    readonly x: Tensor;
+    readonly slots: Tensor;
+    readonly before: Tensor;
+    readonly next: Tensor;
+    readonly rows: Size<'rows'>;
+    readonly width: Size<'width'>;
+    readonly count: Size<'count'>;
+  };
   readonly linearBackward: {
     readonly c: Tensor;
     readonly ldc: Size<'ldc'>;
@@ -498,6 +507,15 @@ export interface KernelArguments {
     readonly length: Size<'length'>;
     readonly width: Size<'width'>;
   };
+  readonly tokenShiftSlotsForward: {
+    readonly x: Tensor;
+    readonly mix: Tensor;
+    readonly slots: Tensor;
+    readonly before: Tensor;
+    readonly y: Tensor;
+    readonly rows: Size<'rows'>;
+    readonly width: Size<'width'>;
+  };
   readonly weightScaleParts: {
     readonly w: Tensor;
     readonly sums: Tensor;
@@ -537,6 +555,20 @@ export interface KernelArguments {
     readonly batch: Size<'batch'>;
     readonly length: Size<'length'>;
     readonly width: Size<'width'>;
+  };
+  readonly wkvSlotsForward: {
+    readonly k: Tensor;
+    readonly v: Tensor;
+    readonly decay: Tensor;
+    readonly bonus: Tensor;
+    readonly slots: Tensor;
+    readonly states: Tensor;
+    readonly y: Tensor;
+    readonly next: Tensor;
+    readonly rate: Tensor;
+    readonly rows: Size<'rows'>;
+    readonly width: Size<'width'>;
+    readonly count: Size<'count'>;
   };
 }
 
@@ -763,6 +795,15 @@ export const kernelFields: {
     batch: 'i32',
     length: 'i32',
     width: 'i32',
+  },
+  lastTokenSlots: {
+    x: 'tensor',
+    slots: 'tensor',
+    before: 'tensor',
+    next: 'tensor',
+    rows: 'i32',
+    width: 'i32',
+    count: 'i32',
   },
   linearBackward: {
     c: 'tensor',
@@ -1038,6 +1079,15 @@ export const kernelFields: {
     length: 'i32',
     width: 'i32',
   },
+  tokenShiftSlotsForward: {
+    x: 'tensor',
+    mix: 'tensor',
+    slots: 'tensor',
+    before: 'tensor',
+    y: 'tensor',
+    rows: 'i32',
+    width: 'i32',
+  },
   weightScaleParts: {
     w: 'tensor',
     sums: 'tensor',
@@ -1077,5 +1127,19 @@ export const kernelFields: {
     batch: 'i32',
     length: 'i32',
     width: 'i32',
+  },
+  wkvSlotsForward: {
+    k: 'tensor',
+    v: 'tensor',
+    decay: 'tensor',
+    bonus: 'tensor',
+    slots: 'tensor',
+    states: 'tensor',
+    y: 'tensor',
+    next: 'tensor',
+    rate: 'tensor',
+    rows: 'i32',
+    width: 'i32',
+    count: 'i32',
   },
 };

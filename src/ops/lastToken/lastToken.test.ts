@@ -1,4 +1,4 @@
-import { noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { noise, opCase, slotCases, slotsOf, testOp } from '../../../test/opSuite.ts';
 import { batch } from '../sequences.ts';
 import { lastToken } from './lastToken.ts';
 
@@ -13,5 +13,17 @@ testOp(
       differentiate: [],
       tolerance: 0,
     }),
+  ),
+);
+
+testOp(
+  'lastToken in slots',
+  slotCases.map(({ slots, count, width }) =>
+    opCase(
+      `slots ${slots} of ${count}, width ${width}`,
+      [noise('x', [1, slots.length, width], 1), slotsOf(slots), noise('before', [count, 1, width], 2)],
+      (x, at, before) => [lastToken(x!, { layout: { kind: 'slots', slots: at! }, before: before! })],
+      { differentiate: [], tolerance: 0 },
+    ),
   ),
 );

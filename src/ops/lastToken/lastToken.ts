@@ -1,9 +1,9 @@
 import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
-import { sequenceSizes } from '../../program/shapes.ts';
+import { sequenceSizes, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import type { Sequences } from '../sequences.ts';
-import { lastTokenReference } from './reference.ts';
+import { type Sequences, slotOperands } from '../sequences.ts';
+import { lastTokenReference, lastTokenSlotsReference } from './reference.ts';
 
 export interface LastTokenOptions {
   readonly layout: Sequences;
@@ -16,8 +16,11 @@ export interface LastTokenOptions {
  * → `before` [count, 1, width] with the rows of those slots that have tokens in x replaced by the last of these. For
  * inference only.
  */
-export function lastToken(x: Tensor, { layout }: LastTokenOptions): Tensor {
-  if (layout.kind === 'slots') throw new Error('lastToken: slots are not supported yet');
+export function lastToken(x: Tensor, { layout, before }: LastTokenOptions): Tensor {
+  if (layout.kind === 'slots') {
+    const [slots, tokens] = slotOperands('lastToken', x, layout, before, [1, widthOf(x)]);
+    return emit(lastTokenSlotsOp, { x, slots, before: tokens }).next;
+  }
   return emit(lastTokenOp, { x }).y;
 }
 
@@ -31,5 +34,21 @@ export const lastTokenOp: Op<Tensors<'x'>, Tensors<'y'>> = {
   reference({ inputs: { x }, outputs: { y } }, data) {
     const { length, width } = sequenceSizes('lastToken', x);
     lastTokenReference(data(x), length, width, data(y));
+  },
+};
+
+/** The slot form: see `Sequences`. */
+export const lastTokenSlotsOp: Op<Tensors<'x' | 'slots' | 'before'>, Tensors<'next'>> = {
+  name: 'lastTokenSlots',
+  inPlace: { next: 'before' },
+  outputs: ({ before }) => ({ next: { shape: before.shape } }),
+  // Copies at most every row.
+  cost: (call) => {
+    const { x, slots } = call.inputs;
+    return { ...cost(call, {}, x.bytes + slots.bytes), bytesWritten: x.bytes };
+  },
+  reference({ inputs: { x, slots, before }, outputs: { next } }, data) {
+    data(next).set(data(before));
+    lastTokenSlotsReference(data(x), data(slots), widthOf(x), data(next));
   },
 };

@@ -1,5 +1,17 @@
 import { Optional } from "../../kernels/cpu/optional.as";
+import { slotOf } from "../../kernels/cpu/slots.as";
 import { floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
+
+/** Row y: row x mixed with row `earlier`, which may be 0: zeros. */
+// @ts-ignore: decorator
+@inline
+function mixRow(x: usize, earlier: usize, mix: usize, y: usize, width: i32): void {
+  for (let c = 0; c < width; c += 4) {
+    const old = earlier ? loadLanes(earlier, c, width) : f32x4.splat(0);
+    const difference = f32x4.sub(loadLanes(x, c, width), old);
+    storeLanes(y, c, width, multiplyAdd(loadLanes(mix, c, width), difference, old));
+  }
+}
 
 @unmanaged
 class TokenShift {
@@ -18,14 +30,32 @@ export function tokenShiftForward(args: usize, thread: i32, threads: i32): void 
   const width = p.width;
   const end = shareStart(p.batch * p.length, 1, thread + 1, threads);
   for (let token = shareStart(p.batch * p.length, 1, thread, threads); token < end; token++) {
-    const x = floatAt(p.x, token, width);
-    const y = floatAt(p.y, token, width);
     const earlier = rowBefore(p.x, p.before, token, p.length, width);
-    for (let c = 0; c < width; c += 4) {
-      const old = earlier ? loadLanes(earlier, c, width) : f32x4.splat(0);
-      const difference = f32x4.sub(loadLanes(x, c, width), old);
-      storeLanes(y, c, width, multiplyAdd(loadLanes(p.mix, c, width), difference, old));
-    }
+    mixRow(floatAt(p.x, token, width), earlier, p.mix, floatAt(p.y, token, width), width);
+  }
+}
+
+@unmanaged
+class TokenShiftSlots {
+  x: usize; // [rows, width]
+  mix: usize; // [width]
+  slots: usize; // [rows] i32
+  before: usize; // [count, width]
+  y: usize; // [rows, width]
+  rows: i32;
+  width: i32;
+}
+
+/** Threads share rows. */
+export function tokenShiftSlotsForward(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<TokenShiftSlots>(args);
+  const width = p.width;
+  const end = shareStart(p.rows, 1, thread + 1, threads);
+  for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
+    const slot = slotOf(p.slots, row);
+    const goesOn = row > 0 && slotOf(p.slots, row - 1) == slot;
+    const earlier = goesOn ? floatAt(p.x, row - 1, width) : floatAt(p.before, slot, width);
+    mixRow(floatAt(p.x, row, width), earlier, p.mix, floatAt(p.y, row, width), width);
   }
 }
 

@@ -14,9 +14,28 @@ export function tokenShiftForward(t: Record<'x' | 'mix' | 'y', Tensor> & { befor
       let c = i % p.width;
       let token = i / p.width;
       let earlier = ${earlierElement(t.before, 'token', 'p.length')};
-      y[i] = earlier + mix[c] * (x[i] - earlier);`),
+      ${mixed}`),
     tensors: t,
     numbers: { size: t.x.size, width: widthOf(t.x), length: sizeOf(t.x, 1) },
+    workgroups: overElements(t.x.size),
+  };
+}
+
+const mixed = 'y[i] = earlier + mix[c] * (x[i] - earlier);';
+
+/** x, y [rows, width], mix [width], slots [rows], before [count, 1, width] */
+export function tokenShiftSlotsForward(t: Record<'x' | 'mix' | 'slots' | 'before' | 'y', Tensor>): Dispatch {
+  return {
+    shader: 'tokenShiftSlots',
+    code: elementKernel(`
+      let c = i % p.width;
+      let row = i / p.width;
+      let slot = slots[row];
+      let goesOn = row > 0u && slots[max(row, 1u) - 1u] == slot;
+      let earlier = select(before[u32(slot) * p.width + c], x[max(i, p.width) - p.width], goesOn);
+      ${mixed}`),
+    tensors: t,
+    numbers: { size: t.x.size, width: widthOf(t.x) },
     workgroups: overElements(t.x.size),
   };
 }

@@ -1,6 +1,10 @@
 import type { Data } from '../../program/op.ts';
 import type { SequenceSizes } from '../../program/shapes.ts';
 
+function mixed(x: number, earlier: number, mix: number): number {
+  return mix * x + (1 - mix) * earlier;
+}
+
 /** y_t = μ ⊙ x_t + (1 − μ) ⊙ x_{t−1}; before the first token comes `before`, or zeros. */
 export function tokenShiftReference(
   { x, mix, before }: { x: Data; mix: Data; before: Data | undefined },
@@ -12,8 +16,24 @@ export function tokenShiftReference(
       for (let c = 0; c < width; c++) {
         const at = (n * length + t) * width + c;
         const earlier = t > 0 ? x[at - width]! : (before?.[n * width + c] ?? 0);
-        y[at] = mix[c]! * x[at]! + (1 - mix[c]!) * earlier;
+        y[at] = mixed(x[at]!, earlier, mix[c]!);
       }
+    }
+  }
+}
+
+/** Rows of many sequences: before the first row of a slot comes the slot's row of `before`. */
+export function tokenShiftSlotsReference(
+  { x, mix, slots, before }: Record<'x' | 'mix' | 'slots' | 'before', Data>,
+  width: number,
+  y: Data,
+): void {
+  for (let row = 0; row < slots.length; row++) {
+    const goesOn = row > 0 && slots[row - 1] === slots[row];
+    for (let c = 0; c < width; c++) {
+      const at = row * width + c;
+      const earlier = goesOn ? x[at - width]! : before[slots[row]! * width + c]!;
+      y[at] = mixed(x[at]!, earlier, mix[c]!);
     }
   }
 }

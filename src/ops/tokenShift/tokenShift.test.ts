@@ -1,4 +1,4 @@
-import { noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { noise, opCase, slotCases, slotsOf, testOp } from '../../../test/opSuite.ts';
 import { batch } from '../sequences.ts';
 import { tokenShift } from './tokenShift.ts';
 
@@ -31,3 +31,17 @@ testOp('tokenShift', [
     tokenShift(x!, other!, { layout: batch, before: undefined }),
   ]),
 ]);
+
+testOp(
+  'tokenShift in slots',
+  slotCases.map(({ slots, count, width }) =>
+    opCase(
+      `slots ${slots} of ${count}, width ${width}`,
+      [...given([1, slots.length, width]), slotsOf(slots), before([count, 1, width])],
+      (x, mix, at, tokens) => [
+        tokenShift(x!, mix!, { layout: { kind: 'slots', slots: at! }, before: tokens! }),
+      ],
+      { differentiate: [] },
+    ),
+  ),
+);

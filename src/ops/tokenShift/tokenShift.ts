@@ -1,10 +1,10 @@
 import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
-import { expectShape, sequenceSizes } from '../../program/shapes.ts';
+import { expectShape, sequenceSizes, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import type { Sequences } from '../sequences.ts';
-import { tokenShiftBackwardReference, tokenShiftReference } from './reference.ts';
+import { type Sequences, slotOperands } from '../sequences.ts';
+import { tokenShiftBackwardReference, tokenShiftReference, tokenShiftSlotsReference } from './reference.ts';
 
 export interface TokenShiftOptions {
   readonly layout: Sequences;
@@ -19,9 +19,13 @@ export interface TokenShiftOptions {
  * slot form is for inference only.
  */
 export function tokenShift(x: Tensor, mix: Tensor, { layout, before }: TokenShiftOptions): Tensor {
-  if (layout.kind === 'slots') throw new Error('tokenShift: slots are not supported yet');
-  const { batch, width } = sequenceSizes('tokenShift', x);
+  const width = widthOf(x);
   expectShape('tokenShift', 'mix', mix, [width]);
+  if (layout.kind === 'slots') {
+    const [slots, tokens] = slotOperands('tokenShift', x, layout, before, [1, width]);
+    return emit(tokenShiftSlotsOp, { x, mix, slots, before: tokens }).y;
+  }
+  const { batch } = sequenceSizes('tokenShift', x);
   if (before) expectShape('tokenShift', 'before', before, [batch, 1, width]);
   return emit(tokenShiftOp, { x, mix, before }).y;
 }
@@ -29,11 +33,7 @@ export function tokenShift(x: Tensor, mix: Tensor, { layout, before }: TokenShif
 export const tokenShiftOp: Op<Tensors<'x' | 'mix', 'before'>, Tensors<'y'>> = {
   name: 'tokenShift',
   outputs: ({ x }) => ({ y: { shape: x.shape } }),
-  // x_{t−1} + μ·(x_t − x_{t−1})
-  cost: (call) => {
-    const n = call.inputs.x.size;
-    return cost(call, { additions: 2 * n, multiplications: n });
-  },
+  cost: (call) => cost(call, mixCosts(call.inputs.x)),
   reference({ inputs: { x, mix, before }, outputs: { y } }, data) {
     const inputs = { x: data(x), mix: data(mix), before: before && data(before) };
     tokenShiftReference(inputs, sequenceSizes('tokenShift', x), data(y));
@@ -49,6 +49,26 @@ export const tokenShiftOp: Op<Tensors<'x' | 'mix', 'before'>, Tensors<'y'>> = {
     if (gradients.wants(before)) gradients.add(before, dBefore);
   },
 };
+
+/** The slot form: see `Sequences`. */
+export const tokenShiftSlotsOp: Op<Tensors<'x' | 'mix' | 'slots' | 'before'>, Tensors<'y'>> = {
+  name: 'tokenShiftSlots',
+  outputs: ({ x }) => ({ y: { shape: x.shape } }),
+  // Reads at most one earlier token for each token.
+  cost: (call) => {
+    const { x, mix, slots } = call.inputs;
+    return cost(call, mixCosts(x), 2 * x.bytes + mix.bytes + slots.bytes);
+  },
+  reference({ inputs: { x, mix, slots, before }, outputs: { y } }, data) {
+    const inputs = { x: data(x), mix: data(mix), slots: data(slots), before: data(before) };
+    tokenShiftSlotsReference(inputs, widthOf(x), data(y));
+  },
+};
+
+/** x_{t−1} + μ·(x_t − x_{t−1}) */
+function mixCosts({ size }: Tensor) {
+  return { additions: 2 * size, multiplications: size };
+}
 
 export const tokenShiftBackwardOp: Op<
   Tensors<'x' | 'mix' | 'dy', 'before' | 'dxBefore' | 'dMixBefore'>,

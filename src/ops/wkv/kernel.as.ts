@@ -1,4 +1,5 @@
 import { Optional } from "../../kernels/cpu/optional.as";
+import { copyStates, slotOf } from "../../kernels/cpu/slots.as";
 import { exp4, floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 /** The maximum of a state before the first token: below any exponent, but no infinity, whose difference is NaN. */
@@ -52,6 +53,33 @@ function storeNext(
   storeLanes(floatAt(states, 3 * row + 2, width), c, end, f32x4.max(older, k));
 }
 
+/**
+ * One token in the columns [from, end): its row of y, and the state after it in place of that in row `n` of `states`.
+ * Row y may be the memory of row v.
+ */
+// @ts-ignore: decorator
+@inline
+function step(
+  k: usize, v: usize, y: usize, bonus: usize, rate: usize,
+  states: usize, n: i32, width: i32, from: i32, end: i32,
+): void {
+  for (let c = from; c < end; c += 4) {
+    const values = loadLanes(floatAt(states, 3 * n, width), c, end);
+    const weights = loadLanes(floatAt(states, 3 * n + 1, width), c, end);
+    const max = loadLanes(floatAt(states, 3 * n + 2, width), c, end);
+    const key = loadLanes(k, c, end);
+    const value = loadLanes(v, c, end);
+    const ahead = f32x4.add(key, loadLanes(bonus, c, end));
+    const less = lesserShare(max, ahead);
+    const old = shareOf(max, ahead, less);
+    const own = shareOf(ahead, max, less);
+    const above = multiplyAdd(old, values, f32x4.mul(own, value));
+    storeLanes(y, c, end, f32x4.div(above, multiplyAdd(old, weights, own)));
+    const older = f32x4.sub(max, loadLanes(rate, c, end));
+    storeNext(states, n, width, c, end, values, weights, older, key, value);
+  }
+}
+
 @unmanaged
 class Wkv {
   k: usize; // [batch, length, width]
@@ -78,22 +106,43 @@ export function wkvForward(args: usize, thread: i32, threads: i32): void {
     copyStart(a.start, n, a.last, n, width, from, end);
     for (let t = 0; t < a.length; t++) {
       const token = n * a.length + t;
-      for (let c = from; c < end; c += 4) {
-        const values = loadLanes(floatAt(a.last, 3 * n, width), c, end);
-        const weights = loadLanes(floatAt(a.last, 3 * n + 1, width), c, end);
-        const max = loadLanes(floatAt(a.last, 3 * n + 2, width), c, end);
-        const k = loadLanes(floatAt(a.k, token, width), c, end);
-        const v = loadLanes(floatAt(a.v, token, width), c, end);
-        const ahead = f32x4.add(k, loadLanes(a.bonus, c, end));
-        const less = lesserShare(max, ahead);
-        const old = shareOf(max, ahead, less);
-        const own = shareOf(ahead, max, less);
-        const above = multiplyAdd(old, values, f32x4.mul(own, v));
-        storeLanes(floatAt(a.y, token, width), c, end, f32x4.div(above, multiplyAdd(old, weights, own)));
-        const older = f32x4.sub(max, loadLanes(a.rate, c, end));
-        storeNext(a.last, n, width, c, end, values, weights, older, k, v);
-      }
+      const k = floatAt(a.k, token, width);
+      const v = floatAt(a.v, token, width);
+      step(k, v, floatAt(a.y, token, width), a.bonus, a.rate, a.last, n, width, from, end);
     }
+  }
+}
+
+@unmanaged
+class WkvSlots {
+  k: usize; // [rows, width]
+  v: usize; // [rows, width]
+  decay: usize; // [width]
+  bonus: usize; // [width]
+  slots: usize; // [rows] i32
+  states: usize; // [count, 3 · width]
+  y: usize; // [rows, width]; may be the memory of `v`
+  next: usize; // [count, 3 · width]; may be the memory of `states`
+  rate: usize; // [width]
+  rows: i32;
+  width: i32;
+  count: i32;
+}
+
+/** Threads share columns. */
+export function wkvSlotsForward(args: usize, thread: i32, threads: i32): void {
+  const a = changetype<WkvSlots>(args);
+  const width = a.width;
+  const from = shareStart(width, 16, thread, threads);
+  const end = shareStart(width, 16, thread + 1, threads);
+  storeRates(a.decay, a.rate, from, end);
+  copyStates(a.next, a.states, 3 * a.count, width, from, end);
+  for (let row = 0; row < a.rows; row++) {
+    const slot = slotOf(a.slots, row);
+    if (row == 0 || slotOf(a.slots, row - 1) != slot) copyStart(a.next, slot, a.next, slot, width, from, end);
+    const k = floatAt(a.k, row, width);
+    const v = floatAt(a.v, row, width);
+    step(k, v, floatAt(a.y, row, width), a.bonus, a.rate, a.next, slot, width, from, end);
   }
 }
 

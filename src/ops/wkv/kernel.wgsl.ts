@@ -13,6 +13,8 @@ import {
 } from '../../kernels/webgpu/chunks.wgsl.ts';
 import { columnSums } from '../../kernels/webgpu/columnSums.wgsl.ts';
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
+import { overSlots } from '../../kernels/webgpu/slots.wgsl.ts';
+import { startSumKernel } from '../../kernels/webgpu/startSum.wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 type Optional = Tensor | undefined;
@@ -47,14 +49,24 @@ const storeState = (table: string, row: string, state: string) =>
     .map((member, part) => `${table}[(3u * (${row}) + ${part}u) * p.width + c] = ${state}.${member};`)
     .join('\n        ');
 
-/** The state with which a chunk begins. One without weights has no maximum yet. */
-const beginState = (start: Optional, { count }: Chunks) => `
+/** The state from which tokens go on: row `row` of `table`, if there is one. Without weights it has no maximum yet. */
+const beginState = (table: string | undefined, row: string) => `
       let rate = exp(decay[c]);
-      var state = ${start ? loadState('start', 'sequence') : 'nothing'};
-      if (state.weights == 0.0) { state = nothing; }
+      var state = ${table ? loadState(table, row) : 'nothing'};
+      if (state.weights == 0.0) { state = nothing; }`;
+
+/** The state with which a chunk begins. */
+const beginChunk = (start: Optional, { count }: Chunks) => `
+      ${beginState(start && 'start', 'sequence')}
       ${count === 1 ? '' : earlierChunks('state = merge(after(state, rate * f32(p.tokens)), State(maps[other], maps[p.size + other], maps[2u * p.size + other]));')}`;
 
 const nextState = 'state = merge(after(state, rate), State(v[at], 1.0, k[at]));';
+
+/** y and the next state; y may be the memory of v. */
+const nextMean = `
+        let seen = merge(state, State(v[at], 1.0, bonus[c] + k[at]));
+        ${nextState}
+        y[at] = seen.values / seen.weights;`;
 
 /** WGSL for each token of a chunk in order, at element `at`. */
 const forwards = (body: string) => `
@@ -86,11 +98,8 @@ export function wkvForward(t: Forward & Record<'bonus' | 'y' | 'last', Tensor>):
   const maps = chunkMaps(chunks, 3);
   const { copy, dispatches } = copyOf(t.start, chunks);
   const body = `
-      ${beginState(copy, chunks)}
-      ${forwards(`
-        let seen = merge(state, State(v[at], 1.0, bonus[c] + k[at]));
-        ${nextState}
-        y[at] = seen.values / seen.weights;`)}
+      ${beginChunk(copy, chunks)}
+      ${forwards(nextMean)}
       if (end == p.length) {
         ${storeState('last', 'sequence', 'state')}
       }`;
@@ -99,6 +108,26 @@ export function wkvForward(t: Forward & Record<'bonus' | 'y' | 'last', Tensor>):
     ...dispatches,
     ...mapsOf(t, maps, chunks),
     overChunks('wkvForward', chunks, tensors, { functions: states, body }),
+  ];
+}
+
+/**
+ * k, v, y [rows, width], slots [rows], states and next [count, 3 · width]; y may be the memory of v, `next` that of
+ * `states`.
+ */
+export function wkvSlotsForward(
+  t: Record<'k' | 'v' | 'decay' | 'bonus' | 'slots' | 'states' | 'y' | 'next', Tensor>,
+): Dispatch[] {
+  const { states: before, ...tensors } = t;
+  const walk = {
+    functions: states,
+    begin: beginState('next', 'slot'),
+    row: nextMean,
+    end: storeState('next', 'slot', 'state'),
+  };
+  return [
+    startSumKernel(t.next, before), // a copy onto itself where `next` is assigned to `states`
+    overSlots('wkvSlots', t.k, tensors, walk),
   ];
 }
 
@@ -140,7 +169,7 @@ function keepStates(t: Backward, maps: Tensor, chunks: Chunks): Dispatch {
   const { k, v, decay, start, states: kept } = t;
   const tensors = { k, v, decay, start, states: kept, ...(chunks.count === 1 ? {} : { maps }) };
   const body = `
-      ${beginState(start, chunks)}
+      ${beginChunk(start, chunks)}
       ${forwards(`
         ${storeState('states', rowBefore, 'state')}
         ${nextState}`)}

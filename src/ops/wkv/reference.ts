@@ -18,6 +18,11 @@ function stateAt(table: Data | undefined, row: number, c: number, width: number)
   return { values: part(0), weights, max: weights === 0 ? Number.NEGATIVE_INFINITY : part(2) };
 }
 
+function storeState(table: Data, row: number, c: number, width: number, state: State): void {
+  for (const [part, value] of [state.values, state.weights, state.max].entries())
+    table[(3 * row + part) * width + c] = value;
+}
+
 /** e^a and e^b, both divided by the larger one. */
 function shares(a: number, b: number): [number, number] {
   return [Math.exp(a - Math.max(a, b)), Math.exp(b - Math.max(a, b))];
@@ -34,11 +39,20 @@ function later(state: State, rate: number): State {
   return { ...state, max: state.max - rate };
 }
 
-interface Inputs {
+/** A token of exponent k: its y, and the state after it. */
+function step(state: State, k: number, v: number, bonus: number, rate: number): { y: number; next: State } {
+  const seen = include(state, bonus + k, v);
+  return { y: seen.values / seen.weights, next: include(later(state, rate), k, v) };
+}
+
+interface Keyed {
   readonly k: Data;
   readonly v: Data;
   readonly decay: Data;
   readonly bonus: Data;
+}
+
+interface Inputs extends Keyed {
   readonly start: Data | undefined;
 }
 
@@ -55,13 +69,31 @@ export function wkvReference(inputs: Inputs, sizes: SequenceSizes, y: Data, last
       let state = stateAt(inputs.start, n, c, width);
       for (let t = 0; t < length; t++) {
         const at = (n * length + t) * width + c;
-        const [k, v] = [inputs.k[at]!, inputs.v[at]!];
-        const seen = include(state, inputs.bonus[c]! + k, v);
-        y[at] = seen.values / seen.weights;
-        state = include(later(state, rate), k, v);
+        const { y: mean, next } = step(state, inputs.k[at]!, inputs.v[at]!, inputs.bonus[c]!, rate);
+        y[at] = mean;
+        state = next;
       }
-      for (const [part, value] of [state.values, state.weights, state.max].entries())
-        last[(3 * n + part) * width + c] = value;
+      storeState(last, n, c, width, state);
+    }
+  }
+}
+
+/** Rows of many sequences, in order: row r goes on from the state in slot s_r and leaves its own there. */
+export function wkvSlotsReference(
+  inputs: Keyed & { readonly slots: Data },
+  width: number,
+  states: Data,
+  y: Data,
+): void {
+  for (let row = 0; row < inputs.slots.length; row++) {
+    const slot = inputs.slots[row]!;
+    for (let c = 0; c < width; c++) {
+      const at = row * width + c;
+      const rate = Math.exp(inputs.decay[c]!);
+      const state = stateAt(states, slot, c, width);
+      const { y: mean, next } = step(state, inputs.k[at]!, inputs.v[at]!, inputs.bonus[c]!, rate);
+      y[at] = mean;
+      storeState(states, slot, c, width, next);
     }
   }
 }

@@ -1,10 +1,11 @@
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
 import { scratch } from '../../kernels/webgpu/wgsl.ts';
-import { wkvBackward, wkvForward } from './kernel.wgsl.ts';
-import { keptStates, wkvBackwardOp, wkvOp } from './wkv.ts';
+import { wkvBackward, wkvForward, wkvSlotsForward } from './kernel.wgsl.ts';
+import { keptStates, wkvBackwardOp, wkvOp, wkvSlotsOp } from './wkv.ts';
 
 export const wkvOnWebGpu = [
   onWebGpu(wkvOp, ({ inputs, outputs }) => wkvForward({ ...inputs, ...outputs })),
+  onWebGpu(wkvSlotsOp, ({ inputs, outputs }) => wkvSlotsForward({ ...inputs, ...outputs })),
   onWebGpu(wkvBackwardOp, ({ inputs, outputs }) => {
     const { dDecayBefore, dBonusBefore, ...read } = inputs;
     const before = { decayBefore: dDecayBefore, bonusBefore: dBonusBefore };

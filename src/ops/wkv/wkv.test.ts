@@ -1,4 +1,4 @@
-import { noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { noise, opCase, slotCases, slotsOf, testOp } from '../../../test/opSuite.ts';
 import { batch } from '../sequences.ts';
 import { wkv } from './wkv.ts';
 
@@ -49,4 +49,31 @@ testOp('wkv', [
     const first = wkv(k!, v!, { decay: w!, bonus: u!, layout: batch, state: undefined });
     return Object.values(wkv(first.y, v!, { decay: w!, bonus: u!, layout: batch, state: first.next }));
   }),
+]);
+
+testOp('wkv in slots', [
+  ...slotCases.map(({ slots, count, width }) =>
+    opCase(
+      `slots ${slots} of ${count}, width ${width}`,
+      [...given([1, slots.length, width]), slotsOf(slots), start([count, 1, width])],
+      (k, v, decay, bonus, at, state) =>
+        Object.values(
+          wkv(k!, v!, { decay: decay!, bonus: bonus!, layout: { kind: 'slots', slots: at! }, state: state! }),
+        ),
+      { differentiate: [] },
+    ),
+  ),
+  opCase(
+    'slots that have seen no token',
+    [
+      ...given([1, 5, 9]),
+      slotsOf([2, 2, 0, 0, 0]),
+      { tensor: start([4, 1, 9]).tensor, data: new Float32Array(4 * 27) },
+    ],
+    (k, v, decay, bonus, at, state) =>
+      Object.values(
+        wkv(k!, v!, { decay: decay!, bonus: bonus!, layout: { kind: 'slots', slots: at! }, state: state! }),
+      ),
+    { differentiate: [] },
+  ),
 ]);

@@ -1,10 +1,10 @@
 import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
-import { expectShape, sequenceSizes } from '../../program/shapes.ts';
+import { expectShape, sequenceSizes, widthOf } from '../../program/shapes.ts';
 import type { Shape, Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
-import type { Sequences } from '../sequences.ts';
-import { wkvBackwardReference, wkvReference } from './reference.ts';
+import { type Sequences, slotOperands } from '../sequences.ts';
+import { wkvBackwardReference, wkvReference, wkvSlotsReference } from './reference.ts';
 
 /** Rows of a state: the sum of values, the sum of weights, the maximum of their exponents. */
 export const stateRows = 3;
@@ -34,13 +34,16 @@ export function wkv(
   v: Tensor,
   { decay, bonus, layout, state }: WkvOptions,
 ): { y: Tensor; next: Tensor } {
-  if (layout.kind === 'slots') throw new Error('wkv: slots are not supported yet');
-  const { length, width } = sequenceSizes('wkv', k);
+  const width = widthOf(k);
   expectShape('wkv', 'v', v, k.shape);
   expectShape('wkv', 'decay', decay, [width]);
   expectShape('wkv', 'bonus', bonus, [width]);
+  if (layout.kind === 'slots') {
+    const [slots, states] = slotOperands('wkv', k, layout, state, [stateRows * width]);
+    return emit(wkvSlotsOp, { k, v, decay, bonus, slots, states });
+  }
   if (state) expectShape('wkv', 'state', state, stateShape(k));
-  if (length < 1) throw new Error(`wkv: expected at least one token, found ${k}`);
+  if (sequenceSizes('wkv', k).length < 1) throw new Error(`wkv: expected at least one token, found ${k}`);
   const { y, last } = emit(wkvOp, { k, v, decay, bonus, start: state });
   return { y, next: last };
 }
@@ -49,12 +52,7 @@ export const wkvOp: Op<Tensors<'k' | 'v' | 'decay' | 'bonus', 'start'>, Tensors<
   name: 'wkv',
   inPlace: { y: 'v', last: 'start' },
   outputs: ({ k }) => ({ y: { shape: k.shape }, last: { shape: stateShape(k) } }),
-  // For y and for the next state: the difference of two exponents, its exponential, both sums; y divides them.
-  cost: (call) => {
-    const { k, decay } = call.inputs;
-    const n = k.size;
-    return cost(call, { additions: 8 * n, multiplications: 6 * n, special: 3 * n + decay.size });
-  },
+  cost: (call) => cost(call, stepCosts(call.inputs)),
   reference({ inputs: { k, v, decay, bonus, start }, outputs: { y, last } }, data) {
     const inputs = { k: data(k), v: data(v), decay: data(decay), bonus: data(bonus) };
     wkvReference({ ...inputs, start: start && data(start) }, sequenceSizes('wkv', k), data(y), data(last));
@@ -72,6 +70,33 @@ export const wkvOp: Op<Tensors<'k' | 'v' | 'decay' | 'bonus', 'start'>, Tensors<
     if (gradients.wants(start)) gradients.add(start, dStart);
   },
 };
+
+/** The slot form: see `Sequences`. */
+export const wkvSlotsOp: Op<
+  Tensors<'k' | 'v' | 'decay' | 'bonus' | 'slots' | 'states'>,
+  Tensors<'y' | 'next'>
+> = {
+  name: 'wkvSlots',
+  inPlace: { y: 'v', next: 'states' },
+  outputs: ({ k, states }) => ({ y: { shape: k.shape }, next: { shape: states.shape } }),
+  // Reads and writes at most one state for each token.
+  cost: (call) => {
+    const { k, v, decay, bonus, slots } = call.inputs;
+    const states = stateRows * k.bytes;
+    const bytesRead = k.bytes + v.bytes + decay.bytes + bonus.bytes + slots.bytes + states;
+    return { ...cost(call, stepCosts(call.inputs), bytesRead), bytesWritten: k.bytes + states };
+  },
+  reference({ inputs: { k, v, decay, bonus, slots, states }, outputs: { y, next } }, data) {
+    const inputs = { k: data(k), v: data(v), decay: data(decay), bonus: data(bonus), slots: data(slots) };
+    data(next).set(data(states));
+    wkvSlotsReference(inputs, widthOf(k), data(next), data(y));
+  },
+};
+
+/** For y and for the next state: the difference of two exponents, its exponential, both sums; y divides them. */
+function stepCosts({ k, decay }: { readonly k: Tensor; readonly decay: Tensor }) {
+  return { additions: 8 * k.size, multiplications: 6 * k.size, special: 3 * k.size + decay.size };
+}
 
 export const wkvBackwardOp: Op<
   Tensors<'k' | 'v' | 'decay' | 'bonus', 'start' | 'dy' | 'dLast' | 'dDecayBefore' | 'dBonusBefore'>,
