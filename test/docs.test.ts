@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { isBoxedName } from '../src/checkpoint/boxedModels.ts';
+import { isBundledName } from '../src/checkpoint/bundledModels.ts';
 import { temporaryFolder } from '../src/checkpoint/testing.ts';
 import { isConfigName } from '../src/model/config.ts';
 import { commandsIn, type DocumentedCommand, proseIn, splitCommands } from './documentedCommands.ts';
@@ -176,7 +176,7 @@ describe.each(documents)('the files that commands of %s read', (document) => {
 
   const isKnown = (value: string) =>
     existsSync(at(value)) ||
-    isBoxedName(value) ||
+    isBundledName(value) ||
     value === 'hub' ||
     isConfigName(value) ||
     /^(ridger|microsoft)\/[\w.-]+$/.test(value) || // on the Hugging Face Hub

@@ -1,5 +1,5 @@
 /**
- * How the model in the box and the Transformer++ beside it learned: `npx node recipes/stories/beside.ts RESULTS` draws
+ * How the bundled model and the Transformer++ beside it learned: `npx node recipes/stories/beside.ts RESULTS` draws
  * RESULTS/beside.svg, the bits a byte of both held-out texts, from the logs of RESULTS/base and RESULTS/llama.
  */
 import { writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
 /**
- * The card of a model in the box, from what was measured:
+ * The card of a bundled model, from what was measured:
  * `npx node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`.
  *
  *   RESULTS/base/, RESULTS/chat/   log.jsonl and training.json of the runs
@@ -11,7 +11,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { chatModel, modelsFolder, storiesModel } from '../../src/checkpoint/boxedModels.ts';
+import { chatModel, modelsFolder, storiesModel } from '../../src/checkpoint/bundledModels.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { InputError } from '../../src/errors.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/format.ts';

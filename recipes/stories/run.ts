@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { modelsFolder } from '../../src/checkpoint/boxedModels.ts';
+import { modelsFolder } from '../../src/checkpoint/bundledModels.ts';
 import { writeChecksums } from '../../src/checkpoint/checksums.ts';
 import { convertCommand } from '../../src/cli/convert.ts';
 import { reportFailure } from '../../src/cli/failure.ts';

@@ -16,7 +16,7 @@ export type { TensorSource } from './tensorSource.ts';
 
 const singleFile = 'model.safetensors';
 const indexFile = 'model.safetensors.index.json';
-const mostShards = 1000;
+const maxShards = 1000;
 
 export class Checkpoint implements TensorSource {
   /** The folder. */
@@ -114,7 +114,7 @@ async function readWeightMap(folder: string): Promise<ReadonlyMap<string, string
   }
   for (const [name, file] of Object.entries(map)) checkShardName(file, `${path}: weight_map ${show(name)}`);
   const shards = new Set(Object.values(map)).size;
-  if (shards > mostShards) throw new InputError(`${path}: ${shards} shards; expected at most ${mostShards}`);
+  if (shards > maxShards) throw new InputError(`${path}: ${shards} shards; expected at most ${maxShards}`);
   return new Map(Object.entries(map) as [string, string][]);
 }
 

@@ -2,7 +2,7 @@ import { cp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LanguageModel } from '../index.ts';
-import { boxedFolder, modelsFolder } from './boxedModels.ts';
+import { bundledFolder, modelsFolder } from './bundledModels.ts';
 import { verifyChecksums, writeChecksums } from './checksums.ts';
 import { temporaryFolder } from './testing.ts';
 
@@ -15,12 +15,12 @@ describe.each(['stories', 'chat'])('the bundled model %s', (name) => {
   }
 
   it('is what its list of hashes says', async () => {
-    await boxedFolder(`plusminus/${name}`);
+    await bundledFolder(`plusminus/${name}`);
   });
 
   it('is refused if a bit of any file differs, or a file is cut off, missing or added', async () => {
     const { models, folder } = await copied();
-    const open = () => boxedFolder(`plusminus/${name}`, models);
+    const open = () => bundledFolder(`plusminus/${name}`, models);
     for (const file of ['model.safetensors', 'config.json', 'tokenizer.json', 'tokenizer_config.json']) {
       const path = join(folder, file);
       const bytes = await readFile(path);

@@ -7,8 +7,8 @@ import { refuseWrongFile } from '../wrongFile.ts';
 
 export type JsonObject = { [key: string]: unknown };
 
-const deepest = 64;
-const mostStructure = 16_000_000;
+const maxDepth = 64;
+const maxStructure = 16_000_000;
 
 /** A value for an error message: JSON, cut to a length that a terminal line holds. */
 export function show(value: unknown): string {
@@ -81,9 +81,9 @@ function checkStructure(bytes: Uint8Array, where: string): void {
       inString = true;
     } else if (byte === 0x5b || byte === 0x7b) {
       structure++;
-      if (++depth > deepest) {
+      if (++depth > maxDepth) {
         throw new InputError(
-          `${where}: JSON nested deeper than ${deepest} at byte ${k}; expected an object of plain fields`,
+          `${where}: JSON nested deeper than ${maxDepth} at byte ${k}; expected an object of plain fields`,
         );
       }
     } else if (byte === 0x5d || byte === 0x7d) {
@@ -92,7 +92,7 @@ function checkStructure(bytes: Uint8Array, where: string): void {
       structure++;
     }
   }
-  if (structure > mostStructure) {
-    throw new InputError(`${where}: JSON of ${structure} values; expected at most ${mostStructure}`);
+  if (structure > maxStructure) {
+    throw new InputError(`${where}: JSON of ${structure} values; expected at most ${maxStructure}`);
   }
 }

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InputError } from '../errors.ts';
 import { isGiven } from '../platform/givenFiles.ts';
-import { boxedFolder, isBoxedName } from './boxedModels.ts';
+import { bundledFolder, isBundledName } from './bundledModels.ts';
 import { type DownloadOptions, downloadModel } from './hub.ts';
 
 const examples = 'expected a model folder, a Hub name such as "ridger/MMfreeLM-370M", or its https address';
@@ -18,7 +18,7 @@ export async function findModelFolder(source: string, options: DownloadOptions =
     throw new InputError(`model: found ${JSON.stringify(source)}, ${examples}`);
   }
   if (isGiven(source)) return source;
-  if (isBoxedName(source)) return boxedFolder(source);
+  if (isBundledName(source)) return bundledFolder(source);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) return downloadFromAddress(source, options);
   const found = await fs.stat(source).catch(() => undefined);
   if (found?.isDirectory()) return source;

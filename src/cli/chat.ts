@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
-import { chatModel } from '../checkpoint/boxedModels.ts';
+import { chatModel } from '../checkpoint/bundledModels.ts';
 import { InputError } from '../errors.ts';
 import { Conversation } from '../generate/conversation.ts';
 import type { Finish } from '../generate/generate.ts';

@@ -1,7 +1,7 @@
 /** `plusminus demo`: everything once, in about a minute: read a book, train on it, write, count operations. */
 import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
-import { isInTheBox, storiesModel } from '../checkpoint/boxedModels.ts';
+import { isBundled, storiesModel } from '../checkpoint/bundledModels.ts';
 import { InputError } from '../errors.ts';
 import { FolderLock } from '../folderLock.ts';
 import { formatBytes, formatCount } from '../format.ts';
@@ -55,7 +55,7 @@ async function demo(flags: Flags): Promise<void> {
   });
   const say = (text: string) => flags.json || console.log(text);
   try {
-    if (await isInTheBox(storiesModel)) await openBox(flags, interrupt, say);
+    if (await isBundled(storiesModel)) await showBundledModel(flags, interrupt, say);
     say('A language model without matrix multiplication learns from Moby-Dick, on this machine.\n');
     if (!(await learn(flags, interrupt, say))) return;
     const text = await continueStory(flags, interrupt, say);
@@ -73,14 +73,14 @@ async function demo(flags: Flags): Promise<void> {
 }
 
 /** What such a model can do when it is larger and trained for longer: the one that comes along. */
-async function openBox(flags: Flags, { signal }: Interrupt, say: Say): Promise<void> {
+async function showBundledModel(flags: Flags, { signal }: Interrupt, say: Say): Promise<void> {
   const model = await LanguageModel.load(storiesModel, { threads: flags.threads, signal });
   try {
     const ternary = architectureOf(model.config)
       .parameters()
       .filter(({ role }) => role === 'ternary');
     const weights = ternary.reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
-    say(`0  The model in the box, ${formatCount(weights)} ternary weights, goes on from "${opening}"\n`);
+    say(`0  The bundled model, ${formatCount(weights)} ternary weights, goes on from "${opening}"\n`);
     if (!flags.json) await writeText(`   ${opening}`);
     for await (const piece of model.generate(opening, { ...sampling, signal })) {
       if (!flags.json) await writeText(piece.replaceAll('\n', '\n   '));

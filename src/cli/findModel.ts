@@ -1,7 +1,7 @@
 /** The model that is meant where none is named. */
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { isInTheBox } from '../checkpoint/boxedModels.ts';
+import { isBundled } from '../checkpoint/bundledModels.ts';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
 import { InputError } from '../errors.ts';
 
@@ -16,21 +16,21 @@ export interface Places {
 }
 
 /**
- * @param boxed the model of the box that suits the command
+ * @param bundled the bundled model for the command
  * @throws InputError if no model is given, none came along and none was trained
  */
 export async function chosenModel(
   model: string | undefined,
-  boxed: string,
+  bundled: string,
   { runs = 'runs', models }: Places = {},
 ): Promise<string> {
   if (model !== undefined) return model;
-  if (await isInTheBox(boxed, models)) return boxed;
+  if (await isBundled(bundled, models)) return bundled;
   const found = await listModels(runs, deepest);
   const newest = found.sort((a, b) => b.modified - a.modified)[0];
   if (newest) return newest.folder;
   throw new InputError(
-    `--model: none given, ${boxed} did not come along, and none found under ./${runs}; give --model FOLDER or --model ridger/MMfreeLM-370M, ` +
+    `--model: none given, ${bundled} did not come along, and none found under ./${runs}; give --model FOLDER or --model ridger/MMfreeLM-370M, ` +
       'or train one in a few minutes with "npm run demo"',
   );
 }

@@ -1,6 +1,6 @@
 /** `plusminus inspect`: what a model is made of, and what it takes to run it, without running it. */
 import { Command, Option } from 'commander';
-import { storiesModel } from '../checkpoint/boxedModels.ts';
+import { storiesModel } from '../checkpoint/bundledModels.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { isTokenizerFile, isWeightFile } from '../checkpoint/modelFiles.ts';
 import { findModelFolder } from '../checkpoint/modelSource.ts';

@@ -1,5 +1,5 @@
 /** Loading a model for a command, with progress. */
-import { storiesModel } from '../checkpoint/boxedModels.ts';
+import { storiesModel } from '../checkpoint/bundledModels.ts';
 import { formatBytes } from '../format.ts';
 import { LanguageModel, type LoadProgress } from '../languageModel.ts';
 import { chosenModel } from './findModel.ts';
@@ -14,10 +14,10 @@ import { type Progress, startProgress } from './progress.ts';
 export async function withModel(
   options: ModelOptions,
   use: (model: LanguageModel, signal: AbortSignal, source: string) => Promise<void>,
-  boxed: string = storiesModel,
+  bundled: string = storiesModel,
 ): Promise<void> {
   await interruptible(async (signal) => {
-    const source = await chosenModel(options.model, boxed);
+    const source = await chosenModel(options.model, bundled);
     const { engine, threads } = options;
     const progress = byteProgress(options);
     const model = await LanguageModel.load(source, {

@@ -1,7 +1,7 @@
 /** What the commands' options have in common: how values are read, and how a model is chosen. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { storiesModel } from '../checkpoint/boxedModels.ts';
+import { storiesModel } from '../checkpoint/bundledModels.ts';
 import { type EngineChoice, engineChoices } from '../engine/engines.ts';
 
 /** An integer from `least` to `most`. */
@@ -52,10 +52,10 @@ export function engineOption(): Option {
   return new Option('--engine <name>', 'engine that computes; auto: the CPU').choices(engineChoices);
 }
 
-/** @param boxed the model that is meant where none is named; see findModel.ts */
-export function addModelOptions(command: Command, boxed: string = storiesModel): Command {
+/** @param bundled the model that is meant where none is named; see findModel.ts */
+export function addModelOptions(command: Command, bundled: string = storiesModel): Command {
   return command
-    .option('-m, --model <folder|id>', `model folder or Hub name (default: ${boxed})`)
+    .option('-m, --model <folder|id>', `model folder or Hub name (default: ${bundled})`)
     .addOption(engineOption().default('auto'))
     .option('--threads <n>', 'worker threads (default: all cores)', integer(0, 256))
     .option('-q, --quiet', 'no progress and no statistics')

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { pino } from 'pino';
-import { chatModel } from '../checkpoint/boxedModels.ts';
+import { chatModel } from '../checkpoint/bundledModels.ts';
 import { InputError } from '../errors.ts';
 import { openRuntime } from '../serve/openRuntime.ts';
 import { isLoopback, RunningServer } from '../serve/server.ts';

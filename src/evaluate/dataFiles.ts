@@ -9,8 +9,8 @@ import { formats } from './rows.ts';
 import type { Dataset, Task } from './task.ts';
 
 /** Folders hold copies of datasets, perhaps with caches; beyond this they are something else. */
-const deepest = 6;
-const mostFiles = 20_000;
+const maxDepth = 6;
+const maxFiles = 20_000;
 
 const ending = `\\.(${formats.join('|')})(\\.gz|\\.zst)?$`;
 
@@ -95,10 +95,10 @@ async function listFiles(folder: string): Promise<string[]> {
   const visit = async (path: string, depth: number) => {
     for (const entry of await entriesOf(join(folder, path))) {
       const inside = path ? `${path}/${entry.name}` : entry.name;
-      if (entry.isDirectory() && depth < deepest && entry.name !== '.git') await visit(inside, depth + 1);
+      if (entry.isDirectory() && depth < maxDepth && entry.name !== '.git') await visit(inside, depth + 1);
       else if (!entry.isDirectory()) found.push(inside);
-      if (found.length > mostFiles) {
-        throw new InputError(`${folder}: found more than ${mostFiles} files, expected a folder of data sets`);
+      if (found.length > maxFiles) {
+        throw new InputError(`${folder}: found more than ${maxFiles} files, expected a folder of data sets`);
       }
     }
   };

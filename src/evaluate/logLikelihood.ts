@@ -24,7 +24,7 @@ export interface ScoreOptions {
 }
 
 /** Logits of so many numbers are held at a time. */
-const mostLogits = 2 ** 24;
+const maxLogits = 2 ** 24;
 
 /**
  * Adds tokens to a session that has at least one, and tells how probable each was after all before it.
@@ -36,7 +36,7 @@ export async function scoreTokens(
   vocabulary: number,
   { top = 0, signal }: ScoreOptions = {},
 ): Promise<TokenScore[]> {
-  const chunk = Math.max(1, Math.min(256, Math.floor(mostLogits / vocabulary)));
+  const chunk = Math.max(1, Math.min(256, Math.floor(maxLogits / vocabulary)));
   const scores: TokenScore[] = [];
   for (let start = 0; start < ids.length; start += chunk) {
     const part = ids.slice(start, start + chunk);

@@ -16,7 +16,7 @@ import type { Row } from './task.ts';
 
 /** Unpacked, of one page; a page header says its size before there is anything to see of it. */
 const largestPage = 2 ** 28;
-const mostRows = 1e7;
+const maxRows = 1e7;
 
 const bounded = Object.fromEntries(
   Object.entries(compressors).map(([codec, unpack]) => [
@@ -45,7 +45,7 @@ async function readAll(path: string): Promise<Record<string, unknown>[]> {
   const metadata = await parquetMetadataAsync(file);
   const rows = Number(metadata.num_rows);
   const counted = metadata.row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
-  if (!(rows >= 0 && rows <= mostRows) || rows !== counted) {
+  if (!(rows >= 0 && rows <= maxRows) || rows !== counted) {
     throw new InputError(`${path}: num_rows: found ${show(String(metadata.num_rows))}, expected ${counted}`);
   }
   await readColumns(file, metadata);

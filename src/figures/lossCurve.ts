@@ -14,7 +14,7 @@ const paleBlue = '#a6c8e4';
 /** Of the validation sets, in order; more than these begin anew. */
 const validationColors = ['#d95f02', '#1b7837', '#762a83', '#8c510a', '#c51b7d', '#01665e'];
 /** More points than pixels tell nothing and make large files. */
-const mostPoints = 1200;
+const maxPoints = 1200;
 
 /**
  * An SVG of a run's log: the loss of every step, the same smoothed, and the validation loss, in nats a token.
@@ -87,6 +87,6 @@ export function smooth(points: readonly Point[]): Point[] {
 
 /** Evenly spaced points, the last one among them. */
 export function thinned(points: readonly Point[]): readonly Point[] {
-  const stride = Math.ceil(points.length / mostPoints);
+  const stride = Math.ceil(points.length / maxPoints);
   return points.filter((_, k) => (points.length - 1 - k) % stride === 0);
 }

@@ -32,8 +32,8 @@ function folderAddress(source: string, { revision = 'main', hubUrl = hub }: Down
   if (typeof source !== 'string' || source === '') {
     throw new InputError(`model: found ${JSON.stringify(source)}, expected the address of a model folder`);
   }
-  const boxed = /^plusminus\/([\w-]+)$/.exec(source);
-  if (boxed) return new URL(`models/${boxed[1]}`, location.href).href; // which the app serves beside its page
+  const bundled = /^plusminus\/([\w-]+)$/.exec(source);
+  if (bundled) return new URL(`models/${bundled[1]}`, location.href).href; // which the app serves beside its page
   if (hubName.test(source) && !source.startsWith('.')) return `${hubUrl}/${source}/resolve/${revision}`;
   if (!URL.canParse(source, location.href)) {
     throw new InputError(`model: found ${JSON.stringify(source)}, expected the address of a model folder`);

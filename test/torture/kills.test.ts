@@ -1,4 +1,4 @@
-/** kill -9 at random moments of every writer: nothing that was told to be written is lost, and the next process goes on. */
+/** kill -9 at random moments of every writer: no write that was reported done is lost, and the next process goes on. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import { budget, record, seed } from './budget.ts';
 const writer = join(import.meta.dirname, 'writer.ts');
 
 /** Checks what is there after a kill. Returns the last write that can be found; -1: none. */
-type Check = (folder: string, told: number) => Promise<number>;
+type Check = (folder: string, reported: number) => Promise<number>;
 
 const checks: Record<string, Check> = {
   train: async (folder) => {
@@ -43,11 +43,11 @@ const checks: Record<string, Check> = {
     await TextTokenizer.load(folder);
     return JSON.parse(await readFile(join(folder, 'tokenizer_config.json'), 'utf8')).model_max_length;
   },
-  scores: async (folder, told) => {
+  scores: async (folder, reported) => {
     const file = await ScoresFile.open(join(folder, 'scores.jsonl'));
     try {
-      for (let n = 0; n <= told; n++) if (!file.find(`key ${n}`)) return n - 1;
-      return told;
+      for (let n = 0; n <= reported; n++) if (!file.find(`key ${n}`)) return n - 1;
+      return reported;
     } finally {
       await file.close();
     }
@@ -68,7 +68,7 @@ async function wholeTensor(path: string): Promise<number> {
 
 interface Killed {
   /** The last write that the process said it had done. */
-  readonly told: number;
+  readonly reported: number;
   /** Set if the process ended by itself: it could not go on from what the one before left. */
   readonly failure: string | undefined;
 }
@@ -87,7 +87,7 @@ function killAfter(kind: string, folder: string, first: number, delay: number): 
   return new Promise((resolve) => {
     child.on('close', (_, signal) => {
       const numbers = [...stdout.matchAll(/^done (\d+)\n/gm)].map(([, n]) => Number(n));
-      resolve({ told: Math.max(-1, ...numbers), failure: signal === 'SIGKILL' ? undefined : stderr });
+      resolve({ reported: Math.max(-1, ...numbers), failure: signal === 'SIGKILL' ? undefined : stderr });
     });
   });
 }
@@ -98,7 +98,7 @@ it('nothing is lost and everything can be resumed after kill -9', async () => {
     Object.keys(checks).map((kind) => [kind, { kills: 0, lost: 0, unresumable: 0, leftovers: 0 }]),
   );
   const parent = await temporaryFolder();
-  const states = new Map<string, { folder: string; told: number; rounds: number }>();
+  const states = new Map<string, { folder: string; reported: number; rounds: number }>();
   const end = performance.now() + budget('kills');
   do {
     for (const [kind, check] of Object.entries(checks)) {
@@ -108,23 +108,23 @@ it('nothing is lost and everything can be resumed after kill -9', async () => {
       if (fresh && old) await rm(old.folder, { recursive: true });
       const rounds = (old?.rounds ?? -1) + 1;
       const state = fresh
-        ? { folder: join(parent, `${kind}-${rounds}`), told: -1, rounds }
+        ? { folder: join(parent, `${kind}-${rounds}`), reported: -1, rounds }
         : { ...old, rounds };
-      const killed = await killAfter(kind, state.folder, state.told + 1, random.integer(250));
+      const killed = await killAfter(kind, state.folder, state.reported + 1, random.integer(250));
       count.kills++;
       if (killed.failure !== undefined) {
         count.unresumable++;
         console.log(`torture: ${kind}, round ${rounds}: ${killed.failure.slice(0, 500)}`);
       }
-      const told = Math.max(state.told, killed.told);
-      const found = await check(state.folder, told).catch((error: Error) => {
+      const reported = Math.max(state.reported, killed.reported);
+      const found = await check(state.folder, reported).catch((error: Error) => {
         console.log(`torture: ${kind}, round ${rounds}: ${error.stack}`);
         return Number.NEGATIVE_INFINITY;
       });
-      if (found < told) count.lost++;
+      if (found < reported) count.lost++;
       const names = await readdir(state.folder).catch(() => []);
       if (names.filter((name: string) => name.includes('.partial-')).length > 2) count.leftovers++;
-      states.set(kind, { ...state, told: Math.max(told, found) });
+      states.set(kind, { ...state, reported: Math.max(reported, found) });
     }
   } while (performance.now() < end);
   record('kills', counts);

@@ -20,14 +20,14 @@ export interface Report {
 }
 
 const { seed, milliseconds, beat } = workerData as { seed: number; milliseconds: number; beat: Int32Array };
-const most = 20;
+const maxCrashes = 20;
 
 const readers = await makeReaders();
 const counts: Record<string, ReaderCounts> = {};
 const crashes: string[] = [];
 const random = new SeededRandom(seed);
 const end = performance.now() + milliseconds;
-for (let number = 1; performance.now() < end && crashes.length < most; number++) {
+for (let number = 1; performance.now() < end && crashes.length < maxCrashes; number++) {
   for (const [index, { name, samples, read, repair }] of readers.entries()) {
     counts[name] ??= { inputs: 0, refused: 0, slowest: 0 };
     const count = counts[name];

@@ -244,7 +244,7 @@ test('a model that the server has replaced is fetched anew', async () => {
   await page.getByText(/models\/small\/config\.json: model_type: found "another"/).waitFor();
 });
 
-test('without a model in the box it asks for one, and says what is wrong with an address', async () => {
+test('without a bundled model it asks for one, and says what is wrong with an address', async () => {
   const { url } = await host(inject('emptyApp'));
   const page = await newPage(browser);
   await page.goto(url);

@@ -9,7 +9,7 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The built app, with the model in the box. */
+    /** The built app, with the bundled model. */
     app: string;
     /** The built app without a model. */
     emptyApp: string;

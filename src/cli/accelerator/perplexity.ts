@@ -7,7 +7,7 @@ import { formats } from '../../accelerator/compile/formats.ts';
 import { compileModel } from '../../accelerator/compile/model.ts';
 import { defaultSizes } from '../../accelerator/parameters.ts';
 import { runTokens, surprise } from '../../accelerator/score.ts';
-import { storiesModel } from '../../checkpoint/boxedModels.ts';
+import { storiesModel } from '../../checkpoint/bundledModels.ts';
 import { findModelFolder } from '../../checkpoint/modelSource.ts';
 import { InputError } from '../../errors.ts';
 import { scoreTokens } from '../../evaluate/logLikelihood.ts';

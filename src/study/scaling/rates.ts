@@ -28,11 +28,11 @@ export interface RateRule {
 }
 
 /** Further tries beyond a grid whose best rate lies at its edge. */
-const mostExtensions = 3;
+const maxExtensions = 3;
 
 /** The next rate to try, one factor of two beyond the edge of the tried ones that is the best; none if none is. */
 export function nextRate(trials: readonly Trial[], grid: number): number | undefined {
-  if (trials.length >= grid + mostExtensions) return undefined;
+  if (trials.length >= grid + maxExtensions) return undefined;
   const [sorted, best] = [byRate(trials), bestOf(trials)];
   const beyond = best === sorted[0] ? best.rate / 2 : best === sorted.at(-1) ? best.rate * 2 : undefined;
   return beyond !== undefined && beyond <= 1 ? beyond : undefined;

@@ -14,7 +14,7 @@ export const storiesModel = 'plusminus/stories';
 /** Answers; made from the other by fine-tuning. */
 export const chatModel = 'plusminus/chat';
 
-const boxed: readonly string[] = [storiesModel, chatModel];
+const bundled: readonly string[] = [storiesModel, chatModel];
 
 /** The folder that holds one folder per model. */
 export const modelsFolder = findModels(import.meta.dirname ?? '.', process.cwd());
@@ -34,15 +34,15 @@ export function findModels(here: string, cwd: string): string {
   }
 }
 
-/** Whether a name means a model of the box, there or not. */
-export function isBoxedName(name: string): boolean {
+/** Whether a name is that of a bundled model, present or not. */
+export function isBundledName(name: string): boolean {
   return name.startsWith('plusminus/');
 }
 
 /** @throws InputError if there is no such model, or its files are missing or damaged */
-export async function boxedFolder(name: string, models = modelsFolder): Promise<string> {
-  if (!boxed.includes(name)) {
-    throw new InputError(`model: found "${name}", expected ${boxed.join(' or ')}`);
+export async function bundledFolder(name: string, models = modelsFolder): Promise<string> {
+  if (!bundled.includes(name)) {
+    throw new InputError(`model: found "${name}", expected ${bundled.join(' or ')}`);
   }
   const folder = join(models, name.slice('plusminus/'.length));
   const advice =
@@ -52,9 +52,9 @@ export async function boxedFolder(name: string, models = modelsFolder): Promise<
   return folder;
 }
 
-/** Whether the box holds this model. */
-export async function isInTheBox(name: string, models = modelsFolder): Promise<boolean> {
-  return boxed.includes(name) && holdsModel(join(models, name.slice('plusminus/'.length)));
+/** Whether this bundled model is present. */
+export async function isBundled(name: string, models = modelsFolder): Promise<boolean> {
+  return bundled.includes(name) && holdsModel(join(models, name.slice('plusminus/'.length)));
 }
 
 async function holdsModel(folder: string): Promise<boolean> {

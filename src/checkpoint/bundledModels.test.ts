@@ -1,24 +1,24 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { boxedFolder, findModels, isBoxedName, isInTheBox } from './boxedModels.ts';
+import { bundledFolder, findModels, isBundled, isBundledName } from './bundledModels.ts';
 import { writeChecksums } from './checksums.ts';
 import { findModelFolder } from './modelSource.ts';
 import { temporaryFolder } from './testing.ts';
 
-describe('models in the box', () => {
+describe('bundled models', () => {
   it('are found by name in the folder of the package', async () => {
     const models = await temporaryFolder();
     await mkdir(join(models, 'stories'));
-    expect(await isInTheBox('plusminus/stories', models)).toBe(false);
-    await expect(boxedFolder('plusminus/stories', models)).rejects.toThrow(
+    expect(await isBundled('plusminus/stories', models)).toBe(false);
+    await expect(bundledFolder('plusminus/stories', models)).rejects.toThrow(
       /^plusminus\/stories: its files are not in .*stories; .* recipes\/stories, or name another model folder$/,
     );
     await writeFile(join(models, 'stories', 'config.json'), '{}');
     await writeChecksums(join(models, 'stories'));
-    expect(await isInTheBox('plusminus/stories', models)).toBe(true);
-    expect(await isInTheBox('plusminus/chat', models)).toBe(false);
-    expect(await boxedFolder('plusminus/stories', models)).toBe(join(models, 'stories'));
+    expect(await isBundled('plusminus/stories', models)).toBe(true);
+    expect(await isBundled('plusminus/chat', models)).toBe(false);
+    expect(await bundledFolder('plusminus/stories', models)).toBe(join(models, 'stories'));
   });
 
   it('are found in the package @plusminus/models of a project', async () => {
@@ -33,11 +33,11 @@ describe('models in the box', () => {
   });
 
   it('are two, and their names are never looked up elsewhere', async () => {
-    expect(isBoxedName('plusminus/other')).toBe(true);
-    expect(isBoxedName('ridger/MMfreeLM-370M')).toBe(false);
+    expect(isBundledName('plusminus/other')).toBe(true);
+    expect(isBundledName('ridger/MMfreeLM-370M')).toBe(false);
     await expect(findModelFolder('plusminus/other')).rejects.toThrow(
       'model: found "plusminus/other", expected plusminus/stories or plusminus/chat',
     );
-    await expect(boxedFolder('plusminus/../stories')).rejects.toThrow('expected plusminus/stories or');
+    await expect(bundledFolder('plusminus/../stories')).rejects.toThrow('expected plusminus/stories or');
   });
 });
