@@ -10,6 +10,7 @@ import { Session, type SessionModel } from './generate/session.ts';
 import { Chat, type ChatStart } from './library/chat.ts';
 import { type Completion, collect } from './library/completion.ts';
 import { stopWatching, watchForDisposal } from './library/disposal.ts';
+import { Generations } from './library/generations.ts';
 import { type Prompt, readablePrompt } from './library/prompt.ts';
 import type { ModelSource } from './library/source.ts';
 import { loadModel } from './loadModel.ts';
@@ -77,6 +78,7 @@ export class LanguageModel {
   readonly tokenizer: TextTokenizer | undefined;
   readonly #parts: ModelParts;
   readonly #sessions: SessionModel;
+  readonly #generations: Generations;
   readonly #needs: () => MemoryNeeds;
   /** What runs on the engine takes turns. */
   readonly #turns = new Turns();
@@ -111,6 +113,8 @@ export class LanguageModel {
       fingerprint,
       checkOpen: () => this.#checkOpen(),
     };
+    const { inference, checkOpen } = this.#sessions;
+    this.#generations = new Generations(this.#runnable, inference, checkOpen);
     watchForDisposal(this, engine);
     let needs: MemoryNeeds | undefined;
     this.#needs = () => {
@@ -184,25 +188,19 @@ export class LanguageModel {
   }
 
   /**
-   * Continues a prompt: yields text as it is generated. Several generations may go on at the same time.
+   * Continues a prompt: yields text as it is generated. Generations that go on at the same time share a batch, which is
+   * several times as fast as one after the other; their texts do not depend on each other.
    * @param prompt text; messages, which the chat template renders and the model answers; or token ids, which are used
    *   as they are. A model without tokenizer yields no text, but `onToken` reports the ids
    * @throws InputError at the first step, if an option is unknown or out of range, or the prompt has no token
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string> {
-    const { inference, tokenizer, checkOpen } = this.#sessions;
-    checkOpen();
+    this.#checkOpen();
     const { input, stop } = readablePrompt(prompt, this.tokenizer);
-    const state = inference.newState();
-    const model = {
-      append: (tokens: readonly number[], signal?: AbortSignal) => {
-        checkOpen();
-        return inference.run(tokens, state, 'last', signal);
-      },
-      sampled: (...from: Parameters<NonNullable<typeof inference.sampled>>) => inference.sampled?.(...from),
-    };
     const stops = stop.length > 0 ? { stop: [...stop, ...[options.stop ?? []].flat()] } : {};
-    yield* generate(model, tokenizer, input, { ...options, ...stops });
+    yield* this.#generations.run((model) =>
+      generate(model, this.#sessions.tokenizer, input, { ...options, ...stops }),
+    );
   }
 
   /**

@@ -1,0 +1,71 @@
+/** Generations at the same time: their texts are those of one alone, and none waits for another's end. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { makeSmallModel, type SmallModel } from '../../test/smallModel.ts';
+import { type GenerateOptions, LanguageModel } from '../index.ts';
+
+let small: SmallModel;
+let model: LanguageModel;
+beforeAll(async () => {
+  small = await makeSmallModel();
+  model = await LanguageModel.load(small.folder, { threads: 1 });
+});
+afterAll(async () => {
+  await model?.dispose();
+  await small?.remove();
+});
+
+const prompts = Array.from({ length: 40 }, (_, k) => 'abc '.repeat(1 + ((k * 7) % 30)) + k);
+const options = (k: number): GenerateOptions => ({
+  maxTokens: 4 + (k % 9),
+  temperature: 1,
+  seed: k,
+  stopAtEos: false,
+});
+
+it('40 at once keep order and text, beyond the slots too', async () => {
+  const alone: string[] = [];
+  for (const [k, prompt] of prompts.entries()) alone.push((await model.complete(prompt, options(k))).text);
+  const together = await Promise.all(prompts.map((prompt, k) => model.complete(prompt, options(k))));
+  expect(together.map(({ text }) => text)).toEqual(alone);
+});
+
+it('a generation that others join half-way, or that stays when they end, keeps its text', async () => {
+  const long = { ...options(1), maxTokens: 60 };
+  const alone = (await model.complete('abc', long)).text;
+  let joined: Promise<unknown> | undefined;
+  let count = 0;
+  const text = await model.complete('abc', {
+    ...long,
+    onToken() {
+      if (++count === 10) joined = Promise.all([2, 3, 4].map((k) => model.complete(prompts[k]!, options(k))));
+    },
+  });
+  await joined;
+  expect(text.text).toBe(alone);
+});
+
+it('one that is aborted or left gives its slot to others, which go on', async () => {
+  const expected = (await model.complete('xyz', options(5))).text;
+  for (let round = 0; round < 3; round++) {
+    const abort = new AbortController();
+    const many = Array.from({ length: 30 }, () =>
+      model.complete('abc', { maxTokens: 1000, stopAtEos: false, signal: abort.signal }),
+    );
+    const settled = Promise.allSettled(many);
+    const other = model.complete('xyz', options(5));
+    expect((await other).text).toBe(expected);
+    abort.abort();
+    expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
+  }
+});
+
+it('all end with the same error when the model is disposed', async () => {
+  const one = await LanguageModel.load(small.folder, { threads: 1 });
+  const many = prompts
+    .slice(0, 8)
+    .map((prompt) => one.complete(prompt, { maxTokens: 5000, stopAtEos: false }));
+  const settled = Promise.allSettled(many);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await one.dispose();
+  for (const result of await settled) expect(result).toMatchObject({ reason: { code: 'disposed' } });
+});

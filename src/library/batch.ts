@@ -1,0 +1,106 @@
+/**
+ * Generations of one model that go on at the same time. Each step of the batch reads the weights once and advances
+ * every sequence that has asked by then: by one token, or by its share of the step if it still reads its prompt.
+ */
+import { letEventsIn } from '#platform';
+import type { SequenceState } from '../run/sequenceReader.ts';
+import type { SlotModel } from '../run/slotModel.ts';
+
+interface Job {
+  readonly slot: number;
+  readonly tokens: readonly number[];
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (logits: Float32Array) => void;
+  readonly reject: (error: unknown) => void;
+  /** Tokens that earlier steps have read. */
+  read: number;
+}
+
+export class Batch {
+  readonly #model: SlotModel;
+  readonly #free: number[];
+  #jobs: Job[] = [];
+  #running = false;
+
+  constructor(model: SlotModel) {
+    this.#model = model;
+    this.#free = Array.from({ length: model.slots }, (_, slot) => slot);
+  }
+
+  /** Takes a slot for a sequence that continues from `state`; undefined if none is free. */
+  async join(state: SequenceState): Promise<number | undefined> {
+    const slot = this.#free.pop();
+    if (slot === undefined) return undefined;
+    try {
+      await this.#model.load(slot, state);
+      return slot;
+    } catch (error) {
+      this.leave(slot);
+      throw error;
+    }
+  }
+
+  /** Gives a slot back, once its last call has ended. */
+  leave(slot: number): void {
+    this.#free.push(slot);
+  }
+
+  /**
+   * Reads tokens and returns the logits after the last, [vocabulary], to be used before the event loop turns.
+   * @throws the signal's reason if it is aborted
+   */
+  append(slot: number, tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      this.#jobs.push({ slot, tokens, signal, resolve, reject, read: 0 });
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    for (;;) {
+      await letEventsIn(); // every sequence that got its logits samples, and asks again
+      for (const { signal, reject } of this.#jobs) if (signal?.aborted) reject(signal.reason);
+      this.#jobs = this.#jobs.filter(({ signal }) => !signal?.aborted);
+      if (this.#jobs.length === 0) break;
+      await this.#step();
+    }
+    this.#running = false;
+  }
+
+  async #step(): Promise<void> {
+    const jobs = this.#jobs.slice(0, this.#model.mostTokens);
+    const shares = sharesOf(jobs, this.#model.mostTokens);
+    const parts = jobs.map(({ slot, tokens, read }, index) => {
+      const end = read + shares[index]!;
+      const wanted = end === tokens.length ? ('last' as const) : ('none' as const);
+      return { slot, tokens: tokens.slice(read, end), wanted };
+    });
+    try {
+      const logits = await this.#model.step(parts);
+      for (const [index, job] of jobs.entries()) {
+        job.read += shares[index]!;
+        if (job.read === job.tokens.length) job.resolve(logits[index]!);
+      }
+      this.#jobs = this.#jobs.filter(({ read, tokens }) => read < tokens.length);
+    } catch (error) {
+      for (const { reject } of jobs) reject(error);
+      this.#jobs = this.#jobs.filter((job) => !jobs.includes(job));
+    }
+  }
+}
+
+/** Tokens of each job in a step: at least one, then equal shares of the rest; what short ones leave goes to long ones. */
+function sharesOf(jobs: readonly Job[], most: number): number[] {
+  const shares = jobs.map(() => 1);
+  const remaining = (at: number) => jobs[at]!.tokens.length - jobs[at]!.read - 1;
+  const byLength = [...jobs.keys()].sort((a, b) => remaining(a) - remaining(b));
+  let room = most - jobs.length;
+  for (const [index, at] of byLength.entries()) {
+    const more = Math.min(remaining(at), Math.floor(room / (byLength.length - index)));
+    shares[at]! += more;
+    room -= more;
+  }
+  return shares;
+}
