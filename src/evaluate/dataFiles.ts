@@ -1,4 +1,4 @@
-/** Finding a task's data: in a folder, however it was copied there, in one file, or on the Hugging Face Hub. */
+/** Finds the data of a task: in a folder in any common layout, in one file, or on the Hugging Face Hub. */
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -8,16 +8,16 @@ import { InputError } from '../errors.ts';
 import { formats } from './rows.ts';
 import type { Dataset, Task } from './task.ts';
 
-/** Folders hold copies of datasets, perhaps with caches; beyond this they are something else. */
+/** Limits of a folder of datasets, caches included; a larger folder is something else. */
 const maxDepth = 6;
 const maxFiles = 20_000;
 
 const ending = `\\.(${formats.join('|')})(\\.gz|\\.zst)?$`;
 
 /**
- * The files of a task's data, shards in order.
- * @param source `hub`, or a folder (of files named as the task names them, or of copies of datasets), or a file
- * @throws InputError if there is none, saying what was looked for
+ * Returns the data files of a task, shards in order.
+ * @param source `hub`, a file, or a folder of files with the task's names or of copies of datasets
+ * @throws InputError naming the files that were expected, if there are none
  */
 export async function findDataFiles(
   task: Task,
@@ -42,7 +42,7 @@ export async function findDataFiles(
 
 /**
  * @param paths relative to `folder`
- * @param folder an absolute path, whose names may tell which dataset it holds
+ * @param folder absolute path; its parts may name the dataset
  */
 export function chooseFiles(task: Task, paths: readonly string[], folder: string): readonly string[] {
   const named = task.fileNames.map((name) => new RegExp(`(^|/)${escaped(name)}${ending}`));
@@ -54,7 +54,10 @@ export function chooseFiles(task: Task, paths: readonly string[], folder: string
   return chooseShards(task.dataset, paths, folder);
 }
 
-/** Files as the Hub has them: `<config>/<split>-00000-of-00001.parquet`, `data/<split>-….parquet`, `<config>/<split>/0000.parquet`. */
+/**
+ * Chooses files laid out as on the Hub: `<config>/<split>-00000-of-00001.parquet`, `data/<split>-….parquet`,
+ * `<config>/<split>/0000.parquet`.
+ */
 function chooseShards(
   { id, config, split }: Dataset,
   paths: readonly string[],
@@ -62,7 +65,7 @@ function chooseShards(
 ): readonly string[] {
   const shard = new RegExp(`(^|/)${escaped(split)}(-\\d+-of-\\d+(-[0-9a-f]+)?|/\\d+)?${ending}`);
   const name = id.split('/')[1]!.toLowerCase();
-  // Under a common name any dataset's files may lie: the folder must say whose they are.
+  // Many datasets use these names, so the folder must name the dataset.
   const common = config === undefined || ['main', 'default', 'plain_text'].includes(config);
   const fits = (path: string) => {
     const parents = path.split('/').slice(0, -1);
@@ -77,7 +80,7 @@ function chooseShards(
   return paths.filter((path) => shard.test(path) && fits(path)).sort();
 }
 
-/** The Hub keeps a copy of most datasets as Parquet on a branch of its own, all in one form. */
+/** The Hub keeps a Parquet copy of most datasets on a separate branch, all in one layout. */
 async function fromHub({ name, dataset }: Task, options: DownloadOptions): Promise<readonly string[]> {
   const { id } = dataset;
   const choose = (paths: readonly string[]) => chooseShards(dataset, paths, `/${id}`);
@@ -98,7 +101,7 @@ async function listFiles(folder: string): Promise<string[]> {
       if (entry.isDirectory() && depth < maxDepth && entry.name !== '.git') await visit(inside, depth + 1);
       else if (!entry.isDirectory()) found.push(inside);
       if (found.length > maxFiles) {
-        throw new InputError(`${folder}: found more than ${maxFiles} files, expected a folder of data sets`);
+        throw new InputError(`${folder}: found more than ${maxFiles} files, expected a folder of datasets`);
       }
     }
   };
@@ -116,7 +119,7 @@ function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
-/** What a report calls the source of a task's data. */
+/** Returns the name of a task's data source for reports. */
 export function describeSource(task: Task, source: string, files: readonly string[]): string {
   const { id, config, split } = task.dataset;
   if (source === 'hub') return `${id}${config ? ` (${config})` : ''}, ${split}`;

@@ -66,7 +66,7 @@ describe('encoding requests', () => {
 });
 
 describe('rolling windows', () => {
-  it('foretell each token once, from at most as many as fit', () => {
+  it('predict each token once, within the context length', () => {
     const property = fc.property(
       fc.integer({ min: 0, max: 60 }),
       fc.integer({ min: 1, max: 12 }),
@@ -78,7 +78,7 @@ describe('rolling windows', () => {
         for (const { context, continuation } of windows) {
           const seen = [...context, ...continuation.slice(0, -1)];
           expect(seen.length).toBeLessThanOrEqual(length);
-          // What is seen are the tokens right before those foretold.
+          // The context is the tokens right before the predicted ones.
           expect([...context, ...continuation].join()).toBe(
             all
               .slice(all.indexOf(context[0]!))

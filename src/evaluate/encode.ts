@@ -1,4 +1,4 @@
-/** From a request to token ids, as lm-evaluation-harness does it. */
+/** Encodes requests as token ids, as lm-evaluation-harness does. */
 import { InputError } from '../errors.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { Request } from './task.ts';
@@ -6,7 +6,7 @@ import type { Request } from './task.ts';
 export interface TokenPair {
   /** At least one token. */
   readonly context: readonly number[];
-  /** At least one token: what is scored. */
+  /** The scored tokens; at least one. */
   readonly continuation: readonly number[];
   /** The continuation was encoded without its context, because one token spans the boundary. */
   readonly encodedAlone?: true;
@@ -14,10 +14,10 @@ export interface TokenPair {
 
 export class RequestEncoder {
   readonly #tokenizer: TextTokenizer;
-  /** What stands before a text by this tokenizer's habit. */
+  /** Tokens that the tokenizer puts before a text. */
   readonly #before: readonly number[];
 
-  /** @param bos put the bos token before each text; by default, if the tokenizer's own template does */
+  /** @param bos put the BOS token before each text; default: as the tokenizer's template does */
   constructor(tokenizer: TextTokenizer, bos?: boolean) {
     this.#tokenizer = tokenizer;
     const { bosTokenId } = tokenizer;
@@ -28,7 +28,7 @@ export class RequestEncoder {
     this.#before = bos === false ? [] : bos && usual.length === 0 ? [bosTokenId!] : usual;
   }
 
-  /** Begins a text that has nothing before it: bos, or else eos. */
+  /** The token before a text without context: BOS, or EOS if there is none. */
   get prefix(): number {
     const { bosTokenId, eosTokenId } = this.#tokenizer;
     const id = bosTokenId ?? eosTokenId;
@@ -36,15 +36,15 @@ export class RequestEncoder {
     throw new InputError('tokenizer: found no bos and no eos token, expected one to begin a text with');
   }
 
-  /** Ids of a text, without any token around it. */
+  /** Returns the ids of a text without special tokens around it. */
   text(text: string): number[] {
     return this.#tokenizer.encode(text, { addSpecialTokens: false, allowSpecial: true }); // as in lm-evaluation-harness
   }
 
   /**
-   * Both texts are encoded together and divided at the number of tokens that the context has by itself; spaces at
-   * the context's end go to the continuation, as words carry their space before them.
-   * @throws InputError if the continuation has no token of its own
+   * Encodes both texts together and splits them after the number of tokens of the context alone. Trailing spaces of
+   * the context move to the continuation, because a word's token includes the space before it.
+   * @throws InputError if the continuation has no tokens
    */
   pair({ context, continuation }: Request): TokenPair {
     if (context === '') return this.#alone(continuation);
@@ -52,7 +52,7 @@ export class RequestEncoder {
     const before = kept === '' ? [...this.#before] : [...this.#before, ...this.text(kept)];
     const whole = [...this.#before, ...this.text(context + continuation)];
     const rest = whole.slice(before.length);
-    // One token spans the boundary: the continuation is encoded by itself.
+    // One token spans the boundary: encode the continuation alone.
     if (rest.length === 0) return { ...this.#apart(before, continuation), encodedAlone: true };
     return { context: before.length > 0 ? before : [this.prefix], continuation: rest };
   }
@@ -77,7 +77,7 @@ export class RequestEncoder {
   }
 }
 
-/** Tokens that the tokenizer puts before a text; those after it would part context and continuation. */
+/** Tokens that the tokenizer puts before a text; those that it puts after would separate context and continuation. */
 function beforeText(tokenizer: TextTokenizer): readonly number[] {
   const [bare, full] = [tokenizer.encode('a', { addSpecialTokens: false }), tokenizer.encode('a')];
   const start = full.findIndex((_, at) => bare.every((id, k) => full[at + k] === id));
@@ -85,16 +85,15 @@ function beforeText(tokenizer: TextTokenizer): readonly number[] {
 }
 
 /**
- * Divides a long text so that each token is foretold once, from as much as the model may see: windows of
- * `length` tokens, of which the first begins with `prefix`. The last window reaches back over tokens that were
- * scored already.
- * @param length tokens that a model sees at once, 1 or more
+ * Splits a long text into windows of `length` tokens in which each token is predicted exactly once. The first window
+ * begins with `prefix`; the last one overlaps tokens that were already scored, as context.
+ * @param length context length in tokens, 1 or more
  */
 export function rollingWindows(tokens: readonly number[], prefix: number, length: number): TokenPair[] {
   const windows: TokenPair[] = [];
   for (let done = 0; done < tokens.length; ) {
     const end = Math.min(tokens.length, done + length);
-    // A window is `length` inputs: with the last token, which is only foretold, length + 1 in all.
+    // A window has `length` inputs and one more token, the last, which is only predicted.
     const start = Math.max(0, end - length - 1);
     const seen = done === 0 ? [prefix] : tokens.slice(start, done);
     windows.push({ context: seen, continuation: tokens.slice(done, end) });

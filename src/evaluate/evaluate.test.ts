@@ -118,7 +118,7 @@ describe('evaluating', () => {
     expect(long).toEqual(longer);
   });
 
-  it('goes on where it was stopped, and scores nothing twice', async () => {
+  it('resumes, and scores nothing twice', async () => {
     const { task, items } = await itemsOf('arc_easy');
     const path = join(await temporaryFolder(), 'scores.jsonl');
     const run = async (stopAfter = Number.POSITIVE_INFINITY) => {
@@ -154,7 +154,7 @@ describe('evaluating', () => {
     expect(() => new Questioner(rwkv, { window: 10_000 })).not.toThrow();
   });
 
-  it('tells models apart by what they are', async () => {
+  it('keeps scores of different models apart', async () => {
     const other = await makeSmallModel({ seed: 2 });
     const second = await LanguageModel.load(other.folder, { threads: 1 });
     try {

@@ -1,4 +1,4 @@
-/** Running tasks: a model, items, scores, figures. The model is asked about many items at once. */
+/** Runs tasks: scores items with a model, many items at a time, and computes metrics. */
 
 import { NumericalError } from '../errors.ts';
 import type { LanguageModel } from '../languageModel.ts';
@@ -11,15 +11,15 @@ import { noMemory, type ScoreMemory, scoreKey } from './scoresFile.ts';
 import type { Item, Metric, RequestScore, Task } from './task.ts';
 
 export interface EvaluateOptions {
-  /** Put the bos token before each text. Default: as the tokenizer does by itself. */
+  /** Put the BOS token before each text. Default: as the tokenizer does. */
   readonly bos?: boolean | undefined;
-  /** Tokens that the model may see at once. Default: what it was made for. */
+  /** Context length in tokens. Default: the model's own. */
   readonly window?: number | undefined;
   readonly memory?: ScoreMemory | undefined;
-  /** Ranks that share the items, each with the model in its own memory; the memory of rank 0 counts. */
+  /** Ranks that share the items. Each holds the model; only the score memory of rank 0 is used. */
   readonly group?: Group | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** After each item. */
+  /** Called after each item. */
   readonly onItem?: ((done: number, scored: readonly ScoredItem[]) => void) | undefined;
 }
 
@@ -28,10 +28,10 @@ export interface TaskResult {
   readonly scored: readonly ScoredItem[];
 }
 
-/** Of English text, about; blocks are measured by it, before anything is encoded. */
+/** Typical of English text; block sizes are estimated with it before anything is encoded. */
 const charactersPerToken = 4;
 
-/** As JSON holds them: an infinite logarithm is no number there. */
+/** Scores in a form that survives JSON, which has no infinite numbers. */
 type SentScores = readonly [
   index: number,
   scores: readonly (Omit<RequestScore, 'logLikelihood'> & { readonly logLikelihood: string })[],
@@ -65,7 +65,7 @@ export class Evaluator {
   }
 
   /**
-   * Every rank returns the scores of all items; they are those of one rank, since each item is scored by itself.
+   * Scores all items; every rank returns all scores. They equal those of a single rank, since items are independent.
    * @param items at least one
    * @throws InputError naming the row that cannot be scored; the signal's reason if it is aborted
    */
@@ -93,7 +93,7 @@ export class Evaluator {
     return { metrics: metricsOf(task.scoring, scored), scored };
   }
 
-  /** What all ranks must agree on is rank 0's: the scores that it remembers, by index, and what is scored at once. */
+  /** Shares what all ranks must agree on, taken from rank 0: remembered scores by index, and tokens scored at once. */
   async #begin(items: readonly Item[], keys: readonly string[]) {
     const { memory = noMemory, group = alone } = this.#options;
     const own = items.flatMap(({ requests }, index) => {
@@ -105,7 +105,7 @@ export class Evaluator {
     return { known: new Map(first!.known.map(received)), tokensAtOnce: first!.tokensAtOnce };
   }
 
-  /** The scores that are not known of items [first, first + items.length): every rank scores its share. */
+  /** Scores the unknown ones of items [first, first + items.length), shared among ranks. */
   async #block(
     task: Pick<Task, 'scoring'>,
     items: readonly Item[],
@@ -127,7 +127,7 @@ export class Evaluator {
     return new Map(all.flat().map(received));
   }
 
-  /** The score of each request of each item; all are asked of the model at once. */
+  /** Scores all requests of all items in one call of the model. */
   async #score(
     task: Pick<Task, 'scoring'>,
     items: readonly Item[],
@@ -148,13 +148,13 @@ export class Evaluator {
     });
   }
 
-  /** The score of each request of an item. */
+  /** Scores the requests of one item. */
   async item(task: Pick<Task, 'scoring'>, item: Item): Promise<readonly RequestScore[]> {
     const [scores] = await this.#score(task, [item]);
     return scores!;
   }
 
-  /** The score of each token of a text, in windows if it is longer than the model sees at once. */
+  /** Scores each token of a text, in windows if the text exceeds the context length. */
   async text(text: string): Promise<(TokenScore & { readonly id: number })[]> {
     const { signal } = this.#options;
     const questions = this.#questioner.text(text);
@@ -166,15 +166,15 @@ export class Evaluator {
 }
 
 /**
- * Runs of items that are scored at once: few enough that Ctrl-C and a rank that waits for others cost little, enough to
- * fill programs, and at least one for each rank.
+ * Yields blocks of items to score at once: small enough that Ctrl-C and waiting for other ranks cost little, large
+ * enough to fill programs, and at least `minItems` each, except the last.
  */
-function* blocksOf(items: readonly Item[], characters: number, least: number): Generator<readonly Item[]> {
+function* blocksOf(items: readonly Item[], characters: number, minItems: number): Generator<readonly Item[]> {
   let [start, size] = [0, 0];
   for (const [index, item] of items.entries()) {
     const count = index - start;
     const more = charactersOf(item);
-    if (count >= least && size + more > characters) {
+    if (count >= minItems && size + more > characters) {
       yield items.slice(start, index);
       [start, size] = [index, 0];
     }
@@ -183,7 +183,7 @@ function* blocksOf(items: readonly Item[], characters: number, least: number): G
   if (start < items.length) yield items.slice(start);
 }
 
-/** What is read of an item: contexts that follow each other unchanged count once. */
+/** Characters that the model reads for an item: a context repeated in consecutive requests counts once. */
 function charactersOf({ requests }: Item): number {
   return requests.reduce((sum, { context, continuation }, k) => {
     const read = k > 0 && requests[k - 1]!.context === context ? 0 : context.length;

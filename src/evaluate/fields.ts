@@ -1,4 +1,4 @@
-/** Reading the fields of data rows; every error names the row, the field, what was found and what was expected. */
+/** Reads fields of data rows; errors name the row, the field, the value found and the value expected. */
 import { isObject, show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import type { Item, Request, Row } from './task.ts';
@@ -18,7 +18,7 @@ export function textList(row: Row, field: string, value: unknown = row.fields[fi
   return wrong < 0 ? value : refuse(row, `${field}[${wrong}]`, value[wrong], 'a text');
 }
 
-/** The index of a choice, given as a number or in digits. */
+/** Reads the index of a choice, given as a number or in digits. */
 export function labelField(row: Row, field: string, choices: number): number {
   const found = row.fields[field];
   // Parquet's 64-bit integers come as BigInt.
@@ -35,9 +35,9 @@ export interface LabelledChoices {
 }
 
 /**
- * Choices with names of their own and the name of the right one: `choices: {text: […], label: […]}` as on the
- * Hub, or `choices: [{text, label}…]` as the authors wrote it, with `answerKey`; or, already resolved, `choices:
- * […]` with `gold`, an index.
+ * Reads labelled choices and the label of the right one: `choices: {text: […], label: […]}` as on the Hub, or
+ * `choices: [{text, label}…]` as the authors published it, with `answerKey`; or plain `choices: […]` with `gold`, an
+ * index.
  */
 export function labelledChoices(row: Row, choices: unknown = row.fields.choices): LabelledChoices {
   if (Array.isArray(choices) && choices.length > 0 && choices.every(isObject)) {
@@ -68,13 +68,13 @@ function named(row: Row, texts: readonly string[], labels: readonly string[]): L
   return { texts, gold };
 }
 
-/** A question with its choices as continuations. */
+/** Makes an item of a question with its choices as continuations. */
 export function choiceItem({ where }: Row, context: string, { texts, gold }: LabelledChoices): Item {
   const requests: Request[] = texts.map((text) => ({ context, continuation: ` ${text}` }));
   return { where, requests, gold, lengths: texts.map(characters) };
 }
 
-/** Unicode characters, not UTF-16 units: the harness counts as Python does. */
+/** Counts Unicode characters, not UTF-16 units, as the harness does in Python. */
 export function characters(text: string): number {
   return [...text].length;
 }

@@ -1,4 +1,4 @@
-/** Text of one's own as a task: how well a model foretells documents that it was not trained on. */
+/** Held-out text as a task: how well a model predicts documents that it was not trained on. */
 import { readDocuments } from '../text/corpus.ts';
 import type { Item, Task } from './task.ts';
 
@@ -10,7 +10,7 @@ export const heldOutText: Pick<Task, 'name' | 'version' | 'scoring' | 'headline'
 };
 
 /**
- * An item for each document of text files (divided by lines `<|endoftext|>`) and JSON lines.
+ * Yields an item for each document of text files (divided by lines `<|endoftext|>`) and JSON lines.
  * @throws InputError if a file is missing or malformed
  */
 export async function* documentItems(

@@ -1,14 +1,14 @@
-/** How probable a session finds given tokens, and what it finds likelier: by logits, which are all read. */
+/** Log-probabilities of given tokens in a session, and the most probable alternatives, from logits. */
 import { NumericalError } from '../errors.ts';
 import type { Session } from '../generate/session.ts';
 import type { TokenScore as Score } from '../run/scoring.ts';
 
-/** What scoring needs of a session. */
+/** The part of a session that scoring needs. */
 export type ScoringSession = Pick<Session, 'predict'>;
 
 export interface TokenScore extends Score {
   readonly id: number;
-  /** The likeliest tokens here, the most probable first, if asked for. */
+  /** The most probable tokens at this position, in descending order, if requested. */
   readonly top: readonly TokenProbability[];
 }
 
@@ -18,16 +18,16 @@ export interface TokenProbability {
 }
 
 export interface ScoreOptions {
-  /** How many of the likeliest tokens to tell at each place. Default 0. */
+  /** Number of most probable tokens to return for each position. Default 0. */
   readonly top?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Logits of so many numbers are held at a time. */
+/** Max logits held at a time. */
 const maxLogits = 2 ** 24;
 
 /**
- * Adds tokens to a session that has at least one, and tells how probable each was after all before it.
+ * Appends tokens and returns the log-probability of each, given all tokens before it. The session must not be empty.
  * @throws InputError for an id outside the vocabulary
  */
 export async function scoreTokens(
@@ -48,7 +48,7 @@ export async function scoreTokens(
   return scores;
 }
 
-/** The probability of one token by the logits [vocabulary] of its place. */
+/** Scores one token from the logits [vocabulary] of its position. */
 export function scoreOf(logits: Float32Array, id: number, top = 0): TokenScore {
   let best = 0;
   for (let k = 1; k < logits.length; k++) if (logits[k]! > logits[best]!) best = k;
@@ -68,7 +68,7 @@ export function scoreOf(logits: Float32Array, id: number, top = 0): TokenScore {
   };
 }
 
-/** Indices of the largest values, largest first, equal ones in order. */
+/** Returns the indices of the largest values in descending order of value, ties in ascending order of index. */
 function largestIndices(values: Float32Array, count: number): number[] {
   const found: number[] = [];
   for (let k = 0; k < values.length; k++) {

@@ -1,4 +1,4 @@
-/** From scores to figures, by the definitions of lm-evaluation-harness. */
+/** Computes metrics from scores, by the definitions of lm-evaluation-harness. */
 import type { Item, Metric, RequestScore, Scoring } from './task.ts';
 
 export interface ScoredItem {
@@ -12,7 +12,7 @@ export function metricsOf(scoring: Scoring, scored: readonly ScoredItem[]): read
   return { choice: choiceMetrics, completion: completionMetrics, text: textMetrics }[scoring](scored);
 }
 
-/** The choice of the largest sum is right; the choice of the largest sum by the character is. */
+/** acc: the choice with the largest log-likelihood is right. acc_norm: the one with the largest per character. */
 function choiceMetrics(scored: readonly ScoredItem[]): Metric[] {
   const right = scored.map(({ item, scores }) => indexOfLargest(sumsOf(scores)) === item.gold);
   const acc = proportion('acc', right);
@@ -28,7 +28,7 @@ function sumsOf(scores: readonly RequestScore[]): number[] {
   return scores.map(({ logLikelihood }) => logLikelihood);
 }
 
-/** Perplexity is that of the words, not of their tokens. Its error is that of the mean, carried through exp. */
+/** Perplexity per word, not per token. Its error is that of the mean, propagated through exp. */
 function completionMetrics(scored: readonly ScoredItem[]): Metric[] {
   const losses = scored.map(({ scores }) => -scores[0]!.logLikelihood);
   const perplexity = Math.exp(mean(losses));
@@ -62,7 +62,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Of the mean: for proportions √(p(1 − p)/(n − 1)). One value alone tells nothing of its error. */
+/** Standard error of the mean; for proportions √(p(1 − p)/(n − 1)). Undefined for a single value. */
 function withError(values: readonly number[], factor = 1): { standardError?: number } {
   if (values.length < 2) return {};
   const center = mean(values);
@@ -70,7 +70,7 @@ function withError(values: readonly number[], factor = 1): { standardError?: num
   return { standardError: factor * Math.sqrt(squares / (values.length - 1) / values.length) };
 }
 
-/** The first, if several are equal. */
+/** Index of the largest value; the first if several are equal. */
 function indexOfLargest(values: readonly number[]): number {
   return values.reduce((best, value, k) => (value > values[best]! ? k : best), 0);
 }

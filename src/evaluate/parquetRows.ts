@@ -1,4 +1,4 @@
-/** Rows of a Parquet file. The library reads; this bounds what it may allocate, and turns its errors into ours. */
+/** Reads rows of Parquet files with hyparquet; bounds its allocations and turns its errors into InputErrors. */
 import {
   type AsyncBuffer,
   asyncBufferFromFile,
@@ -14,16 +14,16 @@ import { InputError } from '../errors.ts';
 import { refuseWrongStart } from '../text/textFile.ts';
 import type { Row } from './task.ts';
 
-/** Unpacked, of one page; a page header says its size before there is anything to see of it. */
-const largestPage = 2 ** 28;
+/** Max bytes of an unpacked page, as its header claims before any of it is read. */
+const maxPageBytes = 2 ** 28;
 const maxRows = 1e7;
 
 const bounded = Object.fromEntries(
   Object.entries(compressors).map(([codec, unpack]) => [
     codec,
     (input: Uint8Array, length: number) => {
-      if (!(length >= 0 && length <= largestPage)) {
-        throw new Error(`a page of ${length} bytes, expected at most ${largestPage}`);
+      if (!(length >= 0 && length <= maxPageBytes)) {
+        throw new Error(`a page of ${length} bytes, expected at most ${maxPageBytes}`);
       }
       return unpack!(input, length);
     },
@@ -55,9 +55,9 @@ async function readAll(path: string): Promise<Record<string, unknown>[]> {
 }
 
 /**
- * Reads all columns without making rows, which waits for all of them. Making rows waits for one after the other, and
- * the failure of another, which nobody waits for, would end the process. Likewise where the library gives up while it
- * still asks for columns: bytes come in a later turn of the event loop, and after a failure not at all.
+ * Reads columns directly first, to find all failures. When it builds rows, the library awaits one column after another,
+ * so the rejection of another column would be unhandled and end the process. For the same reason bytes are delivered in
+ * a later turn of the event loop, and never after a failure: the library may still request columns when it gives up.
  */
 async function readColumns(file: AsyncBuffer, metadata: FileMetaData): Promise<void> {
   let failed = false;

@@ -1,4 +1,4 @@
-/** What a model is asked about an item: token ids that it can see at once, and back from its answers to scores. */
+/** Turns items into questions of token ids within the context length, and the model's answers into scores. */
 import { show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import type { LanguageModel } from '../languageModel.ts';
@@ -8,7 +8,7 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
 import { RequestEncoder, rollingWindows, type TokenPair } from './encode.ts';
 import type { Item, RequestScore, Task } from './task.ts';
 
-/** An item's questions, and what the model's answers to them, in the same order, say of its requests. */
+/** Questions of an item, and a function from their answers, in the same order, to the scores of its requests. */
 export interface ItemQuestions {
   readonly questions: readonly Question[];
   scoresBy(answers: readonly TokenScore[][][]): readonly RequestScore[];
@@ -18,7 +18,7 @@ export class Questioner {
   readonly #tokenizer: TextTokenizer;
   readonly #vocabulary: number;
   readonly #encoder: RequestEncoder;
-  /** Tokens that the model may see at once. */
+  /** Context length in tokens. */
   readonly #window: number;
 
   /** @throws InputError if the model has no tokenizer, or options do not fit it */
@@ -34,10 +34,10 @@ export class Questioner {
     if (!Number.isSafeInteger(window) || window < 1) {
       throw new InputError(`window: found ${show(window)}, expected an integer of 1 or more`);
     }
-    const longest = config.maxPositionEmbeddings;
-    if (attends(config) && window > longest) {
+    const maxWindow = config.maxPositionEmbeddings;
+    if (attends(config) && window > maxWindow) {
       throw new InputError(
-        `window: found ${window}, expected at most ${longest}, the longest that this model attends to ` +
+        `window: found ${window}, expected at most ${maxWindow}, the context length of this model ` +
           '(max_position_embeddings)',
       );
     }
@@ -59,7 +59,7 @@ export class Questioner {
     }
   }
 
-  /** Questions whose answers are the scores of a text's tokens: in windows, if it is longer than the model may see. */
+  /** Returns questions that score every token of a text, in windows if it exceeds the context length. */
   text(text: string): Question[] {
     const windows = rollingWindows(this.#encoder.text(text), this.#encoder.prefix, this.#window);
     return windows.map((pair) => {
@@ -68,7 +68,7 @@ export class Questioner {
     });
   }
 
-  /** A context that several continuations have in common is asked about once, to be read once. */
+  /** Merges continuations of the same context into one question, so that the context is read once. */
   #forkable(pairs: readonly TokenPair[]): ItemQuestions {
     const asked = new Map<string, { context: readonly number[]; continuations: (readonly number[])[] }>();
     const places = pairs.map((pair) => {
@@ -90,7 +90,7 @@ export class Questioner {
     };
   }
 
-  /** The end of a context that is too long for the model; the last token of all is foretold, not seen. */
+  /** Cuts a context from the left to the context length. The last token of the continuation is predicted, not read. */
   #fitting({ context, continuation }: TokenPair): readonly number[] {
     const room = this.#window + 1 - continuation.length;
     if (room < 1) {
@@ -105,13 +105,13 @@ export class Questioner {
     const id = [...context, ...continuation].find((one) => one >= this.#vocabulary);
     if (id === undefined) return;
     throw new InputError(
-      `the tokenizer gives the id ${id} (${show(this.#tokenizer.token(id))}), but the model knows ` +
-        `${this.#vocabulary} tokens only; this is not the model's tokenizer`,
+      `tokenizer: found id ${id} (${show(this.#tokenizer.token(id))}), expected an id below the model's vocabulary ` +
+        `size, ${this.#vocabulary}; use the model's own tokenizer`,
     );
   }
 }
 
-/** A continuation's score from those of its tokens. */
+/** Combines the scores of tokens into the score of a continuation. */
 function sumScores(tokens: readonly TokenScore[]): RequestScore {
   return {
     logLikelihood: tokens.reduce((sum, { logProbability }) => sum + logProbability, 0),

@@ -1,4 +1,4 @@
-/** The figures of an evaluation, for machines and for people. */
+/** Reports of an evaluation: JSON for machines, a table for people. */
 import { formatTable } from '../format.ts';
 import type { ScoredItem } from './metrics.ts';
 import type { Metric, Task } from './task.ts';
@@ -7,12 +7,12 @@ import { paperTasks } from './tasks.ts';
 export interface TaskReport {
   readonly task: string;
   readonly version: number;
-  /** Where the data came from. */
+  /** Source of the data. */
   readonly data: string;
   readonly items: number;
   /** Continuations encoded without their context, because one token spans the boundary. */
   readonly encodedAlone?: number;
-  /** Present if the items were drawn from more; see sample.ts. */
+  /** Present if the items are a sample; see sample.ts. */
   readonly sample?: { readonly of: number; readonly seed: number };
   /** The metric that the paper's tables show. */
   readonly headline: string;
@@ -57,7 +57,7 @@ export function averageOf(tasks: readonly TaskReport[]): number | undefined {
     : undefined;
 }
 
-/** Every item's scores, for files: small names would save little and cost readers much. */
+/** All scores of an item, for files. */
 export function itemScores(scored: readonly ScoredItem[]) {
   return scored.map(({ item, scores }, index) => ({
     item: item.index ?? index,
@@ -66,7 +66,7 @@ export function itemScores(scored: readonly ScoredItem[]) {
   }));
 }
 
-/** Lines of a table; an asterisk marks the metric that the paper shows. */
+/** Formats a table as lines; an asterisk marks the metric of the paper's tables. */
 export function reportLines({ tasks, average }: Pick<EvaluationReport, 'tasks' | 'average'>): string[] {
   const rows = tasks.flatMap(({ task, items, headline, metrics }) =>
     metrics.map((metric, index) => [
@@ -81,7 +81,7 @@ export function reportLines({ tasks, average }: Pick<EvaluationReport, 'tasks' |
   return formatTable(['task', 'items', 'metric', 'value', 'error'], [...rows, ...last]);
 }
 
-/** Accuracies in per cent, as tables of the field show them. */
+/** Formats accuracies in per cent, other metrics as they are. */
 function figure({ name, value }: Metric): string {
   if (name === 'acc' || name === 'acc_norm') return (100 * value).toFixed(2);
   return value >= 1e5 ? value.toExponential(2) : value.toFixed(3);

@@ -1,4 +1,4 @@
-/** Rows of data files: JSON lines, JSON arrays, Parquet, plain text; all but Parquet also packed as .zst or .gz. */
+/** Reads rows of data files: JSON lines, JSON arrays, Parquet, plain text; all but Parquet also as .zst or .gz. */
 import { readFile } from 'node:fs/promises';
 import { isObject, parseJsonObject, show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
@@ -9,12 +9,11 @@ import type { Row } from './task.ts';
 
 export const formats = ['jsonl', 'json', 'parquet', 'txt', 'raw', 'tokens'] as const;
 
-/** A line, or a file that is read as a whole, is no longer than this. */
-const longest = 2 ** 28;
+/** Max characters of a line, or of a file that is read as a whole. */
+const maxCharacters = 2 ** 28;
 
 /**
- * The rows of files, one file after the other. Beside `x.jsonl` may lie `x-labels.lst` with a label a line, which
- * becomes the field `label`.
+ * Yields the rows of files in order. A file `x-labels.lst` beside `x.jsonl` adds the field `label`, one per line.
  * @throws InputError naming file and row
  */
 export async function* readRows(files: readonly string[], signal?: AbortSignal): AsyncGenerator<Row> {
@@ -40,7 +39,7 @@ async function rowsOf(file: string, signal: AbortSignal | undefined): Promise<As
   if (name.endsWith('.jsonl')) return jsonLines(file, signal);
   if (name.endsWith('.json')) return jsonFile(file, signal);
   if (name.endsWith('.parquet')) {
-    if (name !== file) throw new InputError(`${file}: found a packed Parquet file, expected it unpacked`);
+    if (name !== file) throw new InputError(`${file}: found a compressed Parquet file; decompress it first`);
     const { parquetRows } = await loadOptional(() => import('./parquetRows.ts'));
     return parquetRows(file);
   }
@@ -48,16 +47,16 @@ async function rowsOf(file: string, signal: AbortSignal | undefined): Promise<As
 }
 
 async function* jsonLines(file: string, signal: AbortSignal | undefined): AsyncGenerator<Row> {
-  for await (const { text, number, complete } of readLines(readText(file, signal), longest)) {
+  for await (const { text, number, complete } of readLines(readText(file, signal), maxCharacters)) {
     const where = `${file}, row ${number}`;
     if (!complete)
-      throw new InputError(`${where}: longer than ${longest} characters, expected a JSON object`);
+      throw new InputError(`${where}: longer than ${maxCharacters} characters, expected a JSON object`);
     if (text.trim() === '') continue;
     yield { where, fields: parseJsonObject(new TextEncoder().encode(text), where) };
   }
 }
 
-/** Some datasets' `.json` is JSON lines by another name, some an array. */
+/** `.json` files of datasets hold either JSON lines or an array. */
 async function* jsonFile(file: string, signal: AbortSignal | undefined): AsyncGenerator<Row> {
   const text = await textOf(file, signal);
   if (!text.trimStart().startsWith('[')) {
@@ -81,8 +80,8 @@ async function textOf(file: string, signal: AbortSignal | undefined): Promise<st
   let text = '';
   for await (const piece of readText(file, signal)) {
     text += piece;
-    if (text.length > longest)
-      throw new InputError(`${file}: longer than ${longest} characters, expected less`);
+    if (text.length > maxCharacters)
+      throw new InputError(`${file}: longer than ${maxCharacters} characters, expected less`);
   }
   return text;
 }

@@ -1,11 +1,11 @@
-/** Drawing some of a task's items: by a seed, and from each of its sources in proportion. */
+/** Draws a sample of a task's items by seed, stratified by source. */
 import { SeededRandom } from '../text/seededRandom.ts';
 import type { Item } from './task.ts';
 
 /**
  * Draws `count` items without replacement, in their original order; all of them if there are no more.
  *
- * Data sets are often sorted by source (the first 3,243 rows of HellaSwag come from ActivityNet, the others from
+ * Datasets are often sorted by source (the first 3,243 rows of HellaSwag come from ActivityNet, the others from
  * WikiHow), so the first rows would stand for one source only. Each source contributes its share, to within one
  * item, and the items drawn for a smaller count are among those for a larger one.
  */

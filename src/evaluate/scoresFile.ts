@@ -1,6 +1,6 @@
 /**
- * Scores as they come, a JSON line for each item: what was scored once is not scored again, however a run ended.
- * A line's key is a hash of all that its scores depend on: model, tokenizer and engine, task version, requests.
+ * A file of scores, one JSON line per item, appended as items are scored, so that an interrupted evaluation resumes.
+ * Cache key: a hash of model, tokenizer, engine, task version and requests.
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ const line = v.object({
 
 export type ScoreLine = v.InferOutput<typeof line>;
 
-/** What remembers scores; without a file nothing is remembered beyond the run. */
+/** Remembers scores. */
 export interface ScoreMemory {
   find(key: string): readonly RequestScore[] | undefined;
   add(entry: ScoreLine): Promise<void>;
@@ -42,7 +42,7 @@ export class ScoresFile implements ScoreMemory {
     this.#known = known;
   }
 
-  /** Opens or begins a file. Lines that are torn or of something else are passed over: they are scored anew. */
+  /** Opens or creates a file. Damaged and foreign lines are ignored, and their items scored again. */
   static async open(path: string): Promise<ScoresFile> {
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
@@ -54,7 +54,7 @@ export class ScoresFile implements ScoreMemory {
       if (parsed) known.set(parsed.key, parsed.scores);
     }
     const file = await open(path, 'a');
-    // A process that was killed may have left half a line.
+    // A killed process may have left a partial line.
     if (text !== '' && !text.endsWith('\n')) await file.writeFile('\n');
     return new ScoresFile(file, known);
   }
@@ -73,7 +73,7 @@ export class ScoresFile implements ScoreMemory {
   }
 }
 
-/** `parts` are all that scores depend on, beside the requests. */
+/** @param parts everything that scores depend on besides the requests */
 export function scoreKey(parts: readonly unknown[], requests: readonly Request[]): string {
   return createHash('sha256')
     .update(JSON.stringify([parts, requests]))

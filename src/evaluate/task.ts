@@ -1,39 +1,39 @@
 /**
- * What a task is: where its data comes from, how a row becomes text, and which figures come out of the scores.
- * Definitions follow EleutherAI's lm-evaluation-harness 0.4; `version` goes up whenever scores could change.
+ * A task: where its data comes from, how a row becomes requests, and which metrics are computed from the scores.
+ * Definitions follow EleutherAI's lm-evaluation-harness 0.4; `version` increases whenever scores may change.
  */
 
-/** What the model is asked: how probable is `continuation` after `context`? */
+/** Asks for the probability of `continuation` after `context`. */
 export interface Request {
   /** Empty for a text that is scored as a whole. */
   readonly context: string;
   readonly continuation: string;
 }
 
-/** One line of a task's data, as requests and what their scores are judged by. */
+/** A row of a task's data: its requests, and the facts needed to judge their scores. */
 export interface Item {
   /** File and row, for messages. */
   readonly where: string;
   readonly requests: readonly Request[];
-  /** Of a question: index of the right choice. */
+  /** Index of the right choice, for questions. */
   readonly gold?: number;
-  /** Of a question: characters of each choice, by which acc_norm divides; absent where that makes no sense. */
+  /** Characters of each choice, for questions: the divisors of acc_norm. Absent where acc_norm is undefined. */
   readonly lengths?: readonly number[];
-  /** Of a text: its size as the data has it, before it is rendered. */
+  /** Size of a text in the data, before rendering. */
   readonly size?: { readonly words: number; readonly bytes: number };
-  /** Where the data set got it from, if it has several sources: samples take from each its share. */
+  /** Source of the item, for datasets with several: samples are stratified by it. */
   readonly source?: string;
-  /** Place in the task's whole data, counted from 0. */
+  /** Index in the task's whole data, from 0. */
   readonly index?: number;
 }
 
-/** What the model said to a request. */
+/** The model's score of a request. */
 export interface RequestScore {
   /** Natural logarithm of the probability of the continuation. */
   readonly logLikelihood: number;
   /** Tokens of the continuation. */
   readonly tokens: number;
-  /** Whether each of them was the likeliest. */
+  /** Whether each of them was the most probable token. */
   readonly greedy: boolean;
   /** See TokenPair. */
   readonly encodedAlone?: true | undefined;
@@ -56,7 +56,7 @@ export type MetricName =
 
 /**
  * `choice`: the right one of several continuations, or contexts, should be the most probable; `completion`: the
- * one continuation should be what the model would write; `text`: how well a text is foretold.
+ * one continuation should be the greedy completion; `text`: how well a text is predicted.
  */
 export type Scoring = 'choice' | 'completion' | 'text';
 
@@ -70,7 +70,7 @@ export interface Row {
 /** The dataset on the Hugging Face Hub. */
 export interface Dataset {
   readonly id: string;
-  /** Absent: the dataset has one. */
+  /** Absent if the dataset has only one. */
   readonly config?: string;
   readonly split: string;
 }
@@ -86,7 +86,7 @@ export interface Task {
   /** The metric that the paper's tables show. */
   readonly headline: MetricName;
   readonly dataset: Dataset;
-  /** Names of its file, without extension, as people have it outside of a copy of the dataset. */
+  /** Usual names of its data file, without extension, outside a copy of the dataset. */
   readonly fileNames: readonly string[];
   /** @throws InputError naming the row and the field */
   items(rows: AsyncIterable<Row>): AsyncIterable<Item>;

@@ -1,9 +1,9 @@
-/** Bars for each model of each size: one value, or parts that add up. */
+/** Bar charts by size and model: single values or stacked parts. */
 import * as Plot from '@observablehq/plot';
 import { renderFigure } from '../figures/svg.ts';
 
 export interface Bar {
-  /** Bars of one size stand together. */
+  /** Bars are grouped by size. */
   readonly size: string;
   readonly label: string;
   /** Values by the names of the parts. */
@@ -12,12 +12,12 @@ export interface Bar {
 
 export interface BarFigure {
   readonly title: string;
-  /** What the length of a bar is, with its unit. */
+  /** Quantity and unit. */
   readonly axis: string;
-  /** Parts with their colours, the first nearest to the axis. */
+  /** Colours by part, in order from the axis. */
   readonly colors: Readonly<Record<string, string>>;
   readonly bars: readonly Bar[];
-  /** A bar's total in words. */
+  /** Formats the total of a bar. */
   readonly format: (total: number) => string;
 }
 
@@ -35,7 +35,7 @@ export function barFigure({ title, axis, colors, bars, format }: BarFigure): str
   const longest = (names: readonly string[]) => Math.max(...names.map((name) => name.length));
   return renderFigure({
     title,
-    // The axis names what one part alone is.
+    // With a single part the axis label suffices.
     legend:
       names.length > 1
         ? Object.entries(colors).map(([label, color]) => ({ label, color, strokeWidth: 8 }))
@@ -43,7 +43,7 @@ export function barFigure({ title, axis, colors, bars, format }: BarFigure): str
     plot: {
       ...{ marginTop: 72, marginLeft: 30 + 7 * longest(labels), marginRight: 24 + 7 * longest(sizes) },
       height: 124 + bars.length * 26 + sizes.length * 8,
-      // Room for the total behind the longest bar.
+      // Leave room for the total beside the longest bar.
       x: { label: axis, labelAnchor: 'center', grid: true, nice: true, insetRight: 64 },
       y: { label: null, domain: labels, tickSize: 0 },
       fy: { label: null, domain: sizes, axis: 'right', padding: 0.15 },

@@ -1,12 +1,11 @@
 /**
- * Who does which experiment. What is asked for together is done one after the other by one process alone, and shared by
- * several ranks: all carry out the same study and are given the same results, so that they ask for the same
- * experiments, if not at the same moment.
+ * Distributes experiments over ranks. Every rank executes the same study and receives the same results, and so
+ * requests the same experiments, though not at the same moment. A single process runs them one after another.
  */
 import type { Group } from '../mpi/group.ts';
 import { TimeUpError } from './study.ts';
 
-/** What an experiment came to: what JSON can hold, or that there was no time for it. */
+/** Result of an experiment as JSON can hold it, or the reason why there was no time for it. */
 interface Outcome {
   readonly result?: unknown;
   readonly timeUp?: string;
@@ -22,7 +21,7 @@ interface Asked {
 export class Experiments {
   readonly #group: Group;
   readonly #signal: AbortSignal;
-  /** By name, in the order in which they were asked for. */
+  /** By name, in order of request. */
   readonly #asked = new Map<string, Asked>();
   #works = false;
 
@@ -32,10 +31,10 @@ export class Experiments {
   }
 
   /**
-   * The result of an experiment as JSON gives it back, so that a study sees the same from every rank, and now and after
+   * Returns the result of an experiment after a round trip through JSON, so that it is the same on every rank and after
    * an interruption.
-   * @param name by which ranks know it
-   * @throws TimeUpError if there is no time for it; the signal's reason, once aborted
+   * @param name identifies the experiment on all ranks
+   * @throws TimeUpError if there is no time left for it; the signal's reason, once aborted
    */
   ask<R>(name: string, carryOut: () => Promise<R>): Promise<R> {
     const earlier = this.#asked.get(name);
@@ -62,7 +61,7 @@ export class Experiments {
     }
   }
 
-  /** An experiment for each rank, of those that all have asked for. */
+  /** Runs one experiment on each rank, of those that all ranks have requested. */
   async #round(): Promise<void> {
     this.#signal.throwIfAborted();
     const { rank, size } = this.#group;
@@ -90,7 +89,7 @@ async function outcomeOf(carryOut: () => Promise<unknown>): Promise<Outcome> {
   }
 }
 
-/** A study that has been given results asks for what follows from them before this is over, or in a later round. */
+/** Lets the study process results and request the experiments that follow from them. */
 function letStudyAsk(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -1,4 +1,4 @@
-/** The kinds of models that studies compare: what each is called and drawn as, and how its sizes are configured. */
+/** Model families that studies compare: names, colours, configurations and training recipes. */
 import type { ModelConfig } from '../model/config.ts';
 import { namedConfig } from '../model/config.ts';
 
@@ -6,25 +6,25 @@ export interface Shape {
   readonly layers: number;
   readonly hiddenSize: number;
   readonly vocabSize: number;
-  /** Default: as Llama's and the paper's sizes, about 8/3 of the width, a multiple of 256. */
+  /** Default: about 8/3 of the width, a multiple of 256, as in Llama and the paper. */
   readonly intermediateSize?: number;
 }
 
 export interface Family {
-  /** In file names. */
+  /** Used in file names. */
   readonly name: string;
   readonly label: string;
   readonly color: string;
   config(shape: Shape): ModelConfig;
-  /** How it is trained: the paper's schedule for it, and rates to begin the search with, each twice the last. */
+  /** The paper's schedule, and the first learning rates of the search, each twice the one before. */
   readonly training: {
     readonly schedule: 'matmulfree' | 'cosine';
     /** For the smallest models. */
     readonly rates: readonly number[];
   };
   /**
-   * Products of a token with what came before it, in length × width of each layer, on the average over a text: 1 for
-   * attention (its scores and its sum, each over half of the text), 0 for a recurrence.
+   * Average multiplications of a token with its context, in units of length × width per layer: 1 for attention (scores
+   * and weighted sum, each over half of the text), 0 for a recurrence.
    */
   readonly contextProducts: number;
 }
@@ -47,14 +47,14 @@ export const rwkv: Family = {
   contextProducts: 0,
 };
 
-/** Positions beyond the usual 2,048, so that a text of that length can go on. */
-const longest = { maxPositionEmbeddings: 4096 };
+/** More than the usual 2,048 positions, so that a text of that length can be continued. */
+const longContext = { maxPositionEmbeddings: 4096 };
 
 export const transformer: Family = {
   name: 'transformer',
   label: 'Transformer++',
   color: '#d95f02',
-  config: (shape) => ({ ...namedConfig('tiny', { ...shape, architecture: 'llama' }), ...longest }),
+  config: (shape) => ({ ...namedConfig('tiny', { ...shape, architecture: 'llama' }), ...longContext }),
   training: { schedule: 'cosine', rates: [2e-3, 4e-3, 8e-3] },
   contextProducts: 1,
 };
@@ -63,14 +63,14 @@ export const bitNet: Family = {
   name: 'bitnet',
   label: 'BitNet b1.58',
   color: '#5aae61',
-  config: (shape) => ({ ...namedConfig('tiny', { ...shape, architecture: 'bitnet' }), ...longest }),
+  config: (shape) => ({ ...namedConfig('tiny', { ...shape, architecture: 'bitnet' }), ...longContext }),
   training: { schedule: 'cosine', rates: [2e-3, 4e-3, 8e-3] },
   contextProducts: 1,
 };
 
 export const allFamilies: readonly Family[] = [matmulFree, rwkv, bitNet, transformer];
 
-/** The paper's sizes; the last two had random weights only. */
+/** Sizes of the paper; 7B and 13B have random weights only. */
 export const paperShapes = {
   '370M': { layers: 24, hiddenSize: 1024 },
   '1.3B': { layers: 24, hiddenSize: 2048 },

@@ -1,9 +1,12 @@
-/** Milliseconds of a piece of work, as people should believe them: the middle one of several, after warming up. */
+/** Measures work: median time of several rounds after warm-up. */
 
-/** Work that takes longer than this is timed once only, the first time: it warms itself up. */
+/** Longer work is timed only once, without warm-up. */
 const longMilliseconds = 20_000;
 
-/** @param work told the number of the round, warming up included */
+/**
+ * Returns milliseconds.
+ * @param work receives the number of the round, warm-up included
+ */
 export async function medianTime(
   signal: AbortSignal,
   { rounds }: { readonly rounds: number },

@@ -1,4 +1,4 @@
-/** Carrying a study out: folders of runs, what they were made by, and the report. */
+/** Executes a study: stores runs with their provenance, and writes the report. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -20,10 +20,10 @@ import {
   TimeUpError,
 } from './study.ts';
 
-/** Where a result comes from. */
+/** How a result was produced. */
 export interface Provenance {
   readonly command: string;
-  /** Of this repository; "+" after it: with changes. */
+  /** Commit of this repository; "+" marks uncommitted changes. */
   readonly commit: string;
   readonly date: string;
   readonly engine: string;
@@ -34,15 +34,15 @@ export interface Provenance {
 
 export interface RunStudyOptions {
   readonly options: StudyOptions;
-  /** The command line that repeats this. */
+  /** Command line that repeats the study. */
   readonly command: string;
-  /** Where runs are kept: `<runs>/<study>/<run>-<hash>/result.json`. */
+  /** Folder for runs: `<runs>/<study>/<run>-<hash>/result.json`. */
   readonly runs: string;
-  /** Where the report goes: `<out>/<study>/`. */
+  /** Folder for the report: `<out>/<study>/`. */
   readonly out: string;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
-  /** Ranks that share the experiments; all call `runStudy`, and see one folder of runs. */
+  /** Ranks that share the experiments; all call `runStudy` and see the same folder of runs. */
   readonly group?: Group | undefined;
 }
 
@@ -53,18 +53,18 @@ interface KeptRun {
   readonly result: unknown;
 }
 
-/** A quick study is another study: it must not pass for the real one. */
+/** Quick studies get folders of their own, so that they are not mistaken for full ones. */
 export function folderName({ name }: Study, { quick }: StudyOptions): string {
   return quick ? `${name}-quick` : name;
 }
 
-/** @throws the signal's reason if it is aborted; what is done by then is kept */
+/** @throws the signal's reason if it is aborted; finished experiments are kept */
 export async function runStudy(study: Study, run: RunStudyOptions): Promise<string> {
   const { options, signal, say, runs, group = alone } = run;
   const name = folderName(study, options);
   const [folder, out] = [join(runs, name), join(run.out, name)];
   const here = once(() => provenanceOf(run));
-  // Of the run at hand: a report that is only written again says where its runs were made.
+  // Provenance of the latest run: a rewritten report names where its runs were made.
   let provenance: Provenance | undefined;
   await mkdir(folder, { recursive: true });
   const started = performance.now();
@@ -97,7 +97,7 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
     },
     publish(report) {
       const madeBy = provenance;
-      // Reports of experiments that ended together are written one after the other.
+      // Reports of concurrent experiments are written one after another.
       if (group.rank === 0) {
         published = published.then(async () => publish(out, name, report, madeBy ?? (await here())));
       }
@@ -108,13 +108,13 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
     await study.carryOut(context);
   } catch (error) {
     if (!(error instanceof TimeUpError)) throw error;
-    say(`${error.message}; the same command goes on where it was`);
+    say(`${error.message}; run the same command to resume`);
   }
   say(`${done} runs done${known > 0 ? `, ${known} known from before` : ''}`);
   return join(out, `${name}.md`);
 }
 
-/** What carrying a study out would do; nothing is run. */
+/** Lists the runs of a study without running any. */
 export async function planStudy(
   study: Study,
   { options, runs, signal, say }: Pick<RunStudyOptions, 'options' | 'runs' | 'signal' | 'say'>,
@@ -174,7 +174,7 @@ async function provenanceOf({ options, command }: RunStudyOptions): Promise<Prov
   };
 }
 
-/** With the GPU's name, since that is the machine then. */
+/** Includes the name of the GPU. */
 async function engineOf({ engine }: StudyOptions): Promise<string> {
   if (engineKind(engine).runsOn !== 'gpu') return engineName(engine);
   const found = await createEngine(engine);
@@ -189,6 +189,6 @@ async function currentCommit(): Promise<string> {
     const changes = await git('status', '--porcelain', '--untracked-files=no');
     return `${await git('rev-parse', '--short=12', 'HEAD')}${changes ? '+' : ''}`;
   } catch {
-    return 'unknown'; // an installed package is no repository
+    return 'unknown'; // an installed package is not a repository
   }
 }

@@ -88,7 +88,7 @@ describe('a study', () => {
     },
   };
 
-  it('goes on where it was, does nothing twice, and says where its figures come from', async () => {
+  it('resumes, does nothing twice, and records provenance', async () => {
     const folder = await temporaryFolder();
     const controller = new AbortController();
     stop = () => done.length === 2 && controller.abort(new Error('enough'));
@@ -243,13 +243,13 @@ describe('a study that is given some minutes', () => {
     const { said } = await carryOut(study, folder, { minutes: 1 });
     expect(begun).toEqual(['short']);
     expect(said.join()).toMatch(
-      /long would take about 2\.0 min, found \d+ s left; the same command goes on where it was/,
+      /long would take about 2\.0 min, found \d+ s left; run the same command to resume/,
     );
     await carryOut(study, folder, { minutes: 3 });
     expect(begun).toEqual(['short', 'long']);
   });
 
-  it('tells its plan without running anything', async () => {
+  it('lists its plan without running anything', async () => {
     const plan = await planStudy(scaling, {
       options: { engine: 'cpu', quick: true, seed: 1, data: () => listed([rhyme.repeat(3)]) },
       ...{ runs: await temporaryFolder(), signal: new AbortController().signal, say: () => {} },

@@ -1,6 +1,6 @@
 /**
- * What a study is: experiments that are run one after the other, each kept once it is done, and a report that is
- * written anew after each. Interrupted, a study goes on where it was.
+ * A study: a list of experiments, each stored when it is done, and a report that is rewritten after each. An
+ * interrupted study resumes.
  */
 
 import type { EngineChoice } from '../engine/engines.ts';
@@ -13,11 +13,11 @@ export interface StudyOptions {
   /** Small sizes, so that the whole study takes minutes on a laptop. */
   readonly quick: boolean;
   readonly seed: number;
-  /** Begin no run that would end later than this after the start, as far as can be told; the next process may. */
+  /** Time limit: do not begin a run that is estimated to end later. */
   readonly minutes?: number | undefined;
   /** Texts to train on; studies that train need them. */
   readonly data: readonly string[] | (() => AsyncIterable<string>) | undefined;
-  /** Kinds of models to compare; default: the study's own. */
+  /** Families to compare; default: the study's own. */
   readonly families?: readonly Family[] | undefined;
 }
 
@@ -30,14 +30,14 @@ export interface Table {
 export interface Figure {
   /** File name without ending. */
   readonly name: string;
-  /** What is to be seen, in a sentence. */
+  /** One sentence. */
   readonly caption: string;
   readonly svg: string;
 }
 
 export interface Report {
   readonly title: string;
-  /** What was done, and what came out, in plain words. */
+  /** Paragraphs on method and findings. */
   readonly text: readonly string[];
   readonly tables: readonly Table[];
   readonly figures: readonly Figure[];
@@ -45,7 +45,7 @@ export interface Report {
   readonly data: unknown;
 }
 
-/** The minutes that a study was given are over; what is left to do is left to the next process. */
+/** Thrown when the time limit of a study is reached; the next process does the rest. */
 export class TimeUpError extends Error {
   override name = 'TimeUpError';
 }
@@ -53,44 +53,44 @@ export class TimeUpError extends Error {
 export interface StudyContext {
   readonly options: StudyOptions;
   readonly signal: AbortSignal;
-  /** Where what studies share may lie, such as a corpus as tokens. */
+  /** Folder for data that studies share, such as tokenised corpora. */
   readonly folder: string;
   /**
-   * One experiment: its result, from an earlier process if it was done there with the same settings. Experiments that
-   * do not need one another's results are asked for together (`Promise.all`): ranks then share them.
-   * @param name of its folder, with a hash of the settings
-   * @param body does it in a folder of its own, where it may have begun before, and returns what JSON can hold
-   * @param seconds that it will take, if that can be told
-   * @throws TimeUpError if that is more than is left of `minutes`
+   * Runs one experiment, or returns its stored result if it was done with the same settings. Request independent
+   * experiments together (`Promise.all`), so that ranks can share them.
+   * @param name prefix of its folder; a hash of the settings follows
+   * @param body runs or resumes the experiment in its own folder, and returns a value that JSON can hold
+   * @param seconds estimated duration, if known
+   * @throws TimeUpError if the estimate exceeds the time left
    */
   run<R>(name: string, settings: object, body: (folder: string) => Promise<R>, seconds?: number): Promise<R>;
-  /** Writes tables and figures as they stand. */
+  /** Writes the report with the results so far. */
   publish(report: Report): Promise<void>;
-  /** Tells people what goes on. */
+  /** Prints progress. */
   say(text: string): void;
-  /** Ranks that carry the study out together; default: this one alone. */
+  /** Ranks that share the study; default: this one alone. */
   readonly group?: Group | undefined;
 }
 
-/** A run as it is known before it begins. */
+/** A run that a study plans. */
 export interface PlannedRun {
   readonly name: string;
-  /** What it does, in a few words: sizes and counts. */
+  /** Sizes and counts, in a few words. */
   readonly what: string;
-  /** On one H100; searches may take a few runs more or less. */
+  /** Estimate for one H100; searches may need a few runs more or less. */
   readonly seconds: number;
 }
 
 export interface Study {
   readonly name: string;
-  /** In a line. */
+  /** One line. */
   readonly about: string;
   readonly trains: boolean;
-  /** Ranks share its experiments; otherwise rank 0 does them by itself, such as those that measure time. */
+  /** Ranks share its experiments. Otherwise rank 0 runs them alone, as for measurements of time. */
   readonly spreads?: boolean;
-  /** The kinds of models that it compares unless the options name others; absent: what it compares is fixed. */
+  /** Families that it compares by default; absent if they are fixed. */
   readonly families?: readonly Family[];
-  /** What carrying it out will do; prepares the corpus, and runs nothing. */
+  /** Lists the runs that `carryOut` will do. Prepares the corpus, but runs nothing. */
   plan?(context: StudyContext): Promise<readonly PlannedRun[]>;
   carryOut(context: StudyContext): Promise<void>;
 }

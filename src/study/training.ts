@@ -1,4 +1,4 @@
-/** Training runs as experiments: one corpus for all, an engine for each, and what a run came to. */
+/** Training runs as experiments: one corpus for all, one engine for each, and their results. */
 import { createHash } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ export interface Corpus {
   readonly vocabulary: number;
 }
 
-/** The study's texts as tokens, with a tokenizer learned from them; made once, by rank 0 while the others rest. */
+/** Tokenises the study's texts with a tokenizer trained on them. Rank 0 does it once; the other ranks wait. */
 export async function prepareCorpus(context: StudyContext, vocabulary: number): Promise<Corpus> {
   const { group = alone } = context;
   if (group.rank > 0) await group.rest();
@@ -63,20 +63,20 @@ async function findCorpus(context: StudyContext, vocabulary: number): Promise<Co
 }
 
 export interface TrainingOutcome {
-  /** Nats a token on text kept out, with the last weights; absent if training diverged. */
+  /** Final validation loss in nats per token; absent if training diverged. */
   readonly loss?: number;
   readonly bitsPerByte?: number;
-  /** Why there is no loss. */
+  /** Why training diverged. */
   readonly failure?: string;
   readonly tokens: number;
-  /** Of training, validation and saving left out. */
+  /** Training time, excluding validation and saving. */
   readonly seconds: number;
-  /** Validations on the way: tokens and nats a token. */
+  /** Validations during training: tokens, nats per token. */
   readonly curve: readonly (readonly [tokens: number, loss: number])[];
 }
 
 /**
- * Trains in `folder`, or goes on there.
+ * Trains in `folder`, or resumes there.
  * @throws the signal's reason, once aborted; the run is then saved
  */
 export async function train(
@@ -125,7 +125,7 @@ function outcomeOf(
   };
 }
 
-/** A line now and then. */
+/** Prints a line every ten seconds. */
 function now(say: StudyContext['say'], steps: number): (line: LogLine) => void {
   let next = performance.now() + 10_000;
   return (line) => {

@@ -1,15 +1,15 @@
-/** How long training will take: first by a formula, then corrected by what runs on this machine took. */
+/** Estimates training time: by a formula, then corrected by measured runs on this machine. */
 import type { ModelConfig } from '../model/config.ts';
 import type { TrainingSettings } from '../train/settings.ts';
 import type { Family } from './families.ts';
 import { matrixParameters } from './scaling/flops.ts';
 
 /**
- * Of one H100 through WebGPU. Fitted to steps of 16,384 tokens of MatMul-free models: 359 ms at 24 layers of width
- * 1024, 70 ms at 10 of width 512. What attention adds is a guess until a run has been timed.
+ * One H100 through WebGPU, fitted to steps of 16,384 tokens of MatMul-free models: 359 ms for 24 layers of width 1024,
+ * 70 ms for 10 layers of width 512. The cost of attention is a guess until a run has been timed.
  */
 const h100 = {
-  /** Milliseconds of a step that computes nothing, and what each layer's dispatches add. */
+  /** Milliseconds of an empty step, and of the dispatches of each layer. */
   step: 1.5,
   layer: 0.5,
   /** Element-wise work: bytes moved, in nanoseconds for each token, layer and column. */
@@ -19,11 +19,11 @@ const h100 = {
   /** Operations a second of matrix products, and of attention's, which have no tensor cores. */
   products: 80e12,
   attention: 3e12,
-  /** Seconds of a run that are no steps: an engine, its shaders, validation, checkpoints. */
+  /** Seconds of a run outside its steps: engine start, shaders, validation, checkpoints. */
   run: 4,
 };
 
-/** Attention's backward pass computes its scores twice more than the formula for operations counts. */
+/** The backward pass of attention recomputes its scores, which the formula for operations does not count. */
 const attentionTwice = 1.5;
 
 export type TimedRun = {
@@ -32,7 +32,7 @@ export type TimedRun = {
   readonly settings: Pick<TrainingSettings, 'steps' | 'batch' | 'length'>;
 };
 
-/** Seconds of a run's steps on one H100. */
+/** Estimates the seconds of all steps of a run on one H100. */
 export function secondsOfSteps({ family, config, settings }: TimedRun): number {
   const { layers, hiddenSize, vocabSize } = config;
   const { steps, batch, length } = settings;
@@ -46,7 +46,7 @@ export function secondsOfSteps({ family, config, settings }: TimedRun): number {
   return steps * seconds;
 }
 
-/** Seconds that a run took, beside those expected of it, correct what is expected of the next of its family. */
+/** Corrects estimates by the ratio of measured to estimated time of earlier runs of the same family. */
 export class Pace {
   readonly #corrections = new Map<string, number>();
 
@@ -54,7 +54,7 @@ export class Pace {
     if (seconds > 0) this.#corrections.set(run.family.name, seconds / secondsOfSteps(run));
   }
 
-  /** Seconds of a whole run on this machine, as far as is known. */
+  /** Estimates the seconds of a whole run on this machine. */
   estimate(run: TimedRun): number {
     const known = [...this.#corrections.values()];
     const correction = this.#corrections.get(run.family.name) ?? known.at(-1) ?? 1;

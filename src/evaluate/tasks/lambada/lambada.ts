@@ -1,4 +1,4 @@
-/** LAMBADA, as OpenAI prepared it: the last word of a passage that only the whole passage tells. */
+/** LAMBADA as prepared by OpenAI: predict the last word of a passage, which requires the whole passage. */
 import { textField } from '../../fields.ts';
 import { eachRow, type Item, type Row, type Task } from '../../task.ts';
 

@@ -1,4 +1,4 @@
-/** WikiText-2: how well a model foretells articles, counted by the word and by the byte. */
+/** WikiText-2: how well a model predicts articles, per word and per byte. */
 import { refuse, textField } from '../../fields.ts';
 import type { Item, Row, Task } from '../../task.ts';
 import { detokenise } from './detokenise.ts';
