@@ -70,7 +70,7 @@ export interface ModelMemory extends MemoryNeeds {
 }
 
 /** Logits of all tokens at once take no more than this. */
-const mostLogitBytes = 2 ** 31;
+const maxLogitBytes = 2 ** 31;
 
 export class LanguageModel {
   readonly config: ModelConfig;
@@ -147,7 +147,7 @@ export class LanguageModel {
   ): Promise<{ logits: Float32Array }> {
     this.#checkOpen();
     const bytes = 4 * tokens.length * this.config.vocabSize;
-    if (bytes > mostLogitBytes) {
+    if (bytes > maxLogitBytes) {
       throw new InputError(
         `forward: the logits of ${tokens.length} tokens take ${bytes} bytes, expected at most 2^31; ` +
           'read them in parts, through session()',

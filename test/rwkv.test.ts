@@ -175,7 +175,7 @@ describe('RWKV as a model', () => {
       ...{ engine, architecture, weights: newWeights(engine) },
       ...{ vocabulary: config.vocabSize, turns: new Turns() },
     });
-    const slots = new SlotsOneByOne(inference, { slots: 2, mostTokens: 8 });
+    const slots = new SlotsOneByOne(inference, { slots: 2, maxTokens: 8 });
     const alone = await inference.run(tokens.slice(0, 8), inference.newState(), 'last');
     await slots.step([{ slot: 0, tokens: tokens.slice(0, 5), wanted: 'none' }]);
     await slots.load(1, await slots.save(0)); // a fork

@@ -29,6 +29,20 @@ it('40 at once keep order and text, beyond the slots too', async () => {
   expect(together.map(({ text }) => text)).toEqual(alone);
 });
 
+it.each(['rwkv', 'llama', 'bitnet'] as const)(
+  '12 at once keep order and text, on %s',
+  async (architecture) => {
+    const { folder, remove } = await makeSmallModel({ architecture });
+    await using other = await LanguageModel.load(folder, { threads: 1 });
+    const some = prompts.slice(0, 12);
+    const alone: string[] = [];
+    for (const [k, prompt] of some.entries()) alone.push((await other.complete(prompt, options(k))).text);
+    const together = await Promise.all(some.map((prompt, k) => other.complete(prompt, options(k))));
+    expect(together.map(({ text }) => text)).toEqual(alone);
+    await remove();
+  },
+);
+
 it('a generation that others join half-way, or that stays when they end, keeps its text', async () => {
   const long = { ...options(1), maxTokens: 60 };
   const alone = (await model.complete('abc', long)).text;

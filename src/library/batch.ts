@@ -70,8 +70,8 @@ export class Batch {
   }
 
   async #step(): Promise<void> {
-    const jobs = this.#jobs.slice(0, this.#model.mostTokens);
-    const shares = sharesOf(jobs, this.#model.mostTokens);
+    const jobs = this.#jobs.slice(0, this.#model.maxTokens);
+    const shares = sharesOf(jobs, this.#model.maxTokens);
     const parts = jobs.map(({ slot, tokens, read }, index) => {
       const end = read + shares[index]!;
       const wanted = end === tokens.length ? ('last' as const) : ('none' as const);

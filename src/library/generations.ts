@@ -8,7 +8,7 @@ import { Batch } from './batch.ts';
 /** Sequences in a batch; others run beside it, one after the other. */
 const slots = 32;
 /** Tokens that a step of the batch reads at most. */
-const mostTokens = 256;
+const maxTokens = 256;
 
 export class Generations {
   readonly #model: RunnableModel;
@@ -50,9 +50,8 @@ export class Generations {
 
   #batchIfAny(): Batch | null {
     if (this.#batch === undefined) {
-      const { architecture } = this.#model;
-      const canBatch = architecture.memory === 'states' && architecture.hasSlots;
-      this.#batch = canBatch ? new Batch(slotModel(this.#model, { slots, mostTokens })) : null;
+      const canBatch = this.#model.architecture.memory === 'states';
+      this.#batch = canBatch ? new Batch(slotModel(this.#model, { slots, maxTokens })) : null;
     }
     return this.#batch;
   }

@@ -36,8 +36,6 @@ export type StateLayout = Sequences & { readonly states?: readonly Tensor[] };
 /** A model that remembers a sequence by states of fixed size. */
 export interface RecurrentArchitecture extends Common {
   readonly memory: 'states';
-  /** Whether `forward` takes a layout with slots. */
-  readonly hasSlots: boolean;
   /** What carries `count` sequences from one call to the next: [count, …] each. */
   states(count: number): Tensor[];
   /**

@@ -15,17 +15,17 @@ export interface LogitsPart {
 
 /**
  * Records the head for hidden states [.., width] after the final norm and their labels [..]: in one part if the logits
- * take no more than `mostBytes`, else in parts of equally many rows, one after the other as the caller asks for them.
+ * take no more than `maxBytes`, else in parts of equally many rows, one after the other as the caller asks for them.
  */
 export function* logitsInParts(
   { architecture, weights }: { readonly architecture: Architecture; readonly weights: Weights },
   hidden: Tensor,
   labels: Tensor,
-  mostBytes: number,
+  maxBytes: number,
 ): Generator<LogitsPart> {
   const [rows, width] = [rowsOf(hidden), widthOf(hidden)];
-  const mostRows = Math.max(1, Math.floor(mostBytes / (4 * vocabularyOf(architecture))));
-  const each = Math.ceil(rows / Math.ceil(rows / mostRows));
+  const maxRows = Math.max(1, Math.floor(maxBytes / (4 * vocabularyOf(architecture))));
+  const each = Math.ceil(rows / Math.ceil(rows / maxRows));
   for (let first = 0; first < rows; first += each) {
     const count = Math.min(each, rows - first);
     const isWhole = count === rows;

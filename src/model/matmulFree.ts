@@ -48,7 +48,6 @@ function matmulFreeStates(config: MatMulFreeConfig, count: number): Tensor[] {
 export function matmulFree(config: MatMulFreeConfig): RecurrentArchitecture {
   return {
     memory: 'states',
-    hasSlots: true,
     parameters: () => matmulFreeParameters(config),
     states: (count) => matmulFreeStates(config, count),
     forward: (weights, ids, layout) => matmulFreeForward(config, weights, ids, layout),

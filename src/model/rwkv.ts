@@ -72,7 +72,6 @@ function rwkvStates({ layers, hiddenSize: H }: RwkvConfig, count: number): Tenso
 export function rwkv(config: RwkvConfig): RecurrentArchitecture {
   return {
     memory: 'states',
-    hasSlots: false,
     parameters: () => rwkvParameters(config),
     states: (count) => rwkvStates(config, count),
     forward: (weights, ids, layout = batch) =>

@@ -18,7 +18,7 @@ import { Turns } from './turns.ts';
 
 interface Loaded {
   readonly reader: SequenceReader;
-  readonly batch: (slots: number, mostTokens: number) => SlotModel;
+  readonly batch: (slots: number, maxTokens: number) => SlotModel;
   readonly vocabulary: number;
 }
 
@@ -33,7 +33,7 @@ async function load(engine: Engine, folder: string): Promise<Loaded> {
   const model = { engine, architecture, weights: store.weights(), vocabulary, turns: new Turns() };
   return {
     reader: sequenceReader(model),
-    batch: (slots, mostTokens) => slotModel(model, { slots, mostTokens }),
+    batch: (slots, maxTokens) => slotModel(model, { slots, maxTokens }),
     vocabulary,
   };
 }
@@ -46,7 +46,7 @@ async function runMixed(model: SlotModel, texts: readonly number[][], seed: numb
   for (const slot of texts.keys()) await model.load(slot);
   while (texts.some((text, slot) => read[slot]! < text.length)) {
     const parts: SlotTokens[] = [];
-    let room = model.mostTokens;
+    let room = model.maxTokens;
     for (const [slot, text] of texts.entries()) {
       const most = Math.min(room, text.length - read[slot]!, 1 + random.integer(7));
       if (most === 0 || random.integer(3) === 0) continue;
@@ -69,13 +69,23 @@ function textsOf(vocabulary: number, lengths: readonly number[]): number[][] {
   return lengths.map((length) => Array.from({ length }, () => random.integer(vocabulary)));
 }
 
-let small: SmallModel;
-beforeAll(async () => {
-  small = await makeSmallModel();
-});
-afterAll(() => small?.remove());
+const architectures = ['matmul-free', 'rwkv'] as const;
+type Small = Record<(typeof architectures)[number], SmallModel>;
 
-describe.each([...cpuEngines, webGpu])('batched inference, $name', ({ skip, create, name }) => {
+let small: Small;
+beforeAll(async () => {
+  const [matmulFree, rwkv] = await Promise.all(
+    architectures.map((architecture) => makeSmallModel({ architecture })),
+  );
+  small = { 'matmul-free': matmulFree!, rwkv: rwkv! };
+});
+afterAll(() => Promise.all(architectures.map((architecture) => small?.[architecture].remove())));
+
+const cases = [...cpuEngines, webGpu].flatMap((engine) =>
+  architectures.map((architecture) => ({ ...engine, architecture })),
+);
+
+describe.each(cases)('batched slots of $architecture, $name', ({ skip, create, name, architecture }) => {
   let engine: Engine;
   let model: Loaded;
   const exact = name !== 'webgpu';
@@ -83,7 +93,7 @@ describe.each([...cpuEngines, webGpu])('batched inference, $name', ({ skip, crea
   beforeAll(async () => {
     if (skip) return;
     engine = await create();
-    model = await load(engine, small.folder);
+    model = await load(engine, small[architecture].folder);
   });
   afterAll(() => engine?.dispose());
 
@@ -141,10 +151,10 @@ describe.each([...cpuEngines, webGpu])('batched inference, $name', ({ skip, crea
   });
 });
 
-describe('batched inference', () => {
+describe('batched slots', () => {
   it('takes no more memory however many steps are run', async () => {
     const engine = (await cpuEngines[0]!.create()) as Engine & { usedBytes: number };
-    const model = await load(engine, small.folder);
+    const model = await load(engine, small['matmul-free'].folder);
     const batch = model.batch(5, 16);
     const texts = textsOf(model.vocabulary, [30, 40, 20, 3, 50]);
     for (const seed of [1, 2, 3, 4]) await runMixed(batch, texts, seed);
@@ -158,7 +168,7 @@ describe('batched inference', () => {
     const engine = await cpuEngines[0]!.create();
     const model = await load(engine, golden);
     const texts = textsOf(model.vocabulary, [17, 4, 9]);
-    const sizes = { slots: 3, mostTokens: 12 };
+    const sizes = { slots: 3, maxTokens: 12 };
     expect(await runMixed(model.batch(3, 12), texts, 1)).toEqual(
       await runMixed(new SlotsOneByOne(model.reader, sizes), texts, 1),
     );

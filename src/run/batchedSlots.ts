@@ -23,7 +23,7 @@ type Model = RunnableModel<RecurrentArchitecture>;
 
 export class BatchedSlots implements SlotModel {
   readonly slots: number;
-  readonly mostTokens: number;
+  readonly maxTokens: number;
   readonly batched = true;
   readonly #model: Model;
   /** [slots + 1, …] of each layer; the last slot takes the rows that fill up a program. */
@@ -32,13 +32,13 @@ export class BatchedSlots implements SlotModel {
   #reader: StateReader | undefined;
   #logits = new Float32Array();
 
-  constructor(model: Model, { slots, mostTokens }: BatchSizes) {
-    if (!(slots >= 1 && mostTokens >= slots))
+  constructor(model: Model, { slots, maxTokens }: BatchSizes) {
+    if (!(slots >= 1 && maxTokens >= slots))
       throw new RangeError(
-        `found ${slots} slots and ${mostTokens} tokens a step, expected 1 ≤ slots ≤ tokens`,
+        `found ${slots} slots and ${maxTokens} tokens a step, expected 1 ≤ slots ≤ tokens`,
       );
     this.slots = slots;
-    this.mostTokens = bucketOf(mostTokens);
+    this.maxTokens = bucketOf(maxTokens);
     this.#model = model;
     this.#states = model.architecture.states(slots + 1);
     for (const tensor of this.#states) model.engine.allocate(tensor);
@@ -115,8 +115,8 @@ export class BatchedSlots implements SlotModel {
       checkTokens(tokens, this.#model.vocabulary);
       rows += tokens.length;
     }
-    if (rows === 0 || rows > this.mostTokens)
-      throw new InputError(`step: found ${rows} tokens, expected 1 to ${this.mostTokens}`);
+    if (rows === 0 || rows > this.maxTokens)
+      throw new InputError(`step: found ${rows} tokens, expected 1 to ${this.maxTokens}`);
     return rows;
   }
 

@@ -8,6 +8,7 @@
 import { bytesOf } from '../engine/engine.ts';
 import { lastHidden, type RecurrentArchitecture } from '../model/architecture.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
+import { slice } from '../ops/slice/slice.ts';
 import { type Program, record } from '../program/record.ts';
 import { sizeOf } from '../program/shapes.ts';
 import { input, type Tensor } from '../program/tensor.ts';
@@ -204,13 +205,19 @@ export function recordForkedStep(
   const labels = input('labels', [1, rows], 'i32');
   let scores: readonly Tensor[] = [];
   const program = record(`${rows} tokens of several texts${scored ? ', scored' : ''}`, () => {
-    // Rows of a table: here the table is the states.
-    const starts = states.map((layer) => embedding(origins, layer));
+    const starts = states.map((state) => rowsOf(state, origins));
     const forward = architecture.forward(weights, ids, { kind: 'slots', slots, states: starts });
     assignStates(states, forward.states);
     if (scored) scores = recordScores(model, lastHidden(forward), labels);
   });
   return { program, origins, ids, slots, labels, scores };
+}
+
+/** The states of the slots `origins`, in the shape of `state`. */
+function rowsOf(state: Tensor, origins: Tensor): Tensor {
+  // Rows of a table: here the table is the states.
+  const rows = embedding(origins, state);
+  return rows.shape.length === state.shape.length ? rows : slice(rows, 0, state.shape);
 }
 
 function slotCount([first]: readonly Tensor[]): number {

@@ -1,13 +1,12 @@
 /**
- * Scoring with a model whose sequences cannot go on from states side by side in one program: one that attends to all
- * earlier tokens, or whose recurrence has no slots. Texts of about the same length share a program
- * [batch, length] and are filled up at their ends, which nothing before them sees. Only rows that predict a token of
- * a continuation go through the head. A context is read with each of its continuations: keys and values of a program
- * belong to one sequence each, and contexts of the usual tasks are short.
+ * Scores texts with a model that attends. Texts of about the same length share a program [batch, length] and are
+ * padded at their ends, which no earlier token sees. Only rows that predict a token of a continuation go through the
+ * head. A context is read again with each of its continuations: keys and values of a program belong to one sequence
+ * each, and contexts of the usual tasks are short.
  */
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
-import { lastHidden } from '../model/architecture.ts';
+import { type AttentionArchitecture, lastHidden } from '../model/architecture.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
 import { type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
@@ -48,19 +47,15 @@ interface PaddedStep {
 
 export class PaddedScorer implements Scorer {
   readonly tokensAtOnce: number;
-  readonly #model: RunnableModel;
-  /** Tokens of the longest text that the model attends to. */
-  readonly #longest: number;
+  readonly #model: RunnableModel<AttentionArchitecture>;
   readonly #maxRows: number;
   readonly #steps: LoadedPrograms<PaddedStep>;
 
   /**
    * @param maxRows of a program, unless a single text is longer; default: what suits the engine
    */
-  constructor(model: RunnableModel, maxRows = model.engine.longestStep) {
+  constructor(model: RunnableModel<AttentionArchitecture>, maxRows = model.engine.longestStep) {
     this.#model = model;
-    const { architecture } = model;
-    this.#longest = architecture.memory === 'cache' ? architecture.contextLength : Number.POSITIVE_INFINITY;
     this.#steps = new LoadedPrograms(model.engine);
     this.#maxRows = maxRows;
     this.tokensAtOnce = tokensAtOnce(model.engine);
@@ -81,9 +76,9 @@ export class PaddedScorer implements Scorer {
 
   #text(context: readonly number[], ids: readonly number[], scores: TokenScore[][], index: number): Text {
     const seen = [...context, ...ids.slice(0, -1)];
-    if (seen.length > this.#longest) {
+    if (seen.length > this.#model.architecture.contextLength) {
       throw new InputError(
-        `found a text of ${seen.length} tokens, expected at most ${this.#longest}, the longest that this model ` +
+        `found a text of ${seen.length} tokens, expected at most ${this.#model.architecture.contextLength}, the longest that this model ` +
           'attends to (max_position_embeddings)',
       );
     }
@@ -104,7 +99,7 @@ export class PaddedScorer implements Scorer {
   }
 
   #padded({ seen }: Text): number {
-    return Math.min(bucketOf(seen.length), this.#longest);
+    return Math.min(bucketOf(seen.length), this.#model.architecture.contextLength);
   }
 
   async #scoreBatch(texts: readonly Text[]): Promise<void> {
@@ -140,7 +135,7 @@ export class PaddedScorer implements Scorer {
 
 /** The program that reads texts [batch, length] from their beginnings, and scores some `rows` of batch · length. */
 export function recordPaddedStep(
-  model: RecordedModel,
+  model: RecordedModel<AttentionArchitecture>,
   batch: number,
   length: number,
   rows: number,

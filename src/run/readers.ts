@@ -1,4 +1,4 @@
-/** Which way of running suits a model: chosen here, and nowhere else. */
+/** Chooses how a model is run, by how it remembers a sequence. No other module makes this choice. */
 import { BatchedSlots } from './batchedSlots.ts';
 import { CachedReader } from './cachedReader.ts';
 import { ForkedScorer } from './forkedScorer.ts';
@@ -10,7 +10,7 @@ import type { SequenceReader } from './sequenceReader.ts';
 import type { BatchSizes, SlotModel } from './slotModel.ts';
 import { SlotsOneByOne } from './slotsOneByOne.ts';
 
-/** What runs a model over the tokens of one sequence: from state to state, or with a cache of keys and values. */
+/** Returns the reader of single sequences: from state to state, or with a cache of keys and values. */
 export function sequenceReader(model: RunnableModel): SequenceReader {
   const { architecture } = model;
   switch (architecture.memory) {
@@ -21,26 +21,24 @@ export function sequenceReader(model: RunnableModel): SequenceReader {
   }
 }
 
-/** What advances many sequences: together where their states allow it, else one after the other. */
+/** Returns the model of many sequences: recurrent models advance them in one program, models that attend one after the other. */
 export function slotModel(model: RunnableModel, sizes: BatchSizes): SlotModel {
   const { architecture } = model;
   switch (architecture.memory) {
     case 'states':
-      return architecture.hasSlots
-        ? new BatchedSlots({ ...model, architecture }, sizes)
-        : new SlotsOneByOne(sequenceReader(model), sizes);
+      return new BatchedSlots({ ...model, architecture }, sizes);
     case 'cache':
       return new SlotsOneByOne(sequenceReader(model), sizes);
   }
 }
 
-/** What scores texts: from copies of the states after their contexts, or by reading each text as a whole. */
+/** Returns the scorer: it continues from copies of the state after a context, or reads each text as a whole. */
 export function scorerOf(model: RunnableModel): Scorer {
   const { architecture } = model;
   switch (architecture.memory) {
     case 'states':
-      return architecture.hasSlots ? new ForkedScorer({ ...model, architecture }) : new PaddedScorer(model);
+      return new ForkedScorer({ ...model, architecture });
     case 'cache':
-      return new PaddedScorer(model);
+      return new PaddedScorer({ ...model, architecture });
   }
 }

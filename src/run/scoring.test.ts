@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cpuEngines, webGpu } from '../../test/engines.ts';
+import { makeSmallModel, type SmallModel } from '../../test/smallModel.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { loadParameters } from '../checkpoint/load.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -19,8 +20,16 @@ import type { SequenceReader } from './sequenceReader.ts';
 import { EngineParameterStore } from './store.ts';
 import { Turns } from './turns.ts';
 
+/** No other project publishes such a model, so there is no golden one. */
+let rwkv: SmallModel;
+beforeAll(async () => {
+  rwkv = await makeSmallModel({ architecture: 'rwkv' });
+});
+afterAll(() => rwkv?.remove());
+
 async function load(engine: Engine, name: string): Promise<RunnableModel> {
-  const folder = fileURLToPath(new URL(`../../test/fixtures/golden/${name}`, import.meta.url));
+  const golden = fileURLToPath(new URL(`../../test/fixtures/golden/${name}`, import.meta.url));
+  const folder = name === 'rwkv' ? rwkv.folder : golden;
   const checkpoint = await Checkpoint.open(folder);
   const architecture = architectureOf(checkpoint.config);
   const specs = architecture.parameters();
@@ -34,7 +43,7 @@ async function load(engine: Engine, name: string): Promise<RunnableModel> {
 /** Small programs, which one text alone may overflow. */
 function smallScorer(model: RunnableModel): Scorer {
   const { architecture } = model;
-  if (architecture.memory === 'cache') return new PaddedScorer(model, 24);
+  if (architecture.memory === 'cache') return new PaddedScorer({ ...model, architecture }, 24);
   return new ForkedScorer({ ...model, architecture }, { slots: 5, maxRows: 12 });
 }
 
@@ -86,7 +95,7 @@ describe.each([...cpuEngines, webGpu])('scoring, $name', ({ skip, create, name: 
   });
   afterAll(() => engine?.dispose());
 
-  it.skipIf(skip).each(['mmfree-tiny', 'llama-tiny', 'bitnet-tiny'])(
+  it.skipIf(skip).each(['mmfree-tiny', 'rwkv', 'llama-tiny', 'bitnet-tiny'])(
     'agrees with one pass over each text, on %s',
     async (name) => {
       const model = await load(engine, name);

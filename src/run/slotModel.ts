@@ -17,13 +17,13 @@ export interface SlotModel {
   /** Slots are numbered from 0 to one less. */
   readonly slots: number;
   /** Tokens that one step takes at most, over all sequences. */
-  readonly mostTokens: number;
+  readonly maxTokens: number;
   /** Whether a step reads the weights once for all; if not, sequences advance one after the other. */
   readonly batched: boolean;
   /**
    * Reads tokens of different slots. Logits come in the order of the parts: [tokens, vocabulary], [vocabulary] or
    * nothing, valid until the next step.
-   * @throws InputError for an id outside the vocabulary, or tokens beyond `mostTokens`
+   * @throws InputError for an id outside the vocabulary, or tokens beyond `maxTokens`
    */
   step(parts: readonly SlotTokens[]): Promise<Float32Array[]>;
   /** Puts a state into a slot; without one, that before the first token. */
@@ -36,7 +36,7 @@ export interface BatchSizes {
   /** Sequences that are kept at the same time. */
   readonly slots: number;
   /** Tokens that one step takes at most; at least as many as slots, so that all can advance. */
-  readonly mostTokens: number;
+  readonly maxTokens: number;
 }
 
 /** Programs have 1, 2, 3, 4, 6, 8, 12, 16, … rows: few programs, and at most a third of the rows fill up. */

@@ -7,14 +7,14 @@ import type { BatchSizes, SlotModel, SlotTokens } from './slotModel.ts';
 
 export class SlotsOneByOne implements SlotModel {
   readonly slots: number;
-  readonly mostTokens: number;
+  readonly maxTokens: number;
   readonly batched = false;
   readonly #reader: SequenceReader;
   readonly #states: SequenceState[];
 
-  constructor(reader: SequenceReader, { slots, mostTokens }: BatchSizes) {
+  constructor(reader: SequenceReader, { slots, maxTokens }: BatchSizes) {
     this.slots = slots;
-    this.mostTokens = mostTokens;
+    this.maxTokens = maxTokens;
     this.#reader = reader;
     this.#states = Array.from({ length: slots }, () => reader.newState());
   }

@@ -22,6 +22,7 @@ const prompts = [
 const served: [ArchitectureName, boolean][] = [
   ...architectureNames.map((name): [ArchitectureName, boolean] => [name, false]),
   ['matmul-free', true],
+  ['rwkv', true],
 ];
 
 describe.each(served)('%s, one by one: %s', (architecture, oneByOne) => {
@@ -58,6 +59,23 @@ describe.each(served)('%s, one by one: %s', (architecture, oneByOne) => {
 
   const request = (prompt: string) => ({
     ...{ prompt, temperature: 0, max_tokens: 5, ignore_eos: true, echo: true, logprobs: 0 },
+  });
+
+  it('batches recurrent models', async () => {
+    const health = await (await fetch(`${server.url}/health`)).json();
+    expect(health.batched).toBe(!oneByOne && ['matmul-free', 'rwkv'].includes(architecture));
+  });
+
+  it('samples with a seed as the library does, alone and among others', async () => {
+    const sampling = { temperature: 0.8, top_p: 0.9, top_k: 40, ignore_eos: true, max_tokens: 12 };
+    const requests = prompts.map((prompt, at) => ({ ...sampling, prompt, seed: 7 + at }));
+    const alone: string[] = [];
+    for (const request of requests) alone.push((await complete(request)).choices[0]!.text);
+    const together = await Promise.all(requests.map(complete));
+    expect(together.map(({ choices }) => choices[0]!.text)).toEqual(alone);
+    const options = { temperature: 0.8, topP: 0.9, topK: 40, stopAtEos: false, maxTokens: 12 };
+    for (const [at, prompt] of prompts.entries())
+      expect(alone[at]).toBe(await textOf(server.model.generate(prompt, { ...options, seed: 7 + at })));
   });
 
   it('answers requests that come alone', async () => {

@@ -154,7 +154,7 @@ async function assemble(
 function slotsOf(parts: ModelParts, slots: number, oneByOne: boolean): SlotModel {
   const { engine, architecture, weights, config } = parts;
   const model = { engine, architecture, weights, vocabulary: config.vocabSize, turns: new Turns() };
-  const sizes = { slots, mostTokens: Math.max(slots, tokensOfStep) };
+  const sizes = { slots, maxTokens: Math.max(slots, tokensOfStep) };
   return oneByOne ? new SlotsOneByOne(sequenceReader(model), sizes) : slotModel(model, sizes);
 }
 

@@ -231,7 +231,7 @@ export class Scheduler {
   /** Programs have a few sizes: rows that one has anyway may as well be of a prompt. */
   #fillUp(jobs: readonly Job[], shares: number[]): void {
     const total = shares.reduce((sum, rows) => sum + rows, 0);
-    let spare = Math.min(bucketOf(total), this.model.mostTokens) - total;
+    let spare = Math.min(bucketOf(total), this.model.maxTokens) - total;
     for (const [index, job] of jobs.entries()) {
       if (job.reader) continue; // they need room for logits too
       const more = Math.min(spare, remaining(job) - shares[index]!);
@@ -241,7 +241,7 @@ export class Scheduler {
   }
 
   #roomForPrompts(jobs: readonly Job[]): number {
-    const most = this.model.mostTokens - jobs.length;
+    const most = this.model.maxTokens - jobs.length;
     if (jobs.length === 1 || this.#rowMilliseconds === 0) return most;
     const inTime = Math.floor((this.#options.stepMilliseconds ?? 200) / this.#rowMilliseconds);
     return Math.min(most, Math.max(inTime - jobs.length, minPromptRows));
