@@ -143,7 +143,7 @@ export class LanguageModel {
    */
   async forward(
     tokens: readonly number[],
-    { signal }: { signal?: AbortSignal } = {},
+    { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<{ logits: Float32Array }> {
     this.#checkOpen();
     const bytes = 4 * tokens.length * this.config.vocabSize;

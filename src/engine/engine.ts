@@ -62,11 +62,11 @@ export interface Executable {
    * `times`, the host waiting for the last.
    */
   run(reads?: readonly Read[], reached?: (mark: number) => void, times?: number): Promise<void>;
-  /** Runs once and tells how long each kernel took, in order. */
-  profile?(): Promise<KernelTime[]>;
+  /** Runs once and returns the time of each kernel, in order; what `run` leaves behind, this leaves too. */
+  profile(): Promise<KernelTime[]>;
 }
 
-/** How long one kernel took, when a run is profiled. */
+/** The time of one kernel in a profiled run; the reference engine's kernels are ops. */
 export interface KernelTime {
   readonly kernel: string;
   readonly milliseconds: number;

@@ -8,6 +8,8 @@ import { WebGpuEngine } from './webgpu/webgpuEngine.ts';
 export interface EngineOptions {
   /** Worker threads, for engines that compute on the CPU. */
   readonly threads?: number | undefined;
+  /** Run programs as they are recorded, without fusing ops. */
+  readonly unfused?: boolean | undefined;
 }
 
 export interface EngineKind {
@@ -36,7 +38,8 @@ export const engines = {
   webgpu: {
     about: 'the GPU, through WebGPU',
     runsOn: 'gpu',
-    create: (): Promise<Engine> => WebGpuEngine.create(),
+    create: ({ unfused }: EngineOptions): Promise<Engine> =>
+      WebGpuEngine.create(unfused ? { passes: [] } : {}),
   },
   reference: {
     about: 'plain formulas in float64: slow, for checking other engines',

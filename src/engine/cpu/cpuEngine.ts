@@ -313,7 +313,6 @@ export class CpuExecutable implements Executable {
     for (const { tensor, target } of reads) await this.#engine.read(tensor, target);
   }
 
-  /** Runs once and tells how long each kernel took. */
   async profile(): Promise<KernelTime[]> {
     return this.#engine.executeProfiled(this, this.#encoded(), this.#calls);
   }

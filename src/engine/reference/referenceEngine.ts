@@ -2,11 +2,11 @@
  * The reference engine: every op by its plain formula, in float64, one array a tensor. Slow and exact; the
  * other engines are tested against it, and gradients are checked on it by finite differences.
  */
-import { type Data, present } from '../../program/op.ts';
+import { type Call, type Data, present } from '../../program/op.ts';
 import { type MemoryPlan, planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { bytesOf, type Engine, type Executable, type Read } from '../engine.ts';
+import { bytesOf, type Engine, type Executable, type KernelTime, type Read } from '../engine.ts';
 
 export class ReferenceEngine implements Engine {
   readonly name = 'reference';
@@ -85,20 +85,32 @@ class ReferenceExecutable implements Executable {
     const { calls } = this.program;
     for (const [line, call] of calls.entries()) {
       this.#tell(line, reached);
-      for (const tensor of present(call.outputs)) {
-        this.#engine.free(tensor);
-        this.#engine.allocate(tensor);
-        const data = this.#engine.data(tensor);
-        if (data instanceof Float64Array) data.fill(Number.NaN);
-      }
-      call.op.reference(call, (tensor) => this.#engine.data(tensor));
-      for (const tensor of present(call.outputs)) {
-        const target = this.program.assignments.get(tensor);
-        if (target) this.#engine.data(target).set(this.#engine.data(tensor));
-      }
+      this.#compute(call);
     }
     this.#tell(calls.length, reached);
     for (const { tensor, target } of reads) await this.#engine.read(tensor, target);
+  }
+
+  async profile(): Promise<KernelTime[]> {
+    return this.program.calls.map((call) => {
+      const began = performance.now();
+      this.#compute(call);
+      return { kernel: call.op.name, milliseconds: performance.now() - began };
+    });
+  }
+
+  #compute(call: Call): void {
+    for (const tensor of present(call.outputs)) {
+      this.#engine.free(tensor);
+      this.#engine.allocate(tensor);
+      const data = this.#engine.data(tensor);
+      if (data instanceof Float64Array) data.fill(Number.NaN);
+    }
+    call.op.reference(call, (tensor) => this.#engine.data(tensor));
+    for (const tensor of present(call.outputs)) {
+      const target = this.program.assignments.get(tensor);
+      if (target) this.#engine.data(target).set(this.#engine.data(tensor));
+    }
   }
 
   #tell(line: number, reached?: (mark: number) => void): void {

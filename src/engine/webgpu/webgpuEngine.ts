@@ -257,7 +257,6 @@ export class WebGpuExecutable implements Executable {
     return this.#engine.execute(this, this.#list, reads, reached, times);
   }
 
-  /** Runs once and tells how long each dispatch took. */
   profile(): Promise<KernelTime[]> {
     return this.#engine.executeProfiled(this, this.#list);
   }
