@@ -8,18 +8,16 @@ import { architectureOf } from '../../model/architecture.ts';
 import { type ArchitectureName, attends, type ModelConfig, namedConfig } from '../../model/config.ts';
 import { type WeightMode, Weights } from '../../model/weights.ts';
 import { sample, sampleState } from '../../ops/sample/sample.ts';
-import { planMemory } from '../../program/plan.ts';
 import { type Program, record } from '../../program/record.ts';
-import { input, type Tensor } from '../../program/tensor.ts';
+import { input } from '../../program/tensor.ts';
 import { recordForkedStep } from '../../run/forkedScorer.ts';
 import { recordPaddedStep } from '../../run/paddedScorer.ts';
 import { recordStep, stepMemory } from '../../run/steps.ts';
 import { recordTrainingStep } from '../../train/step.ts';
+import { assembleProgram } from './assembleProgram.ts';
 import { type DeviceFeatures, tileBytes } from './device.ts';
-import { dispatchesOf, scratchOf } from './dispatchList.ts';
-import { fuse } from './fused/fuse.ts';
+import { deviceKinds } from './deviceKinds.ts';
 import { Pipelines } from './pipelines.ts';
-import { assembleShader } from './shader.ts';
 
 /** Never let go: Dawn's binding crashes if this is collected before what came from it. */
 let gpu: GPU;
@@ -42,20 +40,6 @@ beforeAll(async () => {
   });
   pipelines = new Pipelines(device);
 });
-
-/** Devices as they exist: an NVIDIA card, the same without its tensor cores, and one with the bare standard. */
-const all: DeviceFeatures = {
-  ...{ packedDot: true, halfFloats: true, timestamps: true, subgroupSize: 32, maxBindings: 16 },
-  ...{ int8Matrices: true, halfMatrices: true },
-};
-const devices: Readonly<Record<string, DeviceFeatures>> = {
-  'tensor cores': all,
-  'subgroups of 32': { ...all, int8Matrices: false, halfMatrices: false },
-  'nothing but the standard': {
-    ...{ ...all, int8Matrices: false, halfMatrices: false },
-    ...{ packedDot: false, halfFloats: false, subgroupSize: undefined, maxBindings: 10 },
-  },
-};
 
 /** A small model; attention has heads as large as its kernels on tensor cores take. */
 function smallConfig(architecture: ArchitectureName): ModelConfig {
@@ -111,22 +95,12 @@ async function check(name: string, source: string, bindings: number): Promise<vo
 
 /** Compiles what a device would run, and returns the shaders' names. */
 async function compile(recorded: Program, features: DeviceFeatures): Promise<string[]> {
-  const program = fuse(recorded, features);
-  const dispatches = dispatchesOf(program, features);
-  const { offsets } = planMemory(program, {
-    scratchOf: (call) => scratchOf(call, dispatches.get(call) ?? []),
-  });
-  const placeOf = (tensor: Tensor) => {
-    const target = program.assignments.get(tensor) ?? tensor;
-    return target.kind === 'temporary' ? `arena ${offsets.get(target)}` : target.name;
-  };
-  const list = [...dispatches.values()].flat();
-  for (const dispatch of list) {
-    const { source, bindings } = assembleShader(dispatch, placeOf, features);
+  const list = assembleProgram(recorded, features);
+  for (const { dispatch, source, bindings } of list) {
     expect(bindings.length, dispatch.shader).toBeLessThanOrEqual(features.maxBindings);
     await check(dispatch.shader, source, bindings.length);
   }
-  return list.map(({ shader }) => shader);
+  return list.map(({ dispatch }) => dispatch.shader);
 }
 
 const models: readonly (readonly [ArchitectureName, WeightMode])[] = [
@@ -137,7 +111,7 @@ const models: readonly (readonly [ArchitectureName, WeightMode])[] = [
   ['bitnet', 'training'],
 ];
 
-describe.for(Object.entries(devices))('shaders for %s', ([name, features]) => {
+describe.for(Object.entries(deviceKinds))('shaders for %s', ([name, features]) => {
   it.for(models)('compile: %s, %s', async ([architecture, mode]) => {
     const shaders = new Set<string>();
     for (const program of programsOf(architecture, mode))

@@ -1,0 +1,114 @@
+/** Sizes, memory and operations of a model, without running it. */
+import { isTokenizerFile, isWeightFile } from '../../checkpoint/modelFiles.ts';
+import { formatBytes, formatCount, formatTable } from '../../format.ts';
+import { architectureOf } from '../../model/architecture.ts';
+import { attends, type ModelConfig } from '../../model/config.ts';
+import { elementCount } from '../../program/tensor.ts';
+import { type Audit, auditModel, auditTable } from '../../run/audit.ts';
+import { type MemoryNeeds, memoryNeeds } from '../../run/memory.ts';
+import { type Found, weightsOf } from './found.ts';
+
+export interface Report {
+  readonly model: string;
+  readonly config: ModelConfig;
+  /** Numbers of parameters. */
+  readonly parameters: Record<
+    'ternaryInBlocks' | 'ternaryHead' | 'dense' | 'embedding' | 'vectors' | 'total',
+    number
+  >;
+  /** Bytes. */
+  readonly files: Record<'weights' | 'tokenizer', number> | undefined;
+  readonly memory: MemoryNeeds;
+  readonly audit: Audit;
+}
+
+export function describe(model: string, found: Found): Report {
+  const { config, embedding, files } = found;
+  const architecture = architectureOf(config);
+  const specs = architecture.parameters();
+  const count = (holds: (spec: (typeof specs)[number]) => boolean) =>
+    specs.filter(holds).reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const isHead = (name: string) => name.startsWith('lm_head.');
+  const size = (holds: (name: string) => boolean) =>
+    files.filter(({ name }) => holds(name)).reduce((sum, { bytes }) => sum + bytes, 0);
+  return {
+    model,
+    config,
+    parameters: {
+      ternaryInBlocks: count(({ role, name }) => role === 'ternary' && !isHead(name)),
+      ternaryHead: count(({ role, name }) => role === 'ternary' && isHead(name)),
+      dense: count(({ role }) => role === 'matrix'),
+      embedding: count(({ role }) => role === 'embedding'),
+      vectors: count(({ role }) => role === 'vector'),
+      total: count(() => true),
+    },
+    files: files.length > 0 ? { weights: size(isWeightFile), tokenizer: size(isTokenizerFile) } : undefined,
+    memory: memoryNeeds({ architecture, weights: weightsOf(found) }),
+    audit: auditModel(config, embedding),
+  };
+}
+
+export function formatReport({ model, config, parameters, files, memory, audit }: Report): string[] {
+  const { layers, hiddenSize, intermediateSize, vocabSize } = config;
+  const section = (title: string, rows: readonly (readonly [string, string])[]) => [
+    ...formatTable([title, ''], rows),
+    '',
+  ];
+  return [
+    `${model}: ${kindOf(config)}, ${formatCount(parameters.total)} parameters`,
+    `${layers} layers, width ${hiddenSize}, GLU ${intermediateSize}, vocabulary ${vocabSize}${headsOf(config)}`,
+    '',
+    ...section('parameters', [
+      ...(
+        [
+          ['ternary, in blocks', parameters.ternaryInBlocks],
+          ['ternary, head', parameters.ternaryHead],
+          ['dense matrices', parameters.dense],
+          [tied(config) ? 'embedding and head' : 'embedding', parameters.embedding],
+          ['norms, bounds, biases', parameters.vectors],
+        ] as const
+      )
+        .filter(([, count]) => count > 0)
+        .map(([name, count]) => [name, formatCount(count)] as const),
+    ]),
+    ...(files
+      ? section('files', [
+          ['weights', formatBytes(files.weights)],
+          ['tokenizer', files.tokenizer ? formatBytes(files.tokenizer) : 'none'],
+        ])
+      : []),
+    ...section('memory, to generate', [
+      ['weights', formatBytes(memory.weights)],
+      ['temporaries', formatBytes(memory.temporaries)],
+      ...(memory.statePerToken > 0
+        ? ([
+            ['keys and values, a token', formatBytes(memory.statePerToken)],
+            ['of the longest conversation', formatBytes(memory.statePerSequence)],
+          ] as const)
+        : ([['state of a conversation', formatBytes(memory.statePerSequence)]] as const)),
+    ]),
+    ...auditTable(audit),
+  ];
+}
+
+function kindOf(config: ModelConfig): string {
+  switch (config.modelType) {
+    case 'hgrn_bit':
+      return `MatMul-free language model (${config.variant} form)`;
+    case 'rwkv_bit':
+      return 'MatMul-free RWKV-4';
+    case 'llama':
+      return 'Transformer++ (Llama)';
+    case 'bitnet':
+      return 'BitNet b1.58';
+  }
+}
+
+function headsOf(config: ModelConfig): string {
+  if (!attends(config)) return '';
+  return `, ${config.heads} heads of ${config.headSize} over ${config.keyHeads} of keys and values`;
+}
+
+function tied(config: ModelConfig): boolean {
+  return attends(config) && config.tieWordEmbeddings;
+}

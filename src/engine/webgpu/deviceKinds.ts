@@ -1,0 +1,17 @@
+/** Kinds of GPUs that run different shaders, for work on shaders without such a GPU. */
+import type { DeviceFeatures } from './device.ts';
+
+/** As an NVIDIA card with tensor cores. */
+const all: DeviceFeatures = {
+  ...{ packedDot: true, halfFloats: true, timestamps: true, subgroupSize: 32, maxBindings: 16 },
+  ...{ int8Matrices: true, halfMatrices: true },
+};
+
+export const deviceKinds: Readonly<Record<string, DeviceFeatures>> = {
+  'tensor cores': all,
+  'subgroups of 32': { ...all, int8Matrices: false, halfMatrices: false },
+  'nothing but the standard': {
+    ...{ ...all, int8Matrices: false, halfMatrices: false },
+    ...{ packedDot: false, halfFloats: false, subgroupSize: undefined, maxBindings: 10 },
+  },
+};
