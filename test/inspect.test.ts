@@ -81,13 +81,15 @@ describe('inspect --dump', () => {
   it('writes the program, kernels of the CPU and all shaders, without running', async () => {
     expect(await inspect('370M', '--dump', folder)).toMatchObject({ code: 0, stdout: '' });
     expect((await readdir(folder)).sort()).toEqual(['decode', 'prefill']);
-    const cpu = await readFile(join(folder, 'decode/cpu.txt'), 'utf8');
-    expect(cpu).toMatch(
-      /^2 rmsNorm rmsNormForward x=0\.embedding\.y: f32\[1, 1, 1024\] at \d+ gamma=model\./m,
+    const cpu = (await readFile(join(folder, 'decode/cpu.txt'), 'utf8')).split('\n');
+    expect(cpu.find((line) => line.includes('rmsNormForward'))).toMatch(
+      /^\d+ rmsNorm rmsNormForward x=\d+\.embedding\.y: f32\[1, 1, 1024\] at \d+ gamma=model\./,
     );
     const program = (await readFile(join(folder, 'decode/program.txt'), 'utf8')).trim().split('\n');
     expect(program).toHaveLength(1 + Number(/^\d+/.exec(program.at(-1)!)));
-    expect(program.join('\n')).toMatch(/^\d+ mlgru .* last=5\.mlgru\.last: f32\[1, 1024\] in state\.0$/m);
+    expect(program.find((line) => line.includes(' mlgru '))).toMatch(
+      /last=\d+\.mlgru\.last: f32\[1, 1024\] in state\.0$/,
+    );
     for (const kind of ['tensor-cores', 'subgroups-of-32', 'nothing-but-the-standard']) {
       const shaders = join(folder, `prefill/webgpu-${kind}`);
       const dispatches = await readFile(join(shaders, 'dispatches.txt'), 'utf8');
