@@ -6,7 +6,7 @@ import { deviceKinds } from '../../engine/webgpu/deviceKinds.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import type { Program } from '../../program/record.ts';
 import { recordTypicalStep } from '../../run/steps.ts';
-import { writeJson } from '../output.ts';
+import { write, writeJson } from '../output.ts';
 import { type Found, weightsOf } from './found.ts';
 
 /** Tokens of the program that reads a prompt. */
@@ -23,7 +23,7 @@ export async function dumpKernels(
     await writeFile(join(folder, ...path), `${lines.join('\n')}\n`);
   }
   if (json) await writeJson({ folder, files: files.map(({ path }) => path.join('/')) });
-  else if (!quiet) console.error(`${folder}: ${files.length} files`);
+  else if (!quiet) await write(`${folder}: ${files.length} files\n`);
 }
 
 interface TextFile {
