@@ -1,21 +1,12 @@
 /** The package in bundlers and in browsers. */
-import { cp, readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { openBrowser } from '../web/browser.ts';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
 import { program, userProject } from './project.ts';
+import { host, written } from './site.ts';
 
 const project = userProject('vite@8', 'esbuild@0.28', 'webpack@5', 'webpack-cli@7');
 
-const types: Record<string, string> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.mjs': 'text/javascript',
-  '.json': 'application/json',
-  '.wasm': 'application/wasm',
-};
 const isolating = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
@@ -24,42 +15,6 @@ const policy = {
   'content-security-policy':
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
 };
-
-/** Serves a folder of the project, with the bundled models at /models. */
-async function host(folder: string, headers: Record<string, string>): Promise<string> {
-  const models = join(project.folder, 'node_modules/@plusminus');
-  const server = createServer(async ({ url = '/' }, response) => {
-    const { pathname } = new URL(url, 'http://localhost');
-    const name = pathname === '/' ? '/index.html' : pathname;
-    const file = join(name.startsWith('/models/') ? models : join(project.folder, folder), name);
-    const content = await readFile(file).catch(() => undefined);
-    response.writeHead(content ? 200 : 404, {
-      'content-type': types[extname(name)] ?? 'text/plain',
-      ...headers,
-    });
-    response.end(content);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://localhost:${(server.address() as AddressInfo).port}/`;
-}
-
-/** What a page has written into #text once it is done. */
-async function written(url: string): Promise<string> {
-  const browser = await openBrowser();
-  onTestFinished(() => browser.close());
-  const page = await browser.newPage();
-  const problems: string[] = [];
-  page.on('pageerror', ({ message }) => problems.push(message));
-  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  await page.goto(url);
-  const text = page.locator('#text[data-done]');
-  await text.waitFor({ state: 'attached', timeout: 60_000 }).catch(() => expect(problems).toEqual([]));
-  return (await text.textContent())!;
-}
 
 const pageProgram = `
   import { LanguageModel } from 'plusminus';
@@ -88,7 +43,7 @@ test.each([
   await project.write('index.html', page('/main.js'));
   await project.write('main.js', pageProgram);
   await project.bin('vite', 'build', '--logLevel', 'error', '--target', 'es2022');
-  const text = await written(await host('dist', headers));
+  const text = await written(await host(project, 'dist', headers));
   expect(text).toMatch(threads);
   expect(text).toContain(await expected());
 });
@@ -105,7 +60,7 @@ test('webpack builds a page', async () => {
     };`,
   );
   await project.bin('webpack', 'build');
-  expect(await written(await host('out', isolating))).toContain(await expected());
+  expect(await written(await host(project, 'out', isolating))).toContain(await expected());
 });
 
 test('esbuild bundles for browsers, with workers and kernels beside the bundle', async () => {
@@ -126,7 +81,7 @@ test('esbuild bundles for browsers, with workers and kernels beside the bundle',
   await cp(join(project.folder, 'node_modules/plusminus/build'), join(project.folder, 'app/kernels'), {
     recursive: true,
   });
-  expect(await written(await host('app', {}))).toContain(await expected());
+  expect(await written(await host(project, 'app', {}))).toContain(await expected());
 });
 
 test('esbuild bundles for Node: external, or with the folder of kernels named', async () => {

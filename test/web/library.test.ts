@@ -14,7 +14,7 @@ test("docs/web.md's page writes what Node writes", async () => {
   onTestFinished(() => rm(site, { recursive: true }));
   await writeFile(join(site, 'index.html'), html!);
   await cp(inject('library'), join(site, 'library'), { recursive: true });
-  await cp(inject('model'), join(site, 'models/small'), { recursive: true });
+  await cp(inject('model'), join(site, 'models/stories'), { recursive: true });
 
   await using model = await LanguageModel.load(inject('model'));
   let expected = 'Once upon a time';
