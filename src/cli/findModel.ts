@@ -17,7 +17,7 @@ export interface Places {
 
 /**
  * @param bundled the bundled model for the command
- * @throws InputError if no model is given, none came along and none was trained
+ * @throws InputError if no model is given, none is bundled and none was trained
  */
 export async function chosenModel(
   model: string | undefined,
@@ -30,8 +30,8 @@ export async function chosenModel(
   const newest = found.sort((a, b) => b.modified - a.modified)[0];
   if (newest) return newest.folder;
   throw new InputError(
-    `--model: none given, ${bundled} did not come along, and none found under ./${runs}; give --model FOLDER or --model ridger/MMfreeLM-370M, ` +
-      'or train one in a few minutes with "npm run demo"',
+    `--model: none given, ${bundled} is not installed, and no run is in ./${runs}; run "npm install @plusminus/models", ` +
+      'name a model (--model FOLDER or --model ridger/MMfreeLM-370M), or train one with "plusminus demo"',
   );
 }
 
