@@ -146,7 +146,7 @@ async function askOnce(server: Server, asking: Asking, turn: number): Promise<bo
   const request = {
     ...{ model: 'bench', prompt: `Client ${index} asks, for the ${turn}th time, of whales.` },
     ...{ max_tokens: tokens, stream: true, seed: index, stream_options: { include_usage: true } },
-    ...{ ignore_eos: true, logprobs: 0 }, // the chunks then tell how many tokens they bring
+    ...{ ignore_eos: true, logprobs: 0 }, // so that chunks list their tokens
   } as OpenAI.CompletionCreateParamsStreaming;
   const stream = await server.client.completions.create(request, { signal: cutOff.signal });
   let [seen, hasEnded, last] = [0, false, 0];

@@ -8,7 +8,7 @@ import { type Server, startServer } from './serveCase.ts';
 export interface KillResult {
   readonly rounds: number;
   readonly clients: number;
-  /** Saves that clients were told of. */
+  /** Saves that were acknowledged to clients. */
   readonly acknowledged: number;
   readonly sessions: number;
   /** Sessions that were gone after a restart, or had fewer tokens than acknowledged. */

@@ -1,6 +1,5 @@
 /**
- * A model folder, opened: its config and its tensors, in one file or spread over shards. Tensor data stays
- * there until it is asked for.
+ * An open model folder: its config and its tensors, in one file or in shards. Tensor data is read on demand.
  */
 import { join, openFile } from '#platform';
 import { InputError } from '../errors.ts';
@@ -95,7 +94,7 @@ export class Checkpoint implements TensorSource {
   }
 }
 
-/** Which shard holds which tensor; undefined if the folder holds a single file. */
+/** Returns the shard of each tensor; undefined if the folder holds a single file. */
 async function readWeightMap(folder: string): Promise<ReadonlyMap<string, string> | undefined> {
   const single = await openFile(join(folder, singleFile));
   await single?.close();
@@ -118,7 +117,7 @@ async function readWeightMap(folder: string): Promise<ReadonlyMap<string, string
   return new Map(Object.entries(map) as [string, string][]);
 }
 
-/** A shard lies in the folder itself: a name with a path in it could reach any file. */
+/** Shards lie in the folder itself: a name with a path could reach any file. */
 function checkShardName(file: unknown, where: string): void {
   if (typeof file === 'string' && /^[\w-][\w.-]*\.safetensors$/.test(file)) return;
   throw new InputError(

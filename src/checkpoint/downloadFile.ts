@@ -1,4 +1,4 @@
-/** One file over HTTP: resumed if it was begun, and checked before it gets its name. */
+/** Downloads one file over HTTP: resumes a partial download, and verifies size and hash before renaming. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import fs from 'node:fs/promises';
@@ -12,9 +12,9 @@ export interface RemoteFile {
   readonly path: string;
   readonly url: string;
   readonly size: number;
-  /** Of large files: SHA-256 of the content. */
+  /** SHA-256 of the content, for large files. */
   readonly sha256?: string | undefined;
-  /** Of small files: git's hash of the content. */
+  /** Git blob hash of the content, for small files. */
   readonly gitBlob?: string | undefined;
 }
 
@@ -24,9 +24,9 @@ export interface Connection {
 }
 
 /**
- * Downloads a file into `folder`, unless it is there. Until it is complete and checked it is called
- * `<name>.partial`, and the next call goes on from there.
- * @param report told the bytes that are there, as they come; may throw to stop
+ * Downloads a file into `folder`, unless it exists. Until it is complete and verified it is named `<name>.partial`, and
+ * the next call resumes it.
+ * @param report receives byte counts as they arrive; may throw to stop
  * @throws InputError if size or hash are wrong (the file is then removed); HubApiError for a refused request
  */
 export async function downloadFile(
@@ -95,7 +95,7 @@ async function fetchRest(
     throw new InputError(`${url}: sends more than the ${size} bytes that the Hub lists for ${path}; removed`);
   }
   if (length < size) {
-    throw new InputError(`${url}: ended after ${length} of ${size} bytes; run again to go on from there`);
+    throw new InputError(`${url}: ended after ${length} of ${size} bytes; run again to resume`);
   }
 }
 

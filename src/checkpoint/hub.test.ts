@@ -160,7 +160,7 @@ describe('downloading', () => {
   it('goes on where an interrupted download stopped', async () => {
     const { hub, options } = await setUp();
     hub.cutAfter = 100_000;
-    await expect(downloadModel(id, options)).rejects.toThrow(/run again to go on/);
+    await expect(downloadModel(id, options)).rejects.toThrow(/run again to resume/);
     hub.cutAfter = Number.POSITIVE_INFINITY;
     hub.requests.length = 0;
     const folder = await downloadModel(id, options);

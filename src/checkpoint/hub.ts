@@ -1,10 +1,10 @@
 /**
- * Models from the Hugging Face Hub, kept in a cache folder. A download that was cut off goes on where it
- * stopped; what arrives is compared with the size and hash that the Hub gives; a model folder appears whole.
+ * Downloads models from the Hugging Face Hub to a cache folder. Interrupted downloads resume, files are verified by the
+ * Hub's sizes and hashes, and a model folder appears only when it is complete.
  *
  *     <cache>/<owner>--<name>/<commit>/           a complete model folder
- *     <cache>/<owner>--<name>/<commit>.partial/   one on its way
- *     <cache>/<owner>--<name>/refs/<revision>     the commit that a branch or tag meant when last asked
+ *     <cache>/<owner>--<name>/<commit>.partial/   an incomplete one
+ *     <cache>/<owner>--<name>/refs/<revision>     the commit of a branch or tag at the last request
  */
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ import { onDisk } from './writeSafetensors.ts';
 export type { DownloadOptions } from './hubRepository.ts';
 
 /**
- * Downloads a model unless the cache has it. Without a network, what the cache last had for the revision is used.
+ * Downloads a model unless it is cached. Without a network, uses the cached commit of the revision.
  * @param id owner/name, e.g. `ridger/MMfreeLM-370M`
  * @returns the path of a complete model folder
  * @throws InputError if the repository or revision does not exist, needs a token, holds no safetensors, or
@@ -90,7 +90,7 @@ async function listModelFiles(repository: Repository, commit: string): Promise<R
       `${id}: holds ${names.join(', ') || 'no model files'}; expected config.json and model.safetensors or its shards (pickled weights are not loaded)`,
     );
   }
-  // A model exported twice, as one file and as shards, is needed once.
+  // If a model exists both as one file and as shards, download the file only.
   return names.includes('model.safetensors')
     ? files.filter(({ path }) => path === 'model.safetensors' || !isWeightFile(path))
     : files;

@@ -1,8 +1,8 @@
 /**
  * Single files of datasets on the Hugging Face Hub, kept in the cache folder beside the models:
  *
- *     <cache>/datasets--<owner>--<name>/<commit>/<path>       files that were wanted so far
- *     <cache>/datasets--<owner>--<name>/<commit>/.files.json  what the commit has, for use without a network
+ *     <cache>/datasets--<owner>--<name>/<commit>/<path>       files requested so far
+ *     <cache>/datasets--<owner>--<name>/<commit>/.files.json  list of the commit's files, for use without a network
  */
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -22,14 +22,14 @@ import {
 } from './hubRepository.ts';
 import { onDisk } from './writeSafetensors.ts';
 
-/** Names that stay inside the folder, whatever a Hub may list. */
+/** Accepts names that stay inside the folder, whatever the Hub lists. */
 const isPlainPath = (path: string) =>
   path.split('/').every((part) => /^[\w][\w .+=@-]*$/.test(part)) && path.length < 1024;
 
 /**
  * Downloads files of a dataset unless the cache has them.
- * @param choose picks from all paths of the dataset; none if it has what is wanted nowhere
- * @returns where the chosen files are, in their order
+ * @param choose selects from all paths of the dataset; may select none
+ * @returns paths of the selected files, in order
  * @throws InputError if the dataset or revision does not exist, needs a token, or cannot be reached while the
  * cache lacks it; the signal's reason if it is aborted
  */

@@ -1,6 +1,5 @@
 /**
- * Repositories of the Hugging Face Hub, models and datasets: which commit a revision means, which files it has,
- * and what to say when it cannot be reached.
+ * Repositories of the Hugging Face Hub, models and datasets: resolves revisions, lists files, and explains failures.
  */
 import fs from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -25,11 +24,11 @@ export interface DownloadOptions {
   readonly hubUrl?: string | undefined;
 }
 
-/** What talking about one repository takes. */
+/** A repository, and how to reach it. */
 export interface Repository {
   readonly kind: 'model' | 'dataset';
   readonly id: string;
-  /** Of the repository itself: models lie at the root of the Hub, datasets under `datasets/`. */
+  /** Address of the repository: models are at the root of the Hub, datasets under `datasets/`. */
   readonly url: string;
   readonly hubUrl: string;
   readonly fetch: typeof globalThis.fetch;
@@ -42,7 +41,7 @@ export function defaultCache(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'plusminus');
 }
 
-/** @throws InputError if `id` is no name on the Hub */
+/** @throws InputError if `id` is not a valid Hub name */
 export function toRepository(kind: Repository['kind'], id: string, options: DownloadOptions): Repository {
   if (!/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(id)) {
     const example = kind === 'model' ? 'ridger/MMfreeLM-370M' : 'allenai/ai2_arc';
@@ -56,7 +55,7 @@ export function toRepository(kind: Repository['kind'], id: string, options: Down
   return { kind, id, url, hubUrl, fetch, token: token || undefined };
 }
 
-/** The commit that a revision means: asked of the Hub, or remembered where the Hub cannot be reached. */
+/** Resolves a revision to a commit: by the Hub, or from the cache if the Hub cannot be reached. */
 export async function resolveCommit(
   repository: Repository,
   revision: string,
@@ -86,8 +85,8 @@ export async function resolveCommit(
 }
 
 /**
- * The files of a commit for which `wanted` holds, in the Hub's order.
- * @throws InputError for a listing that cannot be true; HubApiError
+ * Lists the files of a commit for which `wanted` holds, in the Hub's order.
+ * @throws InputError for an invalid listing; HubApiError
  */
 export async function listRepositoryFiles(
   repository: Repository,
@@ -144,7 +143,7 @@ export function explain(
   }
   const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
   return new InputError(
-    `${where}: download failed: ${message}${cause}; run again to go on where it stopped, or give a local folder`,
+    `${where}: download failed: ${message}${cause}; run again to resume, or give a local folder`,
     { cause: error },
   );
 }

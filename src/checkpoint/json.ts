@@ -1,6 +1,6 @@
 /**
- * JSON from outside: size, nesting and breadth are bounded before `JSON.parse` sees a byte, because what a
- * parser allocates is a large multiple of what a hostile file spends (a file of `[[[[…` above all).
+ * Parses JSON from outside. Size, nesting and breadth are bounded before `JSON.parse` runs, because a parser allocates
+ * a large multiple of the size of a hostile file, such as `[[[[…`.
  */
 import { InputError } from '../errors.ts';
 import { refuseWrongFile } from '../wrongFile.ts';
@@ -10,7 +10,7 @@ export type JsonObject = { [key: string]: unknown };
 const maxDepth = 64;
 const maxStructure = 16_000_000;
 
-/** A value for an error message: JSON, cut to a length that a terminal line holds. */
+/** Formats a value for an error message: JSON, cut to fit a terminal line. */
 export function show(value: unknown): string {
   const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
@@ -21,9 +21,9 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The JSON object in `bytes` (UTF-8).
+ * Parses the JSON object in `bytes` (UTF-8).
  * @param where what an error calls the source, e.g. a path
- * @throws InputError if it is not UTF-8, not JSON, not an object, or nested or branched absurdly
+ * @throws InputError if it is not UTF-8, not JSON, not an object, or nested too deeply or too large
  */
 export function parseJsonObject(bytes: Uint8Array, where: string): JsonObject {
   refuseWrongFile(bytes, where, 'JSON');
@@ -41,7 +41,7 @@ export function parseJsonObject(bytes: Uint8Array, where: string): JsonObject {
   return value;
 }
 
-/** Of two equal keys the last would win, silently: a tensor or a setting would be lost. */
+/** Refuses duplicate keys: the last would win silently, and a tensor or a setting would be lost. */
 function checkDuplicates(value: unknown, bytes: Uint8Array, where: string): void {
   if (countKeys(value) === countColons(bytes)) return;
   throw new InputError(`${where}: found a key twice in one JSON object, expected each key once`);
@@ -53,7 +53,7 @@ function countKeys(value: unknown): number {
   return values.reduce((sum, one) => sum + countKeys(one), Array.isArray(value) ? 0 : values.length);
 }
 
-/** Colons outside of strings: one for each key that is written. */
+/** Counts colons outside of strings: one for each key. */
 function countColons(bytes: Uint8Array): number {
   const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];
   let count = 0;

@@ -1,4 +1,4 @@
-/** What a user may call a model by: a folder, a name on the Hugging Face Hub, the address of either there. */
+/** Resolves how users name models: a folder, a Hugging Face Hub name, or an https address. */
 import fs from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -10,7 +10,8 @@ const examples = 'expected a model folder, a Hub name such as "ridger/MMfreeLM-3
 const hubName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 
 /**
- * The folder of a model, downloaded if need be; `plusminus/stories` and `plusminus/chat` come along. A folder that exists wins over a Hub name that reads the same.
+ * Returns the folder of a model, after downloading it if necessary; `plusminus/stories` and `plusminus/chat` are
+ * bundled. An existing folder takes precedence over a Hub name that reads the same.
  * @throws InputError if there is no such model; the signal's reason if it is aborted
  */
 export async function findModelFolder(source: string, options: DownloadOptions = {}): Promise<string> {
@@ -51,7 +52,7 @@ async function downloadFromAddress(address: string, options: DownloadOptions): P
     ...options,
     hubUrl: url.origin,
     revision: parts[2] ?? options.revision,
-    // A token for the Hub is no business of other hosts.
+    // Do not send the Hub's token to other hosts.
     token: options.token ?? (url.hostname === 'huggingface.co' ? undefined : ''),
   });
 }

@@ -1,4 +1,4 @@
-/** Replacing a model folder as a whole, so that nobody finds half of the old and half of the new. */
+/** Replaces a model folder as a whole, so that readers never find a mixture of old and new files. */
 import fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -21,7 +21,9 @@ export async function replaceFolder(
   const target = await fs.realpath(folder).catch(() => resolve(folder));
   const existing = await listFolder(target);
   if (existing?.some((name) => !isLockName(name)) && !existing.includes('config.json')) {
-    throw new InputError(`${folder}: holds files but no model; expected a new, an empty or a model folder`);
+    throw new InputError(
+      `${folder}: holds files but no model; expected a new or empty folder, or a model folder`,
+    );
   }
   const lock = existing && (await FolderLock.take(target)); // a training that goes on there keeps its folder
   await removePartials(target);
@@ -40,7 +42,7 @@ export async function replaceFolder(
   await syncFolder(dirname(target));
 }
 
-/** Where an interrupted `replaceFolder` may have left the old folder. */
+/** Returns the path where an interrupted `replaceFolder` may have left the old folder. */
 export function previousOf(folder: string): string {
   return `${resolve(folder)}.previous`;
 }

@@ -1,4 +1,4 @@
-/** Reading tensors of any float type as f32, in chunks, from wherever they are stored. */
+/** Reads tensors of any float type as f32, in chunks, from any source. */
 import { InputError } from '../errors.ts';
 import { scaleName } from '../model/parameters.ts';
 import { bf16ToF32, f16ToF32 } from './floats.ts';
@@ -7,9 +7,9 @@ import { checkPacked, expandTernary } from './packing.ts';
 import { unpackRowsInt8 } from './packingRows.ts';
 import { bytesPerElement, type StoredDType, type TensorInfo } from './safetensorsHeader.ts';
 
-/** Where tensors come from: a folder's files, ranged requests, memory. */
+/** A source of tensors: files of a folder, ranged requests, memory. */
 export interface TensorSource {
-  /** What errors call it, e.g. the folder. */
+  /** Name for errors, e.g. the folder. */
   readonly location: string;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Fills `target` with the tensor's bytes from byte `start` (default 0) on. */
@@ -18,7 +18,7 @@ export interface TensorSource {
 
 export type FloatDType = 'F32' | 'F16' | 'BF16';
 
-/** Told after each read, with its bytes; may throw to stop. */
+/** Called after each read with its bytes; may throw to stop. */
 export type Report = (bytes: number) => void;
 
 export interface Progress {
@@ -33,7 +33,7 @@ export function isFloat(dtype: StoredDType): dtype is FloatDType {
   return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
 }
 
-/** A report that adds up to `total`, tells `onProgress`, and throws once `signal` is aborted. */
+/** Returns a report that sums bytes for `onProgress`, and throws once `signal` is aborted. */
 export function progressReport(
   total: number,
   onProgress: ((progress: Progress) => void) | undefined,
@@ -90,7 +90,7 @@ export async function readScale(source: TensorSource, weightName: string, report
   throw new InputError(`${tensorLabel(source, name)}: found ${scale}, expected a finite scale above 0`);
 }
 
-/** A packed matrix as floats; see `expandTernary`. @throws InputError for codes or a scale that cannot be */
+/** Reads a packed matrix as floats; see `expandTernary`. @throws InputError for an invalid code or scale */
 export async function* readExpanded(
   source: TensorSource,
   name: string,
@@ -106,7 +106,7 @@ export async function* readExpanded(
   yield* expandTernary(packed, rows, columns, scale);
 }
 
-/** A table of int8 rows as floats; see packingRows.ts. @throws InputError for a scale that cannot be */
+/** Reads a table of int8 rows as floats; see packingRows.ts. @throws InputError for an invalid scale */
 export async function readInt8Rows(
   source: TensorSource,
   name: string,
@@ -138,7 +138,7 @@ export async function readRowScales(
   throw new InputError(`${where}: row ${row}: found ${scales[row]}, expected a finite scale of 0 or more`);
 }
 
-/** What errors call a tensor. */
+/** Returns the name of a tensor for errors. */
 export function tensorLabel(source: TensorSource, name: string): string {
   return `${source.location}: tensor "${name}"`;
 }

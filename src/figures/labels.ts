@@ -1,9 +1,9 @@
-/** Where the labels at the ends of curves stand. */
+/** Places labels at the ends of curves. */
 
 /** Of a figure's height. */
 const labelHeight = 0.05;
 
-/** Places for labels at these values: as near as those below leave room, `gap` from one to the next. */
+/** Returns positions for labels at these values: at least `gap` apart, each as near to its value as possible. */
 export function apart(values: readonly number[], gap: number): number[] {
   const places = [...values];
   const ascending = values.map((_, k) => k).sort((a, b) => values[a]! - values[b]!);

@@ -13,7 +13,7 @@ const blue = '#2166ac';
 const paleBlue = '#a6c8e4';
 /** Of the validation sets, in order; more than these begin anew. */
 const validationColors = ['#d95f02', '#1b7837', '#762a83', '#8c510a', '#c51b7d', '#01665e'];
-/** More points than pixels tell nothing and make large files. */
+/** More points than pixels only make files larger. */
 const maxPoints = 1200;
 
 /**

@@ -71,7 +71,7 @@ describe('a GPU for each rank', () => {
   it('is the only one where the launcher hides the others, or there is but one in software', async () => {
     expect((await ask(2, () => [cards[0]!])).gpus).toEqual(Array(2).fill('H100 at 0000:c1:00.0'));
     expect(await ask(2, () => [inSoftware])).toMatchObject({ gpus: ['SwiftShader', 'SwiftShader'] });
-    expect((await ask(2, () => [])).gpus[0]).toMatch(/does not tell/);
+    expect((await ask(2, () => [])).gpus[0]).toMatch(/does not list/);
   });
 
   it('Vulkan lists what is here, or nothing', async () => {

@@ -76,7 +76,7 @@ function inOrder(gpus: readonly VulkanGpu[]): readonly VulkanGpu[] {
 }
 
 function describe(gpu: VulkanGpu | undefined): string {
-  if (!gpu) return 'a GPU that Vulkan does not tell of';
+  if (!gpu) return 'a GPU that Vulkan does not list';
   return gpu.address ? `${gpu.name} at ${gpu.address}` : gpu.name;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Batches for training. The token stream is cut into windows of length + 1; each epoch visits all of them once in
- * an order of its own. A batch depends on the seed and the step only, so a resumed run needs no saved state.
+ * its own order. A batch depends only on the seed and the step, so a resumed run needs no saved state.
  */
 import { InputError } from '../errors.ts';
 import { permutation } from './permutation.ts';
@@ -15,8 +15,8 @@ export interface BatchOptions {
   /** an integer from 0 to 2^53 − 1 */
   seed: number;
   /**
-   * Windows kept out of training: a count, or a fraction below 1 of all windows. Rounded down to whole batches,
-   * but at least one. Default 0. They are spread over the corpus, so a document can have windows in both parts;
+   * Validation windows, excluded from training: a count, or a fraction below 1 of all windows. Rounded down to whole
+   * batches, but at least one. Default 0. They are spread over the corpus, so a document can have windows in both parts;
    * to test on unseen documents, use another corpus.
    */
   validation?: number;
@@ -25,17 +25,17 @@ export interface BatchOptions {
 export interface Batch {
   /** [batch, length] token ids */
   inputs: Int32Array;
-  /** [batch, length]: the token after each input, or −100 where there is nothing to learn */
+  /** [batch, length]: the token after each input, or −100 where it is not a label */
   labels: Int32Array;
 }
 
-/** Where a run's batches come from. */
+/** Provides the batches of a run. */
 export interface Sampler {
   /** Steps until every training window was visited once, on average. */
   readonly stepsPerEpoch: number;
   /** The batch of a training step, counted from 0. */
   batch(step: number): Promise<Batch>;
-  /** What the model is measured on; a set cut from the training text has no name. */
+  /** A validation set; a set cut from the training text has no name. */
   readonly validationSets: readonly ValidationSet[];
 }
 
@@ -106,7 +106,7 @@ export class BatchSampler implements Sampler {
     return this.validationWindows > 0 ? [{ batches: () => this.validation() }] : [];
   }
 
-  /** The window that is visited as number `visit` of the run. */
+  /** Returns the window for visit number `visit` of the run. */
   #trainingWindow(visit: number): number {
     const epoch = Math.floor(visit / this.trainingWindows);
     if (epoch !== this.#epoch) {

@@ -1,6 +1,6 @@
 /**
- * A map that forgets: at most 2 × `generation` entries. Entries used since the last turn of generations stay;
- * one `Map.get` a hit, no list to maintain, which is what makes it faster than an exact LRU.
+ * A cache of at most 2 × `generation` entries. Entries used since the last change of generations stay. A hit costs one
+ * `Map.get` and no list maintenance, so it is faster than an exact LRU cache.
  */
 export class BoundedCache<V> {
   readonly #generation: number;
@@ -33,7 +33,7 @@ export class BoundedCache<V> {
 }
 
 /**
- * The same string with storage of its own. V8 makes a substring of 13 characters or more a view of the text
+ * Copies a string to storage of its own. V8 makes a substring of 13 characters or more a view of the text
  * it was cut from: a cached word would keep its whole document in memory.
  */
 export function flatCopy(text: string): string {

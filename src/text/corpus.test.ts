@@ -120,9 +120,9 @@ describe('a corpus', () => {
       [
         'latin1.txt',
         Uint8Array.of(65, 0xe9, 65),
-        /latin1.txt: found bytes that are no UTF-8 between bytes 0 and 3/,
+        /latin1.txt: found bytes that are not UTF-8 between bytes 0 and 3/,
       ],
-      ['cut.txt', Uint8Array.of(65, 0xc3), /cut.txt: found bytes that are no UTF-8 at its end/],
+      ['cut.txt', Uint8Array.of(65, 0xc3), /cut.txt: found bytes that are not UTF-8 at its end/],
       ['cut.txt.gz', gzipSync('a'.repeat(5000)).subarray(0, 30), /cut.txt.gz: damaged/],
       ['cut.txt.zst', zstdCompressSync('a'.repeat(5000)).subarray(0, 15), /cut.txt.zst: damaged/],
       [

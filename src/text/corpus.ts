@@ -1,6 +1,6 @@
 /**
- * The documents of a corpus: text files (`.txt`, divided by lines `<|endoftext|>`) and JSON lines (`.jsonl`), each
- * also packed as `.zst` or `.gz`. Files are streamed: memory holds one document.
+ * Reads documents of a corpus: text files (`.txt`, divided by lines `<|endoftext|>`) and JSON lines (`.jsonl`), each
+ * also compressed (`.zst`, `.gz`). Files are streamed; memory holds one document.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,15 +20,15 @@ export interface CorpusOptions {
   field?: string;
   /** The line that divides documents of a text file, default `<|endoftext|>`. */
   separator?: string;
-  /** Longer documents are divided, without loss, at an empty line where there is one. Default 2^20. */
+  /** Max characters of a document; longer ones are split without loss, if possible at an empty line. Default 2^20. */
   maxCharacters?: number;
-  /** Text of a JSON line that has `messages`. Default: a line `role: content` for each. */
+  /** Renders a JSON line that has `messages`. Default: one line `role: content` per message. */
   renderMessages?: (messages: ChatMessage[]) => string;
   signal?: AbortSignal;
 }
 
 const FORMATS = '.txt or .jsonl, or one of them with .zst or .gz';
-/** A line of JSON is held as a whole; books fit. */
+/** Max characters of a JSON line, which is held in memory as a whole. */
 const LONGEST_JSON_LINE = 2 ** 26;
 
 /**
@@ -58,8 +58,8 @@ export async function* readDocuments(
 }
 
 /**
- * Yields the conversations of JSON lines with `messages`. Where nobody is the assistant, the system is, from the
- * first answer on: corpora of task dialogues call it so.
+ * Yields the conversations of JSON lines with `messages`. In conversations without an assistant, the role `system` is
+ * renamed to `assistant`, because corpora of task dialogues use it so.
  * @throws {InputError} with file and line, if something is missing or malformed, or there is no conversation
  */
 export async function* readConversations(
@@ -149,7 +149,7 @@ async function* divideLong(documents: AsyncIterable<string>, longest: number): A
   }
 }
 
-/** Where to divide a text so that at most `longest` characters come first: after a paragraph, line or word. */
+/** Returns where to split a text within the first `longest` characters: after a paragraph, line or word. */
 function goodCut(text: string, longest: number): number {
   const head = text.slice(0, longest);
   for (const end of ['\n\n', '\n', ' ']) {

@@ -1,10 +1,10 @@
-/** How often each word occurs in a corpus, in one pass and bounded memory. */
+/** Counts the words of a corpus in one pass and bounded memory. */
 import { flatCopy } from './boundedCache.ts';
 
 export interface CountOptions {
   /** Cuts a document into words. */
   split: (document: string) => string[];
-  /** Most different words to hold, default 2^21 (about 200 MB). */
+  /** Max distinct words to hold, default 2^21 (about 200 MB). */
   maxWords?: number;
   /** Called after each document with the characters counted so far. */
   onDocument?: (characters: number) => void;
@@ -12,9 +12,9 @@ export interface CountOptions {
 }
 
 /**
- * When more than `maxWords` different words are held, the rarest are forgotten until half of them are left: first
- * those seen once, then twice, and so on. A forgotten word that comes again starts from zero, so counts are exact
- * for every word that never was among the rarest, and lower bounds for the others.
+ * When more than `maxWords` distinct words are held, the rarest are dropped until half remain: first those seen once,
+ * then twice, and so on. A dropped word restarts from zero, so counts are exact for words that were never dropped and
+ * lower bounds for the others.
  */
 export async function countWords(
   documents: AsyncIterable<string>,

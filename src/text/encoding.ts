@@ -1,22 +1,22 @@
-/** Encoding with limits, in slices, and with positions; over the sections of a text that a pipeline gives. */
+/** Encodes the sections of a text with limits, in slices of time, and with positions. */
 import type { EncodedSection } from './pipeline/pipeline.ts';
 
 export interface LimitedIds {
   /** At most `limit` ids. */
   readonly ids: number[];
-  /** Whether these are all ids of the text. */
+  /** Whether `ids` covers the whole text. */
   readonly complete: boolean;
 }
 
-/** How long encoding holds the thread before others may run, in milliseconds. */
+/** Max milliseconds that encoding holds the thread before other work may run. */
 const SLICE_MS = 8;
 
-/** All ids in batches; empty ones are opportunities to pause. */
+/** Yields all ids in batches; empty batches are opportunities to pause. */
 export function* batchesOf(sections: Iterable<EncodedSection>): Generator<readonly number[]> {
   for (const { batches } of sections) yield* batches;
 }
 
-/** The first `limit` ids; the work ends soon after. Yields where it can pause. */
+/** Returns the first `limit` ids, and stops soon after them. Yields where it can pause. */
 export function* takeIds(
   batches: Iterable<readonly number[]>,
   limit: number,
@@ -32,7 +32,7 @@ export function* takeIds(
   return { ids, complete: true };
 }
 
-/** The result of work that could pause. */
+/** Runs pausable work to its end without pausing. */
 export function atOnce<T>(work: Generator<unknown, T>): T {
   for (;;) {
     const step = work.next();
@@ -40,7 +40,7 @@ export function atOnce<T>(work: Generator<unknown, T>): T {
   }
 }
 
-/** The result of work that pauses, letting other work run every few milliseconds. @throws the signal's reason, once aborted */
+/** Runs pausable work, letting other work run every few milliseconds. @throws the signal's reason, once aborted */
 export async function inSlices<T>(work: Generator<unknown, T>, signal: AbortSignal | undefined): Promise<T> {
   let sliceEnd = performance.now() + SLICE_MS;
   for (;;) {
@@ -56,7 +56,7 @@ export async function inSlices<T>(work: Generator<unknown, T>, signal: AbortSign
 const utf8 = new TextEncoder();
 
 /**
- * How many of a section's tokens end at or before `offset`, by the bytes that they stand for.
+ * Counts the tokens of a section that end at or before `offset`, by the bytes that they stand for.
  * @param bytesOf the bytes of a token
  * @returns undefined if the tokens' bytes are not those of the text, beside one space that was put before it
  */
@@ -86,7 +86,7 @@ export function tokensBefore(
 
 const SPACE = 0x20;
 
-/** Length of the beginning that two lists share. */
+/** Length of the common prefix of two lists. */
 export function commonLength(a: readonly number[], b: readonly number[]): number {
   let length = 0;
   while (length < a.length && length < b.length && a[length] === b[length]) length++;

@@ -1,4 +1,4 @@
-/** The tokens that end what a model writes: the union of what all files of its folder say. */
+/** End-of-sequence tokens of a model: the union over all files of its folder. */
 import { isObject } from './tokenizerJson.ts';
 
 /**

@@ -1,9 +1,9 @@
 /**
- * Byte-pair encoding: the merges of a vocabulary, learned from counted words.
+ * Learns the merges of byte-pair encoding from counted words.
  *
- * Again and again the most frequent pair of neighbouring symbols becomes a symbol of its own. Counting all pairs
- * anew for each merge would take hours; here a merge touches only the words that hold its pair, and a heap whose
- * entries are corrected when they surface gives the next pair.
+ * Each step merges the most frequent pair of neighbouring symbols into a new symbol. Recounting all pairs each time
+ * would take hours. Instead a merge touches only the words that contain its pair, and a heap, whose stale entries are
+ * corrected when they are popped, yields the next pair.
  */
 import { characterOfByte } from './byteAlphabet.ts';
 import { PairHeap } from './pairHeap.ts';
@@ -18,9 +18,9 @@ export interface LearnedMerges {
 }
 
 export interface LearnOptions {
-  /** How many symbols to end with, the 256 bytes included. */
+  /** Final number of symbols, including the 256 bytes. */
   symbols: number;
-  /** Pairs that occur less often are not merged; fewer symbols than wanted may come out. */
+  /** Min count of a pair to be merged; there may be fewer symbols than requested. */
   minFrequency: number;
   onProgress?: (symbols: number) => void;
   signal?: AbortSignal;
@@ -45,7 +45,7 @@ export async function learnMerges(
 
 interface Pair {
   count: number;
-  /** words that hold the pair, or did: merges leave them in the list */
+  /** words that contain the pair, or did before later merges */
   words: number[];
 }
 
@@ -90,7 +90,7 @@ class Learner {
 
   #merge(left: number, right: number, pair: Pair): void {
     const text = this.symbols[left]! + this.symbols[right]!;
-    // Two merges can spell the same text ("a" "bc" and "ab" "c"): it is one symbol all the same.
+    // Two merges may spell the same text ("a" "bc" and "ab" "c"), which is one symbol.
     const merged = this.#symbolOf.get(text) ?? this.symbols.push(text) - 1;
     this.#symbolOf.set(text, merged);
     this.merges.push([left, right]);

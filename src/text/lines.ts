@@ -9,7 +9,7 @@ export interface Line {
 
 /**
  * Cuts a stream of text into lines; all of them joined are the text. Only \n ends a line (so \r\n does, too).
- * @param longest characters to hold at most: longer lines come in parts, cut between characters
+ * @param longest max characters to hold; longer lines are yielded in parts, cut between characters
  */
 export async function* readLines(pieces: AsyncIterable<string>, longest: number): AsyncGenerator<Line> {
   let rest = '';

@@ -1,16 +1,16 @@
 /**
- * Batches from several sources by weight. Which source a row comes from, and which of its windows, depends on the
- * seed and the row's number only, as with a single source.
+ * Batches from several sources by weight. The source and the window of a row depend only on the seed and the row's
+ * number, as with a single source.
  */
 import { InputError } from '../errors.ts';
 import { type Batch, type BatchOptions, BatchSampler, readWindows, type Sampler } from './batches.ts';
 import { permutation } from './permutation.ts';
 import type { MixPart, NamedTokens, TokenMix } from './tokenMix.ts';
 
-/** Rows in which every source has its exact share, in an order of their own: shares are multiples of 1/1000. */
+/** Rows of a round, in which every source has its exact share: shares are multiples of 1/1000. */
 const round = 1000;
 
-/** A mix's batches; a mix of one source without validation texts keeps windows of that source for them. */
+/** Returns the batches of a mix. A mix of one source without validation texts validates on windows of that source. */
 export function samplerOf(mix: TokenMix, options: BatchOptions): Sampler {
   const [only] = mix.parts;
   if (mix.parts.length === 1 && mix.validation.length === 0) return new BatchSampler(only!.source, options);
@@ -44,7 +44,7 @@ export class MixedSampler implements Sampler {
     }
   }
 
-  /** Steps until as many windows were visited as the sources have. */
+  /** Steps until as many windows were visited as all sources have. */
   get stepsPerEpoch(): number {
     const windows = this.#samplers.reduce((sum, { trainingWindows }) => sum + trainingWindows, 0);
     return windows / this.#options.batch;
@@ -73,7 +73,7 @@ export class MixedSampler implements Sampler {
     });
   }
 
-  /** Row `visit` of the run. Within each round a permutation says which rows are whose. */
+  /** Row `visit` of the run. Within each round a permutation assigns rows to sources. */
   #row(visit: number): Promise<Batch> {
     const turn = Math.floor(visit / round);
     const place = permutation(round, [this.#options.seed, turn])(visit % round);

@@ -1,4 +1,4 @@
-/** Shuffles without a list: a seeded bijection of 0 … size − 1 that is computed, never stored. */
+/** Shuffles without a list: a seeded permutation of 0 … size − 1 that is computed, not stored. */
 import { mix32 } from './seededRandom.ts';
 
 const ROUNDS = 6;

@@ -1,4 +1,4 @@
-/** The wire format of protocol buffers, as far as reading needs it: a message is a list of numbered fields. */
+/** Reads the wire format of protocol buffers: a message is a list of numbered fields. */
 import { InputError } from '../errors.ts';
 
 /** `value` is the integer of a varint, or the bytes of the other wire types: 8, 4, or as many as a length says. */
@@ -8,9 +8,9 @@ export type Field = { number: number } & (
 );
 
 /**
- * The fields of one message, in order. Bytes are views of `message`, so a length field cannot make it allocate.
- * @param source what the message is, for messages
- * @throws {InputError} if the bytes are no message
+ * Yields the fields of a message in order. Bytes are views of `message`, so a length field cannot cause an allocation.
+ * @param source name of the message for errors
+ * @throws {InputError} if the bytes are not a message
  */
 export function* readFields(message: Uint8Array, source: string): Generator<Field> {
   const cursor = { at: 0 };

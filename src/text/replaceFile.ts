@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { partialName, removePartials } from '../processMark.ts';
 
-/** Replaces a file atomically: a reader, or a crash, finds the old content or the new one, never a part. */
+/** Replaces a file atomically: readers find the old or the new content, never a part, even after a crash. */
 export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
   await removePartials(file);
   const partial = partialName(file);

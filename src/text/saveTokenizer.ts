@@ -1,9 +1,9 @@
-/** Writing tokenizers. */
+/** Saves tokenizers. */
 import { join } from 'node:path';
 import { replaceFile } from './replaceFile.ts';
 
 /**
- * Writes `tokenizer.json` and `tokenizer_config.json`, each replaced as a whole or not at all.
+ * Writes `tokenizer.json` and `tokenizer_config.json`, each atomically.
  * @param folder an existing folder
  */
 export async function saveTokenizer(

@@ -12,7 +12,7 @@ export class SeededRandom {
   /** @param seed an integer from 0 to 2^53 − 1 */
   constructor(seed: number) {
     checkSeed(seed);
-    // xoshiro must not start from zeros and needs well-mixed words, which consecutive seeds are not.
+    // The state must not be all zeros and must be well mixed, but consecutive seeds are similar: mix them.
     let word = mix32(mix32(seed >>> 0) ^ Math.floor(seed / 2 ** 32));
     for (let i = 0; i < 4; i++) {
       word = (word + 0x9e3779b9) >>> 0;

@@ -1,4 +1,4 @@
-/** What the files beside a `tokenizer.model` say about it: added tokens, tokens around a text, where spaces go. */
+/** Settings in the files beside a `tokenizer.model`: added tokens, tokens around a text, placement of spaces. */
 import { InputError } from '../errors.ts';
 import { surroundedBy } from './sentencepiece.ts';
 import {
@@ -39,7 +39,7 @@ function hasPrepend({ normalizer }: TokenizerJson): boolean {
   return (normalizer!.normalizers as { type: string }[]).some(({ type }) => type === 'Prepend');
 }
 
-/** Newer tokenizers put a space before the beginning of a text only, not after each control token. */
+/** Newer tokenizers put a space only before the beginning of a text, not after each control token. */
 function withMetaspace(json: TokenizerJson, prefix: boolean): TokenizerJson {
   const decoders = (json.decoder!.decoders as { type: string }[]).filter(({ type }) => type !== 'Strip');
   const strip = prefix ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : [];

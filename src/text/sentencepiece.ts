@@ -1,5 +1,5 @@
 /**
- * SentencePiece models (`tokenizer.model`, used by Llama 2 and Mistral) as the content of a `tokenizer.json`.
+ * Converts SentencePiece models (`tokenizer.model`, used by Llama 2 and Mistral) to the content of a `tokenizer.json`.
  *
  * A SentencePiece BPE model has no merges, only a score for each piece: of two neighbours, those whose joined
  * piece has the highest score merge first. Each way to cut a piece into two pieces is therefore a merge, ranked
@@ -9,14 +9,14 @@ import { InputError } from '../errors.ts';
 import { type Field, readFields } from './protobuf.ts';
 import type { Component, TokenizerConfig, TokenizerJson } from './tokenizerJson.ts';
 
-/** SentencePiece's own numbers for what a piece is. */
+/** SentencePiece's numbers for types of pieces and models. */
 const UNKNOWN = 2;
 const CONTROL = 3;
 const USER_DEFINED = 4;
 const BPE_MODEL = 2;
 
 const MAX_PIECES = 2 ** 20;
-/** The cuts of a piece are as many as its characters; no real piece comes near. */
+/** A piece has as many cuts as characters; real pieces are far shorter. */
 const MAX_PIECE_CHARACTERS = 512;
 
 interface Piece {
@@ -37,8 +37,8 @@ interface SentencePieceModel {
 
 /**
  * Reads a SentencePiece BPE model.
- * @param source the file's name, for messages
- * @throws {InputError} if the bytes are no such model, or one that needs more than `tokenizer.json` is given here
+ * @param source name of the file for errors
+ * @throws {InputError} if the bytes are not such a model, or if it needs a feature that is not supported
  */
 export function readSentencePiece(
   bytes: Uint8Array,
@@ -182,7 +182,7 @@ function toTokenizerJson(model: SentencePieceModel, unknown: string, bos: string
   };
 }
 
-/** The post-processor that puts a token before each text, and one after it; null without both. */
+/** Returns the post-processor that puts a token before each text and one after it, or null without either. */
 export function surroundedBy(
   first: { content: string; id: number } | undefined,
   last?: { content: string; id: number },

@@ -15,7 +15,7 @@ const schema = v.object({
   /** SHA-256 of the tokenizer, see `hashTokenizer` */
   tokenizerHash: v.string(),
   documents: natural(Number.MAX_SAFE_INTEGER),
-  /** Conversations only: tokens of a row; the highest bit of an entry marks a token to learn. */
+  /** Tokens of a row, for conversations; the highest bit of an entry marks a label. */
   rowLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(2 ** 24 + 1))),
   /** names without folders: an index must not reach outside its own */
   shards: v.pipe(

@@ -79,7 +79,7 @@ describe('writeShards', () => {
   it('needs an eos token', async () => {
     const { json } = await byteLevelTokenizer();
     const tokenizer = TextTokenizer.fromJson(json, { eos_token: null });
-    await expect(writeShards(folder, listed(['a']), tokenizer)).rejects.toThrow(/no eos token/);
+    await expect(writeShards(folder, listed(['a']), tokenizer)).rejects.toThrow(/no EOS token/);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * Token shards: a corpus as files of token ids (`tokens-00000.bin`, little-endian) with an index `shards.json`.
- * Training reads any place of it by position; memory holds only what is asked for.
+ * Training reads any position; memory holds only the requested tokens.
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
@@ -11,21 +11,21 @@ import { parseIndex, type ShardIndex } from './shardIndex.ts';
 import { refuseWrongStart } from './textFile.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
-/** One stream of tokens that can be read anywhere. */
+/** A stream of tokens with random access. */
 export interface TokenSource {
   readonly tokenCount: number;
   /** Ids are below this. */
   readonly vocabularySize: number;
   /**
-   * Conversations are laid out in rows of this many tokens, some of them marked as those to learn. Absent for
-   * plain text: it can be cut anywhere, and every token is learned.
+   * Tokens of a row, for conversations, in which marked tokens are the labels. Absent for plain text, which can be cut
+   * anywhere and in which every token is a label.
    */
   readonly rowLength?: number | undefined;
   /** Fills `out` with the tokens from `start` on, and `marks` with 1 where one is marked and 0 where not. */
   read(start: number, out: Int32Array, marks?: Uint8Array): Promise<void>;
 }
 
-/** What makes ids comparable: the vocabulary and every step that leads to it. */
+/** Hashes everything that determines ids: the vocabulary, and every step from text to ids. */
 export function hashTokenizer({ json }: TextTokenizer): string {
   const { added_tokens, normalizer, pre_tokenizer, model } = json;
   return createHash('sha256')
@@ -33,12 +33,12 @@ export function hashTokenizer({ json }: TextTokenizer): string {
     .digest('hex');
 }
 
-/** What is added to the id of a marked token: the highest bit. */
+/** The number added to the id of a marked token: the highest bit. */
 export function markOf(dtype: ShardIndex['dtype']): number {
   return dtype === 'uint16' ? 2 ** 15 : 2 ** 31;
 }
 
-/** The bytes of `ids`, in place, as the files hold them. */
+/** Converts `ids` to the bytes of the files, in place. */
 export function littleEndian(ids: Uint16Array | Uint32Array): Buffer {
   const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
   if (endianness() === 'LE') return bytes;
@@ -67,8 +67,8 @@ export class TokenShards implements TokenSource {
   }
 
   /**
-   * @param tokenizer if given, the one that the shards must have been written with
-   * @throws {InputError} if index and files do not fit together, or the tokenizer is another
+   * @param tokenizer the tokenizer that the shards must have been written with; not checked if absent
+   * @throws {InputError} if index and files do not match, or the shards were written with another tokenizer
    */
   static async open(folder: string, tokenizer?: TextTokenizer): Promise<TokenShards> {
     const file = join(folder, 'shards.json');
@@ -123,7 +123,7 @@ export class TokenShards implements TokenSource {
     }
   }
 
-  /** SHA-256 of all tokens and of how they are laid out, in hexadecimal. Reads every file. */
+  /** Returns the SHA-256 of all tokens and their layout in hexadecimal. Reads every file. */
   async contentHash(): Promise<string> {
     const hash = createHash('sha256').update(JSON.stringify([this.index.dtype, this.rowLength ?? null]));
     const buffer = Buffer.alloc(2 ** 20);

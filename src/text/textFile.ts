@@ -1,4 +1,4 @@
-/** Text files as streams of text, packed ones too (Node only). */
+/** Streams text files, compressed ones too (Node only). */
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
@@ -8,8 +8,8 @@ import { refusePointer, refuseWrongFile, startBytes } from '../wrongFile.ts';
 import { cutAtFrames } from './zstdFrames.ts';
 
 /**
- * The text of a UTF-8 file in pieces; `.zst` and `.gz` are unpacked. A byte-order mark at the start is dropped.
- * @throws {InputError} if the file is missing, no file, not UTF-8, or damaged
+ * Yields the text of a UTF-8 file in pieces; `.zst` and `.gz` are decompressed. A byte-order mark is dropped.
+ * @throws {InputError} if the file is missing, not a regular file, not UTF-8, or damaged
  */
 export async function* readText(file: string, signal?: AbortSignal): AsyncGenerator<string> {
   await checkFile(file);
@@ -31,7 +31,7 @@ export async function* readText(file: string, signal?: AbortSignal): AsyncGenera
   yield decode(utf8, undefined, file, offset);
 }
 
-/** The name without `.zst` or `.gz`. */
+/** Returns the name without `.zst` or `.gz`. */
 export function unpackedName(file: string): string {
   return file.replace(/\.(zst|gz)$/, '');
 }
@@ -65,7 +65,7 @@ export async function refuseWrongStart(
 
 function openBytes(file: string): AsyncIterable<Uint8Array> {
   const packed = createReadStream(file, { highWaterMark: 2 ** 18 });
-  // The loop over the result meets its errors; pipeline hands it those of the file, and closes both ends.
+  // The consumer of the result receives all errors: pipeline forwards those of the file, and closes both streams.
   if (file.endsWith('.zst')) return pipeline(packed, cutAtFrames, createZstdDecompress(), () => {});
   return file.endsWith('.gz') ? pipeline(packed, createGunzip(), () => {}) : packed;
 }
@@ -78,7 +78,7 @@ function decode(utf8: TextDecoder, bytes: Uint8Array | undefined, file: string, 
       bytes === undefined
         ? `at its end`
         : `between bytes ${Math.max(0, offset - 3)} and ${offset + bytes.length}`;
-    throw new InputError(`${file}: found bytes that are no UTF-8 ${where}, expected UTF-8 text`, {
+    throw new InputError(`${file}: found bytes that are not UTF-8 ${where}, expected UTF-8 text`, {
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 /**
- * What a run reads: one folder of token shards, or several by weight, and the texts that it is validated on.
- * `mix.json` lies beside the folders that it names, with the tokenizer of them all.
+ * The data of a run: one folder of token shards, or several by weight, and validation texts. `mix.json` lies beside the
+ * folders that it names and their common tokenizer.
  */
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -12,24 +12,24 @@ import { replaceFile } from './replaceFile.ts';
 import { TokenShards, type TokenSource } from './shards.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
-/** A name without folders in it: a mix must not reach outside its own. */
+/** A name without a path: a mix must not reach outside its folder. */
 const folderName = v.pipe(v.string(), v.regex(/^[\w-][\w.-]*$/, 'the name of a folder beside the mix'));
 
 const schema = v.strictObject({
   version: v.literal(1),
-  /** Training text: a part's share of all windows is its weight over the sum of the weights. */
+  /** Training texts: a part's share of all windows is its weight over the sum of weights. */
   parts: v.pipe(
     v.array(v.strictObject({ folder: folderName, weight: v.pipe(v.number(), v.gtValue(0), v.finite()) })),
     v.minLength(1),
     v.maxLength(100),
   ),
-  /** Held-out text, each folder measured by itself. */
+  /** Held-out texts, each validated separately. */
   validation: v.optional(v.pipe(v.array(folderName), v.maxLength(100)), []),
 });
 
 export type MixFile = v.InferInput<typeof schema>;
 
-/** Tokens under a name, which logs and messages show. */
+/** Tokens with a name for logs and messages. */
 export interface NamedTokens {
   readonly name: string;
   readonly source: TokenSource;
@@ -50,7 +50,7 @@ export async function writeMix(folder: string, mix: MixFile, name = 'mix.json'):
   await replaceFile(join(folder, name), `${JSON.stringify(checked, undefined, 2)}\n`);
 }
 
-/** The mix that a path means (a `.json` file, or a folder with `mix.json`); undefined for anything else. */
+/** Returns the mix file of a path (a `.json` file, or a folder with `mix.json`); undefined for anything else. */
 export async function mixFileOf(path: string): Promise<string | undefined> {
   for (const file of path.endsWith('.json') ? [path] : [join(path, 'mix.json')]) {
     if ((await stat(file).catch(() => undefined))?.isFile()) return file;
@@ -60,7 +60,7 @@ export async function mixFileOf(path: string): Promise<string | undefined> {
 
 export class TokenMix {
   readonly parts: readonly MixPart[];
-  /** Empty for plain shards: a run then keeps windows of them out of training. */
+  /** Empty for plain shards, of which a run then excludes windows from training. */
   readonly validation: readonly NamedTokens[];
   readonly #open: readonly TokenShards[];
 
@@ -72,8 +72,8 @@ export class TokenMix {
 
   /**
    * @param path a folder of token shards, a folder with `mix.json`, or such a file by another name
-   * @param tokenizer the one that everything must have been written with
-   * @throws {InputError} if something is missing or does not fit together
+   * @param tokenizer the tokenizer that all shards must have been written with; not checked if absent
+   * @throws {InputError} if something is missing or does not match
    */
   static async open(path: string, tokenizer?: TextTokenizer): Promise<TokenMix> {
     const file = await mixFileOf(path);
@@ -107,7 +107,7 @@ export class TokenMix {
     return Math.max(...this.#open.map(({ vocabularySize }) => vocabularySize));
   }
 
-  /** SHA-256 of all that batches depend on: tokens, weights and which texts are for validation. Reads every file. */
+  /** Returns the SHA-256 of tokens, weights and roles, on which batches depend. Reads every file. */
   async contentHash(): Promise<string> {
     const hash = createHash('sha256');
     for (const [index, shards] of this.#open.entries()) {

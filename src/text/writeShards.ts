@@ -23,9 +23,9 @@ export interface WriteShardsOptions {
 }
 
 /**
- * Encodes documents into a new folder, which appears when it is complete. Each document ends with the eos token;
- * before it stand the tokens that the tokenizer puts before a text, unless that is the eos token itself, which
- * then already divides the documents.
+ * Encodes documents into a new folder, which appears when it is complete. Each document ends with the EOS token and
+ * begins with the tokens that the tokenizer puts before a text, except the EOS token, which already separates
+ * documents.
  * @throws {InputError} if the folder exists and is not empty, or the tokenizer has no eos token
  * @throws the signal's reason, once aborted; nothing is left behind
  */
@@ -44,24 +44,24 @@ export async function writeShards(
   return writeSequences(folder, sequences(), tokenizer, options);
 }
 
-/** The token that ends a document. @throws {InputError} if the tokenizer has none */
+/** Returns the token that ends a document. @throws {InputError} if the tokenizer has none */
 export function endOfDocument({ eosTokenId }: TextTokenizer): number {
   if (eosTokenId !== undefined) return eosTokenId;
-  throw new InputError('tokenizer: found no eos token, expected one to end documents with');
+  throw new InputError('tokenizer: found no EOS token, expected one to end documents');
 }
 
-/** Tokens to write, with what they stand for. */
+/** Tokens to write, with the documents and characters that they encode. */
 export interface TokenSequence {
   readonly ids: readonly number[];
-  /** 1 for tokens to learn, 0 for others; shards with rows need it. */
+  /** 1 for labels, 0 for others; required for shards with rows. */
   readonly marks?: readonly number[];
   readonly documents: number;
   readonly characters: number;
 }
 
 /**
- * Like `writeShards`, of what is tokens already.
- * @param rowLength tokens of every sequence, which are then marked; see `TokenSource`
+ * Like `writeShards`, for sequences of tokens.
+ * @param rowLength tokens of each sequence, which must have marks; see `TokenSource`
  */
 export async function writeSequences(
   folder: string,
@@ -114,7 +114,7 @@ export async function writeSequences(
   }
 }
 
-/** The document between its marks: […] ids eos. */
+/** Puts a document between its delimiters: […] ids EOS. */
 function framed(ids: readonly number[], eos: number): readonly number[] {
   const ended = ids.at(-1) === eos ? ids : [...ids, eos];
   return ended[0] === eos ? ended.slice(1) : ended;
