@@ -15,7 +15,7 @@ import { type Prompt, readablePrompt } from './library/prompt.ts';
 import type { ModelSource } from './library/source.ts';
 import { loadModel } from './loadModel.ts';
 import type { Architecture } from './model/architecture.ts';
-import type { ModelConfig } from './model/config.ts';
+import { attends, type ModelConfig } from './model/config.ts';
 import type { Weights } from './model/weights.ts';
 import { type MemoryNeeds, memoryNeeds } from './run/memory.ts';
 import type { RunnableModel } from './run/model.ts';
@@ -110,6 +110,7 @@ export class LanguageModel {
       inference: sequenceReader(this.#runnable),
       tokenizer: tokenizer ?? new NoTokenizer(config),
       vocabulary: config.vocabSize,
+      contextLength: attends(config) ? config.maxPositionEmbeddings : undefined,
       fingerprint,
       checkOpen: () => this.#checkOpen(),
     };
@@ -197,9 +198,10 @@ export class LanguageModel {
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string> {
     this.#checkOpen();
     const { input, stop } = readablePrompt(prompt, this.tokenizer);
+    const { tokenizer, contextLength } = this.#sessions;
     const stops = stop.length > 0 ? { stop: [...stop, ...[options.stop ?? []].flat()] } : {};
     yield* this.#generations.run((model) =>
-      generate(model, this.#sessions.tokenizer, input, { ...options, ...stops }),
+      generate({ ...model, contextLength }, tokenizer, input, { ...options, ...stops }),
     );
   }
 

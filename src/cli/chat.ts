@@ -98,7 +98,12 @@ async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void
       if (!(await obeyed(line, chat, flags))) break;
     } else if (line.trim() !== '') {
       answering = new AbortController();
-      await answer(chat.conversation, line, flags, AbortSignal.any([signal, answering.signal]));
+      const either = AbortSignal.any([signal, answering.signal]);
+      await answer(chat.conversation, line, flags, either).catch((error: unknown) => {
+        // Such as a message longer than the context. In a terminal, the next one may be shorter.
+        if (!interactive || !(error instanceof InputError)) throw error;
+        console.error(error.message);
+      });
       answering = undefined;
       if (flags.session !== undefined) await saveChat(chat, flags.session);
     }

@@ -3,7 +3,6 @@ import { Command } from 'commander';
 import { InputError } from '../errors.ts';
 import type { Finish } from '../generate/generate.ts';
 import type { LanguageModel } from '../languageModel.ts';
-import { attends } from '../model/config.ts';
 import { withModel } from './openModel.ts';
 import {
   addModelOptions,
@@ -97,8 +96,7 @@ async function run(
   const onFinish = (found: Finish) => {
     finish = found;
   };
-  const maxTokens = tokensThatFit(model, prompt, options);
-  for await (const piece of model.generate(prompt, { ...options, maxTokens, onToken, onFinish })) {
+  for await (const piece of model.generate(prompt, { ...options, onToken, onFinish })) {
     text += piece;
     await show?.(piece);
   }
@@ -115,22 +113,6 @@ async function run(
     seconds,
     tokensPerSecond,
   };
-}
-
-/** At the context length a text ends with the reason "length". A longer prompt is refused by the model itself. */
-function tokensThatFit(
-  { config, tokenizer }: LanguageModel,
-  prompt: string | readonly number[],
-  { maxTokens = 256, allowSpecial }: NonNullable<Parameters<LanguageModel['generate']>[1]> = {},
-): number {
-  if (!attends(config)) return maxTokens;
-  const ids =
-    typeof prompt === 'string'
-      ? (tokenizer?.encode(prompt, { allowSpecial: allowSpecial === true }) ?? [])
-      : prompt;
-  // The last token is predicted and not read; an empty prompt begins with a bos token.
-  const room = config.maxPositionEmbeddings + 1 - Math.max(1, ids.length);
-  return room > 0 ? Math.min(maxTokens, room) : maxTokens;
 }
 
 const reasons = {

@@ -79,7 +79,12 @@ export class Conversation {
   async *reply(content: string, options: GenerateOptions = {}): AsyncGenerator<string> {
     this.messages.push({ role: 'user', content });
     const prompt = this.#format.render(this.messages);
-    await this.#catchUp(prompt, options.signal);
+    try {
+      await this.#catchUp(prompt, options.signal);
+    } catch (error) {
+      this.messages.pop(); // it was not read
+      throw error;
+    }
     let answer = '';
     let lastId: number | undefined;
     let reason: Finish['reason'] | undefined;

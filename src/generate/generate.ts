@@ -7,6 +7,8 @@ import { StopStrings } from './stopStrings.ts';
 
 /** A model that remembers what it has read. */
 export interface SequenceModel {
+  /** Max tokens of a sequence; undefined: no limit. A text that reaches it ends with the reason "length". */
+  readonly contextLength?: number | undefined;
   /**
    * Reads tokens and returns the logits after the last, [vocabulary]; the array may be reused by the next call.
    * @param signal a model that takes long may stop early by rejecting once this is aborted
@@ -81,11 +83,18 @@ export async function* generate(
   prompt: string | readonly number[],
   options: GenerateOptions = {},
 ): AsyncGenerator<string> {
-  const { maxTokens, sampling, random, stops, stopTokens, signal, onToken, onFinish } = checkOptions(
-    options,
-    tokenizer,
-  );
+  const {
+    maxTokens: wanted,
+    sampling,
+    random,
+    stops,
+    stopTokens,
+    signal,
+    onToken,
+    onFinish,
+  } = checkOptions(options, tokenizer);
   const promptIds = checkPrompt(prompt, tokenizer, options.allowSpecial ?? false);
+  const maxTokens = tokensThatFit(wanted, promptIds.length, model.contextLength);
   const history = [...promptIds];
   const text = tokenizer.stream();
   for (const id of promptIds) text.push(id); // the stream must know what the first piece continues
@@ -132,6 +141,18 @@ export async function* generate(
   } finally {
     await batches?.return(undefined as never);
   }
+}
+
+/**
+ * Of `wanted` tokens, how many fit behind `before` others. The last one is predicted and not read. Where even those
+ * before do not fit, the model refuses them itself.
+ */
+export function tokensThatFit(
+  wanted: number,
+  before: number,
+  contextLength = Number.POSITIVE_INFINITY,
+): number {
+  return before > contextLength ? wanted : Math.min(wanted, contextLength + 1 - before);
 }
 
 /** What `work` gives, or undefined if the signal was aborted before it was done. */

@@ -15,6 +15,8 @@ export interface SessionModel {
     encode(text: string, options?: { addSpecialTokens?: boolean; allowSpecial?: boolean }): number[];
   };
   readonly vocabulary: number;
+  /** Max tokens of a session; undefined: no limit. */
+  readonly contextLength?: number | undefined;
   readonly fingerprint: number;
   /** Throws once the model is disposed. */
   checkOpen(): void;
@@ -122,7 +124,10 @@ export class Session {
   async *generate(options: GenerateOptions = {}): AsyncGenerator<string> {
     const before = this.#tokens;
     const { onToken, onFinish } = options;
+    const { contextLength } = this.#model;
     const model = {
+      // Of a long session, `recent` is the end only.
+      contextLength: contextLength && contextLength - before + this.#recent.length,
       // The first call brings what the session consists of already, unless it is empty and a bos token begins it.
       append: (tokens: readonly number[], signal?: AbortSignal) => {
         if (this.#tokens === 0) this.#add(tokens);
