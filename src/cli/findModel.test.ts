@@ -4,12 +4,12 @@ import { expect, it } from 'vitest';
 import { golden, temporaryFolder } from '../checkpoint/testing.ts';
 import { chosenModel } from './findModel.ts';
 
-it('a model that is not named is the one of the box, else the newest that was trained', async () => {
+it('without --model: the bundled model, else the newest run', async () => {
   const folder = await temporaryFolder();
   const places = { runs: join(folder, 'runs'), models: join(folder, 'models') };
   const chosen = (model?: string) => chosenModel(model, 'plusminus/stories', places);
   await expect(chosen()).rejects.toThrow(
-    /--model: none given, plusminus\/stories did not come .*npm run demo/,
+    /--model: none given, plusminus\/stories is not installed, .*npm install @plusminus\/models.*plusminus demo/,
   );
   expect(await chosen('given')).toBe('given');
   for (const name of ['old', 'new/model', 'newest.previous']) {
