@@ -1,4 +1,4 @@
-/** The front door: a language model that reads tokens, tells logits and writes text. */
+/** The library's main class: a language model that computes logits and generates text. */
 import type { Progress } from './checkpoint/tensorSource.ts';
 import type { Engine } from './engine/engine.ts';
 import type { EngineChoice } from './engine/engines.ts';
@@ -24,13 +24,13 @@ import type { Question, Scorer, TokenScore } from './run/scoring.ts';
 import { Turns } from './run/turns.ts';
 import type { TextTokenizer } from './text/tokenizer.ts';
 
-/** Bytes so far of bytes in all, of a download or of reading the parameters into memory. */
+/** Bytes so far and in total, of a download or of reading the parameters into memory. */
 export interface LoadProgress extends Progress {
   readonly phase: 'download' | 'load';
 }
 
 export interface LoadOptions {
-  /** What computes: `cpu`, `webgpu`, `reference`. `auto`, the default, takes the CPU. */
+  /** The engine: `cpu`, `webgpu` or `reference`. Default: `auto`, which is the CPU. */
   readonly engine?: EngineChoice | undefined;
   /** Worker threads of the CPU, 0 to 256; 0 computes on the calling thread. Default: the cores, at most 16. */
   readonly threads?: number | undefined;
@@ -50,37 +50,37 @@ export interface LoadOptions {
   readonly kernels?: string | URL | undefined;
 }
 
-/** What `load` puts together. */
+/** The parts of a loaded model. */
 export interface ModelParts {
   readonly config: ModelConfig;
   readonly architecture: Architecture;
   readonly engine: Engine;
   readonly weights: Weights;
   readonly tokenizer: TextTokenizer | undefined;
-  /** Tells this model from others, for saved sessions. */
+  /** Identifies the model in saved sessions. */
   readonly fingerprint: number;
-  /** Bytes of memory that the engine has in use. */
+  /** Bytes of the engine's memory in use. */
   readonly usedBytes: () => number;
 }
 
 /** Bytes. */
 export interface ModelMemory extends MemoryNeeds {
-  /** What the engine has in use now: weights and the programs run so far. */
+  /** The engine's memory in use now: weights and the programs run so far. */
   readonly inUse: number;
 }
 
-/** Logits of all tokens at once take no more than this. */
+/** Max bytes of the logits that `forward` returns. */
 const maxLogitBytes = 2 ** 31;
 
 export class LanguageModel {
   readonly config: ModelConfig;
-  /** Absent if the model folder has none; the model then takes and gives token ids only. */
+  /** Undefined if the model folder has none; the model then takes and returns token ids only. */
   readonly tokenizer: TextTokenizer | undefined;
   readonly #parts: ModelParts;
   readonly #sessions: SessionModel;
   readonly #generations: Generations;
   readonly #needs: () => MemoryNeeds;
-  /** What runs on the engine takes turns. */
+  /** Serialises everything that runs on the engine. */
   readonly #turns = new Turns();
   #scorer: Scorer | undefined;
   #disposed: Promise<void> | undefined;
@@ -124,12 +124,12 @@ export class LanguageModel {
     };
   }
 
-  /** The engine, for people: instruction sets, threads. */
+  /** A description of the engine for people: instruction sets, threads. */
   get engine(): string {
     return `${this.#parts.engine.name} (${this.#parts.engine.description})`;
   }
 
-  /** Tells this model from others, also from other checkpoints of the same training: an unsigned 32-bit integer. */
+  /** Identifies this checkpoint, also among checkpoints of one training run: an unsigned 32-bit integer. */
   get fingerprint(): number {
     return this.#parts.fingerprint;
   }
@@ -159,11 +159,10 @@ export class LanguageModel {
   }
 
   /**
-   * How probable texts are: the score of each token of each continuation of each question. Many questions at once are
-   * scored many at a time, which is far faster than one after the other, above all on a GPU; what one gets does not
-   * depend on the others.
-   * @throws InputError for an empty context, an id outside the vocabulary, or a text longer than a model that attends
-   * was made for; the signal's reason if it is aborted
+   * Scores texts: returns the log-probability of each token of each continuation of each question. Pass many questions
+   * at once: they share programs, which is far faster, above all on a GPU. Scores do not depend on the other questions.
+   * @throws InputError for an empty context, an id outside the vocabulary, or a text beyond the context length of a
+   * model that attends; the signal's reason if it is aborted
    */
   async score(
     questions: readonly Question[],
@@ -173,7 +172,7 @@ export class LanguageModel {
     return this.#scoring.score(questions, signal);
   }
 
-  /** Tokens that `score` does best to get in one call: fewer take hardly less time. */
+  /** Tokens per call of `score` for full throughput; fewer take hardly less time. */
   get tokensAtOnce(): number {
     return this.#scoring.tokensAtOnce;
   }
@@ -215,7 +214,7 @@ export class LanguageModel {
 
   /**
    * A chat: it keeps the history, and the model reads each message once.
-   * @throws InputError if the model has no tokenizer, or what was saved is damaged or of another model
+   * @throws InputError if the model has no tokenizer, or the saved chat is damaged or of another model
    */
   chat(start: ChatStart = {}): Chat {
     this.#checkOpen();
@@ -236,7 +235,7 @@ export class LanguageModel {
   }
 
   /**
-   * The session that `Session.save` made into bytes; it goes on exactly as the original would.
+   * Restores a session from the bytes of `Session.save`. It continues exactly as the original would.
    * @throws InputError if the bytes are cut off, damaged, of a newer version or of another model
    */
   restore(saved: Uint8Array): Session {

@@ -1,4 +1,4 @@
-/** Opening a model folder: engine, parameters, tokenizer. */
+/** Loads a model folder: engine, parameters, tokenizer. */
 import { findModelFolder } from '#platform';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
 import { loadParameters } from './checkpoint/load.ts';
@@ -27,7 +27,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
   }
 }
 
-/** Like `loadModel`, into an engine of the caller's, which is made once the model is found. */
+/** Like `loadModel`, with the caller's engine, which is created once the model is found. */
 export async function loadIntoEngine(
   source: string,
   createEngine: () => Promise<Engine>,
@@ -93,7 +93,7 @@ function checkOptions(options: LoadOptions): void {
   if (kernels !== undefined) setKernelFolder(folderAddress(kernels));
 }
 
-/** What a saved session names its model by: form, names and shapes, and the beginning of every tensor. */
+/** The checksum that identifies a model: its config, tensor names and shapes, and the first bytes of each tensor. */
 function fingerprintOf(config: ModelConfig, store: EngineParameterStore): number {
   const checksum = new Checksum();
   const text = (value: unknown) => checksum.add(new TextEncoder().encode(JSON.stringify(value)));

@@ -83,7 +83,7 @@ describe.each(['llama-tiny', 'bitnet-tiny'])('%s', (name) => {
     await session.append(tokensOf(250));
     const before = session.save();
     await expect(session.append(tokensOf(20))).rejects.toThrow(
-      /found a sequence of 269 tokens, expected at most 256, the longest that this model attends to/,
+      /found a sequence of 269 tokens, expected at most 256, the context length of this model/,
     );
     expect(session.save()).toEqual(before);
     await session.append(tokensOf(3));

@@ -1,4 +1,4 @@
-/** Each kind of model behind one interface: what is stored, what is remembered, what is computed. */
+/** One interface for every kind of model: its parameters, its state and its computation. */
 import type { Sequences } from '../ops/sequences.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { bitNetBlock } from './bitnet.ts';
@@ -13,7 +13,7 @@ import type { Weights } from './weights.ts';
 export interface Forward {
   /** The embedding, then each block's output; the last one after the final norm: [.., hidden]. */
   readonly hidden: readonly Tensor[];
-  /** Each layer's states after the last token, in the order of `states`; none of models that attend. */
+  /** Each layer's states after the last token, in the order of `states`. Empty for models that attend. */
   readonly states: readonly Tensor[];
 }
 
@@ -30,39 +30,39 @@ interface Common {
   head(weights: Weights, hidden: Tensor): Tensor;
 }
 
-/** How the tokens of a program belong to sequences, and which states these go on from: none, or those of each. */
+/** Assigns the tokens of a program to sequences, and gives the state that each sequence continues from. */
 export type StateLayout = Sequences & { readonly states?: readonly Tensor[] };
 
-/** A model that remembers a sequence by states of fixed size. */
+/** A model whose state has a fixed size, whatever the length of the sequence. */
 export interface RecurrentArchitecture extends Common {
   readonly memory: 'states';
-  /** What carries `count` sequences from one call to the next: [count, …] each. */
+  /** The states of `count` sequences: tensors [count, …]. */
   states(count: number): Tensor[];
   /**
-   * ids [batch, length] i32, or [1, rows] i32 of a layout with slots → hidden states and next states. Without states
-   * each sequence starts anew.
+   * ids [batch, length] i32, or [1, rows] i32 for slots → hidden states and next states. Without states, each
+   * sequence starts from zeros.
    */
   forward(weights: Weights, ids: Tensor, layout?: StateLayout): Forward;
 }
 
-/** The keys and values of the tokens of one sequence so far, layer after layer. */
+/** The keys and values of one sequence, layer by layer. */
 export interface KeyValueCache {
-  /** Of each layer, keys and then values: [1, capacity, keyHeads · headSize]. */
+  /** Keys, then values, of each layer: [1, capacity, keyHeads · headSize]. */
   readonly tensors: readonly Tensor[];
-  /** How many tokens it holds: [1] i32, written before each run. */
+  /** Number of tokens in the cache: [1] i32, written before each run. */
   readonly held: Tensor;
 }
 
-/** A model that attends to all earlier tokens: what carries a sequence on is a cache that grows with it. */
+/** A model that attends to all earlier tokens. Its state is a cache of keys and values that grows. */
 export interface AttentionArchitecture extends Common {
   readonly memory: 'cache';
-  /** Tokens of the longest sequence. */
+  /** Context length in tokens. */
   readonly contextLength: number;
-  /** Room for the keys and values of so many tokens. */
+  /** Tensors for the keys and values of `capacity` tokens. */
   cache(capacity: number): Tensor[];
   /**
-   * ids [batch, length] i32 from the beginning, or [1, length] i32 after the tokens of a cache, which gets their keys
-   * and values → hidden states.
+   * ids [batch, length] i32 → hidden states. With a cache, ids are [1, length] and follow the tokens in the cache;
+   * their keys and values are appended to it.
    */
   forward(weights: Weights, ids: Tensor, cache?: KeyValueCache): Forward;
 }

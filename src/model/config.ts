@@ -1,30 +1,30 @@
 /**
- * What fixes a model's shape. Plain data, the same wherever it runs; `src/checkpoint/` translates it from and
- * to Hugging Face's `config.json`.
+ * The configuration of a model: plain data that fixes its shape. `src/checkpoint/` translates it from and to Hugging
+ * Face's `config.json`.
  */
 import { InputError } from '../errors.ts';
 
-/** What models without attention share: ternary weights everywhere but in the embedding, a recurrence, a GLU. */
+/** Models without attention: ternary weights everywhere but in the embedding, a recurrence, a GLU. */
 export interface RecurrentConfig {
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly layers: number;
-  /** Width of the GLU, already resolved if the file left it open. */
+  /** Width of the GLU; the default is filled in if the file has none. */
   readonly intermediateSize: number;
-  /** Of the norms around the blocks; those inside BitLinear always use 1e-6. */
+  /** Epsilon of the norms around the blocks. Norms inside BitLinear always use 1e-6. */
   readonly rmsNormEps: number;
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | readonly number[] | null;
-  /** Deviation of a new model's weights. */
+  /** Standard deviation of a new model's weights. */
   readonly initializerRange: number;
-  /** The length that the model was made for; nothing breaks beyond it. */
+  /** Context length of training. Longer sequences work too. */
   readonly maxPositionEmbeddings: number;
 }
 
 /** The MatMul-free language model, whose token mixer is the MLGRU. */
 export interface MatMulFreeConfig extends RecurrentConfig {
   readonly modelType: 'hgrn_bit';
-  /** The form that the authors released, on which their checkpoints run, or the paper's; they differ in the MLGRU. */
+  /** The form of the authors' code and checkpoints, or the paper's. They differ in the MLGRU. */
   readonly variant: 'released' | 'paper';
   readonly useLowerBound: boolean;
 }
@@ -34,29 +34,29 @@ export interface RwkvConfig extends RecurrentConfig {
   readonly modelType: 'rwkv_bit';
 }
 
-/** What Transformers are made of: heads of attention, rotary positions, a gated unit. */
+/** Transformers: attention heads, rotary positions, a gated unit. */
 export interface AttentionConfig {
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly layers: number;
   readonly intermediateSize: number;
-  /** Heads of queries. */
+  /** Number of query heads. */
   readonly heads: number;
-  /** Heads of keys and values, each of which serves heads / keyHeads heads of queries. */
+  /** Number of key and value heads; each serves heads / keyHeads query heads. */
   readonly keyHeads: number;
-  /** Entries of a head, a multiple of 4. */
+  /** Width of a head, a multiple of 4. */
   readonly headSize: number;
   /** The base of the rotary frequencies. */
   readonly ropeTheta: number;
-  /** What the gate is passed through. */
+  /** Activation of the gate. */
   readonly activation: 'silu' | 'relu2';
   readonly rmsNormEps: number;
-  /** Whether the head is the embedding. */
+  /** Whether the head shares the embedding's weights. */
   readonly tieWordEmbeddings: boolean;
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | readonly number[] | null;
   readonly initializerRange: number;
-  /** The longest sequence. */
+  /** Context length in tokens. */
   readonly maxPositionEmbeddings: number;
 }
 
@@ -70,10 +70,10 @@ export interface BitNetConfig extends AttentionConfig {
   readonly modelType: 'bitnet';
 }
 
-/** Every kind of model, told apart by `modelType`. */
+/** Every kind of model, distinguished by `modelType`. */
 export type ModelConfig = MatMulFreeConfig | RwkvConfig | TransformerConfig | BitNetConfig;
 
-/** Whether a model attends to earlier tokens, of which it then bears so many only as it was trained with. */
+/** Whether a model attends to earlier tokens, and so cannot exceed the context length it was trained with. */
 export function attends(config: ModelConfig): config is TransformerConfig | BitNetConfig {
   return config.modelType === 'llama' || config.modelType === 'bitnet';
 }
@@ -84,7 +84,7 @@ export function defaultIntermediateSize(hiddenSize: number, hiddenRatio = 4): nu
 }
 
 /**
- * Three sizes that a laptop trains, then those of the paper (7B and 13B had random weights only), then that of
+ * Three sizes that a laptop can train, the paper's sizes (7B and 13B had random weights only), and the size of
  * microsoft/bitnet-b1.58-2B-4T.
  */
 const sizes = {
@@ -107,7 +107,7 @@ export function isConfigName(name: string): name is ConfigName {
   return Object.hasOwn(sizes, name);
 }
 
-/** Families by the names that people use, and the model types of their checkpoints. */
+/** Architectures by name, and the model types of their checkpoints. */
 export const architectures = {
   'matmul-free': 'hgrn_bit',
   rwkv: 'rwkv_bit',
@@ -120,20 +120,20 @@ export type ArchitectureName = keyof typeof architectures;
 export const architectureNames = Object.keys(architectures) as readonly ArchitectureName[];
 
 export interface ConfigOptions {
-  /** Default: 32000, of 2B4T 128256. */
+  /** Default: 32000; 128256 for 2B4T. */
   readonly vocabSize?: number | undefined;
-  /** Default: MatMul-free, of 2B4T BitNet. */
+  /** Default: MatMul-free; BitNet for 2B4T. */
   readonly architecture?: ArchitectureName | undefined;
-  /** Of MatMul-free models only. */
+  /** MatMul-free models only. */
   readonly variant?: MatMulFreeConfig['variant'] | undefined;
-  /** Sizes of one's own. */
+  /** Overrides of the named sizes. */
   readonly layers?: number | undefined;
   readonly hiddenSize?: number | undefined;
   readonly intermediateSize?: number | undefined;
 }
 
 /**
- * A named configuration with its family's published settings, or sizes of one's own in their place.
+ * Returns a named configuration with the published settings of its architecture; `options` override its sizes.
  * @throws InputError if name and options contradict each other
  */
 export function namedConfig(
@@ -172,7 +172,7 @@ export function namedConfig(name: ConfigName, options: ConfigOptions = {}): Mode
 
 function matMulFree(name: ConfigName, options: ConfigOptions): MatMulFreeConfig {
   const { variant = 'released' } = options;
-  const useLowerBound = variant === 'released'; // the paper has none
+  const useLowerBound = variant === 'released'; // the paper has no lower bounds
   return { modelType: 'hgrn_bit', variant, useLowerBound, ...recurrent(name, options) };
 }
 
@@ -191,7 +191,7 @@ function recurrent(name: ConfigName, options: ConfigOptions): RecurrentConfig {
   };
 }
 
-/** What the sizes say of attention; 2B4T as it is published. */
+/** The attention settings of a named size. 2B4T is as published. */
 function attention(
   name: ConfigName,
   options: ConfigOptions,
@@ -218,7 +218,7 @@ function attention(
   };
 }
 
-/** 128 for wide models, 64 for others, less where that does not divide the width. */
+/** 128 for wide models, 64 for others, or the next smaller size that divides the width. */
 function usualHeadSize(hiddenSize: number): number {
   const sizes = hiddenSize >= 2048 ? [128, 64, 32, 16, 8, 4] : [64, 32, 16, 8, 4];
   const found = sizes.find((size) => hiddenSize % size === 0);

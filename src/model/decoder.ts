@@ -1,6 +1,6 @@
 /**
- * What Transformer++ and BitNet share: the embedding, rotary positions, attention to the sequence itself or to a
- * cache of keys and values, and the head. Their blocks are their own: see transformer.ts and bitnet.ts.
+ * The parts that Transformer++ and BitNet share: embedding, rotary positions, attention with or without a cache of keys
+ * and values, and head. Their blocks are in transformer.ts and bitnet.ts.
  */
 import { appendRows } from '../ops/appendRows/appendRows.ts';
 import { attention } from '../ops/attention/attention.ts';
@@ -17,7 +17,7 @@ import type { Weights } from './weights.ts';
 
 const table = 'model.embed_tokens.weight';
 
-/** Room for the keys and values of `capacity` tokens. */
+/** Tensors for the keys and values of `capacity` tokens. */
 function decoderCache(config: AttentionConfig, capacity: number): Tensor[] {
   const shape = [1, capacity, config.keyHeads * config.headSize];
   return Array.from({ length: config.layers }, (_, layer) =>
@@ -25,7 +25,7 @@ function decoderCache(config: AttentionConfig, capacity: number): Tensor[] {
   ).flat();
 }
 
-/** What the blocks of a decoder share in one program. */
+/** Shared by all blocks of a decoder in one program. */
 export interface DecoderContext {
   readonly config: AttentionConfig;
   readonly weights: Weights;
@@ -37,7 +37,7 @@ export interface DecoderContext {
 /** A block: x [batch, length, hidden] → the same. */
 export type DecoderBlock = (x: Tensor, layer: number, context: DecoderContext) => Tensor;
 
-/** A model that attends, of blocks of its own. */
+/** Builds an architecture with attention from its block. */
 export function decoder(
   config: AttentionConfig,
   form: Parameters<typeof decoderParameters>[1],
@@ -71,7 +71,7 @@ function decoderForward(
   return { hidden, states: [] };
 }
 
-/** Causal attention of queries, keys and values, before their rotation, to the sequence itself or to its cache. */
+/** Rotates queries and keys, appends keys and values to the cache if there is one, and applies causal attention. */
 export function attend(
   { q, k, v }: Readonly<Record<'q' | 'k' | 'v', Tensor>>,
   layer: number,

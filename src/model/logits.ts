@@ -1,4 +1,4 @@
-/** Logits, tokens × vocabulary, are the largest tensor there is: where they are only looked at, some rows at a time do. */
+/** Computes logits [tokens, vocabulary], the largest tensor of a program, in parts of some rows at a time. */
 
 import { slice } from '../ops/slice/slice.ts';
 import { rowsOf, widthOf } from '../program/shapes.ts';
@@ -9,13 +9,13 @@ import type { Weights } from './weights.ts';
 export interface LogitsPart {
   /** [.., vocabulary] of some rows. */
   readonly logits: Tensor;
-  /** Theirs. */
+  /** The labels of these rows. */
   readonly labels: Tensor;
 }
 
 /**
- * Records the head for hidden states [.., width] after the final norm and their labels [..]: in one part if the logits
- * take no more than `maxBytes`, else in parts of equally many rows, one after the other as the caller asks for them.
+ * Records the head for hidden states [.., width] after the final norm and their labels [..]. Logits of at most
+ * `maxBytes` are one part; larger ones are split into parts of equally many rows, recorded as the caller asks for them.
  */
 export function* logitsInParts(
   { architecture, weights }: { readonly architecture: Architecture; readonly weights: Weights },

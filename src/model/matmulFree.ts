@@ -40,7 +40,7 @@ function matmulFreeParameters(config: MatMulFreeConfig): ParameterSpec[] {
   return recurrentParameters(config, mixer, bounds);
 }
 
-/** One recurrent state [count, hidden] for each layer: all that a conversation needs to be remembered. */
+/** One recurrent state [count, hidden] per layer: the whole memory of a conversation. */
 function matmulFreeStates(config: MatMulFreeConfig, count: number): Tensor[] {
   return Array.from({ length: config.layers }, (_, i) => variable(`state.${i}`, [count, config.hiddenSize]));
 }

@@ -1,4 +1,4 @@
-/** What a model stores: one entry per tensor of its checkpoint, under its Hugging Face name. */
+/** The parameters of a model: one entry per tensor of its checkpoint, under its Hugging Face name. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
@@ -10,19 +10,19 @@ export interface ParameterSpec {
    * `vector`: norms, biases and lower bounds, always f32 in memory.
    */
   readonly role: 'ternary' | 'matrix' | 'embedding' | 'vector';
-  /** How a new model starts: normal noise of this deviation, a constant, or a value for each element. */
+  /** Initialisation of a new model: normal noise of this deviation, a constant, or a value per element. */
   readonly init:
     | { readonly normal: number }
     | { readonly constant: number }
     | { readonly each: (index: number) => number };
 }
 
-/** Where the scale of a packed matrix, or the scales of int8 rows, are stored, as Hugging Face's BitNet integration does. */
+/** Name of the scale of a packed matrix, or of the scales of int8 rows, as in Hugging Face's BitNet integration. */
 export function scaleName(weightName: string): string {
   return weightName.replace(/\.weight$/, '.weight_scale');
 }
 
-/** Projections that write to the residual stream start smaller, as its variance grows with each of the 2L. */
+/** Projections that write to the residual stream start smaller, because each of the 2L adds to its variance. */
 export function deviations({
   initializerRange,
   layers,
@@ -36,7 +36,7 @@ export function deviations({
   };
 }
 
-/** Elements from `first` on of a parameter that starts without noise. */
+/** Fills the elements from `first` on of a parameter that is initialised without noise. */
 export function fillFixed(target: Float32Array, init: ParameterSpec['init'], first = 0): void {
   if ('each' in init) for (let i = 0; i < target.length; i++) target[i] = init.each(first + i);
   else if ('constant' in init) target.fill(init.constant);

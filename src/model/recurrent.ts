@@ -1,6 +1,6 @@
 /**
- * What the MatMul-free models share: the embedding, blocks of a token mixer and a gated linear unit, and a ternary
- * head. Their token mixers, which carry a state of fixed size, are their own: see matmulFree.ts and rwkv.ts.
+ * The parts that the MatMul-free models share: embedding, blocks of a token mixer and a gated linear unit, and a
+ * ternary head. Their token mixers, which have a state of fixed size, are in matmulFree.ts and rwkv.ts.
  */
 import { add } from '../ops/add/add.ts';
 import { bitLinear } from '../ops/bitLinear/bitLinear.ts';
@@ -19,7 +19,7 @@ export type RecurrentBlock = (
   layer: number,
 ) => { readonly x: Tensor; readonly next: readonly Tensor[] };
 
-/** The embedded tokens ids [batch, length] i32 through all blocks. */
+/** Embeds ids [batch, length] i32 and applies all blocks. */
 export function throughBlocks(
   config: RecurrentConfig,
   weights: Weights,
@@ -40,7 +40,7 @@ export function throughBlocks(
   return { hidden, states };
 }
 
-/** The parameters of a layer: its norms, and its projections with theirs. */
+/** Access to the parameters of a layer, and its norms and projections as functions. */
 export function layerOf({ rmsNormEps }: RecurrentConfig, weights: Weights, layer: number) {
   const prefix = `model.layers.${layer}`;
   return {
@@ -62,8 +62,8 @@ export function ternaryHead(weights: Weights, hidden: Tensor): Tensor {
 
 /**
  * Every parameter under its Hugging Face name.
- * @param mixer those of a layer's token mixer, under the given prefix
- * @param shared those that all layers share
+ * @param mixer returns the parameters of a layer's token mixer, named with the given prefix
+ * @param shared parameters shared by all layers
  */
 export function recurrentParameters(
   config: RecurrentConfig,

@@ -1,7 +1,7 @@
 /**
  * MatMul-free RWKV-4, the other token mixer with which Zhu et al. (2024, arXiv 2406.02528, table 1) trained their
  * model: RWKV-4's time mixing (Peng et al. 2023, arXiv 2305.13048) with ternary BitLinear projections, in the blocks
- * of matmulFree.ts. Its code was not released; docs/rwkv.md says what was open and what is done here.
+ * of matmulFree.ts. The authors' code was not released; docs/rwkv.md lists the open choices and the ones made here.
  */
 import { add } from '../ops/add/add.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
@@ -26,7 +26,7 @@ import {
 const gates = ['r', 'k', 'v'] as const;
 type Gate = (typeof gates)[number];
 
-/** Every parameter; those of the time mixing start as RWKV-4's do. */
+/** Every parameter. Time mixing is initialised as in RWKV-4. */
 function rwkvParameters(config: RwkvConfig): ParameterSpec[] {
   const { hiddenSize: H } = config;
   const { normal, residual } = deviations(config);
@@ -43,9 +43,9 @@ function rwkvParameters(config: RwkvConfig): ParameterSpec[] {
 }
 
 /**
- * Where each channel begins, from the first to the last one (Peng et al. 2023, appendix on initialisation): from long
- * to short memories, the more of them short the lower the layer; from the earlier token to the later one in low
- * layers, to the later one alone in high ones; a bonus about 0.3 that differs between neighbours.
+ * Initial values of each channel (Peng et al. 2023, appendix on initialisation). From the first channel to the last,
+ * memories go from long to short; lower layers have more short ones. Low layers mix the earlier and the later token,
+ * high layers mostly use the later. The bonus is about 0.3 and differs between neighbouring channels.
  */
 function timeMixingStart({ hiddenSize: H, layers }: RwkvConfig, layer: number) {
   const height = layer / Math.max(layers - 1, 1);
@@ -61,7 +61,7 @@ function timeMixingStart({ hiddenSize: H, layers }: RwkvConfig, layer: number) {
   };
 }
 
-/** Of each layer the last token, for the shift, and the state of the WKV recurrence: whatever a text's length. */
+/** Per layer: the last token, for the shift, and the state of the WKV recurrence. Independent of the text's length. */
 function rwkvStates({ layers, hiddenSize: H }: RwkvConfig, count: number): Tensor[] {
   return Array.from({ length: layers }, (_, i) => [
     variable(`token.${i}`, [count, 1, H]),

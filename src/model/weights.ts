@@ -6,9 +6,9 @@ import { type DType, type Tensor, variable } from '../program/tensor.ts';
 import { type ParameterSpec, scaleName } from './parameters.ts';
 
 /**
- * How ternary matrices are held: `training` keeps the float weights and quantises them in each step,
- * `inference` keeps packed codes and their scale. `plain` is `training` with each projection recorded as the norm,
- * the two quantisers and the dense product that it consists of: what fusing them is measured against.
+ * Storage of ternary matrices. `training` keeps float weights and quantises them in each step. `inference` keeps packed
+ * codes and their scale. `plain` is `training` with each projection recorded as separate ops (norm, two quantisers,
+ * dense product): the baseline that the fused op is measured against.
  */
 export type WeightMode = 'training' | 'plain' | 'inference';
 
@@ -19,7 +19,7 @@ export class Weights {
   /**
    * `dtypes` overrides a parameter's type in memory: an embedding may stay f16, bf16, or int8 rows with scales, a
    * dense matrix f16 or bf16.
-   * @param placed variables that lie somewhere already, by parameter name
+   * @param placed variables that already have memory, by parameter name
    */
   constructor(
     specs: readonly ParameterSpec[],

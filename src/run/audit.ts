@@ -1,6 +1,6 @@
 /**
- * The operation audit: what generating one token takes, counted from the recorded program by the costs that its
- * ops declare. It shows the point of these models: no matrix product multiplies.
+ * The operation audit: the operations that one generated token takes, counted from the recorded program by the costs
+ * that its ops declare. It shows that no matrix product of these models multiplies.
  */
 import { formatBytes, formatCount, formatTable } from '../format.ts';
 import { architectureOf } from '../model/architecture.ts';
@@ -30,10 +30,10 @@ export interface Audit {
   readonly context: number | undefined;
 }
 
-/** What a token of a model that attends is counted with, unless the model ends before. */
+/** Context of the counted token for models that attend, unless the context length is shorter. */
 const usualContext = 2048;
 
-/** @param embedding the type in which the embedding is stored, and so are dense matrices */
+/** @param embedding element type of the embedding and of dense matrices */
 export function auditModel(config: ModelConfig, embedding: DType = 'f16'): Audit {
   const architecture = architectureOf(config);
   const specs = architecture.parameters();

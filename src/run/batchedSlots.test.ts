@@ -187,7 +187,7 @@ describe('batched slots', () => {
     await expect(batch.step([{ slot: 0, tokens: [], wanted }])).rejects.toThrow(/found no token/);
     await expect(batch.step([{ slot: 2, tokens: [1], wanted }])).rejects.toThrow(/slot: found 2/);
     const twice = { slot: 0, tokens: [1], wanted };
-    await expect(batch.step([twice, twice])).rejects.toThrow(/slot 0 stands twice/);
+    await expect(batch.step([twice, twice])).rejects.toThrow(/slot 0 occurs twice/);
     await expect(batch.load(0, new Float32Array(3))).rejects.toThrow(/found 3 numbers, expected 128/);
     expect(() => model.batch(5, 4)).toThrow(/expected 1 ≤ slots ≤ tokens/);
     await engine.dispose();

@@ -1,10 +1,10 @@
 /**
- * Many sequences in one program. Each step is a list of rows, tokens of whichever sequences have some to read: one
- * token of each that generates, a chunk of a prompt of each that joins. Weights are read once a step for all of
- * them. States stay on the engine, in slots; token ids go in and the wanted logits come out.
+ * Advances many sequences in one program. Each step is a list of rows: one token of each sequence that decodes, and a
+ * chunk of the prompt of each sequence in prefill. A step reads the weights once for all rows. States stay on the
+ * engine, in slots; token ids go in and the wanted logits come out.
  *
- * What a sequence computes does not depend on its neighbours, on its slot or on how its tokens are cut into steps:
- * every op but the recurrence works on rows by themselves, and the recurrence takes each slot's rows in order.
+ * The results of a sequence do not depend on its neighbours, its slot or the cuts between its steps. Every op works on
+ * single rows, except the recurrence, which takes the rows of each slot in order.
  */
 import { bytesOf, type Engine, type Executable, readFloats } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
@@ -26,7 +26,7 @@ export class BatchedSlots implements SlotModel {
   readonly maxTokens: number;
   readonly batched = true;
   readonly #model: Model;
-  /** [slots + 1, …] of each layer; the last slot takes the rows that fill up a program. */
+  /** [slots + 1, …] of each layer; the last slot takes the padding rows of a program. */
   readonly #states: readonly Tensor[];
   readonly #steps: LoadedPrograms<BatchedStep>;
   #reader: StateReader | undefined;
@@ -103,13 +103,13 @@ export class BatchedSlots implements SlotModel {
     throw new RangeError(`slot: found ${slot}, expected an integer from 0 to ${this.slots - 1}`);
   }
 
-  /** The number of tokens. */
+  /** Returns the number of tokens. */
   #check(parts: readonly SlotTokens[]): number {
     let rows = 0;
     const seen = new Set<number>();
     for (const { slot, tokens } of parts) {
       this.#checkSlot(slot);
-      if (seen.has(slot)) throw new Error(`slot ${slot} stands twice in one step`);
+      if (seen.has(slot)) throw new Error(`slot ${slot} occurs twice in one step`);
       seen.add(slot);
       if (tokens.length === 0) throw new InputError('found no token, expected at least one');
       checkTokens(tokens, this.#model.vocabulary);
@@ -120,7 +120,7 @@ export class BatchedSlots implements SlotModel {
     return rows;
   }
 
-  /** Memory for logits, kept from step to step. */
+  /** Memory for logits, reused by all steps. */
   #room(size: number): Float32Array {
     if (this.#logits.length < size) this.#logits = new Float32Array(size);
     return this.#logits.subarray(0, size);
@@ -169,7 +169,7 @@ function recordBatchedStep(
   return { program, ids, slots, wanted, logits };
 }
 
-/** Reads one slot of every layer: directly where the host sees the engine's memory, else by a program. */
+/** Reads one slot of every layer: directly if the host can access the engine's memory, else by a program. */
 class StateReader {
   readonly #engine: Engine;
   readonly #states: readonly Tensor[];

@@ -1,8 +1,8 @@
 /**
- * Running a model that attends to all earlier tokens. The state of a sequence is the list of its tokens, which is
- * small, can be saved and forked, and says all. Their keys and values stay on the engine, in a few caches; a run
- * finds the cache that shares the longest beginning with its sequence, and computes only what is missing there.
- * So a context is read once for all its continuations, and a conversation that was restored reads itself anew.
+ * Advances a model that attends to all earlier tokens. The state of a sequence is the list of its tokens, which is
+ * small and can be saved and forked. Keys and values stay on the engine, in a few caches. A run picks the cache that
+ * shares the longest prefix with its sequence and computes only the missing tokens. So a context is read once for all
+ * its continuations, and a restored conversation is read again.
  */
 import { bytesOf, type Engine, OutOfMemoryError, readFloats } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
@@ -21,35 +21,34 @@ import {
   type WantedLogits,
 } from './steps.ts';
 
-/** Caches that are kept for sequences that take turns. */
+/** Max caches kept, for sequences that take turns. */
 const maxCaches = 4;
 
-/** Tokens that a new cache has room for; it grows by doubling. */
+/** Capacity of a new cache in tokens; it grows by doubling. */
 const minCapacity = 64;
 
 type Model = RunnableModel<AttentionArchitecture>;
 
 export class CachedReader implements SequenceReader {
   readonly #model: Model;
-  /** Tokens of the longest sequence. */
-  readonly #longest: number;
-  /** The one that was used last stands last. */
+  readonly #contextLength: number;
+  /** Least recently used first. */
   #caches: EngineCache[] = [];
 
   constructor(model: Model) {
     this.#model = model;
-    this.#longest = model.architecture.contextLength;
+    this.#contextLength = model.architecture.contextLength;
   }
 
-  /** No tokens: [count, then room for the ids of the longest sequence]. */
+  /** The state without tokens: a count of 0, then room for as many ids as the context length. */
   newState(): SequenceState {
-    return new Float32Array(1 + this.#longest);
+    return new Float32Array(1 + this.#contextLength);
   }
 
   /**
-   * Runs tokens that follow those of `state`, which then has them too: see `readInSteps`.
-   * @throws InputError for an empty list, an id outside the vocabulary, a sequence longer than the model's longest.
-   * `state` is then unchanged.
+   * Reads tokens after those of `state` and appends them to it at the end: see `readInSteps`.
+   * @throws InputError for an empty list, an id outside the vocabulary, or a sequence beyond the context length; `state`
+   * is then unchanged
    */
   async run(
     tokens: readonly number[],
@@ -61,10 +60,10 @@ export class CachedReader implements SequenceReader {
     const all = this.#tokensOf(state);
     const start = all.length;
     all.push(...tokens);
-    if (all.length > this.#longest) {
+    if (all.length > this.#contextLength) {
       throw new InputError(
-        `found a sequence of ${all.length} tokens, expected at most ${this.#longest}, the longest that this ` +
-          'model attends to (max_position_embeddings); start a new one',
+        `found a sequence of ${all.length} tokens, expected at most ${this.#contextLength}, the context length of ` +
+          'this model (max_position_embeddings); start a new sequence',
       );
     }
     let at = start;
@@ -91,9 +90,9 @@ export class CachedReader implements SequenceReader {
   #tokensOf(state: SequenceState): number[] {
     const [count = Number.NaN] = state;
     const isCount = Number.isInteger(count) && count >= 0 && count < state.length;
-    if (state.length !== 1 + this.#longest || !isCount) {
+    if (state.length !== 1 + this.#contextLength || !isCount) {
       throw new InputError(
-        `state: found ${state.length} numbers for ${count} tokens, expected ${1 + this.#longest} numbers`,
+        `state: found ${state.length} numbers for ${count} tokens, expected ${1 + this.#contextLength} numbers`,
       );
     }
     const tokens = [...state.subarray(1, 1 + count)];
@@ -101,7 +100,7 @@ export class CachedReader implements SequenceReader {
     return tokens;
   }
 
-  /** Runs `tokens` after `history`, of which only what the cache lacks is computed. */
+  /** Reads `tokens` after `history`. Computes only the tokens of `history` that the cache lacks. */
   async #advance(
     history: readonly number[],
     tokens: readonly number[],
@@ -120,7 +119,7 @@ export class CachedReader implements SequenceReader {
   }
 
   /**
-   * The cache that shares at least half of the history; else a new one, or the one that was not used for longest.
+   * The cache that shares at least half of the history; else a new one, or the least recently used.
    */
   #choose(history: readonly number[]): EngineCache {
     const shared = this.#caches.map((cache) => sharedLength(cache.tokens, history));
@@ -132,7 +131,7 @@ export class CachedReader implements SequenceReader {
     return chosen;
   }
 
-  /** Gives the other caches up if the engine's memory ends. */
+  /** Frees the other caches and tries again if the engine runs out of memory. */
   async #withRoom(cache: EngineCache, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -159,7 +158,7 @@ class EngineCache {
   readonly #steps: LoadedPrograms<RecordedStep>;
   #tensors: Tensor[] = [];
   #capacity = 0;
-  /** The tokens whose keys and values it holds. */
+  /** The tokens whose keys and values are in the cache. */
   tokens: readonly number[] = [];
 
   constructor(model: Model) {
@@ -172,12 +171,12 @@ class EngineCache {
     return this.#tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   }
 
-  /** Forgets what does not begin `history`. */
+  /** Keeps only the tokens that are a prefix of `history`. */
   keep(history: readonly number[]): void {
     this.tokens = this.tokens.slice(0, sharedLength(this.tokens, history));
   }
 
-  /** Makes room for `tokens` in all. */
+  /** Grows the cache to hold `tokens` tokens in total. */
   async reserve(tokens: number): Promise<void> {
     if (tokens <= this.#capacity) return;
     const { contextLength, cache } = this.#model.architecture;
@@ -185,7 +184,7 @@ class EngineCache {
     this.#steps.clear();
     const larger = cache(capacity);
     const old = this.#tensors;
-    // One after the other, so that little more than the larger cache is in use at any time.
+    // Moved one tensor at a time, so that little more than the larger cache is in use.
     for (const [index, tensor] of larger.entries()) {
       try {
         this.#engine.allocate(tensor);
@@ -204,7 +203,7 @@ class EngineCache {
     this.#capacity = capacity;
   }
 
-  /** Runs tokens that follow those held. */
+  /** Reads tokens after those in the cache. */
   async run(tokens: readonly number[], wanted: WantedLogits, target: Float32Array): Promise<void> {
     const { length } = tokens;
     const cache = { tensors: this.#tensors, held: this.#held };

@@ -1,6 +1,6 @@
 /**
- * Generating where the model is: the device samples each token and reads it as the next one, several at a time, and
- * the host waits for their ids only. States are the device's own meanwhile.
+ * Generates on the device: it samples each token and reads it as the next input, several per run, and the host waits
+ * only for their ids. States stay on the device meanwhile.
  */
 import { bytesOf, type Engine, type Executable } from '../engine/engine.ts';
 import { NumericalError } from '../errors.ts';
@@ -14,9 +14,9 @@ import { assignStates } from './steps.ts';
 
 type Sampled = Omit<RunnableModel<RecurrentArchitecture>, 'turns'>;
 
-/** Where a text begins to be generated. */
+/** The starting point of a generation. */
 export interface SampledStart {
-  /** After all tokens but the last. */
+  /** The state after all tokens but the last. */
   readonly state: SequenceState;
   readonly lastToken: number;
   /** Tokens that the repetition penalty applies to. */
@@ -29,7 +29,7 @@ export class DeviceSampler {
   readonly #vocabulary: number;
   readonly #states: readonly Tensor[];
   readonly #sampling;
-  /** One token. */
+  /** The program that samples one token. */
   readonly executable: Executable;
 
   constructor({ engine, architecture, weights, vocabulary }: Sampled) {
@@ -60,7 +60,7 @@ export class DeviceSampler {
   }
 
   /**
-   * A token for each of the random numbers, at most `samplesAhead`.
+   * Samples one token per random number, at most `samplesAhead`.
    * @throws NumericalError if a logit is not finite
    */
   async next(uniforms: readonly number[]): Promise<Int32Array> {

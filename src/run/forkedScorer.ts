@@ -1,9 +1,9 @@
 /**
- * Scoring with a model whose memory is a recurrent state. A context is read once, and each of its continuations goes
- * on from a copy of the state that it led to: of a question with four choices, the context is most of the tokens.
+ * Scores texts with a recurrent model. A context is read once, and each continuation starts from a copy of the state
+ * after it; in a question with four choices, most tokens are the context's.
  *
- * The rows of many contexts, and then those of many continuations, form a stream that is cut into programs anywhere:
- * no row is padding but some of the last program's. States stay on the engine, in slots.
+ * The rows of many contexts, then of many continuations, form a stream that may be cut into programs anywhere, so only
+ * the last program has padding. States stay on the engine, in slots.
  */
 import { bytesOf } from '../engine/engine.ts';
 import { lastHidden, type RecurrentArchitecture } from '../model/architecture.ts';
@@ -30,7 +30,7 @@ import { Turns } from './turns.ts';
 
 type Model = RunnableModel<RecurrentArchitecture>;
 
-/** Rows of texts, one after the other: what is read, in which slot, and what the row is to predict. */
+/** Rows of consecutive texts: the token read, its slot and the token to predict. */
 interface Rows {
   readonly ids: number[];
   readonly slots: number[];
@@ -39,7 +39,7 @@ interface Rows {
 
 interface ForkedStep {
   readonly program: Program;
-  /** [slots + 2] i32: the slot whose state each slot begins with. */
+  /** [slots + 2] i32: for each slot, the slot whose state it starts from. */
   readonly origins: Tensor;
   /** [1, rows] i32. */
   readonly ids: Tensor;
@@ -47,11 +47,11 @@ interface ForkedStep {
   readonly slots: Tensor;
   /** [rows] i32. */
   readonly labels: Tensor;
-  /** [some rows, 3] each; none of a program that only reads. */
+  /** [some rows, 3] each; empty if the program only reads. */
   readonly scores: readonly Tensor[];
 }
 
-/** Some continuations of one question, and where the scores of all of them go. */
+/** Some continuations of one question, and the list that receives their scores. */
 interface Piece extends Question {
   readonly scores: TokenScore[][];
 }
@@ -68,10 +68,10 @@ export class ForkedScorer implements Scorer {
   readonly #model: Model;
   readonly #slots: number;
   readonly #maxRows: number;
-  /** [slots + 2, …] of each layer: after the slots one for rows that fill up, and one before the first token. */
+  /** [slots + 2, …] per layer: the slots, one for padding rows, one for the state before the first token. */
   readonly #states: readonly Tensor[];
   readonly #steps: LoadedPrograms<ForkedStep>;
-  /** The slots are one call's at a time. */
+  /** One call uses the slots at a time. */
   readonly #calls = new Turns();
 
   /** @param sizes default: what suits the engine */
@@ -95,14 +95,14 @@ export class ForkedScorer implements Scorer {
     });
   }
 
-  /** Of a question with more continuations than slots, several. */
+  /** Splits a question that has more continuations than slots. */
   *#pieces({ context, continuations }: Question, scores: TokenScore[][]): Generator<Piece> {
     for (let start = 0; start < continuations.length; start += this.#slots) {
       yield { context, continuations: continuations.slice(start, start + this.#slots), scores };
     }
   }
 
-  /** In order, as many as there are slots for. */
+  /** Groups pieces, in order, so that the continuations of each group fit the slots. */
   *#batches(pieces: readonly Piece[]): Generator<Piece[]> {
     let batch: Piece[] = [];
     let taken = 0;
@@ -119,7 +119,7 @@ export class ForkedScorer implements Scorer {
   }
 
   async #scoreBatch(pieces: readonly Piece[], signal: AbortSignal | undefined): Promise<void> {
-    // The last token of a context is read with each continuation, which it predicts the first token of.
+    // The last token of a context is read with each continuation, because it predicts its first token.
     const contexts = emptyRows();
     for (const [slot, { context }] of pieces.entries()) addRows(contexts, slot, context);
     await this.#run(contexts, this.#allFrom(this.#beginning), false, signal);
@@ -143,7 +143,7 @@ export class ForkedScorer implements Scorer {
     }
   }
 
-  /** The slot that nothing is ever read in. */
+  /** The slot that is never written: the state before the first token. */
   get #beginning(): number {
     return this.#slots + 1;
   }
@@ -155,7 +155,7 @@ export class ForkedScorer implements Scorer {
     return origins;
   }
 
-  /** Reads rows, the slots going on from where `origins` says. Returns three numbers for each row if it is scored. */
+  /** Reads rows; each slot starts from the state of its origin. Returns three numbers per scored row. */
   async #run(
     rows: Rows,
     origins: Int32Array,
@@ -191,7 +191,7 @@ export class ForkedScorer implements Scorer {
   }
 }
 
-/** The program that reads rows [1, rows] of several texts, each slot of `states` going on from that of its origin. */
+/** The program that reads rows [1, rows] of several texts; each slot of `states` starts from the state of its origin. */
 export function recordForkedStep(
   model: RecordedModel<RecurrentArchitecture>,
   states: readonly Tensor[],
@@ -228,7 +228,7 @@ function emptyRows(): Rows {
   return { ids: [], slots: [], labels: [] };
 }
 
-/** All tokens but the last, each of which predicts the next. */
+/** Adds a row for each token but the last; each predicts the next token. */
 function addRows(rows: Rows, slot: number, tokens: readonly number[]): void {
   for (let k = 0; k + 1 < tokens.length; k++) {
     rows.ids.push(tokens[k]!);
@@ -237,7 +237,7 @@ function addRows(rows: Rows, slot: number, tokens: readonly number[]): void {
   }
 }
 
-/** Only the last part may have numbers of filler rows, which so stand at the end. */
+/** Concatenates the parts. Only the last one may contain padding rows, at its end. */
 function joined(parts: readonly Float32Array[]): Float32Array {
   const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
   let start = 0;

@@ -1,7 +1,7 @@
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { Program } from '../program/record.ts';
 
-/** Programs of an engine, each recorded and loaded when it is first needed. */
+/** A cache of an engine's programs. Each is recorded and loaded on first use. */
 export class LoadedPrograms<Recorded extends { readonly program: Program }> {
   readonly #engine: Engine;
   readonly #loaded = new Map<string, Recorded & { readonly executable: Executable }>();
@@ -10,7 +10,7 @@ export class LoadedPrograms<Recorded extends { readonly program: Program }> {
     this.#engine = engine;
   }
 
-  /** @param key what tells the program from others, such as its length */
+  /** @param key identifies the program, for example by its length */
   get(key: string, record: () => Recorded): Recorded & { readonly executable: Executable } {
     const known = this.#loaded.get(key);
     if (known) return known;

@@ -1,4 +1,4 @@
-/** What a model needs in memory, known before anything runs. */
+/** The memory that a model needs, computed before anything runs. */
 import { planOnCpu } from '../engine/cpu/planOnCpu.ts';
 import type { Architecture } from '../model/architecture.ts';
 import type { Tensor } from '../program/tensor.ts';
@@ -8,18 +8,18 @@ import { recordTypicalStep } from './steps.ts';
 /** Bytes. */
 export interface MemoryNeeds {
   readonly weights: number;
-  /** What a conversation is remembered by: whatever its length, or, of models that attend, at its longest. */
+  /** State of a conversation: of any length for recurrent models, at the context length for models that attend. */
   readonly statePerSequence: number;
-  /** What each token adds to it: nothing, or a token's keys and values. */
+  /** State added by each token: its keys and values; 0 for recurrent models. */
   readonly statePerToken: number;
-  /** Temporaries of reading and generating, at most; logits of all tokens at once come on top. */
+  /** Max temporaries of prefill and decode. Logits of all tokens at once are extra. */
   readonly temporaries: number;
 }
 
 /** @param longestStep tokens that the engine reads in one program; default: the CPU's */
 export function memoryNeeds(model: RecordedModel, longestStep = 256): MemoryNeeds {
   const { architecture, weights } = model;
-  const { context, state, perToken } = rememberedBy(architecture);
+  const { context, state, perToken } = stateBytes(architecture);
   const length = Math.min(longestStep, context || longestStep);
   const program = recordTypicalStep(model, length, 'last', context);
   return {
@@ -30,8 +30,8 @@ export function memoryNeeds(model: RecordedModel, longestStep = 256): MemoryNeed
   };
 }
 
-/** Bytes that remember a sequence; `context` is the longest that is attended to, 0 for recurrent models. */
-function rememberedBy(architecture: Architecture) {
+/** Bytes of a sequence's state; `context` is the context length, 0 for recurrent models. */
+function stateBytes(architecture: Architecture) {
   if (architecture.memory === 'states')
     return { context: 0, state: bytesOf(architecture.states(1)), perToken: 0 };
   const context = architecture.contextLength;

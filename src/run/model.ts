@@ -3,7 +3,7 @@ import type { Architecture } from '../model/architecture.ts';
 import type { Weights } from '../model/weights.ts';
 import type { Turns } from './turns.ts';
 
-/** What programs are recorded of. */
+/** The parts of a model that programs are recorded from. */
 export interface RecordedModel<A extends Architecture = Architecture> {
   readonly architecture: A;
   readonly weights: Weights;
@@ -12,8 +12,8 @@ export interface RecordedModel<A extends Architecture = Architecture> {
 /** A model in the memory of an engine. */
 export interface RunnableModel<A extends Architecture = Architecture> extends RecordedModel<A> {
   readonly engine: Engine;
-  /** Tokens that there are. */
+  /** Number of tokens in the vocabulary. */
   readonly vocabulary: number;
-  /** Shared by all that runs on the engine. */
+  /** Shared by everything that runs on the engine. */
   readonly turns: Turns;
 }

@@ -28,7 +28,7 @@ import { bucketOf } from './slotModel.ts';
 interface Text {
   /** All but the last token, which is only predicted. */
   readonly seen: readonly number[];
-  /** The continuation: what the last rows predict. */
+  /** The continuation, predicted by the last rows. */
   readonly labels: readonly number[];
   readonly put: (scores: TokenScore[]) => void;
 }
@@ -52,7 +52,7 @@ export class PaddedScorer implements Scorer {
   readonly #steps: LoadedPrograms<PaddedStep>;
 
   /**
-   * @param maxRows of a program, unless a single text is longer; default: what suits the engine
+   * @param maxRows max rows of a program, unless a single text is longer; default: the engine's longest step
    */
   constructor(model: RunnableModel<AttentionArchitecture>, maxRows = model.engine.longestStep) {
     this.#model = model;
@@ -76,10 +76,11 @@ export class PaddedScorer implements Scorer {
 
   #text(context: readonly number[], ids: readonly number[], scores: TokenScore[][], index: number): Text {
     const seen = [...context, ...ids.slice(0, -1)];
-    if (seen.length > this.#model.architecture.contextLength) {
+    const { contextLength } = this.#model.architecture;
+    if (seen.length > contextLength) {
       throw new InputError(
-        `found a text of ${seen.length} tokens, expected at most ${this.#model.architecture.contextLength}, the longest that this model ` +
-          'attends to (max_position_embeddings)',
+        `found a text of ${seen.length} tokens, expected at most ${contextLength}, the context length of this model ` +
+          '(max_position_embeddings)',
       );
     }
     const put = (found: TokenScore[]) => {
@@ -88,7 +89,7 @@ export class PaddedScorer implements Scorer {
     return { seen, labels: ids, put };
   }
 
-  /** The longest first, so that neighbours need little filling up. */
+  /** Longest texts first, so that neighbours need little padding. */
   *#batches(texts: readonly Text[]): Generator<Text[]> {
     const sorted = texts.toSorted((a, b) => b.seen.length - a.seen.length);
     for (let start = 0; start < sorted.length; ) {
@@ -133,7 +134,7 @@ export class PaddedScorer implements Scorer {
   }
 }
 
-/** The program that reads texts [batch, length] from their beginnings, and scores some `rows` of batch · length. */
+/** The program that reads texts [batch, length] from their beginning and scores `rows` of the batch · length rows. */
 export function recordPaddedStep(
   model: RecordedModel<AttentionArchitecture>,
   batch: number,

@@ -1,4 +1,4 @@
-/** Weights to measure with, made in memory: what they are changes no speed. */
+/** Random weights for measurements, made in memory: their values do not change the speed. */
 import { f32ToF16 } from '../checkpoint/floats.ts';
 import { bytesOf, type Engine } from '../engine/engine.ts';
 import type { Weights } from '../model/weights.ts';

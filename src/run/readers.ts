@@ -21,7 +21,7 @@ export function sequenceReader(model: RunnableModel): SequenceReader {
   }
 }
 
-/** Returns the model of many sequences: recurrent models advance them in one program, models that attend one after the other. */
+/** Returns what advances many sequences: in one program if the model is recurrent, else one after the other. */
 export function slotModel(model: RunnableModel, sizes: BatchSizes): SlotModel {
   const { architecture } = model;
   switch (architecture.memory) {

@@ -1,6 +1,6 @@
 /**
- * Running a recurrent model over the tokens of one sequence, from a state to a state. Weights and states are shared by
- * the programs of all lengths.
+ * Advances a recurrent model over the tokens of one sequence: takes a state, returns the next one. Programs of all
+ * lengths share weights and states.
  */
 import { bytesOf, type Read } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
@@ -20,7 +20,7 @@ export class RecurrentReader implements SequenceReader {
   readonly #steps: LoadedPrograms<RecordedStep>;
   #sampler: DeviceSampler | undefined;
   #isSampling = false;
-  /** The state that the engine holds. */
+  /** A copy of the state in the engine's memory. */
   #held: SequenceState = new Float32Array();
 
   constructor(model: RunnableModel<RecurrentArchitecture>) {
@@ -36,8 +36,8 @@ export class RecurrentReader implements SequenceReader {
   }
 
   /**
-   * Runs tokens from `state`, which is updated in place at the end: see `readInSteps`.
-   * @throws InputError for an empty list or an id outside the vocabulary. `state` is then unchanged.
+   * Reads tokens from `state` and updates it in place at the end: see `readInSteps`.
+   * @throws InputError for an empty list or an id outside the vocabulary; `state` is then unchanged
    */
   async run(
     tokens: readonly number[],
@@ -84,7 +84,7 @@ export class RecurrentReader implements SequenceReader {
         this.#sampler.begin({ state, lastToken, history: tokens, settings });
         return this.#sampler;
       });
-      // The first comes as soon as it can.
+      // The first batch is one token, so that it arrives early; the next ones double.
       for (let ahead = 1; ; ahead = Math.min(2 * ahead, engine.samplesAhead)) {
         signal?.throwIfAborted();
         const uniforms = Array.from({ length: ahead }, random);
@@ -113,14 +113,14 @@ export class RecurrentReader implements SequenceReader {
     this.#held.set(state);
   }
 
-  /** Generating reads on from where it was: the engine holds that state already. */
+  /** Skips the write if the engine holds this state already, as it does while generating. */
   #writeStates(state: SequenceState): void {
     if (sameBits(this.#held, state)) return;
     for (const { tensor, target } of this.#parts(state)) this.#model.engine.write(tensor, target);
     this.#held = state.slice();
   }
 
-  /** Each layer's state, and its bytes in `state`. */
+  /** Each layer's state tensor with its bytes in `state`. */
   #parts(state: SequenceState): Read[] {
     let offset = 0;
     return this.#states.map((tensor) => {
@@ -131,7 +131,7 @@ export class RecurrentReader implements SequenceReader {
   }
 }
 
-/** Compared as integers, in a loop that engines compile well: it runs for every token. */
+/** Compares integers in a plain loop, because it runs for every token. */
 function sameBits(a: SequenceState, b: SequenceState): boolean {
   if (a.length !== b.length) return false;
   const words = ({ buffer, byteOffset, length }: SequenceState) => new Int32Array(buffer, byteOffset, length);

@@ -1,9 +1,9 @@
 /**
- * How probable given tokens are, for many texts at once. Each program takes rows of as many texts as fill it, and what
- * comes back from the engine are three numbers a token instead of the logits of a whole vocabulary.
+ * Computes the log-probabilities of given tokens, for many texts at once. Each program takes the rows of as many texts
+ * as fit, and the engine returns three numbers per token instead of logits over the whole vocabulary.
  *
- * What a text gets does not depend on those beside it: every op works on rows by themselves but the recurrence, which
- * takes each text's rows in order, and attention, which sees the rows of its own text up to its own.
+ * The scores of a text do not depend on its neighbours. Every op works on single rows, except the recurrence, which
+ * takes the rows of each text in order, and attention, which sees earlier rows of its own text only.
  */
 import type { Engine, Read } from '../engine/engine.ts';
 import { bytesOf } from '../engine/engine.ts';
@@ -15,50 +15,50 @@ import type { Tensor } from '../program/tensor.ts';
 import type { RecordedModel } from './model.ts';
 import { checkTokens } from './steps.ts';
 
-/** How probable is each of the continuations after the context? */
+/** A context and the continuations to score after it. */
 export interface Question {
   /** Token ids from the beginning of a text, at least one. */
   readonly context: readonly number[];
   readonly continuations: readonly (readonly number[])[];
 }
 
-/** What the model says of a token where it stands. */
+/** The model's prediction of one token of a text. */
 export interface TokenScore {
-  /** Natural logarithm of its probability. */
+  /** Natural logarithm of the token's probability. */
   readonly logProbability: number;
   /** Whether greedy decoding would have chosen it. */
   readonly greedy: boolean;
 }
 
 export interface Scorer {
-  /** Tokens that one call should bring at least, so that programs are full. */
+  /** Min tokens per call that keep programs full. */
   readonly tokensAtOnce: number;
   /**
-   * The score of each token of each continuation of each question.
-   * @throws InputError for an empty context, an id outside the vocabulary, or a text longer than the model's longest;
-   * the signal's reason if it is aborted, which is noticed between programs
+   * Returns the score of each token of each continuation of each question.
+   * @throws InputError for an empty context, an id outside the vocabulary, or a text beyond the context length; the
+   * signal's reason if it is aborted, which is noticed between programs
    */
   score(questions: readonly Question[], signal?: AbortSignal): Promise<TokenScore[][][]>;
 }
 
-/** Logits of so many bytes exist at a time. */
+/** Max bytes of logits that exist at a time. */
 const maxLogitBytes = 2 ** 27;
 
-/** A call brings several programs full, so that the last, which is not, matters little. */
+/** Full programs per call; the last, partly empty one then costs little in comparison. */
 const programsAtOnce = 8;
 
 export function tokensAtOnce(engine: Engine): number {
   return programsAtOnce * engine.longestStep;
 }
 
-/** Records scores of labels [rows] i32 by hidden states [.., rows, width] after the final norm, in one part or several. */
+/** Records the scores of labels [rows] i32 from hidden states [.., rows, width] after the final norm, in parts. */
 export function recordScores(model: RecordedModel, hidden: Tensor, labels: Tensor): Tensor[] {
   return Array.from(logitsInParts(model, hidden, labels, maxLogitBytes), (part) =>
     output(tokenScores(part.logits, part.labels)),
   );
 }
 
-/** Where the scores of a program's rows are to be read to. */
+/** Reads of all parts of a program's scores into one array. */
 export function readsOf(scores: readonly Tensor[]): { readonly reads: Read[]; readonly found: Float32Array } {
   const found = new Float32Array(scores.reduce((sum, { size }) => sum + size, 0));
   let start = 0;

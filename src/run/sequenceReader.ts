@@ -2,14 +2,21 @@ import type { SampleSettings } from '../ops/sample/sample.ts';
 import type { WantedLogits } from './steps.ts';
 
 /**
- * The whole memory of one sequence, of fixed size: each layer's recurrent state, one after the other, or, of models
- * that attend, the tokens so far. Plain numbers, free to copy.
+ * The state of one sequence as plain numbers of fixed size, which callers may copy. For recurrent models, the states of
+ * all layers, concatenated; for models that attend, the tokens so far.
  */
 export type SequenceState = Float32Array;
 
-/** Running a model over tokens, as sessions, the front door and the server know it. */
+/** Advances a model over tokens, one sequence at a time. */
 export interface SequenceReader {
+  /** The state before the first token. */
   newState(): SequenceState;
+  /**
+   * Reads tokens, updates `state` in place at the end, and returns the wanted logits: [tokens, vocabulary],
+   * [vocabulary] or nothing.
+   * @throws InputError for an empty list, an id outside the vocabulary or a sequence beyond the context length; the
+   * signal's reason if it is aborted. `state` is then unchanged
+   */
   run(
     tokens: readonly number[],
     state: SequenceState,
@@ -17,11 +24,11 @@ export interface SequenceReader {
     signal?: AbortSignal,
   ): Promise<Float32Array>;
   /**
-   * Samples on the device what follows the tokens, from the beginning of a sequence, batch after batch without end.
-   * Absent, or undefined: it cannot, or is doing it for somebody else; then use `run`.
-   * @param random in [0, 1), called for each token to be sampled
-   * @throws InputError at the first batch, for an empty list or an id outside the vocabulary, or a damaged logit; the
-   * signal's reason if it is aborted
+   * Samples a continuation of the tokens, from the beginning of a sequence, on the device: yields batches of ids
+   * without end. Absent, or returns undefined, if the device cannot sample or is sampling for another caller; then use `run`.
+   * @param random in [0, 1), called once per sampled token
+   * @throws at the first batch: InputError for an empty list or an id outside the vocabulary; NumericalError for logits
+   * that are not finite; the signal's reason if it is aborted
    */
   sampled?(
     tokens: readonly number[],

@@ -1,6 +1,6 @@
 /**
- * Many sequences, one after the other: what serves models of a kind that cannot be batched, and the loop that
- * batching is measured against.
+ * Advances many sequences one after the other: for models that cannot be batched, and as the baseline that batching is
+ * measured against.
  */
 import type { SequenceReader, SequenceState } from './sequenceReader.ts';
 import type { BatchSizes, SlotModel, SlotTokens } from './slotModel.ts';

@@ -1,6 +1,6 @@
 /**
- * A sequence is read in steps. Each is a program of a length that is a power of two, so that few programs serve any
- * length, and nothing is padding: a sequence goes on exactly where it was.
+ * Reads a sequence in steps. Each step is a program whose length is a power of two, so that a few programs serve any
+ * length without padding.
  */
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
@@ -15,10 +15,10 @@ import type { RecordedModel, RunnableModel } from './model.ts';
 /** Which logits a run computes: of every token, of the last one, or none (only the state matters). */
 export type WantedLogits = 'all' | 'last' | 'none';
 
-/** Logits of many tokens are read back in parts of at most so many bytes, or 256 tokens. */
+/** Max bytes of logits read back per step, or 256 tokens. */
 const maxLogitBytes = 2 ** 27;
 
-/** What a step goes on from and leaves changed: states [1, …], or a cache. */
+/** The memory that a step reads and updates: states [1, …], or a cache. */
 export type StepMemory =
   | { readonly kind: 'states'; readonly states: readonly Tensor[] }
   | { readonly kind: 'cache'; readonly cache: KeyValueCache };
@@ -62,7 +62,7 @@ function forwardFrom(memory: StepMemory, architecture: Architecture, weights: We
   throw new Error(`step: the model remembers by ${architecture.memory}, found ${memory.kind}`);
 }
 
-/** Each of the next states takes the place of the earlier one. */
+/** Assigns the next states to the states. */
 export function assignStates(states: readonly Tensor[], next: readonly Tensor[]): void {
   for (const [index, state] of states.entries()) {
     const value = next[index];
@@ -71,14 +71,14 @@ export function assignStates(states: readonly Tensor[], next: readonly Tensor[])
   }
 }
 
-/** What one sequence is remembered by: states, or a cache with room for `capacity` tokens. */
+/** The memory of one sequence: states, or a cache for `capacity` tokens. */
 export function stepMemory(architecture: Architecture, capacity: number): StepMemory {
   if (architecture.memory === 'states') return { kind: 'states', states: architecture.states(1) };
   const tensors = architecture.cache(capacity);
   return { kind: 'cache', cache: { tensors, held: input('tokens held', [1], 'i32') } };
 }
 
-/** The program of a step for those who count rather than run; a model that attends sees `context` tokens, these included. */
+/** The program of a step, to count its costs. A model that attends sees `context` tokens, including the step's own. */
 export function recordTypicalStep(
   model: RecordedModel,
   length: number,
@@ -96,8 +96,8 @@ export type RunStep = (
 ) => Promise<void>;
 
 /**
- * Reads tokens step by step and returns the wanted logits: [tokens, vocabulary], [vocabulary] or nothing. Runs of
- * other sequences may take their turn between two steps.
+ * Reads tokens step by step and returns the wanted logits: [tokens, vocabulary], [vocabulary] or nothing. Other
+ * sequences may run between two steps.
  * @throws the signal's reason if it is aborted, which is noticed between steps
  */
 export async function readInSteps(

@@ -4,23 +4,23 @@ import type { Engine } from '../engine/engine.ts';
 import type { Weights } from '../model/weights.ts';
 import type { DType } from '../program/tensor.ts';
 
-/** Bytes at the beginning of a parameter that are remembered: enough to tell models apart. */
+/** Leading bytes of each parameter that are kept: enough to distinguish models. */
 const beginningBytes = 4096;
 
 /**
- * Files are read straight into memory that the host shares with the engine, or, one parameter after the other,
- * by way of the host's own memory.
+ * Reads files directly into memory that the host shares with the engine, or else one parameter at a time through the
+ * host's own memory.
  */
 export class EngineParameterStore implements ParameterStore {
   readonly #engine: Engine;
   readonly #createWeights: (dtypes: ReadonlyMap<string, DType>) => Weights;
   readonly #dtypes = new Map<string, DType>();
-  /** Parameters that are being read, where the host does not see the engine's memory. */
-  readonly #underWay = new Map<string, Uint8Array>();
+  /** Parameters that are being read, if the host cannot access the engine's memory. */
+  readonly #pending = new Map<string, Uint8Array>();
   readonly #beginnings = new Map<string, Uint8Array>();
   #weights: Weights | undefined;
 
-  /** `createWeights` is told in which types the checkpoint's parameters will be stored. */
+  /** @param createWeights receives the element types of the checkpoint's parameters in memory */
   constructor(engine: Engine, createWeights: (dtypes: ReadonlyMap<string, DType>) => Weights) {
     this.#engine = engine;
     this.#createWeights = createWeights;
@@ -33,8 +33,8 @@ export class EngineParameterStore implements ParameterStore {
   bytes(name: string): Uint8Array {
     const tensor = this.weights().get(name);
     if (this.#engine.view) return this.#engine.view(tensor);
-    const bytes = this.#underWay.get(name) ?? new Uint8Array(tensor.bytes);
-    this.#underWay.set(name, bytes);
+    const bytes = this.#pending.get(name) ?? new Uint8Array(tensor.bytes);
+    this.#pending.set(name, bytes);
     return bytes;
   }
 
@@ -50,7 +50,7 @@ export class EngineParameterStore implements ParameterStore {
     if (this.#beginnings.has(name)) return;
     const bytes = this.bytes(name);
     this.#beginnings.set(name, bytes.slice(0, beginningBytes));
-    if (!this.#underWay.delete(name)) return;
+    if (!this.#pending.delete(name)) return;
     this.#engine.write(this.weights().get(name), bytes);
   }
 
@@ -61,7 +61,7 @@ export class EngineParameterStore implements ParameterStore {
     return found;
   }
 
-  /** The parameters, once all are announced. */
+  /** The parameters. Call it after the last `prepare`. */
   weights(): Weights {
     if (!this.#weights) {
       this.#weights = this.#createWeights(this.#dtypes);
