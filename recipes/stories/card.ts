@@ -84,7 +84,7 @@ ${about(facts)}
 ${name === 'stories' ? 'npx plusminus generate "Once upon a time"' : 'npx plusminus chat'}
 \`\`\`
 
-## How well it foretells text
+## How well it predicts text
 
 Bits per byte, less is better; measured by \`plusminus evaluate --text\` with the files in this folder.
 
