@@ -1,4 +1,4 @@
-/** `plusminus chat`: talk with a model in the terminal. */
+/** `plusminus chat`: chat with a model in the terminal. */
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';

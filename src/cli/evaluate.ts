@@ -33,7 +33,7 @@ ${allTasks.map(({ name, about }) => `  ${name.padEnd(15)} ${about}`).join('\n')}
   paper           the first six; all: all of them
 
 --data takes a folder with JSON lines or Parquet files, as the Hub's datasets have them, or "hub".
-With --out, an evaluation that was stopped goes on where it was when the same command is given again.
+With --out, run the same command again to resume a stopped evaluation.
 Several processes share the items (docs/mpi.md):
   $ mpirun -n 4 plusminus evaluate --tasks paper --data datasets/ --out scores.json`;
 
@@ -109,7 +109,7 @@ async function evaluateWith(group: Group, given: Flags): Promise<void> {
       try {
         await score(jobs, model, { ...flags, source, signal, memory, group });
       } catch (error) {
-        if (signal.aborted && memory) console.error(`Interrupted; the same command goes on where it was.`);
+        if (signal.aborted && memory) console.error('Interrupted. Run the same command to resume.');
         throw error;
       } finally {
         await memory?.close();

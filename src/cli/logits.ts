@@ -1,4 +1,4 @@
-/** `plusminus logits`: what a model says of given tokens, exactly, for other programs to compare. */
+/** `plusminus logits`: writes the exact logits of given tokens to a file, for other programs to compare. */
 import { Command } from 'commander';
 import { writeSafetensors } from '../checkpoint/writeSafetensors.ts';
 import { bytesOf } from '../engine/engine.ts';

@@ -10,7 +10,7 @@ interface Entry {
 
 const commands: Readonly<Record<string, Entry>> = {
   demo: {
-    about: 'train a small model on a book and let it write, in minutes',
+    about: 'train a small model on a book in minutes, then generate text with it',
     load: async () => (await import('./demo.ts')).demoCommand(),
   },
   train: {
@@ -22,7 +22,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./generate.ts')).generateCommand(),
   },
   chat: {
-    about: 'talk with a model',
+    about: 'chat with a model',
     load: async () => (await import('./chat.ts')).chatCommand(),
   },
   evaluate: {
@@ -34,7 +34,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./study.ts')).studyCommand(),
   },
   serve: {
-    about: 'serve a model over HTTP, as OpenAI does',
+    about: 'serve a model over HTTP with an OpenAI-compatible API',
     load: async () => (await import('./serve.ts')).serveCommand(),
   },
   logits: {
@@ -42,15 +42,15 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./logits.ts')).logitsCommand(),
   },
   inspect: {
-    about: 'show sizes, memory and operations of a model',
+    about: 'show sizes, memory and operations of a model; compare and profile engines',
     load: async () => (await import('./inspect.ts')).inspectCommand(),
   },
   convert: {
-    about: 'convert between float and packed weights, or invent a model',
+    about: 'convert between float and packed checkpoints, or create a random one',
     load: async () => (await import('./convert.ts')).convertCommand(),
   },
   accelerator: {
-    about: 'compile to the accelerator, simulate it, report its speed',
+    about: 'compile a model to the accelerator, simulate it, report its speed',
     load: async () => (await import('./accelerator.ts')).acceleratorCommand(),
   },
   bench: {

@@ -1,4 +1,4 @@
-/** What the commands' options have in common: how values are read, and how a model is chosen. */
+/** Options that commands share, and parsers for their values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { storiesModel } from '../checkpoint/bundledModels.ts';
@@ -14,7 +14,7 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: s
   };
 }
 
-/** A number for which `holds`; `range` says in words which. */
+/** A number that satisfies `holds`; `range` describes it for the error message. */
 export function number(range: string, holds: (value: number) => boolean): (text: string) => number {
   return (text) => {
     const value = toNumber(text);
@@ -35,7 +35,7 @@ export function collected(text: string, earlier: readonly string[] = []): string
   return [...earlier, text];
 }
 
-/** Like Number, but '' and ' ' are not 0, nor is 0x10 or 1e3 a number that anyone meant. */
+/** Like Number, but NaN for empty text and for hexadecimal numbers. */
 function toNumber(text: string): number {
   return /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text) ? Number(text) : Number.NaN;
 }
@@ -52,7 +52,7 @@ export function engineOption(): Option {
   return new Option('--engine <name>', 'engine that computes; auto: the CPU').choices(engineChoices);
 }
 
-/** @param bundled the model that is meant where none is named; see findModel.ts */
+/** @param bundled the default model; see findModel.ts */
 export function addModelOptions(command: Command, bundled: string = storiesModel): Command {
   return command
     .option('-m, --model <folder|id>', `model folder or Hub name (default: ${bundled})`)
@@ -75,37 +75,41 @@ export interface SamplingFlags {
 
 export function addSamplingOptions(command: Command): Command {
   return command
-    .option('-n, --max-tokens <n>', 'most tokens to generate', integer(0), 256)
+    .option('-n, --max-tokens <n>', 'max. number of tokens to generate', integer(0), 256)
     .option(
       '-t, --temperature <x>',
-      '0: always the likeliest token; 1: as the model says',
+      'sampling temperature; 0: always the most probable token',
       number('a number of 0 or more', (x) => x >= 0),
       0.8,
     )
     .option(
       '--top-p <x>',
-      'only the likeliest tokens that together have this probability',
+      'top-p: sample from the most probable tokens that together have this probability',
       number('a number above 0 and at most 1', (x) => x > 0 && x <= 1),
       0.95,
     )
-    .option('--top-k <n>', 'only the k likeliest tokens; 0: off', integer(0), 0)
+    .option('--top-k <n>', 'top-k: sample from the k most probable tokens; 0: off', integer(0), 0)
     .option(
       '--min-p <x>',
-      'only tokens at least this times as likely as the likeliest',
+      'min-p: drop tokens less probable than this fraction of the most probable one',
       number('a number from 0 to 1', (x) => x >= 0 && x <= 1),
       0,
     )
     .option(
       '--repetition-penalty <x>',
-      'above 1: less of what occurred already',
+      'above 1: lower the logits of tokens that occurred before; 1: off',
       number('a number above 0', (x) => x > 0),
       1,
     )
-    .option('--seed <n>', 'the same seed gives the same text', integer(0))
-    .option('--stop <text>', 'end before this text; may be given several times', collected);
+    .option(
+      '--seed <n>',
+      'seed of the sampling: the same seed gives the same text (default: random)',
+      integer(0),
+    )
+    .option('--stop <text>', 'stop before this text; may be given several times', collected);
 }
 
-/** The generation options that the flags ask for, with a seed in any case, so that it can be told. */
+/** The generation options of the flags. Without --seed a seed is drawn, so that it can be printed. */
 export function samplingOf(flags: SamplingFlags) {
   const { maxTokens, temperature, topP, topK, minP, repetitionPenalty, stop = [] } = flags;
   const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;

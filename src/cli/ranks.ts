@@ -6,7 +6,7 @@ import { joinGroup, type MpiGroup } from '../mpi/mpiGroup.ts';
 import { ownCores, ownGpu } from '../train/machine.ts';
 import { reportFailure } from './failure.ts';
 
-/** What all ranks have found wrong, such as a bad option, rank 0 tells in this time. */
+/** Milliseconds in which rank 0 reports an error that all ranks found, such as a bad option. */
 const patience = 1000;
 
 export interface GroupOptions {

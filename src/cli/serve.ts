@@ -46,7 +46,7 @@ interface Flags extends ModelOptions {
 }
 
 export function serveCommand(): Command {
-  const command = new Command('serve').description('Serve a model over HTTP, as OpenAI does.');
+  const command = new Command('serve').description('Serve a model over HTTP with an OpenAI-compatible API.');
   return addLimits(addServing(addModelOptions(command, chatModel)))
     .addHelpText('after', examples)
     .action((flags: Flags) => serve(flags));

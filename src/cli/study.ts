@@ -25,12 +25,12 @@ Examples:
 Studies:
 ${studies.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
 
---dry-run prints the runs and how long they take on one H100, and runs none. Of a machine that is lent by the minute,
---minutes takes no more: no run is begun that would end later.
+--dry-run prints the runs with their estimated time on one H100 and exits. --minutes limits the time on a rented machine:
+no run starts that would end later.
 
-Tables and figures go to results/study/<name>/, runs to runs/study/<name>/. A study that was stopped goes on where
-it was when the same command is given again. --quick runs small sizes in minutes, into folders of its own; studies
-that train then read Moby-Dick, unless --data says otherwise.
+Tables and figures go to results/study/<name>/, runs to runs/study/<name>/. Run the same command again to resume
+a stopped study. --quick runs small sizes in minutes, in folders of its own; studies that train then read Moby-Dick
+unless --data names other texts.
 Several processes share the training runs of a study (docs/mpi.md): mpirun -n 4 plusminus study scaling --data corpus/`;
 
 interface Flags {
@@ -56,11 +56,11 @@ export function studyCommand(): Command {
     .option('--quick', 'small sizes, in minutes')
     .option(
       '--minutes <n>',
-      'begin no run that would end later',
+      'start no run that would end later',
       number('a number above 0', (n) => n > 0),
     )
     .option('--dry-run', 'print the runs and their estimated times only')
-    .option('--seed <n>', 'of weights and the order of data', integer(0), 1)
+    .option('--seed <n>', 'seed of the initial weights and the order of data', integer(0), 1)
     .option('--data <paths...>', 'texts to train on')
     .addOption(
       new Option('--families <names...>', 'kinds of models to compare').choices(
@@ -112,7 +112,7 @@ async function studyWith(group: Group, chosen: Study, flags: Flags): Promise<voi
       if (json) await writeJson({ study: name, report });
       else console.log(report);
     } catch (error) {
-      if (signal.aborted && !json) console.error('Interrupted; the same command goes on where it was.');
+      if (signal.aborted && !json) console.error('Interrupted. Run the same command to resume.');
       throw error;
     }
   };

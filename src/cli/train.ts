@@ -91,8 +91,8 @@ export function trainCommand(): Command {
     .description('train a model on texts')
     .requiredOption('--out <folder>', 'folder of the run: model, log, loss curve')
     .option('--data <paths...>', 'texts, or a folder of token shards, or a mix of such folders')
-    .option('--chat <paths...>', 'conversations (.jsonl): only the answers are learned')
-    .option('--resume', 'go on with the run in --out')
+    .option('--chat <paths...>', 'conversations (.jsonl): the loss counts only the answers')
+    .option('--resume', 'resume the run in --out')
     .option('--model <name>', `size of the model: ${configNames.join(', ')} (default: tiny)`)
     .option('--layers <n>', 'blocks of the model', anyNumber)
     .option('--hidden-size <n>', 'width of the model', anyNumber)
@@ -103,7 +103,7 @@ export function trainCommand(): Command {
       ),
     )
     .addOption(new Option('--variant <form>', 'form of the MLGRU').choices(['released', 'paper']))
-    .option('--from <folder>', 'begin with the weights and the tokenizer of this model')
+    .option('--from <folder>', 'start from the weights and tokenizer of this model')
     .option('--tokenizer <folder>', 'use this tokenizer instead of training one')
     .option('--vocab <n>', 'entries of a tokenizer that is trained (default: 4096)', anyNumber)
     .option('--field <name>', 'field of JSON lines that holds the text (default: text)')
@@ -112,15 +112,15 @@ export function trainCommand(): Command {
     command.option(flags, `${meaning} (default: ${defaultSettings[name]})`, anyNumber);
   }
   return command
-    .option('--decay-all', 'let norms and lower bounds decay too')
+    .option('--decay-all', 'apply weight decay to norms and lower bounds too')
     .option(
       '--recompute [blocks]',
-      'keep less for the backward pass, of all blocks or so many, and compute it again: less memory, slower',
+      'recompute activations in the backward pass, of all blocks or the first N: less memory, slower',
       integer(1, 1e6),
     )
-    .option('--plain-bit-linear', 'compute BitLinear part by part, unfused: to measure what fusing saves')
-    .option('--ordered', 'sum gradients in one order, so that ranks come to the bits of one')
-    .option('--shard-optimizer', "each rank keeps its part of AdamW's state")
+    .option('--plain-bit-linear', 'compute BitLinear as separate ops, to measure the effect of fusing')
+    .option('--ordered', 'sum gradients in a fixed order: any number of ranks gives the same bits')
+    .option('--shard-optimizer', "shard AdamW's state over the ranks")
     .addOption(engineOption())
     .option('--threads <n>', 'worker threads of the CPU (default: all cores)', anyNumber)
     .option('--json', 'print the log as JSON lines on stdout')
