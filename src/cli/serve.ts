@@ -16,7 +16,7 @@ Examples:
   $ plusminus serve --model ridger/MMfreeLM-370M --host 0.0.0.0 --api-key-file keys.txt --sessions sessions
   $ curl http://127.0.0.1:8000/v1/completions -H 'content-type: application/json' -d '{"prompt": "Call me"}'
 
-The log is JSON, one object a line, on stdout. SIGTERM and Ctrl-C let running requests end. See docs/serving.md.`;
+The log is JSON, one object a line, on stdout. After SIGTERM or Ctrl-C running requests may finish. See docs/serving.md.`;
 
 interface Flags extends ModelOptions {
   readonly host: string;
@@ -54,38 +54,41 @@ export function serveCommand(): Command {
 
 function addServing(command: Command): Command {
   return command
-    .option('--host <address>', 'address to listen at; 0.0.0.0: from everywhere', '127.0.0.1')
     .option(
-      '--allowed-host <name>',
-      'name that clients may send as Host; may be given several times',
-      collected,
+      '--host <address>',
+      'address to bind; 0.0.0.0 accepts connections from other machines',
+      '127.0.0.1',
     )
-    .option('-p, --port <n>', 'port; 0: any', integer(0, 65535), 8000)
-    .option('--name <text>', 'what clients call the model (default: its folder)')
-    .option('--api-key <key>', 'a key that clients need; may be given several times', collected)
-    .option('--api-key-file <file>', 'a file of such keys, one a line')
-    .option('--sessions <folder>', 'keep sessions there; without it none are kept')
-    .option('--secret-file <file>', 'what states are signed with: the same for all replicas')
-    .option('--cache-mb <n>', 'memory for the states of texts that were read', integer(0), 256)
-    .option('--cache-folder <folder>', 'a folder for those that no longer fit in memory')
-    .option('--cache-folder-mb <n>', 'its size', integer(1), 4096)
-    .option('--cors <origin>', 'web pages that may use the server, such as https://example.com or *')
+    .option('--allowed-host <name>', 'additional allowed Host header; repeatable', collected)
+    .option('-p, --port <n>', 'port; 0 chooses a free one', integer(0, 65535), 8000)
+    .option('--name <text>', 'name of the model for clients (default: its folder)')
+    .option('--api-key <key>', 'API key that clients must send; repeatable', collected)
+    .option('--api-key-file <file>', 'file of API keys, one per line')
+    .option('--sessions <folder>', 'folder for sessions (default: sessions are not kept)')
+    .option(
+      '--secret-file <file>',
+      'file with the key that signs session states; use the same on all replicas',
+    )
+    .option('--cache-mb <n>', 'memory for the state cache, in megabytes', integer(0), 256)
+    .option('--cache-folder <folder>', 'folder for cached states that no longer fit in memory')
+    .option('--cache-folder-mb <n>', 'max size of the cache folder, in megabytes', integer(1), 4096)
+    .option('--cors <origin>', 'allowed CORS origin, for example https://example.com, or *')
     .option('--log-level <level>', 'debug, info, warn, error or silent', 'info');
 }
 
 function addLimits(command: Command): Command {
   return command
-    .option('--slots <n>', 'sequences that advance together', integer(1, 4096), 64)
-    .option('--one-by-one', 'one sequence after the other, to measure what batching brings')
-    .option('--queue <n>', 'sequences that may wait for a slot; more are refused with 429', integer(0), 256)
-    .option('--max-tokens <n>', 'most tokens of an answer', integer(1), 4096)
-    .option('--max-prompt-tokens <n>', 'most tokens of a prompt', integer(1), 32_768)
-    .option('--max-body-kb <n>', 'most kilobytes of a request', integer(1), 1024)
+    .option('--slots <n>', 'sequences decoded in one batch', integer(1, 4096), 64)
+    .option('--one-by-one', 'disable batching (for measurements)')
+    .option('--queue <n>', 'max sequences that wait for a slot; further requests get 429', integer(0), 256)
+    .option('--max-tokens <n>', 'max tokens of an answer', integer(1), 4096)
+    .option('--max-prompt-tokens <n>', 'max tokens of a prompt', integer(1), 32_768)
+    .option('--max-body-kb <n>', 'max size of a request body, in kilobytes', integer(1), 1024)
     .option('--memory-mb <n>', 'max memory of the process, in megabytes (default: not bounded)', integer(1))
-    .option('--max-connections <n>', 'most connections', integer(1), 2048)
-    .option('--timeout <seconds>', 'how long a request may take', integer(1), 600)
-    .option('--receive-timeout <seconds>', 'how long a request may take to arrive', integer(1), 30)
-    .option('--drain-timeout <seconds>', 'how long running requests may go on at the end', integer(0), 30);
+    .option('--max-connections <n>', 'max connections', integer(1), 2048)
+    .option('--timeout <seconds>', 'max duration of a request', integer(1), 600)
+    .option('--receive-timeout <seconds>', 'max time for a request to arrive', integer(1), 30)
+    .option('--drain-timeout <seconds>', 'grace period for running requests at shutdown', integer(0), 30);
 }
 
 async function serve(flags: Flags): Promise<void> {
@@ -121,7 +124,7 @@ async function serve(flags: Flags): Promise<void> {
     const { slots, batched } = runtime.scheduler.model;
     log.info({ url: server.url, model, engine, slots, batched }, 'listening');
     if (apiKeys.length === 0 && !isLoopback(flags.host))
-      log.warn('anybody who reaches this address may use it');
+      log.warn('no API key is set: anyone who reaches this address may use the server');
     const signal = await stopSignal();
     log.info({ signal, seconds: flags.drainTimeout }, 'draining');
     const cutOff = await server.drain(flags.drainTimeout);
@@ -137,7 +140,7 @@ async function keysOf({ apiKey = [], apiKeyFile }: Flags): Promise<string[]> {
   const ofFile = apiKeyFile === undefined ? '' : await readFile(apiKeyFile, 'utf8');
   const keys = [...apiKey, ...ofFile.split('\n').map((line) => line.trim())].filter((key) => key !== '');
   if (apiKeyFile !== undefined && keys.length === 0)
-    throw new InputError(`--api-key-file: found no key in ${apiKeyFile}, expected one a line`);
+    throw new InputError(`--api-key-file: found no key in ${apiKeyFile}, expected one per line`);
   return keys;
 }
 

@@ -40,7 +40,7 @@ function typeOf(status: number): string {
   return status >= 500 ? 'server_error' : 'invalid_request_error';
 }
 
-/** What a client is told of any error; only what it can do something about. */
+/** The error that a client sees. Internal failures are described in the log only. */
 export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof InputError) {

@@ -107,7 +107,7 @@ class CompletionFormat {
     return [this.#add(event.index, event.text, this.#answerLogprobs(event.index, event.text, event.tokens))];
   }
 
-  /** Begins the choices of a prompt, with its own text if that is to be told. */
+  /** Begins the choices of a prompt, with the prompt's text if it is echoed. */
   #prompt(prompt: number, { tokens, logprobs }: ReadPrompt): object[] {
     const { echo, n, texts } = this.#options;
     const first = prompt * n;
@@ -147,7 +147,7 @@ class CompletionFormat {
     };
   }
 
-  /** Of the first token nothing foretold the probability. */
+  /** The first token has no log-probability: no token precedes it. */
   #promptLogprobs(tokens: readonly number[], scored: readonly TokenLogprob[]): Logprobs {
     const { tokenizer } = this.#runtime;
     const stream = tokenizer.stream();
@@ -164,7 +164,7 @@ class CompletionFormat {
     };
   }
 
-  /** Offsets count from the prompt's first character, whether it is told again or not. */
+  /** Offsets count from the prompt's first character, whether or not the prompt is echoed. */
   #answerLogprobs(index: number, text: string, tokens: readonly AnswerToken[]): Logprobs | undefined {
     const { points } = this.#choices[index]!;
     points.add(text);

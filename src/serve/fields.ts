@@ -1,6 +1,6 @@
 /**
- * The fields of requests: their types and ranges. What is not known, or not supported, is refused by name rather
- * than ignored: an answer that silently lacks what was asked for misleads.
+ * The fields of requests: types and ranges. Unknown and unsupported fields are rejected by name, because ignoring them
+ * would mislead the client.
  */
 import * as v from 'valibot';
 import { ApiError } from './apiError.ts';
@@ -9,25 +9,23 @@ import type { ChoiceOptions } from './choice.ts';
 /** A field that may be absent or null. */
 const optional = <S extends v.GenericSchema>(schema: S) => v.nullish(schema);
 
-const number = (least: number, most: number, range: string) =>
+const number = (min: number, max: number, range: string) =>
   v.pipe(
     v.number(),
-    v.check((x) => x >= least && x <= most, range),
+    v.check((x) => x >= min && x <= max, range),
   );
-const integer = (least: number, most = Number.MAX_SAFE_INTEGER) =>
+const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
   v.pipe(
     v.number(),
     v.check(
-      (x) => Number.isSafeInteger(x) && x >= least && x <= most,
-      most === Number.MAX_SAFE_INTEGER
-        ? `an integer of ${least} or more`
-        : `an integer from ${least} to ${most}`,
+      (x) => Number.isSafeInteger(x) && x >= min && x <= max,
+      max === Number.MAX_SAFE_INTEGER ? `an integer of ${min} or more` : `an integer from ${min} to ${max}`,
     ),
   );
 const text = v.string();
 const flag = v.boolean();
 
-/** What both kinds of request have. */
+/** Fields of both kinds of request. */
 const common = {
   model: optional(text),
   temperature: optional(number(0, 2, 'a number from 0 to 2')),
@@ -180,7 +178,7 @@ function show(value: unknown): string {
   return json.length > 60 ? `${json.slice(0, 57)}…` : json;
 }
 
-/** What came may be nested deeper than any stack. */
+/** The value may be nested deeper than the stack allows. */
 function shape(value: object | null): string {
   return value === null ? 'null' : Array.isArray(value) ? `a list of ${value.length}` : 'an object';
 }

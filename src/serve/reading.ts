@@ -1,4 +1,4 @@
-/** Reading a prompt: from the longest beginning that the cache has, or, to score it, token by token. */
+/** Prefill: reads a prompt from its longest cached prefix, or token by token to score it. */
 import type { SavedSession } from '../generate/savedSession.ts';
 import type { Beginning } from './choice.ts';
 import { logProbability, type TokenLogprob } from './logProbability.ts';

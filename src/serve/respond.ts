@@ -12,7 +12,7 @@ export interface Usage {
   readonly generated: number;
 }
 
-export interface Telling {
+export interface Exchange {
   readonly runtime: Runtime;
   readonly wire: Wire;
   readonly start: Start;
@@ -23,16 +23,16 @@ export interface Telling {
   readonly finished: (usage: Usage, error: unknown) => void;
 }
 
-/** What can be refused is refused before the first byte: errors come with a status, and a stream begins with text. */
-export async function respond(telling: Telling): Promise<Response> {
-  const told = tell(telling);
-  if (!telling.wire.stream) {
+/** Waits for the first event before the first byte, so that failures get a status code. */
+export async function respond(exchange: Exchange): Promise<Response> {
+  const sent = events(exchange);
+  if (!exchange.wire.stream) {
     let extras: object = {};
-    for await (const event of told) extras = { ...extras, ...event.extras };
-    return Response.json({ ...telling.wire.whole(), ...extras });
+    for await (const event of sent) extras = { ...extras, ...event.extras };
+    return Response.json({ ...exchange.wire.whole(), ...extras });
   }
-  const first = await told.next();
-  return new Response(eventStream(telling, first, told), {
+  const first = await sent.next();
+  return new Response(eventStream(exchange, first, sent), {
     headers: {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
@@ -41,13 +41,13 @@ export async function respond(telling: Telling): Promise<Response> {
   });
 }
 
-interface Told {
+interface Sent {
   readonly chunks: readonly object[];
   /** Fields of the whole answer, beside its choices. */
   readonly extras: object;
 }
 
-async function* tell({ runtime, wire, start, scope, finished }: Telling): AsyncGenerator<Told> {
+async function* events({ runtime, wire, start, scope, finished }: Exchange): AsyncGenerator<Sent> {
   let usage: Usage = { prompt: 0, cached: 0, generated: 0 };
   let failure: unknown;
   let hasText = false;
@@ -106,11 +106,11 @@ const encoder = new TextEncoder();
 
 /** Events are made when the client's connection takes them; one that takes none for long is given up. */
 function eventStream(
-  { runtime, scope, cutOff }: Telling,
-  first: IteratorResult<Told>,
-  rest: AsyncGenerator<Told>,
+  { runtime, scope, cutOff }: Exchange,
+  first: IteratorResult<Sent>,
+  rest: AsyncGenerator<Sent>,
 ): ReadableStream<Uint8Array> {
-  let next: Promise<IteratorResult<Told>> = Promise.resolve(first);
+  let next: Promise<IteratorResult<Sent>> = Promise.resolve(first);
   let stalled: NodeJS.Timeout | undefined;
   const giveUp = () => {
     scope.abort(new ApiError(408, 'the client did not read its answer'));
@@ -127,7 +127,7 @@ function eventStream(
           return;
         }
         next = rest.next();
-        next.catch(() => {}); // told by the next pull
+        next.catch(() => {}); // reported by the next pull
         controller.enqueue(encoder.encode(value.chunks.map(eventOf).join('')));
         stalled = setTimeout(giveUp, 1000 * runtime.limits.stallSeconds);
         stalled.unref();

@@ -13,7 +13,7 @@ import { checkTokens } from '../run/steps.ts';
 import { Sequence } from './sequence.ts';
 import { Seat, Slots } from './slots.ts';
 
-/** What the scheduler tells of each step, for measurements. */
+/** Measurements of a step. */
 export interface StepReport {
   readonly sequences: number;
   readonly tokens: number;
@@ -78,7 +78,7 @@ export class Scheduler {
     return this.#slots.waiting;
   }
 
-  /** What made the engine fail; nothing can run any more. */
+  /** The error after which the engine can run nothing more. */
   get failure(): unknown {
     return this.#failure;
   }

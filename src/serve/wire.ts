@@ -1,4 +1,4 @@
-/** What the two kinds of completion have in common on their way out. */
+/** The output format that both kinds of completion share. */
 import { randomBytes } from 'node:crypto';
 import type { FinishReason } from '../generate/generate.ts';
 import type { AnswerEvent, AnswersRequest } from './answers.ts';
@@ -7,7 +7,7 @@ import type { ChatFields, CompletionFields } from './fields.ts';
 import { bytesPerListedToken } from './memory.ts';
 import { type Runtime, systemFingerprint } from './runtime.ts';
 
-/** A request, understood: what to compute, and how to tell it. */
+/** A parsed request: the work to do, and the format of its answer. */
 export interface Wire {
   readonly request: AnswersRequest;
   readonly stream: boolean;
