@@ -2,14 +2,21 @@
  * Efficiency by the model of cost (src/mpi/cost.ts), from 1 to 1,024 hosts: `npx node bench/mpiModel.ts` writes
  * results/mpi-efficiency.svg and prints the table of docs/mpi.md.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import * as Plot from '@observablehq/plot';
 import { renderFigure } from '../src/figures/svg.ts';
 import { bytesOfExchange, efficiencyOf } from '../src/mpi/cost.ts';
 
-/** 370M on one H100 a host: 8 × 2,048 tokens a pass at 45,625 tokens a second (results/README.md). */
-const [parameters, pass] = [374e6, (8 * 2048) / 45_625];
+const results = new URL('../results/', import.meta.url);
+const { rows } = JSON.parse(await readFile(new URL('gpu.json', results), 'utf8')) as {
+  readonly rows: readonly { readonly name: string; readonly milliseconds: number }[];
+};
+const training = rows.find(({ name }) => name === 'training, 8 × 2048');
+if (!training)
+  throw new Error('results/gpu.json: found no training of 8 × 2048 tokens, expected that of 370M');
+/** 370M on one H200 a host: seconds of a pass of 8 × 2,048 tokens. */
+const [parameters, pass] = [374e6, training.milliseconds / 1e3];
 const gigabits = [1, 10, 100];
 const methods = [
   { label: 'every step, 1 pass', every: 1, passes: 1, color: '#d95f02' },
@@ -28,7 +35,7 @@ const points = gigabits.flatMap((speed) =>
 );
 
 const svg = renderFigure({
-  title: 'Efficiency by hosts, network and method (370M, one H100 a host)',
+  title: 'Efficiency by hosts, network and method (370M, one H200 a host)',
   legend: methods.map(({ label, color }) => ({ label, color, strokeWidth: 2.5 })),
   verticalAxis: 'efficiency (%)',
   plot: {
@@ -55,7 +62,7 @@ const svg = renderFigure({
     ],
   },
 });
-await writeFile(fileURLToPath(new URL('../results/mpi-efficiency.svg', import.meta.url)), svg);
+await writeFile(fileURLToPath(new URL('mpi-efficiency.svg', results)), svg);
 
 const counts = [2, 8, 64, 1024];
 console.log(`| network | update | MB a step | ${counts.map((count) => `${count} hosts`).join(' | ')} |`);
