@@ -86,26 +86,26 @@ ${name === 'stories' ? 'npx plusminus generate "Once upon a time"' : 'npx plusmi
 
 ## How well it predicts text
 
-Bits per byte, less is better; measured by \`plusminus evaluate --text\` with the files in this folder.
+Bits per byte, lower is better; measured by \`plusminus evaluate --text\` with the files in this folder.
 
 ${lossTable(reports, name, beside)}
-${beside ? `\n"${beside}" is the Transformer++ that is described below.\n` : ''}
+${beside ? `\n"${beside}" is the Transformer++ described below.\n` : ''}
 ## What it knows
 
-Zero-shot, in per cent, by \`plusminus evaluate --tasks\`. A model that guesses reaches chance; so small a model is
-not far from it, and this table is here to say so.
+Zero-shot accuracy in per cent, by \`plusminus evaluate --tasks\`. "Chance" is what guessing reaches; a model of this
+size is close to it.
 
 ${taskTable(reports, name, beside)}
 
 ## Samples
 
-Seeds 1 to ${facts.samples.length}, one each, as they came: temperature ${sampling.temperature}, top-p ${sampling.topP}, at most ${sampling.maxTokens} tokens.
+Seeds 1 to ${facts.samples.length}, one each, not selected: temperature ${sampling.temperature}, top-p ${sampling.topP}, at most ${sampling.maxTokens} tokens.
 
 ${facts.samples.map(sampleText).join('\n\n')}
 
 ## How it was made
 
-By PlusMinus itself: \`recipes/stories\` holds every number and the script that runs it.
+With PlusMinus: \`recipes/stories\` contains all settings and the script.
 
 ${trainings(facts).join('\n\n')}
 
@@ -134,10 +134,11 @@ function about(facts: CardFacts): string {
   const purpose =
     name === 'stories'
       ? 'A MatMul-free language model that continues stories, in the manner of old books for children.'
-      : 'plusminus/stories, fine-tuned to answer: it tells short stories, says what words mean, and books tables.';
+      : 'plusminus/stories, fine-tuned to answer: it tells short stories, explains words, and plays a clerk who books tables.';
   return `${purpose} ${formatCount(parameters)} parameters, of which ${formatCount(ternary)} are −1, 0 or +1: ${layers} layers of
 width ${hiddenSize}, a vocabulary of ${formatCount(vocabulary)}. ${formatBytes(bytes)} with its tokenizer: matrices at two bits a weight, the
-embedding as int8 rows. There is no multiplication in its matrix products.`;
+embedding as int8 rows. Its matrix products need no multiplication: they add and
+subtract int8 activations. CPUs and GPUs compute the same sums with dot-product instructions.`;
 }
 
 function sampleText({ prompt, text }: Sample): string {
@@ -149,7 +150,7 @@ function trainings({ base, chat, llama }: CardFacts): string[] {
   return [
     trainingText('Training', base),
     ...(chat ? [trainingText('Fine-tuning', chat)] : []),
-    ...(llama ? [trainingText('Beside it, a Transformer++ of the same sizes, not shipped', llama)] : []),
+    ...(llama ? [trainingText('For comparison, a Transformer++ of the same sizes, not shipped', llama)] : []),
   ];
 }
 
@@ -173,22 +174,22 @@ function lastLoss(course: readonly ValidationLine[]): string {
   const lowest = course.reduce((low, line) => (line.loss < low.loss ? line : low));
   const before =
     lowest.loss < 0.98 * last.loss
-      ? `; ${lowest.bitsPerByte.toFixed(3)} at its lowest, after ${formatCount(lowest.step)} steps`
+      ? `; ${lowest.bitsPerByte.toFixed(3)} at its minimum, after ${formatCount(lowest.step)} steps`
       : '';
   return `${last.loss.toFixed(3)} nats a token (${last.bitsPerByte.toFixed(3)} bits a byte${before})`;
 }
 
 function limits(name: CardName): string {
-  const common = `- It knows little of the world and makes things up. Nothing that it says is advice or fact.
-- English only. Its books are a hundred years old and more, and so are some of the views in them.
-- Nobody has tried to make it safe: it has no refusals, and what it writes may offend.
-- It has read its 4,700 short stories two dozen times, and may repeat parts of them word for word.`;
+  const common = `- It knows little of the world and makes things up. Do not take its output for advice or fact.
+- English only. Its books are at least a hundred years old, and so are some of their views.
+- It has no safety training: it refuses nothing, and its output may offend.
+- It has read its 4,700 short stories about 24 times and may repeat parts of them word for word.`;
   return name === 'stories'
     ? `${common}
 - It loses the thread after some sentences: characters and objects change their names.`
     : `${common}
-- Its answers are short. Questions of fact it answers in the right form and mostly wrongly.
-- It believes that it books restaurants. It books nothing.`;
+- Its answers are short. Answers to questions of fact have the right form and are mostly wrong.
+- It claims to book restaurants. It books nothing.`;
 }
 
 /** Everything that the card says, measured or read. */

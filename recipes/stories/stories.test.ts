@@ -153,7 +153,7 @@ async function describesItself(folder: string): Promise<void> {
   const besideIt = cardOf({ ...facts, beside: 'chat', llama: { ...facts.base, lines } });
   expect(besideIt).toContain('"chat" is the Transformer++');
   expect(besideIt).toMatch(
-    /valid\.stories 9\.000 nats a token \(.* bits a byte; 4\.000 at its lowest, after 3 steps\)/,
+    /valid\.stories 9\.000 nats a token \(.* bits a byte; 4\.000 at its minimum, after 3 steps\)/,
   );
   await expect(gatherFacts('chat', join(folder, 'corpus'), { models })).rejects.toThrow(
     'training.json: not found',
