@@ -27,16 +27,18 @@ function linksIn(text: string): string[] {
     .filter((target) => !/^[a-z]+:/.test(target));
 }
 
-/** The anchors that GitHub gives to the headings of a document. */
+/** The anchors that GitHub gives to the headings of a document, and those that it sets itself. */
 function anchorsIn(text: string): string[] {
   const headings = text.replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm);
-  return [...headings].map(([, heading]) =>
+  const own = [...text.matchAll(/<a id="([^"]+)">/g)].map((match) => match[1]!);
+  const given = [...headings].map(([, heading]) =>
     heading!
       .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
       .toLowerCase()
       .replace(/[^\p{L}\p{N}\s_-]/gu, '')
       .replaceAll(' ', '-'),
   );
+  return [...given, ...own];
 }
 
 /** What is wrong with a link. */
@@ -54,7 +56,7 @@ function problemOf(document: string, target: string): string | undefined {
 describe('links', () => {
   it('are found in documents', () => {
     expect(linksIn('[a](b.md#c) `[d](e)` ![f](g.svg) [h](https://i)')).toEqual(['b.md#c', 'g.svg']);
-    expect(anchorsIn('# A [b](c), `d`\n## E: f\n')).toEqual(['a-b-d', 'e-f']);
+    expect(anchorsIn('# A [b](c), `d`\n## E: f\n<a id="g">')).toEqual(['a-b-d', 'e-f', 'g']);
     expect(problemOf('README.md', 'docs/none.md')).toBe('README.md: docs/none.md: found no docs/none.md');
     expect(problemOf('README.md', 'CONTRIBUTING.md#none')).toMatch(/no such heading/);
     expect(documents).toContain('docs/decisions/README.md');
