@@ -1,13 +1,13 @@
-/** How a chat becomes text: by the template that comes with a tokenizer, or, without one, by names before lines. */
+/** Renders a chat as text: with the tokenizer's template, or, without one, as lines that start with a name. */
 import { InputError } from '../errors.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { type ChatMessage, renderChat, renderPrompt } from './chatTemplate.ts';
 import type { ChatPrompt } from './literalText.ts';
 
-/** A rendered chat, of which the model has yet to read what comes after an offset. */
+/** A rendered chat. The model has not read the text after an offset. */
 export interface NextPrompt extends ChatPrompt {
   readonly from: number;
-  /** Whether the text goes on from an earlier one. */
+  /** Whether the text continues an earlier one. */
   readonly continues?: boolean;
 }
 
@@ -39,7 +39,7 @@ const question: ChatMessage = { role: 'user', content: 'question' };
 const answer: ChatMessage = { role: 'assistant', content: mark };
 const system: ChatMessage = { role: 'system', content: 'system' };
 
-/** A short chat with an answer that the template accepts, as rendered. */
+/** A rendered short chat with an answer, in a form that the template accepts. */
 interface Probe {
   readonly messages: readonly ChatMessage[];
   readonly upToAnswer: string;

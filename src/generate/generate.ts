@@ -5,19 +5,19 @@ import { sample } from './sampling.ts';
 import { checkSampling, refuseUnknown, SAMPLING_OPTIONS, type SamplingOptions } from './samplingOptions.ts';
 import { StopStrings } from './stopStrings.ts';
 
-/** A model that remembers what it has read. */
+/** A model that keeps the state of the tokens it has read. */
 export interface SequenceModel {
   /** Max tokens of a sequence; undefined: no limit. A text that reaches it ends with the reason "length". */
   readonly contextLength?: number | undefined;
   /**
    * Reads tokens and returns the logits after the last, [vocabulary]; the array may be reused by the next call.
-   * @param signal a model that takes long may stop early by rejecting once this is aborted
+   * @param signal a slow model may reject once this is aborted
    */
   append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
   /**
-   * Where the model samples by itself what follows the tokens: batches of ids without end. Absent, or undefined: it
-   * cannot now, and `append` must do.
-   * @param random in [0, 1), called for each token
+   * Samples a continuation of the tokens in the model itself: yields batches of ids without end. Absent, or returns
+   * undefined, if the model cannot do so now; then use `append`.
+   * @param random in [0, 1), called once per token
    */
   sampled?(
     tokens: readonly number[],
@@ -44,10 +44,10 @@ export type FinishReason = 'stop' | 'length' | 'eos' | 'abort';
 
 export interface Finish {
   reason: FinishReason;
-  /** tokens sampled, without the eos token */
+  /** Number of sampled tokens, without the eos token. */
   tokens: number;
   promptTokens: number;
-  /** Sampled tokens that the model has not read, at most one: a conversation that goes on appends them first. */
+  /** Sampled tokens that the model has not read, at most one. Append them first to continue the conversation. */
   unread: readonly number[];
 }
 
@@ -56,7 +56,7 @@ export interface GenerateOptions extends SamplingOptions {
   maxTokens?: number;
   /** An integer from 0 to 2^53 − 1: the same seed gives the same text. Without it each call differs. */
   seed?: number;
-  /** Texts that end the generation and are not part of it. The name of a special token stops at that token. */
+  /** Strings that end the generation and are not part of it. The name of a special token stops at that token. */
   stop?: string | readonly string[];
   /** End at the model's end tokens. Default true. */
   stopAtEos?: boolean;
@@ -71,9 +71,9 @@ export interface GenerateOptions extends SamplingOptions {
 }
 
 /**
- * Yields text as it is generated. Pieces are not empty, joined they are the whole text, and none ends inside a
- * character; a character that the last token leaves unfinished is not yielded.
- * @param prompt text, or token ids (special tokens then are the caller's business)
+ * Yields text as it is generated. Pieces are not empty, their concatenation is the whole text, and none ends inside a
+ * character. A character that the last token leaves incomplete is not yielded.
+ * @param prompt text, or token ids, which are used as they are
  * @throws {InputError} at the first step, if an option is unknown or out of range or the prompt is empty and the
  *   tokenizer has no bos token to begin with
  */
@@ -155,7 +155,7 @@ export function tokensThatFit(
   return before > contextLength ? wanted : Math.min(wanted, contextLength + 1 - before);
 }
 
-/** What `work` gives, or undefined if the signal was aborted before it was done. */
+/** Returns the result of `work`, or undefined if the signal was aborted before it ended. */
 async function unlessAborted<T>(
   work: () => Promise<T>,
   signal: AbortSignal | undefined,
@@ -215,7 +215,7 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
   if (!Array.isArray(texts) || texts.some((text) => typeof text !== 'string' || text === '')) {
     throw new InputError(`stop: found ${JSON.stringify(stop)}, expected texts, none empty`);
   }
-  // Special tokens give no text, so their names cannot be met there.
+  // Special tokens have no text, so their names cannot occur in it.
   const stopTokens = new Map<number, FinishReason>();
   for (const name of texts) {
     const id = tokenizer.tokenId(name);

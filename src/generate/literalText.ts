@@ -1,7 +1,7 @@
 /**
- * Keeps the text of messages text. A template writes messages and its own control tokens into one text; a message
- * that spells a control token, such as `<|end|>`, must not become one. Marks are put into such spellings before the
- * template runs and taken out after: they show which spellings are of messages.
+ * Keeps the text of messages as text. A template writes messages and its own control tokens into one string; a message
+ * that spells a control token, such as `<|end|>`, must not become one. Such spellings are marked before the template
+ * runs, and the marks are removed afterwards: they show which spellings come from messages.
  */
 import { InputError } from '../errors.ts';
 import type { ChatMessage } from '../text/corpus.ts';

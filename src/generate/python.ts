@@ -1,6 +1,6 @@
 /** Values of templates as Python prints, compares and strips them. */
 
-/** A value of the template library, of which only its kind and content count. */
+/** A value of the template library: its kind and content. */
 export interface RuntimeValue {
   readonly type: string;
   readonly value: unknown;
@@ -8,7 +8,7 @@ export interface RuntimeValue {
   readonly tuple?: true;
 }
 
-/** What `{{ value }}` writes. @throws if Python would write something else than can be written here */
+/** Returns the output of `{{ value }}`. @throws if Python's output cannot be reproduced */
 export function pythonText(value: RuntimeValue): string {
   if (value.type === 'StringValue') return value.value as string;
   return value.type === 'UndefinedValue' ? '' : representation(value);

@@ -1,8 +1,8 @@
 /**
- * From logits to the next token: repetition penalty, temperature, top-k, top-p, min-p, one draw, in this order.
+ * Samples the next token from logits: repetition penalty, temperature, top-k, top-p, min-p, one draw, in this order.
  *
- * Vocabularies have up to 128,000 tokens, so nothing is sorted: top-k and top-p need only know which tokens are
- * the likeliest, and selecting them takes time linear in the vocabulary.
+ * Vocabularies have up to 128,000 tokens, so nothing is sorted. Top-k and top-p only select the most probable tokens,
+ * in time linear in the vocabulary.
  */
 import { NumericalError } from '../errors.ts';
 import type { SeededRandom } from '../text/seededRandom.ts';
@@ -41,7 +41,7 @@ export function sample(
   return draw(candidates, weights, random);
 }
 
-/** A draw needs room for the whole vocabulary, only while it lasts: a server that draws all the time shares one. */
+/** Scratch memory of a draw, the size of the vocabulary. All draws share it. */
 let room = { ids: new Uint32Array(), weights: new Float64Array() };
 
 function roomFor(vocabulary: number): typeof room {
@@ -117,15 +117,15 @@ function toWeights(
   exponentials(weights, ids);
 }
 
-/** The fewest of the heaviest that together have at least the share p of all the weight. Overwrites `ids`. */
+/** The smallest set of the heaviest ids whose total weight is at least the share p. Overwrites `ids`. */
 export function keepTopP(ids: Uint32Array, weights: Float64Array, p: number): Uint32Array {
   if (p === 1) return ids;
   const total = sumOf(ids, weights);
-  // All ids lighter than this together have less than the share 1 − p, so none of them is needed. A little less
-  // allows for rounding. In real distributions few ids are left to select from.
-  const least = (((1 - p) * total) / ids.length) * (1 - 1e-9);
+  // All ids lighter than this have less than the share 1 − p in total, so none of them is needed. The factor allows
+  // for rounding. In real distributions few ids remain to select from.
+  const minWeight = (((1 - p) * total) / ids.length) * (1 - 1e-9);
   let heavy = 0;
-  for (let i = 0; i < ids.length; i++) if (weights[ids[i]!]! >= least) ids[heavy++] = ids[i]!;
+  for (let i = 0; i < ids.length; i++) if (weights[ids[i]!]! >= minWeight) ids[heavy++] = ids[i]!;
   const candidates = ids.subarray(0, heavy);
   const kept = selectTop(candidates, weights, p * total, (id) => weights[id]!);
   return candidates.subarray(0, kept);

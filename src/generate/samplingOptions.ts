@@ -2,15 +2,15 @@
 import { InputError } from '../errors.ts';
 
 export interface SamplingOptions {
-  /** ≥ 0: 0 always takes the likeliest token, 1 samples as the model says, more is more random. Default 1. */
+  /** ≥ 0. 0 takes the most probable token, 1 samples the model's distribution, more is more random. Default 1. */
   temperature?: number;
-  /** Integer ≥ 0: only the k likeliest tokens; 0 is off. Default 0. */
+  /** Integer ≥ 0: keep the k most probable tokens; 0 is off. Default 0. */
   topK?: number;
-  /** In (0, 1]: only the likeliest tokens that together have this probability. Default 1, off. */
+  /** In (0, 1]: keep the most probable tokens whose total probability reaches this. Default 1, off. */
   topP?: number;
-  /** In [0, 1]: only tokens at least this times as likely as the likeliest. Default 0, off. */
+  /** In [0, 1]: drop tokens less probable than this fraction of the most probable one. Default 0, off. */
   minP?: number;
-  /** > 0: divides the positive logits of tokens that occurred, multiplies the negative. Default 1, off. */
+  /** > 0: divides positive logits of earlier tokens and multiplies negative ones. Default 1, off. */
   repetitionPenalty?: number;
 }
 

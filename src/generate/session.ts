@@ -1,6 +1,6 @@
 /**
- * A conversation. A MatMul-free model remembers it in a recurrent state of fixed size, so a session is small and can
- * be saved, restored and forked at any token.
+ * A conversation. A MatMul-free model keeps it in a recurrent state of fixed size, so a session is small and can be
+ * saved, restored and forked at any token.
  */
 import { BusyError, InputError } from '../errors.ts';
 import type { SequenceReader, SequenceState } from '../run/sequenceReader.ts';
@@ -23,7 +23,7 @@ export interface SessionModel {
 }
 
 export interface AppendOptions {
-  /** Leaves the session as it was and rejects with the signal's reason; noticed every few hundred tokens. */
+  /** Rejects with the signal's reason and leaves the session unchanged; checked every few hundred tokens. */
   signal?: AbortSignal;
   /** Put the tokenizer's bos token before the text. Default: at the beginning of the session only. */
   addSpecialTokens?: boolean;
@@ -36,13 +36,13 @@ const maxRecent = 1024;
 
 export class Session {
   readonly #model: SessionModel;
-  /** After every token but the unread. */
+  /** The state after all tokens but the unread one. */
   #state: SequenceState;
-  /** The last token. It is read when the next one is sampled, so that no logits have to be saved. */
+  /** The last token. It is read when the next one is sampled, so that sessions need not save logits. */
   #unread: readonly number[];
   #recent: readonly number[];
   #tokens: number;
-  /** What reading the unread tokens led to. */
+  /** The state and logits after the unread tokens, if they were read already. */
   #ahead: { readonly state: SequenceState; readonly logits: Float32Array } | undefined;
   #busy = false;
 
@@ -63,7 +63,7 @@ export class Session {
   /**
    * Adds text or token ids to the session.
    * @throws InputError for ids outside the vocabulary, or text if the model has no tokenizer; the session is
-   * then as it was
+   * then unchanged
    */
   async append(input: string | readonly number[], options: AppendOptions = {}): Promise<void> {
     await this.#alone(async () => {
@@ -93,7 +93,7 @@ export class Session {
   /**
    * Appends token ids in one forward pass and returns the logits that predict them [ids, vocabulary]: row k is the
    * prediction before `ids[k]` was read.
-   * @throws InputError if the session is empty, or an id is outside the vocabulary; the session is then as it was
+   * @throws InputError if the session is empty, or an id is outside the vocabulary; the session is then unchanged
    */
   async predict(ids: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
     return this.#alone(async () => {
@@ -103,7 +103,7 @@ export class Session {
         throw new InputError('session: it is empty; append the first token before predicting');
       const logits = new Float32Array(ids.length * vocabulary);
       if (ids.length === 0) return logits;
-      // What the last token leads to may be known already; else it is read first, in the same pass.
+      // The logits after the last token may be known. Otherwise it is read first, in the same pass.
       const known = this.#ahead?.logits ?? [];
       const unread = [...(this.#ahead ? [] : this.#unread), ...ids.slice(0, -1)];
       const state = (this.#ahead?.state ?? this.#state).slice();
@@ -128,7 +128,7 @@ export class Session {
     const model = {
       // Of a long session, `recent` is the end only.
       contextLength: contextLength && contextLength - before + this.#recent.length,
-      // The first call brings what the session consists of already, unless it is empty and a bos token begins it.
+      // The first call repeats the session's tokens, except in an empty session, where it is the bos token.
       append: (tokens: readonly number[], signal?: AbortSignal) => {
         if (this.#tokens === 0) this.#add(tokens);
         return this.#next(signal);

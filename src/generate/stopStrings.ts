@@ -1,16 +1,16 @@
-/** Text on its way out, which ends where one of the stop strings begins. */
+/** Filters streamed text: it ends where the first stop string begins. */
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = '';
-  /** Whether a stop string came; from then on no text comes out. */
+  /** Whether a stop string was found. No text is returned from then on. */
   stopped = false;
 
-  /** @param stops none empty */
+  /** @param stops non-empty strings */
   constructor(stops: readonly string[]) {
     this.#stops = stops;
   }
 
-  /** The text that can go out now: all but an end that may be the beginning of a stop string. */
+  /** Returns the text that is safe to yield: all but an end that may begin a stop string. */
   push(piece: string): string {
     if (this.stopped) return '';
     const text = this.#held + piece;
@@ -25,7 +25,7 @@ export class StopStrings {
     return text.slice(0, text.length - held);
   }
 
-  /** The text held back, when no more comes. */
+  /** Returns the text held back, at the end of the stream. */
   end(): string {
     const held = this.#held;
     this.#held = '';

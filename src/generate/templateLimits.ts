@@ -1,4 +1,4 @@
-/** Bounds on what a chat template may do: it comes with a checkpoint, from strangers. */
+/** Limits on a chat template, which comes with a checkpoint and is untrusted. */
 import type { RuntimeValue } from './python.ts';
 
 /** Evaluated nodes; a chat of a thousand messages takes about 50,000. */
