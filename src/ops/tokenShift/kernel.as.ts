@@ -2,15 +2,11 @@ import { Optional } from "../../kernels/cpu/optional.as";
 import { slotOf } from "../../kernels/cpu/slots.as";
 import { floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
-/** Row y: row x mixed with row `earlier`, which may be 0: zeros. */
+/** x mixed with an earlier token. */
 // @ts-ignore: decorator
 @inline
-function mixRow(x: usize, earlier: usize, mix: usize, y: usize, width: i32): void {
-  for (let c = 0; c < width; c += 4) {
-    const old = earlier ? loadLanes(earlier, c, width) : f32x4.splat(0);
-    const difference = f32x4.sub(loadLanes(x, c, width), old);
-    storeLanes(y, c, width, multiplyAdd(loadLanes(mix, c, width), difference, old));
-  }
+function mixed(x: v128, earlier: v128, mix: v128): v128 {
+  return multiplyAdd(mix, f32x4.sub(x, earlier), earlier);
 }
 
 @unmanaged
@@ -30,8 +26,13 @@ export function tokenShiftForward(args: usize, thread: i32, threads: i32): void 
   const width = p.width;
   const end = shareStart(p.batch * p.length, 1, thread + 1, threads);
   for (let token = shareStart(p.batch * p.length, 1, thread, threads); token < end; token++) {
+    const x = floatAt(p.x, token, width);
+    const y = floatAt(p.y, token, width);
     const earlier = rowBefore(p.x, p.before, token, p.length, width);
-    mixRow(floatAt(p.x, token, width), earlier, p.mix, floatAt(p.y, token, width), width);
+    for (let c = 0; c < width; c += 4) {
+      const old = earlier ? loadLanes(earlier, c, width) : f32x4.splat(0);
+      storeLanes(y, c, width, mixed(loadLanes(x, c, width), old, loadLanes(p.mix, c, width)));
+    }
   }
 }
 
@@ -55,7 +56,12 @@ export function tokenShiftSlotsForward(args: usize, thread: i32, threads: i32): 
     const slot = slotOf(p.slots, row);
     const goesOn = row > 0 && slotOf(p.slots, row - 1) == slot;
     const earlier = goesOn ? floatAt(p.x, row - 1, width) : floatAt(p.before, slot, width);
-    mixRow(floatAt(p.x, row, width), earlier, p.mix, floatAt(p.y, row, width), width);
+    const x = floatAt(p.x, row, width);
+    const y = floatAt(p.y, row, width);
+    for (let c = 0; c < width; c += 4) {
+      const old = loadLanes(earlier, c, width);
+      storeLanes(y, c, width, mixed(loadLanes(x, c, width), old, loadLanes(p.mix, c, width)));
+    }
   }
 }
 
