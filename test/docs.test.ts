@@ -32,7 +32,7 @@ const all = (
 ).flat();
 
 /** Programs of others, which are not checked. */
-const foreign = new Set(['apt-get', 'curl', 'lm_eval', 'git']);
+const foreign = new Set(['apt-get', 'cp', 'curl', 'git', 'lm_eval', 'mkdir']);
 
 /** What a command is once launchers, wrappers and environment variables before it are taken away. */
 function withoutLaunchers(words: readonly string[]): readonly string[] {
