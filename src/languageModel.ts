@@ -188,7 +188,7 @@ export class LanguageModel {
   }
 
   /**
-   * Continues a prompt: yields text as it is generated. Generations that go on at the same time share a batch, which is
+   * Continues a prompt: yields text as it is generated. Concurrent generations share a batch, which is
    * several times as fast as one after the other; their texts do not depend on each other.
    * @param prompt text; messages, which the chat template renders and the model answers; or token ids, which are used
    *   as they are. A model without tokenizer yields no text, but `onToken` reports the ids

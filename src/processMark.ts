@@ -1,5 +1,6 @@
 /**
- * Names that say which process made a file, so that another one can tell a file in use from what a crash left.
+ * File names that identify the process which made a file, so that another can distinguish a file in use from one that a
+ * crash left.
  * A mark is `<pid>-<start time>-<host>`; the start time tells a process from a later one with the same id.
  */
 import { randomBytes } from 'node:crypto';

@@ -53,7 +53,10 @@ export function convertCommand(): Command {
       ).choices(['int8', 'f32', 'f16', 'bf16']),
     )
     .addOption(
-      new Option('--random <size>', 'random weights of this size, to measure with').choices(configNames),
+      new Option(
+        '--random <size>',
+        'create a model of this size with random weights, for measurements',
+      ).choices(configNames),
     )
     .addOption(
       new Option(
@@ -61,8 +64,12 @@ export function convertCommand(): Command {
         'of the random model (default: matmul-free, of 2B4T bitnet)',
       ).choices(architectureNames),
     )
-    .option('--seed <n>', 'of the random weights (default: 1)', integer(0, 2 ** 32 - 1))
-    .option('--vocabulary <n>', 'of the random model (default: 32000, of 2B4T 128256)', integer(1, 2 ** 24))
+    .option('--seed <n>', 'seed of the random weights (default: 1)', integer(0, 2 ** 32 - 1))
+    .option(
+      '--vocabulary <n>',
+      'vocabulary size of the random model (default: 32000; 2B4T: 128256)',
+      integer(1, 2 ** 24),
+    )
     .option('-q, --quiet', 'no progress, no report')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)

@@ -1,4 +1,4 @@
-/** How a command ends that could not do what it was asked. */
+/** How a command fails: its message and exit code. */
 import { CommanderError } from 'commander';
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { InputError, NumericalError } from '../errors.ts';
@@ -12,7 +12,7 @@ import { interruptByBrokenPipe } from './interrupt.ts';
 export function reportFailure(failure: unknown, where?: string): void {
   const error = explainMissing(failure) ?? failure;
   if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode; // it has been told already
+    process.exitCode = error.exitCode; // commander has printed it
     return;
   }
   process.exitCode = 1;

@@ -2,7 +2,7 @@
 import { InputError } from '../errors.ts';
 
 /** More text than any model here was made to read. */
-const mostBytes = 64_000_000;
+const maxBytes = 64_000_000;
 
 /** @throws InputError if stdin is not UTF-8, or too long; the signal's reason */
 export async function readPrompt(words: readonly string[], signal: AbortSignal): Promise<string> {
@@ -14,7 +14,7 @@ export async function readPrompt(words: readonly string[], signal: AbortSignal):
   for await (const part of process.stdin) {
     parts.push(part as Buffer);
     bytes += (part as Buffer).length;
-    if (bytes > mostBytes) throw new InputError(`prompt: stdin gave over ${mostBytes} bytes, expected fewer`);
+    if (bytes > maxBytes) throw new InputError(`prompt: stdin gave over ${maxBytes} bytes, expected fewer`);
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));

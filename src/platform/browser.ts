@@ -81,7 +81,7 @@ export function letEventsIn(): Promise<void> {
   });
 }
 
-/** Browsers tell a page when the GPU has answered. */
+/** Browsers notify the page when the GPU has answered. */
 export function awaitPatiently<T>(answer: Promise<T>): Promise<T> {
   return answer;
 }

@@ -1,6 +1,6 @@
 /**
- * Files of models in a browser. What is fetched is kept in Cache Storage, so that a model loads again without a
- * network. A kept file is used as long as the server does not say that it has another one.
+ * Model files in a browser, kept in Cache Storage, so that a model loads again without a network. A cached file is used
+ * until the server reports another version.
  */
 import type { Progress } from '../checkpoint/tensorSource.ts';
 import { InputError } from '../errors.ts';
@@ -12,7 +12,7 @@ export interface FetchOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** What was opened for one load stays the same until the next: a checkpoint's parts must fit together. */
+/** Files opened for one load stay the same until the next load: a checkpoint's parts must match. */
 const opened = new Map<string, Blob>();
 
 /**
@@ -34,7 +34,7 @@ function remember(address: string, blob: Blob | undefined): Blob | undefined {
   return blob;
 }
 
-/** That a file is not there is kept, too: without a network nobody could tell. */
+/** Absence is cached too, because it cannot be checked without a network. */
 async function blobOf(kept: Response): Promise<Blob | undefined> {
   return kept.ok ? kept.blob() : undefined;
 }
@@ -49,7 +49,7 @@ async function openCache(): Promise<Cache | undefined> {
   return globalThis.caches?.open(cacheName).catch(() => undefined);
 }
 
-/** What tells one version of a file from another, as far as a server sends it. */
+/** Headers that distinguish versions of a file, where the server sends them. */
 function telling(headers: Headers): Headers {
   const length = headers.has('content-encoding') ? [] : ['content-length']; // of the file, not of what was sent
   const names = ['etag', 'last-modified', ...length];
@@ -66,7 +66,7 @@ async function isCurrent(kept: Response, address: string, { signal }: FetchOptio
     return [...now].every(([field, value]) => (kept.headers.get(field) ?? value) === value);
   } catch (error) {
     if (signal?.aborted) throw error;
-    return true; // no network: what there is will do
+    return true; // without a network the cached file is used
   }
 }
 
@@ -101,7 +101,7 @@ async function download(
   return blob;
 }
 
-/** No room is no reason to fail: the model will be fetched again the next time. */
+/** A full cache is no failure: the model is fetched again next time. */
 async function keep(cache: Cache | undefined, address: string, response: Response): Promise<void> {
   await cache?.put(address, response).catch(() => {});
 }

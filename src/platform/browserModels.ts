@@ -1,4 +1,4 @@
-/** Models by address or Hub name, in a browser: all files are fetched, and kept, before any is read. */
+/** Models by address or Hub name, in a browser: all files are fetched and cached before any is read. */
 import { isObject, parseJsonObject } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
 import { fetchModelFile, reopenFolder } from './browserCache.ts';

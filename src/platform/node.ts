@@ -1,4 +1,4 @@
-/** Node's side of the platform; see platform.ts. What is heavy is imported when needed. */
+/** Node's side of the platform; see platform.ts. Heavy modules are imported on use. */
 import { constants } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -20,7 +20,7 @@ const largestRead = 2 ** 28;
 export async function openFile(path: string): Promise<ReadableFile | undefined> {
   if (isGiven(path)) return openGiven(path);
   try {
-    // Non-blocking, so that a pipe opens and can be told by its kind instead of waiting for a writer.
+    // Non-blocking, so that opening a pipe does not wait for a writer, and its kind can be checked.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const status = await file.stat();
     if (status.isFile()) {

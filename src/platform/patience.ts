@@ -1,25 +1,24 @@
 /**
- * Waiting for a GPU in Node. Dawn's binding asks the device in every turn of the event loop whether it is done, and each
- * question leaves objects behind. Turns that do nothing else follow one another in microseconds, so that a long wait
- * takes a whole processor and fills the heap: when training at 35 ms a step on an H200, every 32nd step waited a tenth of
- * a second for the garbage collector. Here turns of a long wait take a little longer.
+ * Waits for a GPU in Node. Dawn's binding polls the device in every turn of the event loop, and each poll allocates.
+ * Idle turns take microseconds, so a long wait would use a whole core and fill the heap: when training at 35 ms a step on
+ * an H200, every 32nd step waited 0.1 s for the garbage collector. This module lengthens the turns of a long wait.
  */
 
-/** Milliseconds that a wait may take before its turns are made longer: tokens are generated in less. */
+/** Milliseconds of waiting before turns are lengthened; decoding a token takes less. */
 const shortWait = 2;
-/** Milliseconds that a turn is made longer by; systems make two of one. An answer is noticed half of it later. */
+/** Milliseconds added to a turn; the system may double it. An answer is noticed half of it later on average. */
 const nap = 0.1;
 
-/** Nobody ever wakes the sleeper. */
+/** Never notified: waiting on it always times out. */
 const neverWoken = new Int32Array(new SharedArrayBuffer(4));
 
-/** Answers that somebody waits for, and since when anybody did. */
+/** Number of pending answers, and since when there have been any. */
 let waiting = 0;
 let since = 0;
-/** Whether `turn` is on its way. */
+/** Whether `turn` is scheduled. */
 let turning = false;
 
-/** The same answer; the process does nothing else meanwhile but look for events some thousand times a second. */
+/** Resolves like `answer`; a process that does nothing else polls some thousand times a second meanwhile. */
 export async function awaitPatiently<T>(answer: Promise<T>): Promise<T> {
   if (waiting++ === 0) since = performance.now();
   if (!turning) setImmediate(turn);

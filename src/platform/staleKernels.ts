@@ -1,6 +1,6 @@
 /**
- * Whether the compiled kernels are those of the sources beside them. After a `git pull` without `npm run build`
- * they are not, and would read their arguments wrongly.
+ * Checks that the compiled kernels match their sources. After a `git pull` without `npm run build` they may not, and
+ * would misread their arguments.
  */
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -14,8 +14,8 @@ export function hashOf(source: Uint8Array): string {
 }
 
 /**
- * Sources that are younger than the kernels are read and compared; the others, usually all, only looked at.
- * Kernels that came without sources are what they are.
+ * Reads and compares only sources that are newer than the kernels. Kernels without sources, as in the package, are
+ * accepted.
  * @throws Error if a source has changed since
  */
 export async function refuseStaleKernels(kernels: URL): Promise<void> {
