@@ -1,7 +1,7 @@
 /** Reading whole files, wherever the platform has them. */
 import { openFile, type ReadableFile } from '#platform';
-import { type JsonObject, parseJsonObject } from './checkpoint/json.ts';
 import { InputError } from './errors.ts';
+import { type JsonObject, parseJsonObject } from './json.ts';
 import { refuseWrongFile } from './wrongFile.ts';
 
 /**

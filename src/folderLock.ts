@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError } from './errors.ts';
 import { hasEnded, ownMark, type ProcessMark, parseMark } from './processMark.ts';
 
-export const lockPrefix = '.lock';
+const lockPrefix = '.lock';
 
 /** Processes that start at once all withdraw, and try again after a random time. */
 const attempts = 3;

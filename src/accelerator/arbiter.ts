@@ -22,7 +22,7 @@ export class RoundRobin {
 }
 
 /** Cycles for which the first of those that are served keeps its place. */
-export const heldGrants = 64;
+const heldGrants = 64;
 
 /**
  * Who reads memory: port N (load/store) first, then the streamers 0…N−1 around from a pointer. The pointer stays for up to

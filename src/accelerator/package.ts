@@ -12,7 +12,7 @@ import type { Compiled } from './compile/compile.ts';
 import { beatBytes, checkSizes, type MachineSizes } from './parameters.ts';
 import { formatMemory, formatRom, parseRom } from './romFile.ts';
 
-export const manifestFile = 'accelerator.json';
+const manifestFile = 'accelerator.json';
 const [assemblyFile, romFile, memoryFile, hexFile] = ['program.s', 'program.mem', 'dram.bin', 'dram.mem'];
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

@@ -5,9 +5,9 @@ import { auditModel } from '../run/audit.ts';
 import { blockConfig, type ModelTime, timeModel } from './blockTime.ts';
 import { beatBytes, ddr4, peakBeats } from './parameters.ts';
 
-export const blockWidths = [512, 1024, 2048] as const;
+const blockWidths = [512, 1024, 2048] as const;
 export const coreCounts = [1, 2, 4, 8, 16, 26] as const;
-export const modelNames = ['370M', '1.3B', '2.7B'] as const satisfies readonly ConfigName[];
+const modelNames = ['370M', '1.3B', '2.7B'] as const satisfies readonly ConfigName[];
 
 export interface BlockRow {
   readonly clockMHz: number;

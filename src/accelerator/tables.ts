@@ -3,7 +3,7 @@
 /** log2 of the steps of the sigmoid table within 1: a step is 1/32. */
 const sigmoidSteps = 32;
 /** Steps from 0 to 16; beyond, σ is 1 to 16 bits. */
-export const sigmoidEntries = 512;
+const sigmoidEntries = 512;
 
 const sigmoidAt = (i: number) => Math.round(65536 / (1 + Math.exp(-i / sigmoidSteps)));
 

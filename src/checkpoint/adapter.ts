@@ -2,7 +2,7 @@
 import { join } from '#platform';
 import { InputError } from '../errors.ts';
 import { readJsonFile } from '../files.ts';
-import { show } from './json.ts';
+import { show } from '../json.ts';
 
 export const adapterConfig = 'adapter_config.json';
 const remedy = 'merge it into its base model with PEFT (merge_and_unload) and save the result';

@@ -1,9 +1,9 @@
 /** Hugging Face's `config.json` of `llama` and `bitnet` models ⇄ their configs. */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { type JsonObject, show } from '../json.ts';
 import type { AttentionConfig, BitNetConfig, ModelConfig, TransformerConfig } from '../model/config.ts';
 import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
-import { type JsonObject, show } from './json.ts';
 
 /** Positions as they are, not stretched beyond the length that a model was trained for. */
 const plainRope = only('default');

@@ -4,10 +4,10 @@
 import { join, openFile } from '#platform';
 import { InputError } from '../errors.ts';
 import { readJsonFile } from '../files.ts';
+import { isObject, show } from '../json.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { refuseAdapter, refuseAdapterTensors } from './adapter.ts';
 import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
-import { isObject, show } from './json.ts';
 import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
 import { expectTensor, type TensorSource } from './tensorSource.ts';
 

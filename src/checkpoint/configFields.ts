@@ -1,7 +1,7 @@
 /** Kinds of fields of a `config.json`, with messages that say what was expected. */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
-import { type JsonObject, show } from './json.ts';
+import { type JsonObject, show } from '../json.ts';
 
 export const integer = (least: number, most: number) =>
   v.pipe(

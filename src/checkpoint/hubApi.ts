@@ -1,7 +1,7 @@
 /** The two requests to the Hugging Face Hub that loading takes: a revision's commit, and a commit's files. */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
-import { show } from './json.ts';
+import { show } from '../json.ts';
 
 /** The Hub refused a request. */
 export class HubApiError extends Error {

@@ -120,7 +120,7 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof TypeError || statusOf(error) >= 500;
 }
 
-export function statusOf(error: unknown): number {
+function statusOf(error: unknown): number {
   return error instanceof HubApiError ? error.status : 0;
 }
 

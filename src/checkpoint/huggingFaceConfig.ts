@@ -10,6 +10,7 @@
  */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { type JsonObject, show } from '../json.ts';
 import {
   defaultIntermediateSize,
   type MatMulFreeConfig,
@@ -19,7 +20,6 @@ import {
 } from '../model/config.ts';
 import { attentionFieldNames, formatAttention, parseBitNet, parseLlama } from './attentionConfig.ts';
 import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
-import { type JsonObject, show } from './json.ts';
 
 /** A config.json: what it means, and all that it says. */
 export interface StoredConfig {

@@ -4,9 +4,9 @@
  */
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { show } from '../json.ts';
 import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { byteSize, type DType, elementCount, packedRows } from '../program/tensor.ts';
-import { show } from './json.ts';
 import { checkPacked, quantiseMatrix } from './packing.ts';
 import {
   chunkElements,
@@ -268,7 +268,7 @@ function isInt8(source: TensorSource, name: string): boolean {
   return source.tensors.get(name)?.dtype === 'I8';
 }
 
-export function isPacked(source: TensorSource, name: string): boolean {
+function isPacked(source: TensorSource, name: string): boolean {
   return source.tensors.get(name)?.dtype === 'U8';
 }
 

@@ -3,7 +3,7 @@
  * with spaces. It names each tensor's type, shape and place in the data that follows. No file access here.
  */
 import { InputError } from '../errors.ts';
-import { isObject, type JsonObject, parseJsonObject, show } from './json.ts';
+import { isObject, type JsonObject, parseJsonObject, show } from '../json.ts';
 
 const elementBytes = {
   F64: 8,

@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { f32ToBf16, f32ToF16 } from './floats.ts';
-import type { JsonObject } from './json.ts';
 import { replaceFolder } from './replaceFolder.ts';
 import { storedBytes } from './safetensorsHeader.ts';
 import { writeConfig } from './writeConfig.ts';

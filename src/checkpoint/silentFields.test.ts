@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { parseJsonObject } from '../json.ts';
 import { parseConfig } from './huggingFaceConfig.ts';
-import { parseJsonObject } from './json.ts';
 import { parseHeader } from './safetensorsHeader.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);

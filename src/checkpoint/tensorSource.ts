@@ -1,8 +1,8 @@
 /** Reads tensors of any float type as f32, in chunks, from any source. */
 import { InputError } from '../errors.ts';
+import { show } from '../json.ts';
 import { scaleName } from '../model/parameters.ts';
 import { bf16ToF32, f16ToF32 } from './floats.ts';
-import { show } from './json.ts';
 import { checkPacked, expandTernary } from './packing.ts';
 import { unpackRowsInt8 } from './packingRows.ts';
 import { bytesPerElement, type StoredDType, type TensorInfo } from './safetensorsHeader.ts';

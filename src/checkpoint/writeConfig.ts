@@ -1,9 +1,9 @@
 /** Writing a model folder's `config.json`. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { JsonObject } from '../json.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { formatConfig } from './huggingFaceConfig.ts';
-import type { JsonObject } from './json.ts';
 import { onDisk } from './writeSafetensors.ts';
 
 /** @param kept fields of an earlier config.json to write back; see `formatConfig` */

@@ -1,6 +1,7 @@
 /** Reads fields of data rows; errors name the row, the field, the value found and the value expected. */
-import { isObject, show } from '../checkpoint/json.ts';
+
 import { InputError } from '../errors.ts';
+import { isObject, show } from '../json.ts';
 import type { Item, Request, Row } from './task.ts';
 
 export function refuse({ where }: Row, field: string, found: unknown, expected: string): never {
@@ -75,6 +76,6 @@ export function choiceItem({ where }: Row, context: string, { texts, gold }: Lab
 }
 
 /** Counts Unicode characters, not UTF-16 units, as the harness does in Python. */
-export function characters(text: string): number {
+function characters(text: string): number {
   return [...text].length;
 }

@@ -9,8 +9,8 @@ import {
   parquetReadObjects,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
+import { show } from '../json.ts';
 import { refuseWrongStart } from '../text/textFile.ts';
 import type { Row } from './task.ts';
 

@@ -1,6 +1,7 @@
 /** Turns items into questions of token ids within the context length, and the model's answers into scores. */
-import { show } from '../checkpoint/json.ts';
+
 import { InputError } from '../errors.ts';
+import { show } from '../json.ts';
 import type { LanguageModel } from '../languageModel.ts';
 import { attends } from '../model/config.ts';
 import type { Question, TokenScore } from '../run/scoring.ts';

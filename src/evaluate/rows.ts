@@ -1,7 +1,7 @@
 /** Reads rows of data files: JSON lines, JSON arrays, Parquet, plain text; all but Parquet also as .zst or .gz. */
 import { readFile } from 'node:fs/promises';
-import { isObject, parseJsonObject, show } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
+import { isObject, parseJsonObject, show } from '../json.ts';
 import { loadOptional } from '../optionalPackages.ts';
 import { readLines } from '../text/lines.ts';
 import { readText, unpackedName } from '../text/textFile.ts';

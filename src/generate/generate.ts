@@ -147,11 +147,7 @@ export async function* generate(
  * Of `wanted` tokens, how many fit behind `before` others. The last one is predicted and not read. Where even those
  * before do not fit, the model refuses them itself.
  */
-export function tokensThatFit(
-  wanted: number,
-  before: number,
-  contextLength = Number.POSITIVE_INFINITY,
-): number {
+function tokensThatFit(wanted: number, before: number, contextLength = Number.POSITIVE_INFINITY): number {
   return before > contextLength ? wanted : Math.min(wanted, contextLength + 1 - before);
 }
 

@@ -108,7 +108,7 @@ export function isConfigName(name: string): name is ConfigName {
 }
 
 /** Architectures by name, and the model types of their checkpoints. */
-export const architectures = {
+const architectures = {
   'matmul-free': 'hgrn_bit',
   rwkv: 'rwkv_bit',
   llama: 'llama',

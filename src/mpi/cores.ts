@@ -33,7 +33,7 @@ export async function shareOfCores(group: Group): Promise<Cores> {
 }
 
 /** Ranks that may run on the same cores share them; one core of four or more is left to the exchange. */
-export function coresOf(places: readonly Place[], rank: number): Cores {
+function coresOf(places: readonly Place[], rank: number): Cores {
   const own = places[rank]!;
   const onHost = places.filter(({ host }) => host === own.host);
   const sharing = onHost.filter(({ allowed }) => allowed === own.allowed);

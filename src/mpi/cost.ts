@@ -20,7 +20,7 @@ export function bytesOfExchange(parameters: number, ranks: number): number {
 }
 
 /** Seconds a step, on average, that the network needs. */
-export function exchangeSeconds(cost: ExchangeCost, ranks: number): number {
+function exchangeSeconds(cost: ExchangeCost, ranks: number): number {
   return bytesOfExchange(cost.parameters, ranks) / cost.bytesPerSecond / cost.every;
 }
 

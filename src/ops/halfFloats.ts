@@ -1,7 +1,7 @@
 import type { DType } from '../program/tensor.ts';
 
 /** The value of 16 bits as an IEEE half: 1 sign, 5 exponent and 10 fraction bits. */
-export function halfToNumber(bits: number): number {
+function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
@@ -12,7 +12,7 @@ export function halfToNumber(bits: number): number {
 const word = new DataView(new ArrayBuffer(4));
 
 /** The value of 16 bits as a bfloat16: the upper half of a float32. */
-export function bfloatToNumber(bits: number): number {
+function bfloatToNumber(bits: number): number {
   word.setUint32(0, bits << 16);
   return word.getFloat32(0);
 }

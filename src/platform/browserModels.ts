@@ -1,6 +1,6 @@
 /** Models by address or Hub name, in a browser: all files are fetched and cached before any is read. */
-import { isObject, parseJsonObject } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
+import { isObject, parseJsonObject } from '../json.ts';
 import { fetchModelFile, reopenFolder } from './browserCache.ts';
 import { isGiven } from './givenFiles.ts';
 import type { DownloadOptions } from './platform.ts';

@@ -7,7 +7,7 @@ import type { Program } from './record.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Offsets are multiples of this many bytes: a cache line, and WebGPU's smallest useful alignment divides it. */
-export const alignment = 256;
+const alignment = 256;
 
 export interface MemoryPlan {
   /** Offset of each temporary in the arena, in bytes. */

@@ -154,7 +154,7 @@ export class SessionStore {
 }
 
 /** Names become file names, so nothing that means something in a path. */
-export function checkId(id: string): void {
+function checkId(id: string): void {
   if (deviceNames.test(id))
     throw new ApiError(400, `session: found "${id}", a name that Windows reserves for a device`, {
       param: 'session',

@@ -54,7 +54,7 @@ interface KeptRun {
 }
 
 /** Quick studies get folders of their own, so that they are not mistaken for full ones. */
-export function folderName({ name }: Study, { quick }: StudyOptions): string {
+function folderName({ name }: Study, { quick }: StudyOptions): string {
   return quick ? `${name}-quick` : name;
 }
 

@@ -33,7 +33,7 @@ export type TimedRun = {
 };
 
 /** Estimates the seconds of all steps of a run on one H100. */
-export function secondsOfSteps({ family, config, settings }: TimedRun): number {
+function secondsOfSteps({ family, config, settings }: TimedRun): number {
   const { layers, hiddenSize, vocabSize } = config;
   const { steps, batch, length } = settings;
   const tokens = batch * length;

@@ -1,7 +1,7 @@
 /** The index of a folder of token shards, `shards.json`. */
 import * as v from 'valibot';
-import { parseJsonObject } from '../checkpoint/json.ts';
 import { InputError } from '../errors.ts';
+import { parseJsonObject } from '../json.ts';
 
 export const SHARD_VERSION = 1;
 

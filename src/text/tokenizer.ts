@@ -32,7 +32,6 @@ import { TokenStream } from './tokenStream.ts';
 import { tokenTables } from './vocabulary.ts';
 
 export type { LimitedIds } from './encoding.ts';
-export { TokenStream } from './tokenStream.ts';
 
 export interface EncodeOptions {
   /** Add the tokens that the tokenizer puts around a text, such as `<s>` before it. Default true. */

@@ -11,12 +11,12 @@ import type { TokenizerConfig, TokenizerJson } from './tokenizerJson.ts';
  * sign before them; at most two digits, so that small vocabularies are not filled with numbers; signs; line
  * breaks; other white space, of which the last leaves itself to the next word.
  */
-export const WORD_PATTERN =
+const WORD_PATTERN =
   "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,2}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" +
   '\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 
 /** Ends each document of the corpus and begins each text. Its id is 0. */
-export const END_OF_TEXT = '<|endoftext|>';
+const END_OF_TEXT = '<|endoftext|>';
 
 export type TrainProgress =
   | { phase: 'count'; characters: number }

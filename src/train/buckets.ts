@@ -25,7 +25,7 @@ export interface Bucket {
 }
 
 /** Elements of a bucket, by default: large enough for the network, small enough to travel while others are made. */
-export const defaultBucketSize = 2 ** 22;
+const defaultBucketSize = 2 ** 22;
 
 /**
  * Buckets in the order in which a backward pass completes gradients: the last parameters first.

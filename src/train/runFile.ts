@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import * as v from 'valibot';
-import { parseJsonObject } from '../checkpoint/json.ts';
 import { type EngineName, engineNames } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
+import { parseJsonObject } from '../json.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 import { parseSettings, type TrainingSettings } from './settings.ts';
 

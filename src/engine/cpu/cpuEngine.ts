@@ -272,7 +272,7 @@ export class CpuEngine implements Engine {
   }
 }
 
-export class CpuExecutable implements Executable {
+class CpuExecutable implements Executable {
   readonly program: Program;
   readonly plan: MemoryPlan;
   readonly #engine: CpuEngine;

@@ -236,7 +236,7 @@ export class WebGpuEngine implements Engine {
   }
 }
 
-export class WebGpuExecutable implements Executable {
+class WebGpuExecutable implements Executable {
   readonly #engine: WebGpuEngine;
   readonly #list: DispatchList;
 

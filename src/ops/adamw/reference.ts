@@ -1,4 +1,5 @@
 import type { Data } from '../../program/op.ts';
+import { element } from '../element.ts';
 
 /** What AdamW needs to know at a step; the host writes it before each run. */
 export interface StepSettings {
@@ -33,11 +34,11 @@ export function adamwReference(
 ): void {
   const [rate, beta1, beta2, epsilon, correction1, correction2] = settings as unknown as number[];
   for (let i = 0; i < g.length; i++) {
-    const gradient = g[i]! * clip;
-    const m = beta1! * state.m[i]! + (1 - beta1!) * gradient;
-    const v = beta2! * state.v[i]! + (1 - beta2!) * gradient * gradient;
+    const gradient = element(g, i) * clip;
+    const m = beta1! * element(state.m, i) + (1 - beta1!) * gradient;
+    const v = beta2! * element(state.v, i) + (1 - beta2!) * gradient * gradient;
     const step = m / correction1! / (Math.sqrt(v / correction2!) + epsilon!);
-    next.w[i] = state.w[i]! * (1 - rate! * decay) - rate! * step;
+    next.w[i] = element(state.w, i) * (1 - rate! * decay) - rate! * step;
     next.m[i] = m;
     next.v[i] = v;
   }

@@ -1,7 +1,7 @@
 import { type Cost, cost, type DataOf, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import { expectShape, rowsOf, sizeOf, widthOf, withWidth } from '../../program/shapes.ts';
-import { byteSize, type Tensor } from '../../program/tensor.ts';
+import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { normCounts } from '../rmsNorm/rmsNorm.ts';
 import { unpackCodes } from './packed.ts';
@@ -110,9 +110,4 @@ export const bitLinearBackwardOp: Op<
 
 function matrixOf(codes: Tensor, scale: Tensor, data: DataOf) {
   return { codes: unpackCodes(data(codes), codes.shape), scale: data(scale)[0] ?? 0 };
-}
-
-/** Bytes of a packed matrix [out, width] with its scale. */
-export function ternaryBytes(out: number, width: number): number {
-  return byteSize('ternary', [out, width]) + 4;
 }

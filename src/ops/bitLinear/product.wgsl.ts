@@ -6,22 +6,10 @@
  * bytes. Since Σ q·(w + 1) = Σ q·w + Σ q, the sum of a row's activations is subtracted once.
  */
 import type { Dispatch, GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
-import { rowsOf, widthOf } from '../../program/shapes.ts';
-import type { Tensor } from '../../program/tensor.ts';
+import { rowsOf } from '../../program/shapes.ts';
 import { suitsTensorCores, ternaryProductOnTensorCores } from './tensorProduct.wgsl.ts';
+import { productSizes, type TernaryProduct, tensorsOf } from './ternaryProduct.ts';
 import { wordAt } from './words.wgsl.ts';
-
-/** codes ternary [out, width], scale [1], y [rows, out] */
-export interface TernaryProduct extends QuantisedRows, Readonly<Record<'codes' | 'scale' | 'y', Tensor>> {
-  /** What the product is added to [rows, out]; y may be its memory. */
-  readonly to?: Tensor | undefined;
-}
-
-/** Activations in int8, q [rows, words·4], with their step and sum [rows]. */
-export interface QuantisedRows extends Readonly<Record<'q' | 'step' | 'sum', Tensor>> {
-  /** The first of the rows, where the tensors hold those of several projections. Default 0. */
-  readonly first?: number | undefined;
-}
 
 /** Up to this many rows each walk the weights by themselves; more share them in tiles. */
 const mostSingleRows = 8;
@@ -174,16 +162,4 @@ fn main(
     numbers,
     workgroups: [Math.ceil(packed / 32), Math.ceil(rowsOf(t.y) / 64), 1],
   };
-}
-
-/** Sizes as the shaders name them: `packed` rows of codes, `words` of four and `blocks` of sixteen columns. */
-export function productSizes({ q, codes, y, first = 0 }: TernaryProduct) {
-  const [out, width] = codes.shape as [number, number];
-  const packed = Math.ceil(out / 4);
-  const words = widthOf(q) / 4;
-  return { packed, numbers: { rows: rowsOf(y), first, width, out, packed, words, blocks: words / 4 } };
-}
-
-export function tensorsOf({ first: _, ...tensors }: TernaryProduct) {
-  return tensors;
 }

@@ -14,8 +14,7 @@ import {
   tileVectors,
   zeroSums,
 } from '../../kernels/webgpu/subgroupTile.ts';
-import type { TernaryProduct } from './product.wgsl.ts';
-import { productSizes, tensorsOf } from './product.wgsl.ts';
+import { productSizes, type TernaryProduct, tensorsOf } from './ternaryProduct.ts';
 
 const subgroups = { tokens: 2, outputs: 4 };
 const lanes = 32 * subgroups.tokens * subgroups.outputs;

@@ -140,7 +140,7 @@ export const mlgruBackwardOp: Op<
 };
 
 /** A layer's row of a table of bounds [layers, width]. */
-export function rowOf(table: Tensor | undefined, { layer }: Attributes, data: DataOf): Data | undefined {
+function rowOf(table: Tensor | undefined, { layer }: Attributes, data: DataOf): Data | undefined {
   if (!table) return undefined;
   const width = widthOf(table);
   return data(table).subarray(layer * width, (layer + 1) * width);

@@ -1,6 +1,7 @@
 import type { Data } from '../../program/op.ts';
 import type { SequenceSizes } from '../../program/shapes.ts';
 import { sigmoid, silu, siluSlope } from '../activations.ts';
+import { element } from '../element.ts';
 
 /** The state after one more token: f·h + SiLU(x_i)·(1 − f), with f = b + (1 − b)·σ(x_f). */
 function step(state: number, xi: number, xf: number, bound: number): number {
@@ -24,7 +25,7 @@ export function mlgruReference(
       let state = inputs.start?.[n * width + c] ?? 0;
       for (let t = 0; t < length; t++) {
         const at = (n * length + t) * width + c;
-        state = step(state, inputs.i[at]!, inputs.f[at]!, bound);
+        state = step(state, element(inputs.i, at), element(inputs.f, at), bound);
         h[at] = state;
       }
       last[n * width + c] = state;
@@ -42,9 +43,14 @@ export function mlgruSlotsReference(
   for (let row = 0; row < inputs.slots.length; row++) {
     for (let c = 0; c < width; c++) {
       const at = row * width + c;
-      const state = inputs.slots[row]! * width + c;
-      h[at] = step(states[state]!, inputs.i[at]!, inputs.f[at]!, inputs.bound?.[c] ?? 0);
-      states[state] = h[at]!;
+      const state = element(inputs.slots, row) * width + c;
+      h[at] = step(
+        element(states, state),
+        element(inputs.i, at),
+        element(inputs.f, at),
+        inputs.bound?.[c] ?? 0,
+      );
+      states[state] = element(h, at);
     }
   }
 }
@@ -66,10 +72,10 @@ export function mlgruBackwardReference(
       let carried = upstream.dLast?.[n * width + c] ?? 0;
       for (let t = length - 1; t >= 0; t--) {
         const at = (n * length + t) * width + c;
-        const gate = sigmoid(inputs.f[at]!);
+        const gate = sigmoid(element(inputs.f, at));
         const f = bound + (1 - bound) * gate;
-        const x = inputs.i[at]!;
-        const before = t > 0 ? inputs.h[at - width]! : (inputs.start?.[n * width + c] ?? 0);
+        const x = element(inputs.i, at);
+        const before = t > 0 ? element(inputs.h, at - width) : (inputs.start?.[n * width + c] ?? 0);
         const dh = (upstream.dh?.[at] ?? 0) + carried;
         const df = dh * (before - silu(x));
         out.df[at] = df * (1 - bound) * gate * (1 - gate);

@@ -1,16 +1,17 @@
 import type { Data } from '../../program/op.ts';
+import { element } from '../element.ts';
 
 /** y = x · rsqrt(mean(x²) + ε) · γ, row by row */
 export function rmsNormReference(x: Data, gamma: Data, epsilon: number, y: Data): void {
   const width = gamma.length;
   for (let row = 0; row < x.length; row += width) {
     const r = inverseRms(x.subarray(row, row + width), epsilon);
-    for (let c = 0; c < width; c++) y[row + c] = x[row + c]! * r * gamma[c]!;
+    for (let c = 0; c < width; c++) y[row + c] = element(x, row + c) * r * element(gamma, c);
   }
 }
 
 /** rsqrt(mean(x²) + ε) of one row */
-export function inverseRms(row: Data, epsilon: number): number {
+function inverseRms(row: Data, epsilon: number): number {
   let squares = 0;
   for (const x of row) squares += x * x;
   return 1 / Math.sqrt(squares / row.length + epsilon);
@@ -32,11 +33,12 @@ export function rmsNormBackwardReference(
   for (let row = 0; row < x.length; row += width) {
     const r = inverseRms(x.subarray(row, row + width), epsilon);
     let mean = 0;
-    for (let c = 0; c < width; c++) mean += (dy[row + c]! * gamma[c]! * x[row + c]! * r) / width;
+    for (let c = 0; c < width; c++)
+      mean += (element(dy, row + c) * element(gamma, c) * element(x, row + c) * r) / width;
     for (let c = 0; c < width; c++) {
-      const n = x[row + c]! * r;
-      dx[row + c]! += r * (dy[row + c]! * gamma[c]! - n * mean);
-      dgamma[c]! += dy[row + c]! * n;
+      const n = element(x, row + c) * r;
+      dx[row + c]! += r * (element(dy, row + c) * element(gamma, c) - n * mean);
+      dgamma[c]! += element(dy, row + c) * n;
     }
   }
 }

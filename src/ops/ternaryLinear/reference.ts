@@ -1,5 +1,6 @@
 import type { Data } from '../../program/op.ts';
 import { roundHalfEven } from '../../rounding.ts';
+import { element } from '../element.ts';
 
 interface Ternary {
   /** −1, 0, 1 [out, width] */
@@ -15,7 +16,7 @@ export function quantiseReference(x: Data, width: number): { q: Float64Array; st
     const one = Float64Array.from(x.subarray(row * width, (row + 1) * width));
     const largest = one.reduce((max, value) => Math.max(max, Math.abs(value)), 1e-5);
     step[row] = largest / 127;
-    for (let c = 0; c < width; c++) q[row * width + c] = roundHalfEven((one[c]! * 127) / largest);
+    for (let c = 0; c < width; c++) q[row * width + c] = roundHalfEven((element(one, c) * 127) / largest);
   }
   return { q, step };
 }
@@ -27,8 +28,8 @@ export function ternaryLinearReference(x: Data, { codes, scale }: Ternary, width
   for (let row = 0; row < step.length; row++) {
     for (let o = 0; o < out; o++) {
       let sum = 0;
-      for (let c = 0; c < width; c++) sum += q[row * width + c]! * codes[o * width + c]!;
-      y[row * out + o] = sum * scale * step[row]!;
+      for (let c = 0; c < width; c++) sum += element(q, row * width + c) * element(codes, o * width + c);
+      y[row * out + o] = sum * scale * element(step, row);
     }
   }
 }
@@ -44,10 +45,10 @@ export function ternaryLinearBackwardReference(
   dx.fill(0);
   for (let row = 0; row < step.length; row++) {
     for (let o = 0; o < out; o++) {
-      const d = dOut[row * out + o]!;
+      const d = element(dOut, row * out + o);
       for (let c = 0; c < width; c++) {
-        dx[row * width + c]! += d * weight.codes[o * width + c]! * weight.scale;
-        dWeight[o * width + c]! += d * q[row * width + c]! * step[row]!;
+        dx[row * width + c]! += d * element(weight.codes, o * width + c) * weight.scale;
+        dWeight[o * width + c]! += d * element(q, row * width + c) * element(step, row);
       }
     }
   }

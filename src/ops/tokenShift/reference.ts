@@ -1,5 +1,6 @@
 import type { Data } from '../../program/op.ts';
 import type { SequenceSizes } from '../../program/shapes.ts';
+import { element } from '../element.ts';
 
 function mixed(x: number, earlier: number, mix: number): number {
   return mix * x + (1 - mix) * earlier;
@@ -15,8 +16,8 @@ export function tokenShiftReference(
     for (let t = 0; t < length; t++) {
       for (let c = 0; c < width; c++) {
         const at = (n * length + t) * width + c;
-        const earlier = t > 0 ? x[at - width]! : (before?.[n * width + c] ?? 0);
-        y[at] = mixed(x[at]!, earlier, mix[c]!);
+        const earlier = t > 0 ? element(x, at - width) : (before?.[n * width + c] ?? 0);
+        y[at] = mixed(element(x, at), earlier, element(mix, c));
       }
     }
   }
@@ -32,8 +33,8 @@ export function tokenShiftSlotsReference(
     const goesOn = row > 0 && slots[row - 1] === slots[row];
     for (let c = 0; c < width; c++) {
       const at = row * width + c;
-      const earlier = goesOn ? x[at - width]! : before[slots[row]! * width + c]!;
-      y[at] = mixed(x[at]!, earlier, mix[c]!);
+      const earlier = goesOn ? element(x, at - width) : before[element(slots, row) * width + c]!;
+      y[at] = mixed(element(x, at), earlier, element(mix, c));
     }
   }
 }
@@ -49,11 +50,11 @@ export function tokenShiftBackwardReference(
     for (let t = 0; t < length; t++) {
       for (let c = 0; c < width; c++) {
         const at = (n * length + t) * width + c;
-        const earlier = t > 0 ? x[at - width]! : (before?.[n * width + c] ?? 0);
-        const later = t < length - 1 ? dy[at + width]! : 0;
-        out.dx[at]! += mix[c]! * dy[at]! + (1 - mix[c]!) * later;
-        out.dMix[c]! += dy[at]! * (x[at]! - earlier);
-        if (t === 0) out.dBefore[n * width + c] = (1 - mix[c]!) * dy[at]!;
+        const earlier = t > 0 ? element(x, at - width) : (before?.[n * width + c] ?? 0);
+        const later = t < length - 1 ? element(dy, at + width) : 0;
+        out.dx[at]! += element(mix, c) * element(dy, at) + (1 - element(mix, c)) * later;
+        out.dMix[c]! += element(dy, at) * (element(x, at) - earlier);
+        if (t === 0) out.dBefore[n * width + c] = (1 - element(mix, c)) * element(dy, at);
       }
     }
   }

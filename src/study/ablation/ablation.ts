@@ -8,7 +8,7 @@ import { settingsFor } from '../scaling/trainingPlan.ts';
 import type { Report, Study, StudyContext } from '../study.ts';
 import { type Corpus, prepareCorpus, type TrainingOutcome, train } from '../training.ts';
 import { Pace } from '../trainingTime.ts';
-import { ratesFigure } from './ratesFigure.ts';
+import { ratesFigure, ratesOf } from './ratesFigure.ts';
 
 interface Plan {
   readonly rung: Rung;
@@ -39,7 +39,7 @@ export interface Variant {
   readonly change: Partial<Pick<MatMulFreeConfig, 'variant' | 'useLowerBound'>>;
 }
 
-export const variants: readonly Variant[] = [
+const variants: readonly Variant[] = [
   { name: 'released', label: 'released form', color: '#2166ac', change: {} },
   {
     name: 'no-bound',
@@ -138,10 +138,6 @@ function reportOf(rows: readonly AblationRow[], plan: Plan, corpus: Corpus, para
 }
 
 /** From low to high. */
-export function ratesOf(rows: readonly AblationRow[]): number[] {
-  return [...new Set(rows.map(({ learningRate }) => learningRate))].sort((a, b) => a - b);
-}
-
 function ratesTable(rows: readonly AblationRow[]) {
   const rates = ratesOf(rows);
   const cell = (name: string, rate: number) => {

@@ -1,7 +1,7 @@
 /** Loss against the learning rate, a line for each variant. */
 import * as Plot from '@observablehq/plot';
 import { renderFigure } from '../../figures/svg.ts';
-import { type AblationRow, ratesOf, type Variant } from './ablation.ts';
+import type { AblationRow, Variant } from './ablation.ts';
 
 export function ratesFigure(
   title: string,
@@ -31,4 +31,9 @@ export function ratesFigure(
       ]),
     },
   });
+}
+
+/** The learning rates that were tried, in ascending order. */
+export function ratesOf(rows: readonly AblationRow[]): number[] {
+  return [...new Set(rows.map(({ learningRate }) => learningRate))].sort((a, b) => a - b);
 }

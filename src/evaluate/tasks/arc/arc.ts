@@ -1,6 +1,6 @@
 /** ARC: science questions of American schools, an easy set and one that simple methods fail. */
 
-import { isObject } from '../../../checkpoint/json.ts';
+import { isObject } from '../../../json.ts';
 import { choiceItem, labelledChoices, refuse, textField } from '../../fields.ts';
 import { eachRow, type Item, type Row, type Task } from '../../task.ts';
 

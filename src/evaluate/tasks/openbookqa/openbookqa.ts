@@ -1,5 +1,5 @@
 /** OpenBookQA: elementary science, where a fact must be joined with common knowledge. */
-import { isObject } from '../../../checkpoint/json.ts';
+import { isObject } from '../../../json.ts';
 import { choiceItem, labelledChoices, refuse, textField } from '../../fields.ts';
 import { eachRow, type Item, type Row, type Task } from '../../task.ts';
 

@@ -2,8 +2,8 @@
  * Parses JSON from outside. Size, nesting and breadth are bounded before `JSON.parse` runs, because a parser allocates
  * a large multiple of the size of a hostile file, such as `[[[[…`.
  */
-import { InputError } from '../errors.ts';
-import { refuseWrongFile } from '../wrongFile.ts';
+import { InputError } from './errors.ts';
+import { refuseWrongFile } from './wrongFile.ts';
 
 export type JsonObject = { [key: string]: unknown };
 
