@@ -9,6 +9,7 @@ module pm_accelerator #(
     parameter int OUTQ = 8,
     parameter int ROM = 4096,  // 2 or more
     parameter int MEM_BEATS = 4096,
+    parameter int BATCH = 1,
     localparam int PORTS = CORES + 2  // the streamers, load/store, the host
 ) (
     input  wire logic                          clk_i,
@@ -33,7 +34,8 @@ module pm_accelerator #(
   localparam int HOST = CORES + 1;
 
   logic cluster_rst_n, halted, tok_valid, tok_end, tok_ready, out_valid, rom_we;
-  logic [31:0] tok, out_tok;
+  logic [32*BATCH-1:0] tok, out_tok;
+  logic [BATCH-1:0] tok_active;
   logic [2:0] fault;
   logic [15:0] fault_pc, rom_addr, rom_waddr;
   logic [63:0] rom_data, rom_wdata;
@@ -44,7 +46,8 @@ module pm_accelerator #(
   pm_host #(
       .CORES(CORES),
       .VLMAX(VLMAX),
-      .ROM(ROM)
+      .ROM(ROM),
+      .BATCH(BATCH)
   ) u_host (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -60,6 +63,7 @@ module pm_accelerator #(
       .tok_valid_o(tok_valid),
       .tok_end_o(tok_end),
       .tok_o(tok),
+      .tok_active_o(tok_active),
       .tok_ready_i(tok_ready),
       .out_valid_i(out_valid),
       .out_tok_i(out_tok),
@@ -105,7 +109,8 @@ module pm_accelerator #(
       .FIFO(FIFO),
       .OUTQ(OUTQ),
       .ROM(ROM),
-      .MEM_BEATS(MEM_BEATS)
+      .MEM_BEATS(MEM_BEATS),
+      .BATCH(BATCH)
   ) u_cluster (
       .clk_i(clk_i),
       .rst_ni(cluster_rst_n),
@@ -123,6 +128,7 @@ module pm_accelerator #(
       .tok_valid_i(tok_valid),
       .tok_end_i(tok_end),
       .tok_i(tok),
+      .tok_active_i(tok_active),
       .tok_ready_o(tok_ready),
       .out_valid_o(out_valid),
       .out_tok_o(out_tok),

@@ -9,6 +9,7 @@ module pm_cluster #(
     parameter int OUTQ = 8,  // blocks of results on their way in a core
     parameter int ROM = 4096,  // instructions, at most 65536
     parameter int MEM_BEATS = 4096,  // at most 2^28
+    parameter int BATCH = 1,  // slots: sequences that share one reading of the weights, 1 … 32
     localparam int PORTS = CORES + 1  // the streamers, then load/store
 ) (
     input  wire logic                            clk_i,
@@ -29,10 +30,11 @@ module pm_cluster #(
     // host
     input  wire logic                            tok_valid_i,
     input  wire logic                            tok_end_i,
-    input  wire logic [                    31:0] tok_i,
+    input  wire logic [            32*BATCH-1:0] tok_i,
+    input  wire logic [               BATCH-1:0] tok_active_i,
     output      logic                            tok_ready_o,
     output      logic                            out_valid_o,
-    output      logic [                    31:0] out_tok_o,
+    output      logic [            32*BATCH-1:0] out_tok_o,
     output      logic                            halted_o,
     output      logic [                     2:0] fault_o,
     output      logic [                    15:0] fault_pc_o
@@ -47,7 +49,7 @@ module pm_cluster #(
   logic [63:0] fetch_word;
   logic [15:0] target;
   pm_pkg::decoded_t instr;
-  logic [ADDR-1:0] ls_addr;
+  logic [BATCH*ADDR-1:0] ls_addr;
   logic ls_go, row_go, scl_go, tmv_go;
   logic ls_busy, row_busy, scl_busy, tmv_busy;
   logic [CORES-1:0] wst_go, asking, underrun;
@@ -69,7 +71,8 @@ module pm_cluster #(
       .CORES(CORES),
       .VLMAX(VLMAX),
       .ROM(ROM),
-      .MEM_BEATS(MEM_BEATS)
+      .MEM_BEATS(MEM_BEATS),
+      .BATCH(BATCH)
   ) u_issue (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -95,114 +98,130 @@ module pm_cluster #(
       .tok_valid_i(tok_valid_i),
       .tok_end_i(tok_end_i),
       .tok_i(tok_i),
+      .tok_active_i(tok_active_i),
       .tok_ready_o(tok_ready_o),
       .out_valid_o(out_valid_o),
+      .active_o(active),
       .halted_o(halted_o),
       .fault_o(fault_o),
       .fault_pc_o(fault_pc_o)
   );
 
-  // Scalar registers.
-  logic [pm_pkg::SCALAR-1:0] sa, sb, row_scalar, scl_scalar;
-  logic row_scalar_we, scl_scalar_we;
-  logic [3:0] row_sd, scl_sd;
+  // Slots: each sequence's scalars, vectors and row-wise unit, which do the same in the same cycles.
+  logic [BATCH-1:0] active, row_busies, scl_busies, bank_wes, ls_we;
+  logic [2:0] ls_reg, tmv_y;
+  logic [INDEX-1:0] ls_raddr, ls_waddr, tmv_waddr;
+  logic [WORD-1:0] ls_wdata;
+  logic [BATCH*WORD-1:0] row_as, ls_rdata, tmv_wdata;
+  logic [BATCH*pm_pkg::QWORD-1:0] bank_wdata;
+  logic [BATCH-1:0] banks;
+  logic [BATCH*INDEX-1:0] row_waddrs;
+  logic tmv_we;
 
-  pm_scalar_file u_scalar_file (
-      .clk_i(clk_i),
-      .rst_ni(rst_ni),
-      .read_a_i(instr.sa),
-      .read_b_i(instr.sb),
-      .a_o(sa),
-      .b_o(sb),
-      .row_we_i(row_scalar_we),
-      .row_sd_i(row_sd),
-      .row_i(row_scalar),
-      .scl_we_i(scl_scalar_we),
-      .scl_sd_i(scl_sd),
-      .scl_i(scl_scalar)
-  );
+  assign row_busy = row_busies[0];
+  assign scl_busy = scl_busies[0];
 
-  pm_scalar u_scalar (
-      .clk_i(clk_i),
-      .rst_ni(rst_ni),
-      .go_i(scl_go),
-      .instr_i(instr),
-      .a_i(sa),
-      .b_i(sb),
-      .busy_o(scl_busy),
-      .we_o(scl_scalar_we),
-      .sd_o(scl_sd),
-      .scalar_o(scl_scalar)
-  );
+  for (genvar b = 0; b < BATCH; b++) begin : gen_slot
+    logic [pm_pkg::SCALAR-1:0] sa, sb, row_scalar, scl_scalar;
+    logic row_scalar_we, scl_scalar_we, row_read, row_we;
+    logic [3:0] row_sd, scl_sd;
+    logic [2:0] row_a, row_b, row_y;
+    logic [INDEX-1:0] row_raddr;
+    logic [WORD-1:0] row_b_data, row_wdata, neighbour;
 
-  // Vector registers.
-  logic row_read, row_we, ls_we, tmv_we;
-  logic [2:0] row_a, row_b, row_y, ls_reg, tmv_y;
-  logic [INDEX-1:0] row_raddr, row_waddr, ls_raddr, ls_waddr, tmv_waddr;
-  logic [WORD-1:0] row_a_data, row_b_data, row_wdata, ls_rdata, ls_wdata, tmv_wdata;
+    pm_scalar_file u_scalar_file (
+        .clk_i(clk_i),
+        .rst_ni(rst_ni),
+        .read_a_i(instr.sa),
+        .read_b_i(instr.sb),
+        .a_o(sa),
+        .b_o(sb),
+        .row_we_i(row_scalar_we),
+        .row_sd_i(row_sd),
+        .row_i(row_scalar),
+        .scl_we_i(scl_scalar_we),
+        .scl_sd_i(scl_sd),
+        .scl_i(scl_scalar)
+    );
 
-  pm_router #(
-      .VLMAX(VLMAX)
-  ) u_router (
-      .clk_i(clk_i),
-      .row_read_i(row_read),
-      .row_a_i(row_a),
-      .row_b_i(row_b),
-      .row_raddr_i(row_raddr),
-      .row_a_o(row_a_data),
-      .row_b_o(row_b_data),
-      .ls_reg_i(ls_reg),
-      .ls_raddr_i(ls_raddr),
-      .ls_o(ls_rdata),
-      .row_we_i(row_we),
-      .row_y_i(row_y),
-      .row_waddr_i(row_waddr),
-      .row_i(row_wdata),
-      .ls_we_i(ls_we),
-      .ls_waddr_i(ls_waddr),
-      .ls_i(ls_wdata),
-      .tmv_we_i(tmv_we),
-      .tmv_y_i(tmv_y),
-      .tmv_waddr_i(tmv_waddr),
-      .tmv_i(tmv_wdata)
-  );
+    pm_scalar u_scalar (
+        .clk_i(clk_i),
+        .rst_ni(rst_ni),
+        .go_i(scl_go),
+        .instr_i(instr),
+        .active_i(active[b]),
+        .a_i(sa),
+        .b_i(sb),
+        .busy_o(scl_busies[b]),
+        .we_o(scl_scalar_we),
+        .sd_o(scl_sd),
+        .scalar_o(scl_scalar)
+    );
 
-  // Row-wise unit.
-  logic bank_we, bank;
-  logic [pm_pkg::QWORD-1:0] bank_wdata;
+    pm_router #(
+        .VLMAX(VLMAX)
+    ) u_router (
+        .clk_i(clk_i),
+        .row_read_i(row_read),
+        .row_a_i(row_a),
+        .row_b_i(row_b),
+        .row_raddr_i(row_raddr),
+        .row_a_o(row_as[b*WORD+:WORD]),
+        .row_b_o(row_b_data),
+        .ls_reg_i(ls_reg),
+        .ls_raddr_i(ls_raddr),
+        .ls_o(ls_rdata[b*WORD+:WORD]),
+        .row_we_i(row_we),
+        .row_y_i(row_y),
+        .row_waddr_i(row_waddrs[b*INDEX+:INDEX]),
+        .row_i(row_wdata),
+        .ls_we_i(ls_we[b]),
+        .ls_waddr_i(ls_waddr),
+        .ls_i(ls_wdata),
+        .tmv_we_i(tmv_we),
+        .tmv_y_i(tmv_y),
+        .tmv_waddr_i(tmv_waddr),
+        .tmv_i(tmv_wdata[b*WORD+:WORD])
+    );
 
-  pm_row #(
-      .VLMAX(VLMAX)
-  ) u_row (
-      .clk_i(clk_i),
-      .rst_ni(rst_ni),
-      .go_i(row_go),
-      .instr_i(instr),
-      .scale_i(sa),
-      .busy_o(row_busy),
-      .read_o(row_read),
-      .a_o(row_a),
-      .b_o(row_b),
-      .raddr_o(row_raddr),
-      .a_i(row_a_data),
-      .b_i(row_b_data),
-      .we_o(row_we),
-      .y_o(row_y),
-      .waddr_o(row_waddr),
-      .wdata_o(row_wdata),
-      .bank_we_o(bank_we),
-      .bank_o(bank),
-      .bank_wdata_o(bank_wdata),
-      .scalar_we_o(row_scalar_we),
-      .sd_o(row_sd),
-      .scalar_o(row_scalar)
-  );
+    if (b == 0) assign neighbour = row_b_data;
+    else assign neighbour = row_as[(b-1)*WORD+:WORD];
+
+    pm_row #(
+        .VLMAX(VLMAX)
+    ) u_row (
+        .clk_i(clk_i),
+        .rst_ni(rst_ni),
+        .go_i(row_go),
+        .instr_i(instr),
+        .scale_i(sa),
+        .busy_o(row_busies[b]),
+        .read_o(row_read),
+        .a_o(row_a),
+        .b_o(row_b),
+        .raddr_o(row_raddr),
+        .a_i(row_as[b*WORD+:WORD]),
+        .b_i(row_b_data),
+        .before_i(neighbour),
+        .we_o(row_we),
+        .y_o(row_y),
+        .waddr_o(row_waddrs[b*INDEX+:INDEX]),
+        .wdata_o(row_wdata),
+        .bank_we_o(bank_wes[b]),
+        .bank_o(banks[b]),
+        .bank_wdata_o(bank_wdata[b*pm_pkg::QWORD+:pm_pkg::QWORD]),
+        .scalar_we_o(row_scalar_we),
+        .sd_o(row_sd),
+        .scalar_o(row_scalar)
+    );
+  end
 
   // Load and store.
   logic [PORTS-1:0] req, grant, draining, rsp_valid;
 
   pm_load_store #(
-      .VLMAX(VLMAX)
+      .VLMAX(VLMAX),
+      .BATCH(BATCH)
   ) u_load_store (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -227,7 +246,7 @@ module pm_cluster #(
 
   // Ternary cores.
   logic [CORES-1:0] block, take;
-  logic [CORES*WORD-1:0] sums;
+  logic [CORES*BATCH*WORD-1:0] sums;
   logic [16:0] blocks;
   logic [INDEX:0] words;
 
@@ -262,7 +281,8 @@ module pm_cluster #(
         .CORES(CORES),
         .INDEX(c),
         .VLMAX(VLMAX),
-        .OUTQ(OUTQ)
+        .OUTQ(OUTQ),
+        .BATCH(BATCH)
     ) u_ternary_core (
         .clk_i(clk_i),
         .rst_ni(rst_ni),
@@ -270,9 +290,9 @@ module pm_cluster #(
         .blocks_i(blocks),
         .words_i(words),
         .bank_i(instr.q),
-        .q_we_i(bank_we),
-        .q_bank_i(bank),
-        .q_waddr_i(row_waddr),
+        .q_we_i(bank_wes[0]),
+        .q_bank_i(banks[0]),
+        .q_waddr_i(row_waddrs[INDEX-1:0]),
         .q_wdata_i(bank_wdata),
         .valid_i(valid),
         .dry_i(dry),
@@ -281,7 +301,7 @@ module pm_cluster #(
         .underrun_o(underrun[c]),
         .block_o(block[c]),
         .take_i(take[c]),
-        .sums_o(sums[WORD*c+:WORD])
+        .sums_o(sums[BATCH*WORD*c+:BATCH*WORD])
     );
 
     assign req_write_o[c] = 1'b0;
@@ -289,7 +309,8 @@ module pm_cluster #(
 
   pm_collector #(
       .CORES(CORES),
-      .VLMAX(VLMAX)
+      .VLMAX(VLMAX),
+      .BATCH(BATCH)
   ) u_collector (
       .clk_i(clk_i),
       .rst_ni(rst_ni),

@@ -5,6 +5,7 @@
 module pm_collector #(
     parameter int CORES = 1,
     parameter int VLMAX = 8192,
+    parameter int BATCH = 1,
     localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
 ) (
     input  wire logic                          clk_i,
@@ -15,14 +16,14 @@ module pm_collector #(
     // cores
     input  wire logic [             CORES-1:0] block_i,
     output      logic [             CORES-1:0] take_o,
-    input  wire logic [CORES*pm_pkg::WORD-1:0] sums_i,
+    input  wire logic [CORES*BATCH*pm_pkg::WORD-1:0] sums_i,
     // vector registers
     output      logic                          we_o,
     output      logic [                   2:0] y_o,
     output      logic [             INDEX-1:0] waddr_o,
-    output      logic [      pm_pkg::WORD-1:0] wdata_o,
-    // index of the greatest sum so far
-    output      logic [                  31:0] index_o
+    output      logic [BATCH*pm_pkg::WORD-1:0] wdata_o,
+    // index of the greatest sum so far, of each slot
+    output      logic [          32*BATCH-1:0] index_o
 );
   localparam int CORE_BITS = CORES > 1 ? $clog2(CORES) : 1;
 
@@ -87,7 +88,8 @@ module pm_collector #(
   logic [CORE_BITS-1:0] chosen1_q;
   logic [16:0] block1_q, block2_q;
   logic [2:1] valid_q;
-  logic [pm_pkg::WORD-1:0] word2_q;
+  localparam int WORDS = BATCH * pm_pkg::WORD;
+  logic [WORDS-1:0] word2_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) valid_q <= '0;
@@ -95,7 +97,7 @@ module pm_collector #(
     chosen1_q <= chosen;
     block1_q <= block;
     block2_q <= block1_q;
-    word2_q <= sums_i[pm_pkg::WORD*chosen1_q+:pm_pkg::WORD];
+    word2_q <= sums_i[WORDS*chosen1_q+:WORDS];
   end
 
   assign busy_o = busy_q;
@@ -104,17 +106,19 @@ module pm_collector #(
   assign waddr_o = block2_q[INDEX-1:0];
   assign wdata_o = word2_q;
 
-  pm_argmax u_argmax (
-      .clk_i(clk_i),
-      .rst_ni(rst_ni),
-      .clear_i(go_i && instr_i.first),
-      .valid_i(valid_q[2] && arg_q),
-      .block_i(block2_q),
-      .sums_i(word2_q),
-      .rows_i(rows_q),
-      .finish_i(last_q[3] && arg_q),
-      .index_o(index_o)
-  );
+  for (genvar b = 0; b < BATCH; b++) begin : gen_slot
+    pm_argmax u_argmax (
+        .clk_i(clk_i),
+        .rst_ni(rst_ni),
+        .clear_i(go_i && instr_i.first),
+        .valid_i(valid_q[2] && arg_q),
+        .block_i(block2_q),
+        .sums_i(word2_q[b*pm_pkg::WORD+:pm_pkg::WORD]),
+        .rows_i(rows_q),
+        .finish_i(last_q[3] && arg_q),
+        .index_o(index_o[32*b+:32])
+    );
+  end
 endmodule
 
 `default_nettype wire

@@ -5,7 +5,8 @@ module pm_decode #(
     parameter int CORES = 1,
     parameter int VLMAX = 8192,
     parameter int ROM = 4096,
-    parameter int MEM_BEATS = 4096
+    parameter int MEM_BEATS = 4096,
+    parameter int BATCH = 1
 ) (
     input  wire logic              [16:0] pc_i,
     input  wire logic              [63:0] word_i,
@@ -13,7 +14,7 @@ module pm_decode #(
 );
   logic [5:0] op;
   logic [63:0] allowed;  // bits that this instruction may set; 0: there is no such instruction
-  logic is_ldv, is_half, is_load, is_sv, is_wst, is_row, is_qnt, is_tmv, is_sli, is_scl;
+  logic is_ldv, is_half, is_load, is_sv, is_wst, is_row, is_qnt, is_tmv, is_sli, is_sact, is_scl;
   logic has_b, has_scalar_pair;
   logic illegal, bad_length, bad_address;
   logic [29:0] end_address;
@@ -27,13 +28,14 @@ module pm_decode #(
     is_sv = op == pm_isa::OP_SV;
     is_wst = op == pm_isa::OP_WST;
     is_qnt = op == pm_isa::OP_QNT;
-    has_b = op == pm_isa::OP_ADD || op == pm_isa::OP_SUB || op == pm_isa::OP_MUL;
+    has_b = op == pm_isa::OP_ADD || op == pm_isa::OP_SUB || op == pm_isa::OP_MUL || op == pm_isa::OP_SHF;
     is_row = has_b || is_qnt || op == pm_isa::OP_MOV || op == pm_isa::OP_SIG || op == pm_isa::OP_SIGC ||
         op == pm_isa::OP_SILU;
     is_tmv = op == pm_isa::OP_TMV;
     is_sli = op == pm_isa::OP_SLI;
     has_scalar_pair = op == pm_isa::OP_SMUL || op == pm_isa::OP_SADD || op == pm_isa::OP_SMAX;
-    is_scl = is_sli || has_scalar_pair || op == pm_isa::OP_SRCP || op == pm_isa::OP_SRSQ;
+    is_sact = op == pm_isa::OP_SACT;
+    is_scl = is_sli || is_sact || has_scalar_pair || op == pm_isa::OP_SRCP || op == pm_isa::OP_SRSQ;
 
     case (op)
       pm_isa::OP_NOP: allowed = pm_isa::BITS_NOP;
@@ -61,6 +63,8 @@ module pm_decode #(
       pm_isa::OP_SMAX: allowed = pm_isa::BITS_SMAX;
       pm_isa::OP_SRCP: allowed = pm_isa::BITS_SRCP;
       pm_isa::OP_SRSQ: allowed = pm_isa::BITS_SRSQ;
+      pm_isa::OP_SACT: allowed = pm_isa::BITS_SACT;
+      pm_isa::OP_SHF: allowed = pm_isa::BITS_SHF;
       default: allowed = '0;
     endcase
 
@@ -77,6 +81,8 @@ module pm_decode #(
       decoded_o.len = word_i[pm_isa::LDV_LEN_MSB:pm_isa::LDV_LEN_LSB];
       decoded_o.addr = word_i[pm_isa::LDV_ADDR_MSB:pm_isa::LDV_ADDR_LSB];
     end
+    if (is_ldv || is_sv) decoded_o.each = word_i[pm_isa::LDV_EACH_LSB];
+    if (op == pm_isa::OP_LDE) decoded_o.each = 1'b1;
     if (is_half) decoded_o.left = word_i[pm_isa::LDH_LEFT_MSB:pm_isa::LDH_LEFT_LSB];
     if (is_wst) begin
       decoded_o.core = word_i[pm_isa::WST_CORE_MSB:pm_isa::WST_CORE_LSB];
@@ -115,7 +121,7 @@ module pm_decode #(
       decoded_o.rows = word_i[pm_isa::TMV_ROWS_MSB:pm_isa::TMV_ROWS_LSB];
     end
     if (is_scl) decoded_o.sd = word_i[pm_isa::SMUL_SD_MSB:pm_isa::SMUL_SD_LSB];
-    if (is_scl && !is_sli) decoded_o.sa = word_i[pm_isa::SMUL_SA_MSB:pm_isa::SMUL_SA_LSB];
+    if (is_scl && !is_sli && !is_sact) decoded_o.sa = word_i[pm_isa::SMUL_SA_MSB:pm_isa::SMUL_SA_LSB];
     if (has_scalar_pair) decoded_o.sb = word_i[pm_isa::SMUL_SB_MSB:pm_isa::SMUL_SB_LSB];
     if (is_sli) decoded_o.immediate = {word_i[pm_isa::SLI_E_MSB:pm_isa::SLI_E_LSB], word_i[pm_isa::SLI_M_MSB:pm_isa::SLI_M_LSB]};
     decoded_o.target = word_i[pm_isa::JMP_TARGET_MSB:pm_isa::JMP_TARGET_LSB];
@@ -140,7 +146,7 @@ module pm_decode #(
     if (is_tmv && (decoded_o.rows == '0 || (decoded_o.wr && decoded_o.rows > 20'(VLMAX)))) bad_length = 1'b1;
     if (is_wst && beats == '0) bad_length = 1'b1;
 
-    end_address = {2'b0, decoded_o.addr} + {4'b0, beats};
+    end_address = {2'b0, decoded_o.addr} + (decoded_o.each ? 30'(beats) * 30'(BATCH) : 30'(beats));
     bad_address = (is_load || is_sv || is_wst) && op != pm_isa::OP_LDE && end_address > 30'(MEM_BEATS);
 
     if (pc_i >= 17'(ROM)) decoded_o.fault = pm_pkg::FAULT_PC;

@@ -5,7 +5,8 @@
 module pm_host #(
     parameter int CORES = 1,
     parameter int VLMAX = 8192,
-    parameter int ROM = 4096
+    parameter int ROM = 4096,
+    parameter int BATCH = 1
 ) (
     input  wire logic                           clk_i,
     input  wire logic                           rst_ni,
@@ -22,10 +23,11 @@ module pm_host #(
     input  wire logic        [           15:0]  fault_pc_i,
     output      logic                           tok_valid_o,
     output      logic                           tok_end_o,
-    output      logic        [           31:0]  tok_o,
+    output      logic        [   32*BATCH-1:0]  tok_o,
+    output      logic        [      BATCH-1:0]  tok_active_o,
     input  wire logic                           tok_ready_i,
     input  wire logic                           out_valid_i,
-    input  wire logic        [           31:0]  out_tok_i,
+    input  wire logic        [   32*BATCH-1:0]  out_tok_i,
     // instruction memory
     output      logic                           rom_we_o,
     output      logic        [           15:0]  rom_waddr_o,
@@ -50,6 +52,8 @@ module pm_host #(
   localparam logic [4:0] ROM_ADDRESS = 5'd7;
   localparam logic [4:0] ROM_LOW = 5'd8;
   localparam logic [4:0] ROM_HIGH = 5'd9;
+  localparam logic [4:0] SLOT = 5'd10;
+  localparam logic [4:0] STAGE = 5'd11;
 
   localparam logic [1:0] MEMORY_READ = 2'd1;
   localparam logic [1:0] MEMORY_WRITE = 2'd2;
@@ -72,24 +76,34 @@ module pm_host #(
 
   // Tokens. One is offered only once the last output was read, so that none is lost.
   logic offer_q, end_q, output_q;
-  logic [31:0] token_q, out_q;
+  logic [32*BATCH-1:0] token_q, out_q;
+  logic [BATCH-1:0] staged_q;  // slots that have a token to be offered
+  localparam int SLOT_BITS = BATCH > 1 ? $clog2(BATCH) : 1;
+  logic [SLOT_BITS-1:0] slot_q;
+  wire logic stage = write && (bus_addr_i == TOKEN || bus_addr_i == STAGE);
   assign tok_valid_o = offer_q && !output_q;
   assign tok_end_o = end_q && !offer_q && !output_q;
   assign tok_o = token_q;
+  assign tok_active_o = staged_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || start || halt) begin
       offer_q <= 1'b0;
       end_q <= 1'b0;
       output_q <= 1'b0;
+      staged_q <= '0;
     end else begin
+      if (stage) staged_q[slot_q] <= 1'b1;
+      else if (tok_valid_o && tok_ready_i) staged_q <= '0;
       if (write && bus_addr_i == TOKEN) offer_q <= 1'b1;
       else if (tok_valid_o && tok_ready_i) offer_q <= 1'b0;
       if (write && bus_addr_i == END) end_q <= 1'b1;
       if (out_valid_i) output_q <= 1'b1;
       else if (bus_valid_i && !bus_write_i && bus_addr_i == TOKEN) output_q <= 1'b0;
     end
-    if (write && bus_addr_i == TOKEN) token_q <= bus_wdata_i;
+    if (!rst_ni) slot_q <= '0;
+    else if (write && bus_addr_i == SLOT) slot_q <= bus_wdata_i[SLOT_BITS-1:0];
+    if (stage) token_q[32*slot_q+:32] <= bus_wdata_i;
     if (out_valid_i) out_q <= out_tok_i;
   end
 
@@ -151,7 +165,8 @@ module pm_host #(
     else if (bus_addr_i == SIZES) rdata = {16'(CORES), 16'(VLMAX)};
     else if (bus_addr_i == CONTROL)
       rdata = {fault_pc_i, 8'b0, output_q, !offer_q, busy_q, fault_i, halted, cluster_rst_no && !halted_i};
-    else if (bus_addr_i == TOKEN) rdata = out_q;
+    else if (bus_addr_i == TOKEN || bus_addr_i == STAGE) rdata = out_q[32*slot_q+:32];
+    else if (bus_addr_i == SLOT) rdata = 32'(BATCH);
     else if (bus_addr_i == ADDRESS) rdata = {4'b0, addr_q};
     else if (bus_addr_i == BEATS) rdata = {4'b0, beats_q};
     else if (bus_addr_i == ROM_ADDRESS) rdata = {16'b0, rom_addr_q};

@@ -6,7 +6,8 @@ module pm_issue #(
     parameter int CORES = 1,
     parameter int VLMAX = 8192,
     parameter int ROM = 4096,
-    parameter int MEM_BEATS = 4096
+    parameter int MEM_BEATS = 4096,
+    parameter int BATCH = 1
 ) (
     input  wire logic                      clk_i,
     input  wire logic                      rst_ni,
@@ -19,7 +20,7 @@ module pm_issue #(
     output      logic              [ 15:0] target_o,
     // to the units: the instruction, and which of them takes it in this cycle
     output      pm_pkg::decoded_t          instr_o,
-    output      logic              [ 27:0] ls_addr_o,
+    output      logic      [28*BATCH-1:0] ls_addr_o,  // of each slot for lde, else in the first place
     output      logic                      ls_go_o,
     output      logic                      row_go_o,
     output      logic                      scl_go_o,
@@ -35,9 +36,11 @@ module pm_issue #(
     // tokens
     input  wire logic                      tok_valid_i,
     input  wire logic                      tok_end_i,
-    input  wire logic              [ 31:0] tok_i,
+    input  wire logic      [32*BATCH-1:0] tok_i,
+    input  wire logic         [BATCH-1:0] tok_active_i,  // slots that get a token
     output      logic                      tok_ready_o,
     output      logic                      out_valid_o,
+    output      logic         [BATCH-1:0] active_o,
     // the end
     output      logic                      halted_o,
     output      logic              [  2:0] fault_o,
@@ -49,8 +52,9 @@ module pm_issue #(
   logic valid_q, halted_q;
   logic [15:0] pc_q;
   logic [15:0] tmv_pc_q;
-  logic [31:0] tok_q, tok_d;
-  logic [40:0] row_offset_q;  // TOK · beats: where lde's row begins
+  logic [32*BATCH-1:0] tok_q, tok_d;
+  logic [BATCH-1:0] active_q;
+  logic [41*BATCH-1:0] row_offset_q;  // TOK · beats: where lde's row begins
   logic [2:0] fault_q, fault;
   logic [15:0] fault_pc_q;
 
@@ -58,7 +62,8 @@ module pm_issue #(
       .CORES(CORES),
       .VLMAX(VLMAX),
       .ROM(ROM),
-      .MEM_BEATS(MEM_BEATS)
+      .MEM_BEATS(MEM_BEATS),
+      .BATCH(BATCH)
   ) u_decode (
       .pc_i(fetch_pc_i),
       .word_i(fetch_word_i),
@@ -94,9 +99,13 @@ module pm_issue #(
 
   // The address of lde: the start of a row of the table.
   wire logic is_lde = instr_q.op == pm_isa::OP_LDE;
-  wire logic [41:0] lde_addr = {14'b0, instr_q.addr} + {1'b0, row_offset_q};
-  wire logic lde_outside = lde_addr + {17'b0, instr_q.beats} > 42'(MEM_BEATS);
-  assign ls_addr_o = is_lde ? lde_addr[27:0] : instr_q.addr;
+  logic [BATCH-1:0] lde_outside;
+
+  for (genvar b = 0; b < BATCH; b++) begin : gen_address
+    wire logic [41:0] lde_addr = {14'b0, instr_q.addr} + {1'b0, row_offset_q[41*b+:41]};
+    assign lde_outside[b] = lde_addr + {17'b0, instr_q.beats} > 42'(MEM_BEATS);
+    assign ls_addr_o[28*b+:28] = is_lde ? lde_addr[27:0] : instr_q.addr;
+  end
 
   wire logic idle = !ls_busy_i && !row_busy_i && !scl_busy_i && !tmv_busy_i;
   wire logic is_tin = instr_q.op == pm_isa::OP_TIN;
@@ -106,7 +115,7 @@ module pm_issue #(
 
   always_comb begin
     fault = instr_q.fault;
-    if (fault == pm_pkg::FAULT_NONE && is_lde && lde_outside) fault = pm_pkg::FAULT_ADDRESS;
+    if (fault == pm_pkg::FAULT_NONE && is_lde && lde_outside != '0) fault = pm_pkg::FAULT_ADDRESS;
 
     ready = !vector_hazard && !scalar_hazard;
     if (instr_q.is_ls && ls_busy_i) ready = 1'b0;
@@ -130,7 +139,12 @@ module pm_issue #(
   end
   assign tok_ready_o = issue && is_tin;
   assign out_valid_o = issue && is_tout;
-  assign tok_d = tok_ready_o && tok_valid_i ? tok_i : tok_q;
+  wire logic take_tokens = tok_ready_o && tok_valid_i;
+  assign active_o = active_q;
+
+  for (genvar b = 0; b < BATCH; b++) begin : gen_token
+    assign tok_d[32*b+:32] = !take_tokens ? tok_q[32*b+:32] : tok_active_i[b] ? tok_i[32*b+:32] : '0;
+  end
   assign jump_o = issue && (instr_q.op == pm_isa::OP_JMP || (is_tin && !tok_valid_i));
   assign target_o = instr_q.target;
   assign fetch_ready_o = !valid_q || issue;
@@ -145,8 +159,10 @@ module pm_issue #(
       fault_q <= pm_pkg::FAULT_NONE;
       fault_pc_q <= '0;
       tok_q <= '0;
+      active_q <= '0;
     end else begin
       tok_q <= tok_d;
+      if (take_tokens) active_q <= tok_active_i;
       if (jump_o) valid_q <= 1'b0;
       else if (fetch_ready_o) valid_q <= fetch_valid_i;
       if (!halted_q && underrun_i) begin
@@ -165,7 +181,7 @@ module pm_issue #(
     if (fetch_ready_o) begin
       instr_q <= decoded;
       pc_q <= fetch_pc_i[15:0];
-      row_offset_q <= 41'(tok_d) * 41'(decoded.beats[8:0]);
+      for (int b = 0; b < BATCH; b++) row_offset_q[41*b+:41] <= 41'(tok_d[32*b+:32]) * 41'(decoded.beats[8:0]);
     end
     if (ls_go_o) ls_vectors_q <= vectors;
     if (row_go_o) begin

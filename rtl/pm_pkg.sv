@@ -50,6 +50,7 @@ package pm_pkg;
     logic wr;
     logic arg;
     logic first;
+    logic each;  // of LS: every slot has its own beats
     logic [15:0] target;
     logic [23:0] immediate;
   } decoded_t;

@@ -19,6 +19,7 @@ module pm_row #(
     output      logic       [         INDEX-1:0] raddr_o,
     input  wire logic       [  pm_pkg::WORD-1:0] a_i,
     input  wire logic       [  pm_pkg::WORD-1:0] b_i,
+    input  wire logic       [  pm_pkg::WORD-1:0] before_i,  // what shf reads as a: of the slot before
     output      logic                            we_o,
     output      logic       [               2:0] y_o,
     output      logic       [         INDEX-1:0] waddr_o,
@@ -90,6 +91,7 @@ module pm_row #(
   assign b_o = b_q;
   assign raddr_o = read_q[INDEX-1:0];
 
+  wire logic [pm_pkg::WORD-1:0] a = op_q == pm_isa::OP_SHF ? before_i : a_i;
   logic [pm_pkg::LANES*63-1:0] terms;
   for (genvar i = 0; i < pm_pkg::LANES; i++) begin : gen_lane
     pm_row_lane u_lane (
@@ -99,7 +101,7 @@ module pm_row #(
         .scale_i(scale_q),
         .shift_i(shift_q),
         .square_i(red_q == pm_pkg::RED_SS),
-        .a_i(a_i[i*32+:32]),
+        .a_i(a[i*32+:32]),
         .b_i(b_i[i*32+:32]),
         .keep_i({result_q, 4'(i)} < {1'b0, len_q}),
         .y_o(wdata_o[i*32+:32]),

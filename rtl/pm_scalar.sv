@@ -12,6 +12,7 @@ module pm_scalar (
     input  wire logic                             rst_ni,
     input  wire logic                             go_i,
     input  wire pm_pkg::decoded_t                 instr_i,
+    input  wire logic                             active_i,  // the slot has a token
     input  wire logic        [pm_pkg::SCALAR-1:0] a_i,
     input  wire logic        [pm_pkg::SCALAR-1:0] b_i,
     output      logic                             busy_o,
@@ -36,7 +37,9 @@ module pm_scalar (
     if (go_i) begin
       op_q <= instr_i.op;
       sd_q <= instr_i.sd;
-      {ea_q, ma_q} <= instr_i.op == pm_isa::OP_SLI ? instr_i.immediate : a_i;
+      if (instr_i.op == pm_isa::OP_SLI) {ea_q, ma_q} <= instr_i.immediate;
+      else if (instr_i.op == pm_isa::OP_SACT) {ea_q, ma_q} <= active_i ? pm_pkg::SCALAR_ONE : '0;
+      else {ea_q, ma_q} <= a_i;
       {eb_q, mb_q} <= b_i;
       step_q <= 5'd1;
     end else begin
@@ -154,7 +157,7 @@ module pm_scalar (
   always_comb begin
     scalar_o = normalised;
     case (op_q)
-      pm_isa::OP_SLI: scalar_o = {ea_q, ma_q};
+      pm_isa::OP_SLI, pm_isa::OP_SACT: scalar_o = {ea_q, ma_q};
       pm_isa::OP_SMAX: scalar_o = a_greater ? {ea_q, ma_q} : {eb_q, mb_q};
       pm_isa::OP_SADD:
       if (a_zero) scalar_o = {eb_q, mb_q};

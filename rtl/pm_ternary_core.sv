@@ -8,6 +8,7 @@ module pm_ternary_core #(
     parameter int INDEX = 0,
     parameter int VLMAX = 8192,
     parameter int OUTQ = 8,
+    parameter int BATCH = 1,  // activations that each beat of weights meets
     parameter int ROWS = pm_pkg::LANES  // of the array; fewer only to fit a small device
 ) (
     input  wire logic                                  clk_i,
@@ -21,7 +22,7 @@ module pm_ternary_core #(
     input  wire logic                                  q_we_i,
     input  wire logic                                  q_bank_i,
     input  wire logic [$clog2(VLMAX/pm_pkg::LANES)-1:0] q_waddr_i,
-    input  wire logic [             pm_pkg::QWORD-1:0] q_wdata_i,
+    input  wire logic [       BATCH*pm_pkg::QWORD-1:0] q_wdata_i,
     // weights
     input  wire logic                                  valid_i,
     input  wire logic                                  dry_i,
@@ -31,7 +32,7 @@ module pm_ternary_core #(
     // results: the block's sums come in the cycle after it was taken
     output      logic                                  block_o,
     input  wire logic                                  take_i,
-    output      logic [                   32*ROWS-1:0] sums_o
+    output      logic [             BATCH*32*ROWS-1:0] sums_o
 );
   localparam int COL = $clog2(VLMAX / pm_pkg::LANES);
   localparam int QUEUE = OUTQ > 1 ? $clog2(OUTQ) : 1;
@@ -72,10 +73,10 @@ module pm_ternary_core #(
   end
 
   // Activations: both banks in one memory. A word comes with the weights, in the cycle after the pop.
-  logic [pm_pkg::QWORD-1:0] activations;
+  logic [BATCH*pm_pkg::QWORD-1:0] activations;
 
   pm_ram #(
-      .WIDTH(pm_pkg::QWORD),
+      .WIDTH(BATCH * pm_pkg::QWORD),
       .DEPTH(2 << COL)
   ) u_banks (
       .clk_i(clk_i),
@@ -89,8 +90,9 @@ module pm_ternary_core #(
   // Stages after the pop: 1 memories, 2 weights, 3 groups, 4 dot products, 5 sums, 6 queue.
   logic [4:1] valid_q, first_q;
   logic [6:1] last_q;
-  logic [32*ROWS-1:0] weights_q, sums;
-  logic [pm_pkg::QWORD-1:0] activations_q;
+  logic [32*ROWS-1:0] weights_q;
+  logic [BATCH*32*ROWS-1:0] sums;
+  logic [BATCH*pm_pkg::QWORD-1:0] activations_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -107,15 +109,15 @@ module pm_ternary_core #(
     end
   end
 
-  for (genvar i = 0; i < ROWS; i++) begin : gen_row
+  for (genvar i = 0; i < BATCH * ROWS; i++) begin : gen_row
     pm_ternary_row u_row (
         .clk_i(clk_i),
         .valid1_i(valid_q[2]),
         .valid2_i(valid_q[3]),
         .valid3_i(valid_q[4]),
         .first3_i(first_q[4]),
-        .weights_i(weights_q[32*i+:32]),
-        .activations_i(activations_q),
+        .weights_i(weights_q[32*(i%ROWS)+:32]),
+        .activations_i(activations_q[(i/ROWS)*pm_pkg::QWORD+:pm_pkg::QWORD]),
         .sum_o(sums[32*i+:32])
     );
   end
@@ -123,8 +125,8 @@ module pm_ternary_core #(
   // Blocks that wait for the collector.
   logic [QUEUE-1:0] write_q, read_q;
   logic [COUNT-1:0] ready_q;
-  logic [32*ROWS-1:0] queue[0:OUTQ-1];
-  logic [32*ROWS-1:0] sums_q;
+  logic [BATCH*32*ROWS-1:0] queue[0:OUTQ-1];
+  logic [BATCH*32*ROWS-1:0] sums_q;
 
   assign block_o = ready_q != '0;
   assign sums_o = sums_q;

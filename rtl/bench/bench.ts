@@ -27,6 +27,7 @@ export interface RtlJob {
   readonly timing: MemoryTiming;
   readonly program: readonly bigint[];
   readonly memory: Uint8Array;
+  /** For each step a token for each slot; −1: the slot is inactive. */
   readonly tokens: readonly number[];
   /** Then what comes out is fed back, until there are so many tokens. */
   readonly generate?: number;
@@ -46,8 +47,8 @@ export interface RtlResult {
 
 /** The parameters of the RTL for given sizes. */
 export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>> {
-  const { cores, maxLength, fifo, outQueue, rom, memoryBeats } = sizes;
-  return { CORES: cores, VLMAX: maxLength, FIFO: fifo, OUTQ: outQueue, ROM: rom, MEM_BEATS: memoryBeats };
+  const { cores, maxLength, fifo, outQueue, rom, memoryBeats, batch } = sizes;
+  return { CORES: cores, VLMAX: maxLength, FIFO: fifo, OUTQ: outQueue, ROM: rom, MEM_BEATS: memoryBeats, BATCH: batch };
 }
 
 /**

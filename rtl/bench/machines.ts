@@ -3,10 +3,10 @@ import type { RtlSizes } from './bench.ts';
 
 /** As it would be built, with shorter vectors. */
 export const ordinary: RtlSizes = {
-  ...{ cores: 1, maxLength: 2048, fifo: 256, outQueue: 8, rom: 4096, memoryBeats: 65536 },
+  ...{ cores: 1, maxLength: 2048, fifo: 256, outQueue: 8, rom: 4096, batch: 1, memoryBeats: 65536 },
 };
 
 /** Cores that are no power of two, queues that fill at once. */
 export const awkward: RtlSizes = {
-  ...{ cores: 3, maxLength: 272, fifo: 8, outQueue: 2, rom: 1000, memoryBeats: 4096 },
+  ...{ cores: 3, maxLength: 272, fifo: 8, outQueue: 2, rom: 1000, batch: 1, memoryBeats: 4096 },
 };

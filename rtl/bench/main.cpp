@@ -3,8 +3,8 @@
 //   timing KIND NUMBER…       as memory.h reads it
 //   program WORD…             instructions, hexadecimal
 //   dram FILE OFFSET BYTES    memory begins with these bytes of the file, and is 0 beyond
-//   tokens TOKEN…             what the host offers
-//   generate COUNT            then it feeds back what comes out, until there are COUNT tokens
+//   tokens TOKEN…             what the host offers: one for each slot, then the next ones; −1: the slot is inactive
+//   generate COUNT            then it feeds back what comes out, for COUNT steps
 //   reset CYCLE CYCLES        resets the cluster, but not memory, in that cycle; then the run begins anew: `X` in the trace
 //   waves FILE                waveforms as VCD, if built with Verilator's --trace: a cycle is ten time units
 //   run CYCLES                runs on a machine just switched on, at most so long; then `M checksum` of the image, `E cycles`
@@ -28,6 +28,7 @@
 namespace {
 
 constexpr int cores = Vpm_bench_pm_bench::cores;
+constexpr int slots = Vpm_bench_pm_bench::slots;
 
 struct Job {
   Timing timing;
@@ -93,13 +94,13 @@ class Run {
     answer();
     top_.tok_valid_i = job_.host.offers();
     top_.tok_end_i = job_.host.ended();
-    if (top_.tok_valid_i) top_.tok_i = job_.host.token();
+    if (top_.tok_valid_i) offer(job_.host.tokens());
     top_.clk_i = 0;
     top_.eval();
     const uint64_t romData = top_.rom_addr_o < rom_.size() ? rom_[top_.rom_addr_o] : 0;
     serve();
     if (top_.tok_ready_o && top_.tok_valid_i) job_.host.taken();
-    if (top_.out_valid_o) job_.host.receive(top_.out_tok_o);
+    if (top_.out_valid_o) job_.host.receive(outputs());
     halted_ = top_.halted_o;
     dump(0);
     top_.clk_i = 1;
@@ -107,6 +108,19 @@ class Run {
     dump(5);
     top_.rom_data_i = romData;
     cycle_++;
+  }
+
+  void offer(const Tokens& tokens) {
+    for (int slot = 0; slot < slots; slot++) {
+      setBits(top_.tok_active_i, slot, 1, tokens[slot] >= 0);
+      setBits(top_.tok_i, 32 * slot, 32, uint32_t(tokens[slot]));
+    }
+  }
+
+  Tokens outputs() {
+    Tokens tokens;
+    for (int slot = 0; slot < slots; slot++) tokens.push_back(getBits(top_.out_tok_o, 32 * slot, 32));
+    return tokens;
   }
 
   // The state during a cycle, then what its edge makes of it.
@@ -179,7 +193,11 @@ int main(int argc, char** argv) {
       if (!file.seekg(offset) || !file.read(job.dram.data(), bytes)) return fail("dram: cannot read " + path);
     } else if (command == "tokens") {
       job.host = Host();
-      for (uint32_t token; in >> token;) job.host.prompt.push_back(token);
+      for (int64_t token; in >> token;) {
+        auto& prompt = job.host.prompt;
+        if (prompt.empty() || prompt.back().size() == slots) prompt.emplace_back();
+        prompt.back().push_back(token);
+      }
     } else if (command == "generate") {
       in >> job.host.generate;
     } else if (command == "reset") {

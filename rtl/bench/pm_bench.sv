@@ -8,7 +8,8 @@ module pm_bench #(
     parameter int FIFO = 256,
     parameter int OUTQ = 8,
     parameter int ROM = 4096,
-    parameter int MEM_BEATS = 65536
+    parameter int MEM_BEATS = 65536,
+    parameter int BATCH = 1
 ) (
     input  wire logic                              clk_i,
     input  wire logic                              rst_ni,
@@ -25,10 +26,11 @@ module pm_bench #(
     input  wire logic [(CORES+1)*pm_pkg::WORD-1:0] rsp_data_i,
     input  wire logic                              tok_valid_i,
     input  wire logic                              tok_end_i,
-    input  wire logic [                      31:0] tok_i,
+    input  wire logic [              32*BATCH-1:0] tok_i,
+    input  wire logic [                 BATCH-1:0] tok_active_i,
     output      logic                              tok_ready_o,
     output      logic                              out_valid_o,
-    output      logic [                      31:0] out_tok_o,
+    output      logic [              32*BATCH-1:0] out_tok_o,
     output      logic                              halted_o,
     output      logic [                       2:0] fault_o,
     output      logic [                      15:0] fault_pc_o
@@ -37,6 +39,7 @@ module pm_bench #(
   localparam int cores /*verilator public*/ = CORES;
   localparam int rom_words /*verilator public*/ = ROM;
   localparam int mem_beats /*verilator public*/ = MEM_BEATS;
+  localparam int slots /*verilator public*/ = BATCH;
 
   pm_cluster #(
       .CORES(CORES),
@@ -44,7 +47,8 @@ module pm_bench #(
       .FIFO(FIFO),
       .OUTQ(OUTQ),
       .ROM(ROM),
-      .MEM_BEATS(MEM_BEATS)
+      .MEM_BEATS(MEM_BEATS),
+      .BATCH(BATCH)
   ) u_cluster (
       .*
   );
@@ -62,62 +66,82 @@ module pm_bench #(
     return {c[30:0], c[31]} ^ x;
   endfunction
 
-  `define WORD_OF(r) u_cluster.u_router.gen_register[r].u_ram.mem[w]
-
-  // The elements of the first `words` words of a vector register.
-  function automatic logic [31:0] fold_vector(input logic [31:0] from, input logic [2:0] register, input int words);
-    logic [31:0] c = from;
-    logic [pm_pkg::WORD-1:0] data;
-    for (int w = 0; w < words; w++) begin
-      case (register)
-        3'd0: data = `WORD_OF(0);
-        3'd1: data = `WORD_OF(1);
-        3'd2: data = `WORD_OF(2);
-        3'd3: data = `WORD_OF(3);
-        3'd4: data = `WORD_OF(4);
-        3'd5: data = `WORD_OF(5);
-        3'd6: data = `WORD_OF(6);
-        default: data = `WORD_OF(7);
-      endcase
-      for (int i = 0; i < pm_pkg::LANES; i++) c = fold(c, data[32*i+:32]);
-    end
-    return c;
-  endfunction
-
-  function automatic logic [31:0] fold_bank(input logic bank, input int words);
-    logic [31:0] c = '0;
-    logic [pm_pkg::QWORD-1:0] data;
-    for (int w = 0; w < words; w++) begin
-      data = u_cluster.gen_core[0].u_ternary_core.u_banks.mem[{bank, w[$clog2(VLMAX/pm_pkg::LANES)-1:0]}];
-      for (int i = 0; i < pm_pkg::LANES; i++) c = fold(c, {{24{data[8*i+7]}}, data[8*i+:8]});
-    end
-    return c;
-  endfunction
-
-  function automatic logic [31:0] fold_scalar(input logic [31:0] from, input logic [3:0] register);
-    return fold(from, {8'b0, u_cluster.u_scalar_file.file[register]});
-  endfunction
-
-  function automatic logic [31:0] fold_row(input pm_pkg::decoded_t done);
-    logic [31:0] c;
-    if (done.op == pm_isa::OP_QNT) return fold_bank(done.q, words_of(32'(done.len)));
-    c = fold_vector('0, done.y, words_of(32'(done.len)));
-    return done.red != '0 ? fold_scalar(c, done.sd) : c;
-  endfunction
-
-  function automatic logic [31:0] fold_product(input pm_pkg::decoded_t done);
-    logic [31:0] c = '0;
-    if (done.wr) c = fold_vector(c, done.y, words_of(32'(done.rows)));
-    if (done.arg) c = fold(fold(c, u_cluster.u_collector.u_argmax.best_q), u_cluster.u_collector.u_argmax.index_q);
-    return c;
-  endfunction
-
   function automatic int words_of(input int elements);
     return (elements + pm_pkg::LANES - 1) / pm_pkg::LANES;
   endfunction
 
-  task automatic report(input logic [15:0] pc, input logic [31:0] checksum);
-    $write("R %0d %0d %08x\n", cycle_q, pc, checksum);
+  // Checksums of what each slot's instructions wrote, taken in the middle of the cycle in which they are done.
+  wire logic [3:0] done = busy_q & ~busy;
+  logic [31:0] part[0:4*BATCH-1];
+
+  for (genvar b = 0; b < BATCH; b++) begin : gen_watch
+    `define WORD_OF(r) u_cluster.gen_slot[b].u_router.gen_register[r].u_ram.mem[w]
+
+    // The elements of the first `words` words of a vector register.
+    function automatic logic [31:0] fold_vector(input logic [2:0] register, input int words);
+      logic [31:0] c = '0;
+      logic [pm_pkg::WORD-1:0] data;
+      for (int w = 0; w < words; w++) begin
+        case (register)
+          3'd0: data = `WORD_OF(0);
+          3'd1: data = `WORD_OF(1);
+          3'd2: data = `WORD_OF(2);
+          3'd3: data = `WORD_OF(3);
+          3'd4: data = `WORD_OF(4);
+          3'd5: data = `WORD_OF(5);
+          3'd6: data = `WORD_OF(6);
+          default: data = `WORD_OF(7);
+        endcase
+        for (int i = 0; i < pm_pkg::LANES; i++) c = fold(c, data[32*i+:32]);
+      end
+      return c;
+    endfunction
+
+    function automatic logic [31:0] fold_bank(input logic bank, input int words);
+      logic [31:0] c = '0;
+      logic [pm_pkg::QWORD-1:0] data;
+      for (int w = 0; w < words; w++) begin
+        data = u_cluster.gen_core[0].u_ternary_core.u_banks.mem[
+            {bank, w[$clog2(VLMAX/pm_pkg::LANES)-1:0]}][b*pm_pkg::QWORD+:pm_pkg::QWORD];
+        for (int i = 0; i < pm_pkg::LANES; i++) c = fold(c, {{24{data[8*i+7]}}, data[8*i+:8]});
+      end
+      return c;
+    endfunction
+
+    function automatic logic [31:0] fold_scalar(input logic [31:0] from, input logic [3:0] register);
+      return fold(from, {8'b0, u_cluster.gen_slot[b].u_scalar_file.file[register]});
+    endfunction
+
+    function automatic logic [31:0] fold_row();
+      logic [31:0] c;
+      if (row_q.op == pm_isa::OP_QNT) return fold_bank(row_q.q, words_of(32'(row_q.len)));
+      c = fold_vector(row_q.y, words_of(32'(row_q.len)));
+      return row_q.red != '0 ? fold_scalar(c, row_q.sd) : c;
+    endfunction
+
+    function automatic logic [31:0] fold_product();
+      logic [31:0] c = '0;
+      if (tmv_q.wr) c = fold_vector(tmv_q.y, words_of(32'(tmv_q.rows)));
+      if (tmv_q.arg) begin
+        c = fold(c, u_cluster.u_collector.gen_slot[b].u_argmax.best_q);
+        c = fold(c, u_cluster.u_collector.gen_slot[b].u_argmax.index_q);
+      end
+      return c;
+    endfunction
+
+    always_ff @(negedge clk_i) begin
+      if (done[0]) part[b] <= fold_vector(ls_q.y, words_of(32'(ls_q.len)));
+      if (done[1]) part[BATCH+b] <= fold_row();
+      if (done[2]) part[2*BATCH+b] <= fold_scalar('0, scl_q.sd);
+      if (done[3]) part[3*BATCH+b] <= fold_product();
+    end
+  end
+
+  // `first` is the first slot that counts: a store of one slot stores the last one.
+  task automatic report(input int unit, input logic [15:0] pc, input int first);
+    logic [31:0] c = part[BATCH*unit+first];
+    for (int b = first + 1; b < BATCH; b++) c = fold(c, part[BATCH*unit+b]);
+    $write("R %0d %0d %08x\n", cycle_q, pc, c);
   endtask
 
   always_ff @(posedge clk_i) begin
@@ -130,11 +154,11 @@ module pm_bench #(
       busy_q  <= busy;
       ended_q <= halted_o;
       if (u_cluster.u_issue.issue) $write("I %0d %0d\n", cycle_q, u_cluster.u_issue.pc_q);
-      if (busy_q[0] && !busy[0]) report(ls_pc_q, fold_vector('0, ls_q.y, words_of(32'(ls_q.len))));
-      if (busy_q[1] && !busy[1]) report(row_pc_q, fold_row(row_q));
-      if (busy_q[2] && !busy[2]) report(scl_pc_q, fold_scalar('0, scl_q.sd));
-      if (busy_q[3] && !busy[3]) report(tmv_pc_q, fold_product(tmv_q));
-      if (out_valid_o) $write("O %0d %0d\n", cycle_q, out_tok_o);
+      if (done[0]) report(0, ls_pc_q, ls_q.op == pm_isa::OP_SV && !ls_q.each ? BATCH - 1 : 0);
+      if (done[1]) report(1, row_pc_q, 0);
+      if (done[2]) report(2, scl_pc_q, 0);
+      if (done[3]) report(3, tmv_pc_q, 0);
+      for (int b = 0; b < BATCH; b++) if (out_valid_o) $write("O %0d %0d\n", cycle_q, out_tok_o[32*b+:32]);
       if (halted_o) $write("H %0d %0d %0d\n", cycle_q, fault_o, fault_pc_o);
     end
     if (u_cluster.ls_go) {ls_q, ls_pc_q} <= {u_cluster.instr, u_cluster.u_issue.pc_q};

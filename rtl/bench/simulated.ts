@@ -1,7 +1,7 @@
 /** The bench's jobs on the simulator. */
 import { foldElements } from '../../src/accelerator/checksum.ts';
 import { Cluster } from '../../src/accelerator/cluster.ts';
-import { GreedyHost, type Host } from '../../src/accelerator/host.ts';
+import { GreedyHost, type Host, type Tokens } from '../../src/accelerator/host.ts';
 import { type TraceEvent, traceText } from '../../src/accelerator/trace.ts';
 import type { RtlJob, RtlSizes } from './bench.ts';
 
@@ -12,7 +12,9 @@ export function simulate(sizes: RtlSizes, job: RtlJob): { trace: string; memoryC
   // A ROM is as long as it was built; words behind the program are 0.
   const program = [...job.program, ...new Array<bigint>(sizes.rom - job.program.length).fill(0n)];
   const events: TraceEvent[] = [];
-  const host = job.generate ? new GreedyHost(job.tokens, job.generate) : listHost(job.tokens);
+  const host = job.generate
+    ? greedyHost(job.tokens, sizes.batch, job.generate)
+    : listHost(job.tokens, sizes.batch);
   const cluster = new Cluster({
     ...{ sizes, timing: job.timing, program, memory, host },
     onEvent: (event) => events.push(event),
@@ -26,8 +28,33 @@ export function simulate(sizes: RtlSizes, job: RtlJob): { trace: string; memoryC
   };
 }
 
+function stepsOf(tokens: readonly number[], batch: number): Tokens[] {
+  return Array.from({ length: tokens.length / batch }, (_, step) =>
+    tokens.slice(step * batch, (step + 1) * batch).map((token) => (token < 0 ? undefined : token)),
+  );
+}
+
 /** Gives the tokens, then ends. */
-function listHost(tokens: readonly number[]): Host {
+function listHost(tokens: readonly number[], batch: number): Host {
+  const steps = stepsOf(tokens, batch);
   let given = 0;
-  return { next: () => tokens[given++] ?? 'end', take: () => {} };
+  return { next: () => steps[given++] ?? 'end', take: () => {} };
+}
+
+/** Gives the tokens, then feeds back what comes out, in all slots. */
+function greedyHost(tokens: readonly number[], batch: number, generate: number): Host {
+  const prompt = stepsOf(tokens, batch);
+  const slots = Array.from({ length: batch }, (_, slot) => {
+    return new GreedyHost(prompt.map((step) => step[slot] ?? 0), generate);
+  });
+  let given = 0;
+  return {
+    next: () => {
+      const next = slots.map((host) => host.next());
+      const [first] = next;
+      if (first === 'end' || first === undefined) return first;
+      return prompt[given++] ?? (next as number[]);
+    },
+    take: (token, slot) => slots[slot]!.take(token),
+  };
 }

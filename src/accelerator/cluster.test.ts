@@ -41,7 +41,7 @@ describe('the cycle-accurate simulator', () => {
       const byAddress = (lines: string[]) => lines.sort();
       expect(byAddress(found.map(({ pc, checksum }) => `${pc} ${checksum}`))).toEqual(byAddress(expected));
       expect(cluster.machine.memory).toEqual(machine.memory);
-      expect(cluster.machine.vectors).toEqual(machine.vectors);
+      expect(cluster.machine.slots).toEqual(machine.slots);
       expect(host.taken).toEqual(functionalHost.taken);
     }
   });

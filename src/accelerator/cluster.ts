@@ -13,10 +13,10 @@ import {
   scalarCycles,
 } from './cycles.ts';
 import { type Needs, needsOf } from './hazards.ts';
-import type { Host } from './host.ts';
+import { type Host, type Tokens, tokensOf } from './host.ts';
 import { decode, type Instruction, type units } from './instructionSet.ts';
 import { LoadStoreTimer } from './loadStore.ts';
-import { type FaultCode, Machine } from './machine.ts';
+import { type FaultCode, Machine, type Part } from './machine.ts';
 import { type MemoryModel, memoryModel } from './memory.ts';
 import { lanes, type MachineSizes, type MemoryTiming } from './parameters.ts';
 import { emptyStatistics, type StallCause, type Statistics } from './statistics.ts';
@@ -91,7 +91,7 @@ export class Cluster {
   #pc = 0;
   #nextIssue = firstIssue;
   #loadStore:
-    | { readonly needs: Needs; readonly span: Span; readonly checksum: number; address: number }
+    | { readonly needs: Needs; readonly span: Span; readonly checksum: number; readonly addresses: Iterator<number> }
     | undefined;
   /** Addresses of the next beats of the streams. */
   readonly #streamed: Float64Array;
@@ -200,11 +200,11 @@ export class Cluster {
     // The token is taken here; nothing else can keep `tin` from issuing.
     const offered = this.#options.host.next();
     if (offered === undefined) return 'host';
-    this.#offered = offered;
+    this.#offered = offered === 'end' ? offered : tokensOf(offered);
     return undefined;
   }
 
-  #offered: number | 'end' = 'end';
+  #offered: Tokens | 'end' = 'end';
 
   #issue(t: number, instruction: Instruction, needs: Needs): void {
     const { name, unit } = instruction.operation;
@@ -248,12 +248,13 @@ export class Cluster {
     if (name === 'jmp') jump();
     if (name === 'tin') {
       if (this.#offered === 'end') jump();
-      else this.machine.token = this.#offered;
+      else this.machine.read(this.#offered);
     }
     if (name === 'tout') {
-      const token = this.machine.best.index >>> 0;
-      this.#options.onEvent?.({ kind: 'O', cycle: t, token });
-      this.#options.host.take(token);
+      this.machine.outputs.forEach((token, slot) => {
+        this.#options.onEvent?.({ kind: 'O', cycle: t, token });
+        this.#options.host.take(token, slot);
+      });
     }
     if (name === 'wst') {
       this.#execute(instruction);
@@ -275,9 +276,11 @@ export class Cluster {
   #beginLoadStore(t: number, instruction: Instruction, needs: Needs, span: Span): void {
     const { name } = instruction.operation;
     const kind = name === 'sv' ? 'store' : name === 'ldv' ? 'load' : 'narrowLoad';
-    const { address, beats } = this.machine.access(instruction);
-    this.#ls.begin(t, beats, kind);
-    this.#loadStore = { needs, span, checksum: this.#execute(instruction)!, address };
+    const parts = this.machine.access(instruction);
+    const total = parts.reduce((sum, { beats }) => sum + beats, 0);
+    this.#ls.begin(t, total, kind);
+    const addresses = beatsOfParts(parts);
+    this.#loadStore = { needs, span, checksum: this.#execute(instruction)!, addresses };
   }
 
   #serveMemory(t: number): void {
@@ -308,8 +311,8 @@ export class Cluster {
     const write = this.#ls.writes;
     if (write) this.statistics.storeBeats++;
     else this.statistics.loadBeats++;
-    const loadStore = this.#loadStore!;
-    this.#memory.request(t, { port: this.#cores.length, address: loadStore.address++, write });
+    const address = this.#loadStore!.addresses.next().value as number;
+    this.#memory.request(t, { port: this.#cores.length, address, write });
     this.#endLoadStore(this.#ls.grant(t));
   }
 
@@ -376,4 +379,8 @@ export class Cluster {
     this.#halt = { cycle, code, pc };
     this.#options.onEvent?.({ kind: 'H', cycle, code, pc });
   }
+}
+
+function* beatsOfParts(parts: readonly Part[]): Generator<number> {
+  for (const { address, beats } of parts) for (let k = 0; k < beats; k++) yield address + k;
 }

@@ -1,6 +1,6 @@
 /** The functional simulator: a program's results without time. */
 import { InputError } from '../errors.ts';
-import type { Host } from './host.ts';
+import { type Host, tokensOf } from './host.ts';
 import { decode } from './instructionSet.ts';
 import { type FaultCode, faults, type Machine } from './machine.ts';
 
@@ -42,12 +42,12 @@ export function runProgram(
     if (unit === 'tmv' && !enoughWeights(instruction.fields, streamBeats())) return halt(4);
     let next = pc + 1;
     if (name === 'jmp') next = instruction.fields.target!;
-    else if (name === 'tout') host.take(machine.best.index >>> 0);
+    else if (name === 'tout') machine.outputs.forEach((token, slot) => host.take(token, slot));
     else if (name === 'tin') {
       const token = host.next();
       if (token === undefined) return undefined;
       if (token === 'end') next = instruction.fields.target!;
-      else machine.token = token;
+      else machine.read(tokensOf(token));
     } else if (name !== 'nop') {
       const checksum = machine.execute(instruction);
       if (checksum !== undefined) onChecksum?.(pc, checksum);

@@ -1,8 +1,20 @@
+/** A token for each slot; undefined where a slot is inactive. */
+export type Tokens = readonly (number | undefined)[];
+
 /** The other side of `tin` and `tout`: who gives tokens and takes them. */
 export interface Host {
-  /** The next token, 'end' if there is none any more, undefined if it is not there yet. */
-  next(): number | 'end' | undefined;
-  take(token: number): void;
+  /**
+   * The next tokens (a number alone is the first slot's), 'end' if there are none any more, undefined if they are not
+   * there yet.
+   */
+  next(): number | Tokens | 'end' | undefined;
+  /** Receives what came out of a slot. */
+  take(token: number, slot: number): void;
+}
+
+/** As an array. */
+export function tokensOf(next: number | Tokens): Tokens {
+  return typeof next === 'number' ? [next] : next;
 }
 
 /** Reads a prompt, then feeds each token that comes out in again, until there are `count` of them. */

@@ -52,6 +52,8 @@ const y = vector('y', 57);
 const address = integer('addr', 27, 0);
 const loadLength = integer('len', 49, 36, required);
 const rowLength = integer('len', 13, 0, required);
+/** Each slot has its own beats. */
+const each = flag('each', 50);
 const left = integer('left', 54, 50, { named: true });
 const scaleField: Field = { ...scalar('scale', 48), named: true };
 /** `ss=s4`, `max=s4`: the kind of reduction, then the scalar that receives it. */
@@ -73,10 +75,10 @@ export const operations: readonly Operation[] = [
   operation(0x03, 'jmp', 'control', [target]),
   operation(0x04, 'tin', 'control', [target]),
   operation(0x05, 'tout', 'control'),
-  operation(0x08, 'ldv', 'ls', [y, address, loadLength]),
+  operation(0x08, 'ldv', 'ls', [y, address, each, loadLength]),
   operation(0x09, 'ldh', 'ls', [y, address, left, loadLength]),
   operation(0x0a, 'lde', 'ls', [y, address, left, loadLength]),
-  operation(0x0b, 'sv', 'ls', [y, address, loadLength]),
+  operation(0x0b, 'sv', 'ls', [y, address, each, loadLength]),
   operation(0x0c, 'wst', 'control', [integer('core', 57, 53), address, integer('beats', 52, 28, required)]),
   operation(0x10, 'mov', 'row', [y, a, ...rowFields]),
   operation(0x11, 'add', 'row', [y, a, b, ...rowFields]),
@@ -85,6 +87,7 @@ export const operations: readonly Operation[] = [
   operation(0x14, 'sig', 'row', [y, a, ...rowFields]),
   operation(0x15, 'sigc', 'row', [y, a, ...rowFields]),
   operation(0x16, 'silu', 'row', [y, a, ...rowFields]),
+  operation(0x18, 'shf', 'row', [y, a, b, ...rowFields]),
   operation(0x17, 'qnt', 'row', [
     { name: 'q', kind: 'bank', high: 55, low: 55 },
     a,
@@ -107,6 +110,7 @@ export const operations: readonly Operation[] = [
   operation(0x2b, 'smax', 'scl', [sd, sa, sb]),
   operation(0x2c, 'srcp', 'scl', [sd, sa]),
   operation(0x2d, 'srsq', 'scl', [sd, sa]),
+  operation(0x2e, 'sact', 'scl', [sd]),
 ];
 
 export const reductions = ['none', 'ss', 'max'] as const;

@@ -10,21 +10,13 @@ import {
   one,
   reciprocal,
   reciprocalRoot,
-  type Scalar,
   zero,
 } from './arithmetic.ts';
 import { fold, foldElements, foldScalar } from './checksum.ts';
 import { type Instruction, reductions } from './instructionSet.ts';
-import {
-  banks,
-  beatBytes,
-  checkSizes,
-  lanes,
-  type MachineSizes,
-  scalarRegisters,
-  vectorRegisters,
-} from './parameters.ts';
-import { beatWords, blockProducts, byteSums } from './ternaryProduct.ts';
+import { beatBytes, checkSizes, lanes, type MachineSizes } from './parameters.ts';
+import { Slot } from './slot.ts';
+import { beatWords, blockProducts } from './ternaryProduct.ts';
 import {
   largest,
   paddedLength,
@@ -45,6 +37,18 @@ export const faults = {
 } as const;
 export type FaultCode = keyof typeof faults;
 
+/** Adjacent beats of memory. */
+export interface Part {
+  readonly address: number;
+  readonly beats: number;
+}
+
+/** Weights of a block: `words` from beat `beat` on. */
+interface Taken {
+  readonly words: Int32Array;
+  readonly beat: number;
+}
+
 /** Beats of a core's streams that no product has used yet. */
 interface Segment {
   address: number;
@@ -56,17 +60,8 @@ export class Machine {
   readonly memory: Uint8Array;
   /** The same bytes. */
   readonly #words: Int32Array;
-  readonly vectors: readonly Int32Array[];
-  readonly banks: readonly Int8Array[];
-  readonly scalars: Scalar[];
-  /** The token being read. */
-  token = 0;
-  /** The greatest sum so far and its row; `index` is −1 before the first. */
-  best = { value: 0, index: -1 };
-  #argBase = 0;
+  readonly slots: readonly Slot[];
   readonly #streams: readonly Segment[][];
-  /** For each bank, the sums of its first `beats` words. */
-  readonly #tables: readonly { beats: number; readonly sums: Int16Array }[];
 
   /** Of DRAM. */
   readonly memoryBeats: number;
@@ -84,11 +79,21 @@ export class Machine {
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer, memory.byteOffset, memory.length / 4);
     this.memoryBeats = memoryBeats;
-    this.vectors = Array.from({ length: vectorRegisters }, () => new Int32Array(sizes.maxLength));
-    this.banks = Array.from({ length: banks }, () => new Int8Array(sizes.maxLength));
-    this.scalars = Array.from({ length: scalarRegisters }, (_, i) => (i === 0 ? one : zero));
+    this.slots = Array.from({ length: sizes.batch }, () => new Slot(sizes));
     this.#streams = Array.from({ length: sizes.cores }, () => []);
-    this.#tables = this.banks.map(({ length }) => ({ beats: 0, sums: new Int16Array((length / 4) * 256) }));
+  }
+
+  /** Gives each slot its token; a slot without one is inactive and reads token 0. */
+  read(tokens: readonly (number | undefined)[]): void {
+    this.slots.forEach((slot, s) => {
+      slot.token = tokens[s] ?? 0;
+      slot.active = tokens[s] !== undefined;
+    });
+  }
+
+  /** What `tout` hands out: for each slot the row of its greatest sum, 2^32 − 1 if there is none. */
+  get outputs(): number[] {
+    return this.slots.map(({ best }) => best.index >>> 0);
   }
 
   /** Why this machine would refuse a decoded instruction now, 0 if it would not. */
@@ -99,19 +104,21 @@ export class Machine {
     if (lengths.some((length) => length !== undefined && (length === 0 || length > maxLength))) return 2;
     if (fields.rows === 0 || fields.beats === 0) return 2;
     if (unit === 'ls' || name === 'wst') {
-      const { address, beats } = this.access({ operation: { name, unit }, fields } as Instruction);
-      if (address + beats > this.memoryBeats) return 3;
+      const parts = this.access({ operation: { name, unit }, fields } as Instruction);
+      if (parts.some(({ address, beats }) => address + beats > this.memoryBeats)) return 3;
     }
     return 0;
   }
 
-  /** The beats of memory that a load, a store or a stream touches. */
-  access({ operation: { name }, fields }: Instruction): { readonly address: number; readonly beats: number } {
+  /** The beats of memory that a load, a store or a stream touches, in order: one part, or one for each slot. */
+  access({ operation: { name }, fields }: Instruction): readonly Part[] {
     const address = fields.addr!;
-    if (name === 'wst') return { address, beats: fields.beats! };
+    if (name === 'wst') return [{ address, beats: fields.beats! }];
     const narrow = name === 'ldh' || name === 'lde';
     const beats = Math.ceil(fields.len! / (narrow ? 2 * lanes : lanes));
-    return { address: name === 'lde' ? address + this.token * beats : address, beats };
+    if (name === 'lde') return this.slots.map(({ token }) => ({ address: address + token * beats, beats }));
+    if (!fields.each) return [{ address, beats }];
+    return this.slots.map((_, s) => ({ address: address + s * beats, beats }));
   }
 
   /**
@@ -121,11 +128,15 @@ export class Machine {
    */
   execute(instruction: Instruction): number | undefined {
     const { name, unit } = instruction.operation;
-    if (unit === 'row') return name === 'qnt' ? this.#quantise(instruction) : this.#rowWise(instruction);
-    if (unit === 'scl') return this.#scalar(instruction);
+    if (unit === 'row') {
+      const apply = name === 'qnt' ? quantiseIn : rowWiseIn;
+      const sources = this.#sources(instruction);
+      return foldAll(this.slots.map((slot, s) => apply(slot, instruction, sources[s]!)));
+    }
+    if (unit === 'scl') return foldAll(this.slots.map((slot) => scalarIn(slot, instruction)));
     if (unit === 'tmv') return this.#product(instruction);
     if (name === 'wst') {
-      this.#streams[instruction.fields.core!]!.push({ ...this.access(instruction) });
+      this.#streams[instruction.fields.core!]!.push({ ...this.access(instruction)[0]! });
       return undefined;
     }
     return name === 'sv' ? this.#store(instruction) : this.#load(instruction);
@@ -136,55 +147,21 @@ export class Machine {
     return this.#streams[core]!.reduce((sum, { beats }) => sum + beats, 0);
   }
 
-  #operands(fields: Instruction['fields']): RowOperands {
-    return {
-      a: this.vectors[fields.a!]!,
-      b: this.vectors[fields.b ?? 0]!,
-      scale: this.scalars[fields.scale!]!,
-      shift: (fields.shift ?? 0) + 16,
-      length: fields.len!,
-    };
-  }
-
-  #rowWise({ operation: { name }, fields }: Instruction): number {
-    const y = this.vectors[fields.y!]!;
-    const length = fields.len!;
-    rowWise(name, this.#operands(fields), y);
-    const sum = foldElements(0, y, paddedLength(length));
-    const kind = reductions[fields.red!]!;
-    if (kind === 'none') return sum;
-    const reduced = kind === 'ss' ? sumOfSquares(y, length) : largest(y, length);
-    this.scalars[fields.sd!] = reduced;
-    return foldScalar(sum, reduced);
-  }
-
-  #quantise({ fields }: Instruction): number {
-    const bank = this.banks[fields.q!]!;
-    this.#tables[fields.q!]!.beats = 0;
-    quantise(this.#operands(fields), bank);
-    return foldElements(0, bank, paddedLength(fields.len!));
-  }
-
-  #scalar({ operation: { name }, fields }: Instruction): number {
-    const a = this.scalars[fields.sa ?? 0]!;
-    const b = this.scalars[fields.sb ?? 0]!;
-    const result = {
-      sli: () => ({ m: fields.m!, e: fields.e! }),
-      smul: () => multiplyScalars(a, b),
-      sadd: () => addScalars(a, b),
-      smax: () => greaterScalar(a, b),
-      srcp: () => reciprocal(a),
-      srsq: () => reciprocalRoot(a),
-    }[name as 'sli']();
-    this.scalars[fields.sd!] = result;
-    return foldScalar(0, result);
+  /** What each slot reads as a: its register, or for `shf` that of the slot before, in the first slot b. */
+  #sources({ operation: { name }, fields }: Instruction): readonly Int32Array[] {
+    if (name !== 'shf') return this.slots.map(({ vectors }) => vectors[fields.a!]!);
+    const before = this.slots.slice(0, -1).map(({ vectors }) => vectors[fields.a!]!.slice(0, fields.len!));
+    return [this.slots[0]!.vectors[fields.b!]!, ...before];
   }
 
   #load(instruction: Instruction): number {
-    const { name } = instruction.operation;
-    const { len, left = 0, y } = instruction.fields;
-    const { address, beats } = this.access(instruction);
-    const target = this.vectors[y!]!;
+    const parts = this.access(instruction);
+    return foldAll(this.slots.map((slot, s) => this.#loadSlot(slot, instruction, parts[s] ?? parts[0]!)));
+  }
+
+  #loadSlot(slot: Slot, { operation: { name }, fields }: Instruction, { address, beats }: Part): number {
+    const { len, left = 0, y } = fields;
+    const target = slot.vectors[y!]!;
     const bytes = new DataView(
       this.memory.buffer,
       this.memory.byteOffset + address * beatBytes,
@@ -197,41 +174,51 @@ export class Machine {
     return foldElements(0, target, paddedLength(len!));
   }
 
+  /** Stores all slots, or the last one. */
   #store(instruction: Instruction): number {
-    const { address } = this.access(instruction);
     const { len, y } = instruction.fields;
-    const source = this.vectors[y!]!;
-    const bytes = new DataView(this.memory.buffer, this.memory.byteOffset + address * beatBytes);
     const padded = paddedLength(len!);
-    for (let i = 0; i < padded; i++) bytes.setInt32(4 * i, source[i]!, true);
-    return foldElements(0, source, padded);
+    const parts = this.access(instruction);
+    const stored = parts.length === 1 ? this.slots.slice(-1) : this.slots;
+    return foldAll(
+      stored.map(({ vectors }, s) => {
+        const source = vectors[y!]!;
+        this.#words.set(source.subarray(0, padded), parts[s]!.address * beatWords);
+        return foldElements(0, source, padded);
+      }),
+    );
   }
 
   #product({ fields }: Instruction): number {
-    const { cols, rows, wr, arg, first } = fields;
+    const { rows, cols, wr, arg, first } = fields;
     const beats = Math.ceil(cols! / lanes);
     const blocks = Math.ceil(rows! / lanes);
-    const results = this.#products(fields.q!, beats, blocks);
-    const y = wr ? this.vectors[fields.to!]! : undefined;
-    y?.set(results);
-    if (first) {
-      this.best = { value: 0, index: -1 };
-      this.#argBase = 0;
-    }
-    if (arg) {
-      for (let row = 0; row < rows!; row++) this.#compare(row, results[row]!);
-      this.#argBase += rows!;
-    }
-    const sum = y ? foldElements(0, y, paddedLength(rows!)) : 0;
-    return arg ? fold(fold(sum, this.best.value), this.best.index) : sum;
+    const places = this.#takeBlocks(blocks, beats);
+    return foldAll(
+      this.slots.map((slot) => {
+        const results = this.#products(slot.sums(fields.q!, beats * lanes), places, beats);
+        const y = wr ? slot.vectors[fields.to!]! : undefined;
+        y?.set(results);
+        if (first) {
+          slot.best = { value: 0, index: -1 };
+          slot.argBase = 0;
+        }
+        if (arg) slot.compare(results, rows!);
+        const sum = y ? foldElements(0, y, paddedLength(rows!)) : 0;
+        return arg ? fold(fold(sum, slot.best.value), slot.best.index) : sum;
+      }),
+    );
+  }
+
+  /** Where each block's weights lie: in memory, or copied where they span two streams. */
+  #takeBlocks(blocks: number, beats: number): readonly Taken[] {
+    return Array.from({ length: blocks }, (_, block) => this.#take(block % this.sizes.cores, beats));
   }
 
   /** Sixteen sums for each block of rows. */
-  #products(q: number, beats: number, blocks: number): Int32Array {
-    const sums = this.#sumsOf(q, beats);
-    const results = new Int32Array(blocks * lanes);
-    const offsets = Array.from({ length: blocks }, (_, block) => {
-      const { words, beat } = this.#take(block % this.sizes.cores, beats);
+  #products(sums: Int16Array, places: readonly Taken[], beats: number): Int32Array {
+    const results = new Int32Array(places.length * lanes);
+    const offsets = places.map(({ words, beat }, block) => {
       if (words === this.#words) return beat;
       blockProducts(words, [beat], beats, sums, results.subarray(block * lanes, (block + 1) * lanes));
       return -1;
@@ -240,23 +227,8 @@ export class Machine {
     return results;
   }
 
-  /** The sums of a bank's every four activations, kept until the bank is written: projections often share it. */
-  #sumsOf(q: number, beats: number): Int16Array {
-    const tables = this.#tables[q]!;
-    if (tables.beats < beats) {
-      byteSums(this.banks[q]!, beats * lanes, tables.sums);
-      tables.beats = beats;
-    }
-    return tables.sums;
-  }
-
-  #compare(row: number, value: number): void {
-    if (this.best.index >= 0 && value <= this.best.value) return;
-    this.best = { value, index: this.#argBase + row };
-  }
-
   /** The next beats of a core's streams, brought together where they span two of them. */
-  #take(core: number, beats: number): { readonly words: Int32Array; readonly beat: number } {
+  #take(core: number, beats: number): Taken {
     const stream = this.#streams[core]!;
     if (stream[0] && stream[0].beats >= beats)
       return { words: this.#words, beat: this.#advance(stream, beats) };
@@ -280,4 +252,53 @@ export class Machine {
     if (segment.beats === 0) stream.shift();
     return address;
   }
+}
+
+function operandsIn(slot: Slot, fields: Instruction['fields'], a: Int32Array): RowOperands {
+  return {
+    a,
+    b: slot.vectors[fields.b ?? 0]!,
+    scale: slot.scalars[fields.scale!]!,
+    shift: (fields.shift ?? 0) + 16,
+    length: fields.len!,
+  };
+}
+
+function rowWiseIn(slot: Slot, { operation: { name }, fields }: Instruction, a: Int32Array): number {
+  const y = slot.vectors[fields.y!]!;
+  const length = fields.len!;
+  rowWise(name, operandsIn(slot, fields, a), y);
+  const sum = foldElements(0, y, paddedLength(length));
+  const kind = reductions[fields.red!]!;
+  if (kind === 'none') return sum;
+  const reduced = kind === 'ss' ? sumOfSquares(y, length) : largest(y, length);
+  slot.scalars[fields.sd!] = reduced;
+  return foldScalar(sum, reduced);
+}
+
+function quantiseIn(slot: Slot, { fields }: Instruction, a: Int32Array): number {
+  const bank = slot.bankToWrite(fields.q!);
+  quantise(operandsIn(slot, fields, a), bank);
+  return foldElements(0, bank, paddedLength(fields.len!));
+}
+
+function scalarIn(slot: Slot, { operation: { name }, fields }: Instruction): number {
+  const a = slot.scalars[fields.sa ?? 0]!;
+  const b = slot.scalars[fields.sb ?? 0]!;
+  const result = {
+    sli: () => ({ m: fields.m!, e: fields.e! }),
+    sact: () => (slot.active ? one : zero),
+    smul: () => multiplyScalars(a, b),
+    sadd: () => addScalars(a, b),
+    smax: () => greaterScalar(a, b),
+    srcp: () => reciprocal(a),
+    srsq: () => reciprocalRoot(a),
+  }[name as 'sli']();
+  slot.scalars[fields.sd!] = result;
+  return foldScalar(0, result);
+}
+
+/** The checksums of all slots as one. */
+function foldAll(sums: readonly number[]): number {
+  return sums.reduce((all, sum) => fold(all, sum));
 }

@@ -21,9 +21,11 @@ export interface MachineSizes {
   readonly outQueue: number;
   /** Instructions of the ROM. */
   readonly rom: number;
+  /** Slots: sequences that share one reading of the weights, 1 to 32. */
+  readonly batch: number;
 }
 
-export const defaultSizes: MachineSizes = { cores: 1, maxLength: 8192, fifo: 256, outQueue: 8, rom: 4096 };
+export const defaultSizes: MachineSizes = { cores: 1, maxLength: 8192, fifo: 256, outQueue: 8, rom: 4096, batch: 1 };
 
 /** DRAM as the cluster sees it, in cycles of its clock. */
 export type MemoryTiming = SlotTiming | BankTiming;
@@ -134,7 +136,7 @@ export function checkSizes(sizes: MachineSizes): void {
   const check = (name: string, value: number, expected: string, holds: boolean) => {
     if (!holds) throw new InputError(`accelerator ${name}: found ${value}, expected ${expected}`);
   };
-  const { cores, maxLength, fifo, outQueue, rom } = sizes;
+  const { cores, maxLength, fifo, outQueue, rom, batch } = sizes;
   const within = (value: number, least: number, most: number) =>
     Number.isInteger(value) && value >= least && value <= most;
   check('cores', cores, '1 to 32', within(cores, 1, 32));
@@ -151,5 +153,6 @@ export function checkSizes(sizes: MachineSizes): void {
     within(fifo, 2, 65536) && Number.isInteger(Math.log2(fifo)),
   );
   check('outQueue', outQueue, '1 to 64', within(outQueue, 1, 64));
+  check('batch', batch, '1 to 32', within(batch, 1, 32));
   check('rom', rom, '1 to 65536', within(rom, 1, 65536));
 }

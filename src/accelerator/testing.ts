@@ -12,7 +12,7 @@ import {
 export interface RandomProgram {
   readonly words: bigint[];
   readonly memory: Uint8Array<ArrayBuffer>;
-  /** Tokens that the host gives, then it ends. */
+  /** Tokens that the host gives, one for each slot and step; −1: none. Then it ends. */
   readonly tokens: number[];
 }
 
@@ -32,8 +32,8 @@ export function xorshift(seed: number): Below {
   };
 }
 
-const rowNames = ['mov', 'add', 'sub', 'mul', 'sig', 'sigc', 'silu'] as const;
-const scalarNames = ['sli', 'smul', 'sadd', 'smax', 'srcp', 'srsq'] as const;
+const rowNames = ['mov', 'add', 'sub', 'mul', 'sig', 'sigc', 'silu', 'shf'] as const;
+const scalarNames = ['sli', 'smul', 'sadd', 'smax', 'srcp', 'srsq', 'sact'] as const;
 /** Beats at the start of memory that loads and stores use; weights follow. */
 const dataBeats = 64;
 
@@ -50,7 +50,7 @@ export function randomProgram(seed: number, sizes: MachineSizes, length: number)
     const kind = below(16);
     if (kind < 8) return randomRow(below, size());
     if (kind < 11) return randomScalar(below);
-    if (kind < 14) return randomAccess(below, size());
+    if (kind < 14) return randomAccess(below, size(), sizes.batch);
     return kind < 15 ? randomProduct(below, size, beats) : instruction(below(4) ? 'nop' : 'tout');
   });
   // Each core's weights are one stream, or two where it shows whether streams may follow one another.
@@ -73,7 +73,10 @@ export function randomProgram(seed: number, sizes: MachineSizes, length: number)
   // Mostly elements of ordinary size: with random bits everything would saturate.
   const words = new Int32Array(memory.buffer, 0, (dataBeats * beatBytes) / 4);
   for (let i = 0; i < words.length; i++) words[i] = words[i]! >> below(28);
-  const tokens = Array.from({ length: 1 + below(3) }, () => below(4));
+  const steps = 1 + below(3);
+  // A slot without a token now and then; a machine of one slot always has one.
+  const token = () => (sizes.batch > 1 && below(5) === 0 ? -1 : below(4));
+  const tokens = Array.from({ length: steps * sizes.batch }, token);
   return { words: program.map(encode), memory, tokens };
 }
 
@@ -84,7 +87,7 @@ function randomRow(below: Below, len: number) {
   const name = rowNames[below(rowNames.length)]!;
   const red = below(3);
   const reduced = { red, sd: red ? 1 + below(15) : 0 };
-  const second = ['add', 'sub', 'mul'].includes(name) ? { b } : {};
+  const second = ['add', 'sub', 'mul', 'shf'].includes(name) ? { b } : {};
   const shift = name === 'mul' ? { shift: below(32) } : {};
   return instruction(name, { y, a, scale, len, ...reduced, ...second, ...shift });
 }
@@ -93,19 +96,23 @@ function randomScalar(below: Below) {
   const name = scalarNames[below(scalarNames.length)]!;
   const sd = 1 + below(15);
   if (name === 'sli') return instruction(name, { sd, m: 32768 + below(32768), e: below(40) - 34 });
+  if (name === 'sact') return instruction(name, { sd });
   const [sa, sb] = [below(16), below(16)];
   return name === 'srcp' || name === 'srsq'
     ? instruction(name, { sd, sa })
     : instruction(name, { sd, sa, sb });
 }
 
-function randomAccess(below: Below, len: number) {
+function randomAccess(below: Below, length: number, batch: number) {
   const name = (['ldv', 'ldh', 'lde', 'sv'] as const)[below(4)]!;
   const narrow = name === 'ldh' || name === 'lde';
+  const each = narrow ? 0 : below(2);
+  const rows = name === 'lde' ? 4 : each ? batch : 1;
+  // Data of all slots have to fit where loads and stores go.
+  const len = Math.min(length, 16 * Math.floor(dataBeats / rows));
   const beats = Math.ceil(len / (narrow ? 32 : 16));
-  const rows = name === 'lde' ? 4 : 1;
   const addr = below(dataBeats - rows * beats + 1);
-  return instruction(name, { y: below(8), addr, len, ...(narrow ? { left: below(17) } : {}) });
+  return instruction(name, { y: below(8), addr, len, ...(narrow ? { left: below(17) } : { each }) });
 }
 
 function randomProduct(below: Below, size: () => number, beats: number[]) {
@@ -147,7 +154,7 @@ export function illegalWords(): bigint[] {
     instruction('mov', { len: 16, red: 3, sd: 1 }),
     instruction('mov', { len: 16, sd: 1 }),
     instruction('mov', { len: 16, red: 1 }),
-    ...['sli', 'smul', 'sadd', 'smax', 'srcp', 'srsq'].map((name) => instruction(name)),
+    ...['sli', 'smul', 'sadd', 'smax', 'srcp', 'srsq', 'sact'].map((name) => instruction(name)),
     instruction('sli', { sd: 1, m: 32767 }),
     instruction('sli', { sd: 1, e: 1 }),
     instruction('ldh', { len: 16, left: 17 }),

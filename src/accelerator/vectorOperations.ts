@@ -23,6 +23,7 @@ type Element = (a: number, b: number, shift: number) => number;
 
 const elementOf: Readonly<Record<string, Element>> = {
   mov: (a) => a,
+  shf: (a) => a,
   add: (a, b) => saturate(a + b),
   sub: (a, b) => saturate(a - b),
   mul: multiply,
