@@ -48,7 +48,15 @@ export interface RtlResult {
 /** The parameters of the RTL for given sizes. */
 export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>> {
   const { cores, maxLength, fifo, outQueue, rom, memoryBeats, batch } = sizes;
-  return { CORES: cores, VLMAX: maxLength, FIFO: fifo, OUTQ: outQueue, ROM: rom, MEM_BEATS: memoryBeats, BATCH: batch };
+  return {
+    CORES: cores,
+    VLMAX: maxLength,
+    FIFO: fifo,
+    OUTQ: outQueue,
+    ROM: rom,
+    MEM_BEATS: memoryBeats,
+    BATCH: batch,
+  };
 }
 
 /**

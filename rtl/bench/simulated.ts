@@ -45,7 +45,10 @@ function listHost(tokens: readonly number[], batch: number): Host {
 function greedyHost(tokens: readonly number[], batch: number, generate: number): Host {
   const prompt = stepsOf(tokens, batch);
   const slots = Array.from({ length: batch }, (_, slot) => {
-    return new GreedyHost(prompt.map((step) => step[slot] ?? 0), generate);
+    return new GreedyHost(
+      prompt.map((step) => step[slot] ?? 0),
+      generate,
+    );
   });
   let given = 0;
   return {

@@ -91,7 +91,12 @@ export class Cluster {
   #pc = 0;
   #nextIssue = firstIssue;
   #loadStore:
-    | { readonly needs: Needs; readonly span: Span; readonly checksum: number; readonly addresses: Iterator<number> }
+    | {
+        readonly needs: Needs;
+        readonly span: Span;
+        readonly checksum: number;
+        readonly addresses: Iterator<number>;
+      }
     | undefined;
   /** Addresses of the next beats of the streams. */
   readonly #streamed: Float64Array;

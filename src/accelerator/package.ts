@@ -19,7 +19,14 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const region = v.strictObject({ name: v.string(), address: count, beats: count });
 const manifest = v.strictObject({
   format: v.literal(1),
-  sizes: v.strictObject({ cores: count, maxLength: count, fifo: count, outQueue: count, rom: count, batch: v.optional(count, 1) }),
+  sizes: v.strictObject({
+    cores: count,
+    maxLength: count,
+    fifo: count,
+    outQueue: count,
+    rom: count,
+    batch: v.optional(count, 1),
+  }),
   vocabulary: count,
   logits: v.nullable(region),
   /** Absent in packages that older versions compiled. */

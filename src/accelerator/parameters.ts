@@ -25,7 +25,14 @@ export interface MachineSizes {
   readonly batch: number;
 }
 
-export const defaultSizes: MachineSizes = { cores: 1, maxLength: 8192, fifo: 256, outQueue: 8, rom: 4096, batch: 1 };
+export const defaultSizes: MachineSizes = {
+  cores: 1,
+  maxLength: 8192,
+  fifo: 256,
+  outQueue: 8,
+  rom: 4096,
+  batch: 1,
+};
 
 /** DRAM as the cluster sees it, in cycles of its clock. */
 export type MemoryTiming = SlotTiming | BankTiming;

@@ -55,8 +55,13 @@ export class Builder {
   /** Said in the comments of what follows. */
   comment = '';
 
-  constructor(layout: Layout) {
+  /** Slots of the machine. */
+  readonly batch: number;
+  #active: VirtualScalar | undefined;
+
+  constructor(layout: Layout, batch: number) {
     this.layout = layout;
+    this.batch = batch;
   }
 
   emit(
@@ -122,20 +127,32 @@ export class Builder {
     return value.fraction === fraction ? undefined : this.constant(2 ** (fraction - value.fraction));
   }
 
-  load(region: Region, length: number, fraction: number): Fixed {
+  /** One in slots that have a token, zero in the others; undefined where every slot has one. */
+  get active(): VirtualScalar | undefined {
+    if (this.batch === 1) return undefined;
+    if (!this.#active) {
+      this.#active = { kind: 'scalar' };
+      this.emit({ name: 'sact', fields: {}, reads: {}, writes: { sd: this.#active } });
+    }
+    return this.#active;
+  }
+
+  /** @param each every slot has its own words, one slot's after another's */
+  load(region: Region, length: number, fraction: number, each: boolean): Fixed {
     const vector: VirtualVector = { kind: 'vector', length };
     this.emit({
       name: 'ldv',
-      fields: { addr: region.address, len: length },
+      fields: { addr: region.address, len: length, each: Number(each) },
       reads: {},
       writes: { y: vector },
     });
     return { kind: 'fixed', vector, fraction, reduced: new Map(), maker: undefined };
   }
 
-  store(region: Region, value: Fixed, offset = 0): void {
+  /** @param each stores every slot's words, one slot's after another's, not only the last slot's */
+  store(region: Region, value: Fixed, { offset = 0, each }: { offset?: number; each: boolean }): void {
     const { vector } = value;
-    const fields = { addr: region.address + offset, len: vector.length };
+    const fields = { addr: region.address + offset, len: vector.length, each: Number(each) };
     this.emit({ name: 'sv', fields, reads: { y: vector }, writes: {} });
   }
 

@@ -7,6 +7,7 @@ import { instruction } from '../instructionSet.ts';
 import { beatBytes, checkSizes, type MachineSizes } from '../parameters.ts';
 import type { Region } from './layout.ts';
 import { type Constants, lower } from './lower.ts';
+import type { Mode } from './mode.ts';
 import { type Scheduled, schedule } from './schedule.ts';
 import { beatsOf, writeStream } from './streams.ts';
 
@@ -14,6 +15,8 @@ export interface CompileOptions {
   readonly sizes: MachineSizes;
   /** Store logits in DRAM, besides handing out their arg-max. Default: true. */
   readonly logits?: boolean;
+  /** What slots hold. Default: decode. */
+  readonly mode?: Mode;
   /** Cycles from a read to its response, which the order of instructions takes into account. */
   readonly latency?: number;
 }
@@ -43,14 +46,14 @@ const maxStreamBeats = 2 ** 25 - 1;
  * @throws InputError if the model does not fit the machine
  */
 export function compile(program: Program, constants: Constants, options: CompileOptions): Compiled {
-  const { sizes, logits: wantsLogits = true, latency = 12 } = options;
+  const { sizes, logits: wantsLogits = true, latency = 12, mode = 'decode' } = options;
   checkSizes(sizes);
-  const { cores } = sizes;
-  const lowered = lower(program, constants, { maxLength: sizes.maxLength, logits: wantsLogits });
-  const order = schedule(lowered.instructions, { cores, latency });
+  const { cores, batch, maxLength } = sizes;
+  const lowered = lower(program, constants, { maxLength, logits: wantsLogits, batch, mode });
+  const order = schedule(lowered.instructions, { cores, latency, batch });
   const { layout, logits } = lowered;
   const streams = placeStreams(order, cores, lowered);
-  const assembly = format(order, streams);
+  const assembly = format(order, streams, mode);
   const words = assemble(assembly, 'compiled program');
   if (words.length > sizes.rom) {
     throw new InputError(
@@ -97,7 +100,7 @@ function placeStreams(
 }
 
 /** The loop over tokens: read one, start the streams, compute, hand one out. */
-function format(order: readonly Scheduled[], streams: readonly Region[]): string {
+function format(order: readonly Scheduled[], streams: readonly Region[], mode: Mode): string {
   const lines = ['token:', '  tin done'];
   streams.forEach(({ address, beats }, core) => {
     if (beats === 0) return;
@@ -109,7 +112,8 @@ function format(order: readonly Scheduled[], streams: readonly Region[]): string
     lines.push(source.comment === comment ? text : `${text.padEnd(58)} ; ${source.comment}`);
     comment = source.comment;
   }
-  lines.push('  tout', '  jmp token', 'done:', '  halt');
+  if (mode === 'decode') lines.push('  tout');
+  lines.push('  jmp token', 'done:', '  halt');
   return `${lines.join('\n')}\n`;
 }
 

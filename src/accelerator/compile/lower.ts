@@ -37,6 +37,7 @@ import {
   recurrence,
   sum,
 } from './lowerOps.ts';
+import type { Mode } from './mode.ts';
 import type { VirtualInstruction } from './virtual.ts';
 
 /** Inside BitLinear, whatever the model's own. */
@@ -57,6 +58,9 @@ export interface LowerOptions {
   readonly maxLength: number;
   /** Whether logits are stored in DRAM, besides their arg-max. */
   readonly logits: boolean;
+  /** Slots of the machine. */
+  readonly batch: number;
+  readonly mode: Mode;
 }
 
 export interface Lowered {
@@ -86,7 +90,7 @@ class Lowering {
   readonly #program: Program;
   readonly #constants: Constants;
   readonly #options: LowerOptions;
-  readonly #builder = new Builder(new Layout());
+  readonly #builder: Builder;
   readonly #values = new Map<Tensor, Value | Pair>();
   /** Results of ops that depend on parameters only. */
   readonly #folded = new Map<Tensor, Data>();
@@ -116,11 +120,13 @@ class Lowering {
     this.#program = program;
     this.#constants = constants;
     this.#options = options;
+    this.#builder = new Builder(new Layout(), options.batch);
   }
 
   run(): Lowered {
     for (const target of this.#program.assignments.values()) {
-      const beats = Math.ceil(target.size / lanes);
+      const sequences = this.#options.mode === 'decode' ? this.#options.batch : 1;
+      const beats = sequences * Math.ceil(target.size / lanes);
       this.#states.set(target, this.#builder.layout.place(target.name, beats));
     }
     for (const call of this.#program.calls) {
@@ -181,6 +187,8 @@ class Lowering {
   }
 
   #bitLinear({ inputs: { x, norm, codes, scale }, outputs: { y } }: CallOf<typeof bitLinearOp>): void {
+    // In a prefill nobody reads the logits.
+    if (this.#program.outputs.has(y) && this.#options.mode === 'prefill') return;
     const builder = this.#builder;
     const weight = this.#constantVector(norm);
     const rms = this.#rms.get(x) ?? inverseRms(builder, this.#measured(x), bitLinearEpsilon);
@@ -214,8 +222,9 @@ class Lowering {
       builder.product(activations.q, part(0, vocabulary), { to: false, arg: true, first: true });
       return;
     }
-    this.#logits = builder.layout.place('logits', Math.ceil(vocabulary / lanes));
-    const { maxLength } = this.#options;
+    const { maxLength, batch } = this.#options;
+    // Parts of the vocabulary, in each of them all slots in turn.
+    this.#logits = builder.layout.place('logits', batch * Math.ceil(vocabulary / lanes));
     let before: VirtualInstruction[] = [];
     for (let first = 0; first < vocabulary; first += maxLength) {
       const rows = Math.min(maxLength, vocabulary - first);
@@ -223,7 +232,7 @@ class Lowering {
       const { vector, instruction } = builder.product(activations.q, part(first, rows), options);
       before = [instruction];
       const value = builder.toFixed(rawValue(builder, vector, activations, matrixScale), logitFraction);
-      builder.store(this.#logits, value, first / lanes);
+      builder.store(this.#logits, value, { offset: (batch * first) / lanes, each: batch > 1 });
     }
   }
 
@@ -238,7 +247,7 @@ class Lowering {
     }
     const rest = bounds && (() => this.#restOf(bounds, layer));
     const gates = { i: this.#value(i), f: this.#value(f), rest };
-    const value = recurrence(this.#builder, gates, region);
+    const value = recurrence(this.#builder, gates, region, this.#options.mode);
     this.#values.set(h, value);
     this.#values.set(last, value);
   }

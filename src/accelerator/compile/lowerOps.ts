@@ -14,6 +14,7 @@ import {
   tableFraction,
 } from './formats.ts';
 import type { Region } from './layout.ts';
+import type { Mode } from './mode.ts';
 import type { VirtualBank, VirtualScalar } from './virtual.ts';
 
 /** 1/√(mean(x²) + ε) = scalar · factor, for x as a real number. */
@@ -106,6 +107,7 @@ export function recurrence(
   builder: Builder,
   gates: { readonly i: Value; readonly f: Value; readonly rest: (() => Fixed) | undefined },
   state: Region,
+  mode: Mode,
 ): Fixed {
   const candidate = activation(builder, 'silu', gates.i);
   let open = activation(builder, 'sigc', gates.f);
@@ -116,14 +118,41 @@ export function recurrence(
       ...{ shift: rest.fraction, fraction: tableFraction },
     });
   }
-  const before = builder.load(state, candidate.vector.length, stateFraction);
+  const each = mode === 'decode' && builder.batch > 1;
+  const before = builder.load(state, candidate.vector.length, stateFraction, each);
   const scale = builder.scaleTo(candidate, stateFraction);
-  const fraction = stateFraction;
-  const step = builder.row('sub', { a: candidate.vector, b: before.vector, scale, fraction });
-  const moved = builder.row('mul', { a: step.vector, b: open.vector, shift: tableFraction, fraction });
-  const h = builder.row('add', { a: moved.vector, b: before.vector, fraction });
-  builder.store(state, h);
+  const advance = (h: Fixed) => advanced(builder, h, { candidate, scale, open });
+  const h = mode === 'decode' ? advance(before) : scanned(builder, before, advance);
+  builder.store(state, h, { each });
   return h;
+}
+
+/** h + open ⊙ (candidate − h); h itself in slots that have no token. */
+function advanced(
+  builder: Builder,
+  h: Fixed,
+  { candidate, scale, open }: { candidate: Fixed; scale: VirtualScalar | undefined; open: Fixed },
+): Fixed {
+  const fraction = stateFraction;
+  const step = builder.row('sub', { a: candidate.vector, b: h.vector, scale, fraction });
+  const moved = builder.row('mul', {
+    ...{ a: step.vector, b: open.vector, scale: builder.active },
+    ...{ shift: tableFraction, fraction },
+  });
+  return builder.row('add', { a: moved.vector, b: h.vector, fraction });
+}
+
+/**
+ * The states after each of the tokens in the slots: every slot advances what it has, then passes it to the slot behind it.
+ * After k rounds the first k slots are right, because the state before the first one stays where it is.
+ */
+function scanned(builder: Builder, first: Fixed, advance: (h: Fixed) => Fixed): Fixed {
+  let [before, after] = [first, advance(first)];
+  for (let round = 1; round < builder.batch; round++) {
+    before = builder.row('shf', { a: after.vector, b: before.vector, fraction: stateFraction });
+    after = advance(before);
+  }
+  return after;
 }
 
 /** a ⊙ b, for b with 16 fraction bits. */

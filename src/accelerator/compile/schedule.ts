@@ -33,11 +33,15 @@ const attempts = [64, 40, 24, 12, 6, 1].flatMap((window) =>
   [3, 2, 1].map((prefetch) => ({ window, prefetch })),
 );
 
+/** Of the machine, as far as durations depend on it. */
+interface Shape {
+  readonly cores: number;
+  readonly latency: number;
+  readonly batch: number;
+}
+
 /** @throws InputError if the registers do not suffice */
-export function schedule(
-  instructions: readonly VirtualInstruction[],
-  machine: { readonly cores: number; readonly latency: number },
-): Scheduled[] {
+export function schedule(instructions: readonly VirtualInstruction[], machine: Shape): Scheduled[] {
   const graph = dependencies(instructions, machine);
   let best: { readonly order: Scheduled[]; readonly end: number } | undefined;
   for (const attempt of attempts) {
@@ -57,10 +61,7 @@ interface Graph {
   readonly uses: ReadonlyMap<Virtual, number>;
 }
 
-function dependencies(
-  instructions: readonly VirtualInstruction[],
-  machine: { readonly cores: number; readonly latency: number },
-): Graph {
+function dependencies(instructions: readonly VirtualInstruction[], machine: Shape): Graph {
   const writer = new Map<Virtual, number>();
   const index = new Map(instructions.map((entry, i) => [entry, i]));
   const uses = new Map<Virtual, number>();
@@ -83,11 +84,8 @@ function dependencies(
   return { duration, priority, before, uses };
 }
 
-function durationOf(
-  { name, fields, matrix }: VirtualInstruction,
-  { cores, latency }: { readonly cores: number; readonly latency: number },
-): number {
-  const words = Math.ceil((fields.len ?? 0) / lanes);
+function durationOf({ name, fields, matrix }: VirtualInstruction, { cores, latency, batch }: Shape): number {
+  const words = (name === 'lde' || fields.each ? batch : 1) * Math.ceil((fields.len ?? 0) / lanes);
   const { unit } = operationNamed(name)!;
   if (unit === 'tmv') return 1 + beatsOf(matrix!, 0, cores) + blockCycles + collectPipeline;
   if (unit === 'row') return words + rowPipeline;
