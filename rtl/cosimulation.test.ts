@@ -9,7 +9,7 @@ import { illegalWords, randomProgram, randomTiming, xorshift } from '../src/acce
 import { type RtlSizes, rtlFolder } from './bench/bench.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
 import { extremeProgram } from './bench/extremes.ts';
-import { awkward, ordinary } from './bench/machines.ts';
+import { awkward, inEverySlot, ordinary } from './bench/machines.ts';
 import { describeWithVerilator } from './bench/tools.ts';
 
 const maxCycles = 100_000;
@@ -84,7 +84,7 @@ function faultJobs(texts: readonly string[]): NamedJob[] {
       name: text.slice(0, 60),
       program: assemble(text),
       memory,
-      tokens: [6],
+      tokens: inEverySlot([6], awkward),
       timing,
       maxCycles: 4000,
     };
@@ -101,7 +101,7 @@ describeWithVerilator('the RTL agrees with the simulator, bit for bit and cycle 
     expect(operations.filter(({ opcode }) => !used.has(opcode))).toEqual([]);
   });
 
-  it('on random programs, three cores with short queues', { timeout: 600_000 }, async () => {
+  it('on random programs, three cores with short queues, two slots', { timeout: 600_000 }, async () => {
     const jobs = randomJobs(awkward, 700);
     const { halts } = await compareWithSimulator(awkward, jobs);
     expect(halts).toEqual(new Map([[0, jobs.length]]));

@@ -32,6 +32,8 @@ describeWithVerilator('the RTL is lint-clean', () => {
   // Sizes at which widths of counters and pointers change.
   it.each([
     { top: 'pm_accelerator', parameters: { CORES: 1 } },
+    { top: 'pm_accelerator', parameters: { CORES: 2, BATCH: 3 } },
+    { top: 'pm_accelerator', parameters: { CORES: 4, BATCH: 32, VLMAX: 48, FIFO: 2, OUTQ: 3 } },
     { top: 'pm_accelerator', parameters: { CORES: 17, ROM: 65536, MEM_BEATS: 2 ** 28 } },
     { top: 'pm_accelerator', parameters: { CORES: 4, VLMAX: 48, FIFO: 2, OUTQ: 3 } },
     { top: 'pm_cluster', parameters: { CORES: 3, VLMAX: 256, FIFO: 16, OUTQ: 1, ROM: 1 } },

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { assemble } from '../src/accelerator/assembler.ts';
 import { randomSlots, randomTiming, xorshift } from '../src/accelerator/testing.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
-import { awkward } from './bench/machines.ts';
+import { awkward, inEverySlot } from './bench/machines.ts';
 import { describeWithVerilator } from './bench/tools.ts';
 
 /** Reads through every port and writes nothing to memory, so that a second run finds what the first did. */
@@ -32,7 +32,8 @@ function memoryOf(seed: number): Uint8Array {
 
 function job(name: string, seed: number, more: Partial<NamedJob>): NamedJob {
   const timing = { ...randomTiming(seed, awkward.cores), ...more.timing };
-  const common = { name, program, memory: memoryOf(seed), tokens: [1, 3, 2], maxCycles: 100_000 };
+  const tokens = inEverySlot([1, 3, 2], awkward);
+  const common = { name, program, memory: memoryOf(seed), tokens, maxCycles: 100_000 };
   return { ...common, ...more, timing };
 }
 

@@ -27,15 +27,26 @@ async function modelJob(
 
 describeWithVerilator('compiled models run on the RTL as on the simulator', { timeout: 600_000 }, () => {
   it.each([
-    { cores: 1, sizes: ordinary },
-    { cores: 3, sizes: awkward },
-  ])('a whole tiny model, 32 generated tokens, cores: $cores', async ({ sizes }) => {
-    const job = await modelJob(golden, sizes, [1, 5, 17], 32);
+    { name: 'one core', sizes: ordinary, tokens: [1, 5, 17] },
+    { name: 'three cores, two sequences', sizes: awkward, tokens: [1, 4, 5, 11, 17, 2] },
+  ])('a whole tiny model, 32 generated tokens, $name', async ({ sizes, tokens }) => {
+    const job = await modelJob(golden, sizes, tokens, 32);
     const { halts, outputs } = await compareWithSimulator(sizes, [job]);
     expect(halts).toEqual(new Map([[0, 1]]));
-    // One token comes out for each that is read: of the prompt's, only the last one's is generated.
-    expect(outputs[0]!.slice(2)).toHaveLength(32);
-    expect(new Set(outputs[0]).size).toBeGreaterThan(1);
+    // One token comes out for each that is read: of the prompts', only those of the last step are generated.
+    expect(outputs[0]!.slice(tokens.length - sizes.batch)).toHaveLength(32 * sizes.batch);
+    for (let slot = 0; slot < sizes.batch; slot++) {
+      expect(new Set(outputs[0]!.filter((_, i) => i % sizes.batch === slot)).size).toBeGreaterThan(1);
+    }
+  });
+
+  it('a prefill, two tokens of a prompt at a time, the first slot of the first step empty', async () => {
+    const { program, image } = await compileModel(golden, { sizes: awkward, mode: 'prefill' });
+    const timing = ddr4(200e6, 1, awkward.cores);
+    const job = { program, memory: image(), tokens: [-1, 1, 5, 17, 9, 2], timing, maxCycles: 5e6 };
+    const { halts, outputs } = await compareWithSimulator(awkward, [{ name: 'prefill', ...job }]);
+    expect(halts).toEqual(new Map([[0, 1]]));
+    expect(outputs).toEqual([[]]);
   });
 
   it('a block of width 512', async () => {

@@ -8,6 +8,7 @@ import { buildAccelerator, type RtlSizes, rtlFolder, timingCommand } from './ben
 /** Addresses of the host's registers; docs/accelerator.md says what they do. */
 const registers = { sizes: 0, control: 1, token: 2, end: 3, address: 4, beats: 5, memory: 6 } as const;
 const instructionRegisters = { address: 7, low: 8, high: 9 } as const;
+const slotRegisters = { select: 10, stage: 11 } as const;
 const windowRegister = 16;
 const beatWords = beatBytes / 4;
 
@@ -85,17 +86,31 @@ export class Board {
     this.#write(registers.control, 2);
   }
 
-  /** Hands over a token as soon as there is room. */
-  async offer(token: number): Promise<void> {
-    await this.#wait(tokenFree, tokenFree);
-    this.#write(registers.token, token);
+  /** Slots of the machine. */
+  batch(): Promise<number> {
+    return this.#read(slotRegisters.select);
   }
 
-  /** Hands over a token and returns the one that comes out. */
-  async step(token: number): Promise<number> {
-    await this.offer(token);
+  /** Hands over a token for each slot as soon as there is room. */
+  async offer(tokens: readonly number[]): Promise<void> {
+    await this.#wait(tokenFree, tokenFree);
+    const last = tokens.length - 1;
+    tokens.forEach((token, slot) => {
+      this.#write(slotRegisters.select, slot);
+      this.#write(slot === last ? registers.token : slotRegisters.stage, token);
+    });
+  }
+
+  /** Hands over a token for each slot and returns those that come out. */
+  async step(tokens: readonly number[]): Promise<number[]> {
+    await this.offer(tokens);
     await this.#wait(outputWaits, outputWaits);
-    return this.#read(registers.token);
+    const outputs: number[] = [];
+    for (const slot of tokens.keys()) {
+      this.#write(slotRegisters.select, slot);
+      outputs.push(await this.#read(slot < tokens.length - 1 ? slotRegisters.stage : registers.token));
+    }
+    return outputs;
   }
 
   /** Ends the sequence. @returns the fault code, 0 for none */

@@ -6,7 +6,12 @@ export const ordinary: RtlSizes = {
   ...{ cores: 1, maxLength: 2048, fifo: 256, outQueue: 8, rom: 4096, batch: 1, memoryBeats: 65536 },
 };
 
-/** Cores that are no power of two, queues that fill at once. */
+/** Cores that are no power of two, two slots, queues that fill at once. */
 export const awkward: RtlSizes = {
-  ...{ cores: 3, maxLength: 272, fifo: 8, outQueue: 2, rom: 1000, batch: 1, memoryBeats: 4096 },
+  ...{ cores: 3, maxLength: 272, fifo: 8, outQueue: 2, rom: 1000, batch: 2, memoryBeats: 4096 },
 };
+
+/** The same tokens for every slot of a machine, as a job holds them. */
+export function inEverySlot(tokens: readonly number[], { batch }: RtlSizes): number[] {
+  return tokens.flatMap((token) => new Array<number>(batch).fill(token));
+}

@@ -3,6 +3,7 @@ import { defaultIntermediateSize, type MatMulFreeConfig, namedConfig } from '../
 import type { Data } from '../program/op.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { Cluster } from './cluster.ts';
+import type { Mode } from './compile/mode.ts';
 import { compileParameters } from './compile/model.ts';
 import { defaultSizes, type MemoryTiming, readLatency } from './parameters.ts';
 import { type CoreCycles, type StallCause, type Statistics, stallCauses } from './statistics.ts';
@@ -42,10 +43,21 @@ const anyConstants = {
   packed: () => new Uint8Array(0),
 };
 
-/** One token from an empty machine; a block is what a third layer adds to two. */
-export function timeModel(config: MatMulFreeConfig, cores: number, timing: MemoryTiming): ModelTime {
-  const two = timeLayers(config, 2, cores, timing);
-  const three = timeLayers(config, 3, cores, timing);
+/** Slots of the machine and what they hold; by default one sequence. */
+export interface BatchShape {
+  readonly batch: number;
+  readonly mode: Mode;
+}
+
+/** One step (a token for each slot) from an empty machine; a block is what a third layer adds to two. */
+export function timeModel(
+  config: MatMulFreeConfig,
+  cores: number,
+  timing: MemoryTiming,
+  shape: BatchShape = { batch: 1, mode: 'decode' },
+): ModelTime {
+  const two = timeLayers(config, 2, cores, timing, shape);
+  const three = timeLayers(config, 3, cores, timing, shape);
   const more = (of: (statistics: Statistics) => number) => of(three) - of(two);
   const whole = (of: (statistics: Statistics) => number) => of(two) + (config.layers - 2) * more(of);
   const moved = ({ weightBeats, loadBeats, storeBeats }: Statistics) => weightBeats + loadBeats + storeBeats;
@@ -75,12 +87,14 @@ function timeLayers(
   layers: number,
   cores: number,
   timing: MemoryTiming,
+  { batch, mode }: BatchShape,
 ): Statistics {
-  const sizes = { ...defaultSizes, cores };
-  const options = { sizes, logits: false, latency: readLatency(timing) };
+  const sizes = { ...defaultSizes, cores, batch };
+  const options = { sizes, logits: false, latency: readLatency(timing), mode };
   const { program, beats } = compileParameters({ ...config, layers }, new Map(), anyConstants, options);
   let asked = 0;
-  const host = { next: () => (asked++ === 0 ? 0 : ('end' as const)), take: () => {} };
+  const tokens = new Array<number>(batch).fill(0);
+  const host = { next: () => (asked++ === 0 ? tokens : ('end' as const)), take: () => {} };
   const cluster = new Cluster({ sizes, timing, program, memory: { beats }, host });
   const halt = cluster.run();
   if (halt?.code !== 0) throw new Error(`a timing run ended with ${JSON.stringify(halt)}`);

@@ -1,7 +1,7 @@
 /** Simulates the accelerator at the paper's sizes. */
-
 import { type ConfigName, namedConfig } from '../model/config.ts';
 import { auditModel } from '../run/audit.ts';
+import { type BatchRow, batchMachines, batchRow } from './batchReport.ts';
 import { blockConfig, type ModelTime, timeModel } from './blockTime.ts';
 import { beatBytes, ddr4, peakBeats } from './parameters.ts';
 
@@ -51,6 +51,8 @@ export interface Report {
   /** Blocks of 2048 at the first clock, behind a single channel. */
   readonly saturation: readonly BlockRow[];
   readonly models: readonly ModelRow[];
+  /** Machines with slots; at clocks and channels of their own. */
+  readonly batches: readonly BatchRow[];
 }
 
 /**
@@ -79,9 +81,12 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
   const stalls: StallRow[] = [];
   const saturation: BlockRow[] = [];
   const models: ModelRow[] = [];
-  const total = coreCounts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 2);
+  const batches: BatchRow[] = [];
+  const total =
+    coreCounts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 2) +
+    batchMachines.length;
   const next = async () => {
-    onProgress?.(blocks.length + stalls.length + saturation.length + models.length, total);
+    onProgress?.(blocks.length + stalls.length + saturation.length + models.length + batches.length, total);
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
   };
@@ -107,7 +112,11 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
     stalls.push(stallRow(1024, cores, clocksMHz[0]!, channels));
     await next();
   }
-  return { channels, blocks, stalls, saturation, models };
+  for (const machine of batchMachines) {
+    batches.push(batchRow(machine));
+    await next();
+  }
+  return { channels, blocks, stalls, saturation, models, batches };
 }
 
 function stallRow(width: number, cores: number, clockMHz: number, channels: number): StallRow {

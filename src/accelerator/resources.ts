@@ -68,13 +68,20 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What a cluster of N cores takes: N times what each core has, and the rest once. */
-export function clusterResources(units: readonly UnitResources[], cores: number): Resources {
+/** Units that exist for each slot. A ternary core has its array and its results for each slot, too. */
+const slotUnits: ReadonlySet<string> = new Set([
+  ...['pm_row', 'pm_scalar', 'pm_scalar_file', 'pm_router', 'pm_collector', 'pm_ternary_core'],
+]);
+
+/**
+ * What a cluster of N cores takes: N times what each core has, and the rest once. With slots it is an upper bound: units
+ * of slots are multiplied as wholes, though slots share the control of cores and of the collector.
+ */
+export function clusterResources(units: readonly UnitResources[], cores: number, batch = 1): Resources {
   const total = { logic: 0, registers: 0, multipliers: 0, memoryBlocks: 0 };
   for (const each of units) {
-    for (const key of Object.keys(total) as (keyof Resources)[]) {
-      total[key] += each[key] * (each.perCore ? cores : 1);
-    }
+    const copies = (each.perCore ? cores : 1) * (slotUnits.has(each.module) ? batch : 1);
+    for (const key of Object.keys(total) as (keyof Resources)[]) total[key] += each[key] * copies;
   }
   return total;
 }

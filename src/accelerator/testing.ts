@@ -34,23 +34,28 @@ export function xorshift(seed: number): Below {
 
 const rowNames = ['mov', 'add', 'sub', 'mul', 'sig', 'sigc', 'silu', 'shf'] as const;
 const scalarNames = ['sli', 'smul', 'sadd', 'smax', 'srcp', 'srsq', 'sact'] as const;
-/** Beats at the start of memory that loads and stores use; weights follow. */
-const dataBeats = 64;
-
 /**
  * A legal program of about `length` instructions, in a loop over a few tokens: loads, stores, all operations, and
  * products of odd sizes whose weights are streamed once a loop.
+ * @param longestVector in elements; every program has an upper limit of its own below it
  */
-export function randomProgram(seed: number, sizes: MachineSizes, length: number): RandomProgram {
+export function randomProgram(
+  seed: number,
+  sizes: MachineSizes,
+  length: number,
+  longestVector = 128,
+): RandomProgram {
   const below = xorshift(seed);
-  const longest = Math.min(sizes.maxLength, 16 * (1 + below(8)));
+  const longest = Math.min(sizes.maxLength, 16 * (1 + below(longestVector / 16)));
   const size = () => 1 + below(longest);
   const beats = new Array<number>(sizes.cores).fill(0);
+  // Vectors of the greatest length, as tables of four rows or of all slots, have to fit.
+  const dataBeats = Math.max(64, 4 * Math.ceil(longestVector / 16));
   const body = Array.from({ length }, () => {
     const kind = below(16);
     if (kind < 8) return randomRow(below, size());
     if (kind < 11) return randomScalar(below);
-    if (kind < 14) return randomAccess(below, size(), sizes.batch);
+    if (kind < 14) return randomAccess(below, size(), { batch: sizes.batch, dataBeats });
     return kind < 15 ? randomProduct(below, size, beats) : instruction(below(4) ? 'nop' : 'tout');
   });
   // Each core's weights are one stream, or two where it shows whether streams may follow one another.
@@ -103,7 +108,12 @@ function randomScalar(below: Below) {
     : instruction(name, { sd, sa, sb });
 }
 
-function randomAccess(below: Below, length: number, batch: number) {
+/** `dataBeats`: those at the start of memory that loads and stores use; weights follow. */
+function randomAccess(
+  below: Below,
+  length: number,
+  { batch, dataBeats }: { readonly batch: number; readonly dataBeats: number },
+) {
   const name = (['ldv', 'ldh', 'lde', 'sv'] as const)[below(4)]!;
   const narrow = name === 'ldh' || name === 'lde';
   const each = narrow ? 0 : below(2);

@@ -20,7 +20,8 @@ interface Flags extends SizeFlags {
 const examples = `
 Examples:
   $ plusminus accelerator compile plusminus/stories --out runs/chip
-  $ plusminus accelerator compile plusminus/stories --out runs/chip-4 --cores 4 --no-logits`;
+  $ plusminus accelerator compile plusminus/stories --out runs/chip-4 --cores 4 --no-logits
+  $ plusminus accelerator compile plusminus/stories --out runs/chip-16 --batch 16`;
 
 export function compileCommand(): Command {
   const command = new Command('compile')

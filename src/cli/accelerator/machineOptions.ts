@@ -7,17 +7,19 @@ export interface SizeFlags {
   readonly cores: number;
   readonly maxLength: number;
   readonly rom: number;
+  readonly batch: number;
 }
 
 export function addSizeOptions(command: Command): Command {
   return command
     .option('--cores <n>', 'ternary cores', integer(1, 32), 1)
     .option('--max-length <n>', 'elements of a vector register', integer(32, 8192), defaultSizes.maxLength)
-    .option('--rom <n>', 'size of the instruction ROM', integer(1, 65536), defaultSizes.rom);
+    .option('--rom <n>', 'size of the instruction ROM', integer(1, 65536), defaultSizes.rom)
+    .option('--batch <n>', 'slots: sequences that share one reading of the weights', integer(1, 32), 1);
 }
 
-export function sizesOf({ cores, maxLength, rom }: SizeFlags): MachineSizes {
-  return { ...defaultSizes, cores, maxLength, rom };
+export function sizesOf({ cores, maxLength, rom, batch }: SizeFlags): MachineSizes {
+  return { ...defaultSizes, cores, maxLength, rom, batch };
 }
 
 export interface TimingFlags {
