@@ -15,8 +15,8 @@ import { simulate } from './bench/simulated.ts';
 
 const usage = `Usage: npx node rtl/run.ts PROGRAM [options]
 
-  --dram FILE          DRAM image for a program of one's own; zeros follow, up to 4 MiB
-  --cores N            ternary cores, for a program of one's own (default: 1)
+  --dram FILE          DRAM image for your own program, padded with zeros to 4 MiB
+  --cores N            ternary cores, for your own program (default: 1)
   --max-length N       elements of a vector register, likewise (default: 8192)
   --clock MHz          clock of the cores (default: 60)
   --channels N         DDR4-2400 channels (default: 4)

@@ -14,7 +14,7 @@ import { units } from './synthesis/units.ts';
 
 const output = new URL('../results/rtl.json', import.meta.url);
 
-/** What is there already, less what was made from other sources. */
+/** The existing report, without results of other sources. */
 function begin(): RtlReport {
   if (!existsSync(output)) return { tool: '', units: [] };
   const { tool, units, reducedCore: placed } = JSON.parse(readFileSync(output, 'utf8')) as RtlReport;

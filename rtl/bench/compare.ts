@@ -8,7 +8,7 @@ export interface NamedJob extends RtlJob {
   readonly name: string;
 }
 
-/** What was run, for tests to check that it was something. */
+/** Totals of what was run, so that tests can check that they ran something. */
 export interface Compared {
   readonly instructions: number;
   readonly cycles: number;

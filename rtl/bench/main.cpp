@@ -60,9 +60,9 @@ class Run {
     top_.mem_rst_ni = 1;
   }
 
-  void run(uint64_t most) {
+  void run(uint64_t maxCycles) {
     const Host fresh = job_.host;
-    while (cycle_ < most && !halted_) {
+    while (cycle_ < maxCycles && !halted_) {
       top_.rst_ni = cycle_ < job_.resetAt || cycle_ >= job_.resetAt + job_.resetCycles;
       step();
       if (top_.rst_ni) continue;
@@ -205,9 +205,9 @@ int main(int argc, char** argv) {
     } else if (command == "waves") {
       in >> job.waves;
     } else if (command == "run") {
-      uint64_t most = 0;
-      in >> most;
-      Run(job).run(most);
+      uint64_t maxCycles = 0;
+      in >> maxCycles;
+      Run(job).run(maxCycles);
     } else {
       return fail("unknown command: " + line);
     }

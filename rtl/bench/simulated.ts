@@ -5,7 +5,7 @@ import { GreedyHost, type Host, type Tokens } from '../../src/accelerator/host.t
 import { type TraceEvent, traceText } from '../../src/accelerator/trace.ts';
 import type { RtlJob, RtlSizes } from './bench.ts';
 
-/** What the RTL has to write, and what memory has to hold afterwards. */
+/** The trace that the RTL has to write, and memory afterwards. */
 export function simulate(sizes: RtlSizes, job: RtlJob): { trace: string; memoryChecksum: number } {
   const memory = new Uint8Array(sizes.memoryBeats * 64);
   memory.set(job.memory);

@@ -216,19 +216,19 @@ class Assembler implements ExpressionScope {
 
   #value(field: Field): number {
     const place = this.peek();
-    const [least, most] = rangeOf(field);
+    const [min, max] = rangeOf(field);
     const prefix = { vector: 'v', bank: 'q', scalar: 's' }[field.kind as 'vector'];
     if (prefix) {
       const number = Number(new RegExp(`^${prefix}(0|[1-9]\\d?)$`).exec(place.text)?.[1] ?? Number.NaN);
-      if (!(number <= most)) {
-        throw errorAt(this.source, place, `found ${place.text}, expected ${prefix}0 to ${prefix}${most}`);
+      if (!(number <= max)) {
+        throw errorAt(this.source, place, `found ${place.text}, expected ${prefix}0 to ${prefix}${max}`);
       }
       this.next();
       return number;
     }
     const value = evaluate(this);
-    if (value < least || value > most) {
-      throw errorAt(this.source, place, `${field.name}: found ${value}, expected ${least} to ${most}`);
+    if (value < min || value > max) {
+      throw errorAt(this.source, place, `${field.name}: found ${value}, expected ${min} to ${max}`);
     }
     return value - (field.bias ?? 0);
   }

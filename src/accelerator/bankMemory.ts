@@ -54,11 +54,8 @@ export class BankMemory implements MemoryModel {
   begin(t: number, respond: (port: number) => void): number {
     const { ports, queue, ticksNumerator, ticksDenominator } = this.#timing;
     const end = Math.floor(((t + 1) * ticksNumerator) / ticksDenominator);
-    for (; this.#tick < end; this.#tick++) {
-      for (const channel of this.#channels) {
-        if (channel.step(this.#tick, t)) this.#waiting--;
-      }
-    }
+    for (const channel of this.#channels) this.#waiting -= channel.advance(this.#tick, end, t);
+    this.#tick = end;
     this.#pending.forEach((pending, port) => {
       if (pending.length === 0 || pending[0]!.ready > t) return;
       pending.shift();
@@ -110,18 +107,20 @@ class Channel {
   }
 
   /**
-   * One tick, which is within cycle t: at most one command.
-   * @returns whether a request left the queue
+   * The ticks of cycle t, at most one command in each.
+   * @returns how many requests left the queue
    */
-  step(tick: number, t: number): boolean {
-    if (tick >= this.#nextRefresh) this.#refresh(tick);
-    if (this.#queue.length === 0) return false;
-    if (tick >= this.#column && this.#serve(tick, t)) return true;
-    this.#openRow(tick);
-    return false;
+  advance(from: number, end: number, t: number): number {
+    let served = 0;
+    for (let tick = from; tick < end && this.#queue.length > 0; tick++) {
+      while (tick >= this.#nextRefresh) this.#refresh(this.#nextRefresh);
+      if (tick >= this.#column && this.#serve(tick, t)) served++;
+      else this.#openRow(tick);
+    }
+    return served;
   }
 
-  /** All rows are closed, and banks are busy for the time of a refresh. */
+  /** All rows are closed, and banks are busy for the time of a refresh; noticed when a request waits. */
   #refresh(tick: number): void {
     this.#nextRefresh += this.#timing.refreshInterval;
     for (const bank of this.#banks) {

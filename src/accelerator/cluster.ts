@@ -182,7 +182,7 @@ export class Cluster {
   /** A code if the instruction halts instead of issuing. */
   #faultOf(line: Line | undefined): FaultCode | undefined {
     if (this.#pc >= this.#options.sizes.rom) return 5;
-    // What the program does not fill holds zeros, which is no instruction.
+    // Words behind the program are 0, which is no instruction.
     if (!line?.instruction) return 1;
     const fault = this.machine.faultOf(line.instruction);
     if (fault !== 0) return fault;
@@ -321,7 +321,7 @@ export class Cluster {
     this.#endLoadStore(this.#ls.grant(t));
   }
 
-  /** What memory answered in cycle t is seen from the next cycle on. */
+  /** Responses of cycle t are seen from the next cycle on. */
   #receive(t: number): void {
     for (const port of this.#answered) {
       if (port < this.#cores.length) this.#cores[port]!.receive();

@@ -1,4 +1,4 @@
-/** What an instruction needs to be free before it issues. */
+/** Units and registers that have to be free before an instruction issues. */
 import { type Instruction, units } from './instructionSet.ts';
 
 /** Units by their number in `units`; −1 for control. */

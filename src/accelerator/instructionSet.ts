@@ -8,7 +8,7 @@ export type Unit = 'ls' | 'row' | 'scl' | 'tmv' | 'control';
 
 export const units = ['ls', 'row', 'scl', 'tmv'] as const;
 
-/** What a field holds, which is also how it is written: v0…v7, q0…q1, s0…s15, a label, a number, a flag. */
+/** Content of a field, and with it the notation: v0…v7, q0…q1, s0…s15, a label, a number, a flag. */
 export type FieldKind = 'vector' | 'bank' | 'scalar' | 'target' | 'integer' | 'flag' | 'reduction';
 
 export interface Field {
@@ -123,7 +123,7 @@ export function operationNamed(name: string): Operation | undefined {
 }
 
 /** Bounds of what is written in a field, bias included. */
-export function rangeOf({ high, low, signed, bias = 0 }: Field): readonly [least: number, most: number] {
+export function rangeOf({ high, low, signed, bias = 0 }: Field): readonly [min: number, max: number] {
   const size = 2 ** (high - low + 1);
   return signed ? [-size / 2, size / 2 - 1] : [bias, size - 1 + bias];
 }
@@ -137,9 +137,9 @@ export function instruction(name: string, fields: Readonly<Record<string, number
   for (const [key, value] of Object.entries(fields)) {
     const field = found.fields.find((entry) => entry.name === key);
     if (!field) throw new Error(`${name} has no field ${key}`);
-    const [least, most] = rangeOf({ ...field, bias: 0 });
-    if (!Number.isInteger(value) || value < least || value > most) {
-      throw new RangeError(`${name}, ${key}: found ${value}, expected ${least} to ${most}`);
+    const [min, max] = rangeOf({ ...field, bias: 0 });
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new RangeError(`${name}, ${key}: found ${value}, expected ${min} to ${max}`);
     }
     all[key] = value;
   }
@@ -171,7 +171,7 @@ export function decode(word: bigint): Instruction | undefined {
   return encode(decoded) === word && !contradiction(decoded) ? decoded : undefined;
 }
 
-/** What is wrong with an instruction whose fields each hold a possible value; undefined if nothing. */
+/** Describes the contradiction between fields that are each in range; undefined if there is none. */
 export function contradiction({ operation: { name, unit }, fields }: Instruction): string | undefined {
   const { red = 0, sd = 0, left: shifted = 0, wr, arg, first, to, m = 0, e = 0 } = fields;
   if (unit === 'row' && name !== 'qnt') {

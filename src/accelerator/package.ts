@@ -84,7 +84,7 @@ export async function loadPackage(folder: string): Promise<Package> {
 /** Beats of DRAM that a program of one's own has at least. */
 const ownBeats = 65536;
 
-/** A program of one's own, assembly or instructions (`.mem`), with zeros behind its DRAM image if it has one. */
+/** A user's own program, assembly or instructions (`.mem`), with zeros behind its DRAM image if it has one. */
 export async function loadOwnProgram(
   path: string,
   dram: string | undefined,

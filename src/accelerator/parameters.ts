@@ -9,7 +9,7 @@ export const vectorRegisters = 8;
 export const banks = 2;
 export const scalarRegisters = 16;
 
-/** What is built: parameters of the RTL. */
+/** Parameters with which the RTL is built. */
 export interface MachineSizes {
   /** Ternary cores, 1 to 32. */
   readonly cores: number;
@@ -144,8 +144,8 @@ export function checkSizes(sizes: MachineSizes): void {
     if (!holds) throw new InputError(`accelerator ${name}: found ${value}, expected ${expected}`);
   };
   const { cores, maxLength, fifo, outQueue, rom, batch } = sizes;
-  const within = (value: number, least: number, most: number) =>
-    Number.isInteger(value) && value >= least && value <= most;
+  const within = (value: number, min: number, max: number) =>
+    Number.isInteger(value) && value >= min && value <= max;
   check('cores', cores, '1 to 32', within(cores, 1, 32));
   check(
     'maxLength',

@@ -13,7 +13,7 @@ const amounts = {
 };
 const unit = v.object({
   target: v.string(),
-  /** What `logic`, `multipliers` and `memoryBlocks` are called there. */
+  /** The technology's names for `logic`, `multipliers` and `memoryBlocks`. */
   units: v.object({ logic: v.string(), multipliers: v.string(), memoryBlocks: v.string() }),
   module: v.string(),
   /** Digest of what was synthesised. */
@@ -74,7 +74,7 @@ const slotUnits: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What a cluster of N cores takes: N times what each core has, and the rest once. With slots it is an upper bound: units
+ * Resources of a cluster of N cores: N times what each core has, and the rest once. With slots it is an upper bound: units
  * of slots are multiplied as wholes, though slots share the control of cores and of the collector.
  */
 export function clusterResources(units: readonly UnitResources[], cores: number, batch = 1): Resources {

@@ -1,4 +1,4 @@
-/** What the RTL takes from here: opcodes and fields as a SystemVerilog package, tables for `$readmemh`. */
+/** Generated sources of the RTL: opcodes and fields as a SystemVerilog package, tables for `$readmemh`. */
 import { operations } from './instructionSet.ts';
 import { rsqrtSeeds, sigmoidSlopes, sigmoidValues } from './tables.ts';
 

@@ -18,7 +18,7 @@ export function saturationFigure({ blocks, saturation, channels }: Report): stri
   const single = many[0]!.cycles;
   const points = (rows: readonly BlockRow[]) =>
     rows.map(({ cores, cycles, bandwidthUse }) => ({ cores, gain: single / cycles, bandwidthUse }));
-  const most = many.at(-1)!.cores;
+  const maxCores = many.at(-1)!.cores;
   return renderFigure({
     title: `A block of d = ${width} at ${clockMHz} MHz: what more cores gain before DDR4 is saturated`,
     legend: [
@@ -36,7 +36,7 @@ export function saturationFigure({ blocks, saturation, channels }: Report): stri
       },
       y: { label: null, grid: true, nice: true },
       marks: [
-        Plot.lineY([1, most], { x: (n) => n, y: (n) => n, stroke: grey, strokeDasharray: '3,3' }),
+        Plot.lineY([1, maxCores], { x: (n) => n, y: (n) => n, stroke: grey, strokeDasharray: '3,3' }),
         ...series.flatMap(({ rows, color }) => [
           Plot.lineY(points(rows), { x: 'cores', y: 'gain', stroke: color, strokeWidth: 2.5 }),
           Plot.dot(points(rows), { x: 'cores', y: 'gain', fill: color, r: 3.5 }),

@@ -56,9 +56,9 @@ export async function runTokens(
 
 /** −log p of a token under logits, in nats. */
 export function surprise(logits: Float32Array, token: number): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) most = Math.max(most, logit);
+  let max = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) max = Math.max(max, logit);
   let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - most);
-  return most + Math.log(sum) - logits[token]!;
+  for (const logit of logits) sum += Math.exp(logit - max);
+  return max + Math.log(sum) - logits[token]!;
 }

@@ -16,7 +16,7 @@ export const stallCauses = [
 ] as const;
 export type StallCause = (typeof stallCauses)[number];
 
-/** What a ternary core did in each cycle. */
+/** Cycles of a ternary core, by its activity. */
 export interface CoreCycles {
   /** Used a beat of weights. */
   busy: number;

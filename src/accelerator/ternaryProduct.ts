@@ -1,5 +1,5 @@
 /**
- * What a core's array computes: sums of activations under ternary weights, added, subtracted or skipped. Four
+ * The function of a core's array: sums of activations under ternary weights, added, subtracted or skipped. Four
  * weights share a byte, so the sum of four activations under each of the 256 bytes is tabulated once for each
  * four columns, and a byte costs one addition here; the sums are the same.
  */

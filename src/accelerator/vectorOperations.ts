@@ -79,7 +79,7 @@ export function sumOfSquares(y: Int32Array, length: number): Scalar {
 
 /** norm(max |y|, 0) */
 export function largest(y: Int32Array, length: number): Scalar {
-  let most = 0;
-  for (let i = 0; i < length; i++) most = Math.max(most, Math.abs(y[i]!));
-  return normalise(most, 0);
+  let max = 0;
+  for (let i = 0; i < length; i++) max = Math.max(max, Math.abs(y[i]!));
+  return normalise(max, 0);
 }

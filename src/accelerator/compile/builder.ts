@@ -170,11 +170,11 @@ export class Builder {
   }
 
   /** Places rows of int16, each from a beat's beginning, with as many fraction bits as they can have. */
-  narrowTable(name: string, { rows, width, largest, row }: Table, most: number) {
-    const fraction = int16Fraction(largest, most);
+  narrowTable(name: string, { rows, width, largest, row }: Table, maxFraction: number) {
+    const fraction = int16Fraction(largest, maxFraction);
     if (fraction === undefined) {
       throw new InputError(
-        `${name}: found a value of ${largest}, expected at most ${2 ** (31 - most)} (int16 with ${most - 16} fraction bits)`,
+        `${name}: found a value of ${largest}, expected at most ${2 ** (31 - maxFraction)} (int16 with ${maxFraction - 16} fraction bits)`,
       );
     }
     const beats = Math.ceil(width / narrowPerBeat);

@@ -15,7 +15,7 @@ export interface CompileOptions {
   readonly sizes: MachineSizes;
   /** Store logits in DRAM, besides handing out their arg-max. Default: true. */
   readonly logits?: boolean;
-  /** What slots hold. Default: decode. */
+  /** Content of the slots. Default: decode. */
   readonly mode?: Mode;
   /** Cycles from a read to its response, which the order of instructions takes into account. */
   readonly latency?: number;
@@ -33,7 +33,7 @@ export interface Compiled {
   readonly vocabulary: number;
   /** Beats of DRAM. */
   readonly beats: number;
-  /** Beats of weights that core 0, which has the most, streams for each token. */
+  /** Beats of weights that core 0 streams for each step; no core streams more. */
   readonly streamBeats: number;
   /** DRAM before the first token. */
   image(): Uint8Array<ArrayBuffer>;

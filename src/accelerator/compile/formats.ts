@@ -35,11 +35,11 @@ export const formats = [
 ] as const;
 
 /**
- * Fraction bits that int16 storage can have for these values, at most `most`, at least most − 16 (which is as
+ * Fraction bits that int16 storage can have for these values, at most `maxFraction`, at least maxFraction − 16 (which is as
  * far as a load shifts).
  */
-export function int16Fraction(largest: number, most: number): number | undefined {
-  const fits = largest > 0 ? Math.floor(Math.log2(32767 / largest)) : most;
-  const fraction = Math.min(most, fits);
-  return fraction >= most - 16 && Math.round(largest * 2 ** fraction) <= 32767 ? fraction : undefined;
+export function int16Fraction(largest: number, maxFraction: number): number | undefined {
+  const fits = largest > 0 ? Math.floor(Math.log2(32767 / largest)) : maxFraction;
+  const fraction = Math.min(maxFraction, fits);
+  return fraction >= maxFraction - 16 && Math.round(largest * 2 ** fraction) <= 32767 ? fraction : undefined;
 }

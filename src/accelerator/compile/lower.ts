@@ -43,7 +43,7 @@ import type { VirtualInstruction } from './virtual.ts';
 /** Inside BitLinear, whatever the model's own. */
 const bitLinearEpsilon = 1e-6;
 
-/** What the program's variables hold. */
+/** Values of the program's variables. */
 export interface Constants {
   /** Elements of a float tensor. */
   floats(tensor: Tensor): Data;

@@ -42,7 +42,7 @@ export function normalised(builder: Builder, x: Fixed, epsilon: number, b: Fixed
   });
 }
 
-/** What the products of one BitLinear share. */
+/** Shared by the products of one BitLinear. */
 export interface Quantised {
   readonly q: VirtualBank;
   /** The scale of its sums, as a value, is scalar · factor · (the matrix's own scale). */

@@ -14,7 +14,7 @@ export interface VirtualBank {
 
 export interface VirtualInstruction {
   readonly name: string;
-  /** What was computed by it, for the assembly's comments. */
+  /** The op that it belongs to, for the assembly's comments. */
   readonly comment: string;
   /** Fields that are no registers. */
   readonly fields: Record<string, number>;

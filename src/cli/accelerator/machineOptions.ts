@@ -37,6 +37,6 @@ export function timingOf({ clock, channels }: TimingFlags, cores: number): Memor
   return ddr4(clock * 1e6, channels, cores);
 }
 
-function within(least: number, most: number): (value: number) => boolean {
-  return (value) => value >= least && value <= most;
+function within(min: number, max: number): (value: number) => boolean {
+  return (value) => value >= min && value <= max;
 }

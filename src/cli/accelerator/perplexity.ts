@@ -123,13 +123,13 @@ ${markdownTable(
 async function firstTokens({ tokenizer }: LanguageModel, { data, tokens }: Flags): Promise<number[]> {
   if (!tokenizer) throw new InputError('the model has no tokenizer, so it cannot read a text');
   // A token has seldom more than 16 characters; what is beyond need not be tokenised.
-  const most = 16 * (tokens + 1);
+  const maxCharacters = 16 * (tokens + 1);
   let text = '';
   for await (const piece of readText(data)) {
     text += piece;
-    if (text.length >= most) break;
+    if (text.length >= maxCharacters) break;
   }
-  const ids = tokenizer.encode(text.slice(0, most)).slice(0, tokens + 1);
+  const ids = tokenizer.encode(text.slice(0, maxCharacters)).slice(0, tokens + 1);
   if (ids.length > 1) return ids;
   throw new InputError(`${data}: found ${ids.length} tokens, expected at least 2`);
 }

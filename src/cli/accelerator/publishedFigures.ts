@@ -1,4 +1,4 @@
-/** What others report, beside what is simulated here. */
+/** Published figures of others beside the simulated ones. */
 import type { BlockRow, ModelRow } from '../../accelerator/report.ts';
 import type { PlacedCore } from '../../accelerator/resources.ts';
 import type { Section } from './reportSections.ts';

@@ -161,9 +161,9 @@ function resources(rtl: RtlReport | undefined): Section[] {
     return [{ title: 'Resources after synthesis', notes: [`results/rtl.json is ${how}.`] }];
   }
   const byTarget = Map.groupBy(rtl.units, ({ target }) => target);
-  const most = Math.max(...[...byTarget.values()].map(({ length }) => length));
+  const unitCount = Math.max(...[...byTarget.values()].map(({ length }) => length));
   const tables = [...byTarget].map(([target, units]): Section => {
-    const complete = units.length === most;
+    const complete = units.length === unitCount;
     return {
       title: `Resources: ${target}`,
       head: resourceHead(units[0]!.units),

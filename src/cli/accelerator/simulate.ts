@@ -49,9 +49,9 @@ The host offers the tokens of --tokens, then feeds each output back until --coun
 
 export function simulateCommand(): Command {
   const command = new Command('simulate')
-    .description("Run a compiled model, or a program of one's own, on the simulated accelerator.")
+    .description('Run a compiled model or your own program on the simulated accelerator.')
     .argument('<program>', 'folder of a compiled model, assembly (.s) or instructions (.mem)')
-    .option('--dram <file>', "DRAM image for a program of one's own; zeros follow, up to 4 MiB")
+    .option('--dram <file>', 'DRAM image for your own program, padded with zeros to 4 MiB')
     .option('--tokens <ids>', 'prompt, as token ids separated by commas', tokenList, [0])
     .option('--count <n>', 'tokens to generate', integer(1), 1)
     .option('--functional', 'compute results without cycles (faster)')
