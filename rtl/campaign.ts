@@ -1,5 +1,5 @@
 /**
- * The long co-simulation: random programs on machines of many shapes, RTL against simulator. `node rtl/campaign.ts` takes
+ * The long co-simulation: random programs on machines of many shapes, RTL against simulator. `npx node rtl/campaign.ts` takes
  * some minutes, ends with 1 at the first difference, and writes results/rtl-cosimulation.json otherwise.
  * `--instructions N` (default: 100000) and `--seed N` (default: 1) choose what is run.
  */
@@ -21,7 +21,7 @@ const shapes: readonly { readonly sizes: Omit<RtlSizes, 'rom'>; readonly longest
 ];
 
 function shape([cores, maxLength, fifo, outQueue, batch]: readonly number[], longest: number) {
-  const sizes = { cores, maxLength, fifo, outQueue, batch, memoryBeats: 2 ** 18 };
+  const sizes = { cores, maxLength, fifo, outQueue, batch, memoryBeats: 2 ** 21 };
   return { sizes: sizes as Omit<RtlSizes, 'rom'>, longest };
 }
 

@@ -56,11 +56,12 @@ export class BankMemory implements MemoryModel {
     const end = Math.floor(((t + 1) * ticksNumerator) / ticksDenominator);
     for (const channel of this.#channels) this.#waiting -= channel.advance(this.#tick, end, t);
     this.#tick = end;
-    this.#pending.forEach((pending, port) => {
-      if (pending.length === 0 || pending[0]!.ready > t) return;
+    for (let port = 0; port < this.#pending.length; port++) {
+      const pending = this.#pending[port]!;
+      if (pending.length === 0 || pending[0]!.ready > t) continue;
       pending.shift();
       respond(port);
-    });
+    }
     return Math.min(ports, queue * this.#channels.length - this.#waiting);
   }
 
@@ -91,6 +92,9 @@ class Channel {
   readonly #activates = new Float64Array(4).fill(-ticks.fourActivates);
   #activateCount = 0;
   #lastWrite = false;
+  /** Ticks before which no column and no row command is possible; a new request or a command may change them. */
+  #nextServe = 0;
+  #nextOpen = 0;
   #nextRefresh: number;
 
   constructor(index: number, timing: BankTiming) {
@@ -104,6 +108,7 @@ class Channel {
 
   push(entry: Entry): void {
     this.#queue.push(entry);
+    this.#reconsider();
   }
 
   /**
@@ -112,17 +117,29 @@ class Channel {
    */
   advance(from: number, end: number, t: number): number {
     let served = 0;
-    for (let tick = from; tick < end && this.#queue.length > 0; tick++) {
+    for (let tick = from; this.#queue.length > 0; tick++) {
       while (tick >= this.#nextRefresh) this.#refresh(this.#nextRefresh);
-      if (tick >= this.#column && this.#serve(tick, t)) served++;
-      else this.#openRow(tick);
+      // Nothing happens before one of these.
+      tick = Math.max(tick, Math.min(this.#nextServe, this.#nextOpen, this.#nextRefresh));
+      if (tick >= end) break;
+      if (tick === this.#nextRefresh) this.#refresh(tick);
+      if (tick >= this.#nextServe && this.#serve(tick, t)) {
+        served++;
+        this.#reconsider();
+      } else if (tick >= this.#nextOpen && this.#openRow(tick)) this.#reconsider();
     }
     return served;
+  }
+
+  #reconsider(): void {
+    this.#nextServe = this.#column;
+    this.#nextOpen = 0;
   }
 
   /** All rows are closed, and banks are busy for the time of a refresh; noticed when a request waits. */
   #refresh(tick: number): void {
     this.#nextRefresh += this.#timing.refreshInterval;
+    this.#reconsider();
     for (const bank of this.#banks) {
       bank.row = -1;
       bank.activate = tick + ticks.precharge + this.#timing.refreshTicks;
@@ -132,12 +149,17 @@ class Channel {
   /** The oldest request whose row is open. */
   #serve(tick: number, t: number): boolean {
     const queue = this.#queue;
+    let next = Number.POSITIVE_INFINITY;
     for (let i = 0; i < queue.length; i++) {
       const { bank: index, row, write, pending } = queue[i]!;
       const bank = this.#banks[index]!;
       const turnaround = write === this.#lastWrite ? 0 : write ? ticks.readToWrite : ticks.writeToRead;
-      if (bank.row !== row || tick < bank.column || tick < this.#groupColumn[index % groups]!) continue;
-      if (tick < this.#column + turnaround) continue;
+      if (bank.row !== row) continue;
+      const possible = Math.max(bank.column, this.#groupColumn[index % groups]!, this.#column + turnaround);
+      if (tick < possible) {
+        next = Math.min(next, possible);
+        continue;
+      }
       this.#column = tick + ticks.burst;
       this.#groupColumn[index % groups] = tick + ticks.burstInGroup;
       this.#lastWrite = write;
@@ -150,33 +172,44 @@ class Channel {
       queue.splice(i, 1);
       return true;
     }
+    this.#nextServe = next;
     return false;
   }
 
-  /** An activate or precharge command for the oldest request that needs one and may have it. */
-  #openRow(tick: number): void {
+  /**
+   * An activate or precharge command for the oldest request that needs one and may have it.
+   * @returns whether there was one
+   */
+  #openRow(tick: number): boolean {
     let seen = 0;
+    let next = Number.POSITIVE_INFINITY;
     for (const { bank: index, row } of this.#queue) {
       if (seen & (1 << index)) continue;
       seen |= 1 << index;
       const bank = this.#banks[index]!;
       if (bank.row === row) continue;
-      if (bank.row < 0) {
-        if (tick < bank.activate || tick < this.#activate) continue;
-        const fourth = this.#activateCount % 4;
-        if (tick < this.#activates[fourth]! + ticks.fourActivates) continue;
-        this.#activates[fourth] = tick;
-        this.#activateCount++;
-        this.#activate = tick + ticks.activateToActivate;
-        bank.row = row;
-        bank.column = tick + ticks.activateToColumn;
-        bank.precharge = tick + ticks.activateToPrecharge;
-        return;
+      const possible = bank.row < 0 ? Math.max(bank.activate, this.#activate) : bank.precharge;
+      if (tick >= possible) {
+        if (bank.row < 0) this.#activateRow(bank, row, tick);
+        else {
+          bank.row = -1;
+          bank.activate = tick + ticks.precharge;
+        }
+        return true;
       }
-      if (tick < bank.precharge) continue;
-      bank.row = -1;
-      bank.activate = tick + ticks.precharge;
-      return;
+      next = Math.min(next, possible);
     }
+    this.#nextOpen = next;
+    return false;
+  }
+
+  #activateRow(bank: Bank, row: number, tick: number): void {
+    this.#activates[this.#activateCount % 4] = tick;
+    this.#activateCount++;
+    const fourth = this.#activates[this.#activateCount % 4]!;
+    this.#activate = Math.max(tick + ticks.activateToActivate, fourth + ticks.fourActivates);
+    bank.row = row;
+    bank.column = tick + ticks.activateToColumn;
+    bank.precharge = tick + ticks.activateToPrecharge;
   }
 }

@@ -101,7 +101,9 @@ export class Cluster {
   /** Addresses of the next beats of the streams. */
   readonly #streamed: Float64Array;
   /** Ports that get a response in this cycle. */
-  #answered: readonly number[] = [];
+  readonly #answered: number[] = [];
+  /** Ports whose request memory takes in this cycle. */
+  readonly #granted: number[] = [];
   #product: Product | undefined;
   #halt: Halt | undefined;
 
@@ -290,8 +292,10 @@ export class Cluster {
 
   #serveMemory(t: number): void {
     const cores = this.#cores;
-    const answered: number[] = [];
-    const granted: number[] = [];
+    const answered = this.#answered;
+    const granted = this.#granted;
+    answered.length = 0;
+    granted.length = 0;
     const slots = this.#memory.begin(t, (port) => answered.push(port));
     this.#memoryArbiter.serve(
       slots,
@@ -299,11 +303,11 @@ export class Cluster {
       (port) => granted.push(port),
     );
     // Requests of one cycle enter memory's queues in the order of their ports.
-    for (const port of granted.sort((a, b) => a - b)) {
+    if (granted.length > 1) granted.sort((a, b) => a - b);
+    for (const port of granted) {
       if (port < cores.length) this.#grantStreamer(t, port);
       else this.#grantLoadStore(t);
     }
-    this.#answered = answered;
   }
 
   #grantStreamer(t: number, core: number): void {
