@@ -70,21 +70,22 @@ const sramWordsOfRow = 3 * 8;
 export interface ReportOptions {
   readonly clocksMHz: readonly number[];
   readonly channels: number;
+  /** Default: `coreCounts`. */
+  readonly cores?: readonly number[] | undefined;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
 /** @throws the signal's reason if it is aborted, which is noticed between two runs */
 export async function makeReport(options: ReportOptions): Promise<Report> {
-  const { clocksMHz, channels, onProgress, signal } = options;
+  const { clocksMHz, channels, cores: counts = coreCounts, onProgress, signal } = options;
   const blocks: BlockRow[] = [];
   const stalls: StallRow[] = [];
   const saturation: BlockRow[] = [];
   const models: ModelRow[] = [];
   const batches: BatchRow[] = [];
   const total =
-    coreCounts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 2) +
-    batchMachines.length;
+    counts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 2) + batchMachines.length;
   const next = async () => {
     onProgress?.(blocks.length + stalls.length + saturation.length + models.length + batches.length, total);
     await new Promise((resolve) => setImmediate(resolve));
@@ -92,23 +93,23 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
   };
   for (const clockMHz of clocksMHz) {
     for (const width of blockWidths) {
-      for (const cores of coreCounts) {
+      for (const cores of counts) {
         blocks.push(blockRow(width, cores, clockMHz, channels));
         await next();
       }
     }
     for (const model of modelNames) {
-      for (const cores of coreCounts) {
+      for (const cores of counts) {
         models.push(modelRow(model, cores, clockMHz, channels));
         await next();
       }
     }
   }
-  for (const cores of coreCounts) {
+  for (const cores of counts) {
     saturation.push(blockRow(2048, cores, clocksMHz[0]!, 1));
     await next();
   }
-  for (const cores of coreCounts) {
+  for (const cores of counts) {
     stalls.push(stallRow(1024, cores, clocksMHz[0]!, channels));
     await next();
   }

@@ -13,6 +13,7 @@ import { markdown, plain, sectionsOf } from './reportSections.ts';
 
 interface Flags {
   readonly clock?: readonly number[];
+  readonly cores?: readonly number[];
   readonly channels: number;
   readonly out?: string;
   readonly quiet?: boolean;
@@ -41,12 +42,19 @@ export function reportCommand(): Command {
       'clocks of the cores, separated by commas (default: 60, and that of the placed eight-row core)',
       clocks,
     )
+    .option('--cores <list>', 'numbers of cores, separated by commas (default: 1,2,4,8,16,26)', cores)
     .option('--channels <n>', 'DDR4-2400 channels', integer(1, 16), 4)
     .option('-o, --out <file.md>', 'also write it as Markdown, and a figure beside it')
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)
     .action((flags: Flags) => interruptible((signal) => run(flags, signal)));
+}
+
+function cores(text: string): number[] {
+  const values = text.split(',').map(Number);
+  if (values.every((value) => Number.isInteger(value) && value >= 1 && value <= 64)) return values;
+  throw new InputError(`--cores: found ${text}, expected integers from 1 to 64 separated by commas`);
 }
 
 function clocks(text: string): number[] {
@@ -65,9 +73,10 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
     progress ??= startProgress({ label: 'simulating', total });
     progress.update(done);
   };
-  const made = await makeReport({ clocksMHz, channels: flags.channels, onProgress, signal }).finally(() =>
-    progress?.stop(),
-  );
+  const made = await makeReport({
+    ...{ clocksMHz, channels: flags.channels, cores: flags.cores },
+    ...{ onProgress, signal },
+  }).finally(() => progress?.stop());
   const sections = sectionsOf(made, rtl);
   if (flags.out !== undefined) {
     const { saturationFigure } = await import('../../accelerator/saturationFigure.ts');
