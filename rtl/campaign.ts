@@ -13,7 +13,7 @@ import { simulate } from './bench/simulated.ts';
 
 /** Shapes, and the longest vectors of their programs. */
 const shapes: readonly { readonly sizes: Omit<RtlSizes, 'rom'>; readonly longest: number }[] = [
-  shape([1, 8192, 256, 8, 1], 8192),
+  shape([1, 8192, 256, 8, 1], 512),
   shape([2, 1024, 64, 4, 4], 512),
   shape([5, 32, 4, 1, 1], 32),
   shape([32, 128, 2, 1, 1], 128),
