@@ -1,4 +1,6 @@
 /** A program as the device runs it: pipelines, bind groups and workgroup counts, one after the other. */
+
+import { scratchAmong } from '../../kernels/scratch.ts';
 import type { Dispatch, GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
 import type { WebGpuLowering } from '../../kernels/webgpu/lowering.ts';
 import { type Call, present } from '../../program/op.ts';
@@ -43,10 +45,11 @@ export function dispatchesOf(
 }
 
 /** The temporaries that a call's dispatches pass among themselves: none that the program knows of. */
-export function scratchOf({ inputs, outputs }: Call, dispatches: readonly Dispatch[]): Tensor[] {
-  const operands = new Set([...present(inputs), ...present(outputs)]);
-  const used = new Set(dispatches.flatMap(({ tensors }) => present(tensors)));
-  return [...used].filter((tensor) => tensor.kind === 'temporary' && !operands.has(tensor));
+export function scratchOf(call: Call, dispatches: readonly Dispatch[]): Tensor[] {
+  return scratchAmong(
+    call,
+    dispatches.flatMap(({ tensors }) => present(tensors)),
+  );
 }
 
 /** Uniform bindings start at multiples of this on every device. */

@@ -2,7 +2,7 @@
  * A call of a WebAssembly kernel: an object whose fields are those of the `@unmanaged` class that the kernel reads.
  * Types and order of the fields are generated from the kernels' sources: see kernelArguments.ts.
  */
-import { type DType, type Shape, Tensor } from '../../program/tensor.ts';
+import { Tensor } from '../../program/tensor.ts';
 import { type KernelArguments, kernelFields } from './kernelArguments.ts';
 
 export type KernelName = keyof KernelArguments;
@@ -51,9 +51,4 @@ export function wordsOf({ kernel, args, table = [] }: KernelCall): KernelWord[] 
     return { kind: kind === 'optional' ? 'tensor' : kind, value };
   });
   return [...words, ...table.map((value) => ({ kind: 'i32' as const, value }))];
-}
-
-/** A temporary of the kernels of one call, which the engine's plan gives memory. */
-export function scratch(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
-  return new Tensor('temporary', dtype, shape, name);
 }

@@ -6,9 +6,10 @@
  */
 
 import type { Tensor } from '../../program/tensor.ts';
+import { scratch } from '../scratch.ts';
 import type { Dispatch } from './dispatch.ts';
 import { startSumKernel } from './startSum.wgsl.ts';
-import { elementKernel, overElements, scratch } from './wgsl.ts';
+import { elementKernel, overElements } from './wgsl.ts';
 
 /** Invocations that keep a large GPU busy. */
 const enoughInvocations = 2 ** 17;

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../program/tensor.ts';
+import { scratch } from '../scratch.ts';
 import type { Dispatch } from './dispatch.ts';
-import { scratch } from './wgsl.ts';
 
 export interface ColumnSums {
   readonly shader: string;

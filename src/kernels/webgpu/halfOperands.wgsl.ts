@@ -8,9 +8,10 @@
 
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { scratch } from '../scratch.ts';
 import type { Dispatch } from './dispatch.ts';
 import { group } from './halfProduct.wgsl.ts';
-import { elementKernel, overElements, rowKernel, scratch } from './wgsl.ts';
+import { elementKernel, overElements, rowKernel } from './wgsl.ts';
 
 /** The largest entry is found in this many parts. */
 const parts = 256;

@@ -9,9 +9,10 @@
  */
 
 import type { Tensor } from '../../program/tensor.ts';
+import { scratch } from '../scratch.ts';
 import type { Dispatch } from './dispatch.ts';
 import { bringOut, multiplyFragments, sumAt, tileVectors, zeroSums } from './subgroupTile.ts';
-import { elementKernel, overElements, scratch } from './wgsl.ts';
+import { elementKernel, overElements } from './wgsl.ts';
 
 const subgroups = { m: 2, n: 4 };
 const [tileM, tileN, step] = [64 * subgroups.m, 64 * subgroups.n, 32];

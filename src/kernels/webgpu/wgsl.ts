@@ -2,12 +2,6 @@
  * What the WGSL kernels share. Work is spread over workgroups of 256 invocations; a kernel walks its share in
  * strides, so that any number of workgroups is right and sizes have no limit of their own.
  */
-import { type DType, type Shape, Tensor } from '../../program/tensor.ts';
-
-/** A temporary that the dispatches of one call pass among themselves; engines without need of it plan none. */
-export function scratch(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
-  return new Tensor('temporary', dtype, shape, name);
-}
 
 /** Invocations of a workgroup that computes elements. */
 export const groupSize = 256;

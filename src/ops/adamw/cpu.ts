@@ -1,5 +1,6 @@
-import { kernelCall, scratch } from '../../kernels/cpu/kernelCall.ts';
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { scratch } from '../../kernels/scratch.ts';
 import { present } from '../../program/op.ts';
 import { adamwOp, clipOp, sumOfSquaresOp } from './adamw.ts';
 

@@ -1,6 +1,7 @@
+import { scratch } from '../../kernels/scratch.ts';
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { partialSums, sumParts, totalOfParts } from '../../kernels/webgpu/sums.wgsl.ts';
-import { elementKernel, overElements, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
+import { elementKernel, overElements, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 /** One step on `size` elements; settings [8] as `settingsVector` orders them, clip [2]: norm, coefficient. */

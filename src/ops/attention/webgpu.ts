@@ -1,5 +1,6 @@
+import { scratch } from '../../kernels/scratch.ts';
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
-import { scratch } from '../../kernels/webgpu/wgsl.ts';
+
 import { attentionBackwardOp, attentionOp, attentionSizes } from './attention.ts';
 import { attentionBackward } from './backward.wgsl.ts';
 import { attentionForward } from './kernel.wgsl.ts';

@@ -1,10 +1,12 @@
 import { gemm, storage } from '../../kernels/cpu/gemm.ts';
-import { type KernelCall, kernelCall, scratch } from '../../kernels/cpu/kernelCall.ts';
+import { type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
-import { rowsOf, type Size, sizeOf, widthOf } from '../../program/shapes.ts';
+import { scratch } from '../../kernels/scratch.ts';
+import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { rmsNormBackwardKernels } from '../rmsNorm/cpu.ts';
 import { bitLinearBackwardOp, bitLinearOp } from './bitLinear.ts';
+import { paddedWidth, quantisedRows } from './quantisedRows.ts';
 import { quantiseWeightsOp } from './quantiseWeights.ts';
 import { epsilon } from './reference.ts';
 
@@ -44,21 +46,6 @@ const maxRowWidth = 2 ** 18;
 /** Whether each thread turns the row to int8 for itself. */
 export function isOneRow(rows: number, width: number): boolean {
   return rows === 1 && width <= maxRowWidth;
-}
-
-/** int8 rows are padded to whole vectors, so that kernels need no tail. */
-export function paddedWidth(x: Tensor): Size<'stride'> {
-  return Math.ceil(widthOf(x) / 16) * 16;
-}
-
-/** Scratch for the rows of x as int8, what one unit of each is worth, and their sums. */
-export function quantisedRows(x: Tensor) {
-  const rows = rowsOf(x);
-  return {
-    q: scratch('q', [rows, paddedWidth(x)], 'i8'),
-    step: scratch('step', [rows]),
-    sum: scratch('sum', [rows], 'i32'),
-  };
 }
 
 function quantiseActivations(x: Tensor, gamma: Tensor, rows: ReturnType<typeof quantisedRows>): KernelCall {

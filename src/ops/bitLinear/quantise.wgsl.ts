@@ -1,7 +1,9 @@
 /** The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary. */
+
+import { scratch } from '../../kernels/scratch.ts';
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { elementKernelAfterSum, partialSums, sumParts } from '../../kernels/webgpu/sums.wgsl.ts';
-import { cutRow, eachColumn, overElements, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
+import { cutRow, eachColumn, overElements, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';

@@ -1,12 +1,12 @@
+import { scratch } from '../../kernels/scratch.ts';
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
-import { scratch } from '../../kernels/webgpu/wgsl.ts';
-import { rowsOf, widthOf } from '../../program/shapes.ts';
-import type { Tensor } from '../../program/tensor.ts';
+
 import { rmsNormBackward } from '../rmsNorm/kernel.wgsl.ts';
 import { bitLinearGradients } from './backward.wgsl.ts';
 import { bitLinearBackwardOp, bitLinearOp } from './bitLinear.ts';
 import { ternaryProduct } from './product.wgsl.ts';
 import { quantiseActivations, quantiseWeights } from './quantise.wgsl.ts';
+import { quantisedRows } from './quantisedRows.ts';
 import { quantiseWeightsOp } from './quantiseWeights.ts';
 import { epsilon } from './reference.ts';
 
@@ -34,13 +34,3 @@ export const bitLinearOnWebGpu = [
   }),
   onWebGpu(quantiseWeightsOp, ({ inputs, outputs }) => quantiseWeights({ ...inputs, ...outputs })),
 ];
-
-/** Scratch for the rows of x as int8 (padded to whole words of a vector), their steps and their sums. */
-export function quantisedRows(x: Tensor) {
-  const rows = rowsOf(x);
-  return {
-    q: scratch('q', [rows, Math.ceil(widthOf(x) / 16) * 16], 'i8'),
-    step: scratch('step', [rows]),
-    sum: scratch('sum', [rows], 'i32'),
-  };
-}

@@ -1,5 +1,6 @@
+import { scratch } from '../../kernels/scratch.ts';
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
-import { scratch } from '../../kernels/webgpu/wgsl.ts';
+
 import { rowsOf } from '../../program/shapes.ts';
 import { crossEntropyBackwardOp, crossEntropyOp } from './crossEntropy.ts';
 import { crossEntropyBackward, crossEntropyForward } from './kernel.wgsl.ts';

@@ -1,6 +1,7 @@
+import { scratch } from '../../kernels/scratch.ts';
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { elementKernelAfterSum, partialSums, sumParts } from '../../kernels/webgpu/sums.wgsl.ts';
-import { eachColumn, overElements, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
+import { eachColumn, overElements, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 

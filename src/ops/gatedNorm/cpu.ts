@@ -1,5 +1,6 @@
-import { kernelCall, scratch } from '../../kernels/cpu/kernelCall.ts';
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import { rmsNormBackwardKernels } from '../rmsNorm/cpu.ts';
 import { gatedNormBackwardOp, gatedNormOp } from './gatedNorm.ts';

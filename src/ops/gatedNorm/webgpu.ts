@@ -1,5 +1,6 @@
+import { scratch } from '../../kernels/scratch.ts';
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
-import { scratch } from '../../kernels/webgpu/wgsl.ts';
+
 import { rmsNormBackward } from '../rmsNorm/kernel.wgsl.ts';
 import { gatedNormBackwardOp, gatedNormOp } from './gatedNorm.ts';
 import { gatedNormBackward, gatedNormForward } from './kernel.wgsl.ts';

@@ -1,5 +1,6 @@
-import { kernelCall, scratch } from '../../kernels/cpu/kernelCall.ts';
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { scratch } from '../../kernels/scratch.ts';
 import { sizeOf, widthOf } from '../../program/shapes.ts';
 import { lowerBoundsBackwardOp, lowerBoundsOp } from './lowerBounds.ts';
 

@@ -1,5 +1,6 @@
+import { scratch } from '../../kernels/scratch.ts';
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
-import { scratch } from '../../kernels/webgpu/wgsl.ts';
+
 import { lowerBoundsBackward, lowerBoundsForward } from './kernel.wgsl.ts';
 import { lowerBoundsBackwardOp, lowerBoundsOp } from './lowerBounds.ts';
 

@@ -1,5 +1,6 @@
-import { type KernelCall, kernelCall, scratch } from '../../kernels/cpu/kernelCall.ts';
+import { type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { scratch } from '../../kernels/scratch.ts';
 import type { Tensors } from '../../program/op.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import { rmsNormBackwardOp, rmsNormOp } from './rmsNorm.ts';

@@ -1,6 +1,7 @@
+import { scratch } from '../../kernels/scratch.ts';
 import { columnSums, columnTotals } from '../../kernels/webgpu/columnSums.wgsl.ts';
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
-import { cutRow, eachColumn, eachLoad, overRows, rowKernel, scratch } from '../../kernels/webgpu/wgsl.ts';
+import { cutRow, eachColumn, eachLoad, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensors } from '../../program/op.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';

@@ -2,7 +2,8 @@ import { type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { isOneRow, paddedWidth, quantisedRows, ternaryGradients } from '../bitLinear/cpu.ts';
+import { isOneRow, ternaryGradients } from '../bitLinear/cpu.ts';
+import { paddedWidth, quantisedRows } from '../bitLinear/quantisedRows.ts';
 import { ternaryLinearBackwardOp, ternaryLinearOp } from './ternaryLinear.ts';
 
 export const ternaryLinearOnCpu = [

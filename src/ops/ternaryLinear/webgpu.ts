@@ -1,7 +1,8 @@
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
 import { bitLinearGradients } from '../bitLinear/backward.wgsl.ts';
 import { ternaryProduct } from '../bitLinear/product.wgsl.ts';
-import { quantisedRows } from '../bitLinear/webgpu.ts';
+import { quantisedRows } from '../bitLinear/quantisedRows.ts';
+
 import { quantiseRows } from './kernel.wgsl.ts';
 import { ternaryLinearBackwardOp, ternaryLinearOp } from './ternaryLinear.ts';
 

@@ -1,5 +1,6 @@
-import { kernelCall, scratch } from '../../kernels/cpu/kernelCall.ts';
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, sequenceSizes, sizeOf, widthOf } from '../../program/shapes.ts';
 import { keptStates, wkvBackwardOp, wkvOp, wkvSlotsOp } from './wkv.ts';
 

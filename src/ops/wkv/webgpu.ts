@@ -1,5 +1,6 @@
+import { scratch } from '../../kernels/scratch.ts';
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
-import { scratch } from '../../kernels/webgpu/wgsl.ts';
+
 import { wkvBackward, wkvForward, wkvSlotsForward } from './kernel.wgsl.ts';
 import { keptStates, wkvBackwardOp, wkvOp, wkvSlotsOp } from './wkv.ts';
 

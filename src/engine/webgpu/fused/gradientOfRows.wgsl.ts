@@ -13,9 +13,10 @@
  * As da is at a right angle to a but for r1's ε, Σ(da·w·x) is r1³·ε·Σ(e·u): computed as such, nothing cancels.
  */
 
+import { scratch } from '../../../kernels/scratch.ts';
 import { columnTotals, type Sum } from '../../../kernels/webgpu/columnSums.wgsl.ts';
 import type { Dispatch, GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
-import { activations, cutRow, eachLoad, scratch, siluFour } from '../../../kernels/webgpu/wgsl.ts';
+import { activations, cutRow, eachLoad, siluFour } from '../../../kernels/webgpu/wgsl.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
 import { rowsOf } from '../../../program/shapes.ts';
 import type { Tensor } from '../../../program/tensor.ts';
