@@ -9,33 +9,33 @@ import type { Tensor } from '../program/tensor.ts';
 
 export interface Engine {
   readonly name: string;
-  /** For people: threads, instruction sets, device. */
+  /** For display: threads, instruction sets, device. */
   readonly description: string;
   /**
-   * Tokens that inference does best to read in one program, a power of two: enough to use each weight many times,
-   * and to keep the machine busy; more would only take memory.
+   * Best number of tokens to read in one inference program, a power of two: enough to use each weight many times and
+   * to keep the machine busy. More would only take memory.
    */
   readonly longestStep: number;
-  /** Tokens that a program does best to sample by itself before the host looks at them; 0: the host samples. */
+  /** Best number of tokens for a program to sample before the host looks at them; 0: the host samples. */
   readonly samplesAhead: number;
   /** Bytes of the engine's memory in use. */
   readonly usedBytes: number;
 
-  /** Reserves memory for a variable or an input, zero-filled. Does nothing if it has memory already. */
+  /** Reserves zero-filled memory for a variable or an input. Does nothing if it has memory already. */
   allocate(tensor: Tensor): void;
-  /** Gives the memory of a variable or an input back. */
+  /** Frees the memory of a variable or an input. */
   free(tensor: Tensor): void;
   /** Writes elements of a variable or an input, as raw little-endian bytes from `byteOffset` on. */
   write(tensor: Tensor, bytes: Uint8Array, byteOffset?: number): void;
   /**
-   * Reads a variable, an input, or an output of the program that ran last, as raw little-endian bytes, into
-   * `target` if there is one: nothing is allocated then.
+   * Reads a variable, an input, or an output of the program that ran last, as raw little-endian bytes. With `target`,
+   * the bytes are written there and nothing is allocated.
    */
   read(tensor: Tensor, target?: Uint8Array): Promise<Uint8Array>;
 
   /**
-   * The memory of a variable or an input itself, where the host can reach it; valid until the next allocation
-   * or run.
+   * The memory of a variable or an input itself, without a copy, on engines whose memory the host can address. Valid
+   * until the next allocation or run.
    */
   view?(tensor: Tensor): Uint8Array;
 
@@ -44,7 +44,7 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
-/** A tensor to be read, and where its raw little-endian bytes go. */
+/** A tensor to read, and the buffer for its raw little-endian bytes. */
 export interface Read {
   readonly tensor: Tensor;
   readonly target: Uint8Array;
@@ -54,15 +54,14 @@ export interface Executable {
   readonly program: Program;
   readonly plan: MemoryPlan;
   /**
-   * Runs the program once, and then reads tensors that `Engine.read` could read. Runs of one engine must not
-   * overlap. On a GPU, what is read here comes with the answer that the run is over, without another journey.
-   * `reached` is called at each mark, in order, while the run goes on: a read or a view of a variable that it takes
-   * then shows what the program assigned before the mark. The host may keep reading and writing such a variable as
-   * long as the rest of the program leaves it alone. A program that goes on from its own results may run several
-   * `times`, the host waiting for the last.
+   * Runs the program once, then reads tensors that `Engine.read` could read. Runs of one engine must not overlap. On a
+   * GPU these reads arrive with the end of the run, without another round trip. `reached` is called at each mark, in
+   * order, while the run continues: a read or a view of a variable then shows what the program assigned before the
+   * mark. The host may go on reading and writing such a variable as long as the rest of the program does not use it. A
+   * program that continues from its own results may run several `times`; the host waits for the last.
    */
   run(reads?: readonly Read[], reached?: (mark: number) => void, times?: number): Promise<void>;
-  /** Runs once and returns the time of each kernel, in order; what `run` leaves behind, this leaves too. */
+  /** Runs once and returns the time of each kernel, in order. Results are the same as those of `run`. */
   profile(): Promise<KernelTime[]>;
 }
 
@@ -72,7 +71,7 @@ export interface KernelTime {
   readonly milliseconds: number;
 }
 
-/** A program or its parameters do not fit; the message says what was needed, what there is and what to do. */
+/** A program or its parameters do not fit; the message says how much was needed, how much there is and what to do. */
 export class OutOfMemoryError extends Error {
   override name = 'OutOfMemoryError';
   readonly code: ErrorCode = 'out-of-memory';

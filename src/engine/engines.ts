@@ -1,4 +1,4 @@
-/** The engines there are: the one list behind `--engine`, the library's option and the run file. */
+/** The list of engines, used by `--engine`, the library's option and the run file. */
 import { InputError } from '../errors.ts';
 import { CpuEngine } from './cpu/cpuEngine.ts';
 import type { Engine } from './engine.ts';
@@ -13,9 +13,9 @@ export interface EngineOptions {
 }
 
 export interface EngineKind {
-  /** For people: what computes. */
+  /** For display: what computes. */
   readonly about: string;
-  /** Processes on one host each take a share of its cores, or a GPU of their own. */
+  /** Processes on one host each take a share of its cores, or their own GPU. */
   readonly runsOn: 'cores' | 'gpu';
   /** Largest memory that the engine can address; absent: no limit of its own. */
   readonly maxBytes?: number;
@@ -24,10 +24,10 @@ export interface EngineKind {
 
 export type EngineTable = Readonly<Record<string, EngineKind>>;
 
-/** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it for itself. */
+/** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it. */
 const maxHeapBytes = 2 ** 32 - 2 ** 26;
 
-/** Declared to return `Engine`: the package's types must not need those of WebGPU. */
+/** Declared to return `Engine`, so that the package's types do not need those of WebGPU. */
 export const engines = {
   cpu: {
     about: 'WebAssembly on the cores of the CPU',
@@ -50,13 +50,13 @@ export const engines = {
 
 export type EngineName = keyof typeof engines;
 
-/** `auto` is the CPU, which is always there. */
+/** `auto` is the CPU, which is always available. */
 export type EngineChoice = EngineName | 'auto';
 
 export const engineNames = Object.keys(engines) as readonly EngineName[];
 export const engineChoices: readonly EngineChoice[] = ['auto', ...engineNames];
 
-/** The engine that a choice means. */
+/** The engine for a choice. */
 export function engineName(choice: EngineChoice = 'auto'): EngineName {
   return choice === 'auto' ? 'cpu' : choice;
 }

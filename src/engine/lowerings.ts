@@ -15,8 +15,8 @@ export function lowerings<L>(rows: readonly (readonly [Op, L])[]): Lowerings<L> 
 }
 
 /**
- * What an engine runs for each call of a program.
- * @throws Error that names all ops for which the engine has no lowering
+ * The lowering of each call of a program.
+ * @throws Error that names all ops without a lowering
  */
 export function lowerProgram<L, R>(
   engine: string,

@@ -55,7 +55,7 @@ export interface Beginning {
 }
 
 /** The repetition penalty of sessions reaches back this many tokens, as in `Session`. */
-const mostRecent = 1024;
+const maxRecent = 1024;
 /** Tokens that decide how the next one is written: spaces, and bytes of one character. */
 const textContext = 64;
 
@@ -102,7 +102,7 @@ export async function* answer(
   const session: SavedSession = {
     tokens: (earlier?.tokens ?? 0) + read.length,
     unread,
-    recent: [...all, ...generated].slice(-mostRecent),
+    recent: [...all, ...generated].slice(-maxRecent),
     state: await sequence.save(),
   };
   return { reason, tokens: count, session, read: read.slice(0, -unread.length) };

@@ -32,7 +32,7 @@ const version = 1;
 const headerBytes = 8 + 4 + 32 + 8;
 const extension = '.prefix';
 /** States that wait to be written, at most. */
-const mostPending = 64;
+const maxPending = 64;
 
 export class StateFiles {
   readonly #folder: string;
@@ -93,7 +93,7 @@ export class StateFiles {
     const digest = createHash('sha256').update(Int32Array.from(tokens)).digest('hex');
     const name = `${digest.slice(0, 40)}${extension}`;
     if (this.#sizes.get(name) !== undefined) return name; // the same text has the same state
-    if (this.#pending.size >= mostPending) return undefined;
+    if (this.#pending.size >= maxPending) return undefined;
     const entry = { tokens, state };
     const bytes = this.#encode(entry);
     this.#pending.set(name, entry);

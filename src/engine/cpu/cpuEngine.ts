@@ -22,28 +22,28 @@ import type { KernelExports } from './threadSetup.ts';
 export interface CpuOptions {
   /** Worker threads; 0 runs on the calling thread. Default: the machine's cores, at most 16. */
   readonly threads?: number | undefined;
-  /** Most bytes of memory to use, at most 4 GiB, WebAssembly's limit. */
+  /** Maximum memory in bytes; WebAssembly's own limit is 4 GiB. */
   readonly memoryLimit?: number | undefined;
   /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
   readonly poison?: boolean | undefined;
   /** Use relaxed SIMD; default: where the machine has it. */
   readonly relaxedSimd?: boolean | undefined;
   /**
-   * Use kernels written for a JavaScript engine that fuses pairs of vectors to 256 bits; others run them more
-   * slowly than their own. Default: whether this one was told to.
+   * Use kernels written for a JavaScript engine that fuses pairs of vectors to 256 bits; elsewhere they are slower
+   * than the plain ones. Default: whether this process was started with V8's flag.
    */
   readonly fusesVectors?: boolean | undefined;
   /**
-   * Use kernels written for dot products of whole bytes, where the machine has them (VNNI) and vectors are not fused,
-   * which is faster still on prompts; default: true.
+   * Use kernels written for dot products of whole bytes, where the machine has them (VNNI) and vectors are not fused.
+   * They read prompts faster still. Default: true.
    */
   readonly byteDots?: boolean | undefined;
-  /** What to run for each op; default: the kernels of all ops. */
+  /** Table of lowerings; default: that of all ops. */
   readonly lowerings?: Lowerings<CpuLowering> | undefined;
 }
 
 const maxPages = 65536;
-/** Of a kernel in a list: its slot and the address of its arguments. */
+/** One kernel of a list: its slot and the address of its arguments. */
 const entryBytes = 8;
 /** Words of the control block, in the order of `Control` in run.as.ts. */
 const word = { job: 0, list: 1, count: 2, profile: 5 } as const;
@@ -61,7 +61,7 @@ export class CpuEngine implements Engine {
   readonly #addresses = new Map<Tensor, number>();
   readonly #poison: boolean;
   readonly #lowerings: Lowerings<CpuLowering> | undefined;
-  /** Temporaries of whichever program runs. */
+  /** Temporaries of the program that runs. */
   #arena = { start: 0, bytes: 0 };
   #lastRun: CpuExecutable | undefined;
 

@@ -7,7 +7,7 @@ import { product } from '../../../test/productOf.ts';
 const run = promisify(execFile);
 const script = fileURLToPath(new URL('../../../test/productOf.ts', import.meta.url));
 
-// Fusing is V8's affair and the flag experimental: what it makes of the kernels is held to what they are without.
+// V8 does the fusing, behind an experimental flag: its results must equal those without it.
 it('gives the same products in a Node that fuses vectors to 256 bits', async () => {
   const { stdout } = await run(process.execPath, ['--experimental-wasm-revectorize', script]);
   const { description, values } = JSON.parse(stdout) as { description: string; values: number[] };

@@ -5,7 +5,7 @@ import { OutOfMemoryError } from '../engine.ts';
 const pageBytes = 65536;
 /** The first page holds the module's own constants. */
 const heapStart = pageBytes;
-/** Kernels may read ahead past the end of a block, packed rows furthest, so the last block never touches the end. */
+/** Kernels may read past the end of a block, packed rows furthest, so the last block never reaches the end. */
 const guardBytes = 2048;
 
 interface Gap {

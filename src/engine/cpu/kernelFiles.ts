@@ -1,9 +1,9 @@
-/** The compiled kernels: which of the four files suits this machine. */
+/** The compiled kernels: chooses one of the four files for this machine. */
 import { readAsset } from '#platform';
 
 export interface KernelModule {
   readonly module: WebAssembly.Module;
-  /** For people: which instructions it uses. */
+  /** For display: the instructions it uses. */
   readonly features: string;
 }
 

@@ -1,4 +1,4 @@
-/** What a program runs and needs on the CPU engine, known before there is one. */
+/** Kernel calls and memory of a program on the CPU engine, computed without starting an engine. */
 import type { KernelCall } from '../../kernels/cpu/kernelCall.ts';
 import type { CpuLowering } from '../../kernels/cpu/lowering.ts';
 import { scratchAmong } from '../../kernels/scratch.ts';

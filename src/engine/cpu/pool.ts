@@ -33,12 +33,12 @@ export class WorkerPool {
       }
     });
     await Promise.race([Promise.all(ready), failed]);
-    failed.catch(() => {}); // later failures reach whoever waits for a run
+    failed.catch(() => {}); // later failures reject the pending run
     for (const thread of pool.#threads) thread.keepAlive(false);
     return pool;
   }
 
-  /** Resolves when thread 0 reports that the job which `raise` starts is done. */
+  /** Resolves when thread 0 reports the end of the job that `raise` starts. */
   run(raise: () => void): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#running)
@@ -61,7 +61,7 @@ export class WorkerPool {
     running?.resolve();
   }
 
-  /** A thread that dies leaves the others at a barrier, so all end. */
+  /** A dead thread would leave the others waiting at a barrier, so all end. */
   #fail(error: Error): void {
     this.#failure ??= error;
     for (const thread of this.#threads) thread.terminate();

@@ -1,6 +1,6 @@
-/** What threads and the host know of the kernel module. */
+/** Facts about the kernel module that threads and the host share. */
 
-/** What a thread needs to join: sent to workers as it is. */
+/** The message with which a worker joins. */
 export interface ThreadSetup {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;

@@ -1,6 +1,6 @@
 /**
- * The reference engine: every op by its plain formula, in float64, one array a tensor. Slow and exact; the
- * other engines are tested against it, and gradients are checked on it by finite differences.
+ * The reference engine: every op by its plain formula, in float64, one array a tensor. Slow and exact: other engines
+ * are tested against it, and finite differences check gradients on it.
  */
 import { type Call, type Data, present } from '../../program/op.ts';
 import { type MemoryPlan, planMemory } from '../../program/plan.ts';

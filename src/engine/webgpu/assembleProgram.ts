@@ -1,4 +1,4 @@
-/** The shaders of a program as a device with these features would run them, without a device. */
+/** The shaders that a device with these features would run for a program; needs no device. */
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
@@ -10,7 +10,7 @@ import { type AssembledShader, assembleShader } from './shader.ts';
 
 export interface AssembledDispatch extends AssembledShader {
   readonly dispatch: Dispatch;
-  /** The call's line in the fused program, and its op. */
+  /** The call's index in the fused program, and its op. */
   readonly line: number;
   readonly op: string;
 }

@@ -1,13 +1,13 @@
-/** Buffers that copies between host and device go through, used again. */
+/** A pool of buffers for copies between host and device. */
 export interface PoolOptions {
   readonly label: string;
   readonly usage: number;
-  /** Buffers are born mapped. */
+  /** Create buffers mapped. */
   readonly mapped?: boolean;
-  /** Of the smallest buffer. */
-  readonly leastBytes: number;
-  /** Of all buffers together; default: no limit. */
-  readonly mostBytes?: number;
+  /** Size of the smallest buffer. */
+  readonly minBytes: number;
+  /** Limit for all buffers together; default: none. */
+  readonly maxBytes?: number;
 }
 
 export class BufferPool {
@@ -21,23 +21,23 @@ export class BufferPool {
     this.#options = options;
   }
 
-  /** A buffer of at least so many bytes; undefined if all that there may be are in use. */
+  /** A buffer of at least `bytes`; undefined if the limit is reached. */
   take(bytes: number): GPUBuffer | undefined {
     const index = this.#free.findIndex(({ size }) => size >= bytes);
     if (index >= 0) return this.#free.splice(index, 1)[0];
-    const { label, usage, mapped = false, leastBytes, mostBytes = Number.POSITIVE_INFINITY } = this.#options;
-    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, leastBytes)));
-    if (this.#bytes + size > mostBytes) return undefined;
+    const { label, usage, mapped = false, minBytes, maxBytes = Number.POSITIVE_INFINITY } = this.#options;
+    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, minBytes)));
+    if (this.#bytes + size > maxBytes) return undefined;
     this.#bytes += size;
     return this.#device.createBuffer({ label, size, usage, mappedAtCreation: mapped });
   }
 
-  /** Takes a buffer back, for whoever comes next. */
+  /** Returns a buffer to the pool. */
   give(buffer: GPUBuffer): void {
     this.#free.push(buffer);
   }
 
-  /** From now on there are none. */
+  /** Destroys all buffers; the pool gives no more. */
   close(): void {
     this.#free.length = 0;
     this.#bytes = Number.POSITIVE_INFINITY;

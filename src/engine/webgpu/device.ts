@@ -1,20 +1,20 @@
-/** Opening a device, and finding out once what it can do. */
+/** Opens a device and finds out its features. */
 import { findGpu } from '#platform';
 import type { GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
 import { GpuError, NoGpuError, remedy } from './errors.ts';
 
 export interface DeviceFeatures extends GpuFeatures {
-  /** `dot4I8Packed` is in the language; otherwise the prelude spells it out. */
+  /** `dot4I8Packed` is in the language; otherwise the prelude defines it. */
   readonly packedDot: boolean;
   readonly halfFloats: boolean;
-  /** Times can be measured on the device. */
+  /** The device can measure times. */
   readonly timestamps: boolean;
 }
 
 export interface OpenDevice {
   readonly device: GPUDevice;
   readonly features: DeviceFeatures;
-  /** For people: vendor and model. */
+  /** For display: vendor and model. */
   readonly description: string;
 }
 
@@ -31,7 +31,7 @@ const raisedLimits = [
 /** Chromium's experiment that gives shaders tensor cores; not yet in the standard, hence not in the types. */
 const matrices = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
-/** Workgroup memory that the kernels on tensor cores take for their tiles, at most. */
+/** Maximum workgroup memory for the tiles of kernels on tensor cores. */
 export const tileBytes = 35_328;
 
 const optionalFeatures: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', matrices];

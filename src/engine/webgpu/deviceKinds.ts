@@ -1,7 +1,7 @@
-/** Kinds of GPUs that run different shaders, for work on shaders without such a GPU. */
+/** Kinds of GPUs that get different shaders, for work on shaders without such a GPU. */
 import type { DeviceFeatures } from './device.ts';
 
-/** As an NVIDIA card with tensor cores. */
+/** Like an NVIDIA card with tensor cores. */
 const all: DeviceFeatures = {
   ...{ packedDot: true, halfFloats: true, timestamps: true, subgroupSize: 32, maxBindings: 16 },
   ...{ int8Matrices: true, halfMatrices: true },

@@ -19,7 +19,7 @@ interface Step {
   readonly shader: string;
   readonly compiling: Promise<GPUComputePipeline>;
   readonly bindings: readonly Tensor[];
-  /** Offset of its numbers in the buffer of all numbers, and their bytes. */
+  /** Offset of its numbers in the buffer of all numbers, and their size in bytes. */
   readonly numbers: number;
   readonly numberBytes: number;
   readonly workgroups: Dispatch['workgroups'];
@@ -27,7 +27,7 @@ interface Step {
   bindGroup?: GPUBindGroup;
 }
 
-/** What a list needs of its engine. */
+/** The engine's parts that a list needs. */
 export interface Device {
   readonly device: GPUDevice;
   readonly features: DeviceFeatures;
@@ -35,7 +35,7 @@ export interface Device {
   readonly pipelines: Pipelines;
 }
 
-/** What each call of a program runs on a device. */
+/** The dispatches of each call of a program. */
 export function dispatchesOf(
   program: Program,
   features: GpuFeatures,
@@ -44,7 +44,7 @@ export function dispatchesOf(
   return lowerProgram('webgpu', program, table, (lowering, call) => lowering(call, features));
 }
 
-/** The temporaries that a call's dispatches pass among themselves: none that the program knows of. */
+/** Scratch that a call's dispatches share; the program does not know it. */
 export function scratchOf(call: Call, dispatches: readonly Dispatch[]): Tensor[] {
   return scratchAmong(
     call,
@@ -90,7 +90,7 @@ export class DispatchList {
     return this.#steps[step]!.shader;
   }
 
-  /** Waits for the compiler, and binds anew if temporaries have moved. */
+  /** Waits for the compiler, and renews bind groups if temporaries have moved. */
   async prepare(): Promise<void> {
     if (this.#generation === this.#on.memory.generation) return;
     for (const step of this.#steps) {
@@ -160,7 +160,7 @@ export class DispatchList {
   }
 }
 
-/** The numbers of all dispatches in one buffer; equal ones are stored once. */
+/** The numbers of all dispatches in one buffer; equal groups are stored once. */
 class NumberBlocks {
   readonly #blocks: Uint8Array[] = [];
   readonly #offsets = new Map<string, number>();

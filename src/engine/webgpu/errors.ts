@@ -1,9 +1,9 @@
 import { type ErrorCode, InputError } from '../../errors.ts';
 
-/** What to do instead, at the end of every message. */
+/** The end of every message: what to do instead. */
 export const remedy = "use the CPU: --engine cpu (in code: engine: 'cpu')";
 
-/** There is no WebGPU here, or it has no adapter: something that the user can change. */
+/** WebGPU is missing or has no adapter: something that the user can change. */
 export class NoGpuError extends InputError {
   override name = 'NoGpuError';
   override readonly code: ErrorCode = 'no-gpu';

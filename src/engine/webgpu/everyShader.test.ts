@@ -1,6 +1,6 @@
 /**
- * Every shader of every kind of model goes through Dawn's compiler in the forms that tensor cores, f16 and subgroups
- * of 32 have, which no driver in software can run: its null backend checks WGSL and pipelines as real ones do.
+ * Compiles every shader of every kind of model with Dawn, in the forms for tensor cores, f16 and subgroups of 32. No
+ * software driver can run these, but Dawn's null backend checks WGSL and pipelines as real backends do.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { create } from 'webgpu';
@@ -19,7 +19,7 @@ import { type DeviceFeatures, tileBytes } from './device.ts';
 import { deviceKinds } from './deviceKinds.ts';
 import { Pipelines } from './pipelines.ts';
 
-/** Never let go: Dawn's binding crashes if this is collected before what came from it. */
+/** Never released: Dawn's binding crashes if this is collected before the objects that it made. */
 let gpu: GPU;
 let device: GPUDevice;
 let pipelines: Pipelines;
@@ -41,7 +41,7 @@ beforeAll(async () => {
   pipelines = new Pipelines(device);
 });
 
-/** A small model; attention has heads as large as its kernels on tensor cores take. */
+/** A small model whose attention heads are as large as the kernels on tensor cores accept. */
 function smallConfig(architecture: ArchitectureName): ModelConfig {
   const config = namedConfig('mini', { vocabSize: 512, layers: 2, architecture });
   if (!attends(config)) return config;
@@ -74,7 +74,7 @@ function programsOf(architectureName: ArchitectureName, mode: WeightMode): Progr
   return [step, ...inference, sampled, ...scored];
 }
 
-/** A shader must be sound WGSL, and a pipeline of it too, but that this backend has smaller limits than GPUs have. */
+/** A shader must be valid WGSL and make a valid pipeline; only this backend's limits, smaller than GPUs', may stop it. */
 async function check(name: string, source: string, bindings: number): Promise<void> {
   if (bindings > device.limits.maxStorageBuffersPerShaderStage) {
     const { messages } = await device.createShaderModule({ code: source }).getCompilationInfo();

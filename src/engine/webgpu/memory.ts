@@ -1,11 +1,11 @@
-/** Device memory: a buffer for each variable and input, and pages for the temporaries of whichever program runs. */
+/** Device memory: a buffer for each variable and input, and pages for the temporaries of the program that runs. */
 import type { MemoryPlan } from '../../program/plan.ts';
 import { aligned } from '../../program/plan.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { OutOfMemoryError } from '../engine.ts';
 import { remedy } from './errors.ts';
 
-/** GPUBufferUsage, whose global exists in browsers only. */
+/** GPUBufferUsage; the global exists in browsers only. */
 export const usage = {
   mapRead: 0x1,
   mapWrite: 0x2,
@@ -25,7 +25,7 @@ export interface Place {
 export class DeviceMemory {
   readonly #device: GPUDevice;
   readonly #limit: number;
-  /** Is told of allocations that the device could not do, which it says late. */
+  /** Called when an allocation has failed on the device, which reports this late. */
   readonly #report: (pending: Promise<void>) => void;
   readonly #buffers = new Map<Tensor, GPUBuffer>();
   #pages: GPUBuffer[] = [];
@@ -51,7 +51,7 @@ export class DeviceMemory {
     return this.#pages;
   }
 
-  /** Bytes of a page: no temporary crosses from one to the next, so each is within one buffer and one binding. */
+  /** Bytes of a page: no temporary crosses pages, so each lies in one buffer and one binding. */
   get pageBytes(): number {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
     return Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 256) * 256;
@@ -89,7 +89,7 @@ export class DeviceMemory {
     );
   }
 
-  /** Makes room for the temporaries of a program. Returns whether the temporaries there were are lost. */
+  /** Reserves memory for the temporaries of a program. Returns whether earlier temporaries are lost. */
   growArena(bytes: number, purpose: string): boolean {
     const sizes = Array.from({ length: Math.ceil(bytes / this.pageBytes) }, (_, page) =>
       Math.min(this.pageBytes, bytes - page * this.pageBytes),

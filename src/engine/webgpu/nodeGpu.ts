@@ -1,16 +1,16 @@
-/** WebGPU in Node: the package `webgpu` (Dawn), which is heavy and therefore installed by whoever wants it. */
+/** WebGPU in Node: the package `webgpu` (Dawn), which is large and therefore optional. */
 import { NoGpuError, remedy } from './errors.ts';
 
 /**
- * Switches of Dawn: tensor cores are an experiment there, and NVIDIA's f16 is held back. Checking every index costs
- * a factor of two and more; our kernels keep to their tensors by themselves, and an id that comes from outside is
- * held to its table where it is used.
+ * Switches of Dawn: tensor cores are experimental there, and f16 is disabled on NVIDIA by default. Bounds checks on every
+ * index cost a factor of two and more; our kernels stay within their tensors, and ids that come from outside are
+ * clamped to their table where they are used.
  */
 const features = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_robustness';
 
 let gpu: Promise<GPU> | undefined;
 
-/** One for the process and never let go: Dawn's binding crashes if this is collected before what came from it. */
+/** One for the process, never released: Dawn's binding crashes if this is collected before the objects that it made. */
 export function nodeGpu(): Promise<GPU> {
   gpu ??= open();
   return gpu;

@@ -15,7 +15,7 @@ export class Pipelines {
     let pipeline = this.#compiled.get(source);
     if (!pipeline) {
       pipeline = this.#compile(name, source, tensors);
-      pipeline.catch(() => {}); // whoever runs the program hears of it
+      pipeline.catch(() => {}); // reported when the program runs
       this.#compiled.set(source, pipeline);
     }
     return pipeline;

@@ -1,4 +1,4 @@
-/** Functions that kernels may call: what WGSL lacks on some devices, and sums over a workgroup. */
+/** Functions that kernels may call: replacements for what WGSL lacks on some devices, and sums over a workgroup. */
 import type { DeviceFeatures } from './device.ts';
 
 export interface Prelude {
@@ -7,7 +7,7 @@ export interface Prelude {
   readonly requires: readonly string[];
 }
 
-/** The declarations of those functions that `body` calls. */
+/** The declarations of the functions that `body` calls. */
 export function preludeFor(body: string, features: DeviceFeatures): Prelude {
   const called = (name: string) => body.includes(`${name}(`);
   const reductions = workgroupReductions.filter(({ name }) => called(name));
@@ -35,8 +35,8 @@ interface Reduction {
 }
 
 /**
- * `<name>(value, lane)` for kernels whose workgroups have `lanes` invocations, sixteen or more: the values of all
- * lanes combined, on one device always in the same order; every lane gets the result.
+ * `<name>(value, lane)` for kernels whose workgroups have at least sixteen invocations (`lanes`): combines the values of
+ * all lanes, on one device always in the same order. Every lane gets the result.
  */
 const workgroupReductions: readonly Reduction[] = [
   { name: 'workgroupSum', type: 'f32', subgroup: 'subgroupAdd', combine: (a, b) => `${a} + ${b}` },
@@ -44,7 +44,7 @@ const workgroupReductions: readonly Reduction[] = [
   { name: 'workgroupMax', type: 'f32', subgroup: 'subgroupMax', combine: (a, b) => `max(${a}, ${b})` },
 ];
 
-/** In two levels: barriers cost more than the additions that a deeper tree would share out. */
+/** In two levels: barriers cost more than a deeper tree would save in additions. */
 function inTwoLevels({ name, type, combine }: Reduction): string {
   return `
 var<workgroup> ${name}Values: array<${type}, lanes>;
@@ -65,7 +65,7 @@ fn ${name}(value: ${type}, lane: u32) -> ${type} {
 `;
 }
 
-/** Where all subgroups have one known size: lanes k·size … (k + 1)·size − 1 are one. */
+/** For devices whose subgroups all have one known size: lanes k·size … (k + 1)·size − 1 form a subgroup. */
 function inSubgroups({ name, type, subgroup, combine }: Reduction, size: number): string {
   return `
 var<workgroup> ${name}Parts: array<${type}, (lanes + ${size - 1}u) / ${size}u>;

@@ -1,10 +1,10 @@
-/** Times on the device: a pass of its own for every dispatch, with a timestamp at both ends. */
+/** Measures times on the device: each dispatch in its own pass, with a timestamp at both ends. */
 import type { KernelTime } from '../engine.ts';
 import type { DispatchList } from './dispatchList.ts';
 import { usage } from './memory.ts';
 import type { Staging } from './staging.ts';
 
-/** A query set holds 4096 timestamps, two of each dispatch. */
+/** A query set holds 4096 timestamps, two for each dispatch. */
 const dispatchesPerSet = 2048;
 
 export async function timeDispatches(

@@ -1,7 +1,7 @@
 /**
- * From a dispatch to complete WGSL. Declarations are made here, because they depend on where tensors lie:
- * WebGPU forbids binding one range of memory twice if either is writable, so that when an output is written over
- * an input both names must become one.
+ * Makes complete WGSL from a dispatch. Declarations depend on where tensors lie, so they are made here: WebGPU forbids
+ * binding one range of memory twice if either binding is writable, so when an output is written over an input, both
+ * names must become one.
  */
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -14,7 +14,7 @@ export interface AssembledShader {
   readonly bindings: readonly Tensor[];
 }
 
-/** Where a tensor lies: two tensors with equal places share memory. */
+/** The place of a tensor: tensors with equal places share memory. */
 export type PlaceKey = (tensor: Tensor) => string;
 
 export function assembleShader(
@@ -72,7 +72,7 @@ function elementType(tensor: Tensor): string {
   return tensor.dtype === 'f32' || tensor.dtype === 'i32' ? tensor.dtype : 'u32';
 }
 
-/** `name` wherever it is an identifier of its own, not a member such as `id.x`. */
+/** Replaces `name` where it is a whole identifier, not a member such as `id.x`. */
 function renamed(code: string, name: string, to: string): string {
   return code.replaceAll(new RegExp(`(?<![.\\w])${name}(?!\\w)`, 'g'), to);
 }

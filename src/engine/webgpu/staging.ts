@@ -1,13 +1,13 @@
-/** Copies from device memory to the host, through buffers that are used again. */
+/** Copies from device memory to the host, through reused buffers. */
 import { BufferPool } from './bufferPool.ts';
 import type { Place } from './memory.ts';
 import { usage } from './memory.ts';
 
-/** Larger reads go in pieces of this size. */
-const mostBytes = 2 ** 26;
-const leastBytes = 2 ** 16;
+/** Larger reads are split into pieces of this size. */
+const maxBytes = 2 ** 26;
+const minBytes = 2 ** 16;
 
-/** A copy to the host: bytes from a place on. */
+/** A copy to the host: a number of bytes from a place. */
 export interface StagedCopy {
   readonly place: Place;
   readonly target: Uint8Array;
@@ -20,13 +20,13 @@ export class Staging {
   constructor(device: GPUDevice) {
     this.#device = device;
     const kind = usage.mapRead | usage.copyTarget;
-    this.#pool = new BufferPool(device, { label: 'staging', usage: kind, leastBytes });
+    this.#pool = new BufferPool(device, { label: 'staging', usage: kind, minBytes });
   }
 
   /** Copies `target.length` bytes from a place into `target`. */
   async read({ buffer, offset }: Place, target: Uint8Array): Promise<void> {
-    for (let start = 0; start < target.length; start += mostBytes) {
-      const part = target.subarray(start, start + mostBytes);
+    for (let start = 0; start < target.length; start += maxBytes) {
+      const part = target.subarray(start, start + maxBytes);
       const encoder = this.#device.createCommandEncoder();
       const staged = this.stage(encoder, [{ place: { buffer, offset: offset + start }, target: part }]);
       this.#device.queue.submit([encoder.finish()]);

@@ -1,21 +1,20 @@
 /**
- * Copies from the host to device memory, through buffers that are used again and stay mapped until then, as reads do
- * (see staging.ts). The queue's own `writeBuffer` takes new memory for each large piece: 0.8 GB/s on an H200, while reads
- * reached 8.
+ * Copies from the host to device memory, through reused buffers that stay mapped while free, as reads do (see
+ * staging.ts). The queue's own `writeBuffer` allocates for each large piece: 0.8 GB/s on an H200, where reads reached 8.
  */
 import { BufferPool } from './bufferPool.ts';
 import { type Place, usage } from './memory.ts';
 
-/** Larger copies go in pieces of this size. */
+/** Larger copies are split into pieces of this size. */
 const pieceBytes = 2 ** 24;
-/** Smaller ones are the queue's business. */
-const leastBytes = 2 ** 20;
-/** Of all buffers; when those are on their way, the queue takes what comes. */
-const mostBytes = 2 ** 27;
+/** Smaller copies use the queue's `writeBuffer`. */
+const minBytes = 2 ** 20;
+/** Limit for all buffers; while all are in flight, the queue's `writeBuffer` is used. */
+const maxBytes = 2 ** 27;
 
 export class Uploads {
   readonly #device: GPUDevice;
-  /** Free ones are mapped. */
+  /** Free buffers are mapped. */
   readonly #pool: BufferPool;
 
   constructor(device: GPUDevice) {
@@ -24,18 +23,18 @@ export class Uploads {
       label: 'upload',
       usage: usage.mapWrite | usage.copySource,
       mapped: true,
-      leastBytes,
-      mostBytes,
+      minBytes,
+      maxBytes,
     });
-    // A lost device has unmapped them; its queue takes what comes, to no effect.
+    // A lost device has unmapped the buffers; its queue accepts the write, without effect.
     device.lost.then(() => this.#pool.close());
   }
 
-  /** Writes to a place, in the order of what is submitted to the queue; what lacks of a last word is zeros. */
+  /** Writes to a place, in the order of queue submissions; a last partial word is padded with zeros. */
   write({ buffer, offset }: Place, bytes: Uint8Array): void {
     for (let start = 0; start < bytes.length; start += pieceBytes) {
       const piece = wholeWords(bytes.subarray(start, start + pieceBytes));
-      const staging = piece.length >= leastBytes ? this.#pool.take(piece.length) : undefined;
+      const staging = piece.length >= minBytes ? this.#pool.take(piece.length) : undefined;
       if (staging) this.#copy(staging, piece, { buffer, offset: offset + start });
       else this.#device.queue.writeBuffer(buffer, offset + start, piece);
     }
@@ -47,7 +46,7 @@ export class Uploads {
     const encoder = this.#device.createCommandEncoder();
     encoder.copyBufferToBuffer(staging, 0, buffer, offset, piece.length);
     this.#device.queue.submit([encoder.finish()]);
-    // Mapped again once the copy is done; never, if the device is gone by then.
+    // Mapped again after the copy; never, if the device is lost before.
     staging.mapAsync(2).then(
       () => this.#pool.give(staging),
       () => {},
@@ -55,7 +54,7 @@ export class Uploads {
   }
 }
 
-/** The bytes, with zeros up to a whole number of words. */
+/** The bytes, padded with zeros to whole words. */
 function wholeWords(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (bytes.length % 4 === 0) return bytes as Uint8Array<ArrayBuffer>;
   const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);

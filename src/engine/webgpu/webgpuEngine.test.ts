@@ -91,7 +91,7 @@ describeOnGpu('WebGpuEngine', () => {
     expect(found.subarray(0, -tail.length).every((value) => value === 18)).toBe(true);
     expect(found.subarray(-tail.length)).toEqual(tail);
     await engine.dispose();
-    engine.write(tensor, bytesOf(tail)); // to no effect, as before
+    engine.write(tensor, bytesOf(tail)); // without effect, as before
   });
 
   it('says what does not fit, and goes on', async () => {
@@ -160,7 +160,7 @@ describeOnGpu('WebGpuEngine', () => {
 
   it('says so when the device has no memory left, which it tells only afterwards', async () => {
     engine = await WebGpuEngine.create();
-    // No test can fill the memory of every machine, so the device is made to say what a full one says.
+    // No test can fill the memory of every machine, so the device is made to report what a full one reports.
     const { device } = engine;
     const pop = device.popErrorScope.bind(device);
     device.popErrorScope = async () => {

@@ -1,6 +1,6 @@
 /**
  * The WebGPU engine: WGSL kernels on a GPU, in browsers and in Node. A program becomes a list of dispatches with
- * their bindings, made once; a run encodes the list into one command buffer.
+ * bindings, made once; a run encodes the list into command buffers.
  */
 import { awaitPatiently } from '#platform';
 import type { GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
@@ -22,22 +22,22 @@ import { Staging } from './staging.ts';
 import { Uploads } from './uploads.ts';
 
 export interface WebGpuOptions {
-  /** Where WebGPU comes from; default: the browser's, or in Node that of the package `webgpu`. */
+  /** The `GPU` object to use; default: the browser's, or in Node that of the package `webgpu`. */
   readonly gpu?: GPU | undefined;
-  /** Most bytes of GPU memory to use. */
+  /** Maximum GPU memory in bytes. */
   readonly memoryLimit?: number | undefined;
   /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
   readonly poison?: boolean | undefined;
-  /** How programs are rewritten before they are run; default: fusing. */
+  /** How programs are rewritten before they run; default: fusing. */
   readonly passes?: readonly GraphPass[] | undefined;
-  /** What to run for each op; default: the shaders of all ops. */
+  /** Table of lowerings; default: that of all ops. */
   readonly lowerings?: Lowerings<WebGpuLowering> | undefined;
 }
 
-/** Returns a program that computes the same in a way that suits the device better. */
+/** Returns a program with the same results that suits the device better. */
 export type GraphPass = (program: Program, features: GpuFeatures) => Program;
 
-/** Dispatches in a submission: the GPU begins with them while the host encodes the next. */
+/** Dispatches in a submission: the GPU starts on them while the host encodes the next. */
 const submittedAtOnce = 128;
 
 export class WebGpuEngine implements Engine {
@@ -55,7 +55,7 @@ export class WebGpuEngine implements Engine {
   readonly #lowerings: Lowerings<WebGpuLowering>;
   /** Rejects when the device is gone; never resolves. */
   readonly #lost: Promise<never>;
-  /** Answers of the device that are still to come; the next run or read waits for them. */
+  /** Pending answers of the device; the next run or read waits for them. */
   #pending: Promise<void>[] = [];
   #lastRun: WebGpuExecutable | undefined;
 
@@ -76,7 +76,7 @@ export class WebGpuEngine implements Engine {
       const why = reason === 'destroyed' ? 'the engine was disposed' : message || 'no reason given';
       throw new GpuError(`the GPU device is lost: ${why}; start again, or ${remedy}`);
     });
-    this.#lost.catch(() => {}); // runs and reads tell of it
+    this.#lost.catch(() => {}); // runs and reads report it
     device.onuncapturederror = ({ error }) => {
       this.#expect(Promise.reject(new GpuError(`the GPU refused work: ${error.message}; ${remedy}`)));
     };
@@ -86,7 +86,7 @@ export class WebGpuEngine implements Engine {
     return new WebGpuEngine(await openDevice(options.gpu), options);
   }
 
-  /** Small devices bind too little at once for the activations of many tokens. */
+  /** Small devices bind too little memory at once for the activations of many tokens. */
   get longestStep(): number {
     return this.memory.pageBytes >= 2 ** 28 ? 2048 : 256;
   }
@@ -130,7 +130,7 @@ export class WebGpuEngine implements Engine {
     return target;
   }
 
-  /** Where a tensor lies that may be read now. */
+  /** The place of a tensor that may be read now. */
   #placeOf(tensor: Tensor): Place {
     const place =
       tensor.kind === 'temporary'
@@ -182,7 +182,7 @@ export class WebGpuEngine implements Engine {
       submitTo(list.length);
       done = 0;
     }
-    // Reads that `reached` starts take their place in the queue; what follows does not wait for them.
+    // Reads that `reached` starts keep their place in the queue; later work does not wait for them.
     for (const [mark, end] of (reached ? list.marks : []).entries()) {
       submitTo(end);
       reached!(mark);
@@ -210,11 +210,11 @@ export class WebGpuEngine implements Engine {
   }
 
   #expect(pending: Promise<void>): void {
-    pending.catch(() => {}); // told when it is awaited
+    pending.catch(() => {}); // reported when it is awaited
     this.#pending.push(pending);
   }
 
-  /** Throws the first complaint of the device since the last time. */
+  /** Throws the first error that the device has reported since the last call. */
   async #settle(): Promise<void> {
     const pending = this.#pending;
     if (pending.length === 0) return;

@@ -2,7 +2,7 @@
 // the caches; B may be stored as floats, transposed floats of any type, packed ternary weights or int8 codes,
 // and becomes f32 while it is packed.
 //
-// K is always cut in the same places, so an element of C has the same bits for any number of threads.
+// K is always split at the same places, so an element of C has the same bits for any number of threads.
 
 import { halvesToFloats, multiplyAdd } from "./math.as";
 import { Optional } from "./optional.as";
@@ -31,7 +31,7 @@ export class Gemm {
   c: usize; // [M, N], rows of ldc floats
   ldc: i32;
   accumulate: Optional; // 0: C = …, else the matrix (laid out like C) to which the product is added
-  scale: Optional; // [1]: what the product is multiplied by; 0: nothing
+  scale: Optional; // [1]: factor of the product; 0: none
   a: usize; // element (m, k) at a + 4·(m·strideM + k·strideK)
   strideM: i32;
   strideK: i32;
@@ -161,7 +161,7 @@ function packInt8Panel(g: Gemm, to: usize, k: i32, depth: i32, n: i32): void {
   }
 }
 
-/** Elements (k … k + 3, n) of a B that is stored along K; those past its end are whatever lies there. */
+/** Elements (k … k + 3, n) of a B that is stored along K; those past its end are undefined. */
 // @ts-ignore: decorator
 @inline
 export function alongK(g: Gemm, k: i32, n: i32): v128 {

@@ -1,7 +1,7 @@
 import type { Call, Op, Operands } from '../../program/op.ts';
 import type { KernelCall } from './kernelCall.ts';
 
-/** The kernels that compute a call. They may use temporaries of their own: see `scratch`. */
+/** The kernels that compute a call. They may use their own temporaries: see `scratch`. */
 export type CpuLowering = (call: Call) => readonly KernelCall[];
 
 /** A row of the CPU engine's table. */

@@ -1,6 +1,6 @@
-// Vector arithmetic that several kernels share. Four f32 lanes a vector.
+// Vector arithmetic shared by several kernels. Four f32 lanes a vector.
 
-/** a·b + c, in one rounding where the machine has it (relaxed SIMD). */
+/** a·b + c, rounded once where the machine can (relaxed SIMD). */
 // @ts-ignore: decorator
 @inline
 export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
@@ -114,7 +114,7 @@ export function storeLanes(row: usize, i: i32, end: i32, v: v128): void {
   else storePartial(pointer, v, end - i);
 }
 
-/** Where the share of `thread` of `count` items begins; shares begin at multiples of `step`. */
+/** First item of the share of `thread` in `count` items; shares begin at multiples of `step`. */
 export function shareStart(count: i32, step: i32, thread: i32, threads: i32): i32 {
   const steps = <i64>((count + step - 1) / step);
   return min(<i32>((steps * thread) / threads) * step, count);

@@ -2,7 +2,7 @@
 
 import { floatAt } from "./math.as";
 
-/** The columns [from, end) of all states, unless `next` is the memory of `states`. */
+/** Copies the columns [from, end) of all states, unless `next` is the memory of `states`. */
 export function copyStates(next: usize, states: usize, count: i32, width: i32, from: i32, end: i32): void {
   if (next == states) return;
   for (let slot = 0; slot < count; slot++) copyColumns(floatAt(next, slot, width), floatAt(states, slot, width), from, end);

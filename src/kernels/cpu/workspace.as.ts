@@ -17,7 +17,7 @@ export function workspaceStart(): usize {
 
 let fused: bool = false;
 
-/** Whether the machine fuses pairs of vectors to 256 bits, so that kernels that are written for it pay. */
+/** Whether the machine fuses pairs of vectors to 256 bits, so that kernels written for this are faster. */
 export function setFusesVectors(value: bool): void {
   fused = value;
 }
@@ -30,7 +30,7 @@ export function fusesVectors(): bool {
 
 let bytes: bool = false;
 
-/** Whether kernels that use dot products of whole bytes are exact here, which is for `hasByteDots` to say. */
+/** Whether kernels with dot products of whole bytes are exact on this machine, as `hasByteDots` finds out. */
 export function setByteDots(value: bool): void {
   bytes = value;
 }

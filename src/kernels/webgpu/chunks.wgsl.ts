@@ -1,8 +1,8 @@
 /**
- * Recurrences in chunks of tokens, so that long sequences keep a GPU busy. A chunk maps the state before it to the one
- * after it; every chunk finds for itself what that map is, then each one combines those of the chunks before it, and
- * walks its tokens from the state that it starts with. A backward pass is the same from the end. One invocation takes
- * one column of one chunk.
+ * Recurrences in chunks of tokens, so that long sequences keep a GPU busy. A chunk maps the state before it to the state
+ * after it. Every chunk first computes its map; then each combines the maps of the chunks before it and processes its
+ * tokens from the state that results. A backward pass does the same from the end. One invocation takes one column of one
+ * chunk.
  */
 
 import type { Tensor } from '../../program/tensor.ts';
@@ -13,8 +13,8 @@ import { elementKernel, overElements } from './wgsl.ts';
 
 /** Invocations that keep a large GPU busy. */
 const enoughInvocations = 2 ** 17;
-/** Tokens of a chunk: fewer would spend more on combining than on walking. */
-const leastTokens = 16;
+/** Minimum tokens of a chunk: with fewer, combining would cost more than processing. */
+const minTokens = 16;
 
 export interface Chunks {
   readonly count: number;
@@ -28,21 +28,21 @@ export interface Chunks {
 export function chunksOf(x: Tensor): Chunks {
   const [batch, length, width] = x.shape as [number, number, number];
   const wanted = Math.ceil(enoughInvocations / (batch * width));
-  const tokens = Math.min(Math.max(Math.ceil(length / wanted), leastTokens), length);
+  const tokens = Math.min(Math.max(Math.ceil(length / wanted), minTokens), length);
   const count = Math.ceil(length / tokens);
   const size = batch * count * width;
   const numbers = { size, length, width, tokens, chunks: count };
   return { count, batch, width, numbers, workgroups: overElements(size) };
 }
 
-/** What chunks tell each other, `values` of each column, in one tensor, as bindings are few. */
+/** The maps that chunks exchange, `values` for each column, in one tensor, because bindings are few. */
 export function chunkMaps({ batch, count, width }: Chunks, values: number): Tensor {
   return scratch('maps', [values, batch, count, width]);
 }
 
 /**
- * A dispatch of the chunks' invocations, of which each, `i` of `p.size`, has its `sequence`, `chunk`, column `c` and
- * tokens from `begin` to before `end`. `functions` stand before the entry point.
+ * A dispatch of the chunks' invocations. Each invocation `i` of `p.size` has its `sequence`, `chunk`, column `c` and
+ * tokens from `begin` to before `end`. `functions` are declared before the entry point.
  */
 export function overChunks(
   shader: string,
@@ -66,12 +66,12 @@ export function overChunks(
   };
 }
 
-/** WGSL over the chunks before one's own, in order; `other` is the element of their maps. */
+/** WGSL over the chunks before the invocation's own, in order; `other` is the index of their maps. */
 export function earlierChunks(body: string): string {
   return otherChunks('var k = 0u; k < chunk; k++', 'k', body);
 }
 
-/** WGSL over the chunks after one's own, from the last one. */
+/** WGSL over the chunks after the invocation's own, from the last one. */
 export function laterChunks(body: string): string {
   return otherChunks('var k = p.chunks; k > chunk + 1u; k--', 'k - 1u', body);
 }
@@ -83,7 +83,7 @@ function otherChunks(loop: string, chunk: string, body: string): string {
       }`;
 }
 
-/** A copy of `tensor`, if there is one and if chunks read it while one of them writes to its memory. */
+/** A copy of `tensor`, if it exists and if chunks read it while one of them writes to its memory. */
 export function copyOf(
   tensor: Tensor | undefined,
   { count }: Chunks,

@@ -8,24 +8,24 @@ export interface ColumnSums {
   readonly width: number;
   /** WGSL of the term of row `row`, column `c` and element `i`. */
   readonly term: string;
-  /** What `term` reads. */
+  /** The tensors that `term` reads. */
   readonly tensors: Readonly<Record<string, Tensor | undefined>>;
-  /** The sums, [width], and what they are added to; `first` is the column of `y` that column 0 goes to. */
+  /** The sums [width] and the tensor that they are added to; `first` is the column of `y` for column 0. */
   readonly y: Tensor;
   readonly before?: Tensor | undefined;
   readonly first?: number;
 }
 
-/** Columns of a workgroup, and lanes that share out its rows: of many rows, and of the sums of their parts. */
+/** Columns of a workgroup, and lanes that share its rows: for many rows, and for the sums of their parts. */
 const ofRows = { columns: 32, lanes: 8 };
 const ofParts = { columns: 8, lanes: 32 };
-/** A workgroup sums at least this many rows. */
-const leastRows = 64;
-const mostParts = 256;
+/** Minimum rows of a workgroup. */
+const minRows = 64;
+const maxParts = 256;
 
-/** y = before + Σ over rows, in two stages: parts of the rows side by side, then the parts, always the same ones. */
+/** y = before + Σ over rows, in two stages: parts of the rows in parallel, then the parts, always the same ones. */
 export function columnSums(t: ColumnSums): Dispatch[] {
-  const parts = Math.min(Math.max(Math.ceil(t.rows / leastRows), 1), mostParts);
+  const parts = Math.min(Math.max(Math.ceil(t.rows / minRows), 1), maxParts);
   const sums = scratch(`${t.shader}.parts`, [parts, t.width]);
   const { rows, width, first = 0 } = t;
   return [
@@ -44,7 +44,7 @@ export function columnSums(t: ColumnSums): Dispatch[] {
   ];
 }
 
-/** A sum [width], and what it is added to. */
+/** A sum [width], and the tensor that it is added to. */
 export interface Sum {
   readonly y: Tensor;
   readonly before: Tensor | undefined;

@@ -5,11 +5,11 @@
 export function denseProduct(parts: {
   /** Body of `a(m, k)`: an element of A, for m < M and k < K. */
   readonly a: string;
-  /** The index along which A's neighbours lie in memory. */
+  /** The index along which A is contiguous in memory. */
   readonly aRunsAlong: 'm' | 'k';
   /** Body of `b(k, n)`: elements n … n + 3 of B, for k < K and n < N; those from N on are ignored. */
   readonly b: string;
-  /** What becomes of the `value` of C's element `at`. */
+  /** Stores the `value` of C's element `at`. */
   readonly store: string;
 }): string {
   const elements = [0, 1, 2, 3];

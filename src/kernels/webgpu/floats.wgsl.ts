@@ -1,7 +1,7 @@
-/** Reading arrays of floats of any type. */
+/** Reads arrays of floats of any type. */
 import type { DType } from '../../program/tensor.ts';
 
-/** Entry `at` of the array `name` as f32, by the type in which it is stored; narrow ones lie two or four to a word. */
+/** Entry `at` of the array `name` as f32, by its stored type; two or four narrow entries share a word. */
 export function floatEntry(name: string, dtype: DType): string {
   if (dtype === 'f16') return `unpack2x16float(${name}[at >> 1u])[at & 1u]`;
   if (dtype === 'i8') return `f32(extractBits(bitcast<i32>(${name}[at >> 2u]), 8u * (at & 3u), 8u))`;
@@ -13,7 +13,7 @@ export function floatEntry(name: string, dtype: DType): string {
 
 /**
  * `fourOf_<name>(row, block)`: columns 4·block … 4·block + 3 of a row of the array `name` with rows of `width`, as
- * f32; those past `width`, which is also `p.width`, are zero. `type` is what the array must be declared as.
+ * f32. Columns past `width`, which is also `p.width`, are zero. `type` is the type to declare the array with.
  * @param scales the array of factors of the rows, if they have any
  */
 export function fourFloats(

@@ -1,9 +1,9 @@
 /**
  * Operands of products on tensor cores in f16, laid out as `halfProduct` takes them.
  *
- * Gradients have any size, while f16 ends at 65,504 and fades below 6e-8. So a matrix of floats is scaled by the power
- * of two that brings its largest entry near 2^14, and the product is scaled back: what lies 2^38 below the largest
- * entry is lost, which f32 sums would hardly notice. Ternary weights are exact in f16, all else keeps eleven bits.
+ * Gradients may exceed the range of f16 (6e-8 to 65,504), so a matrix of floats is scaled by the power of two that
+ * brings its largest entry near 2^14, and the product is scaled back. Entries 2^38 below the largest are lost, which
+ * f32 sums would hardly notice. Ternary weights are exact in f16; other values keep eleven bits.
  */
 
 import { rowsOf, widthOf } from '../../program/shapes.ts';
@@ -13,25 +13,25 @@ import type { Dispatch } from './dispatch.ts';
 import { group } from './halfProduct.wgsl.ts';
 import { elementKernel, overElements, rowKernel } from './wgsl.ts';
 
-/** The largest entry is found in this many parts. */
+/** Number of parts in which the largest entry is searched. */
 const parts = 256;
-/** A workgroup turns this many rows and columns at once. */
+/** Rows and columns that a workgroup transposes at once. */
 const turn = 32;
 
 export interface HalfMatrix {
-  /** f16 [rows, width], where asked for. */
+  /** f16 [rows, width], if asked for. */
   readonly rows: Tensor;
-  /** f16 [width, rows'], where asked for; rows' is a multiple of 8. */
+  /** f16 [width, rows'], if asked for; rows' is a multiple of 8. */
   readonly columns: Tensor;
-  /** What a product of either must be multiplied by [1]. */
+  /** The factor [1] for a product of either. */
   readonly unscale: Tensor;
-  /** What makes them. */
+  /** The dispatches that make them. */
   readonly dispatches: readonly Dispatch[];
 }
 
 /**
- * A matrix [rows, width] in f32, width a multiple of 8, along its rows, its columns or both.
- * @param largest the largest sizes of entries in some parts of it, if they are known
+ * Converts a matrix [rows, width] in f32, width a multiple of 8, along its rows, its columns or both.
+ * @param largest the largest magnitudes in some parts of it, if known
  */
 export function halfMatrix(
   matrix: Tensor,
@@ -79,13 +79,13 @@ export interface HalfScale {
   /** The power of two [1] that brings a matrix's largest entry near 2^14, and its inverse. */
   readonly scale: Tensor;
   readonly unscale: Tensor;
-  /** What finds them. */
+  /** The dispatches that find them. */
   readonly dispatches: readonly Dispatch[];
 }
 
 /**
- * What a matrix in f32, of a multiple of four entries, is scaled by to become f16.
- * @param largest the largest sizes of entries in some parts of it, if they are known
+ * Scale factor for converting an f32 matrix to f16. The number of entries must be a multiple of four.
+ * @param largest the largest magnitudes in some parts of it, if known
  */
 export function halfScale(matrix: Tensor, largest?: Tensor | undefined): HalfScale {
   const [scale, unscale] = [scratch('scale', [1]), scratch('unscale', [1])];
@@ -97,7 +97,7 @@ export function halfScale(matrix: Tensor, largest?: Tensor | undefined): HalfSca
   };
 }
 
-/** The largest size of an entry in each of its parts. */
+/** The largest magnitude of an entry in each of its parts. */
 function largestParts(matrix: Tensor, largest: Tensor): Dispatch {
   const parts = largest.size;
   const stretch = Math.ceil(matrix.size / 4 / parts);
@@ -173,7 +173,7 @@ export function halfWeights(codes: Tensor): { readonly columns: Tensor; readonly
     columns,
     dispatch: {
       shader: 'halfWeights',
-      // An invocation turns four columns of eight packed rows, in all four planes; neighbours write side by side.
+      // An invocation transposes four columns of eight packed rows, in all four planes; neighbours write adjacent memory.
       code: `
 @compute @workgroup_size(16, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -205,8 +205,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 const padded = (rows: number) => Math.ceil(rows / group) * group;
 
 /**
- * A kernel that turns rows into columns: `load` gives four neighbouring columns of a row (zeros past the last), `keep`
- * stores them as they are, and eight rows of each column go to `columns` by way of workgroup memory.
+ * A kernel that transposes: `load` gives four adjacent columns of a row (zeros past the last), `keep` stores them
+ * unchanged, and eight rows of each column go to `columns` through workgroup memory.
  */
 function turning({ load, keep }: { load: string; keep: string }): string {
   return `

@@ -3,9 +3,9 @@
  * with f16 subgroup matrices of 16 × 16 × 16 and subgroups of 32 (NVIDIA).
  *
  * A workgroup of eight subgroups computes 128 × 256 of C, each of its subgroups 64 × 64, in steps of 32 along K.
- * While one step's tiles are multiplied, the next ones are on their way to registers. Both operands run along K in
- * memory, as the tensor cores take them: other orders cost half the speed. Tiles are arrays of 16-byte vectors, so
- * that they are written and read in whole vectors.
+ * While one step's tiles are multiplied, the next ones are loaded into registers. Both operands are contiguous along K,
+ * as the tensor cores take them: other orders cost half the speed. Tiles are arrays of 16-byte vectors, so that they are
+ * written and read in whole vectors.
  */
 
 import type { Tensor } from '../../program/tensor.ts';
@@ -26,18 +26,18 @@ const stride = perRow + 1;
 /** Where a row's groups of sixteen elements begin. */
 const vectorsOfSixteen = Array.from({ length: step / 16 }, (_, i) => (i * 16) / group);
 
-/** Products of fewer multiplications than this are done in f32 before their operands would be in f16. */
-const leastWork = 2 ** 22;
+/** Products with fewer multiplications finish sooner in f32 than their operands could be converted to f16. */
+const minWork = 2 ** 22;
 
-/** Whether a product is worth making f16 operands for. */
+/** Whether a product is large enough to convert its operands to f16. */
 export function isWorthHalves(M: number, N: number, K: number): boolean {
-  return M * N * K >= leastWork;
+  return M * N * K >= minWork;
 }
 
 /** Workgroups that run at once on the largest GPUs. */
 const atOnce = 132;
-/** Most workgroups that share a tile's K. */
-const mostParts = 16;
+/** Maximum workgroups that share a tile's K. */
+const maxParts = 16;
 
 export interface HalfProduct {
   readonly shader: string;
@@ -46,9 +46,9 @@ export interface HalfProduct {
   readonly b: Tensor;
   /** f32 [M, N], N a multiple of 4. */
   readonly c: Tensor;
-  /** Scalars [1], by whose product C is scaled. */
+  /** Scalars [1]; C is scaled by their product. */
   readonly scales: readonly Tensor[];
-  /** What C is added to. */
+  /** The tensor that C is added to. */
   readonly before?: Tensor | undefined;
 }
 
@@ -90,13 +90,13 @@ export function halfProduct({ shader, a, b, c, scales, before }: HalfProduct): D
 }
 
 /**
- * Into how many parts K is cut, each for a workgroup of its own: as many as leave the fewest places idle when the
- * workgroups come in waves. A part more costs a reading and a writing of C, about as much as a few steps.
+ * Number of parts into which K is split, each for its own workgroup: the number that leaves the fewest places idle when
+ * the workgroups run in waves. Each further part reads and writes C once more, which costs about as much as a few steps.
  */
 function partsOf(tiles: number, steps: number): number {
   const cost = (parts: number) => Math.ceil((tiles * parts) / atOnce) * (Math.ceil(steps / parts) + 4);
   let best = 1;
-  for (let parts = 2; parts <= Math.min(mostParts, steps / 8); parts++) {
+  for (let parts = 2; parts <= Math.min(maxParts, steps / 8); parts++) {
     if (cost(parts) < cost(best)) best = parts;
   }
   return best;
@@ -118,7 +118,7 @@ var<workgroup> tile: array<vec4u, ${tileVectors((tileM + tileN) * stride, subgro
 ${load('A', 'a', 'M')}
 ${load('B', 'b', 'N')}
 
-// Subgroups are runs of 32 invocations, which the compiler does not know.
+// Subgroups are runs of 32 invocations; the compiler does not know this.
 @diagnostic(off, chromium.subgroup_matrix_uniformity)
 @compute @workgroup_size(${lanes})
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
@@ -165,7 +165,7 @@ fn writeOut(lane: u32, corner: u32, below: u32, cornerM: u32, cornerN: u32, part
 }`;
 }
 
-/** A lane's loads of a tile of `rows` × `step` elements: to registers, and from there to workgroup memory. */
+/** A lane's loads of a tile of `rows` × `step` elements: to registers, then to workgroup memory. */
 function tile(name: 'A' | 'B', rows: number) {
   const loads = Array.from({ length: (rows * perRow) / lanes }, (_, i) => ({
     register: `next${name}${i}`,
@@ -188,7 +188,7 @@ function tile(name: 'A' | 'B', rows: number) {
   };
 }
 
-/** Eight neighbours of an operand's row, zeros past its ends. */
+/** Eight adjacent entries of an operand's row, zeros past its ends. */
 function load(name: 'A' | 'B', tensor: string, rows: string): string {
   return `
 fn load${name}(row: u32, k: u32, end: u32) -> vec4u {

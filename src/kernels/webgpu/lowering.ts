@@ -1,7 +1,7 @@
 import type { Call, Op, Operands } from '../../program/op.ts';
 import type { Dispatch, GpuFeatures } from './dispatch.ts';
 
-/** The dispatches that compute a call. They may use temporaries of their own: see `scratch` in wgsl.ts. */
+/** The dispatches that compute a call. They may use their own temporaries: see `scratch` in wgsl.ts. */
 export type WebGpuLowering = (call: Call, features: GpuFeatures) => readonly Dispatch[];
 
 /** A row of the WebGPU engine's table. */

@@ -1,6 +1,6 @@
 /**
- * Recurrences over rows of many sequences: row r belongs to slot `slots[r]`, and the rows of one slot stand together.
- * The invocation of a slot's first row walks all rows of that slot, one column of them; the others have no work.
+ * Recurrences over rows of many sequences: row r belongs to slot `slots[r]`, and the rows of one slot are adjacent. The
+ * invocation of a slot's first row processes all rows of that slot, for one column; the others have no work.
  */
 import { widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';

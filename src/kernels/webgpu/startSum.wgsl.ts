@@ -13,7 +13,7 @@ export function fillForward(y: Tensor, value: number): Dispatch {
   };
 }
 
-/** y = before, or zeros: what sums over several dispatches start with. */
+/** y = before, or zeros: the start of a sum over several dispatches. */
 export function startSumKernel(y: Tensor, before: Tensor | undefined): Dispatch {
   if (!before) return fillForward(y, 0);
   return {

@@ -1,7 +1,7 @@
 /**
- * What a subgroup does with tensor cores: 64 × 64 sums as 4 × 4 fragments of 16 × 16, from tiles of both operands in
- * workgroup memory. More sums do not fit its registers; fewer would load more fragments for each product, and loading
- * them is what takes the time.
+ * A subgroup's work on tensor cores: 64 × 64 sums as 4 × 4 fragments of 16 × 16, from tiles of both operands in workgroup
+ * memory. More sums do not fit its registers; fewer would load more fragments for each product, and loading fragments
+ * takes most of the time.
  */
 
 /** The fragments of a side. */
@@ -38,19 +38,19 @@ export function multiplyFragments(left: SubgroupTile, right: SubgroupTile, k: nu
     }`;
 }
 
-/** Vectors of four sums in a row of 16 × 64 on their way out, one more than they are: rows start in different banks. */
+/** Vectors of four sums in a row of 16 × 64 while they are stored, plus one, so that rows start in different banks. */
 const outStride = 17;
-/** Vectors that a subgroup's 16 × 64 sums take there. */
+/** Vectors of workgroup memory for a subgroup's 16 × 64 sums. */
 const outVectors = 16 * outStride;
 
-/** Vectors of the tiles' memory, which sums also leave through once the last tiles are multiplied. */
+/** Vectors of the tiles' memory, which also holds sums after the last tiles are multiplied. */
 export function tileVectors(operands: number, subgroups: number): number {
   return Math.max(operands, outVectors * subgroups);
 }
 
 /**
- * Brings the sums out by way of the array `tile`, 16 rows of 64 at a time. The kernel's function
- * `writeOut(lane, corner, below, …)`, with what `at` hands on, finds four neighbours of row i in
+ * Stores the sums by way of the array `tile`, 16 rows of 64 at a time. The kernel's function
+ * `writeOut(lane, corner, below, …)`, which also gets the arguments `at`, finds four adjacent sums of row i in
  * `tile[sumAt(corner, i, four)]`, where rows are counted from `below`. No lane may read the operands any more.
  */
 export const bringOut = (at: string) => `let corner = subgroup * ${outVectors}u;
@@ -65,5 +65,5 @@ export const bringOut = (at: string) => `let corner = subgroup * ${outVectors}u;
     )
     .join('\n  ')}`;
 
-/** Where row `i` of a subgroup's 16 × 64 sums has its columns 4·four … 4·four + 3. */
+/** Index of columns 4·four … 4·four + 3 of row `i` of a subgroup's 16 × 64 sums. */
 export const sumAt = `fn sumAt(corner: u32, i: u32, four: u32) -> u32 { return corner + i * ${outStride}u + four; }`;

@@ -2,13 +2,13 @@ import type { Tensor } from '../../program/tensor.ts';
 import type { Dispatch } from './dispatch.ts';
 import { groupSize, overRows, rowKernel } from './wgsl.ts';
 
-/** Elements for which a workgroup of its own is worth while, and most workgroups. */
-const leastStretch = 4096;
-const mostParts = 1024;
+/** Elements that justify another workgroup, and maximum number of workgroups. */
+const minStretch = 4096;
+const maxParts = 1024;
 
-/** Into how many parts a sum over all elements of `x` is cut; always the same ones. */
+/** Number of parts in a sum over all elements of `x`; it depends on the size alone. */
 export function sumParts(x: Tensor): number {
-  return Math.min(Math.max(Math.ceil(x.size / leastStretch), 1), mostParts);
+  return Math.min(Math.max(Math.ceil(x.size / minStretch), 1), maxParts);
 }
 
 /** parts[first + k] = the sum of `term` over part k of x; `term` is WGSL of element `i` of `x`. */
@@ -32,15 +32,15 @@ export function partialSums(shader: string, x: Tensor, term: string, parts: Tens
   };
 }
 
-/** In a kernel of `lanes` invocations: the `total` of `parts`, of which there are `p.parts`, in every one of them. */
+/** In a kernel of `lanes` invocations: the `total` of the `p.parts` elements of `parts`, in every invocation. */
 export const totalOfParts = `
     var sum = 0.0;
     for (var i = lane; i < p.parts; i += lanes) { sum += parts[i]; }
     let total = workgroupSum(sum, lane);`;
 
 /**
- * A kernel whose `body` computes element `i` of `p.size` once `first` has been done with the `total` of `parts`. Each
- * workgroup adds the parts up for itself, which takes less time than another dispatch.
+ * A kernel whose `body` computes element `i` of `p.size` after `first` has received the `total` of `parts`. Each
+ * workgroup adds the parts by itself, which takes less time than another dispatch.
  */
 export function elementKernelAfterSum(first: string, body: string): string {
   return `

@@ -1,21 +1,21 @@
 /**
- * What the WGSL kernels share. Work is spread over workgroups of 256 invocations; a kernel walks its share in
- * strides, so that any number of workgroups is right and sizes have no limit of their own.
+ * Helpers shared by the WGSL kernels. Work is spread over workgroups of 256 invocations; a kernel processes its share in
+ * strides, so that it is right for any number of workgroups and sizes have no limit of their own.
  */
 
 /** Invocations of a workgroup that computes elements. */
 export const groupSize = 256;
-/** WebGPU takes at most 65,535 workgroups in one direction. */
-const mostGroups = 65535;
+/** WebGPU allows at most 65,535 workgroups in one dimension. */
+const maxGroups = 65535;
 
 /** Workgroups for `size` independent elements. */
 export function overElements(size: number): [number, number, number] {
-  return [Math.min(Math.max(Math.ceil(size / groupSize), 1), mostGroups), 1, 1];
+  return [Math.min(Math.max(Math.ceil(size / groupSize), 1), maxGroups), 1, 1];
 }
 
-/** Workgroups for `rows`, one for each. */
+/** One workgroup for each of `rows`. */
 export function overRows(rows: number): [number, number, number] {
-  return [Math.min(Math.max(rows, 1), mostGroups), 1, 1];
+  return [Math.min(Math.max(rows, 1), maxGroups), 1, 1];
 }
 
 /** A kernel whose `body` computes element `i` of `p.size`. */
@@ -30,9 +30,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 }
 
 /**
- * A kernel whose `body` computes row `row` of `p.rows` by a whole workgroup: invocation `lane` takes the columns
- * lane, lane + lanes, … (see `eachColumn`), and what they find is combined by the engine's `workgroupSum`,
- * `workgroupMax` and `workgroupCount`. Short rows, of `width` elements, have fewer lanes.
+ * A kernel in which a whole workgroup computes row `row` of `p.rows` by `body`: invocation `lane` takes the columns lane,
+ * lane + lanes, … (see `eachColumn`), and the engine's `workgroupSum`, `workgroupMax` and `workgroupCount` combine their
+ * results. Short rows, of `width` elements, have fewer lanes.
  */
 export function rowKernel(width: number, body: string): string {
   const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(width)), 16), groupSize);
@@ -60,7 +60,7 @@ export function eachColumn(body: string): string {
     }`;
 }
 
-/** How the lanes of a workgroup share a row, in groups of four columns: each lane `loads` of them. */
+/** How the lanes of a workgroup share a row, in groups of four columns: each lane has `loads` of them. */
 export interface RowCut {
   readonly fours: number;
   readonly lanes: number;
@@ -74,7 +74,7 @@ export function cutRow(width: number, each: number): RowCut {
   return { fours, lanes, loads: Math.ceil(fours / lanes) };
 }
 
-/** `body` for each of a lane's groups of columns that the row has; `at` is the group's place in the row. */
+/** `body` for each of a lane's groups of columns that the row has; `at` is the group's index in the row. */
 export function eachLoad({ lanes, loads, fours }: RowCut, body: (k: number, at: string) => string): string {
   return Array.from({ length: loads }, (_, k) => {
     const at = `(lane + ${k * lanes}u)`;
@@ -82,7 +82,7 @@ export function eachLoad({ lanes, loads, fours }: RowCut, body: (k: number, at: 
   }).join('\n      ');
 }
 
-/** σ, SiLU' from x and σ(x). The exponent is never positive, so that nothing overflows, and NaN stays NaN. */
+/** σ, and SiLU' from x and σ(x). The exponent is never positive, so that nothing overflows, and NaN stays NaN. */
 export const activations = `
 fn sigmoid(x: f32) -> f32 {
   let e = exp(-abs(x));
@@ -91,7 +91,7 @@ fn sigmoid(x: f32) -> f32 {
 fn siluSlope(x: f32, s: f32) -> f32 { return s * (1.0 + x * (1.0 - s)); }
 `;
 
-/** σ and SiLU of four numbers, by those of `activations`. */
+/** σ and SiLU of four numbers, using `activations`. */
 export const siluFour = `
 fn sigmoidFour(x: vec4f) -> vec4f { return vec4f(sigmoid(x.x), sigmoid(x.y), sigmoid(x.z), sigmoid(x.w)); }
 fn siluFour(x: vec4f) -> vec4f { return x * sigmoidFour(x); }

@@ -12,10 +12,10 @@ import { productSizes, type TernaryProduct, tensorsOf } from './ternaryProduct.t
 import { wordAt } from './words.wgsl.ts';
 
 /** Up to this many rows each walk the weights by themselves; more share them in tiles. */
-const mostSingleRows = 8;
+const maxSingleRows = 8;
 
 export function ternaryProduct(t: TernaryProduct, { int8Matrices }: GpuFeatures): Dispatch {
-  if (rowsOf(t.y) <= mostSingleRows) return rowByRow(t);
+  if (rowsOf(t.y) <= maxSingleRows) return rowByRow(t);
   return int8Matrices && suitsTensorCores(t) ? ternaryProductOnTensorCores(t) : inTiles(t);
 }
 

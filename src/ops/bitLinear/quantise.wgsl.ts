@@ -25,7 +25,7 @@ fn packed(four: vec4i) -> u32 {
 `;
 
 /** Loads of four columns that a lane keeps in registers; what is beyond is read again. */
-const mostKept = 8;
+const maxKept = 8;
 
 /** x [rows, width], norm [width]; q [rows, words·4] int8, four to a word, zero past `width`; step, sum [rows] */
 export function quantiseActivations(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>): Dispatch {
@@ -37,7 +37,7 @@ function quantiseFours(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>): 
   const [rows, width, words] = [rowsOf(t.x), widthOf(t.x), widthOf(t.q) / 4];
   // Many rows keep the device busy with fewer lanes each.
   const { fours, lanes, loads } = cutRow(width, rows > 64 ? 4 : 1);
-  const kept = Math.min(loads, mostKept);
+  const kept = Math.min(loads, maxKept);
   const loop = (body: (value: string, at: string) => string) => `
     ${Array.from({ length: kept }, (_, k) => body(`v${k}`, `(lane + ${k * lanes}u)`)).join('\n    ')}
     ${loads > kept ? `for (var at = lane + ${kept * lanes}u; at < p.fours; at += ${lanes}u) { let far = x[row * p.fours + at]; ${body('far', 'at')} }` : ''}`;

@@ -5,7 +5,7 @@ import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 /** Up to this many rows each walk the weights by themselves; more share them in tiles. */
-const mostSingleRows = 8;
+const maxSingleRows = 8;
 
 /** W [out, width] in f32, f16 or bf16, or in int8 with scales [out]. */
 interface Matrix {
@@ -15,7 +15,7 @@ interface Matrix {
 
 /** y [rows, out] = x [rows, width] · Wᵀ */
 export function linearForward(x: Tensor, matrix: Matrix, y: Tensor): Dispatch {
-  return rowsOf(y) <= mostSingleRows ? rowByRow(x, matrix, y) : inTiles(x, matrix, y);
+  return rowsOf(y) <= maxSingleRows ? rowByRow(x, matrix, y) : inTiles(x, matrix, y);
 }
 
 /** 64 invocations share an output, four columns at a time; a workgroup computes four outputs of one row. */

@@ -22,8 +22,8 @@ const sizes = {
 
 /** Samples and validations during a run. */
 const moments = 8;
-const leastTokens = 1000;
-const mostMemory = 2 ** 31;
+const minTokens = 1000;
+const maxMemory = 2 ** 31;
 
 export class School {
   #pupil: LanguageModel | undefined;
@@ -33,15 +33,15 @@ export class School {
     this.#pupil = undefined;
     const tokenizer = await makeTokenizer(lesson.text, tell, signal);
     const tokens = Int32Array.from(tokenizer.encode(lesson.text));
-    if (tokens.length < leastTokens) {
+    if (tokens.length < minTokens) {
       throw new InputError(
-        `the text has ${tokens.length} tokens, expected at least ${leastTokens}: about a page and a half`,
+        `the text has ${tokens.length} tokens, expected at least ${minTokens}: about a page and a half`,
       );
     }
     const { engine, ...chosen } = await chooseEngine(lesson.engine);
     const config = configOf(lesson, tokenizer);
     const settings = settingsFor(lesson, tokens.length);
-    const trainer = new Trainer({ engine, limitBytes: mostMemory }, config, settings);
+    const trainer = new Trainer({ engine, limitBytes: maxMemory }, config, settings);
     initialise(engine, trainer.specs, trainer.weights, settings.seed);
     this.#pupil = pupilOf(trainer, tokenizer, engine);
     tell({

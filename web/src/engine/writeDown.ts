@@ -36,7 +36,7 @@ export async function writeDown(
 }
 
 /** Milliseconds between two messages to the page at least: about two frames of a screen. */
-const leastPause = 30;
+const minPause = 30;
 
 /** Hands on what comes quickly in fewer, longer pieces: a small model writes faster than a page can be drawn. */
 class Slate {
@@ -50,7 +50,7 @@ class Slate {
 
   add(piece: string): void {
     this.#text += piece;
-    if (performance.now() - this.#told >= leastPause) this.wipe();
+    if (performance.now() - this.#told >= minPause) this.wipe();
   }
 
   wipe(): void {

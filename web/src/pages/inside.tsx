@@ -17,12 +17,12 @@ const anatomy = signal<Anatomy | undefined>(undefined);
 const tokens = signal<readonly string[]>([]);
 const now = signal<Observation | undefined>(undefined);
 const generation = new Generation();
-const mostTokens = 400;
+const maxTokens = 400;
 
 function watch(): Promise<void> {
   return generation.run(async (signal) => {
     tokens.value = [];
-    const request = { prompt: prompt.value, tokens: mostTokens, pace: pace.value };
+    const request = { prompt: prompt.value, tokens: maxTokens, pace: pace.value };
     const onEvent = (observation: Observation) => {
       now.value = observation;
       tokens.value = [...tokens.value, observation.text];

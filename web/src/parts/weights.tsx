@@ -5,7 +5,7 @@ import type { Ternary } from '../engine/protocol.ts';
 import { card, speaker } from '../store.ts';
 import { Field } from './field.tsx';
 
-const mostShown = 128;
+const maxShown = 128;
 
 export function Weights({ names }: { readonly names: readonly string[] }) {
   const chosen = useSignal(names[0]!);
@@ -13,7 +13,7 @@ export function Weights({ names }: { readonly names: readonly string[] }) {
   const name = names.includes(chosen.value) ? chosen.value : names[0]!;
   useEffect(() => {
     void speaker()
-      .call('ternary', { name, most: mostShown })
+      .call('ternary', { name, most: maxShown })
       .then((found) => {
         matrix.value = found;
       });

@@ -1,4 +1,4 @@
-// The module that every thread runs: the walk through a program, and every op's kernels.
+// The module that every thread runs: the loop over a program's kernels, and the kernels of all ops.
 // A kernel has the signature (args: usize, thread: i32, threads: i32) => void and computes its thread's share.
 
 export { runList, setByteDots, setFusesVectors, setWorkspace, waitForJob, workspaceBytes } from "./run.as";

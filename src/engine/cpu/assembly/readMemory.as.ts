@@ -1,4 +1,4 @@
-// Reads memory as fast as it comes: the benchmark's measure of what decoding could reach.
+// Reads memory at full speed: the benchmark's bound on what decoding can reach.
 
 import { shareStart } from "../../../kernels/cpu/math.as";
 
@@ -6,7 +6,7 @@ import { shareStart } from "../../../kernels/cpu/math.as";
 class ReadMemory {
   data: usize;
   bytes: i32;
-  streams: i32; // a thread reads this many stretches of its share at a time, 64 bytes of each in turn
+  streams: i32; // a thread reads its share as this many streams, 64 bytes of each in turn
   sink: usize; // [threads] i32: keeps the sums alive
 }
 

@@ -1,9 +1,9 @@
-// Walking a program: each thread calls every kernel of the list with its own share of the work, and meets the
+// Runs a program: each thread calls every kernel of the list with its own share of the work and waits for the
 // others at a barrier between two kernels. No JavaScript runs between two kernels.
 
 import { workspaceSize } from "../../../kernels/cpu/workspace.as";
 
-/** Shared words through which the threads and the host meet. Zero-filled at start. */
+/** Shared words that synchronise the threads and the host. Zero-filled at start. */
 @unmanaged
 class Control {
   /** Raised by the host for each run. */

@@ -1,6 +1,6 @@
 /**
- * Fusing for GPUs: stretches of a program that one shader does at once become one call. What is fused is never the
- * model's business; the program that it recorded says enough.
+ * Fuses for GPUs: a run of calls that one shader can compute becomes one call. Models know nothing of fusing; the
+ * recorded program says enough.
  */
 import type { GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
 import { onWebGpu } from '../../../kernels/webgpu/lowering.ts';
@@ -33,15 +33,15 @@ import {
 } from './projections.wgsl.ts';
 import { Uses, withoutCalls } from './uses.ts';
 
-/** Up to this many tokens each read the weights by themselves; for more, shared tiles pay. */
+/** Up to this many tokens, each token reads the weights by itself; above, shared tiles are faster. */
 const maxTokens = 8;
 
-/** The same program, with calls fused that this device can do at once. */
+/** The same program with calls fused as this device allows. */
 export function fuse(program: Program, features: GpuFeatures): Program {
   return fuseRows(fuseTokens(program, features), maxTokens + 1, features);
 }
 
-/** Stretches for few tokens, each of which one shader does. */
+/** Runs of calls for few tokens, each for one shader. */
 function fuseTokens(program: Program, features: GpuFeatures): Program {
   if (program.marks.length > 0) return program; // marks lie between calls; such programs train, they don't decode
   const uses = new Uses(program);
@@ -67,7 +67,7 @@ function fuseTokens(program: Program, features: GpuFeatures): Program {
 
 interface Match {
   readonly projections: FusedProjections;
-  /** Calls that it replaces. */
+  /** Number of calls that it replaces. */
   readonly length: number;
 }
 
@@ -75,7 +75,7 @@ type Projection = NonNullable<ReturnType<typeof projectionOf>>;
 
 const projectionOf = (call: Call | undefined) => callOfOp(call, bitLinearOp);
 
-/** The longest stretch from `line` on that is a norm (or none), projections of its result, and their use. */
+/** The longest run from `line` on of a norm (or none), projections of its result, and their use. */
 function matchAt(calls: readonly Call[], line: number): Match | undefined {
   const [first, ...rest] = calls.slice(line, line + 5);
   if (!first) return undefined;
@@ -110,7 +110,7 @@ function matchAt(calls: readonly Call[], line: number): Match | undefined {
     : match([projection], { kind: 'none', y: projection.outputs.y }, 1);
 }
 
-/** What the call after a projection makes of its result y. */
+/** How the call after a projection uses its result y. */
 function epilogueOf(y: Tensor, call: Call | undefined): Epilogue | undefined {
   const swiglu = callOfOp(call, swigluOp);
   if (swiglu?.inputs.x === y && widthOf(y) % 4 === 0) return { kind: 'swiglu', y: swiglu.outputs.y };
@@ -124,7 +124,7 @@ function epilogueOf(y: Tensor, call: Call | undefined): Epilogue | undefined {
 
 interface Before {
   readonly prologue: Prologue;
-  /** What is normalised. */
+  /** The normalised tensor. */
   readonly x: Tensor;
   readonly result: Tensor;
 }
@@ -142,7 +142,7 @@ function prologueOf(call: Call): Before | undefined {
   return { x, result: gated.outputs.y, prologue: { kind: 'gatedNorm', h, gamma, ...gated.attributes } };
 }
 
-/** The recurrence of one token a sequence, whose gates are the first two projections. */
+/** The recurrence for one token of each sequence; its gates are the first two projections. */
 function mlgruEpilogue(
   [i, f, g]: readonly [Projection, Projection, Projection],
   { inputs, outputs, attributes }: CallOf<typeof mlgruOp>,
@@ -157,7 +157,7 @@ function matrixOf({ inputs: { norm, codes, scale } }: Projection) {
   return { norm, codes, scale };
 }
 
-/** What the calls pass among themselves, and the fused one has no tensor for. */
+/** Bytes that the calls pass among themselves, for which the fused call has no tensor. */
 function hiddenBy({ epilogue }: FusedProjections, calls: readonly Call[]): Tensor[] {
   const seen = new Set(Object.values(epilogue));
   return calls.flatMap(({ outputs }) => present(outputs)).filter((tensor) => !seen.has(tensor));
@@ -176,7 +176,7 @@ interface Attributes {
   readonly replaced: readonly Call[];
 }
 
-/** The work of the calls that are replaced; what they passed among themselves is neither read nor written. */
+/** The work of the replaced calls, without reading and writing the tensors that they pass among themselves. */
 function workOf(call: Call<Operands, Operands, Attributes>): Cost {
   const works = call.attributes.replaced.map((one) => one.op.cost(one));
   const sum = (field: keyof Cost) => works.reduce((total, work) => total + work[field], 0);

@@ -15,7 +15,7 @@ import { fuse } from './fuse.ts';
 const epsilon = 1e-6;
 const device: GpuFeatures = { int8Matrices: false, halfMatrices: false, subgroupSize: 32, maxBindings: 16 };
 
-/** Projections of a source's result, each with its norm and matrix; one is added to a residual. */
+/** Projections of a source's result, each with its norm and matrix; one of them is added to a residual. */
 interface Form {
   readonly source: 'rmsNorm' | 'gatedNorm' | 'swiglu';
   readonly rows: number;
@@ -51,7 +51,7 @@ function caseOf({ source, rows, width, outs }: Form): OpCase {
       return [add(residual, first!), ...others];
     },
     straightThrough: true,
-    // An activation at the edge between two int8 values may fall to either side: a part in 127 of one term.
+    // An activation at the edge between two int8 values may round either way: one part in 127 of one term.
     tolerance: 4e-3,
   };
 }

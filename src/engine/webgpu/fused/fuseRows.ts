@@ -1,7 +1,8 @@
 /**
- * Fusing for many rows: prompts and training. A norm, a gated norm or a gated unit whose result only projections read
- * is not stored: one call makes the int8 rows of all of them, which their products and the backward pass share; one
- * call goes backward through the projections' norms and their source. A product is added to the residual as it is stored.
+ * Fuses for many rows: prompts and training. The result of a norm, a gated norm or a gated unit that only projections
+ * read is not stored: one call makes the int8 rows of all projections, which their products and the backward pass
+ * share. One call computes the backward pass of the projections' norms and their source. A product is added to the
+ * residual as it is stored.
  */
 
 import type { Sum } from '../../../kernels/webgpu/columnSums.wgsl.ts';
@@ -22,7 +23,7 @@ import { bitLinearGradientsOp, gradientOfRowsOps, quantiseRowsOp, ternaryProduct
 import { type RowSource, sourceTensors } from './rowSource.ts';
 import { Uses, withoutCalls } from './uses.ts';
 
-/** What replaces calls of a program; those that an empty list replaces are gone. */
+/** The replacements of calls; an empty list removes a call. */
 type Replacements = Map<Call, readonly Call[]>;
 
 type Projection = CallOf<typeof bitLinearOp>;
@@ -40,7 +41,7 @@ export function fuseRows(program: Program, minRows: number, features: GpuFeature
   return replaced.size ? rewritten(program, withLargest(replaced)) : program;
 }
 
-/** Products of gradients need their largest entries, which those know that made them. */
+/** Products of gradients need their largest entries, which the calls that make them know. */
 function withLargest(replaced: Replacements): Replacements {
   const largest = new Map<Tensor | undefined, Tensor>();
   for (const call of [...replaced.values()].flat()) {
@@ -85,11 +86,11 @@ interface Group extends FoundSource {
   readonly norms: readonly Tensor[];
   readonly forward: readonly Projection[];
   readonly backward: readonly ProjectionBackward[];
-  /** The source's own backward call; there is one if the projections have any. */
+  /** The source's own backward call; present if the projections have theirs. */
   readonly sourceBackward: SourceBackward | undefined;
 }
 
-/** The group of a source whose result is read by its projections alone. */
+/** The group of a source whose result only its projections read. */
 function groupOf(call: Call, found: FoundSource, uses: Uses): Group | undefined {
   const { result } = found;
   const readers = uses.readers(result);
@@ -113,7 +114,7 @@ function groupOf(call: Call, found: FoundSource, uses: Uses): Group | undefined 
 const reads = (x: Tensor) => (call: { readonly inputs: { readonly x: Tensor } }) => call.inputs.x === x;
 const normOf = ({ inputs }: Projection | ProjectionBackward) => inputs.norm;
 
-/** A source's backward call: of what it takes the gradient on, and what it makes. */
+/** A source's backward call: the gradient that it adds to, and its results. */
 interface SourceBackward {
   readonly call: Call;
   /** The gradient of the source's result. */
@@ -144,7 +145,7 @@ function asSourceBackward(call: Call | undefined): SourceBackward | undefined {
   return { call, dy: unit.inputs.dy, dx, dgamma: undefined, dh: undefined };
 }
 
-/** The call that takes the gradient of the source's result on, if that is the sum of the projections' and no more. */
+/** The call that adds to the gradient of the source's result, if that gradient is the sum of the projections' alone. */
 function sourceBackwardOf(
   call: Call,
   backward: readonly ProjectionBackward[],
@@ -189,7 +190,7 @@ function replacementsOf(group: Group, uses: Uses, features: GpuFeatures): Replac
   return replaced;
 }
 
-/** A temporary of a fused call, named after what the call that it replaces made. */
+/** A temporary of a fused call, named after the result that it replaces. */
 function temporary(
   { name: made }: Tensor,
   name: string,
@@ -216,7 +217,7 @@ interface Residual {
   readonly y: Tensor;
 }
 
-/** The call that adds a projection to what was there before, if nobody else reads the projection. */
+/** The call that adds a projection to an earlier tensor, if no other call reads the projection. */
 function residualOf(projection: Projection, uses: Uses): Residual | undefined {
   const { y } = projection.outputs;
   const [call, ...others] = uses.readers(y);

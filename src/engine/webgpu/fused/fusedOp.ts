@@ -1,7 +1,7 @@
-/** Ops that fusing puts in the place of others. */
+/** Ops that fusing creates in place of others. */
 import type { Call, Cost, Op, Operands } from '../../../program/op.ts';
 
-/** An op that only GPUs run, made of calls that every engine has. It is never recorded: its calls are made. */
+/** An op that only GPUs run, made of calls that every engine has. It is never recorded. */
 export function fusedOp<A, In extends Operands = Operands, Out extends Operands = Operands>(
   name: string,
   cost: (call: Call<In, Out, A>) => Cost,

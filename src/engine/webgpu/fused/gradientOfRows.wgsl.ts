@@ -5,12 +5,12 @@
  *
  *   da = r1·e − a·(r1³·Σ(e·a)/width),   dγ_n = Σ_rows dŷ_n ⊙ a·r1,
  *
- * since all projections share r1. All that is needed of a row are therefore three sums: Σx², Σu² and Σ(e·u). For a norm
+ * since all projections share r1. A row therefore needs only three sums: Σx², Σu² and Σ(e·u). For a norm
  * u = x ⊙ w, where w is γ0, or γ0 ⊙ SiLU(h):
  *
  *   dx = r0·(da ⊙ w) − x·(r0³·Σ(da·w·x)/width),   dγ0 = Σ_rows da ⊙ x·r0 (⊙ SiLU(h)).
  *
- * As da is at a right angle to a but for r1's ε, Σ(da·w·x) is r1³·ε·Σ(e·u): computed as such, nothing cancels.
+ * da is orthogonal to a but for r1's ε, so Σ(da·w·x) is r1³·ε·Σ(e·u). Computed in this form, nothing cancels.
  */
 
 import { scratch } from '../../../kernels/scratch.ts';
@@ -28,25 +28,25 @@ export interface GradientOfRows {
   /** dŷ of each projection [rows, width]. */
   readonly dys: readonly Tensor[];
   readonly dx: Sum;
-  /** The largest size of an entry of dx in each of some parts [`partsOf(rows)`]. */
+  /** The largest magnitude of an entry of dx in each part [`partsOf(rows)`]. */
   readonly largest: Tensor;
   readonly dh: Tensor | undefined;
-  /** Of the source's norm. */
+  /** Gradient of the source's norm. */
   readonly dgamma: Sum | undefined;
   readonly dnorms: readonly Sum[];
 }
 
 /** Groups of columns that a lane holds in registers, for each operand. */
-const mostLoads = 8;
-/** Rows whose share in the norms' gradients a workgroup sums, at least; and most workgroups. */
-const [leastRows, mostParts] = [8, 1024];
+const maxLoads = 8;
+/** Minimum number of rows whose share in the norms' gradients a workgroup sums, and maximum number of workgroups. */
+const [minRows, maxParts] = [8, 1024];
 
-/** Workgroups that share `rows`. */
-export const partsOf = (rows: number) => Math.min(Math.max(Math.ceil(rows / leastRows), 1), mostParts);
+/** Number of workgroups that share `rows`. */
+export const partsOf = (rows: number) => Math.min(Math.max(Math.ceil(rows / minRows), 1), maxParts);
 
 const cutOf = (source: RowSource) => cutRow(sourceWidth(source), 1);
 
-/** Sums over rows that are to be taken: of the projections' norms, then of the source's. */
+/** Sums over rows still to be taken: those of the projections' norms, then the source's. */
 function sumsOf({ dnorms, dgamma }: GradientOfRows): Sum[] {
   return dgamma ? [...dnorms, dgamma] : [...dnorms];
 }
@@ -61,10 +61,8 @@ function tensorsOf(t: GradientOfRows) {
 }
 
 export function suitsGradient(t: GradientOfRows, { maxBindings, ...features }: GpuFeatures): boolean {
-  const room = { ...features, maxBindings: maxBindings - 1 }; // the parts of the sums over rows
-  return (
-    sourceWidth(t.source) % 4 === 0 && cutOf(t.source).loads <= mostLoads && bindsAll(tensorsOf(t), room)
-  );
+  const room = { ...features, maxBindings: maxBindings - 1 }; // one binding for the parts of the sums over rows
+  return sourceWidth(t.source) % 4 === 0 && cutOf(t.source).loads <= maxLoads && bindsAll(tensorsOf(t), room);
 }
 
 export function gradientOfRows(t: GradientOfRows): Dispatch[] {
@@ -148,7 +146,7 @@ function operands(source: RowSource, fours: number, k: number): string {
   }
 }
 
-/** What becomes of da, a group of columns of the gradient of the source's result. */
+/** How da, a group of columns of the gradient of the source's result, is used. */
 function results({ source, norms, dx }: GradientOfRows, fours: number, k: number): string {
   const write = (to: string, value: string) => `{
           let found = ${dx.before ? `before[${to}] + ` : ''}(${value});

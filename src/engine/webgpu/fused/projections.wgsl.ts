@@ -1,8 +1,8 @@
 /**
- * Decoding in few dispatches. For one token, or a few, a projection is so little work that starting a shader costs
- * more than running it. So one shader does all of a stretch of a block: what comes before the projections (a norm),
- * BitLinear's own norm and quantiser, the ternary products, and what becomes of them. Every workgroup normalises and
- * quantises the whole row for itself, which costs less than another dispatch, and then takes some rows of weights.
+ * Decoding in few dispatches. For one token, or a few, starting a shader costs more than running a projection. So one
+ * shader computes a whole run of calls: what precedes the projections (a norm), BitLinear's own norm and quantiser, the
+ * ternary products, and the use of their results. Every workgroup normalises and quantises the whole row, which costs
+ * less than another dispatch, and then takes some rows of weights.
  */
 import type { Dispatch, GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
 import { activations, siluFour } from '../../../kernels/webgpu/wgsl.ts';
@@ -13,13 +13,13 @@ import { mlgruStep } from '../../../ops/mlgru/kernel.wgsl.ts';
 import { rowsOf } from '../../../program/shapes.ts';
 import type { Tensor } from '../../../program/tensor.ts';
 
-/** What comes before: nothing, RMSNorm(x; gamma), or RMSNorm(x; gamma) ⊙ SiLU(h). */
+/** The input of the projections: x itself, RMSNorm(x; gamma), or RMSNorm(x; gamma) ⊙ SiLU(h). */
 export type Prologue =
   | { readonly kind: 'none' }
   | { readonly kind: 'rmsNorm'; readonly gamma: Tensor; readonly epsilon: number }
   | { readonly kind: 'gatedNorm'; readonly h: Tensor; readonly gamma: Tensor; readonly epsilon: number };
 
-/** What becomes of the products y0, y1, …: see `store` below. */
+/** The use of the products y0, y1, …: see `store` below. */
 export type Epilogue =
   | { readonly kind: 'none'; readonly y: Tensor }
   | { readonly kind: 'add'; readonly to: Tensor; readonly y: Tensor }
@@ -41,14 +41,14 @@ export interface FusedProjections {
   readonly epilogue: Epilogue;
 }
 
-/** Most vectors of four columns that a lane holds in registers. */
-const mostLoads = 16;
-/** Loads of weights that are begun before the row is quantised. */
-const mostEarly = 4;
+/** Maximum vectors of four columns that a lane holds in registers. */
+const maxLoads = 16;
+/** Loads of weights that start before the row is quantised. */
+const maxEarly = 4;
 /** Workgroups that keep a large GPU busy. */
 const enoughWorkgroups = 128;
 
-/** How a row of `width` is cut: lanes of a workgroup, and how many of them share a packed row of weights. */
+/** How a row of `width` is divided: lanes of a workgroup, and how many of them share a packed row of weights. */
 function cut(t: FusedProjections) {
   const [out, width] = t.matrices[0]!.codes.shape as [number, number];
   const packed = Math.ceil(out / 4);
@@ -60,10 +60,10 @@ function cut(t: FusedProjections) {
 
 export function suitsFusing(t: FusedProjections, { maxBindings }: GpuFeatures): boolean {
   const { width, loads } = cut(t);
-  return width % 16 === 0 && loads <= mostLoads && Object.keys(tensorsOf(t)).length <= maxBindings;
+  return width % 16 === 0 && loads <= maxLoads && Object.keys(tensorsOf(t)).length <= maxBindings;
 }
 
-/** By the names under which the shader knows them. */
+/** Tensors by their names in the shader. */
 function tensorsOf({ x, prologue, matrices, epilogue }: FusedProjections): Record<string, Tensor> {
   const { kind: _before, epsilon: _epsilon, ...before } = { epsilon: 0, ...prologue };
   const { kind: _after, layer: _layer, ...after } = { layer: 0, ...epilogue };
@@ -81,7 +81,7 @@ export function fusedProjections(t: FusedProjections, { subgroupSize }: GpuFeatu
   const words = width / 4;
   const each = (body: (k: number) => string, joint = '\n    ') =>
     t.matrices.map((_, k) => body(k)).join(joint);
-  const early = Array.from({ length: Math.min(Math.ceil(blocks / perRow), mostEarly) }, (_, n) => n);
+  const early = Array.from({ length: Math.min(Math.ceil(blocks / perRow), maxEarly) }, (_, n) => n);
   const accumulate = (k: number, block: string, w: string) => {
     const word = (i: number) => `q[${words * k}u + 4u * ${block} + ${i}u]`;
     const four = [0, 1, 2, 3];
@@ -96,7 +96,7 @@ export function fusedProjections(t: FusedProjections, { subgroupSize }: GpuFeatu
     requires: subgroupSize ? ['subgroups'] : [],
     code: `${activations}${mlgruStep}${siluFour}${dotWord}
 const lanes = ${lanes}u;
-// The quantised row, once for each matrix, whose norms differ.
+// The quantised row, once for each matrix, because their norms differ.
 var<workgroup> q: array<u32, ${words * t.matrices.length}>;
 var<workgroup> rowSums: array<vec4i, ${lanes * t.matrices.length}>;
 
@@ -109,10 +109,10 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   let base = token * ${words}u;
   let row = group.x * ${rows}u + lane / ${perRow}u;
   let mine = lane % ${perRow}u;
-  // Weights are on their way while the row is quantised.
+  // Weights are loaded while the row is quantised.
   ${each((k) => early.map((n) => `var w${k}${n} = vec4u(); if (row < p.packed && mine + ${n * perRow}u < ${blocks}u) { w${k}${n} = codes${k}[row * ${blocks}u + mine + ${n * perRow}u]; }`).join('\n  '), '\n  ')}
 
-  // With u = x ⊙ gamma ⊙ gate, the row is r0·u, and both norms and all maxima follow from sums that one look takes.
+  // With u = x ⊙ gamma ⊙ gate, the row is r0·u, and both norms and all maxima follow from sums of a single pass.
   var sums = vec2f();
   var tops = vec4f();
   ${columns(
@@ -146,7 +146,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   }`
       : ''
   }
-  // A code is a weight and one: the sum of the row's activations is taken off again.
+  // A code is a weight plus one: the sum of the row's activations is subtracted again.
   ${each((k) => `sums${k} -= vec4i(count${k});`, ' ')}
   ${each((k) => rowTotal(k, perRow, lanes, subgroupSize), '\n  ')}
   if (mine != 0u || row >= p.packed) { return; }
@@ -166,7 +166,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   };
 }
 
-/** u: `value` of x as the prologue has it, but for the norm's factor. */
+/** u: `value` of x as the prologue makes it, without the norm's factor. */
 function scaled(prologue: Prologue, at: string): string {
   if (prologue.kind === 'none') return 'value';
   return `value * gamma[${at}]${prologue.kind === 'gatedNorm' ? ` * siluFour(h[base + ${at}])` : ''}`;
@@ -192,7 +192,7 @@ fn combined(sums: vec2f, tops: vec4f, lane: u32) -> Found {
 }`;
 }
 
-/** The sums of a row's lanes, in the first of them. */
+/** The sums of a row's lanes, in its first lane. */
 function rowTotal(k: number, perRow: number, lanes: number, subgroupSize: number | undefined): string {
   const at = `${lanes * k}u + lane`;
   if (subgroupSize && perRow % subgroupSize === 0) {
@@ -213,7 +213,7 @@ function rowTotal(k: number, perRow: number, lanes: number, subgroupSize: number
   sums${k} = rowSums[${at}];`;
 }
 
-/** What becomes of output `o`, which is plane `plane` of the products. */
+/** The use of output `o`, which is plane `plane` of the products. */
 function store(epilogue: Epilogue): string {
   const at = 'token * p.out + o';
   switch (epilogue.kind) {

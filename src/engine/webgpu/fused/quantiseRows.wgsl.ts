@@ -1,4 +1,4 @@
-/** The source of several projections, each one's RMSNorm and quantiser: int8 rows from one reading. */
+/** The source of several projections, with each one's RMSNorm and quantiser: int8 rows from a single read. */
 import type { Dispatch, GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
 import {
   activations,
@@ -24,7 +24,7 @@ export interface QuantiseRows {
 }
 
 /** Groups of columns that a lane holds in registers. */
-const mostLoads = 16;
+const maxLoads = 16;
 
 function tensorsOf({ source, norms, q, step, sum }: QuantiseRows) {
   return {
@@ -34,12 +34,12 @@ function tensorsOf({ source, norms, q, step, sum }: QuantiseRows) {
   };
 }
 
-/** Many rows keep a GPU busy, so that few lanes with much work each are best: they wait for one another less. */
+/** Many rows keep a GPU busy; then few lanes with much work each are fastest, because they wait less for one another. */
 const cutOf = (source: RowSource) => cutRow(sourceWidth(source), 4);
 
 export function suitsQuantising(t: QuantiseRows, features: GpuFeatures): boolean {
   const width = sourceWidth(t.source);
-  return width % 4 === 0 && cutOf(t.source).loads <= mostLoads && bindsAll(tensorsOf(t), features);
+  return width % 4 === 0 && cutOf(t.source).loads <= maxLoads && bindsAll(tensorsOf(t), features);
 }
 
 export function quantiseRows(t: QuantiseRows): Dispatch {

@@ -1,4 +1,4 @@
-/** The calls of fused rows. Only GPUs run them: they are made of calls that every engine has. */
+/** The calls of fused rows. Only GPUs run them; they are made of calls that every engine has. */
 import { onWebGpu } from '../../../kernels/webgpu/lowering.ts';
 import { bitLinearGradients } from '../../../ops/bitLinear/backward.wgsl.ts';
 import { ternaryProduct } from '../../../ops/bitLinear/product.wgsl.ts';

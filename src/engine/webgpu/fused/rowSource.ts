@@ -1,7 +1,7 @@
 /**
- * What comes before the projections of a block, for many rows at a time: RMSNorm(x), RMSNorm(x) ⊙ SiLU(h), or
- * SiLU(g) ⊙ v of rows x = [g, v]. Its result a is r0·u, with u a product of what is read and r0 the norm's factor
- * (1 where there is no norm); kernels compute it again from its operands instead of storing it.
+ * The source of a block's projections, for many rows at a time: RMSNorm(x), RMSNorm(x) ⊙ SiLU(h), or SiLU(g) ⊙ v of
+ * rows x = [g, v]. Its result a is r0·u, where u is a product of its operands and r0 the norm's factor (1 without a
+ * norm). Kernels recompute it from its operands instead of storing it.
  */
 import type { GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
 import { widthOf } from '../../../program/shapes.ts';
@@ -28,12 +28,12 @@ export function sourceTensors(source: RowSource): Record<string, Tensor> {
   return tensors;
 }
 
-/** The norm's ε; whatever where there is no norm. */
+/** The norm's ε; unused without a norm. */
 export function sourceEpsilon(source: RowSource): number {
   return source.kind === 'swiglu' ? 0 : source.epsilon;
 }
 
-/** Whether a device binds `tensors` at once. */
+/** Whether a device can bind `tensors` in one shader. */
 export function bindsAll(
   tensors: Readonly<Record<string, Tensor | undefined>>,
   features: GpuFeatures,

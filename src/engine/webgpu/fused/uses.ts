@@ -1,9 +1,9 @@
-/** What fusing has to know of a program before it puts other calls in the place of some. */
+/** Which calls of a program make and use each tensor; fusing needs this to replace calls. */
 import { type Call, present } from '../../../program/op.ts';
 import { Program } from '../../../program/record.ts';
 import type { Tensor } from '../../../program/tensor.ts';
 
-/** Who reads and who makes a tensor, and where. */
+/** The calls that read and make a tensor. */
 export class Uses {
   readonly #program: Program;
   readonly #readers = new Map<Tensor, Call[]>();
@@ -31,17 +31,17 @@ export class Uses {
     return this.#lines.get(call) ?? Number.NaN;
   }
 
-  /** Whether the tensor is there before the call. */
+  /** Whether the tensor exists before the call. */
   isThere(tensor: Tensor, call: Call): boolean {
     return (this.#made.get(tensor) ?? -1) < this.line(call);
   }
 
-  /** Whether the host or a variable gets it, so that it must be made. */
+  /** Whether the tensor is an output or assigned to a variable, so that it must be made. */
   isKept(tensor: Tensor): boolean {
     return this.#program.outputs.has(tensor) || this.#program.assignments.has(tensor);
   }
 
-  /** Whether what `from` makes may as well be made at `to`, further down, though nobody reads `tensors` before. */
+  /** Whether what `from` makes can be made at `to`, further down, because no call between reads `tensors`. */
   mayWait(tensors: readonly Tensor[], from: Call, to: Call): boolean {
     const [first, last] = [this.line(from), this.line(to)];
     const isMarked = this.#program.marks.some((mark) => mark > first && mark <= last);
@@ -52,7 +52,7 @@ export class Uses {
   }
 }
 
-/** A program with the same outputs and assignments, whose calls are still to come. */
+/** A program with the same outputs and assignments, without calls so far. */
 export function withoutCalls(program: Program): Program {
   const fused = new Program(program.name);
   for (const tensor of program.outputs) fused.outputs.add(tensor);
