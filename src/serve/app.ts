@@ -18,6 +18,7 @@ import { type Caller, ClientGoneError, Scope } from './scope.ts';
 import { sessionRoutes } from './sessionRoutes.ts';
 import { TooBusyError } from './slots.ts';
 import { type Start, startOf } from './start.ts';
+import { maxLength, tokenRoutes } from './tokenRoutes.ts';
 import { answerBytes, type Wire } from './wire.ts';
 
 export interface AppOptions {
@@ -77,8 +78,10 @@ export class App {
       const { registry } = this.#runtime.metrics;
       return c.body(await registry.metrics(), 200, { 'content-type': registry.contentType });
     });
-    hono.use('/v1/*', (c, next) => this.#authorised(c, next));
-    hono.use('/v1/*', (c, next) => this.#withinMemory(c, next));
+    for (const paths of ['/v1/*', '/tokenize', '/detokenize']) {
+      hono.use(paths, (c, next) => this.#authorised(c, next));
+      hono.use(paths, (c, next) => this.#withinMemory(c, next));
+    }
     hono.get('/v1/models', (c) => c.json({ object: 'list', data: [this.#model()] }));
     hono.get('/v1/models/:id{.+}', (c) => {
       this.#checkModel(c.req.param('id'));
@@ -87,6 +90,10 @@ export class App {
     hono.post('/v1/completions', (c) => this.#complete(c, completionFieldsOf, completionWire));
     hono.post('/v1/chat/completions', (c) => this.#complete(c, chatFieldsOf, chatWire));
     hono.route('/v1/sessions', sessionRoutes(this.#runtime, this.#bodies));
+    hono.route(
+      '/',
+      tokenRoutes(this.#runtime, this.#bodies, (name) => this.#checkModel(name)),
+    );
     hono.notFound((c) =>
       this.#refuse(c, new ApiError(404, `found no ${c.req.method} ${c.req.path.slice(0, 100)}`)),
     );
@@ -154,8 +161,9 @@ export class App {
   }
 
   #model() {
-    const { modelName, created } = this.#runtime;
-    return { id: modelName, object: 'model', created, owned_by: 'plusminus' };
+    const { modelName, created, details } = this.#runtime;
+    const max_model_len = maxLength(this.#runtime);
+    return { id: modelName, object: 'model', created, owned_by: 'plusminus', max_model_len, details };
   }
 
   #checkModel(name: string | null | undefined): void {

@@ -30,8 +30,7 @@ export async function chatWire(
   const n = fields.n ?? 1;
   checkChoices(runtime, n, start, caller);
   const format = formatOf(tokenizer);
-  const messages = fields.messages.map(plainMessage);
-  const ids = await encode(runtime, messages, start, caller);
+  const ids = await encodeMessages(runtime, fields.messages, start.earlier, caller);
   const tokens = continued(runtime, ids, start.earlier, 'messages');
   const { name, value } = maxTokensOf(fields);
   const maxTokens = checkMaxTokens(runtime, name, value ?? runtime.limits.maxTokens);
@@ -121,14 +120,18 @@ function formatOf(tokenizer: TextTokenizer): ChatFormat {
   return known.format;
 }
 
-/** Where there is a conversation already, the messages are only what is new. */
-function encode(
+/**
+ * The ids of a chat, up to where the answer begins.
+ * @param earlier a conversation that the messages continue; they are then only what is new
+ */
+export function encodeMessages(
   { tokenizer, encoder }: Runtime,
-  messages: readonly ChatMessage[],
-  { earlier }: Start,
+  given: ChatFields['messages'],
+  earlier: Start['earlier'],
   caller: Caller,
 ): Promise<readonly number[]> {
   const format = formatOf(tokenizer);
+  const messages = given.map(plainMessage);
   if (earlier) {
     const next = format.renderNext(messages, format.ending(earlier.unread.at(-1)));
     return encoder.encodeNext(next, 'messages', caller);
@@ -141,7 +144,7 @@ function encode(
 function plainMessage({ role, content }: ChatFields['messages'][number]): ChatMessage {
   return {
     role: role === 'developer' ? 'system' : role,
-    content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
+    content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join(''),
   };
 }
 

@@ -9,7 +9,7 @@ import type { ReadPrompt } from './reading.ts';
 import type { Runtime } from './runtime.ts';
 import type { Caller } from './scope.ts';
 import type { Start } from './start.ts';
-import { checkChoices, checkMaxTokens, continued } from './start.ts';
+import { checkChoices, checkIds, checkMaxTokens, continued } from './start.ts';
 import { CodePoints, tokenName, topByName } from './tokenText.ts';
 import { type Envelope, envelopeOf, finishReason, type Wire, wantsUsage } from './wire.ts';
 
@@ -191,12 +191,4 @@ function promptsOf(prompt: NonNullable<CompletionFields['prompt']>): Prompt[] {
 
 function encodeOptions({ allow_special }: CompletionFields, { earlier }: Start) {
   return { addSpecialTokens: !earlier, allowSpecial: allow_special === true };
-}
-
-function checkIds({ scheduler }: Runtime, ids: readonly number[], where: string): readonly number[] {
-  const wrong = ids.find((id) => id >= scheduler.vocabulary);
-  if (wrong === undefined) return ids;
-  throw new ApiError(400, `${where}: found token ${wrong}, expected ids below ${scheduler.vocabulary}`, {
-    param: 'prompt',
-  });
 }

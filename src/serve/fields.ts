@@ -22,6 +22,20 @@ const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
       max === Number.MAX_SAFE_INTEGER ? `an integer of ${min} or more` : `an integer from ${min} to ${max}`,
     ),
   );
+/** An integer for which other servers write −1 to say "the default". */
+const integerOrDefault = (min: number, max?: number) =>
+  v.pipe(
+    v.union(
+      [
+        v.pipe(
+          v.literal(-1),
+          v.transform(() => undefined),
+        ),
+        integer(min, max),
+      ],
+      `an integer of ${min} or more`,
+    ),
+  );
 const text = v.string();
 const flag = v.boolean();
 
@@ -30,15 +44,15 @@ const common = {
   model: optional(text),
   temperature: optional(number(0, 2, 'a number from 0 to 2')),
   top_p: optional(number(Number.MIN_VALUE, 1, 'a number above 0 and at most 1')),
-  top_k: optional(integer(0)),
+  top_k: optional(integerOrDefault(0)),
   min_p: optional(number(0, 1, 'a number from 0 to 1')),
   repetition_penalty: optional(number(Number.MIN_VALUE, Number.MAX_VALUE, 'a number above 0')),
   frequency_penalty: optional(number(-2, 2, 'a number from -2 to 2')),
   presence_penalty: optional(number(-2, 2, 'a number from -2 to 2')),
   logit_bias: optional(v.record(text, number(-100, 100, 'a number from -100 to 100'))),
-  seed: optional(integer(0, Number.MAX_SAFE_INTEGER - 1000)),
+  seed: optional(integerOrDefault(0, Number.MAX_SAFE_INTEGER - 1000)),
   n: optional(integer(1)),
-  max_tokens: optional(integer(0)),
+  max_tokens: optional(integerOrDefault(0)),
   stop: optional(v.union([text, v.array(text)], 'a text or a list of texts')),
   stream: optional(flag),
   stream_options: optional(
@@ -72,32 +86,35 @@ const completionFields = v.strictObject({
   best_of: optional(integer(1)),
 });
 
-const empty = v.pipe(
-  v.array(v.unknown()),
-  v.check((list) => list.length === 0, 'an empty list'),
-);
+/** A field of an answer that clients send back in the history, where it may only be empty. */
+const empty = optional(v.pipe(v.unknown(), v.check(meansNothing, 'nothing')));
 const part = v.strictObject({ type: v.literal('text'), text });
-const message = v.strictObject({
+const messageFields = v.strictObject({
   role: v.picklist(['system', 'developer', 'user', 'assistant']),
-  content: v.union([text, v.array(part)], 'a text, or a list of {"type": "text", "text": …}'),
-  // lm-evaluation-harness sends a type; the rest comes from answers that clients send back, and is empty there.
-  type: optional(v.literal('text')),
+  content: optional(v.union([text, v.array(part)], 'a text, or a list of {"type": "text", "text": …}')),
+  type: optional(v.literal('text')), // lm-evaluation-harness sends it
   name: optional(text),
-  refusal: optional(v.literal('')),
-  annotations: optional(empty),
-  tool_calls: optional(empty),
-  function_call: optional(v.never()),
-  audio: optional(v.never()),
-  parsed: optional(v.never()),
+  ...{ refusal: empty, annotations: empty, tool_calls: empty, function_call: empty, audio: empty },
+  ...{ parsed: empty, reasoning: empty, reasoning_content: empty, reasoning_details: empty },
 });
+
+const message = v.pipe(
+  messageFields,
+  v.check(
+    ({ role, content }) => role === 'assistant' || (content ?? null) !== null,
+    'a message with content',
+  ),
+);
+
+export const messagesField = v.pipe(
+  v.array(message),
+  v.check((list) => list.length > 0, 'at least one message'),
+);
 
 const chatFields = v.strictObject({
   ...common,
-  messages: v.pipe(
-    v.array(message),
-    v.check((list) => list.length > 0, 'at least one message'),
-  ),
-  max_completion_tokens: optional(integer(0)),
+  messages: messagesField,
+  max_completion_tokens: optional(integerOrDefault(0)),
   logprobs: optional(flag),
   top_logprobs: optional(integer(0, 20)),
   response_format: optional(v.strictObject({ type: v.literal('text') })),
@@ -116,7 +133,7 @@ const unsupported = new Set(
 );
 
 export function completionFieldsOf(body: unknown): CompletionFields {
-  const fields = check(completionFields, body);
+  const fields = checkFields(completionFields, body);
   const { best_of, n } = fields;
   if (typeof best_of === 'number' && best_of !== (n ?? 1))
     throw new ApiError(
@@ -130,23 +147,34 @@ export function completionFieldsOf(body: unknown): CompletionFields {
 }
 
 export function chatFieldsOf(body: unknown): ChatFields {
-  return check(chatFields, body);
+  return checkFields(chatFields, body);
 }
 
-function check<S extends v.GenericSchema>(schema: S, body: unknown): v.InferOutput<S> {
+/** @throws ApiError naming the first field that is wrong */
+export function checkFields<S extends v.GenericSchema>(schema: S, body: unknown): v.InferOutput<S> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new ApiError(400, `body: found ${show(body)}, expected a JSON object`);
-  // Null means that a field is not used, also one that this server does not have.
+  // A field that asks for nothing may be there, also one that this server does not support.
   const used = Object.entries(body).filter(
-    ([name, value]) => !(unsupported.has(name) && meansNothing(value)),
+    ([name, value]) => !(unsupported.has(name) && asksNothing(name, value)),
   );
   const result = v.safeParse(schema, Object.fromEntries(used), { abortEarly: true });
   if (result.success) return result.output;
   throw refusal(result.issues[0]);
 }
 
+/** An empty object of options asks for a web search with default options. */
+function asksNothing(name: string, value: unknown): boolean {
+  if (name === 'web_search_options') return value === null || value === false;
+  return (
+    meansNothing(value) || value === (name === 'tool_choice' || name === 'reasoning_effort' ? 'none' : null)
+  );
+}
+
+/** Whether a field asks for nothing: null, false, and empty texts, lists and objects. */
 function meansNothing(value: unknown): boolean {
-  return value === null || (Array.isArray(value) && value.length === 0);
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === null || value === undefined || value === false || value === '';
 }
 
 function refusal(issue: v.BaseIssue<unknown>): ApiError {

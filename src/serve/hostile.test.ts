@@ -109,7 +109,8 @@ describe('bodies', () => {
     [`{"prompt": [[]]}`, 200], // as the empty text
     [`{"prompt": []}`, 400],
     [`{"prompt": "\\ud800", "max_tokens": 1}`, 200],
-    [`{"max_tokens": -1}`, 400],
+    [`{"max_tokens": -2}`, 400],
+    [`{"max_tokens": -0.5}`, 400],
     [`{"n": 1e9}`, 400],
     [`{"stop": [${'"a",'.repeat(20)}"a"]}`, 400],
     [`{"logit_bias": {"600": 1}}`, 400],

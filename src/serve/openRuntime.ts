@@ -18,7 +18,7 @@ import { MemoryGuard, memoryShares, RequestMemory } from './memory.ts';
 import { Measurements } from './metrics.ts';
 import { ownSecret } from './ownSecret.ts';
 import { PromptEncoder } from './promptEncoder.ts';
-import type { Limits, Runtime } from './runtime.ts';
+import type { Limits, ModelDetails, Runtime } from './runtime.ts';
 import { Scheduler } from './scheduler.ts';
 import { SessionStore } from './sessionStore.ts';
 import { StateSigner } from './signedState.ts';
@@ -133,6 +133,7 @@ async function assemble(
   metrics.watch(scheduler, cache);
   return {
     modelName: options.name,
+    details: detailsOf(parts),
     modelHash,
     created: Math.floor(Date.now() / 1000),
     ...{ scheduler, cache, signer, tokenizer, metrics },
@@ -147,6 +148,21 @@ async function assemble(
       guard?.close();
       await options.close();
     },
+  };
+}
+
+function detailsOf({ config, architecture, tokenizer }: ModelParts): ModelDetails {
+  const sizes = architecture
+    .parameters()
+    .map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+  return {
+    architecture: config.modelType,
+    parameters: sizes.reduce((sum, size) => sum + size, 0),
+    vocabulary: config.vocabSize,
+    hidden_size: config.hiddenSize,
+    layers: config.layers,
+    context_length: attends(config) ? config.maxPositionEmbeddings : null,
+    chat_template: tokenizer?.chatTemplate !== undefined,
   };
 }
 

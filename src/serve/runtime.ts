@@ -27,8 +27,21 @@ export interface Limits {
   readonly stallSeconds: number;
 }
 
+/** What `/v1/models` tells of the model beside its name. */
+export interface ModelDetails {
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly vocabulary: number;
+  readonly hidden_size: number;
+  readonly layers: number;
+  /** Null for models that do not attend, which have none. */
+  readonly context_length: number | null;
+  readonly chat_template: boolean;
+}
+
 export interface Runtime {
   readonly modelName: string;
+  readonly details: ModelDetails;
   /** 32 bytes: SHA-256 of the model's files. */
   readonly modelHash: Uint8Array;
   /** Seconds since 1970. */

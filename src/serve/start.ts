@@ -107,3 +107,12 @@ export function checkMaxTokens({ limits }: Runtime, param: string, found: number
   if (found <= limits.maxTokens) return found;
   throw new ApiError(400, `${param}: found ${found}, expected at most ${limits.maxTokens}`, { param });
 }
+
+/** @throws ApiError for an id outside the vocabulary */
+export function checkIds({ scheduler }: Runtime, ids: readonly number[], where: string): readonly number[] {
+  const wrong = ids.find((id) => id >= scheduler.vocabulary);
+  if (wrong === undefined) return ids;
+  throw new ApiError(400, `${where}: found token ${wrong}, expected ids below ${scheduler.vocabulary}`, {
+    param: where.replace(/\[\d+\]$/, ''),
+  });
+}
