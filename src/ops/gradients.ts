@@ -44,21 +44,21 @@ export interface BackwardOptions {
   /** Gradients of earlier passes, to which this one adds. */
   readonly sums?: ReadonlyMap<Tensor, Tensor>;
   /**
-   * Activations to keep, in the order in which they were computed. Those between two of them are not kept: the
-   * backward pass computes them again (activation checkpointing), which takes time and saves memory.
+   * Activations to keep, in the order in which they were computed. Those between two of them are recomputed in the
+   * backward pass (activation checkpointing), which takes time and saves memory.
    */
   readonly checkpoints?: readonly Tensor[];
-  /** Tensors to stop at: gradients reach them, but not what they were computed from. */
+  /** Tensors to stop at: gradients reach them, but not their operands. */
   readonly leaves?: readonly Tensor[];
-  /** Is told of a gradient that is asked for once nothing more will be added to it, and may emit ops there. */
+  /** Called with a gradient that was asked for when it is complete; may emit ops there. */
   readonly onComplete?: OnComplete;
 }
 
 export type OnComplete = (tensor: Tensor, gradient: Tensor) => void;
 
 /**
- * Emits the backward pass from `seeds` (tensor → the gradient it starts with) and returns the gradient of
- * each tensor in `of` that a seed depends on.
+ * Emits the backward pass from `seeds` (tensor → its initial gradient) and returns the gradient of each tensor in `of`
+ * that a seed depends on.
  */
 export function backward(
   seeds: ReadonlyMap<Tensor, Tensor>,
@@ -107,9 +107,9 @@ export function gradients(
 }
 
 /**
- * The calls that lead to a seed, from the last to the first; but one that reads nothing that was computed, such as
- * the quantising of a matrix, comes right after the first of its readers. Recorded in an earlier pass and read in
- * this one too, it would otherwise come at the very end, and its gradient would be kept till then.
+ * The calls that lead to a seed, from the last to the first. A call without computed operands, such as the quantising
+ * of a matrix, comes right after the first of its readers. If it was recorded in an earlier pass and is read in this one
+ * too, it would otherwise come at the very end, and its gradient would be kept until then.
  */
 function backwardOrder(calls: readonly Call[], seeds: readonly Tensor[]): Call[] {
   const producer = new Map<Tensor, Call>();
@@ -142,13 +142,13 @@ function lastReaders(order: readonly Call[], of: readonly Tensor[]): Map<Call, T
   );
 }
 
-/** Those of the calls that are among others, from the last to the first. */
+/** The calls that are in `among`, from the last to the first. */
 function reversedAmong(calls: readonly Call[], others: readonly Call[]): Call[] {
   const among = new Set(others);
   return calls.filter((call) => among.has(call)).reverse();
 }
 
-/** The given tensors and all that is computed from them. */
+/** The given tensors and all tensors computed from them. */
 function dependentsOf(tensors: Iterable<Tensor>, calls: readonly Call[]): Set<Tensor> {
   const found = new Set<Tensor>(tensors);
   for (const call of calls) {
@@ -161,11 +161,11 @@ function dependentsOf(tensors: Iterable<Tensor>, calls: readonly Call[]): Set<Te
 
 interface Segment {
   readonly kept: readonly Call[];
-  /** Whether its activations are computed again in the backward pass. */
+  /** Whether its activations are recomputed in the backward pass. */
   readonly recomputed: boolean;
 }
 
-/** The calls, cut after those that compute a checkpoint; what lies between two checkpoints is recomputed. */
+/** Splits the calls after those that compute a checkpoint; activations between two checkpoints are recomputed. */
 function segmentsOf(calls: readonly Call[], checkpoints: readonly Tensor[]): Segment[] {
   const ends = checkpoints.map(
     (tensor) => calls.findIndex((call) => present(call.outputs).includes(tensor)) + 1,
@@ -181,7 +181,7 @@ function readsAny(calls: readonly Call[], tensors: readonly Tensor[]): boolean {
   return calls.some(({ inputs }) => present(inputs).some((tensor) => tensors.includes(tensor)));
 }
 
-/** Takes those of the calls out of the program again whose results turned out to be read by nobody. */
+/** Removes those of the calls whose results no call reads. */
 function dropUnread(calls: readonly Call[]): void {
   const { calls: all, marks } = recording();
   for (const call of [...calls].reverse()) {
@@ -196,8 +196,8 @@ function dropUnread(calls: readonly Call[]): void {
 }
 
 /**
- * Emits a segment's calls again, as far as they depend on what the host puts in (weights are quantised once) and
- * somebody reads their results, and returns them. The last one's results are the checkpoint, which is there.
+ * Emits a segment's calls again, if they depend on the host's inputs (weights are quantised once) and a call reads
+ * their results, and returns them. The results of the last call are the checkpoint, which exists already.
  */
 function recompute(calls: readonly Call[], wanted: Set<Tensor>): Call[] {
   const program = recording();

@@ -17,7 +17,7 @@ function bfloatToNumber(bits: number): number {
   return word.getFloat32(0);
 }
 
-/** The value of an element as references hold it: 16 bits for half types, else the number itself. */
+/** The value of an element as references hold it: of 16 bits for half types, else the number itself. */
 export function floatDecoder(dtype: DType): (element: number) => number {
   if (dtype === 'f16') return halfToNumber;
   return dtype === 'bf16' ? bfloatToNumber : (x) => x;

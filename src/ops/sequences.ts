@@ -1,14 +1,14 @@
-/** How the rows that a recurrence reads belong to sequences. */
+/** How the rows of a recurrence belong to sequences. */
 import { expectShape, rowsOf, sizeOf } from '../program/shapes.ts';
 import type { Shape, Tensor } from '../program/tensor.ts';
 
 export type Sequences =
-  /** Rows [batch, length, …]: each of the batch is a sequence, which goes on from its row of the states [batch, …]. */
+  /** Rows [batch, length, …]: each row of the batch is a sequence, which continues from its row of the states [batch, …]. */
   | { readonly kind: 'batch' }
   /**
-   * Rows [1, rows, …], tokens of many sequences: row r goes on from row `slots[r]` of the states [count, …], with
-   * `slots` [rows] i32 in [0, count). Rows of one slot stand together, in the order of their tokens. States of slots
-   * that no row names stay as they are.
+   * Rows [1, rows, …], tokens of many sequences: row r continues from row `slots[r]` of the states [count, …], with
+   * `slots` [rows] i32 in [0, count). Rows of one slot are adjacent, in the order of their tokens. The states of slots
+   * without rows do not change.
    */
   | { readonly kind: 'slots'; readonly slots: Tensor };
 

@@ -14,7 +14,7 @@ export interface Trained {
   readonly decay: number;
 }
 
-/** The tensor through which the host hands over `settingsVector`. */
+/** The tensor to which the host writes `settingsVector`. */
 export function settingsInput(): Tensor {
   return input('optimizer.settings', [8]);
 }
@@ -26,9 +26,9 @@ export function squaresOf(tensors: readonly Tensor[]): Tensor {
 }
 
 /**
- * One AdamW step on every parameter, with the gradients scaled down together if their global norm is above
- * the settings' `maxNorm`. Returns [norm, coefficient].
- * @param squares the square of the global norm [1], if there are more gradients than these
+ * One AdamW step on every parameter. If the gradients' global norm exceeds the settings' `maxNorm`, all are scaled down.
+ * Returns [norm, coefficient].
+ * @param squares the square of the global norm [1]; required if other gradients count, too
  */
 export function adamw(
   trained: readonly Trained[],
@@ -69,7 +69,7 @@ export const adamwOp: Op<
   },
 };
 
-/** Of any number of tensors x0, x1, … */
+/** Sum over any number of tensors x0, x1, … */
 export const sumOfSquaresOp: Op<Operands, Tensors<'squares'>> = {
   name: 'sumOfSquares',
   outputs: () => ({ squares: { shape: [1] } }),

@@ -4,7 +4,7 @@ import { scratch } from '../../kernels/scratch.ts';
 import { present } from '../../program/op.ts';
 import { adamwOp, clipOp, sumOfSquaresOp } from './adamw.ts';
 
-/** The sum of squares is taken in this many parts, whatever the number of threads, so that it never changes. */
+/** Number of parts of the sum of squares, whatever the number of threads, so that results never depend on it. */
 const parts = 64;
 
 export const adamwOnCpu = [

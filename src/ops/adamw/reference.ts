@@ -1,15 +1,15 @@
 import type { Data } from '../../program/op.ts';
 import { element } from '../element.ts';
 
-/** What AdamW needs to know at a step; the host writes it before each run. */
+/** The settings of an AdamW step; the host writes them before each run. */
 export interface StepSettings {
   readonly learningRate: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Steps taken, this one included: 1, 2, … */
+  /** Number of this step: 1, 2, … */
   readonly step: number;
-  /** Gradients are scaled down to this norm if theirs is greater; Infinity: never. */
+  /** Gradients with a greater global norm are scaled down to it; Infinity: never. */
   readonly maxNorm: number;
 }
 

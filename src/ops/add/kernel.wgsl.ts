@@ -4,7 +4,7 @@ import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
-/** y = a + b; `b` has the shape of `a` or is a row that repeats. */
+/** y = a + b; `b` has the shape of `a`, or is a row that is added to every row. */
 export function addForward(a: Tensor, b: Tensor, y: Tensor): Dispatch {
   const repeats = b.size !== a.size;
   return {

@@ -5,14 +5,14 @@ import type { Tensor } from '../../program/tensor.ts';
 import { appendRowsReference } from './reference.ts';
 
 /**
- * Writes rows [1, length, width] into the variable `cache` [1, capacity, width], from the row on that `first` [1]
- * i32 tells (first + length ≤ capacity). Returns the cache as it is then; later calls read that.
+ * Writes rows [1, length, width] into the variable `cache` [1, capacity, width], starting at row `first` [1] i32
+ * (first + length ≤ capacity). Returns the updated cache; later calls must read that.
  */
 export function appendRows(cache: Tensor, rows: Tensor, first: Tensor): Tensor {
   expectShape('appendRows', 'cache', cache, [1, sizeOf(cache, 1), widthOf(rows)]);
   expectShape('appendRows', 'rows', rows, [1, sizeOf(rows, 1), widthOf(rows)]);
   const { next } = emit(appendRowsOp, { cache, rows, first });
-  // The kernels write new rows only: the result is the variable's own memory.
+  // The kernels write only the new rows: the result is the variable's own memory.
   assign(cache, next);
   return next;
 }

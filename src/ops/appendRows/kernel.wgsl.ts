@@ -3,7 +3,7 @@ import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
 import { widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
-/** next [capacity, width] gets rows [length, width] from row `first` [1] on; its other rows stay */
+/** Writes rows [length, width] into next [capacity, width] from row `first` [1] on; other rows keep their values. */
 export function appendRows(rows: Tensor, first: Tensor, next: Tensor): Dispatch {
   return {
     shader: 'appendRows',

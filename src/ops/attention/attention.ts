@@ -9,10 +9,10 @@ interface Attributes {
 }
 
 /**
- * Causal attention: q [batch, length, heads · size] over k and v [batch, capacity, keyHeads · size]; heads of
- * queries share keys and values in groups of heads / keyHeads. Query t sees the keys 0 … t, or, where k and v are a
- * cache, 0 … first + t, with `first` [1] i32 the number of tokens before these (then first + length ≤ capacity).
- * Scores are never stored: they are met a tile at a time, and again in the backward pass.
+ * Causal attention: q [batch, length, heads · size] over k and v [batch, capacity, keyHeads · size]. Groups of
+ * heads / keyHeads query heads share keys and values. Query t sees the keys 0 … t; if k and v are a cache, it sees
+ * 0 … first + t, where `first` [1] i32 is the number of tokens before the queries (first + length ≤ capacity). Scores are
+ * computed tile by tile, never stored, and recomputed in the backward pass.
  */
 export function attention(
   { q, k, v }: { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor },
@@ -22,7 +22,7 @@ export function attention(
   const { batch, length, capacity, heads, keyHeads } = attentionSizes(q, k, headSize);
   if (headSize % 4 || widthOf(q) % headSize || widthOf(k) % headSize || heads % keyHeads) {
     throw new Error(
-      `attention: expected heads of a multiple of 4 in whole groups, found ${q}, ${k}, ${headSize}`,
+      `attention: expected a head size that is a multiple of 4 and whole groups of heads, found ${q}, ${k}, ${headSize}`,
     );
   }
   if (!first && capacity !== length)
@@ -38,7 +38,7 @@ export const attentionOp: Op<Tensors<'q' | 'k' | 'v', 'first'>, Tensors<'y' | 'l
     const { batch, length, heads } = attentionSizes(q, k, headSize);
     return { y: { shape: q.shape }, logSumExp: { shape: [batch, length, heads] } };
   },
-  // Of a cache, which knows its length only while it runs, all that there is room for is counted.
+  // The length of a cache is known only at run time, so its whole capacity is counted.
   cost: (call) => {
     const { q, k, first } = call.inputs;
     const { pairs, size } = work(q, k, first, call.attributes);

@@ -1,4 +1,4 @@
-/** The backward pass of causal attention: scores are computed again, a tile at a time, from the log-sum-exp. */
+/** The backward pass of causal attention: scores are recomputed tile by tile from the log-sum-exp. */
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -40,7 +40,7 @@ export function deltas({ dy, y, delta }: BackwardTensors, { headSize }: Attentio
   };
 }
 
-/** A workgroup takes 64 rows of a head, queries or keys, against 32 of the others at a time. */
+/** A workgroup processes 64 rows of a head, queries or keys, against 32 of the others at a time. */
 const main = `
 @compute ${workgroupSize}
 fn main(
@@ -61,7 +61,7 @@ function gradientOfQueries(t: BackwardTensors, sizes: AttentionSizes): Dispatch 
   let keyHead = head / (p.heads / p.keyHeads);
   let keys = min(firstQuery + ${rowsOfTile}u, p.length);
   let own = firstQuery + 4u * local.x + vec4u(0, 1, 2, 3);
-  // Queries past the end are products of zeros, and are not stored.
+  // Queries past the end are products of zeros and are not stored.
   let statistic = (batch * p.length + min(own, vec4u(p.length - 1u))) * p.heads + head;
   let lse = vec4f(${eachOf((i) => `logSumExp[statistic[${i}]]`)});
   let shift = vec4f(${eachOf((i) => `delta[statistic[${i}]]`)});

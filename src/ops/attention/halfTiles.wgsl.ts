@@ -2,23 +2,23 @@
  * Pieces of attention's shaders on tensor cores: f16 operands, f32 sums. For devices with f16 subgroup matrices of
  * 16 × 16 × 16 and subgroups of 32 (NVIDIA).
  *
- * A workgroup of four subgroups takes 64 rows of a head (queries, or keys) and meets 64 others (keys, or queries) at a
- * time; a subgroup takes 16 of the rows. Its rows stay in fragments. The others lie in a tile of workgroup memory, and
- * beside it each subgroup has a place of its own, in which its scores leave the fragments and its weights enter them:
- * there lane l takes row l % 16, the columns from 32·(l / 16) on, as eight vectors of four. Tiles are arrays of
- * 16-byte vectors, rows one vector longer than they are, so that they start in different banks.
+ * A workgroup of four subgroups processes 64 rows of a head (queries, or keys) against 64 others (keys, or queries) at a
+ * time; a subgroup has 16 of the rows. Its rows stay in fragments. The others lie in a tile of workgroup memory. Beside
+ * the tile, each subgroup has its own place, where it stores scores from fragments and loads weights into fragments: lane
+ * l handles row l % 16, the columns from 32·(l / 16) on, as eight vectors of four. Tiles are arrays of 16-byte vectors;
+ * rows are padded by one vector, so that they start in different banks.
  */
 import type { Rows } from './heads.wgsl.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** Rows that a workgroup takes, and others that it meets at once. */
+/** Rows of a workgroup, and others in a tile. */
 export const rowsOfHalfTile = 64;
 const subgroups = 4;
 const lanes = 32 * subgroups;
 export const workgroupSize = `@workgroup_size(${lanes})`;
 
-/** Vectors from row to row: of the others, f16, and in a subgroup's place of its scores, f32, and its weights, f16. */
+/** Distance of rows in vectors: of the others, in f16, and in a subgroup's place, of scores (f32) and weights (f16). */
 const strideOf = (headSize: number) => headSize / 8 + 1;
 const scoreStride = rowsOfHalfTile / 4 + 1;
 const weightStride = rowsOfHalfTile / 8 + 1;
@@ -35,7 +35,7 @@ alias Sums = subgroup_matrix_result<f32, 16, 16>;
 var<workgroup> tile: array<vec4u, ${rowsOfHalfTile * strideOf(headSize) + subgroups * placeVectors}>;`;
 }
 
-/** Where an invocation belongs; with `lane` in scope. Subgroups are runs of 32 invocations. */
+/** The place of an invocation; with `lane` in scope. Subgroups are runs of 32 invocations. */
 export function place(headSize: number): string {
   return `
   let subgroup = lane / 32u;
@@ -45,9 +45,9 @@ export function place(headSize: number): string {
   let ownRow = 16u * subgroup + row;`;
 }
 
-/** Of an invocation's row: its vectors of four neighbouring columns. */
+/** An invocation's vectors of four adjacent columns in its row. */
 export const vectors = [0, 1, 2, 3, 4, 5, 6, 7];
-/** Which of the others, the tile's from `first` on, vector `i` belongs to. */
+/** Which of the others vector `i` belongs to; the tile holds those from `first` on. */
 export const othersOf = (first: string, i: number) =>
   `vec4u(${first} + 32u * side + ${4 * i}u) + vec4u(0, 1, 2, 3)`;
 
@@ -55,8 +55,8 @@ export const othersOf = (first: string, i: number) =>
 const halves = (four: string) => `pack2x16float(${four}.xy), pack2x16float(${four}.zw)`;
 
 /**
- * Brings 64 rows into the tile, in f16, times `factor`, if there is one. Nobody reads the tile or the places when
- * `meanwhile` runs, and all see afterwards what it wrote.
+ * Loads 64 rows into the tile, in f16, scaled by `factor` if there is one. No invocation reads the tile or the places
+ * while `meanwhile` runs, and all see its writes afterwards.
  */
 export function loadTile(
   { name, exists, row }: Rows,
@@ -70,7 +70,7 @@ export function loadTile(
   const r = (i: number) => `(${share(i)} / ${perRow}u)`;
   const at = (i: number) => `${row(r(i))} * p.fours + 2u * (${share(i)} % ${perRow}u)`;
   const lines = [
-    // All loads first, none on a condition, so that they wait together.
+    // All loads first and without conditions, so that they overlap.
     ...shares.flatMap((i) => [
       `let at${i} = ${at(i)};`,
       `let low${i} = ${name}[at${i}]${times};`,
@@ -100,7 +100,7 @@ export function keepRows(name: string, headSize: number): string {
     .join('\n  ');
 }
 
-/** `result`0 … `result`7: of an invocation's row, its products with 32 of the tile's. */
+/** `result`0 … `result`7: products of an invocation's row with 32 rows of the tile. */
 export function rowProducts(result: string, rows: string, headSize: number): string {
   const stride = strideOf(headSize);
   const columns = range(rowsOfHalfTile / 16);
@@ -118,7 +118,7 @@ export function rowProducts(result: string, rows: string, headSize: number): str
     ${vectors.map((i) => `var ${result}${i} = bitcast<vec4f>(tile[mine + row * ${scoreStride}u + 8u * side + ${i}u]);`).join('\n    ')}`;
 }
 
-/** Puts `weight`0 … `weight`7 where `addWeighted` finds them; nobody may read the places meanwhile. */
+/** Stores `weight`0 … `weight`7 for `addWeighted`; no invocation may read the places meanwhile. */
 export function keepWeights(weight: string): string {
   return range(vectors.length / 2)
     .map(
@@ -134,7 +134,7 @@ export function zeroSums(sums: string, headSize: number): string {
     .join(' ');
 }
 
-/** Adds the kept weights times the tile to the sums. */
+/** Adds the stored weights times the tile to the sums. */
 export function addWeighted(sums: string, headSize: number): string {
   const stride = strideOf(headSize);
   const lines = range(rowsOfHalfTile / 16).flatMap((k) => [

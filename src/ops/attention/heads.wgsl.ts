@@ -1,6 +1,6 @@
 /**
- * What attention's shaders share, whatever they compute with: where rows of heads lie, and which of them see each other.
- * In scope are `batch`, `head` and `keyHead`, and the tile's `firstQuery` and `firstKey`.
+ * Helpers shared by all attention shaders: head layout and causal mask. They expect `batch`, `head` and `keyHead` in
+ * scope, and the tile's `firstQuery` and `firstKey`.
  */
 import type { Tensor } from '../../program/tensor.ts';
 import type { AttentionSizes } from './reference.ts';
@@ -10,14 +10,14 @@ export interface Rows {
   readonly name: string;
   /** Whether there is a row `r` of the tile. */
   readonly exists: (r: string) => string;
-  /** Its index, in units of a head; that of another one if there is none. */
+  /** Its index, in units of a head; for a row that does not exist, the index of one that does. */
   readonly row: (r: string) => string;
 }
 
-/** What no score is below: a key that is not seen. */
+/** The score of a key that is not seen; no other score is lower. */
 export const lowest = '-3.0e38';
 
-/** The queries that see most keys are taken first: what is left for the end is short. */
+/** Queries that see the most keys start first, so that the last workgroups are short. */
 export const longestFirst = (rows: number) =>
   `let firstQuery = ((p.length - 1u) / ${rows}u - group.y) * ${rows}u;`;
 
@@ -39,7 +39,7 @@ export function keyRow(name: string): Rows {
   };
 }
 
-/** `before`: the tokens before the first query, the same for all invocations as far as the compiler knows. */
+/** `before`: the number of tokens before the first query, in a form that the compiler knows to be uniform. */
 export function tokensBefore(first: Tensor | undefined): string {
   if (!first) return 'let before = 0u;';
   return `
@@ -47,7 +47,7 @@ export function tokensBefore(first: Tensor | undefined): string {
   let before = u32(workgroupUniformLoad(&sharedBefore));`;
 }
 
-/** What `tokensBefore` reads. */
+/** The tensor that `tokensBefore` reads. */
 export function sharedBefore(first: Tensor | undefined): string {
   return first ? 'var<workgroup> sharedBefore: i32;' : '';
 }

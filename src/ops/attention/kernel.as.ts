@@ -1,5 +1,5 @@
-// Causal attention with a running softmax: keys are met in tiles, of which only one row of scores exists at a time.
-// Tiles always begin at the same keys, so that a query gets the same bits however a sequence is cut.
+// Causal attention with a running softmax over tiles of keys; only one row of scores of a tile exists at a time. Tiles
+// always begin at the same keys, so that a query gets the same bits however a sequence is split.
 
 import { Optional } from "../../kernels/cpu/optional.as";
 import { exp4, floatAt, maxLanes, multiplyAdd, shareStart, sumLanes } from "../../kernels/cpu/math.as";
@@ -24,7 +24,7 @@ class Attention {
   headSize: i32;
 }
 
-/** Threads take every so many queries in turn, since later ones see more keys. */
+/** Threads take queries in turn, because later ones see more keys. */
 export function attentionForward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<Attention>(args);
   const first = p.first ? load<i32>(p.first) : 0;
@@ -113,7 +113,7 @@ function dotFour(q: usize, k0: usize, k1: usize, k2: usize, k3: usize, d: i32): 
     c = multiplyAdd(x, v128.load(k2 + i), c);
     e = multiplyAdd(x, v128.load(k3 + i), e);
   }
-  // Transposing as we add.
+  // Transposes while adding.
   const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));
   const ce = f32x4.add(i32x4.shuffle(c, e, 0, 4, 1, 5), i32x4.shuffle(c, e, 2, 6, 3, 7));
   return f32x4.add(i32x4.shuffle(ab, ce, 0, 1, 4, 5), i32x4.shuffle(ab, ce, 2, 3, 6, 7));
@@ -174,7 +174,7 @@ class AttentionBackward {
   headSize: i32;
 }
 
-/** A thread takes all queries of a head of keys, so that no two add to the same dk and dv. */
+/** A thread takes all queries of a key head, so that no two threads add to the same dk and dv. */
 export function attentionBackward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<AttentionBackward>(args);
   const group = p.heads / p.keyHeads;

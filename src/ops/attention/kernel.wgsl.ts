@@ -1,4 +1,4 @@
-/** Causal attention with a running softmax: keys are met in tiles, whose scores stay in the workgroup. */
+/** Causal attention with a running softmax over tiles of keys; scores stay in the workgroup. */
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import {
@@ -27,7 +27,7 @@ import {
 
 type Tensors = Readonly<Record<'q' | 'k' | 'v' | 'y' | 'logSumExp', Tensor>>;
 
-/** Up to this many queries are taken one by one; more share keys in tiles. */
+/** Up to this many queries are processed one by one; more share keys in tiles. */
 const maxSingleQueries = 8;
 
 export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
@@ -37,8 +37,8 @@ export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: A
 const lanes = 128;
 
 /**
- * A workgroup takes one head of one query, 128 keys at a time: an invocation finds the score of a key, then adds up
- * four columns of the values, for each key of its share.
+ * A workgroup processes one head of one query, 128 keys at a time. An invocation first computes the score of a key, then
+ * sums four columns of the values over its share of the keys.
  */
 function byQuery(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
@@ -123,7 +123,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   };
 }
 
-/** A workgroup takes 64 queries of one head, against tiles of 32 keys. */
+/** A workgroup processes 64 queries of one head, against tiles of 32 keys. */
 function inTiles(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
   return {
@@ -145,7 +145,7 @@ fn main(
   ${tokensBefore(first)}
   let keyHead = head / (p.heads / p.keyHeads);
   let keys = before + min(firstQuery + ${rowsOfTile}u, p.length);
-  // Of the invocation's four queries; its sums are those of its own keys until the end.
+  // For the invocation's four queries; sum covers only its own keys until the end.
   var top = vec4f(${lowest});
   var sum = vec4f();
   ${zeroSums('value', headSize)}

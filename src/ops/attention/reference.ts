@@ -4,7 +4,7 @@ export interface AttentionSizes {
   readonly batch: number;
   /** Queries of a sequence. */
   readonly length: number;
-  /** Keys of a sequence that there is room for. */
+  /** Capacity for keys of a sequence. */
   readonly capacity: number;
   readonly heads: number;
   /** Heads of keys and values; each serves heads / keyHeads heads of queries. */
@@ -22,7 +22,7 @@ interface Place {
 
 /**
  * Query t of a sequence sees the keys 0 … first + t: y = Σ_j p_j v_j with p = softmax(q·k_j / √size).
- * `logSumExp` [batch, length, heads] is ln Σ_j exp(q·k_j / √size), from which p can be had again.
+ * `logSumExp` [batch, length, heads] is ln Σ_j exp(q·k_j / √size), from which p can be recomputed.
  */
 export function attentionReference(
   { q, k, v }: { q: Data; k: Data; v: Data },

@@ -1,7 +1,7 @@
 /**
- * Causal attention on tensor cores. What is in fragments cannot be scaled row by row, as a running softmax would;
- * so keys are met twice, for the log-sum-exp of their scores and then for the weights, which need no scaling any more.
- * Queries, keys and values become f16 as they are: those of models that are trained stay far below its 65,504.
+ * Causal attention on tensor cores. Fragments cannot be scaled row by row, as a running softmax needs. So there are two
+ * passes over the keys: the first computes the log-sum-exp of their scores, the second the final weights. Queries, keys
+ * and values are converted to f16 without scaling; trained models stay far below its maximum, 65,504.
  */
 import type { Dispatch, GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
 import { isWorthHalves } from '../../kernels/webgpu/halfProduct.wgsl.ts';
@@ -36,7 +36,7 @@ import type { AttentionSizes } from './reference.ts';
 /** Larger heads would not fit a subgroup's registers. */
 const largestHead = 128;
 
-/** Whether heads are whole fragments, and there are enough queries to share keys among. */
+/** Whether heads are whole fragments, and enough queries share keys. */
 export function suits(sizes: AttentionSizes, { halfMatrices }: GpuFeatures): boolean {
   const { batch, length, capacity, heads, headSize } = sizes;
   const whole = headSize % 16 === 0 && headSize <= largestHead;
@@ -74,7 +74,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   let last = before + firstQuery + ownRow;
   ${loadTile(queryRow('q'), headSize)}
   ${keepRows('query', headSize)}
-  // Of its own columns, and then of all.
+  // First over the invocation's own columns, then over all.
   var top = ${lowest};
   var sum = 0.0;
   for (var firstKey = 0u; firstKey < keys; firstKey += ${rowsOfHalfTile}u) {

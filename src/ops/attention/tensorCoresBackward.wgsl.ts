@@ -1,6 +1,6 @@
 /**
- * The backward pass of causal attention on tensor cores. Gradients are of any size: those of the output are scaled by
- * a power of two before they become f16, and what comes of them is scaled back.
+ * The backward pass of causal attention on tensor cores. Gradients may exceed the range of f16, so those of the output
+ * are scaled by a power of two before the conversion, and the results are scaled back.
  */
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { halfScale } from '../../kernels/webgpu/halfOperands.wgsl.ts';
@@ -34,8 +34,8 @@ export function attentionBackward(t: BackwardTensors, sizes: AttentionSizes): Di
 }
 
 /**
- * Slopes are products with values, and in f16 as well: gradients of the output come near 2^6, not 2^14, so that there
- * is room above, and 2^20 below before digits are lost.
+ * Slopes are products with values, also in f16. So gradients of the output are scaled to about 2^6, not 2^14, which
+ * leaves room above, and 2^20 below before digits are lost.
  */
 const main = `
 @diagnostic(off, chromium.subgroup_matrix_uniformity)
@@ -103,7 +103,7 @@ function gradientOfKeys(t: Tensors, sizes: AttentionSizes): Dispatch {
     shader: 'attentionGradientOfKeysOnTensorCores',
     requires,
     code: `${declarations(headSize)}
-// Of the queries of a tile, four to a vector.
+// For the queries of a tile, four to a vector.
 var<workgroup> logSums: array<vec4f, 16>;
 var<workgroup> shifts: array<vec4f, 16>;
 ${main}

@@ -1,22 +1,21 @@
 /**
- * Pieces of shaders in which a workgroup of 16 × 8 takes 64 rows of a head (queries, or keys) and meets 32 others (keys,
- * or queries) at a time. An invocation owns the rows 4·local.x … 4·local.x + 3: against the others 4·local.y … + 3, and
- * in a result its every eighth four of columns, from local.y on. What it owns stays in registers, by names of
- * their own.
+ * Parts of shaders in which a workgroup of 16 × 8 processes 64 rows of a head (queries, or keys) against 32 others (keys,
+ * or queries) at a time. An invocation owns the rows 4·local.x … 4·local.x + 3, the others 4·local.y … + 3 for them, and,
+ * in a result, every eighth group of four columns from local.y on. Its values stay in registers, each under its own name.
  *
  * Both products sum `left[k][row] · right[k][…]` over a tile's k. Heads have `p.fours` vectors of four.
  */
 import type { Rows } from './heads.wgsl.ts';
 
-/** Rows that a workgroup takes. */
+/** Rows of a workgroup. */
 export const rowsOfTile = 64;
-/** Others that it meets at once. */
+/** Others in a tile. */
 export const othersOfTile = 32;
 const columnsOfTile = 32;
 
 export const workgroupSize = '@workgroup_size(16, 8)';
 
-/** The tiles: 12 KB of the 16 that every device gives. */
+/** The tiles: 12 KB of the 16 KB that every device has. */
 export const tiles = `
 var<workgroup> left: array<vec4f, ${(columnsOfTile * rowsOfTile) / 4}>;
 var<workgroup> right: array<vec4f, ${(columnsOfTile * othersOfTile) / 4}>;`;
@@ -29,14 +28,14 @@ export function eachOther(line: (j: number) => string): string {
 }
 
 /**
- * Four columns of a row of the tile, zeros if there are none. Something is always loaded: the loads of an invocation
- * wait for each other where they depend on conditions.
+ * Four columns of a row of the tile, zeros if it does not exist. Something is always loaded, because conditional loads
+ * of an invocation wait for one another.
  */
 function fourOf({ name, exists, row }: Rows, r: string, c: string): string {
   return `select(vec4f(), ${name}[${row(r)} * p.fours + min(${c}, p.fours - 1u)], ${c} < p.fours && ${exists(r)})`;
 }
 
-/** Fills a tile with columns from four `first` on: [column][row], turned on the way, a square of four by an invocation. */
+/** Fills a tile with columns from four `first` on: [column][row]. Each invocation transposes squares of four. */
 function loadTurned(into: string, rows: Rows, fours: number): string {
   return `
       if (lane < ${(fours * columnsOfTile) / 4}u) {
@@ -65,14 +64,14 @@ export function rowProducts(result: string, rows: Rows, others: Rows): string {
     }`;
 }
 
-/** Puts `weight`0 … `weight`3, of each of an invocation's others, where `weightedSums` finds them. */
+/** Stores `weight`0 … `weight`3, of each of an invocation's others, for `weightedSums`. */
 export function keepWeights(weight: string): string {
   return `
     workgroupBarrier();
     ${four.map((j) => `left[(4u * local.y + ${j}u) * ${rowsOfTile / 4}u + local.x] = ${weight}${j};`).join(' ')}`;
 }
 
-/** A head's columns that an invocation owns, in fours. */
+/** The columns of a head that an invocation owns, in groups of four. */
 function ownFours(headSize: number): number[] {
   return Array.from({ length: Math.ceil(headSize / columnsOfTile) }, (_, n) => n);
 }
@@ -91,7 +90,7 @@ export function scaleSums(sums: string, factor: string, headSize: number): strin
     .join(' ');
 }
 
-/** Adds the kept weights times the rows of `others` to the sums. */
+/** Adds the stored weights times the rows of `others` to the sums. */
 export function weightedSums(sums: string, others: Rows, headSize: number): string {
   const own = ownFours(headSize);
   const fours = 8 * own.length;

@@ -3,7 +3,7 @@
 import { Gemm, gemmColumns } from "../../kernels/cpu/gemm.as";
 import { shareStart } from "../../kernels/cpu/math.as";
 
-/** dŷ [rows, width] = dy [rows, out] · codes [out, width] · t; the codes stay packed until they are in a panel. */
+/** dŷ [rows, width] = dy [rows, out] · codes [out, width] · t; codes are unpacked only within a panel. */
 export function bitLinearGradientOfInput(args: usize, thread: i32, threads: i32): void {
   const p = changetype<Gemm>(args);
   gemmColumns(p, shareStart(p.N, 8, thread, threads), shareStart(p.N, 8, thread + 1, threads));

@@ -10,19 +10,19 @@ import { wordAt } from './words.wgsl.ts';
 
 export interface BitLinearGradients {
   readonly dOut: Tensor;
-  /** The largest sizes of entries in some parts of it, if they are known. */
+  /** The largest magnitudes of entries in some parts of it, if known. */
   readonly largest?: Tensor | undefined;
   readonly codes: Tensor;
   readonly scale: Tensor;
-  /** Activations as the forward pass saw them: int8 [rows, stride] and their step [rows]. */
+  /** Activations as in the forward pass: int8 [rows, stride] and their step [rows]. */
   readonly q: Tensor;
   readonly step: Tensor;
-  /** The first of their rows, where they hold those of several projections. Default 0. */
+  /** The first of their rows, if the tensors hold those of several projections. Default 0. */
   readonly first?: number | undefined;
   /** Gradient of the normalised activations ŷ [rows, width]. */
   readonly dy: Tensor;
   readonly dWeight: Tensor;
-  /** What dWeight is added to. */
+  /** The tensor that dWeight is added to. */
   readonly before: Tensor | undefined;
 }
 
@@ -61,7 +61,7 @@ function onTensorCores(t: BitLinearGradients): Dispatch[] {
   ];
 }
 
-/** dy [rows, width] = dOut [rows, out] · codes [out, width] · scale; codes stay packed until they are in a tile */
+/** dy [rows, width] = dOut [rows, out] · codes [out, width] · scale; codes are unpacked only within a tile */
 function gradientOfInput({ dOut, codes, scale, dy }: BitLinearGradients): Dispatch {
   const [out, width] = codes.shape as [number, number];
   const rows = rowsOf(dOut);

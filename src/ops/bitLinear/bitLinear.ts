@@ -9,7 +9,7 @@ import { plainBitLinear } from './plain.ts';
 import { quantiseWeights } from './quantiseWeights.ts';
 import { bitLinearBackwardReference, bitLinearReference } from './reference.ts';
 
-/** What a BitLinear projection stores. */
+/** The parameters of a BitLinear projection. */
 export interface BitLinearParameters {
   /** RMSNorm weight [width]. */
   readonly norm: Tensor;
@@ -17,7 +17,7 @@ export interface BitLinearParameters {
   readonly weight: Tensor;
   /** Scale t [1] of a packed matrix. */
   readonly scale?: Tensor | undefined;
-  /** Record the parts as ops of their own: see `plainBitLinear`. */
+  /** Record the parts as separate ops: see `plainBitLinear`. */
   readonly plain?: boolean | undefined;
 }
 
@@ -30,14 +30,14 @@ export function bitLinear(x: Tensor, { norm, weight, scale, plain }: BitLinearPa
   return emit(bitLinearOp, { x, norm, ...matrix }).y;
 }
 
-/** The packed matrix as it is, or a float one quantised. */
+/** The packed matrix itself, or a float one quantised. */
 export function ternaryMatrix(op: string, weight: Tensor, scale: Tensor | undefined) {
   if (weight.dtype !== 'ternary') return quantiseWeights(weight);
   if (!scale) throw new Error(`${op}: packed ${weight} needs its scale`);
   return { codes: weight, scale };
 }
 
-/** Numbers of a ternary product: an addition or subtraction for each weight, one scale for each output. */
+/** Operations of a ternary product: an addition or subtraction for each weight, one scale for each output. */
 export function productCounts(
   x: Tensor,
   out: number,

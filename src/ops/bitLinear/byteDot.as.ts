@@ -1,29 +1,29 @@
-// The ternary product for machines with a dot instruction of whole bytes: VNNI's, which multiplies four signed bytes
-// with four unsigned ones and adds all four products to a 32-bit sum, exactly. Nothing has to be flushed, and a packed
-// byte is used as it is: the sum of q·byte, less those of its three lower planes, is 64 times that of the upper.
-// Sixteen bytes, 64 codes, cost 7 vector instructions and a load: three masks and four dots.
+// The ternary product for machines with a dot instruction for whole bytes (VNNI), which multiplies four signed bytes
+// with four unsigned ones and adds all four products to a 32-bit sum, exactly. There are no 16-bit sums to flush, and a
+// packed byte needs no mask for its upper plane: the sum of q·byte, minus those of the three lower planes, is 64 times the
+// upper plane's. Sixteen bytes, 64 codes, cost 7 vector instructions and a load: three masks and four dots.
 
 import { fetch, fetched, sumsOfLanes } from "./planes.as";
 
-/** Masks of the three lower planes in every byte. Loaded from memory: a constant would be built anew at every use. */
+/** Masks of the three lower planes in every byte. Loaded from memory: a constant would be built again at every use. */
 const masks = memory.data<u32>([0x03030303, 0x0c0c0c0c, 0x30303030]);
 
 /** The longest rows whose sums of q·byte, 64·3·128 a column, stay within 32 bits. */
 export const longestByteRow: i32 = 1 << 16;
 
-/** q and bytes whose products are as large as they can be: exact only if no 16-bit sum saturates between. */
+/** q and bytes with the largest possible products: exact only if no 16-bit sum saturates on the way. */
 const largest = memory.data<u32>([0x80808080, 0xffffffff]);
 
 // @ts-ignore: decorator
 @inline
 function add(sum: v128, q: v128, codes: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(q, codes, sum);
-  return sum; // without it, `hasByteDots` lets nobody come here
+  return sum; // never reached, because `hasByteDots` is false
 }
 
 /**
- * Whether this machine's relaxed dot takes its second operand as unsigned bytes of eight bits, of which it promises
- * seven, and adds four products without saturating.
+ * Whether this machine's relaxed dot treats its second operand as unsigned bytes of eight bits, where the standard
+ * promises seven, and adds four products without saturating.
  */
 export function hasByteDots(): bool {
   const sum = add(i32x4.splat(0), v128.load32_splat(largest), v128.load32_splat(largest, 4));

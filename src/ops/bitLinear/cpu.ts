@@ -43,7 +43,7 @@ export const bitLinearOnCpu = [
 /** A thread's memory holds one int8 row of at most this many columns: see row.as.ts. */
 const maxRowWidth = 2 ** 18;
 
-/** Whether each thread turns the row to int8 for itself. */
+/** Whether each thread converts the row to int8 by itself. */
 export function isOneRow(rows: number, width: number): boolean {
   return rows === 1 && width <= maxRowWidth;
 }
@@ -58,10 +58,10 @@ export interface TernaryGradients {
   readonly dOut: Tensor;
   readonly codes: Tensor;
   readonly scale: Tensor;
-  /** The rows that were multiplied, as int8. */
+  /** The activations of the product, as int8. */
   readonly q: Tensor;
   readonly step: Tensor;
-  /** Of the product's input [.., width], and what it is added to. */
+  /** Gradient of the product's input [.., width], and the tensor that it is added to. */
   readonly dy: Tensor;
   readonly dyBefore?: Tensor | undefined;
   readonly dWeight: Tensor;
@@ -81,7 +81,7 @@ export function ternaryGradients(t: TernaryGradients): KernelCall[] {
   ];
 }
 
-/** Σ|w| is taken in this many parts, whatever the number of threads, so that it never changes. */
+/** Number of parts of Σ|w|, whatever the number of threads, so that results never depend on it. */
 const parts = 64;
 
 /** The sums of |w| from which each thread finds the scale of a matrix. */

@@ -14,14 +14,14 @@ import { fetch, fetched, sumsOfLanes } from "./planes.as";
 const sumBytes: usize = 128;
 
 /**
- * Columns whose products 16-bit lanes may gather before they overflow. A lane gathers two columns of every
- * vector of 16; a product is at most 128·8 in size in the planes of {0, 4, 8}, so that 16 vectors reach −32,768
- * but never +32,768, and a quarter of that in the planes of {0, 1, 2}.
+ * Columns whose products 16-bit lanes can accumulate before they overflow. A lane takes two columns of every vector of
+ * 16. A product is at most 128·8 in magnitude in the planes of {0, 4, 8}, so that 16 vectors reach −32,768 but never
+ * +32,768, and a quarter of that in the planes of {0, 1, 2}.
  */
 const highColumns: usize = 16 * 16; // as many as are fetched at a time
 const lowColumns: usize = 64 * 16;
 
-/** Plane masks, 3 and 12 in every byte. Loaded from memory: a constant would be built anew at every use. */
+/** Plane masks, 3 and 12 in every byte. Loaded from memory: a constant would be built again at every use. */
 const masks = memory.data<u32>([0x03030303, 0x0c0c0c0c]);
 
 /** Products of int8 activations with codes, added in pairs: eight 16-bit sums. */
@@ -33,8 +33,7 @@ function pairs(q: v128, codes: v128): v128 {
 }
 
 /**
- * Adds 16-bit sums to the 32-bit sums at `to`. Those stay in memory: held in registers they would push the
- * 16-bit ones out of them.
+ * Adds 16-bit sums to the 32-bit sums at `to`. Those stay in memory: in registers they would displace the 16-bit sums.
  */
 // @ts-ignore: decorator
 @inline
@@ -124,14 +123,14 @@ export function dotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i32, 
 }
 
 /**
- * The same, written so that V8 can fuse neighbouring vectors, v and vH, into one of 256 bits: half the
- * instructions where it does, but too many values for the registers where it does not.
+ * The same, written so that V8 can fuse adjacent vectors, v and vH, into one of 256 bits. That halves the instructions;
+ * without fusing there are too many values for the registers.
  */
 export function dotTwoRowsWide(codesA: usize, codesB: usize, q: usize, stride: i32, to: usize): void {
   clear(to, 2 * sumBytes);
   const low = v128.load32_splat(masks);
   const high = v128.load32_splat(masks, 4);
-  // A pair of vectors at a time; the last vector of an odd number of them comes after.
+  // A pair of vectors at a time; with an odd number of vectors, the last one follows.
   const end = q + (<usize>stride & ~31);
   while (q < end) {
     const lowEnd = min(q + 2 * lowColumns, end);

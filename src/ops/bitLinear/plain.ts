@@ -1,7 +1,7 @@
 /**
- * Ternary projections as plain modules of a framework compute them in training: a norm, the two quantisers and a
- * dense product, each with its float result in memory. The backward pass needs ŷ [rows, width] and Ŵ [out, width],
- * which therefore stay; the fused op keeps neither. Mathematics and gradients are those of the fused op.
+ * Ternary projections in training as plain modules of a framework compute them: a norm, the two quantisers and a dense
+ * product, each with its float result in memory. The backward pass needs ŷ [rows, width] and Ŵ [out, width], so both stay
+ * in memory; the fused op stores neither. Mathematics and gradients equal those of the fused op.
  */
 import type { Tensor } from '../../program/tensor.ts';
 import { fakeQuantiseMatrix, fakeQuantiseRows } from '../fakeQuantise/fakeQuantise.ts';

@@ -1,4 +1,4 @@
-// What all inner loops of the ternary product share: fetching packed rows in time, and adding up planes.
+// Helpers shared by all inner loops of the ternary product: prefetching packed rows, and summing planes.
 
 /** Packed bytes that are fetched at a time. */
 export const fetched: usize = 256;
@@ -7,9 +7,9 @@ export const fetched: usize = 256;
 const ahead: usize = 1024;
 
 /**
- * Fetches a stretch of a packed row that will soon be read, a line of the cache at a time. WebAssembly has no
- * prefetch, but a load that nothing waits for is one. A loop's own loads see less far: the instructions that
- * depend on them fill the processor's queue after two or three lines.
+ * Fetches a part of a packed row that will soon be read, one cache line at a time. WebAssembly has no prefetch
+ * instruction, but a load whose result is not needed yet acts as one. A loop's own loads do not reach as far ahead: the
+ * instructions that depend on them fill the processor's queue after two or three lines.
  */
 // @ts-ignore: decorator
 @inline
@@ -20,7 +20,7 @@ export function fetch(codes: usize): void {
   load<u8>(codes, ahead + 192);
 }
 
-/** The sums of four vectors' lanes, transposing as we add: two halves of two, then both halves of all four. */
+/** The sums of four vectors' lanes, transposing while adding: two halves of two, then both halves of all four. */
 // @ts-ignore: decorator
 @inline
 export function sumsOfLanes(a: v128, b: v128, c: v128, d: v128): v128 {

@@ -20,14 +20,14 @@ export class Product {
   out: i32;
 }
 
-/** Activations that are walked together over all weights should stay in the second-level cache. */
+/** Activations that are read together with all weights should stay in the second-level cache. */
 const tileBytes: i32 = 128 * 1024;
 
 export function ternaryProduct(args: usize, thread: i32, threads: i32): void {
   multiply(changetype<Product>(args), thread, threads);
 }
 
-/** Threads share packed rows, that is groups of four output rows. */
+/** Threads share packed rows, which are groups of four output rows. */
 export function multiply(p: Product, thread: i32, threads: i32): void {
   const packed = (p.out + 3) >> 2;
   const from = shareStart(packed, 1, thread, threads);
@@ -83,7 +83,7 @@ function productOfRows(p: Product, row: i32, rows: i32, from: i32, end: i32): vo
   }
 }
 
-/** Whether the machine adds products of bytes, and the sums of so long a row stay within 32 bits. */
+/** Whether the machine adds products of bytes, and the sums of a row of this length fit in 32 bits. */
 // @ts-ignore: decorator
 @inline
 function addsBytes(p: Product): bool {

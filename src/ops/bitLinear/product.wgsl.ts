@@ -11,7 +11,7 @@ import { suitsTensorCores, ternaryProductOnTensorCores } from './tensorProduct.w
 import { productSizes, type TernaryProduct, tensorsOf } from './ternaryProduct.ts';
 import { wordAt } from './words.wgsl.ts';
 
-/** Up to this many rows each walk the weights by themselves; more share them in tiles. */
+/** Up to this many rows read the weights one by one; more share them in tiles. */
 const maxSingleRows = 8;
 
 export function ternaryProduct(t: TernaryProduct, { int8Matrices }: GpuFeatures): Dispatch {
@@ -19,7 +19,7 @@ export function ternaryProduct(t: TernaryProduct, { int8Matrices }: GpuFeatures)
   return int8Matrices && suitsTensorCores(t) ? ternaryProductOnTensorCores(t) : inTiles(t);
 }
 
-/** Sums of the four output rows of one packed row become outputs. */
+/** Converts sums of the four output rows of one packed row to outputs. */
 const writeOutputs = ({ to }: TernaryProduct) => `
 fn writeOutputs(token: u32, row: u32, sums: vec4i) {
   let unit = scale[0] * step[p.first + token];
@@ -43,8 +43,7 @@ fn dotWord(a: u32, w: u32) -> vec4i {
 }`;
 
 /**
- * Up to 64 invocations share a packed row, sixteen columns at a time; a workgroup of 256 takes as many rows as it
- * has room for.
+ * Up to 64 invocations share a packed row, sixteen columns at a time; a workgroup of 256 takes as many rows as fit.
  */
 function rowByRow(t: TernaryProduct): Dispatch {
   const { numbers, packed } = productSizes(t);
@@ -90,7 +89,7 @@ fn main(
   };
 }
 
-/** The sums of a row's lanes, so far as its first eight lanes hold them all. */
+/** The sums of a row's lanes, as far as its first eight lanes hold them all. */
 function sumInEighths(lanes: number): string {
   return `
   if (local.x < 8u) {

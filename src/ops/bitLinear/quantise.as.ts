@@ -8,7 +8,7 @@ class QuantiseActivations {
   x: usize; // [rows, width]
   gamma: usize; // [width]
   q: usize; // [rows, stride] i8; columns past `width` become 0
-  step: usize; // [rows]: 1 / s, what one unit of q is worth
+  step: usize; // [rows]: 1 / s, the value of one unit of q
   sum: usize; // [rows] i32: Σ q
   rows: i32;
   width: i32;

@@ -9,7 +9,7 @@ import type { Tensor } from '../../program/tensor.ts';
 import { inverseRms } from '../rmsNorm/kernel.wgsl.ts';
 import { epsilon } from './reference.ts';
 
-/** The size of the largest of four numbers, four numbers to int8, and those in a word. */
+/** The largest magnitude of four numbers, the conversion of four numbers to int8, and the sum of those in a word. */
 export const int8Four = `
 fn largestOf(four: vec4f) -> f32 {
   let pair = max(abs(four.xy), abs(four.zw));
@@ -24,7 +24,7 @@ fn packed(four: vec4i) -> u32 {
 }
 `;
 
-/** Loads of four columns that a lane keeps in registers; what is beyond is read again. */
+/** Loads of four columns that a lane keeps in registers; further columns are read again. */
 const maxKept = 8;
 
 /** x [rows, width], norm [width]; q [rows, words·4] int8, four to a word, zero past `width`; step, sum [rows] */
@@ -32,7 +32,7 @@ export function quantiseActivations(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum
   return widthOf(t.x) % 4 === 0 ? quantiseFours(t) : quantiseSingly(t);
 }
 
-/** Rows of whole groups of four columns: a lane takes each group once, as a vector. */
+/** For rows of whole groups of four columns: a lane loads each group once, as a vector. */
 function quantiseFours(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>): Dispatch {
   const [rows, width, words] = [rowsOf(t.x), widthOf(t.x), widthOf(t.q) / 4];
   // Many rows keep the device busy with fewer lanes each.
@@ -110,7 +110,7 @@ function quantiseSingly(t: Record<'x' | 'norm' | 'q' | 'step' | 'sum', Tensor>):
   };
 }
 
-/** In a row kernel: the row in int8, four columns to a word, with its step and sum; `value` makes it of x. */
+/** In a row kernel: converts the row to int8, four columns to a word, with step and sum; `value` computes it from x. */
 export function int8Row(value: (x: string) => string): string {
   return `
     var top = 0.0;
@@ -154,7 +154,7 @@ ${elementKernelAfterSum(
   if (id.x == 0u) { scale[0] = found; }`,
   `var word = 0u;
     for (var k = 0u; k < 4u; k++) {
-      let at = 4u * i + k; // of the packed bytes [packed, width]
+      let at = 4u * i + k; // index into the packed bytes [packed, width]
       for (var plane = 0u; plane < 4u; plane++) {
         let row = at / p.width + plane * p.packed;
         var code = 1u;

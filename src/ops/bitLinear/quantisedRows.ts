@@ -7,7 +7,7 @@ export function paddedWidth(x: Tensor): Size<'stride'> {
   return Math.ceil(widthOf(x) / 16) * 16;
 }
 
-/** Scratch for the rows of x as int8, what one unit of each is worth, and their sums. */
+/** Scratch for the rows of x as int8, with the step and the sum of each. */
 export function quantisedRows(x: Tensor) {
   const rows = rowsOf(x);
   return {

@@ -2,7 +2,7 @@ import type { Data } from '../../program/op.ts';
 import { roundHalfEven } from '../../rounding.ts';
 import { rmsNormBackwardReference, rmsNormReference } from '../rmsNorm/reference.ts';
 
-/** BitLinear's own norm uses this ε in the released code, whatever the model's configuration says. */
+/** BitLinear's own norm uses this ε in the released code, whatever the model's configuration contains. */
 export const epsilon = 1e-6;
 
 /** y = RMSNorm(x; γ); s = 127 / max(max|y|, 1e-5); q = clamp(round(y·s), −128, 127), token by token. */

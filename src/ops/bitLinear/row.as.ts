@@ -1,5 +1,5 @@
-// The projection of a single row, which is what decoding does: every thread turns the row to int8 for itself, in
-// its own memory. That takes less time than to meet the others after one of them has done it.
+// The projection of a single row, used in decoding: every thread converts the row to int8 by itself, in its own memory.
+// That takes less time than waiting at a barrier for one thread to do it.
 
 import { workspaceStart } from "../../kernels/cpu/workspace.as";
 import { multiply, Product } from "./product.as";
@@ -18,11 +18,11 @@ class BitLinearRow {
   epsilon: f32;
 }
 
-/** Where a thread keeps the arguments of its product, after the product's partial sums, and the int8 row. */
+/** Place of the arguments of a thread's product, after the product's partial sums, and of the int8 row. */
 const argumentsAt: usize = 512;
 const rowAt: usize = 1024;
 
-/** The arguments of a product whose row of activations lies, or will lie, in the thread's own memory. */
+/** The arguments of a product whose row of activations is in the thread's own memory. */
 export function rowProduct(codes: usize, scale: usize, y: usize, width: i32, stride: i32, out: i32): Product {
   const own = workspaceStart() + argumentsAt;
   const product = changetype<Product>(own);

@@ -3,8 +3,8 @@
  * For devices with int8 subgroup matrices of 16 × 16 × 32 and subgroups of 32 (NVIDIA).
  *
  * A workgroup of eight subgroups computes 128 tokens × 256 outputs, each of its subgroups 64 × 64, in steps of 64
- * columns. The 256 outputs are the four planes of 64 packed rows, so that a packed byte is read once and unpacked
- * into the tile of weights. While one step's tiles are multiplied, the next ones are on their way to registers.
+ * columns. The 256 outputs are the four planes of 64 packed rows, so that a packed byte is read once and unpacked into
+ * the tile of weights. While one step's tiles are multiplied, the next ones are loaded into registers.
  */
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import {
@@ -20,14 +20,14 @@ const subgroups = { tokens: 2, outputs: 4 };
 const lanes = 32 * subgroups.tokens * subgroups.outputs;
 const [tileTokens, tileOutputs] = [64 * subgroups.tokens, 64 * subgroups.outputs];
 const tileRows = tileOutputs / 4;
-/** Blocks of sixteen columns of a row in a tile, and their distance: one more, so that rows start in different banks. */
+/** Blocks of sixteen columns of a row in a tile, and their distance: padded by one, so that rows use different banks. */
 const blocks = 4;
 const stride = blocks + 1;
-/** Where the tile of weights begins, and the rows that all lanes load at once. */
+/** Start of the tile of weights, and the number of rows that all lanes load at once. */
 const weightsAt = tileTokens * stride;
 const rowsAtOnce = lanes / blocks;
 
-/** Whether rows of weights are whole blocks of 16 columns, and planes whole groups of 4 outputs, as is needed here. */
+/** Whether rows of weights are whole blocks of 16 columns and planes whole groups of 4 outputs, as this shader needs. */
 export function suitsTensorCores(t: TernaryProduct): boolean {
   const { width, out } = productSizes(t).numbers;
   return width % 16 === 0 && out % 16 === 0;
@@ -51,7 +51,7 @@ const planes = [0, 1, 2, 3];
 /** The first row of each of a lane's loads, for a tile of `rows`. */
 const loads = (rows: number) => Array.from({ length: rows / rowsAtOnce }, (_, i) => i * rowsAtOnce);
 
-/** A lane's blocks of the next tiles, to registers. */
+/** Loads a lane's blocks of the next tiles into registers. */
 const fetch = (declare: string) =>
   [
     ...loads(tileTokens).map(
@@ -62,7 +62,7 @@ const fetch = (declare: string) =>
     ),
   ].join('\n  ');
 
-/** From registers to the tiles, where weights have a byte each. */
+/** Stores registers to the tiles, where weights have a byte each. */
 const keep = [
   ...loads(tileTokens).map((row) => `tile[(loadRow + ${row}u) * ${stride}u + loadBlock] = q${row};`),
   ...loads(tileRows).flatMap((row) =>
@@ -76,7 +76,7 @@ const keep = [
 const left = { tile: '&tile', first: 'mineQ', stride };
 const right = { tile: '&tile', first: 'mineW', stride };
 
-/** `before`: what outputs are added to. */
+/** `before`: the tensor that outputs are added to. */
 const code = (before: string) => `
 alias Left = subgroup_matrix_left<i8, 32, 16>;
 alias Right = subgroup_matrix_right<i8, 16, 32>;
@@ -95,7 +95,7 @@ fn weights(row: u32, column: u32) -> vec4u {
   return codes[row * p.blocks + column];
 }
 
-// Subgroups are runs of 32 invocations, which the compiler does not know.
+// Subgroups are runs of 32 invocations; the compiler does not know this.
 @diagnostic(off, chromium.subgroup_matrix_uniformity)
 @compute @workgroup_size(${lanes})
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {

@@ -1,16 +1,16 @@
-/** What both kinds of shaders for the ternary product take: see product.wgsl.ts and tensorProduct.wgsl.ts. */
+/** Operands of both kinds of shaders for the ternary product: see product.wgsl.ts and tensorProduct.wgsl.ts. */
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 /** codes ternary [out, width], scale [1], y [rows, out] */
 export interface TernaryProduct extends QuantisedRows, Readonly<Record<'codes' | 'scale' | 'y', Tensor>> {
-  /** What the product is added to [rows, out]; y may be its memory. */
+  /** The tensor that the product is added to [rows, out]; y may be its memory. */
   readonly to?: Tensor | undefined;
 }
 
 /** Activations in int8, q [rows, words·4], with their step and sum [rows]. */
 export interface QuantisedRows extends Readonly<Record<'q' | 'step' | 'sum', Tensor>> {
-  /** The first of the rows, where the tensors hold those of several projections. Default 0. */
+  /** The first of the rows, if the tensors hold those of several projections. Default 0. */
   readonly first?: number | undefined;
 }
 

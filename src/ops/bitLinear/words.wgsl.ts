@@ -1,4 +1,4 @@
-/** `wordAt(byte)`: four bytes of `codes` from a byte offset on. Rows whose width is no multiple of 4 start anywhere. */
+/** `wordAt(byte)`: four bytes of `codes` from a byte offset on, which need not be aligned. */
 export function wordAt(width: number): string {
   if (width % 4 === 0) return 'fn wordAt(byte: u32) -> u32 { return codes[byte >> 2u]; }';
   return `

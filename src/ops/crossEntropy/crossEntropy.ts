@@ -9,9 +9,9 @@ interface Attributes {
 }
 
 /**
- * Mean next-token loss in nats, as a scalar [1]: logits [.., vocabulary] against labels [..] i32. Rows with a
- * negative label are ignored. `weight` scales the loss, for gradients accumulated over several batches. Of a part of
- * the rows, `counted` are the labels of all of them: the parts' losses then add up to the mean over all.
+ * Mean next-token loss in nats, as a scalar [1]: logits [.., vocabulary] against labels [..] i32. Rows with a negative
+ * label are ignored. `weight` scales the loss, for gradients accumulated over several batches. If logits are a part of
+ * the rows, `counted` are the labels of all rows: the parts' losses then sum to the mean over all.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, weight = 1, counted = labels): Tensor {
   expectShape('crossEntropy', 'labels', labels, logits.shape.slice(0, -1));
@@ -32,7 +32,7 @@ export const crossEntropyOp: Op<
   reference({ inputs: { logits, labels, counted }, outputs: { loss, logSums }, attributes }, data) {
     const weight = attributes.weight / countLabels(data(counted));
     data(loss)[0] = crossEntropyReference(data(logits), data(labels), weight);
-    data(logSums).fill(0); // the reference computes them again
+    data(logSums).fill(0); // the reference recomputes them
   },
   backward({ inputs, outputs: { loss, logSums }, attributes }, gradients) {
     const { logits } = inputs;

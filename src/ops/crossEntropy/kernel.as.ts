@@ -40,7 +40,7 @@ export function crossEntropyRows(args: usize, thread: i32, threads: i32): void {
   }
 }
 
-/** Rows that have a label. */
+/** Number of rows with a label. */
 function labelled(labels: usize, rows: i32): i32 {
   let count = 0;
   for (let row = 0; row < rows; row++) if (load<i32>(labels + ((<usize>row) << 2)) >= 0) count++;
@@ -50,7 +50,7 @@ function labelled(labels: usize, rows: i32): i32 {
 @unmanaged
 class CrossEntropyMean {
   losses: usize; // [rows]
-  counted: usize; // [countedRows] i32: the labels that the mean is over
+  counted: usize; // [countedRows] i32: the labels of the mean
   loss: usize; // [1]
   rows: i32;
   countedRows: i32;

@@ -3,7 +3,7 @@ import { eachColumn, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
-/** Rows that have a label among all that the mean is over, counted by a workgroup. */
+/** Number of rows with a label among all rows of the mean, counted by a workgroup. */
 const labelled = `
     var count = 0;
     for (var n = lane; n < p.counted; n += lanes) { count += select(0, 1, counted[n] >= 0); }

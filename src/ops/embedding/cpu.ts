@@ -3,7 +3,7 @@ import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { sizeOf, widthOf } from '../../program/shapes.ts';
 import { embeddingBackwardOp, embeddingOp } from './embedding.ts';
 
-/** How the table is stored, as the kernel numbers it. */
+/** The kernel's number for each type of table. */
 const storage = { f32: 0, f16: 1, bf16: 2, i8: 3 } as const;
 
 export const embeddingOnCpu = [

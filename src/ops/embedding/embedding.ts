@@ -8,11 +8,11 @@ import { embeddingBackwardReference, embeddingReference } from './reference.ts';
 
 /**
  * Rows of a table: ids [..] i32 and table [vocabulary, width] in f32, f16, bf16 or, with scales [vocabulary] f32,
- * i8 give [.., width] f32. Ids must be in [0, vocabulary); whoever writes them to the engine checks that.
+ * i8 give [.., width] f32. Ids must be in [0, vocabulary); the caller that writes them to the engine checks this.
  */
 export function embedding(ids: Tensor, table: Tensor, scales?: Tensor): Tensor {
   if ((table.dtype === 'i8') !== (scales !== undefined)) {
-    throw new Error(`embedding: scales belong to tables of i8, and to those only; found ${table}`);
+    throw new Error(`embedding: scales are required for tables of i8 and for no others; found ${table}`);
   }
   if (scales) expectShape('embedding', 'scales', scales, [sizeOf(table, 0)]);
   return emit(embeddingOp, { ids, table, scales }).y;

@@ -5,7 +5,7 @@ import { elementKernel, overElements, overRows, rowKernel } from '../../kernels/
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
-/** Entry `at` of the table, by its type; narrow ones lie two or four to a word. */
+/** Entry `at` of the table, by its type; two or four narrow entries share a word. */
 const entry = {
   f32: 'table[at]',
   f16: 'unpack2x16float(table[at >> 1u])[at & 1u]',
@@ -33,9 +33,9 @@ export function embeddingForward(
 }
 
 /**
- * dTable [vocabulary, width] = before, plus dy [tokens, width] at ids. The first token of an id sums for all of
- * them, in their order: no two invocations write one element. So that it finds them, each token is told the next one
- * of its id, and whether there is an earlier one.
+ * dTable [vocabulary, width] = before, plus dy [tokens, width] at ids. The first token of an id sums for all tokens with
+ * that id, in their order: no two invocations write one element. For this, each token gets the index of the next token
+ * with its id, and whether there is an earlier one.
  */
 export function embeddingBackward(
   { ids, dy, dTable }: Record<'ids' | 'dy' | 'dTable', Tensor>,

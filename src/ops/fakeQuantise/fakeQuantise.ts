@@ -1,6 +1,6 @@
 /**
- * The quantisers of ternary projections as frameworks record them in training: to the quantised values and back to
- * floats at once, which lie in memory as any other activation does. See `bitLinear` for the form that stores none.
+ * The quantisers of ternary projections as frameworks record them in training: they round to the quantised values and
+ * store these as floats, like any other activation. `bitLinear` is the form that stores none.
  */
 import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
@@ -8,12 +8,12 @@ import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { fakeQuantiseMatrixReference, fakeQuantiseRowsReference } from './reference.ts';
 
-/** x [.., width] → the same in steps of max|row| / 127, row by row: what int8 keeps of it. Straight through. */
+/** x [.., width] → the same, row by row rounded to steps of max|row| / 127, as int8 would. Straight through. */
 export function fakeQuantiseRows(x: Tensor): Tensor {
   return emit(fakeQuantiseRowsOp, { x }).y;
 }
 
-/** weight [out, width] → −t, 0 or t, with t the mean of |weight|: what ternary codes keep of it. Straight through. */
+/** weight [out, width] → −t, 0 or t, with t the mean of |weight|, as ternary codes would. Straight through. */
 export function fakeQuantiseMatrix(weight: Tensor): Tensor {
   return emit(fakeQuantiseMatrixOp, { x: weight }).y;
 }

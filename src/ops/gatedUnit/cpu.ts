@@ -2,7 +2,7 @@ import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { gatedUnitBackwardOp, gatedUnitOp } from './gatedUnit.ts';
 
-/** As the kernels number them. */
+/** The kernels' numbers for activations. */
 const kinds = { silu: 0, relu2: 1 } as const;
 
 export const gatedUnitOnCpu = [

@@ -1,7 +1,7 @@
 import type { Data } from '../../program/op.ts';
 import { silu, siluSlope } from '../activations.ts';
 
-/** What a gate is passed through: SiLU (swish), or the square of its positive part. */
+/** The activation of a gate: SiLU (swish), or the square of its positive part. */
 export type Activation = 'silu' | 'relu2';
 
 const activate = { silu, relu2: (x: number) => Math.max(x, 0) ** 2 };

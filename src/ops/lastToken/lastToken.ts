@@ -7,14 +7,13 @@ import { lastTokenReference, lastTokenSlotsReference } from './reference.ts';
 
 export interface LastTokenOptions {
   readonly layout: Sequences;
-  /** For slots: the table [count, 1, width] in which the rows of the named slots are replaced. */
+  /** For slots: the table [count, 1, width] whose rows for these slots are replaced. */
   readonly before?: Tensor | undefined;
 }
 
 /**
  * The last token of each sequence. For a batch: [batch, length, width] → [batch, 1, width]. For slots: [1, rows, width]
- * → `before` [count, 1, width] with the rows of those slots that have tokens in x replaced by the last of these. For
- * inference only.
+ * → `before` [count, 1, width], in which each slot with tokens in x gets the last of them. For inference only.
  */
 export function lastToken(x: Tensor, { layout, before }: LastTokenOptions): Tensor {
   if (layout.kind === 'slots') {
@@ -42,7 +41,7 @@ export const lastTokenSlotsOp: Op<Tensors<'x' | 'slots' | 'before'>, Tensors<'ne
   name: 'lastTokenSlots',
   inPlace: { next: 'before' },
   outputs: ({ before }) => ({ next: { shape: before.shape } }),
-  // Copies at most every row.
+  // Copies each row at most once.
   cost: (call) => {
     const { x, slots } = call.inputs;
     return { ...cost(call, {}, x.bytes + slots.bytes), bytesWritten: x.bytes };

@@ -9,7 +9,7 @@ export function lastTokenReference(x: Data, length: number, width: number, y: Da
   }
 }
 
-/** The slots' last rows over those in `last`. */
+/** Writes the slots' last rows over those in `last`. */
 export function lastTokenSlotsReference(x: Data, slots: Data, width: number, last: Data): void {
   for (const [row, slot] of slots.entries()) {
     last.set(x.subarray(row * width, (row + 1) * width), slot * width);

@@ -1,10 +1,10 @@
-// Dense products with a matrix of weights [out, in]. A row of y has the same bits whether it is computed alone or
-// among others, so that reading token by token and reading at once agree.
+// Dense products with a matrix of weights [out, in]. A row of y has the same bits whether it is computed alone or among
+// others, so that reading a text token by token or at once gives the same results.
 
 import { alongK, Gemm, gemmColumns } from "../../kernels/cpu/gemm.as";
 import { multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
-/** From this many rows on, packing the weights into panels pays. */
+/** From this many rows on, packing the weights into panels is faster. */
 const fewestPanelRows: i32 = 4;
 
 /** The depth of a block of the panel product, after which its sums are added to the rest. */

@@ -4,7 +4,7 @@ import { floatEntry, fourFloats } from '../../kernels/webgpu/floats.wgsl.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
-/** Up to this many rows each walk the weights by themselves; more share them in tiles. */
+/** Up to this many rows read the weights one by one; more share them in tiles. */
 const maxSingleRows = 8;
 
 /** W [out, width] in f32, f16 or bf16, or in int8 with scales [out]. */
@@ -89,7 +89,7 @@ export interface LinearGradients {
   readonly dy: Tensor;
   readonly dx: Tensor;
   readonly dWeight: Tensor;
-  /** What the gradients are added to. */
+  /** The tensors that the gradients are added to. */
   readonly before: Partial<Record<'dx' | 'dWeight', Tensor | undefined>>;
 }
 

@@ -7,13 +7,12 @@ import { floatDecoder } from '../halfFloats.ts';
 import { linearBackwardReference, linearReference } from './reference.ts';
 
 /**
- * The dense projection of Transformers: x [.., width] times a matrix [out, width] gives [.., out] in f32. The
- * matrix is f32 (then it can be trained), f16, bf16 or, with scales [out] f32, i8, whose entries become f32 as they
- * are met.
+ * The dense projection of Transformers: x [.., width] times a matrix [out, width] gives [.., out] in f32. The matrix is
+ * f32 (trainable), f16, bf16 or, with scales [out] f32, i8; entries are converted to f32 as they are read.
  */
 export function linear(x: Tensor, weight: Tensor, scales?: Tensor): Tensor {
   if ((weight.dtype === 'i8') !== (scales !== undefined)) {
-    throw new Error(`linear: scales belong to matrices of i8, and to those only; found ${weight}`);
+    throw new Error(`linear: scales are required for matrices of i8 and for no others; found ${weight}`);
   }
   const out = sizeOf(weight, 0);
   if (scales) expectShape('linear', 'scales', scales, [out]);

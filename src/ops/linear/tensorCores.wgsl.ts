@@ -6,7 +6,7 @@ import { rowsOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import type { LinearGradients } from './kernel.wgsl.ts';
 
-/** Whether rows of operands are whole vectors, and the product is worth making f16 operands for. */
+/** Whether rows of operands are whole vectors, and the product is large enough to convert its operands to f16. */
 export function suits(x: Tensor, weight: Tensor, { halfMatrices }: GpuFeatures): boolean {
   const [out, width] = weight.shape as [number, number];
   const rows = rowsOf(x);

@@ -49,7 +49,7 @@ class Mlgru {
   layer: i32;
 }
 
-/** Threads share columns; `last` carries the state from token to token and stays in the nearest cache. */
+/** Threads share columns; `last` carries the state from token to token and stays in the first-level cache. */
 export function mlgruForward(args: usize, thread: i32, threads: i32): void {
   const a = changetype<Mlgru>(args);
   const width = a.width;
@@ -111,7 +111,7 @@ class MlgruBackward {
   h: usize; // [batch, length, width]
   dh: Optional; // [batch, length, width] or 0
   dLast: Optional; // [batch, width] or 0
-  before: Optional; // [layers, width] or 0: what dBounds is added to
+  before: Optional; // [layers, width] or 0: the tensor that dBounds is added to
   di: usize; // [batch, length, width]; may be the memory of `i`
   df: usize; // [batch, length, width]; may be the memory of `f`
   dStart: usize; // [batch, width]

@@ -132,7 +132,7 @@ export function mlgruSlotsForward(
 }
 
 /**
- * di may be the memory of xi, df that of xf, dStart that of dLast. What is carried from token to token is
+ * di may be the memory of xi, df that of xf, dStart that of dLast. The value carried from token to token is
  * f_{t+1} ⊙ dh_{t+1}.
  */
 export function mlgruBackward(

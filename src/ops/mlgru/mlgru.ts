@@ -7,21 +7,21 @@ import { type Sequences, slotOperands } from '../sequences.ts';
 import { mlgruBackwardReference, mlgruReference, mlgruSlotsReference } from './reference.ts';
 
 interface Attributes {
-  /** Row of the table of lower bounds that is this layer's. */
+  /** This layer's row in the table of lower bounds. */
   readonly layer: number;
 }
 
 export interface MlgruOptions {
   readonly layout: Sequences;
-  /** The states before the first tokens. Required for slots; without states each sequence of a batch starts at zeros. */
+  /** The states before the first tokens. Required for slots; without states each sequence of a batch starts from zeros. */
   readonly state: Tensor | undefined;
-  /** Lower bounds [layers, width] of the forget gates, of which row `layer` is used; absent: none. */
+  /** Lower bounds [layers, width] of the forget gates; row `layer` is used. Absent: none. */
   readonly bounds: Tensor | undefined;
   readonly layer: number;
 }
 
 /**
- * The element-wise gated recurrence of MatMul-free models (released form; without bounds it is the paper's).
+ * The element-wise gated recurrence of MatMul-free models in the released form; without bounds, in the paper's form.
  * i and f are the gates before their activations. For a batch they are [batch, length, width] and `state` is [batch,
  * width]; for slots they are [1, rows, width] and `state` is [count, width]. Returns the state h after each token, and
  * `next`, the states after the last tokens, in the shape of `state`. The slot form is for inference only.
@@ -99,7 +99,7 @@ function stepCosts({ size }: Tensor) {
   return { additions: 6 * size, multiplications: 5 * size, special: 2 * size };
 }
 
-/** Of the table of bounds, a layer reads its row. */
+/** A layer reads its own row of the table of bounds. */
 function rowBytes(bounds: Tensor | undefined): number {
   return bounds ? bounds.bytes / sizeOf(bounds, 0) : 0;
 }

@@ -10,7 +10,7 @@ function step(state: number, xi: number, xf: number, bound: number): number {
 }
 
 /**
- * Each of a batch of sequences, step by step. Without a bound b is 0, without a start the first state is 0. `last`
+ * Processes each sequence of a batch step by step. Without a bound b is 0, without a start the first state is 0. `last`
  * receives the state after the last token.
  */
 export function mlgruReference(
@@ -33,7 +33,7 @@ export function mlgruReference(
   }
 }
 
-/** Rows of many sequences, in order: row r goes on from the state in slot s_r and leaves its own there. */
+/** Rows of many sequences, in order: row r continues from the state in slot s_r and stores its own there. */
 export function mlgruSlotsReference(
   inputs: { i: Data; f: Data; slots: Data; bound: Data | undefined },
   width: number,

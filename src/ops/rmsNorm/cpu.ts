@@ -14,7 +14,7 @@ export const rmsNormOnCpu = [
   ),
 ];
 
-/** The kernels of RMSNorm's backward pass, which ops with a norm inside share. */
+/** The kernels of RMSNorm's backward pass, shared by ops that contain a norm. */
 export function rmsNormBackwardKernels(
   t: Tensors<'x' | 'gamma' | 'dy' | 'dx' | 'dgamma', 'dxBefore' | 'dgammaBefore'>,
   epsilon: number,

@@ -49,7 +49,7 @@ class RmsNormBackwardX {
   x: usize; // [rows, width]
   gamma: usize; // [width]
   dy: usize; // [rows, width]
-  before: Optional; // [rows, width] or 0: what dx is added to
+  before: Optional; // [rows, width] or 0: the tensor that dx is added to
   dx: usize; // [rows, width]
   r: usize; // [rows]: the inverse rms, for rmsNormBackwardGamma
   rows: i32;

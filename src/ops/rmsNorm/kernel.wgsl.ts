@@ -25,7 +25,7 @@ export function rmsNormForward(x: Tensor, gamma: Tensor, y: Tensor, epsilon: num
 
 export type RmsNormBackward = Tensors<'x' | 'gamma' | 'dy' | 'dx' | 'dgamma', 'dxBefore' | 'dgammaBefore'>;
 
-/** A workgroup sums the share in dγ of at least so many rows, as long as there are at most so many workgroups. */
+/** Minimum rows of a workgroup that sums a share in dγ, and maximum number of workgroups. */
 const [minRows, maxParts] = [8, 1024];
 
 /** dx = r·e − x·(r³·Σ(e·x)/width) with e = dy ⊙ γ, and dγ = Σ_rows dy ⊙ x·r; each added to what was before. */
@@ -35,10 +35,10 @@ export function rmsNormBackward(t: RmsNormBackward, epsilon: number): Dispatch[]
     : inTwoPasses(t, epsilon);
 }
 
-/** Groups of four columns that a lane holds in registers, at most. */
+/** Maximum groups of four columns that a lane holds in registers. */
 const maxLoads = 8;
 
-/** A workgroup takes a stretch of rows, and keeps its share of dγ in registers; a lane has the same columns of each. */
+/** A workgroup processes consecutive rows and keeps its share of dγ in registers; a lane has the same columns of each. */
 function inOnePass(t: RmsNormBackward, epsilon: number): Dispatch[] {
   const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
   const cut = cutRow(width, 1);

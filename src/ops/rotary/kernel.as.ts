@@ -7,7 +7,7 @@ class RotaryTable {
   table: usize; // [length, 2·half]: cosines, then sines
   length: i32;
   half: i32;
-  // Then `half` numbers u32: turns a token in units of 2⁻³².
+  // Then `half` numbers u32: turns per token in units of 2⁻³².
 }
 
 export function rotaryTable(args: usize, thread: i32, threads: i32): void {
@@ -19,7 +19,7 @@ export function rotaryTable(args: usize, thread: i32, threads: i32): void {
     const row = floatAt(p.table, t, 2 * p.half);
     for (let i = 0; i < p.half; i++) {
       const at = (<usize>i) << 2;
-      // Whole turns overflow and are gone.
+      // Whole turns overflow and vanish.
       const part = (first + <u32>t) * load<u32>(turns + at);
       const angle = <f64>(<i32>part) * (2 * Math.PI / 4294967296.0);
       store<f32>(row + at, <f32>Math.cos(angle));
@@ -37,7 +37,7 @@ class Rotary {
   length: i32;
   width: i32;
   headSize: i32;
-  direction: f32; // 1, or −1 to turn back
+  direction: f32; // 1, or −1 for the inverse rotation
 }
 
 export function rotary(args: usize, thread: i32, threads: i32): void {

@@ -4,8 +4,8 @@ import { widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 /**
- * table [length, 2·half] from turns a token in units of 2⁻³². WGSL promises little of its own sin and cos, so they
- * are taken from an eighth of a turn, where short series are exact to rounding.
+ * table [length, 2·half] from turns per token in units of 2⁻³². WGSL guarantees little accuracy for sin and cos, so they
+ * are computed within an eighth of a turn, where short series are exact to rounding.
  */
 export function rotaryTable(first: Tensor | undefined, table: Tensor, turns: readonly number[]): Dispatch {
   const half = turns.length;
@@ -16,7 +16,7 @@ const turns = array<u32, ${half}>(${turns.map((units) => `${units}u`).join(', ')
 
 // (cos, sin) of an angle given in units of 2⁻³² turns.
 fn pointOn(units: u32) -> vec2f {
-  // The nearest quarter turn, and the rest: an angle of at most π/4.
+  // The nearest quarter turn, and the remainder: an angle of at most π/4.
   let quarter = (units + 0x20000000u) >> 30u;
   let x = f32(bitcast<i32>(units - (quarter << 30u))) * ${(2 * Math.PI) / 2 ** 32};
   let z = x * x;
@@ -41,7 +41,7 @@ ${elementKernel(`
   };
 }
 
-/** y [rows, width] = x turned by the angles of its position, or back; y may be the memory of x */
+/** y [rows, width] = x rotated by the angles of its position, or back; y may be the memory of x */
 export function rotary(x: Tensor, table: Tensor, y: Tensor, direction: 1 | -1): Dispatch {
   const [length, headSize] = table.shape as [number, number];
   return {

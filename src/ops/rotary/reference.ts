@@ -1,6 +1,6 @@
 import type { Data } from '../../program/op.ts';
 
-/** Turns a token that each pair of a head's entries makes: θ^(−2i/size) / 2π for i = 0 … size/2 − 1 */
+/** Turns per token of each pair of a head's entries: θ^(−2i/size) / 2π for i = 0 … size/2 − 1 */
 export function turnsPerToken(headSize: number, theta: number): number[] {
   return Array.from({ length: headSize / 2 }, (_, i) => theta ** ((-2 * i) / headSize) / (2 * Math.PI));
 }
@@ -18,8 +18,8 @@ export function rotaryTableReference(turns: readonly number[], first: number, ta
 }
 
 /**
- * Each head's halves a and b as points (a_i, b_i), turned by the angles of their position: (a·cos − b·sin,
- * b·cos + a·sin). `direction` −1 turns back, which is the backward pass. x [.., length, heads · size].
+ * Rotates each head's halves a and b, as points (a_i, b_i), by the angles of their position: (a·cos − b·sin,
+ * b·cos + a·sin). `direction` −1 rotates back, which is the backward pass. x [.., length, heads · size].
  */
 export function rotaryReference(
   x: Data,

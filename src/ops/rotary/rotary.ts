@@ -16,8 +16,8 @@ interface TableAttributes extends RotaryOptions {
 }
 
 /**
- * The rotations of `length` positions as a table [length, size]: size/2 cosines, then as many sines. The first
- * position is the number in `first` [1] i32, or 0. All layers share it.
+ * The rotations of `length` positions as a table [length, size]: size/2 cosines, then as many sines. The first position
+ * is the number in `first` [1] i32, or 0. All layers share the table.
  */
 export function rotaryTable(length: number, options: RotaryOptions, first?: Tensor): Tensor {
   const { headSize } = options;
@@ -26,7 +26,7 @@ export function rotaryTable(length: number, options: RotaryOptions, first?: Tens
   return emit(rotaryTableOp, { first }, { ...options, length }).table;
 }
 
-/** Rotary position embedding: turns every head of x [batch, length, heads · size] by its row of the table. */
+/** Rotary position embedding: rotates every head of x [batch, length, heads · size] by its row of the table. */
 export function rotary(x: Tensor, table: Tensor): Tensor {
   return turn(x, table, 1);
 }
@@ -39,7 +39,7 @@ function turn(x: Tensor, table: Tensor, direction: 1 | -1): Tensor {
   return emit(rotaryOp, { x, table }, { direction }).y;
 }
 
-/** Those of a table [length, size]. */
+/** The sizes of a table [length, size]. */
 export function tableSizes(table: Tensor): {
   readonly length: Size<'length'>;
   readonly headSize: Size<'headSize'>;
@@ -48,8 +48,8 @@ export function tableSizes(table: Tensor): {
 }
 
 /**
- * Fractions of a turn a token in units of 2⁻³²: the product with a position keeps its fraction exactly in 32-bit
- * integers, where floats would lose it as the position grows.
+ * Turns per token in units of 2⁻³²: in 32-bit integers, the product with a position keeps its fraction exactly, where
+ * floats would lose it as the position grows.
  */
 export function turnUnits({ headSize, theta }: RotaryOptions): number[] {
   return turnsPerToken(headSize, theta).map((turns) => Math.round((turns % 1) * 2 ** 32) % 2 ** 32);

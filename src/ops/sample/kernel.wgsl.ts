@@ -4,9 +4,9 @@ import type { Tensor } from '../../program/tensor.ts';
 const lanes = 256;
 
 /**
- * One workgroup. Nothing is sorted: tokens are ordered by logit, of equal ones by id, and where the kept ones end is
- * found bit by bit, first of the logit's bits (turned so that they order as the logits do), then of the id. Each
- * bit takes one sum over the vocabulary. The draw walks along the ids: stretches of them first, then one stretch.
+ * One workgroup. Nothing is sorted: tokens are ordered by logit, equal ones by id. The end of the kept tokens is found
+ * bit by bit, first the logit's bits (transformed so that they order as the logits do), then the id's. Each bit takes
+ * one sum over the vocabulary. The draw goes through the ids in order: first over blocks of them, then within one block.
  */
 export function sampleToken(
   t: Record<
@@ -24,7 +24,7 @@ export function sampleToken(
   >,
 ): Dispatch {
   const size = t.logits.size;
-  // Variables are written where they lie: before and after are one memory.
+  // Variables are updated in place: before and after are one memory.
   const { turnAfter: _turn, seenAfter: _seen, tokensAfter: _tokens, ...tensors } = t;
   return {
     shader: 'sampleToken',
@@ -61,7 +61,7 @@ fn keyOf(x: f32) -> u32 {
 
 fn keeps(cut: Cut, key: u32, id: u32) -> bool { return key > cut.key || (key == cut.key && id <= cut.id); }
 
-/** Σ over tokens that both cuts keep of 1, or of their weights. */
+/** Sum over the tokens that both cuts keep: of 1, or of their weights. */
 fn total(a: Cut, b: Cut, weighted: bool, top: f32, temperature: f32, lane: u32) -> f32 {
   var sum = 0.0;
   for (var id = lane; id < p.size; id += lanes) {
@@ -72,14 +72,14 @@ fn total(a: Cut, b: Cut, weighted: bool, top: f32, temperature: f32, lane: u32) 
   return workgroupSum(sum, lane);
 }
 
-/** Where the first tokens end that together have \`target\`, among those that \`among\` keeps. */
+/** The end of the first tokens that together have \`target\`, among those that \`among\` keeps. */
 fn cutAt(target_sum: f32, among: Cut, weighted: bool, top: f32, temperature: f32, lane: u32) -> Cut {
   var cut = Cut(0u, 0xffffffffu);
   for (var bit = 0u; bit < 32u; bit++) {
     let key = cut.key | (0x80000000u >> bit);
     if (total(Cut(key, 0xffffffffu), among, weighted, top, temperature, lane) >= target_sum) { cut.key = key; }
   }
-  var before = 0u; // ids from 0 on that are too few
+  var before = 0u; // number of ids, from 0 on, that are not enough
   for (var bit = 0u; bit < ${idBits}u; bit++) {
     let more = before | (${2 ** (idBits - 1)}u >> bit);
     if (total(Cut(cut.key, more - 1u), among, weighted, top, temperature, lane) < target_sum) { before = more; }
@@ -90,7 +90,7 @@ fn cutAt(target_sum: f32, among: Cut, weighted: bool, top: f32, temperature: f32
 
 @compute @workgroup_size(lanes)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  // The likeliest; and whether something is no number, or too large to be one.
+  // The most probable token, and whether a logit is NaN or infinite.
   var best = 0u;
   var bestId = 0u;
   var damaged = 0;
@@ -124,7 +124,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     byShare = cutAt(asked.topP * all, byCount, true, top, temperature, lane);
   }
 
-  // A stretch of ids for each lane, then the stretch in which the draw falls.
+  // A block of ids for each lane, then the block that contains the draw.
   var sum = 0.0;
   if (temperature > 0.0) {
     let end = min((lane + 1u) * p.stretch, p.size);
@@ -140,7 +140,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     for (var other = 0u; other < lanes; other++) { all += sums[other]; }
     var rest = uniforms[at] * all;
     var stretch = 0u;
-    var last = 0u; // the last one with a weight, should rounding leave a rest
+    var last = 0u; // the last token with a weight, in case rounding leaves a remainder
     for (var other = 0u; other < lanes; other++) {
       if (sums[other] <= 0.0) { continue; }
       last = other;
@@ -158,7 +158,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
   if (damaged != 0) {
     tokens[at] = -1;
-    next[0] = 0; // what is read next must have a row in the embedding
+    next[0] = 0; // the next token must have a row in the embedding
   } else {
     tokens[at] = i32(token);
     next[0] = i32(token);

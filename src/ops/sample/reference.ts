@@ -1,8 +1,8 @@
 import type { Data } from '../../program/op.ts';
 
-/** What sampling is told, in the order in which `settings` holds it. */
+/** The sampling options, in the order in which `settings` holds them. */
 export interface SampleSettings {
-  /** 0: the likeliest token. */
+  /** 0: the most probable token. */
   readonly temperature: number;
   /** 0: all. */
   readonly topK: number;
@@ -12,9 +12,10 @@ export interface SampleSettings {
 }
 
 /**
- * One token of logits [vocabulary]: tokens that were `seen` made less likely, then the likeliest, or one drawn from
- * the k likeliest, of them the fewest that have the share p, of them those at least min p times as likely as the
- * likeliest. Of equal ones the smaller id goes first, and the draw walks along the ids. −1: a logit is no number.
+ * One token from logits [vocabulary]. Tokens that were `seen` become less probable. Then the result is the most probable
+ * token, or is drawn from the k most probable ones, limited to the fewest that have the share p, and to those at least
+ * min p times as probable as the most probable one. Among equal tokens the smaller id comes first, and the draw goes
+ * through the ids in order. −1: a logit is NaN.
  */
 export function sampleReference(logits: Data, seen: Data, settings: SampleSettings, uniform: number): number {
   const { temperature, topK, topP, minP, repetitionPenalty: penalty } = settings;

@@ -1,4 +1,4 @@
-/** Sampling where the logits are, so that a token's four bytes are all that the host has to wait for. */
+/** Samples where the logits are, so that the host waits for only four bytes a token. */
 import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { assign, emit } from '../../program/record.ts';
 import { expectShape } from '../../program/shapes.ts';
@@ -7,19 +7,19 @@ import { type SampleSettings, sampleReference } from './reference.ts';
 
 export type { SampleSettings } from './reference.ts';
 
-/** What a sampling program keeps from token to token. */
+/** Variables of a sampling program, kept from token to token. */
 export interface SampleState {
-  /** Of [5] f32: see `settingsOf`. */
+  /** [5] f32: see `settingsOf`. */
   readonly settings: Tensor;
-  /** Random numbers in [0, 1), one for each token to come [ahead]. */
+  /** Random numbers in [0, 1), one for each future token [ahead]. */
   readonly uniforms: Tensor;
-  /** How many of them are used up [1] i32. */
+  /** How many of them have been used [1] i32. */
   readonly turn: Tensor;
-  /** Not 0 for tokens that occurred [vocabulary] i32. */
+  /** Nonzero for tokens that have occurred [vocabulary] i32. */
   readonly seen: Tensor;
-  /** The tokens drawn, one for each turn [ahead] i32. */
+  /** The tokens drawn, one for each run [ahead] i32. */
   readonly tokens: Tensor;
-  /** The token drawn last, which is to be read next [1, 1] i32. */
+  /** The token drawn last, which is read next [1, 1] i32. */
   readonly next: Tensor;
 }
 
@@ -39,7 +39,7 @@ export function settingsOf(settings: SampleSettings): Float32Array {
   return Float32Array.of(temperature, topK, topP, minP, repetitionPenalty);
 }
 
-/** Draws a token from logits [.., vocabulary] of one row; see `sampleReference`. It is in `tokens` and in `next` then. */
+/** Draws a token from logits [.., vocabulary] of one row into `tokens` and `next`; see `sampleReference`. */
 export function sample(logits: Tensor, state: SampleState): void {
   expectShape('sample', 'seen', state.seen, [logits.size]);
   const { settings, uniforms, turn, seen, tokens, next } = state;

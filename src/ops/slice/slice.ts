@@ -7,11 +7,11 @@ import { sliceBackwardReference, sliceReference } from './reference.ts';
 interface Attributes {
   /** The first element taken. */
   readonly first: number;
-  /** That of the output. */
+  /** Shape of the output. */
   readonly shape: Shape;
 }
 
-/** Neighbouring elements of x, of 32 bits each, from element `first` on, as a tensor of their own. */
+/** Consecutive elements of x, of 32 bits each, from element `first` on, as a new tensor. */
 export function slice(x: Tensor, first: number, shape: Shape): Tensor {
   const end = first + elementCount(shape);
   if (first < 0 || end > x.size) throw new Error(`slice: ${x} has no elements [${first}, ${end})`);

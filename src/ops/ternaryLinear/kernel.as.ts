@@ -8,7 +8,7 @@ import { rowProduct } from "../bitLinear/row.as";
 class QuantiseRows {
   x: usize; // [rows, width]
   q: usize; // [rows, stride] i8; columns past `width` become 0
-  step: usize; // [rows]: 1 / s, what one unit of q is worth
+  step: usize; // [rows]: 1 / s, the value of one unit of q
   sum: usize; // [rows] i32: Σ q
   rows: i32;
   width: i32;
@@ -56,7 +56,7 @@ class TernaryLinearRow {
   out: i32;
 }
 
-/** A single row, by every thread for itself: see BitLinear's row.as.ts. */
+/** Multiplies a single row; every thread converts it to int8 by itself: see BitLinear's row.as.ts. */
 export function ternaryLinearRow(args: usize, thread: i32, threads: i32): void {
   const p = changetype<TernaryLinearRow>(args);
   const product = rowProduct(p.codes, p.scale, p.y, p.width, p.stride, p.out);

@@ -8,7 +8,7 @@ interface Ternary {
   readonly scale: number;
 }
 
-/** s = 127 / max(max|x|, 1e-5); q = clamp(round(x·s), −128, 127), token by token; a unit of q is worth 1/s. */
+/** s = 127 / max(max|x|, 1e-5); q = clamp(round(x·s), −128, 127), token by token; the value of a unit of q is 1/s. */
 export function quantiseReference(x: Data, width: number): { q: Float64Array; step: Float64Array } {
   const q = new Float64Array(x.length);
   const step = new Float64Array(x.length / width);

@@ -8,13 +8,13 @@ import { unpackCodes } from '../bitLinear/packed.ts';
 import { plainTernaryLinear } from '../bitLinear/plain.ts';
 import { ternaryLinearBackwardReference, ternaryLinearReference } from './reference.ts';
 
-/** What a BitNet projection stores. */
+/** The parameters of a BitNet projection. */
 export interface TernaryLinearParameters {
   /** Matrix [out, width]: f32 (quantised while running, trainable) or `ternary` (packed). */
   readonly weight: Tensor;
   /** Scale t [1] of a packed matrix. */
   readonly scale?: Tensor | undefined;
-  /** Record the parts as ops of their own: see `plainTernaryLinear`. */
+  /** Record the parts as separate ops: see `plainTernaryLinear`. */
   readonly plain?: boolean | undefined;
 }
 

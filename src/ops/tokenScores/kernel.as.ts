@@ -9,7 +9,7 @@ class TokenScores {
   width: i32;
 }
 
-/** In float64, as sums over long texts want it; against the model's matrices it costs little. */
+/** In float64, because sums over long texts need it; compared with the model's matrices it costs little. */
 export function tokenScoresForward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<TokenScores>(args);
   const end = shareStart(p.rows, 1, thread + 1, threads);

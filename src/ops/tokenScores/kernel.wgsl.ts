@@ -3,7 +3,7 @@ import { eachColumn, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
-/** logits [rows, width] and labels [rows] → scores [rows, 3]. A label is the likeliest if no entry goes before it. */
+/** logits [rows, width] and labels [rows] → scores [rows, 3]. A label is most probable if no entry comes before it. */
 export function tokenScoresForward(logits: Tensor, labels: Tensor, scores: Tensor): Dispatch {
   const [rows, width] = [rowsOf(logits), widthOf(logits)];
   return {

@@ -1,8 +1,8 @@
 import type { Data } from '../../program/op.ts';
 
 /**
- * Of each row of x, three numbers: log softmax(x)_label, what of it a single float would lack (nothing, in float64),
- * and 1 if no entry is larger and no earlier one as large, else 0.
+ * For each row of x, three numbers: log softmax(x)_label; the part of it that a single float would lose (nothing, in
+ * float64); and 1 if no entry is larger and no earlier one equal, else 0.
  */
 export function tokenScoresReference(x: Data, labels: Data, scores: Data): void {
   const width = x.length / labels.length;

@@ -4,14 +4,14 @@ import { expectShape, rowsOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { tokenScoresReference } from './reference.ts';
 
-/** Numbers that `tokenScores` tells of each token. */
+/** Numbers that `tokenScores` returns for each token. */
 export const numbersPerToken = 3;
 
 /**
- * How probable tokens are: logits [.., vocabulary] and labels [..] i32 in [0, vocabulary), which whoever writes them
- * checks, → [rows, 3]. The first two numbers add up to the natural logarithm of the label's probability: an engine
- * that computes in float64 tells by the second what the first one's seven digits lack; for others it is 0. The third
- * is 1 if greedy decoding would choose the label (of equals it takes the first), else 0. For inference only.
+ * Log-probabilities of tokens: logits [.., vocabulary] and labels [..] i32 in [0, vocabulary), which the caller that
+ * writes them checks, → [rows, 3]. The first two numbers add up to the natural logarithm of the label's probability: an
+ * engine that computes in float64 puts the digits that the first one lacks into the second; for others it is 0. The
+ * third is 1 if greedy decoding would choose the label (of equal logits it takes the first), else 0. For inference only.
  */
 export function tokenScores(logits: Tensor, labels: Tensor): Tensor {
   expectShape('tokenScores', 'labels', labels, logits.shape.slice(0, -1));

@@ -77,7 +77,7 @@ class TokenShiftBackward {
   mix: usize; // [width]
   before: Optional; // [batch, width] or 0
   dy: usize; // [batch, length, width]
-  dxBefore: Optional; // [batch, length, width] or 0: what dx is added to
+  dxBefore: Optional; // [batch, length, width] or 0: the tensor that dx is added to
   dMixBefore: Optional; // [width] or 0
   dx: usize; // [batch, length, width]; may be the memory of `dxBefore`
   dMix: usize; // [width]; may be the memory of `dMixBefore`
@@ -87,7 +87,7 @@ class TokenShiftBackward {
   width: i32;
 }
 
-/** Threads share columns, over which dMix is summed. */
+/** Threads share columns, because dMix is summed over each. */
 export function tokenShiftBackward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<TokenShiftBackward>(args);
   const width = p.width;

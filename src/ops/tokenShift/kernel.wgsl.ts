@@ -40,11 +40,11 @@ export function tokenShiftSlotsForward(t: Record<'x' | 'mix' | 'slots' | 'before
   };
 }
 
-/** WGSL of the element before element i, of column c and the given token, in sequences of so many tokens. */
+/** WGSL of the element before element i, for column c and the given token, in sequences of `length` tokens. */
 const earlierElement = (before: Optional, token: string, length: string) =>
   `select(${before ? `before[${token} / ${length} * p.width + c]` : '0.0'}, x[max(i, p.width) - p.width], ${token} % ${length} > 0u)`;
 
-/** dx and dMix may be what they are added to. */
+/** dx and dMix may be the tensors that they are added to. */
 export function tokenShiftBackward(
   t: Record<'x' | 'mix' | 'dy' | 'dx' | 'dMix' | 'dBefore', Tensor> &
     Record<'before' | 'dxBefore' | 'dMixBefore', Optional>,

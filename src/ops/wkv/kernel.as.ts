@@ -2,7 +2,7 @@ import { Optional } from "../../kernels/cpu/optional.as";
 import { copyStates, slotOf } from "../../kernels/cpu/slots.as";
 import { exp4, floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
-/** The maximum of a state before the first token: below any exponent, but no infinity, whose difference is NaN. */
+/** The maximum of a state before the first token: below any exponent, but finite, because ∞ − ∞ is NaN. */
 const none: f32 = -1e38;
 
 /** e^(a − max(a, b)), given e^−|a − b| */
@@ -24,7 +24,7 @@ function storeRates(decay: usize, rate: usize, from: i32, end: i32): void {
   for (let c = from; c < end; c += 4) storeLanes(rate, c, end, exp4(loadLanes(decay, c, end)));
 }
 
-/** Row n of `start`, if there is one, to row `row` of `to`. A state without weights has no maximum yet. */
+/** Copies row n of `start`, if there is one, to row `row` of `to`. A state without weights has no maximum yet. */
 function copyStart(start: usize, n: i32, to: usize, row: i32, width: i32, from: i32, end: i32): void {
   const zero = f32x4.splat(0);
   for (let c = from; c < end; c += 4) {
@@ -38,7 +38,7 @@ function copyStart(start: usize, n: i32, to: usize, row: i32, width: i32, from: 
   }
 }
 
-/** Row `row` of `states`: the sums and one more token of exponent k, `older` being the maximum less the rate. */
+/** Updates row `row` of `states` by one more token of exponent k; `older` is the maximum less the rate. */
 // @ts-ignore: decorator
 @inline
 function storeNext(
@@ -95,7 +95,7 @@ class Wkv {
   width: i32;
 }
 
-/** Threads share columns; `last` carries the state from token to token and stays in the nearest cache. */
+/** Threads share columns; `last` carries the state from token to token and stays in the first-level cache. */
 export function wkvForward(args: usize, thread: i32, threads: i32): void {
   const a = changetype<Wkv>(args);
   const width = a.width;
@@ -155,14 +155,14 @@ class WkvBackward {
   start: Optional; // [batch, 3 · width] or 0
   dy: Optional; // [batch, length, width] or 0
   dLast: Optional; // [batch, 3 · width] or 0
-  decayBefore: Optional; // [width] or 0: what dDecay is added to
+  decayBefore: Optional; // [width] or 0: the tensor that dDecay is added to
   bonusBefore: Optional; // [width] or 0
   dk: usize; // [batch, length, width]; may be the memory of `k`
   dv: usize; // [batch, length, width]; may be the memory of `v`
   dDecay: usize; // [width]
   dBonus: usize; // [width]
   dStart: usize; // [batch, 3 · width]
-  states: usize; // [batch, length + 1, 3 · width]: that before each token, and after the last one
+  states: usize; // [batch, length + 1, 3 · width]: the state before each token, and after the last one
   rate: usize; // [width]
   batch: i32;
   length: i32;
@@ -190,7 +190,7 @@ export function wkvBackward(args: usize, thread: i32, threads: i32): void {
   }
 }
 
-/** The state after a token, from that before it in row `row`. */
+/** The state after a token, from the state before it in row `row`. */
 function keepNext(a: WkvBackward, token: i32, row: i32, from: i32, end: i32): void {
   const width = a.width;
   for (let c = from; c < end; c += 4) {
@@ -211,7 +211,7 @@ function explained(values: v128, weights: v128, dValues: v128, dWeights: v128): 
   return multiplyAdd(values, dValues, f32x4.mul(weights, dWeights));
 }
 
-/** The gradients of both sums after the last token, and what is asked of the maximum beyond them. */
+/** The gradients of both sums after the last token, and the caller's own gradient of the maximum. */
 function beginGradient(a: WkvBackward, n: i32, row: i32, from: i32, end: i32): void {
   const width = a.width;
   const zero = f32x4.splat(0);
@@ -228,7 +228,7 @@ function beginGradient(a: WkvBackward, n: i32, row: i32, from: i32, end: i32): v
   }
 }
 
-/** See wkvBackwardReference, whose names these are; the state before the token is in row `row`. */
+/** See wkvBackwardReference, which uses the same names; the state before the token is in row `row`. */
 function tokenBackward(a: WkvBackward, n: i32, token: i32, row: i32, from: i32, end: i32): void {
   const width = a.width;
   const zero = f32x4.splat(0);
@@ -272,7 +272,7 @@ function tokenBackward(a: WkvBackward, n: i32, token: i32, row: i32, from: i32, 
   }
 }
 
-/** The gradient of the first state's maximum: what its sums explain, and the excess that is left. */
+/** The gradient of the first state's maximum: the part that follows from its sums, and the remaining excess. */
 function endGradient(a: WkvBackward, n: i32, row: i32, from: i32, end: i32): void {
   const width = a.width;
   for (let c = from; c < end; c += 4) {

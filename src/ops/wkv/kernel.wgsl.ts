@@ -1,6 +1,6 @@
 /**
- * The recurrence in chunks: see chunks.wgsl.ts. A chunk's map is the state that it would leave had nothing been before
- * it; states merge as sums do, the older one decayed by the chunk's tokens.
+ * The recurrence in chunks: see chunks.wgsl.ts. A chunk's map is the state that it would leave if it were the first. States
+ * merge as sums do, the older one decayed by the chunk's tokens.
  */
 import {
   type Chunks,
@@ -20,7 +20,7 @@ import type { Tensor } from '../../program/tensor.ts';
 type Optional = Tensor | undefined;
 type Forward = Record<'k' | 'v' | 'decay', Tensor> & { readonly start: Optional };
 
-/** Before the first token the maximum is below any exponent, but no infinity, whose difference is NaN. */
+/** Before the first token the maximum is below any exponent, but finite, because ∞ − ∞ is NaN. */
 const states = `
 struct State { values: f32, weights: f32, max: f32 }
 const nothing = State(0.0, 0.0, -1e38);
@@ -49,13 +49,13 @@ const storeState = (table: string, row: string, state: string) =>
     .map((member, part) => `${table}[(3u * (${row}) + ${part}u) * p.width + c] = ${state}.${member};`)
     .join('\n        ');
 
-/** The state from which tokens go on: row `row` of `table`, if there is one. Without weights it has no maximum yet. */
+/** The state to continue from: row `row` of `table`, if there is one. Without weights it has no maximum yet. */
 const beginState = (table: string | undefined, row: string) => `
       let rate = exp(decay[c]);
       var state = ${table ? loadState(table, row) : 'nothing'};
       if (state.weights == 0.0) { state = nothing; }`;
 
-/** The state with which a chunk begins. */
+/** The state at the start of a chunk. */
 const beginChunk = (start: Optional, { count }: Chunks) => `
       ${beginState(start && 'start', 'sequence')}
       ${count === 1 ? '' : earlierChunks('state = merge(after(state, rate * f32(p.tokens)), State(maps[other], maps[p.size + other], maps[2u * p.size + other]));')}`;
@@ -136,9 +136,10 @@ type Backward = Forward &
   Record<'dy' | 'dLast' | 'decayBefore' | 'bonusBefore', Optional>;
 
 /**
- * dk may be the memory of k, dv that of v; the sums may be what they are added to. First every state into `states`
- * [batch, length + 1, 3 · width], then from the end: the map of a chunk is the product by which it carries the
- * gradients of both sums, what it adds to each, and whether it lets the excess through: see wkvBackwardReference.
+ * dk may be the memory of k, dv that of v; the sums may be the tensors that they are added to. The first dispatch stores
+ * every state in `states` [batch, length + 1, 3 · width]. Then, from the end: a chunk's map is the product by which it
+ * carries the gradients of both sums, the amount that it adds to each, and whether it passes the excess on: see
+ * wkvBackwardReference.
  */
 export function wkvBackward(t: Backward): Dispatch[] {
   const { k, v, decay, bonus, dy, dLast, dk, dv, dStart } = t;
@@ -179,7 +180,7 @@ function keepStates(t: Backward, maps: Tensor, chunks: Chunks): Dispatch {
   return overChunks('wkvStates', chunks, tensors, { functions: states, body });
 }
 
-/** WGSL for each token of a chunk from its last one, with what it did to the state and to y. */
+/** WGSL for each token of a chunk from its last one, with its effect on the state and on y. */
 const backwards = (dy: Optional, body: string) => `
       let rate = exp(decay[c]);
       for (var stop = end; stop > begin; stop--) {
@@ -238,7 +239,7 @@ const backwardWalk = (dy: Optional, dLast: Optional, alone: boolean) => `
       maps[4u * p.size + i] = dDecay;
       maps[5u * p.size + i] = dBonus;`;
 
-/** Every sequence and chunk has a share, value `part` of the maps, in the gradient of what all of them share. */
+/** Every sequence and chunk has a share, value `part` of the maps, in the gradient of a shared parameter. */
 function sumOfShares(shader: string, maps: Tensor, part: number, y: Tensor, before: Optional): Dispatch[] {
   const [, batch, count, width] = maps.shape as [number, number, number, number];
   return columnSums({

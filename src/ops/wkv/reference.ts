@@ -28,13 +28,13 @@ function shares(a: number, b: number): [number, number] {
   return [Math.exp(a - Math.max(a, b)), Math.exp(b - Math.max(a, b))];
 }
 
-/** The sums with one more token, whose exponent is k. */
+/** The sums after one more token, whose exponent is k. */
 function include({ values, weights, max }: State, k: number, v: number): State {
   const [old, own] = shares(max, k);
   return { values: old * values + own * v, weights: old * weights + own, max: Math.max(max, k) };
 }
 
-/** A token later everything weighs less. */
+/** One token later all weights decay. */
 function later(state: State, rate: number): State {
   return { ...state, max: state.max - rate };
 }
@@ -78,7 +78,7 @@ export function wkvReference(inputs: Inputs, sizes: SequenceSizes, y: Data, last
   }
 }
 
-/** Rows of many sequences, in order: row r goes on from the state in slot s_r and leaves its own there. */
+/** Rows of many sequences, in order: row r continues from the state in slot s_r and stores its own there. */
 export function wkvSlotsReference(
   inputs: Keyed & { readonly slots: Data },
   width: number,
@@ -99,8 +99,8 @@ export function wkvSlotsReference(
 }
 
 /**
- * Backwards through the same steps. Scaled by e^max, the gradients of both sums go from token to token like the sums.
- * The maximum is a scale that cancels in every y; what the caller asks of it itself (`excess`) is the gradient of
+ * Backwards through the same steps. The gradients of both sums, scaled by e^max, are carried from token to token like
+ * the sums. The maximum is a scale that cancels in every y; the caller's own gradient of it (`excess`) is the gradient of
  * the exponent that set it: the token's k, or the older maximum less the rate. Adds to dDecay and dBonus.
  */
 export function wkvBackwardReference(
@@ -125,7 +125,7 @@ export function wkvBackwardReference(
         const at = (n * length + t) * width + c;
         const [k, v] = [inputs.k[at]!, inputs.v[at]!];
         const { values, weights, max } = states[t]!;
-        // In the next state, and in y.
+        // Shares in the next state, and in y.
         const [old, own] = shares(max - rate, k);
         const [seenOld, seenOwn] = shares(max, inputs.bonus[c]! + k);
         const below = seenOld * weights + seenOwn;

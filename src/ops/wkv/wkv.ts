@@ -16,18 +16,18 @@ export interface WkvOptions {
   readonly bonus: Tensor;
   readonly layout: Sequences;
   /**
-   * The states before the first tokens: both sums and the largest exponent, by which they are scaled. One with weights
-   * of zero has seen no token. Required for slots; without states no sequence of a batch has seen a token.
+   * The states before the first tokens: both sums and the largest exponent, by which they are scaled. Weights of zero
+   * mean that no token has been seen. Required for slots; without states no sequence of a batch has seen a token.
    */
   readonly state: Tensor | undefined;
 }
 
 /**
- * The WKV recurrence of RWKV-4 (Peng et al. 2023, arXiv 2305.13048, sections 3.1.2 and D): in each
- * column, a mean of the values so far, weighted by e^k, older ones less by e^(−e^decay) a token, the latest one by a
- * further e^bonus. For a batch, k and v are [batch, length, width] and `state` is [batch, 3 · width]; for slots they are
- * [1, rows, width] and `state` is [count, 3 · width]. Returns y, shaped like v, and `next`, the states after the last
- * tokens, in the shape of `state`. The slot form is for inference only.
+ * The WKV recurrence of RWKV-4 (Peng et al. 2023, arXiv 2305.13048, sections 3.1.2 and D). In each column it is a mean of
+ * the values so far, weighted by e^k; older ones decay by e^(−e^decay) a token, and the latest has a further factor
+ * e^bonus. For a batch, k and v are [batch, length, width] and `state` is [batch, 3 · width]; for slots they are [1, rows,
+ * width] and `state` is [count, 3 · width]. Returns y, shaped like v, and `next`, the states after the last tokens, in
+ * the shape of `state`. The slot form is for inference only.
  */
 export function wkv(
   k: Tensor,
@@ -108,7 +108,7 @@ export const wkvBackwardOp: Op<
     ...{ dk: { shape: k.shape }, dv: { shape: k.shape } },
     ...{ dDecay: { shape: decay.shape }, dBonus: { shape: bonus.shape }, dStart: { shape: stateShape(k) } },
   }),
-  // The states once more, then both exponentials and the quotient of y again.
+  // Recomputes the states, then both exponentials and the quotient of y.
   cost: (call) => {
     const { k, decay } = call.inputs;
     const n = k.size;
@@ -135,7 +135,7 @@ function stateShape(k: Tensor): Shape {
   return [batch, stateRows * width];
 }
 
-/** Shape of the states before each token and after the last one, which the kernels of the backward pass keep. */
+/** Shape of the states before each token and after the last one, which the backward kernels store. */
 export function keptStates(k: Tensor): Shape {
   const { batch, length, width } = sequenceSizes('wkv', k);
   return [batch, length + 1, stateRows * width];
