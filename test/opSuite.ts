@@ -13,7 +13,7 @@ import { SeededRandom } from '../src/text/seededRandom.ts';
 import { cpuEngines, webGpu } from './engines.ts';
 
 /** Data of one input: floats, or integers (ids, labels) that are not differentiated. */
-export type InputData = Float32Array | Int32Array | Uint16Array | Int8Array;
+export type InputData = Float32Array | Int32Array | Uint16Array | Int8Array | Uint8Array;
 
 export interface OpCase {
   readonly id: string;

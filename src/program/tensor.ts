@@ -8,9 +8,11 @@
 
 /**
  * Element types. `ternary` is a packed matrix of logical shape [out, in]: uint8 [ceil(out/4), in], two bits a
- * weight holding value + 1; bits 2j..2j+1 of row r belong to output row r + j·ceil(out/4).
+ * weight holding value + 1; bits 2j..2j+1 of row r belong to output row r + j·ceil(out/4). `binary` is a matrix of
+ * values ±1: uint8 [ceil(out/8), in], one bit a weight. A matrix with a scale for each group of inputs, ternary or
+ * binary, has the same number of bytes in another order: see src/ops/groupedLinear/packed.ts.
  */
-export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'i8' | 'u8' | 'ternary';
+export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'i8' | 'u8' | 'ternary' | 'binary';
 
 export type Shape = readonly number[];
 
@@ -32,8 +34,8 @@ export class Tensor {
         throw new RangeError(`tensor ${name}: every size must be a non-negative integer, found [${shape}]`);
       }
     }
-    if (dtype === 'ternary' && shape.length !== 2) {
-      throw new RangeError(`tensor ${name}: a ternary matrix has shape [out, in], found [${shape}]`);
+    if ((dtype === 'ternary' || dtype === 'binary') && shape.length !== 2) {
+      throw new RangeError(`tensor ${name}: a ${dtype} matrix has shape [out, in], found [${shape}]`);
     }
     this.kind = kind;
     this.whole = whole;
@@ -72,6 +74,7 @@ const bytesPerElement = { f32: 4, f16: 2, bf16: 2, i32: 4, i8: 1, u8: 1 } as con
 /** Bytes that a tensor of this type and shape occupies. */
 export function byteSize(dtype: DType, shape: Shape): number {
   if (dtype === 'ternary') return packedRows(shape[0]!) * shape[1]!;
+  if (dtype === 'binary') return Math.ceil(shape[0]! / 8) * shape[1]!;
   return elementCount(shape) * bytesPerElement[dtype];
 }
 

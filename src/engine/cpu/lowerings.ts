@@ -12,6 +12,8 @@ import { fakeQuantiseOnCpu } from '../../ops/fakeQuantise/cpu.ts';
 import { fillOnCpu } from '../../ops/fill/cpu.ts';
 import { gatedNormOnCpu } from '../../ops/gatedNorm/cpu.ts';
 import { gatedUnitOnCpu } from '../../ops/gatedUnit/cpu.ts';
+import { groupedEmbeddingOnCpu } from '../../ops/groupedEmbedding/cpu.ts';
+import { groupedLinearOnCpu } from '../../ops/groupedLinear/cpu.ts';
 import { lastTokenOnCpu } from '../../ops/lastToken/cpu.ts';
 import { linearOnCpu } from '../../ops/linear/cpu.ts';
 import { lowerBoundsOnCpu } from '../../ops/lowerBounds/cpu.ts';
@@ -39,6 +41,8 @@ export const cpuLowerings: Lowerings<CpuLowering> = lowerings([
   ...fillOnCpu,
   ...gatedNormOnCpu,
   ...gatedUnitOnCpu,
+  ...groupedEmbeddingOnCpu,
+  ...groupedLinearOnCpu,
   ...lastTokenOnCpu,
   ...linearOnCpu,
   ...lowerBoundsOnCpu,

@@ -12,6 +12,8 @@ import { fakeQuantiseOnWebGpu } from '../../ops/fakeQuantise/webgpu.ts';
 import { fillOnWebGpu } from '../../ops/fill/webgpu.ts';
 import { gatedNormOnWebGpu } from '../../ops/gatedNorm/webgpu.ts';
 import { gatedUnitOnWebGpu } from '../../ops/gatedUnit/webgpu.ts';
+import { groupedEmbeddingOnWebGpu } from '../../ops/groupedEmbedding/webgpu.ts';
+import { groupedLinearOnWebGpu } from '../../ops/groupedLinear/webgpu.ts';
 import { lastTokenOnWebGpu } from '../../ops/lastToken/webgpu.ts';
 import { linearOnWebGpu } from '../../ops/linear/webgpu.ts';
 import { lowerBoundsOnWebGpu } from '../../ops/lowerBounds/webgpu.ts';
@@ -42,6 +44,8 @@ export const webgpuLowerings: Lowerings<WebGpuLowering> = lowerings([
   ...fillOnWebGpu,
   ...gatedNormOnWebGpu,
   ...gatedUnitOnWebGpu,
+  ...groupedEmbeddingOnWebGpu,
+  ...groupedLinearOnWebGpu,
   ...lastTokenOnWebGpu,
   ...linearOnWebGpu,
   ...lowerBoundsOnWebGpu,

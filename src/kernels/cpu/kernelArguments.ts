@@ -217,6 +217,46 @@ export interface KernelArguments {
     readonly size: Size<'size'>;
     readonly activation: Size<'activation'>;
   };
+  readonly groupedEmbedding: {
+    readonly ids: Tensor;
+    readonly codes: Tensor;
+    readonly scales: Tensor;
+    readonly y: Tensor;
+    readonly width: Size<'width'>;
+    readonly group: Size<'group'>;
+    readonly out: Size<'out'>;
+    readonly type: Size<'type'>;
+    readonly halves: Size<'halves'>;
+    readonly tokens: Size<'tokens'>;
+  };
+  readonly groupedProduct: {
+    readonly codes: Tensor;
+    readonly scales: Tensor;
+    readonly bias: Tensor | undefined;
+    readonly y: Tensor;
+    readonly width: Size<'width'>;
+    readonly group: Size<'group'>;
+    readonly out: Size<'out'>;
+    readonly type: Size<'type'>;
+    readonly halves: Size<'halves'>;
+    readonly q: Tensor;
+    readonly units: Tensor;
+    readonly sums: Tensor;
+    readonly unit: Tensor;
+    readonly rows: Size<'rows'>;
+  };
+  readonly groupedRow: {
+    readonly codes: Tensor;
+    readonly scales: Tensor;
+    readonly bias: Tensor | undefined;
+    readonly y: Tensor;
+    readonly width: Size<'width'>;
+    readonly group: Size<'group'>;
+    readonly out: Size<'out'>;
+    readonly type: Size<'type'>;
+    readonly halves: Size<'halves'>;
+    readonly x: Tensor;
+  };
   readonly lastToken: {
     readonly x: Tensor;
     readonly y: Tensor;
@@ -402,6 +442,16 @@ export interface KernelArguments {
     readonly table: Tensor;
     readonly length: Size<'length'>;
     readonly half: Size<'half'>;
+  };
+  readonly roundRows: {
+    readonly x: Tensor;
+    readonly q: Tensor;
+    readonly units: Tensor;
+    readonly sums: Tensor;
+    readonly unit: Tensor;
+    readonly rows: Size<'rows'>;
+    readonly width: Size<'width'>;
+    readonly group: Size<'group'>;
   };
   readonly sigmoidGateBackward: {
     readonly x: Tensor;
@@ -789,6 +839,46 @@ export const kernelFields: {
     size: 'i32',
     activation: 'i32',
   },
+  groupedEmbedding: {
+    ids: 'tensor',
+    codes: 'tensor',
+    scales: 'tensor',
+    y: 'tensor',
+    width: 'i32',
+    group: 'i32',
+    out: 'i32',
+    type: 'i32',
+    halves: 'i32',
+    tokens: 'i32',
+  },
+  groupedProduct: {
+    codes: 'tensor',
+    scales: 'tensor',
+    bias: 'optional',
+    y: 'tensor',
+    width: 'i32',
+    group: 'i32',
+    out: 'i32',
+    type: 'i32',
+    halves: 'i32',
+    q: 'tensor',
+    units: 'tensor',
+    sums: 'tensor',
+    unit: 'tensor',
+    rows: 'i32',
+  },
+  groupedRow: {
+    codes: 'tensor',
+    scales: 'tensor',
+    bias: 'optional',
+    y: 'tensor',
+    width: 'i32',
+    group: 'i32',
+    out: 'i32',
+    type: 'i32',
+    halves: 'i32',
+    x: 'tensor',
+  },
   lastToken: {
     x: 'tensor',
     y: 'tensor',
@@ -974,6 +1064,16 @@ export const kernelFields: {
     table: 'tensor',
     length: 'i32',
     half: 'i32',
+  },
+  roundRows: {
+    x: 'tensor',
+    q: 'tensor',
+    units: 'tensor',
+    sums: 'tensor',
+    unit: 'tensor',
+    rows: 'i32',
+    width: 'i32',
+    group: 'i32',
   },
   sigmoidGateBackward: {
     x: 'tensor',

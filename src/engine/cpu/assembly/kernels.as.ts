@@ -15,6 +15,8 @@ export * from "../../../ops/fakeQuantise/kernel.as";
 export * from "../../../ops/fill/kernel.as";
 export * from "../../../ops/gatedNorm/kernel.as";
 export * from "../../../ops/gatedUnit/kernel.as";
+export * from "../../../ops/groupedEmbedding/kernel.as";
+export * from "../../../ops/groupedLinear/kernel.as";
 export * from "../../../ops/lastToken/kernel.as";
 export * from "../../../ops/linear/kernel.as";
 export * from "../../../ops/lowerBounds/kernel.as";

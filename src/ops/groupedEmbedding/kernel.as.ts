@@ -1,0 +1,55 @@
+// Rows of a table of grouped codes, laid out as groupedLinear/packed.ts says.
+
+import { floatAt, shareStart } from "../../kernels/cpu/math.as";
+import { binaryRows } from "../groupedLinear/binary.as";
+import { ternaryRows } from "../groupedLinear/ternary.as";
+import { oneScale } from "../groupedLinear/tile.as";
+
+@unmanaged
+class GroupedEmbedding {
+  ids: usize; // [tokens] i32
+  codes: usize; // [out, width]
+  scales: usize; // [out, width / group]
+  y: usize; // [tokens, width]
+  width: i32;
+  group: i32;
+  out: i32;
+  type: i32; // of codes: 0 ternary, 1 binary, 2 int8
+  halves: i32; // 1: scales are f16, 0: f32
+  tokens: i32;
+}
+
+/** Threads share tokens. */
+export function groupedEmbedding(args: usize, thread: i32, threads: i32): void {
+  const p = changetype<GroupedEmbedding>(args);
+  const end = shareStart(p.tokens, 1, thread + 1, threads);
+  for (let t = shareStart(p.tokens, 1, thread, threads); t < end; t++) {
+    tableRow(p, load<i32>(p.ids + ((<usize>t) << 2)), floatAt(p.y, t, p.width));
+  }
+}
+
+function tableRow(p: GroupedEmbedding, id: i32, y: usize): void {
+  const height = p.type == 0 ? ternaryRows : p.type == 1 ? binaryRows : 1;
+  const planes = p.type == 0 ? 4 : p.type == 1 ? 8 : 1;
+  const first = id - (id % height);
+  const rows = min(height, p.out - first);
+  const lanes = (rows + planes - 1) / planes;
+  const shift = ((id - first) / lanes) * (8 / planes);
+  const codes = p.codes + <usize>(first / planes) * <usize>p.width + ((<usize>((id - first) % lanes)) << 2);
+  const groups = p.width / p.group;
+  for (let g = 0; g < groups; g++) {
+    const scale = oneScale(p.scales, first * groups + g * rows + (id - first), p.halves);
+    for (let c = g * p.group; c < (g + 1) * p.group; c++) {
+      const byte = codes + <usize>(c & ~3) * <usize>lanes + <usize>(c & 3);
+      const value = p.type == 2 ? <i32>load<i8>(byte) : codeOf(load<u8>(byte) >> <u8>shift, planes);
+      store<f32>(y + ((<usize>c) << 2), <f32>value * scale);
+    }
+  }
+}
+
+/** Of the lowest bits: two that hold value + 1, or one that is set for +1. */
+// @ts-ignore: decorator
+@inline
+function codeOf(bits: i32, planes: i32): i32 {
+  return planes == 4 ? (bits & 3) - 1 : 2 * (bits & 1) - 1;
+}

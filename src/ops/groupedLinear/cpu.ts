@@ -1,0 +1,38 @@
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { groupedLinearOp, groupOf } from './groupedLinear.ts';
+import { roundedRows } from './roundedRows.ts';
+
+/** A thread's memory holds one rounded row of at most this many columns: see row.as.ts. */
+const maxRowWidth = 2 ** 18;
+
+export const groupedLinearOnCpu = [
+  onCpu(groupedLinearOp, ({ inputs: { x, codes, scales, bias }, outputs: { y } }) => {
+    const [rows, width] = [rowsOf(x), widthOf(x)];
+    const matrix = { ...matrixArguments(codes, scales), bias, y };
+    if (rows === 1 && width <= maxRowWidth) return [kernelCall('groupedRow', { ...matrix, x })];
+    const rounded = roundedRows(x, matrix.group);
+    return [
+      kernelCall('roundRows', { x, ...rounded, rows, width, group: matrix.group }),
+      kernelCall('groupedProduct', { ...matrix, ...rounded, rows }),
+    ];
+  }),
+];
+
+/** Codes, as kernels number their types. */
+const types = { ternary: 0, binary: 1, i8: 2 } as const;
+
+/** What all kernels that read a grouped matrix take. */
+export function matrixArguments(codes: Tensor, scales: Tensor) {
+  return {
+    codes,
+    scales,
+    width: widthOf(codes),
+    group: groupOf(codes, scales),
+    out: sizeOf(codes, 0),
+    type: types[codes.dtype as keyof typeof types],
+    halves: scales.dtype === 'f16' ? 1 : 0,
+  };
+}

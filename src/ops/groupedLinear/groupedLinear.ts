@@ -1,0 +1,102 @@
+import { cost, type DataOf, type Op, type Tensors } from '../../program/op.ts';
+import { emit } from '../../program/record.ts';
+import { expectShape, rowsOf, sizeOf, widthOf, withWidth } from '../../program/shapes.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { floatDecoder } from '../halfFloats.ts';
+import { type GroupedType, unpackCodes, unpackScales } from './packed.ts';
+import { groupedLinearReference } from './reference.ts';
+
+/** A matrix of integer codes with a scale for each group of neighbouring inputs of a row. */
+export interface GroupedMatrix {
+  /** [out, in]: ternary (−1, 0, 1), binary (±1) or i8, laid out as packed.ts says. */
+  readonly codes: Tensor;
+  /** [out, in / group] in f16 or f32, laid out as packed.ts says; a group is 16, 32, 64, 128 or 256 inputs. */
+  readonly scales: Tensor;
+  /** [out] f32 */
+  readonly bias?: Tensor | undefined;
+}
+
+/**
+ * The projection of models whose weights are codes with a scale for each group of inputs: x [.., in] f32 → [.., out].
+ *
+ * Activations are rounded to int8 in blocks of 32 inputs, whose steps are whole multiples of one unit a token:
+ *
+ *     u   = max(max|x|, 1e-30) / (127 · 4,095)                  of a token
+ *     m_b = min(⌊max|x_b| / (127·u)⌋ + 1, 4,095)                of a block b of 32 inputs
+ *     q_c = round(x_c / (m_b·u)), halves to even                −127 … 127
+ *     y_o = u · Σ_g s_og · (Σ_{c in g} m_c · q_c · w_oc) + bias_o
+ *
+ * The inner sum is an exact integer for ternary and binary codes, and for each block of i8 codes; the outer one is
+ * taken in f32, groups in ascending order on the CPU. A step of 32 neighbours follows small activations beside an
+ * outlier, and costs nothing: kernels multiply by m where they would otherwise add pairs of sums.
+ * Matrices of i8 codes are those of embeddings and heads that stay quantised. For inference only: it has no gradient.
+ */
+export function groupedLinear(x: Tensor, { codes, scales, bias }: GroupedMatrix): Tensor {
+  const out = sizeOf(codes, 0);
+  expectShape('groupedLinear', 'codes', codes, [out, widthOf(x)]);
+  expectGrouped('groupedLinear', codes, scales);
+  if (bias) expectShape('groupedLinear', 'bias', bias, [out]);
+  return emit(groupedLinearOp, { x, codes, scales, bias }).y;
+}
+
+const groupSizes: readonly number[] = [16, 32, 64, 128, 256];
+
+/** Throws unless codes and scales are a grouped matrix, and returns the size of its groups. */
+export function expectGrouped(op: string, codes: Tensor, scales: Tensor): number {
+  if (!['ternary', 'binary', 'i8'].includes(codes.dtype)) {
+    throw new Error(`${op}: expected codes that are ternary, binary or i8, found ${codes}`);
+  }
+  if (scales.dtype !== 'f16' && scales.dtype !== 'f32') {
+    throw new Error(`${op}: expected scales in f16 or f32, found ${scales}`);
+  }
+  const groups = sizeOf(scales, 1);
+  expectShape(op, 'scales', scales, [sizeOf(codes, 0), groups]);
+  const group = groupOf(codes, scales);
+  if (!groupSizes.includes(group)) {
+    throw new Error(`${op}: expected groups of ${groupSizes.join(', ')} inputs, found ${group} in ${codes}`);
+  }
+  return group;
+}
+
+/** Inputs that share a scale. */
+export function groupOf(codes: Tensor, scales: Tensor): number {
+  return widthOf(codes) / widthOf(scales);
+}
+
+/** Codes and scales of a matrix in the order of its rows. */
+export function rowsOfCodes(codes: Tensor, scales: Tensor, data: DataOf) {
+  const type = codes.dtype as GroupedType;
+  return {
+    codes: unpackCodes(type, codes.shape, data(codes)),
+    scales: unpackScales(type, scales.shape, data(scales)).map(floatDecoder(scales.dtype)),
+    groups: widthOf(scales),
+  };
+}
+
+export const groupedLinearOp: Op<Tensors<'x' | 'codes' | 'scales', 'bias'>, Tensors<'y'>> = {
+  name: 'groupedLinear',
+  outputs: ({ x, codes }) => ({ y: { shape: withWidth(x.shape, sizeOf(codes, 0)) } }),
+  cost: (call) => {
+    const { x, codes, scales } = call.inputs;
+    const product = rowsOf(x) * codes.size;
+    const scaled = rowsOf(x) * scales.size;
+    return cost(call, {
+      additions: product + scaled,
+      integerAdditions: product,
+      // Each activation by its step, each group's sum by its scale, each output by the token's unit.
+      multiplications: x.size + scaled + rowsOf(x) * sizeOf(codes, 0),
+      ...(codes.dtype === 'i8' ? { productMultiplications: product } : {}),
+      special: (rowsOf(x) * widthOf(x)) / 32,
+    });
+  },
+  reference({ inputs: { x, codes, scales, bias }, outputs: { y } }, data) {
+    const matrix = { ...rowsOfCodes(codes, scales, data), bias: bias && data(bias) };
+    groupedLinearReference(data(x), matrix, widthOf(x), data(y));
+  },
+  backward({ inputs: { codes } }) {
+    throw new Error(
+      `groupedLinear has no gradient: ${codes} holds codes with a scale a group, for inference only; ` +
+        'train with float weights, or convert the checkpoint to floats first',
+    );
+  },
+};

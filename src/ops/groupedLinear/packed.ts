@@ -1,0 +1,135 @@
+/**
+ * How matrices with a scale for each group of inputs lie in memory. Codes of i8 and their scales are plain rows.
+ *
+ * Ternary and binary codes lie in tiles of 32 and 64 output rows, so that kernels load whole vectors of them: a byte
+ * holds one column of 4 rows (two bits each, value + 1) or of 8 rows (one bit each, set for +1), and the bytes of a
+ * tile are [columns / 4, lanes, 4] with 8 lanes. Lane l of bit plane j is row l + j·lanes of the tile. The last tile of
+ * a matrix has only the lanes that its rows need. Scales are [groups, rows] of each tile, one tile after the other.
+ */
+import type { Shape } from '../../program/tensor.ts';
+import { byteSize } from '../../program/tensor.ts';
+
+export type GroupedType = 'ternary' | 'binary' | 'i8';
+
+/** Rows that share a byte. */
+export const planes = { ternary: 4, binary: 8, i8: 1 } as const;
+
+/** Lanes of a whole tile: neighbouring words of four columns. */
+export const tileLanes = 8;
+
+/** The tile of a row. */
+interface Tile {
+  readonly first: number;
+  readonly rows: number;
+  readonly lanes: number;
+}
+
+function tileOf(type: GroupedType, out: number, row: number): Tile {
+  if (type === 'i8') return { first: row, rows: 1, lanes: 1 };
+  const height = planes[type] * tileLanes;
+  const first = row - (row % height);
+  const rows = Math.min(height, out - first);
+  return { first, rows, lanes: Math.ceil(rows / planes[type]) };
+}
+
+/** Where a row's codes lie: byte `first` + 4·`lanes`·floor(c / 4) + c mod 4 of column c, from bit `shift` on. */
+interface CodePlace {
+  readonly first: number;
+  readonly lanes: number;
+  readonly shift: number;
+}
+
+function codePlace(type: GroupedType, [out, width]: Shape, row: number): CodePlace {
+  const { first, lanes } = tileOf(type, out!, row);
+  const [plane, lane] = [Math.floor((row - first) / lanes), (row - first) % lanes];
+  return {
+    first: (first / planes[type]) * width! + 4 * lane,
+    lanes,
+    shift: plane * (8 / planes[type]),
+  };
+}
+
+/** Where the scale of a row's group lies. */
+function scalePlace(type: GroupedType, [out, groups]: Shape, row: number, group: number): number {
+  const { first, rows } = tileOf(type, out!, row);
+  return first * groups! + group * rows + (row - first);
+}
+
+/** Memory for codes that `packCodes` fills: zeros, or −1 where there is no zero. */
+export function emptyCodes(type: GroupedType, shape: Shape): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(byteSize(type, shape)).fill(type === 'ternary' ? 0b01010101 : 0);
+}
+
+/**
+ * Packs rows of codes, each once, into memory made by `emptyCodes`.
+ * @param shape of the whole matrix, [out, in]; in is a multiple of 4
+ * @param codes [rows, in] from row `firstRow` on: −1, 0, 1 for ternary, ±1 for binary
+ */
+export function packCodes(
+  type: GroupedType,
+  shape: Shape,
+  codes: ArrayLike<number>,
+  firstRow: number,
+  target: Uint8Array | Int8Array,
+): void {
+  const width = shape[1]!;
+  for (let at = 0, row = firstRow; at < codes.length; at += width, row++) {
+    const { first, lanes, shift } = codePlace(type, shape, row);
+    for (let c = 0; c < width; c += 4) {
+      const byte = first + c * lanes;
+      for (let k = 0; k < 4; k++) {
+        const code = codes[at + c + k]!;
+        if (type === 'binary') target[byte + k]! |= (code > 0 ? 1 : 0) << shift;
+        else target[byte + k]! += code << shift; // ternary: onto the 1 that stands for zero
+      }
+    }
+  }
+}
+
+/** The codes of rows [first, end), row by row: −1, 0, 1 for ternary, ±1 for binary. */
+export function unpackCodes(
+  type: GroupedType,
+  shape: Shape,
+  bytes: ArrayLike<number>,
+  firstRow = 0,
+  endRow = shape[0]!,
+): Int8Array<ArrayBuffer> {
+  const width = shape[1]!;
+  const codes = new Int8Array((endRow - firstRow) * width);
+  for (let at = 0, row = firstRow; row < endRow; at += width, row++) {
+    const { first, lanes, shift } = codePlace(type, shape, row);
+    for (let c = 0; c < width; c++) {
+      const byte = bytes[first + (c - (c % 4)) * lanes + (c % 4)]!;
+      codes[at + c] = codeValue(type, byte >> shift);
+    }
+  }
+  return codes;
+}
+
+function codeValue(type: GroupedType, bits: number): number {
+  if (type === 'ternary') return (bits & 3) - 1;
+  return type === 'binary' ? 2 * (bits & 1) - 1 : bits;
+}
+
+/** Puts rows of scales [rows, groups], from row `firstRow` of the matrix on, where kernels read them. */
+export function packScales(
+  type: GroupedType,
+  shape: Shape,
+  scales: ArrayLike<number>,
+  firstRow: number,
+  target: Uint16Array | Float32Array,
+): void {
+  const groups = shape[1]!;
+  for (let k = 0; k < scales.length; k++) {
+    target[scalePlace(type, shape, firstRow + Math.floor(k / groups), k % groups)] = scales[k]!;
+  }
+}
+
+/** The scales [out, groups], row by row, as they were given to `packScales`. */
+export function unpackScales(type: GroupedType, shape: Shape, packed: ArrayLike<number>): Float64Array {
+  const [out, groups] = shape as readonly [number, number];
+  return Float64Array.from(
+    { length: out * groups },
+    (_, k) => packed[scalePlace(type, shape, Math.floor(k / groups), k % groups)]!,
+  );
+}
