@@ -1,4 +1,4 @@
-/** Imported first by every benchmark: failures end it with one line, as on the command line, not with a stack trace. */
+/** Imported first by every benchmark: a failure ends it with one line, as on the command line, without a stack trace. */
 import { endQuietlyOnBrokenPipe, reportFailure } from '../src/cli/failure.ts';
 
 endQuietlyOnBrokenPipe();

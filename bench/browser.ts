@@ -1,6 +1,6 @@
 /**
- * Decoding in Chromium's WebAssembly against Node's: the same model, kernels and threads on the same machine, in
- * turns, round by round. Both must write the same tokens before anything is timed.
+ * Compares decoding in Chromium's WebAssembly and in Node's: the same model, kernels and threads on the same machine, in
+ * turns, round by round. Both must generate the same tokens before anything is timed.
  *
  *   npm run bench:browser                        370M with random weights, one thread and all
  *   npm run bench:browser -- --size tiny --threads 2 --rounds 5
@@ -28,7 +28,7 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const options = new Command('npm run bench:browser --')
   .option('--size <name>', 'named configuration to decode', '370M')
   .option('--threads <counts>', 'numbers of threads', [...new Set([1, availableParallelism()])].join(','))
-  .option('--rounds <count>', 'decodings on each side', '15')
+  .option('--rounds <count>', 'decodings in each', '15')
   .option('--tokens <count>', 'tokens of a decoding', '96')
   .option('--out <path>', 'where to write the tables, without extension (default: results/browser)')
   .parse()
@@ -39,16 +39,16 @@ interface Row {
   /** Medians, tokens a second. */
   readonly node: number;
   readonly browser: number;
-  /** Medians, milliseconds that all processors together spend on a token; by Linux's /proc. */
+  /** Medians, milliseconds of CPU time that all processes together use for a token; from Linux's /proc. */
   readonly nodeCpu: number;
   readonly browserCpu: number;
-  /** Browser by Node: the median of the rounds' ratios, their least and their most. */
+  /** Browser by Node: median, minimum and maximum of the rounds' ratios. */
   readonly ratio: number;
-  readonly least: number;
-  readonly most: number;
+  readonly min: number;
+  readonly max: number;
 }
 
-/** What lies beside the bench's page: the library as pages get it, the model, the case. */
+/** Files for the bench's page: the library as pages get it, the model, the case. */
 async function makeSite(): Promise<string> {
   const site = `${root}build/bench/site`;
   const { size } = options;
@@ -70,7 +70,7 @@ async function makeSite(): Promise<string> {
   return site;
 }
 
-/** The page's worker: loads, then decodes when told to. */
+/** The page's worker: loads, then decodes on request. */
 const workerCode = `
 import { LanguageModel } from './library/plusminus.js';
 import { decode } from './browserCase.js';
@@ -113,7 +113,7 @@ async function measure(page: Page, site: string, url: string, threads: number): 
     browser: () => ask<Decoding>(page, { tokens }),
   };
   const [inNode, inBrowser] = [await sides.node(), await sides.browser()];
-  if (`${inNode.ids}` !== `${inBrowser.ids}`) throw new Error('Node and browser write different tokens');
+  if (`${inNode.ids}` !== `${inBrowser.ids}`) throw new Error('Node and browser generated different tokens');
   const cpu = {
     node: () => cpuMilliseconds([process.pid]),
     browser: () => cpuMilliseconds(descendants(process.pid)),
@@ -137,7 +137,7 @@ async function measure(page: Page, site: string, url: string, threads: number): 
   }
   const ratios = rounds.map(({ node, browser }) => browser / node);
   return {
-    ...{ threads, ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
+    ...{ threads, ratio: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
     node: median(rounds.map(({ node }) => node)),
     browser: median(rounds.map(({ browser }) => browser)),
     nodeCpu: median(costs.map(({ node }) => node)),
@@ -148,7 +148,7 @@ async function measure(page: Page, site: string, url: string, threads: number): 
 /** Clock ticks of /proc are hundredths of a second on every Linux. */
 const millisecondsPerTick = 10;
 
-/** Time that processes have spent computing, in user and system mode, all their threads together. */
+/** CPU time of processes, in user and system mode, over all their threads. */
 function cpuMilliseconds(processes: readonly number[]): number {
   return processes.reduce((sum, id) => {
     const [user, system] = fieldsOf(id).slice(11, 13).map(Number);
@@ -156,7 +156,7 @@ function cpuMilliseconds(processes: readonly number[]): number {
   }, 0);
 }
 
-/** The browser's processes: children of this one, and theirs. */
+/** The browser's processes: children of this one, and their children. */
 function descendants(parent: number): number[] {
   const all = readdirSync('/proc').map(Number).filter(Number.isInteger);
   const parents = new Map(all.map((id) => [id, Number(fieldsOf(id)[1])]));
@@ -165,7 +165,7 @@ function descendants(parent: number): number[] {
   return all.filter(within);
 }
 
-/** What /proc/<id>/stat says after the process's name; nothing if it has ended. */
+/** The fields of /proc/<id>/stat after the process's name; none if it has ended. */
 function fieldsOf(id: number): string[] {
   try {
     return readFileSync(`/proc/${id}/stat`, 'utf8')
@@ -183,15 +183,15 @@ function format(report: Report): string {
     '',
     `\`npm run bench:browser\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}, ` +
       `Chromium ${machine.chromium}. ${size} with random ternary weights, ${tokens} tokens a decoding, ${rounds} rounds ` +
-      `in turns; medians. Both wrote the same tokens. ${Math.round(loadavg()[0]!)} processes wanted to run on average in ` +
-      'the last minute; CPU time counts all threads and is what other work on the machine disturbs least. Absolute ' +
+      `in turns; medians. Both generated the same tokens. ${Math.round(loadavg()[0]!)} processes were runnable on average in ` +
+      'the last minute; CPU time counts all threads and depends least on other work on the machine. Absolute ' +
       'figures hold for this machine and day.',
     '',
-    '| threads | Node tokens/s | browser tokens/s | browser by Node | least | most | Node CPU ms/token | browser CPU ms/token |',
+    '| threads | Node tokens/s | browser tokens/s | browser by Node | min | max | Node CPU ms/token | browser CPU ms/token |',
     '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map(
-      ({ threads, node, browser, ratio, least, most, nodeCpu, browserCpu }) =>
-        `| ${threads} | ${node.toFixed(1)} | ${browser.toFixed(1)} | ${ratio.toFixed(2)} | ${least.toFixed(2)} | ${most.toFixed(2)} | ${nodeCpu.toFixed(1)} | ${browserCpu.toFixed(1)} |`,
+      ({ threads, node, browser, ratio, min, max, nodeCpu, browserCpu }) =>
+        `| ${threads} | ${node.toFixed(1)} | ${browser.toFixed(1)} | ${ratio.toFixed(2)} | ${min.toFixed(2)} | ${max.toFixed(2)} | ${nodeCpu.toFixed(1)} | ${browserCpu.toFixed(1)} |`,
     ),
     '',
   ].join('\n');

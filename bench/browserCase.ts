@@ -1,4 +1,4 @@
-/** One decoding, the same lines in Node and in the browser. */
+/** One decoding, by the same code in Node and in the browser. */
 import type { LanguageModel } from '../src/languageModel.ts';
 
 export interface Decoding {
@@ -6,7 +6,7 @@ export interface Decoding {
   readonly ids: readonly number[];
 }
 
-/** Greedy, from one token; the first of the `tokens` is not timed, as it reads the prompt. */
+/** Greedy, from one token; the first of the `tokens` is not timed, because it includes the prompt. */
 export async function decode(model: LanguageModel, tokens: number): Promise<Decoding> {
   const ids: number[] = [];
   let began = 0;

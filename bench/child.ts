@@ -5,12 +5,12 @@ import { InputError } from '../src/errors.ts';
 
 const run = promisify(execFile);
 
-/** Runs a program of this folder in a process of its own and reads the JSON that it prints. */
+/** Runs a program of this folder in its own process and reads the JSON that it prints. */
 export function child<T>(file: string, ...args: (string | number)[]): Promise<T> {
   return childWith([], file, ...args);
 }
 
-/** The same with flags for Node. */
+/** The same, with flags for Node. */
 export async function childWith<T>(
   flags: readonly string[],
   file: string,

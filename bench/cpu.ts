@@ -1,10 +1,10 @@
 /**
- * The CPU benchmark: decoding, prompts, memory and training, at one thread and at all. Every measurement runs
- * in a process of its own, several rounds in turn; medians are reported, and results are checked before timing.
+ * The CPU benchmark: decoding, prompts, memory and training, with one thread and with all. Every measurement runs in its
+ * own process, several rounds in turn; medians are reported, and results are checked before timing.
  *
  *   npm run bench                          370M and 1.3B with random weights, and training
  *   npm run bench -- --sizes 370M,2.7B --threads 1,2,4 --rounds 5
- *   npm run bench -- --sizes 2.7B --add        keeps what results/cpu.json has of other sizes
+ *   npm run bench -- --sizes 2.7B --add        keeps the rows of other sizes in results/cpu.json
  *   npm run bench -- --llama               llama.cpp beside us, if `npm install --no-save node-llama-cpp` was run
  */
 import './begin.ts';
@@ -33,9 +33,9 @@ const options = new Command('npm run bench --')
   .option('--sizes <names>', 'named configurations to decode', '370M,1.3B')
   .option('--threads <counts>', 'numbers of threads', [...new Set([1, availableParallelism()])].join(','))
   .option('--rounds <count>', 'measurements of each case', '3')
-  .option('--no-training', 'leave training out')
+  .option('--no-training', 'do not measure training')
   .option('--llama [folder]', 'measure llama.cpp too, with node-llama-cpp as installed here or in the folder')
-  .option('--add', 'keep the tables that are there, but for the rows measured now')
+  .option('--add', 'keep earlier rows except those measured now')
   .option('--out <path>', 'where to write the tables, without extension (default: results/cpu)')
   .parse()
   .opts<{
@@ -108,7 +108,7 @@ async function inferenceRows(): Promise<InferenceRow[]> {
   return rows;
 }
 
-/** Ours, theirs, ours, theirs: what else the machine does meanwhile falls on all alike. */
+/** Ours, theirs, ours, theirs: other work on the machine disturbs all alike. */
 async function measureInTurn(size: ConfigName, contenders: readonly Contender[]) {
   const cases = threadCounts.flatMap((threads) =>
     contenders.map(({ engine, measure }) => ({
@@ -130,7 +130,7 @@ async function measureInTurn(size: ConfigName, contenders: readonly Contender[])
   return cases;
 }
 
-/** Rows of the later report in place of the earlier one's, others kept. */
+/** The later report's rows replace the earlier one's; others stay. */
 function merge(earlier: Report, later: Report): Report {
   const inOrder = <T extends { size?: string; engine?: string; threads: number }>(
     old: readonly T[],
@@ -167,11 +167,11 @@ async function trainingRows(): Promise<Report['training'][number][]> {
 }
 
 const sizes = sizesOf(options.sizes);
-// Found before anything is measured: a missing library should not cost an hour.
+// Looked for before anything is measured: a missing library should not cost an hour.
 const llama = options.llama && (await findLlamaCpp(options.llama === true ? root : options.llama));
 const out = await outputPath(options.out, 'cpu');
 const earlier = options.add && (await readReport(out));
-// Before and after: others on the machine must not make its memory look slower than it was meanwhile.
+// Before and after, so that other work on the machine cannot make its memory look slower than it was.
 const bandwidth = new Map<number, number>();
 const readMemory = async () => {
   for (const threads of threadCounts)

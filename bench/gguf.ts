@@ -1,13 +1,13 @@
 /**
- * Writes GGUF files, version 3, the format of llama.cpp: a header of typed metadata and tensor descriptions,
- * then the tensors' bytes. Data stream through, so that a file may be larger than memory.
+ * Writes GGUF files, version 3, the format of llama.cpp: a header of typed metadata and tensor descriptions, then the
+ * tensors' bytes. Data are streamed, so that a file may be larger than memory.
  */
 import { createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-/** What the benchmark's models need of ggml's types: its number, and the bytes of a block of elements. */
+/** The ggml types that the benchmark's models need: number, and bytes of a block of elements. */
 const ggmlTypes = {
   F32: { id: 0, blockElements: 1, blockBytes: 4 },
   F16: { id: 1, blockElements: 1, blockBytes: 2 },
@@ -50,7 +50,7 @@ export const numbers = (values: Int32Array | Float32Array): GgufValue => [
   bytesOf(values),
 ];
 
-/** The file appears under its name when it is complete, never half written. */
+/** The file appears under its name when it is complete. */
 export async function writeGguf(
   path: string,
   metadata: Readonly<Record<string, GgufValue>>,
@@ -94,7 +94,7 @@ function header(metadata: Readonly<Record<string, GgufValue>>, tensors: readonly
   return Buffer.concat(parts);
 }
 
-/** Where the header does not say otherwise, data start at multiples of this. */
+/** Alignment of the data unless the header sets another. */
 const alignment = 32;
 
 function padding(bytes: number): Uint8Array {
@@ -118,7 +118,7 @@ function integer64(value: number): Uint8Array {
   return bytesOf(BigUint64Array.of(BigInt(value)));
 }
 
-/** The format is little-endian, and so are the machines that Node runs on (but for s390x). */
+/** The format is little-endian, like the machines that Node runs on (except s390x). */
 function bytesOf({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -1,13 +1,13 @@
 /**
- * The GPU benchmark: decoding, a prompt and training, timed only after a small model has given the same results
- * as on the CPU. Weights are random and made in memory.
+ * The GPU benchmark: decoding, a prompt and training, timed only after a small model has given the same results as on the
+ * CPU. Weights are random and made in memory.
  *
  *   npm run bench:gpu                               370M: decoding, a prompt of 2,048, training on 8 × 2,048
  *   npm run bench:gpu -- --size 1.3B --no-training
  *   npm run bench:gpu -- --batch 8 --length 512
- *   npm run bench:gpu -- --recompute 18             of 24 blocks, as many as leave it in a given memory
+ *   npm run bench:gpu -- --recompute 18             of 24 blocks, as many as fit into a given memory
  *   npm run bench:gpu -- --config results/stories/llama --batch 32 --length 512 --out runs/llama
- *                                                   training of that config.json, of any kind of model, and nothing else
+ *                                                   only training, of that config.json, of any kind of model
  */
 import './begin.ts';
 import { writeFile } from 'node:fs/promises';
@@ -25,18 +25,18 @@ import { measurePyTorch, type PyTorchReport } from './pytorch.ts';
 
 const options = new Command('npm run bench:gpu --')
   .option('--size <name>', 'named configuration', '370M')
-  .option('--config <folder>', 'measure the training of its config.json, and nothing else')
+  .option('--config <folder>', 'measure only training, of this folder’s config.json')
   .option('--prompt <tokens>', 'tokens of the prompt', '2048')
   .option('--batch <sequences>', 'sequences of a training step', '8')
   .option('--length <tokens>', 'tokens of a training sequence', '2048')
   .option('--rounds <count>', 'timed runs of each case', '5')
   .option(
     '--recompute <blocks>',
-    'blocks whose activations a step computes again, in a case between all and none',
+    'blocks whose activations are recomputed, in a case between all and none',
     '18',
   )
-  .option('--no-training', 'leave training out')
-  .option('--no-pytorch', 'do not compare with PyTorch, where it is present')
+  .option('--no-training', 'do not measure training')
+  .option('--no-pytorch', 'do not compare with PyTorch, even if it is installed')
   .option('--out <path>', 'where to write the tables, without extension (default: results/gpu)')
   .parse()
   .opts<
@@ -62,11 +62,11 @@ const [prompt, batch, length, recomputed, rounds] = numbers.map((name) => {
 interface Row extends Partial<Measurement> {
   readonly name: string;
   readonly tokens: number;
-  /** Why there is no measurement. */
+  /** Why a case was not measured. */
   readonly failure?: string;
 }
 
-/** Each case has an engine of its own, so that its memory is what it needs itself. */
+/** Each case has its own engine, so that its memory is only what it needs itself. */
 async function row(
   name: string,
   tokens: number,
@@ -102,9 +102,9 @@ function sampled(times: number): Promise<Row> {
 }
 
 interface TrainingForm {
-  /** Activations are computed again in the backward pass, not kept. */
+  /** Activations are recomputed in the backward pass. */
   readonly recompute?: Recompute;
-  /** BitLinear part by part, as plain modules compute it: what fusing is measured against. */
+  /** BitLinear as separate ops, like plain modules: the baseline of fusing. */
   readonly plain?: boolean;
 }
 
@@ -143,7 +143,7 @@ async function check(): Promise<number> {
   await Promise.all([gpu.dispose(), cpu.dispose()]);
   const largest = Math.max(...expected.map(Math.abs));
   const difference = Math.max(...found.map((value, i) => Math.abs(value - expected[i]!))) / largest;
-  // An activation at the edge between two int8 values may fall to either side, which moves a logit by 1e-3 or so.
+  // An activation at the edge between two int8 values may round either way, which changes a logit by about 1e-3.
   if (!(difference < 1e-2))
     throw new Error(`GPU and CPU differ by ${difference} of the largest number; not timed`);
   return difference;

@@ -1,4 +1,4 @@
-/** What the GPU benchmark measures, with random weights that are made in memory. */
+/** The cases of the GPU benchmark, with random weights that are made in memory. */
 import { bytesOf, type Engine, type Executable, type KernelTime } from '../src/engine/engine.ts';
 import type { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
@@ -19,9 +19,9 @@ export interface ShaderTime {
 }
 
 export interface Measurement {
-  /** Median time of one run, as the host sees it: encoding, running, and reading the result. */
+  /** Median time of one run as the host measures it: encoding, running, and reading the result. */
   readonly milliseconds: number;
-  /** The device's own time in shaders, most first; each ran in a pass of its own. */
+  /** The device's own time in shaders, longest first; each ran in its own pass. */
   readonly shaders: readonly ShaderTime[];
   /** GPU memory in use: weights, inputs and temporaries. */
   readonly bytes: number;
@@ -36,7 +36,7 @@ export class InferenceCase {
   constructor(engine: Engine, config: ModelConfig) {
     this.#engine = engine;
     this.#config = config;
-    // The table of embeddings in 16 bits, as checkpoints are loaded.
+    // The embedding in 16 bits, as checkpoints are loaded.
     const halves = new Map([['model.embeddings.weight', 'bf16']] as const);
     this.#weights = new Weights(architectureOf(config).parameters(), 'inference', halves);
     new RandomWeights().fill(engine, this.#weights);
@@ -59,7 +59,7 @@ export class InferenceCase {
   }
 }
 
-/** Tokens that the device samples by itself and reads as the next ones, as generating does. */
+/** Tokens that the device samples by itself and reads as the next ones, as `generate` does. */
 export class SampledCase {
   readonly executable: Executable;
   readonly tokens: number;
@@ -83,7 +83,7 @@ export class SampledCase {
   }
 }
 
-/** AdamW steps on one batch, which must bring its loss down. */
+/** AdamW steps on one batch; its loss must fall. */
 export class TrainingCase {
   readonly parameters: number;
   readonly executable;
@@ -98,7 +98,7 @@ export class TrainingCase {
     this.parameters = specs.reduce((sum, spec) => sum + elementCount(spec.shape), 0);
     this.#engine = engine;
     this.#step = recordTrainingStep(architecture, weights, shape, () => 0.1);
-    // Planned first: what does not fit is refused before time is spent on weights.
+    // Planned first: a case that does not fit is refused before time is spent on weights.
     this.executable = engine.load(this.#step.program);
     new RandomWeights().fill(engine, weights);
     const ids = tokens(shape.batch * shape.length, config.vocabSize);
@@ -127,7 +127,7 @@ function tokens(length: number, vocabulary: number): Int32Array {
   return Int32Array.from({ length }, (_, i) => (i * 7919 + 13) % vocabulary);
 }
 
-/** Times a step: the first two runs warm up. */
+/** Seconds for each step; the first two runs warm up. */
 export async function measure(
   engine: WebGpuEngine,
   executable: Executable,

@@ -1,5 +1,5 @@
 /**
- * One inference measurement in a process of its own, so that resident memory is this model's alone:
+ * One inference measurement in its own process, so that resident memory is this model's alone:
  * npx node bench/inferenceCase.ts FOLDER THREADS. Prints JSON. Results are checked before anything is timed.
  */
 import './begin.ts';
@@ -72,7 +72,7 @@ export async function measureInference(folder: string, threads: number): Promise
   };
 }
 
-/** A prompt in one piece and in single tokens must give the same logits, bit for bit. */
+/** A prompt read at once and token by token must give the same logits, bit for bit. */
 async function checkSplit(inference: SequenceReader, tokens: readonly number[]): Promise<void> {
   const whole = await inference.run(tokens, inference.newState(), 'last');
   const state = inference.newState();

@@ -1,6 +1,6 @@
 /**
- * llama.cpp beside us in the same run, through node-llama-cpp if the user has installed it. It is no dependency:
- * nothing but this comparison needs it.
+ * Measures llama.cpp in the same run, through node-llama-cpp if the user has installed it. It is no dependency, because
+ * only this comparison needs it.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -17,12 +17,12 @@ import type { Contender } from './protocol.ts';
 const packageName = 'node-llama-cpp';
 
 export interface LlamaCpp {
-  /** What an import takes. */
+  /** A specifier for `import`. */
   readonly entry: string;
   readonly version: string;
 }
 
-/** Their case, with a random model of this size made in `folder` if it is not there yet. */
+/** The llama.cpp case, with a random model of this size, made in `folder` if it is not there yet. */
 export async function llamaCppContender(
   { entry }: LlamaCpp,
   size: ConfigName,
@@ -45,7 +45,7 @@ export async function llamaCppContender(
   };
 }
 
-/** Looks in `folder` and above, as an import from there would. */
+/** Looks in `folder` and its parents, as an import from there would. */
 export async function findLlamaCpp(folder: string): Promise<LlamaCpp> {
   const manifest = findManifest(folder);
   if (!manifest) {
@@ -62,6 +62,6 @@ function findManifest(folder: string): string | undefined {
   try {
     return findPackageJSON(packageName, pathToFileURL(join(resolve(folder), 'anyone.js')));
   } catch {
-    return undefined; // thrown where no package of the name lies on the way up
+    return undefined; // thrown if no parent folder has the package
   }
 }

@@ -1,7 +1,7 @@
 /**
- * One measurement of llama.cpp in a process of its own, by the protocol of inferenceCase.ts:
- * npx node bench/llamaCppCase.ts MODEL.gguf THREADS LIBRARY. Prints JSON. LIBRARY is the URL of node-llama-cpp's
- * entry. Nothing of ours is loaded beside it, so that resident memory is theirs.
+ * One measurement of llama.cpp in its own process, by the protocol of inferenceCase.ts:
+ * npx node bench/llamaCppCase.ts MODEL.gguf THREADS LIBRARY. Prints JSON. LIBRARY is the URL of node-llama-cpp's entry.
+ * None of our code is loaded, so that resident memory is llama.cpp's.
  */
 import './begin.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from './protocol.ts';
 import { median } from './statistics.ts';
 
-/** What is used of node-llama-cpp, which need not be installed. */
+/** The used part of node-llama-cpp, which need not be installed. */
 interface Library {
   getLlama(options: object): Promise<Llama>;
 }
@@ -77,10 +77,10 @@ export async function measureLlamaCpp(
   };
 }
 
-/** Greedy, and not ended by the end-of-text token, which random weights may choose. */
+/** Greedy, and not stopped by the end-of-text token, which random weights may choose. */
 const greedy = { temperature: 0, yieldEogToken: true };
 
-/** The tokens after the prompt, milliseconds for each but the first, and how many cores were busy meanwhile. */
+/** The tokens after the prompt, milliseconds for each but the first, and the mean number of busy cores. */
 async function decode(sequence: Sequence, prompt: readonly number[]) {
   await sequence.clearHistory();
   const generated = sequence.evaluate(prompt, greedy);
@@ -99,7 +99,7 @@ async function decode(sequence: Sequence, prompt: readonly number[]) {
   return { tokens, times, cores };
 }
 
-/** Milliseconds until the token that follows the prompt is known. */
+/** Milliseconds until the token after the prompt is known. */
 async function timePrompt(sequence: Sequence, prompt: readonly number[]): Promise<number> {
   await sequence.clearHistory();
   const before = performance.now();
@@ -110,7 +110,7 @@ async function timePrompt(sequence: Sequence, prompt: readonly number[]): Promis
   return time;
 }
 
-/** A model that was not understood gives NaN, or the same logit everywhere. */
+/** A model that was misread gives NaN, or the same logit everywhere. */
 async function checkLogits(sequence: Sequence, prompt: readonly number[], vocabSize: number): Promise<void> {
   const last: [number, object] = [prompt.at(-1)!, { generateNext: { logits: true } }];
   const results = await sequence.controlledEvaluate([...prompt.slice(0, -1), last]);
@@ -123,7 +123,7 @@ async function checkLogits(sequence: Sequence, prompt: readonly number[], vocabS
   }
 }
 
-/** Fewer busy cores than threads may be a busy machine's doing; more cannot. */
+/** Fewer busy cores than threads may come from a busy machine; more cannot. */
 function checkThreads(set: number, cores: number, expected: number): void {
   if (set !== expected || cores > expected + 0.5) {
     throw new Error(

@@ -1,7 +1,7 @@
 /**
- * The model that llama.cpp is measured with: a Llama of our model's layers, widths and vocabulary, its matrices
- * and head ternary in llama.cpp's own 2-bit type, TQ2_0. Four projections of H × H and three of H × I a layer make
- * it as large as the MatMul-free model. Weights are random; speed does not depend on them.
+ * The model for measuring llama.cpp: a Llama with our model's layers, widths and vocabulary, its matrices and head
+ * ternary in llama.cpp's own 2-bit type, TQ2_0. Four projections of H × H and three of H × I a layer make it as large as
+ * the MatMul-free model. Weights are random; speed does not depend on them.
  */
 import { createCipheriv } from 'node:crypto';
 import { f32ToF16 } from '../src/checkpoint/floats.ts';
@@ -13,7 +13,7 @@ export async function writeLlamaModel(path: string, config: ModelConfig): Promis
   await writeGguf(path, metadata(config), llamaTensors(config));
 }
 
-/** Bytes of ternary matrices, all of which a token reads. */
+/** Bytes of ternary matrices; a token reads all of them. */
 export function ternaryBytes(config: ModelConfig): number {
   return llamaTensors(config)
     .filter(({ type }) => type === 'TQ2_0')
@@ -99,12 +99,12 @@ function llamaTensors({ hiddenSize, intermediateSize, layers, vocabSize }: Model
   ];
 }
 
-/** A block of TQ2_0: 256 codes of 2 bits, of which 0, 1, 2 stand for -1, 0, 1; then their scale in f16. */
+/** A block of TQ2_0: 256 codes of 2 bits, where 0, 1, 2 stand for -1, 0, 1; then their scale in f16. */
 const codeBytes = 64;
 const blockBytes = codeBytes + 2;
 const chunkBlocks = 8192;
 
-/** For each random byte four valid codes: one of the 81 choices, all but equally often. */
+/** For each random byte four valid codes: one of the 81 combinations, nearly uniformly. */
 const validCodes = Uint8Array.from({ length: 256 }, (_, byte) => {
   const choice = (byte * 81) >>> 8;
   return [1, 3, 9, 27].reduce((codes, power, k) => codes | ((Math.floor(choice / power) % 3) << (2 * k)), 0);
@@ -134,7 +134,7 @@ function* halfFloats(columns: number, rows: number, random: (bytes: number) => U
   }
 }
 
-/** A fast stream of repeatable random bytes: a cipher's, of zeros. */
+/** A fast stream of repeatable random bytes: a cipher applied to zeros. */
 function randomBytes(): (bytes: number) => Uint8Array {
   const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));
   return (bytes) => cipher.update(Buffer.alloc(bytes));

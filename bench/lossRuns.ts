@@ -1,24 +1,24 @@
-/** Loss curves of one training on several engines: what they have in common, and how they are compared and drawn. */
+/** Loss curves of one training on several engines: their common settings, comparison and figure. */
 import * as Plot from '@observablehq/plot';
 import { smooth, thinned } from '../src/figures/lossCurve.ts';
 import { renderFigure } from '../src/figures/svg.ts';
 
-/** The course of one run. */
+/** The loss curve of one run. */
 export interface Curve {
   readonly engine: 'cpu' | 'webgpu';
-  /** For people: threads and instruction sets, or the device. */
+  /** For display: threads and instruction sets, or the device. */
   readonly machine: string;
   readonly seed: number;
-  /** Of each step, in nats a token. */
+  /** For each step, in nats a token. */
   readonly losses: readonly number[];
   /** On text kept out of training. */
   readonly validations: readonly (readonly [step: number, loss: number])[];
 }
 
-/** How far two runs are from each other, in nats a token. */
+/** The differences between two runs, in nats a token. */
 export interface Distance {
   readonly between: readonly [string, string];
-  /** Of the smoothed losses, over all steps but the first tenth, in which they fall steeply. */
+  /** Of the smoothed losses, without the first tenth of the steps, in which they fall steeply. */
   readonly mean: number;
   readonly largest: number;
   /** Of the last validation. */
@@ -29,7 +29,7 @@ export function nameOf({ engine, seed }: Pick<Curve, 'engine' | 'seed'>): string
   return `${engine === 'cpu' ? 'CPU' : 'GPU'}, seed ${seed}`;
 }
 
-/** Every pair with the first curve, over the steps that both have made. */
+/** Every pair with the first curve, over the steps that both runs have made. */
 export function distances([first, ...others]: readonly Curve[]): Distance[] {
   return first ? others.map((other) => distance(first, other)) : [];
 }
@@ -49,7 +49,7 @@ function distance(a: Curve, b: Curve): Distance {
 
 const colors = ['#2166ac', '#d95f02', '#999999'];
 
-/** An SVG of the smoothed losses; the first curve is drawn widest, so that one upon it does not hide it. */
+/** An SVG of the smoothed losses; the first curve is drawn widest, so that a curve on top of it does not hide it. */
 export function drawCurves(curves: readonly Curve[], title: string): string {
   const widths = [5, 1.5, 1.5];
   return renderFigure({

@@ -1,13 +1,13 @@
 /**
- * Whether a GPU trains as the CPU does: one small model on Moby-Dick, the same seed and data, 2,000 steps on each,
- * and a second seed on the CPU, which says how much two trainings differ by chance.
+ * Checks that a GPU trains as the CPU does: one small model on Moby-Dick, the same seed and data, 2,000 steps on each. A
+ * second seed on the CPU shows how much two trainings differ by chance.
  *
- *   npx node bench/losses.ts --engine cpu              about three minutes on two cores; goes on where it was stopped
+ *   npx node bench/losses.ts --engine cpu              about three minutes on two cores; resumes after a stop
  *   npx node bench/losses.ts --engine webgpu
  *   npx node bench/losses.ts --engine cpu --seed 2
- *   npx node bench/losses.ts --add other.json          takes in the curves of another machine
+ *   npx node bench/losses.ts --add other.json          adds the curves of another machine
  *
- * Each adds its curve to results/gpu-cpu-loss.json and draws the figure anew.
+ * Each adds its curve to results/gpu-cpu-loss.json and draws the figure again.
  */
 import './begin.ts';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -34,11 +34,11 @@ const settings = {
 
 const flags = new Command('npx node bench/losses.ts')
   .addOption(new Option('--engine <name>', 'what trains').choices(['cpu', 'webgpu']))
-  .option('--seed <n>', 'of the weights and the order of the data', '1')
+  .option('--seed <n>', 'seed of the weights and the order of the data', '1')
   .option('--steps <n>', 'updates of the weights', '2000')
-  .option('--minutes <n>', 'stop after so long; the same command goes on', '1e6')
-  .option('--runs <folder>', 'where runs are kept until they are done', 'runs/losses')
-  .option('--add <file>', 'take in the curves of this file')
+  .option('--minutes <n>', 'stop after this time; the same command resumes', '1e6')
+  .option('--runs <folder>', 'folder of unfinished runs', 'runs/losses')
+  .option('--add <file>', 'add the curves of this file')
   .option('--out <path>', 'where to write, without extension (default: results/gpu-cpu-loss)')
   .parse()
   .opts<
@@ -49,7 +49,7 @@ const flags = new Command('npx node bench/losses.ts')
     }
   >();
 
-/** Trains, or goes on, and returns the course so far. */
+/** Trains, or resumes, and returns the loss curve so far. */
 async function train(engine: Curve['engine'], seed: number): Promise<Curve> {
   const folder = join(flags.runs, `${engine}-${seed}`);
   const interrupt = catchInterrupt(
@@ -114,7 +114,7 @@ if (flags.add !== undefined) found.push(...(await curvesIn(flags.add)));
 const known = (await curvesIn(`${out}.json`)).filter(
   (curve) => !found.some((other) => nameOf(other) === nameOf(curve)),
 );
-// The CPU with the first seed is what the others are compared with.
+// The other runs are compared with the CPU and the first seed.
 const curves = [...known, ...found].sort((a, b) => a.seed - b.seed || a.engine.localeCompare(b.engine));
 const report = { model: { ...model, vocabulary }, settings, distances: distances(curves), curves };
 await writeFile(`${out}.json`, `${JSON.stringify(report)}\n`);

@@ -1,13 +1,13 @@
 /**
- * Training over ranks, measured: one rank alone and N ranks with as much work each, updating at every step, with a
- * sharded optimizer, and meeting now and then. N ranks must come to the losses of one rank with the same global batch.
+ * Measures training over ranks: one rank alone, and N ranks with as much work each, updating at every step, with a
+ * sharded optimizer, and with local steps. N ranks must reach the losses of one rank with the same global batch.
  *
  *   npm run bench:mpi                                                      two ranks of one thread, a small model
  *   npm run bench:mpi -- --engine webgpu --size 370M --batch 8 --length 2048 --passes 1,8
  *   npm run bench:mpi -- --engine webgpu --launcher "mpirun --bind-to none" --wrapper scripts/ownGpu.sh
  *
- * What a number of ranks has measured is kept under runs/mpi until the tables are written: stopped, the same command
- * goes on with the next one.
+ * Measurements are kept under runs/mpi until the tables are written: after a stop, the same command resumes with the
+ * next number of ranks.
  */
 import './begin.ts';
 import { execFile } from 'node:child_process';
@@ -26,7 +26,7 @@ import { outputPath } from './outputPath.ts';
 const root = fileURLToPath(new URL('../', import.meta.url));
 
 const options = new Command('npm run bench:mpi --')
-  .option('--ranks <counts>', 'numbers of ranks, beside one alone', '2')
+  .option('--ranks <counts>', 'numbers of ranks; one rank is always measured', '2')
   .option('--engine <name>', 'cpu or webgpu', 'cpu')
   .option('--threads <count>', 'threads of each rank on the CPU', '1')
   .option('--size <name>', 'named configuration', 'mini')
@@ -34,15 +34,15 @@ const options = new Command('npm run bench:mpi --')
   .option('--batch <sequences>', 'sequences of a pass', '4')
   .option('--length <tokens>', 'tokens of a sequence', '128')
   .option('--passes <counts>', 'passes of each rank in an update', '1,4')
-  .option('--local-steps <count>', 'steps between meetings', '8')
+  .option('--local-steps <count>', 'local steps between synchronisations', '8')
   .option('--steps <count>', 'timed steps of a case', '5')
-  .option('--recompute', 'compute activations again in the backward pass')
+  .option('--recompute', 'recompute activations in the backward pass')
   .option(
     '--launcher <command>',
     'starts ranks, "-n N" follows',
     'mpirun --allow-run-as-root --oversubscribe --bind-to none',
   )
-  .option('--wrapper <command>', 'goes before node, e.g. scripts/ownGpu.sh')
+  .option('--wrapper <command>', 'command before node, e.g. scripts/ownGpu.sh')
   .option('--out <path>', 'where to write the tables, without extension (default: results/mpi)')
   .parse()
   .opts<
@@ -67,7 +67,7 @@ export interface Report {
   readonly date: string;
   readonly machine: string;
   readonly work: Omit<Work, 'cases'>;
-  /** Largest difference of a loss from one rank's with the same global batch, relative to it. */
+  /** Largest relative difference of a loss from one rank's with the same global batch. */
   readonly difference: number;
   /** One rank first. */
   readonly found: readonly Found[];
@@ -95,11 +95,11 @@ const rankCounts = integers('ranks', options.ranks).filter((count) => count > 1)
 const passCounts = integers('passes', options.passes);
 const [steps, localSteps] = [integer('steps'), integer('localSteps')];
 
-/** Steps whose losses are compared. */
+/** Number of steps whose losses are compared. */
 const compared = 3;
 /**
- * Of a loss: sums in another order differ in the last bits, and a weight on the border of two ternary values may
- * then round either way, which a few steps carry to the third digit.
+ * Tolerance of a loss: sums in another order differ in the last bits. A weight at the border of two ternary values may
+ * then round either way, which grows to the third digit in a few steps.
  */
 const tolerance = 5e-3;
 
@@ -112,11 +112,11 @@ const others: Case[] = [
 ];
 const checks: Case[] = rankCounts.map((count) => ({ ...plain, passes: fewest * count, steps: compared }));
 
-/** Where this command's launches are kept until all are done. */
+/** Folder of this command's launches until all are done. */
 const command = createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 16);
 const kept = `${root}runs/mpi/${command}`;
 
-/** What a launch measures, or measured when an earlier run of this command came so far. */
+/** The result of a launch, measured now or by an earlier run of this command. */
 async function launchOnce(ranks: number, cases: readonly Case[]): Promise<Found> {
   const path = `${kept}/${ranks}.json`;
   const known = await readFile(path, 'utf8').catch(() => undefined);
@@ -135,12 +135,12 @@ async function launch(ranks: number, cases: readonly Case[]): Promise<Found> {
   const [file, ...args] =
     ranks === 1 ? node : [...options.launcher.split(' '), '-n', `${ranks}`, ...wrapper, ...node];
   const running = promisify(execFile)(file!, args, { maxBuffer: 1e8, cwd: root });
-  running.child.stderr?.pipe(process.stderr); // it says what is wrong, if anything is
+  running.child.stderr?.pipe(process.stderr); // shows errors
   const { stdout } = await running.catch(() => process.exit(1));
   return JSON.parse(stdout) as Found;
 }
 
-/** Held to one rank with the same global batch; nothing that differs is reported. */
+/** Compared with one rank with the same global batch; results that differ are not reported. */
 function differenceOf(found: readonly Found[]): number {
   const [one, ...several] = found as [Found, ...Found[]];
   const differences = several.flatMap(({ ranks, measured }) => {

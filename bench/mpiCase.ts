@@ -1,4 +1,4 @@
-/** What one rank of bench/mpi.ts does: `npx node bench/mpiCase.ts JSON` under a launcher, or alone. Rank 0 prints JSON. */
+/** One rank of bench/mpi.ts: `npx node bench/mpiCase.ts JSON` under a launcher, or alone. Rank 0 prints JSON. */
 import './begin.ts';
 import { spawnSync } from 'node:child_process';
 import { bytesOf, readFloats } from '../src/engine/engine.ts';
@@ -20,7 +20,7 @@ export interface Case {
   readonly shardOptimizer: boolean;
   /** 0: ranks update together. */
   readonly localSteps: number;
-  /** Steps that are timed; as many as the losses that come back, or more. */
+  /** Number of timed steps; as many losses are returned, or more. */
   readonly steps: number;
 }
 
@@ -28,7 +28,7 @@ export interface Work {
   readonly size: ConfigName;
   readonly vocabulary: number;
   readonly engine: 'cpu' | 'webgpu';
-  /** Of each rank, on the CPU. */
+  /** Threads of each rank, on the CPU. */
   readonly threads: number;
   readonly batch: number;
   readonly length: number;
@@ -38,12 +38,12 @@ export interface Work {
 
 export interface Measured extends Case {
   readonly parameters: number;
-  /** Of all ranks together, waiting included. */
+  /** Over all ranks, waiting included. */
   readonly tokensPerSecond: number;
-  /** Of the slowest rank while it did not wait for others. */
+  /** Of the slowest rank, without waiting for others. */
   readonly slowestRank: number;
   readonly secondsPerStep: number;
-  /** Seconds a step that the rank which waited longest stood still for the exchange. */
+  /** Seconds a step that the rank with the longest wait waited for the exchange. */
   readonly waited: number;
   readonly losses: readonly number[];
 }
@@ -51,7 +51,7 @@ export interface Measured extends Case {
 /** Bytes a second. */
 export interface Speeds {
   readonly sum: number;
-  /** From the engine and back; absent where the host shares its memory. */
+  /** To and from the engine; absent if the host shares its memory. */
   readonly read?: number;
   readonly write?: number;
 }
@@ -61,15 +61,15 @@ export interface Found {
   readonly description: string;
   readonly engine: string;
   readonly gpus: readonly string[];
-  /** What the driver says of the GPUs while they train, where nvidia-smi is there. */
+  /** GPU figures during training, if nvidia-smi is installed. */
   readonly driver: readonly string[];
   readonly speeds: Speeds;
   readonly measured: readonly Measured[];
 }
 
-/** Steps before timing; where ranks meet now and then, a whole round. */
+/** Steps before timing; with local steps, a whole round. */
 const warmUpOf = ({ localSteps }: Case) => Math.max(2, localSteps);
-/** Of one bucket as training exchanges it. */
+/** For one bucket as training exchanges it. */
 const probeElements = 2 ** 22;
 
 const work: Work = JSON.parse(process.argv[2]!);
@@ -82,7 +82,7 @@ async function run(group: Group): Promise<Found> {
   const { engine, threads } = work;
   const measured: Measured[] = [];
   let about: Pick<Found, 'engine' | 'gpus' | 'speeds' | 'driver'> | undefined;
-  // Once for nothing: the first steps of a process compile kernels and touch memory for the first time.
+  // Not timed: the first steps of a process compile kernels and touch memory for the first time.
   const flags = { engine, threads, group };
   await withMachine(flags, (machine) => measure(machine, group, { ...work.cases[0]!, steps: 3 }));
   for (const one of work.cases) {
@@ -129,7 +129,7 @@ async function measure(machine: OwnMachine, group: Group, one: Case): Promise<Me
     paces.push(all.pace);
     waits.push(all.waited);
   }
-  // Steps between two meetings are unlike those with one: their mean counts.
+  // Steps with and without synchronisation differ, so the mean counts.
   const middle = one.localSteps > 0 ? mean : median;
   const secondsPerStep = middle(times);
   return {
@@ -140,7 +140,7 @@ async function measure(machine: OwnMachine, group: Group, one: Case): Promise<Me
   };
 }
 
-/** Each pass has a text of its own, the same at every step, so that the loss must fall. */
+/** Each pass has its own text, the same at every step, so that the loss must fall. */
 function batchOf(pass: number, vocabulary: number): Batch {
   const inputs = Int32Array.from(
     { length: work.batch * work.length },
@@ -149,7 +149,7 @@ function batchOf(pass: number, vocabulary: number): Batch {
   return { inputs, labels: inputs.map((id) => (id + 7919) % vocabulary) };
 }
 
-/** How fast a bucket is summed over the ranks, and how fast it comes from the engine and goes back. */
+/** Speed of summing a bucket over the ranks, and of copying it from the engine and back. */
 async function probe({ engine }: OwnMachine, group: Group): Promise<Speeds> {
   const numbers = new Float32Array(probeElements);
   const tensor = variable('probe', [probeElements]);
@@ -169,7 +169,7 @@ async function probe({ engine }: OwnMachine, group: Group): Promise<Speeds> {
   const read = await speed(() => readFloats(engine, tensor, numbers));
   const write = await speed(async () => {
     engine.write(tensor, bytesOf(numbers));
-    await engine.read(tensor, new Uint8Array(4)); // it comes after what was written
+    await engine.read(tensor, new Uint8Array(4)); // ordered after the writes
   });
   return { sum, read, write };
 }

@@ -1,5 +1,5 @@
 /**
- * Efficiency by the model of cost (src/mpi/cost.ts), from 1 to 1,024 hosts: `npx node bench/mpiModel.ts` writes
+ * Efficiency by the cost model (src/mpi/cost.ts), from 1 to 1,024 hosts: `npx node bench/mpiModel.ts` writes
  * results/mpi-efficiency.svg and prints the table of docs/mpi.md.
  */
 import { readFile, writeFile } from 'node:fs/promises';

@@ -14,13 +14,13 @@ export function formatScaling({ command, date, machine, work, difference, found 
     '# Training over ranks',
     `\`${command}\`, ${date.slice(0, 10)}: ${machine}; ${one.engine}; ${several.at(-1)!.description}. ${what}. ` +
       `Losses differ by ${difference.toExponential(1)} from one rank's with the same global batch.`,
-    'Every rank has as much work as the one alone. Efficiency: tokens a second of all, by those of one rank alone ' +
-      'with the same passes, by the number of ranks. "Still" is the time a step that the rank which waited longest ' +
-      'stood still for the exchange.',
+    'Every rank has as much work as one rank alone. Efficiency: tokens a second of all ranks, divided by those of one ' +
+      'rank with the same passes times the number of ranks. "Waiting" is the time a step that the rank with the ' +
+      'longest wait waited for the exchange.',
     table(
       [
         ['ranks', 'update', 'passes a rank', 'tokens/s', 'slowest rank', 'efficiency'],
-        ['ms a step', 'still ms', 'MB sent a step'],
+        ['ms a step', 'waiting ms', 'MB sent a step'],
       ].flat(),
       found.flatMap((run) => run.measured.map((row) => line(run, row, one))),
     ),
@@ -49,7 +49,7 @@ function nameOf({ shardOptimizer, localSteps }: Measured): string {
   return shardOptimizer ? 'together, sharded' : 'together';
 }
 
-/** Of one rank: a sum and a distribution of all parameters, each (N − 1)/N of them. */
+/** For one rank: a sum and a distribution of all parameters, each (N − 1)/N of them. */
 function bytesSent({ parameters, localSteps }: Measured, ranks: number): number {
   return (8 * parameters * (ranks - 1)) / ranks / Math.max(1, localSteps);
 }
@@ -61,12 +61,12 @@ function speeds({ ranks, speeds }: Found): string {
   return `A bucket of 16 MiB by itself: summed over ${ranks} ranks at ${gigabytes(speeds.sum)}${moved}.`;
 }
 
-/** What a step of one pass waits for most, by what each part takes alone. */
+/** The limiting part of a step of one pass, by the time that each part takes alone. */
 function limiter({ ranks, measured, speeds }: Found, parameters: number): string {
   const row = measured.find(({ shardOptimizer, localSteps }) => !shardOptimizer && localSteps === 0)!;
   const exchange = partsOf(speeds, 4 * parameters);
   const parts = [['computing', row.secondsPerStep - row.waited] as const, ...exchange];
-  const [name, seconds] = parts.reduce((most, part) => (part[1] > most[1] ? part : most));
+  const [name, seconds] = parts.reduce((longest, part) => (part[1] > longest[1] ? part : longest));
   const all = parts.map(([part, time]) => `${part} ${(1000 * time).toFixed(0)} ms`).join(', ');
   return (
     `The limiter of ${ranks} ranks that update together with ${row.passes} pass(es) each: ${name}, ` +

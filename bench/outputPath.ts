@@ -9,7 +9,7 @@ const results = join(import.meta.dirname, '../results');
  * Returns an absolute path without extension, whose folder exists and can be written to. Call it before measuring, so
  * that a wrong path does not cost the measurement.
  * @param given `--out`, relative to the working directory
- * @param name in results/, where nothing is given
+ * @param name in results/, if none is given
  */
 export async function outputPath(given: string | undefined, name: string): Promise<string> {
   const path = given === undefined ? join(results, name) : resolve(given);

@@ -1,10 +1,10 @@
-/** What every contender is asked to do and to report, so that rows can stand side by side. */
+/** The work and the report of every contender, so that their rows can be compared. */
 export const warmTokens = 8;
 export const decodeTokens = 64;
 export const promptTokens = 512;
 export const promptRounds = 1;
 
-/** Ids without meaning: the weights have none either. */
+/** Meaningless ids: the weights are random, too. */
 export function promptOf(vocabSize: number): number[] {
   return Array.from({ length: promptTokens }, (_, i) => (i * 7919 + 13) % vocabSize);
 }
@@ -22,7 +22,7 @@ export interface InferenceResult {
 
 export interface Contender {
   readonly engine: string;
-  /** One measurement in a process of its own. */
+  /** One measurement in its own process. */
   measure(threads: number): Promise<InferenceResult>;
 }
 

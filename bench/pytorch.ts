@@ -1,4 +1,4 @@
-/** The same model in plain PyTorch on the same card, where Python and torch are present: see bench/pytorch/. */
+/** The same model in plain PyTorch on the same card, if Python and torch are installed: see bench/pytorch/. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ export interface PyTorchRow {
   readonly milliseconds?: number;
   /** Peak of allocated memory. */
   readonly bytes?: number;
-  /** Why there is no measurement. */
+  /** Why it was not measured. */
   readonly failure?: string;
 }
 
@@ -19,7 +19,7 @@ export interface PyTorchReport {
   readonly device: string;
   readonly torch: string;
   readonly compiled: boolean;
-  /** From the golden logits. */
+  /** Difference from the golden logits. */
   readonly difference: number;
   readonly rows: readonly PyTorchRow[];
 }
@@ -35,7 +35,7 @@ export interface PyTorchCase {
 
 const script = fileURLToPath(new URL('pytorch/compare.py', import.meta.url));
 
-/** What PyTorch measures, or a sentence that says why it does not. */
+/** PyTorch's measurements, or a sentence that says why there are none. */
 export async function measurePyTorch({ training, ...numbers }: PyTorchCase): Promise<PyTorchReport | string> {
   const folder = await mkdtemp(join(tmpdir(), 'plusminus-pytorch-'));
   try {
@@ -48,7 +48,7 @@ export async function measurePyTorch({ training, ...numbers }: PyTorchCase): Pro
   }
 }
 
-/** Runs Python. Resolves to what went wrong, if something did. */
+/** Runs Python. Resolves to the error, if there is one. */
 function python(args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn('python3', args, { stdio: ['ignore', 'inherit', 'pipe'] });

@@ -1,4 +1,4 @@
-/** How fast this machine reads memory: what a decoder that reads every weight once a token could reach. */
+/** Measures this machine's memory bandwidth: the bound for a decoder that reads every weight once a token. */
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { lowerings } from '../src/engine/lowerings.ts';
 import { kernelCall } from '../src/kernels/cpu/kernelCall.ts';
@@ -11,17 +11,17 @@ import { median } from './statistics.ts';
 /** Larger than any cache. */
 const bytes = 400 * 2 ** 20;
 const rounds = 7;
-/** A machine may read several stretches at a time faster than one: the fastest way counts. */
+/** A machine may read several streams at a time faster than one: the fastest number counts. */
 const streams = [1, 2, 4];
 
-/** Bytes a second that `threads` threads read together: of each way, the median of several passes in turn. */
+/** Bytes a second that `threads` threads read together: for each number of streams, the median of several passes. */
 export async function readBandwidth(threads: number): Promise<number> {
   const engine = await CpuEngine.create({ threads, lowerings: lowerings([readOnCpu]) });
   const data = variable('data', [bytes], 'u8');
   engine.allocate(data);
-  engine.view(data).fill(1); // pages that were never written are not memory yet
+  engine.view(data).fill(1); // pages that were never written have no memory yet
   const ways = streams.map((count) => ({
-    pass: engine.load(record(`read memory in ${count} stretches`, () => readAll(data, count))),
+    pass: engine.load(record(`read memory in ${count} streams`, () => readAll(data, count))),
     times: [] as number[],
   }));
   for (let round = 0; round < rounds; round++) {

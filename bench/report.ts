@@ -20,7 +20,7 @@ export interface Report {
   readonly training: readonly (TrainingResult & { readonly size: string; readonly threads: number })[];
 }
 
-/** The report that was written to `path`, if there is one. */
+/** The earlier report at `path`, if there is one. */
 export async function readReport(path: string): Promise<Report | undefined> {
   const text = await readFile(`${path}.json`, 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as Report);
@@ -51,8 +51,8 @@ function format({ machine, date, rounds, rival, bandwidth, inference, training }
     '',
     '## Inference, random ternary weights',
     '',
-    'Decoding one sequence; a prompt of 512 tokens. The share is of what that number of threads read in the same run, ' +
-      'in GB/s, in as many stretches at a time as is fastest.',
+    'Decoding one sequence; a prompt of 512 tokens. The share is of the bandwidth that the same number of threads ' +
+      'reached in the same run, in GB/s, with the fastest number of streams.',
     ...(inference.some(({ engine }) => engine === oursFused)
       ? ['', `“${oursFused}”: Node with \`${fusingFlag}\`, which is experimental in V8.`]
       : []),
@@ -137,7 +137,7 @@ function trainingTable(rows: Report['training']): string {
   );
 }
 
-/** Bytes of packed matrices that decoding reads a second. */
+/** Bytes of packed matrices that decoding reads in a second. */
 function packedBandwidth(row: Report['inference'][number]): number {
   return row.decodeTokensPerSecond * row.bytesPerToken;
 }

@@ -1,12 +1,12 @@
 /**
- * The server under load. A server of its own process, a model with random weights, clients that stream:
+ * The server under load: a server in its own process, a model with random weights, clients that stream.
  *
- *   npm run bench:serve                      200 clients for a minute, one client, and a loop without batching
+ *   npm run bench:serve                      200 clients for a minute, one client, and one sequence at a time
  *   npm run bench:serve -- --size mini --clients 200 --seconds 60 --threads 2
  *
- * Nothing is lost if every stream that begins ends with its usage and the tokens that were asked for. Nobody is
- * starved if the slowest client's rate is near the median's. Memory is flat if it no longer grows once the state
- * cache is full. Turn 50 of a conversation is timed against turn 2. Killed servers lose no acknowledged session.
+ * A stream is lost unless it ends with its usage and all requested tokens. A client is starved if its rate is far below
+ * the median. Memory is flat if it no longer grows once the state cache is full. Turn 50 of a conversation is timed
+ * against turn 2. Killed servers must lose no acknowledged session.
  */
 import './begin.ts';
 import { existsSync } from 'node:fs';
@@ -33,14 +33,14 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 
 const options = new Command('npm run bench:serve --')
   .option('--size <name>', 'a named configuration', 'mini')
-  .option('--model <folder>', 'a model of your own instead')
-  .option('--clients <n>', 'streams at the same time', Number, 200)
-  .option('--seconds <n>', 'for how long', Number, 60)
-  .option('--warm-up <n>', 'seconds of the same load before that', Number, 90)
+  .option('--model <folder>', 'your own model instead')
+  .option('--clients <n>', 'concurrent streams', Number, 200)
+  .option('--seconds <n>', 'duration of the load', Number, 60)
+  .option('--warm-up <n>', 'seconds of the same load before it', Number, 90)
   .option('--cache-mb <n>', "the server's state cache", Number, 4)
   .option('--tokens <n>', 'tokens of an answer', Number, 64)
   .option('--threads <n>', 'threads of the engine', Number, availableParallelism())
-  .option('--rounds <n>', 'conversations to time the turns of, and kills', Number, 3)
+  .option('--rounds <n>', 'number of timed conversations, and of kills', Number, 3)
   .option('--out <path>', 'where to write the tables, without extension (default: results/serve)')
   .parse()
   .opts<{
@@ -83,7 +83,7 @@ async function measureLoads(folder: string): Promise<Report['load']> {
     { name: 'one client', load: { clients: 1, tokens, ...short }, flags: [] },
     {
       name: `${clients} clients, without batching`,
-      load: { clients, tokens, ...short, warmUp: Math.min(warmUp, 30) }, // until all prompts are read
+      load: { clients, tokens, ...short, warmUp: Math.min(warmUp, 30) }, // enough to read all prompts
       flags: ['--one-by-one'],
     },
     { name: `${clients} clients`, load: { clients, tokens, seconds, warmUp, letEnd: true }, flags: [] },
@@ -103,7 +103,7 @@ async function measureConversations(folder: string): Promise<Report['turns']> {
   const sessions = await mkdtemp(join(tmpdir(), 'plusminus-sessions-'));
   const server = await startServer(folder, [...flags, '--sessions', sessions]);
   const found: Record<Bringing, TurnResult[]> = { messages: [], session: [] };
-  await measureTurns(server, 0, 'messages'); // code gets compiled
+  await measureTurns(server, 0, 'messages'); // compiles code
   for (let round = 1; round <= options.rounds; round++)
     for (const bringing of ['messages', 'session'] as const)
       found[bringing].push(await measureTurns(server, round, bringing));

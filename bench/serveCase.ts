@@ -1,4 +1,4 @@
-/** A server in a process of its own, and clients that stream from it. */
+/** A server in its own process, and clients that stream from it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ export interface Server {
   readonly client: OpenAI;
   /** Values of its `/metrics`. */
   metrics(...names: string[]): Promise<number[]>;
-  /** Returns when it has ended; after SIGKILL it had no time for anything. */
+  /** Returns when it has ended; after SIGKILL it could not clean up. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -39,11 +39,11 @@ export async function startServer(folder: string, flags: readonly string[]): Pro
   };
 }
 
-/** What a server's memory was at a time. */
+/** Memory of the server at a time. */
 export interface MemorySample {
   readonly seconds: number;
   readonly residentBytes: number;
-  /** Of JavaScript's objects, garbage that has not been collected yet among them. */
+  /** JavaScript's objects, including garbage that has not been collected yet. */
   readonly heapBytes: number;
   readonly cacheBytes: number;
 }
@@ -55,29 +55,29 @@ export interface LoadResult {
   readonly answers: number;
   /** Streams that failed, or ended before their last token. */
   readonly lost: number;
-  /** Milliseconds from a request to its first text; undefined if none began in the time that counts. */
+  /** Milliseconds from a request to its first text; undefined if no request began in the measured time. */
   readonly firstMedian: number | undefined;
   readonly first99: number | undefined;
-  /** Milliseconds between two pieces of an answer, the longest of all streams. */
+  /** The longest time between two pieces of an answer over all streams, in milliseconds. */
   readonly longestPause: number;
-  /** Tokens of the client that got fewest, as a share of the median's. */
+  /** Tokens of the client with the fewest, as a share of the median. */
   readonly slowestShare: number;
-  /** Since the first request; the load began to count at `warmUp`. */
+  /** Seconds since the first request; measuring began at `warmUp`. */
   readonly memory: readonly MemorySample[];
 }
 
 export interface Load {
   readonly clients: number;
-  /** Seconds of load before anything counts: caches fill, code gets compiled. */
+  /** Seconds of load before measuring: caches fill, code is compiled. */
   readonly warmUp: number;
   readonly seconds: number;
-  /** Of each answer. */
+  /** Tokens of each answer. */
   readonly tokens: number;
-  /** Whether answers that are under way at the end may end; else they are cut off, and no loss. */
+  /** Let running answers finish at the end; otherwise they are cut off and not counted as lost. */
   readonly letEnd: boolean;
 }
 
-/** Clients that ask again as soon as they are answered. */
+/** Clients that send the next request as soon as they are answered. */
 export async function measureLoad(server: Server, load: Load): Promise<LoadResult> {
   const { clients, warmUp, seconds } = load;
   const began = performance.now();
@@ -104,9 +104,9 @@ export async function measureLoad(server: Server, load: Load): Promise<LoadResul
   };
 }
 
-/** What one client has seen. */
+/** Observations of one client. */
 interface Tally {
-  /** Tokens while the load counted. */
+  /** Tokens in the measured time. */
   counted: number;
   answers: number;
   lost: number;
@@ -128,7 +128,7 @@ async function askAgainAndAgain(server: Server, asking: Asking): Promise<void> {
   for (let turn = 0; performance.now() < clock.end; turn++) {
     try {
       const isWhole = await askOnce(server, asking, turn);
-      if (cutOff.signal.aborted) return; // which ends a stream as if it were whole
+      if (cutOff.signal.aborted) return; // aborting ends a stream as if it were complete
       tally.answers += 1;
       if (!isWhole) tally.lost += 1;
     } catch (error) {
@@ -139,7 +139,7 @@ async function askAgainAndAgain(server: Server, asking: Asking): Promise<void> {
   }
 }
 
-/** @returns whether all the tokens came that were asked for, and the usage after them */
+/** @returns whether all requested tokens arrived, followed by the usage */
 async function askOnce(server: Server, asking: Asking, turn: number): Promise<boolean> {
   const { index, tokens, tally, clock, cutOff } = asking;
   const asked = performance.now();

@@ -1,4 +1,4 @@
-/** A server that is killed while clients save sessions, and started again: what it said was saved must be there. */
+/** Kills a server while clients save sessions, and starts it again: every acknowledged save must still be there. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,14 +11,14 @@ export interface KillResult {
   /** Saves that were acknowledged to clients. */
   readonly acknowledged: number;
   readonly sessions: number;
-  /** Sessions that were gone after a restart, or had fewer tokens than acknowledged. */
+  /** Sessions that were missing after a restart, or had fewer tokens than acknowledged. */
   readonly lost: number;
 }
 
 export interface KillOptions {
   readonly rounds: number;
   readonly clients: number;
-  /** Of load before each kill. */
+  /** Seconds of load before each kill. */
   readonly seconds: number;
   readonly flags: readonly string[];
 }
@@ -58,14 +58,14 @@ export async function measureKills(
   return { rounds, clients, acknowledged, sessions: known.size, lost };
 }
 
-/** @returns tokens of the session, which the server says is saved */
+/** @returns tokens of the session that the server acknowledged as saved */
 async function goOn(server: Server, session: string): Promise<number> {
   const request = { model: 'bench', prompt: 'And then', max_tokens: 4, ignore_eos: true, session };
   const answer = await server.client.completions.create(request as OpenAI.CompletionCreateParamsNonStreaming);
   return (answer as unknown as { session: { tokens: number } }).session.tokens;
 }
 
-/** 0 if there is no such session. */
+/** 0 if the session does not exist. */
 async function tokensOf(server: Server, session: string): Promise<number> {
   try {
     return (await server.client.get<{ tokens: number }>(`/sessions/${session}`)).tokens;

@@ -1,4 +1,4 @@
-/** What the serving benchmark writes: Markdown, and a figure of the server's memory. */
+/** The serving benchmark's report: Markdown, and a figure of the server's memory. */
 import * as Plot from '@observablehq/plot';
 import { renderFigure } from '../src/figures/svg.ts';
 import type { LoadResult, MemorySample } from './serveCase.ts';
@@ -10,14 +10,14 @@ export interface Report {
   readonly date: string;
   readonly model: string;
   readonly threads: number;
-  /** What `--cache-mb` was. */
+  /** Value of `--cache-mb`. */
   readonly cacheMb: number;
-  /** Seconds of load before the minute that counts. */
+  /** Seconds of load before measuring. */
   readonly warmUp: number;
-  /** One client, all of them without batching, all of them. */
+  /** One client; all clients without batching; all clients. */
   readonly load: readonly ({ readonly name: string } & LoadResult)[];
   readonly turns: Readonly<Record<Bringing, TurnResult>>;
-  /** Conversations that turns are medians of. */
+  /** Number of conversations in the medians of turns. */
   readonly rounds: number;
   readonly kills: KillResult;
 }

@@ -1,10 +1,10 @@
-/** How soon the turns of a long conversation are answered. */
+/** Measures how soon the turns of a long conversation are answered. */
 import type OpenAI from 'openai';
 import type { Server } from './serveCase.ts';
 import { median } from './statistics.ts';
 
 export interface TurnResult {
-  /** From a request to its first text; each the median of five turns, 2 to 6 and 48 to 52. */
+  /** Time from a request to its first text; medians of five turns, 2 to 6 and 48 to 52. */
   readonly secondMilliseconds: number;
   readonly fiftiethMilliseconds: number;
   /** Tokens of the conversation so far. */
@@ -14,7 +14,7 @@ export interface TurnResult {
   readonly fiftiethReadTokens: number;
 }
 
-/** A client brings all messages each time, as chat clients do, or has the server keep a session. */
+/** A client sends all messages each time, as chat clients do, or the server keeps a session. */
 export type Bringing = 'messages' | 'session';
 
 interface Turn {

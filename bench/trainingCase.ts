@@ -21,7 +21,7 @@ export type TrainingCase = keyof typeof cases;
 export interface TrainingResult {
   readonly parameters: number;
   readonly tokensPerSecond: number;
-  /** By 6 operations for each parameter and token, as the field counts. */
+  /** Counts 6 operations for each parameter and token, as is usual. */
   readonly gigaflops: number;
   readonly temporaryBytes: number;
 }

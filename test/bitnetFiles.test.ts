@@ -53,7 +53,7 @@ async function logitsOf(folder: string, tokens: readonly number[]): Promise<Floa
 
 function largestDifference(a: Float32Array, b: Float32Array): number {
   expect(a.length).toBe(b.length);
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+  return a.reduce((max, value, i) => Math.max(max, Math.abs(value - b[i]!)), 0);
 }
 
 describe('BitNet checkpoints', () => {

@@ -90,14 +90,14 @@ describe.skipIf(process.platform !== 'linux')('chat on a terminal', () => {
     await monday.until('Saved to');
     const expected = await answerTo(monday, 'And then?');
     monday.press('/state', keys.enter);
-    await monday.until(/\d+ tokens, remembered in 1\.2 kB/);
+    await monday.until(/\d+ tokens; the state takes 1\.2 kB/);
     monday.press('/quit', keys.enter);
     expect(await monday.ended).toBe(0);
 
     const tuesday = startChat('-n', '8', '--session', file);
-    await tuesday.until('Going on after 4 messages.');
+    await tuesday.until('Continuing after 4 messages.');
     tuesday.press(`/load ${copy}`, keys.enter);
-    await tuesday.until('Going on after 2 messages.');
+    await tuesday.until('Continuing after 2 messages.');
     expect(await answerTo(tuesday, 'And then?')).toBe(expected);
     tuesday.press(`/load ${join(folder, 'nowhere')}`, keys.enter);
     await tuesday.until('ENOENT');

@@ -91,11 +91,11 @@ function countedWords(text: string): Map<string, number> {
 /** The word that this story has often and others seldom (tf·idf), if it occurs at least twice. */
 function topicOf(words: ReadonlyMap<string, number>, rarity: (word: string) => number): string | undefined {
   let best: string | undefined;
-  let most = 0;
+  let bestScore = 0;
   for (const [word, count] of words) {
     const score = count * rarity(word);
-    if (count < 2 || score <= most) continue;
-    [best, most] = [word, score];
+    if (count < 2 || score <= bestScore) continue;
+    [best, bestScore] = [word, score];
   }
   return best;
 }

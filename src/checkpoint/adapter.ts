@@ -1,4 +1,4 @@
-/** Adapters, such as LoRA as PEFT saves it: changes to the weights of a base model, not a model themselves. */
+/** Adapters, such as PEFT's LoRA: changes to the weights of a base model, not a model themselves. */
 import { join } from '#platform';
 import { InputError } from '../errors.ts';
 import { readJsonFile } from '../files.ts';

@@ -5,7 +5,7 @@ import { type JsonObject, show } from '../json.ts';
 import type { AttentionConfig, BitNetConfig, ModelConfig, TransformerConfig } from '../model/config.ts';
 import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
 
-/** Positions as they are, not stretched beyond the length that a model was trained for. */
+/** Plain positions, not scaled for longer contexts than a model was trained for. */
 const plainRope = only('default');
 
 const fields = v.object({
@@ -29,7 +29,7 @@ const fields = v.object({
     v.looseObject({ rope_theta: v.optional(positive(1e12)), rope_type: v.optional(plainRope) }),
   ),
   attention_bias: v.optional(only(false)),
-  // Dropout acts in training only.
+  // Dropout acts only in training.
   attention_dropout: v.nullish(v.number('expected a number')),
   mlp_bias: v.optional(only(false)),
   quantization_config: v.nullish(
@@ -90,7 +90,7 @@ function common(parsed: Fields, where: string, defaults: Defaults): Omit<Attenti
       where,
       parsed.head_dim ? 'head_dim' : 'hidden_size',
       parsed.head_dim ?? parsed.hidden_size,
-      `expected heads of a multiple of 4 entries, found ${headSize}`,
+      `expected a head size that is a multiple of 4, found ${headSize}`,
     );
   }
   return {
@@ -109,7 +109,7 @@ function common(parsed: Fields, where: string, defaults: Defaults): Omit<Attenti
   };
 }
 
-/** Newer files have it in an object of its own; some have it twice. */
+/** Newer files have it in a nested object; some have it twice. */
 function thetaOf(parsed: Fields, where: string): number | undefined {
   checkScaling(parsed, where);
   const { rope_theta: plain, rope_parameters } = parsed;
@@ -120,7 +120,7 @@ function thetaOf(parsed: Fields, where: string): number | undefined {
   return inner ?? plain ?? undefined;
 }
 
-/** A factor without a type would be ignored, and the model would compute other positions than its authors meant. */
+/** A factor without a type would be ignored, and positions would differ from those the authors meant. */
 function checkScaling({ rope_scaling, rope_parameters }: Fields, where: string): void {
   for (const [name, scaling] of Object.entries({ rope_scaling, rope_parameters })) {
     const { rope_type, type, rope_theta: _, ...others } = (scaling ?? {}) as JsonObject;
@@ -143,19 +143,19 @@ function refuse(where: string, field: string, found: unknown, reason: string): n
 
 const classes = { llama: 'LlamaForCausalLM', bitnet: 'BitNetForCausalLM' };
 
-/** What Hugging Face's package must know to take float weights as ternary, or packed ones as packed. */
+/** Settings for Hugging Face's package: quantise float weights to ternary, or read packed ones. */
 function quantisation(mode: 'online' | 'offline'): JsonObject {
   return {
     quantization_config: { quant_method: 'bitnet', linear_class: 'autobitlinear', quantization_mode: mode },
   };
 }
 
-/** The fields of a config.json that say that ternary matrices are packed, as far as its model type has such. */
+/** The fields of a config.json that mark ternary matrices as packed, if its model type has such fields. */
 export function packedFields({ modelType }: ModelConfig): JsonObject {
   return modelType === 'bitnet' ? quantisation('offline') : {};
 }
 
-/** The fields that say that matrices are floats. */
+/** The fields that mark matrices as floats. */
 export function floatFields({ modelType }: ModelConfig): JsonObject {
   return modelType === 'bitnet' ? quantisation('online') : {};
 }
@@ -188,7 +188,7 @@ export function formatAttention(
     bos_token_id: config.bosTokenId,
     eos_token_id: config.eosTokenId,
     tie_word_embeddings: config.tieWordEmbeddings,
-    // Hugging Face's package moved it; both places are read.
+    // Hugging Face's package moved the field; both places are read.
     rope_theta: config.ropeTheta,
     rope_parameters: { rope_theta: config.ropeTheta, rope_type: 'default' },
   };

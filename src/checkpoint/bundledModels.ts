@@ -1,6 +1,6 @@
 /**
- * The bundled models: the folder `models/` of a clone, or the package `@plusminus/models`. They need no download and
- * no training.
+ * The bundled models: the folder `models/` of a clone, or the package `@plusminus/models`. They need no download and no
+ * training.
  */
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { verifyChecksums } from './checksums.ts';
 
 /** Continues stories; what `LanguageModel.load()` loads. */
 export const storiesModel = 'plusminus/stories';
-/** Answers; made from the other by fine-tuning. */
+/** Chats; made from the other by fine-tuning. */
 export const chatModel = 'plusminus/chat';
 
 const bundled: readonly string[] = [storiesModel, chatModel];
@@ -20,8 +20,8 @@ const bundled: readonly string[] = [storiesModel, chatModel];
 export const modelsFolder = findModels(import.meta.dirname ?? '.', process.cwd());
 
 /**
- * The folder `models/` of the clone in which `here` is, else the package beside it or in the project `cwd`.
- * A bundler would follow `new URL(…, import.meta.url)`, so paths are joined.
+ * The folder `models/` of the clone that contains `here`, else the package beside it or in the project `cwd`. Paths are
+ * joined, because a bundler would follow `new URL(…, import.meta.url)`.
  */
 export function findModels(here: string, cwd: string): string {
   const inClone = join(here, '../../models');

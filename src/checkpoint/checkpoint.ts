@@ -45,7 +45,7 @@ export class Checkpoint implements TensorSource {
     this.#fileOf = fileOf;
   }
 
-  /** @throws InputError if a file is missing or unsound, or the config is of a model that is not supported */
+  /** @throws InputError if a file is missing or invalid, or the config describes a model that is not supported */
   static async open(folder: string): Promise<Checkpoint> {
     const config = await readStoredConfig(folder);
     const weightMap = await readWeightMap(folder);
@@ -117,7 +117,7 @@ async function readWeightMap(folder: string): Promise<ReadonlyMap<string, string
   return new Map(Object.entries(map) as [string, string][]);
 }
 
-/** Shards lie in the folder itself: a name with a path could reach any file. */
+/** Shards are in the folder itself: a name with a path could reach any file. */
 function checkShardName(file: unknown, where: string): void {
   if (typeof file === 'string' && /^[\w-][\w.-]*\.safetensors$/.test(file)) return;
   throw new InputError(

@@ -7,7 +7,7 @@ import { InputError } from '../errors.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 
 const listName = 'SHA256SUMS';
-/** Documentation may be edited. */
+/** Documentation has no hash, so that it may be edited. */
 const isHashed = (name: string) => name !== listName && name !== 'README.md' && !name.startsWith('.');
 
 /** Lists all files of a folder. */
@@ -20,7 +20,7 @@ export async function writeChecksums(folder: string): Promise<void> {
 }
 
 /**
- * Checks that a folder holds what its list says, and no file beside that.
+ * Checks that a folder holds exactly the files in its list, with their hashes.
  * @param advice what to do if it does not
  * @throws InputError naming the file
  */

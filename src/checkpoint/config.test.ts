@@ -10,7 +10,7 @@ import { golden, temporaryFolder } from './testing.ts';
 import { writeConfig } from './writeConfig.ts';
 
 const goldenFields = JSON.parse(await readFile(join(golden, 'config.json'), 'utf8'));
-const least = { model_type: 'hgrn_bit', vocab_size: 96, hidden_size: 64, num_hidden_layers: 2 };
+const minimal = { model_type: 'hgrn_bit', vocab_size: 96, hidden_size: 64, num_hidden_layers: 2 };
 
 describe('reading', () => {
   it('understands the config that the released code wrote', async () => {
@@ -33,7 +33,7 @@ describe('reading', () => {
   });
 
   it("fills in the authors' defaults", () => {
-    expect(parseConfig(least, 'x').config).toEqual(parseConfig(goldenFields, 'x').config);
+    expect(parseConfig(minimal, 'x').config).toEqual(parseConfig(goldenFields, 'x').config);
   });
 
   it.each([
@@ -60,19 +60,19 @@ describe('reading', () => {
     ['rope_theta', 1e4, /rope_theta: found 10000/],
     ['quantization_config', { bits: 4 }, /quantization_config/],
   ])('refuses %s = %j by name and value', (name, value, message) => {
-    const parse = () => parseConfig({ ...least, [name]: value }, 'folder/config.json');
+    const parse = () => parseConfig({ ...minimal, [name]: value }, 'folder/config.json');
     expect(parse).toThrow(message);
     expect(parse).toThrow(InputError);
     expect(parse).toThrow(/^folder\/config.json: /);
   });
 
   it('lists unknown fields that are harmless, but not the housekeeping of Hugging Face', () => {
-    const fields = { ...least, id2label: {}, torch_dtype: 'float16', author: 'me', attention_sink: null };
+    const fields = { ...minimal, id2label: {}, torch_dtype: 'float16', author: 'me', attention_sink: null };
     expect(parseConfig(fields, 'x').unknownFields).toEqual(['attention_sink', 'author']);
   });
 
   it('understands MatMul-free RWKV-4, which has no heads and no lower bounds', () => {
-    const { model_type: _, ...sizes } = least;
+    const { model_type: _, ...sizes } = minimal;
     const { config } = parseConfig({ ...sizes, model_type: 'rwkv_bit' }, 'x');
     expect(config).toEqual({
       ...{ modelType: 'rwkv_bit', vocabSize: 96, hiddenSize: 64, layers: 2, intermediateSize: 256 },
@@ -86,12 +86,12 @@ describe('reading', () => {
   });
 
   it('takes several end tokens, none, and an open width', () => {
-    expect(parseConfig({ ...least, eos_token_id: [2, 3] }, 'x').config.eosTokenId).toEqual([2, 3]);
+    expect(parseConfig({ ...minimal, eos_token_id: [2, 3] }, 'x').config.eosTokenId).toEqual([2, 3]);
     expect(
-      parseConfig({ ...least, eos_token_id: null, bos_token_id: null }, 'x').config.eosTokenId,
+      parseConfig({ ...minimal, eos_token_id: null, bos_token_id: null }, 'x').config.eosTokenId,
     ).toBeNull();
-    expect(parseConfig({ ...least, intermediate_size: 100 }, 'x').config.intermediateSize).toBe(100);
-    expect(parseConfig({ ...least, hidden_ratio: 8 }, 'x').config.intermediateSize).toBe(512);
+    expect(parseConfig({ ...minimal, intermediate_size: 100 }, 'x').config.intermediateSize).toBe(100);
+    expect(parseConfig({ ...minimal, hidden_ratio: 8 }, 'x').config.intermediateSize).toBe(512);
   });
 
   it('throws only InputError for any JSON', () => {
@@ -99,7 +99,7 @@ describe('reading', () => {
     fc.assert(
       fc.property(fc.dictionary(field, fc.jsonValue()), (fields) => {
         try {
-          parseConfig({ ...least, ...fields, model_type: 'hgrn_bit' }, 'x');
+          parseConfig({ ...minimal, ...fields, model_type: 'hgrn_bit' }, 'x');
         } catch (error) {
           expect(error).toBeInstanceOf(InputError);
         }

@@ -3,19 +3,16 @@ import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import { type JsonObject, show } from '../json.ts';
 
-export const integer = (least: number, most: number) =>
+export const integer = (min: number, max: number) =>
   v.pipe(
-    v.number(`expected an integer from ${least} to ${most}`),
-    v.check(
-      (n) => Number.isInteger(n) && n >= least && n <= most,
-      `expected an integer from ${least} to ${most}`,
-    ),
+    v.number(`expected an integer from ${min} to ${max}`),
+    v.check((n) => Number.isInteger(n) && n >= min && n <= max, `expected an integer from ${min} to ${max}`),
   );
 
-export const positive = (most: number) =>
+export const positive = (max: number) =>
   v.pipe(
-    v.number(`expected a number above 0, at most ${most}`),
-    v.check((n) => n > 0 && n <= most, `expected a number above 0, at most ${most}`),
+    v.number(`expected a number above 0, at most ${max}`),
+    v.check((n) => n > 0 && n <= max, `expected a number above 0, at most ${max}`),
   );
 
 export const only = <const T extends string | number | boolean>(...values: T[]) =>

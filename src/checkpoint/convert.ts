@@ -1,4 +1,4 @@
-/** Converting a model folder between float types and the packed ternary form, streaming. */
+/** Converts a model folder between float types and the packed ternary form, streaming. */
 
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,19 +30,19 @@ import { onDisk, type TensorEntry } from './writeSafetensors.ts';
 
 export interface ConvertOptions {
   /**
-   * `packed`: ternary matrices to two bits a weight, everything else as stored. Otherwise all
-   * floats to this type, packed matrices to floats that quantise to the same values and scale again.
+   * `packed`: ternary matrices to two bits a weight, everything else as stored. Otherwise all floats to this type, and
+   * packed matrices to floats that quantise to the same values and scale again.
    */
   readonly to: 'packed' | SavedDType;
-  /** What a packed checkpoint stores its embedding as, `int8` being rows with a scale each. Default: as it is. */
+  /** Type of the embedding in a packed checkpoint; `int8`: rows with a scale each. Default: as stored. */
   readonly embedding?: 'int8' | SavedDType | undefined;
   readonly shardBytes?: number | undefined;
-  /** Bytes read of bytes to read; a matrix that is packed is read twice. */
+  /** Bytes read of bytes to read; a matrix to be packed is read twice. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A conversion under way. */
+/** A running conversion. */
 interface Conversion {
   readonly source: Checkpoint;
   readonly to: ConvertOptions['to'];
@@ -149,7 +149,7 @@ function convertedEntries(conversion: Conversion, name: string, report: Report):
   return [{ name, dtype: 'F32', shape: info.shape, chunks: () => floatChunks(source, name, report) }];
 }
 
-/** The scale of a matrix that becomes floats is part of those floats; an embedding brings its own. */
+/** The scale of a matrix that becomes floats is part of those floats; an embedding has its own. */
 function isScaleOfExpanded(conversion: Conversion, name: string): boolean {
   if (name === scaleName(conversion.table)) return true;
   const weightName = name.replace(/\.weight_scale$/, '.weight');
@@ -158,7 +158,7 @@ function isScaleOfExpanded(conversion: Conversion, name: string): boolean {
   );
 }
 
-/** The table of an embedding; its scales, if it has any, go where it goes. */
+/** The table of an embedding; its scales, if any, are converted with it. */
 async function* embeddingChunks(
   source: Checkpoint,
   table: string,
@@ -229,12 +229,12 @@ function refuseEmbedding(source: Checkpoint, { to, embedding }: ConvertOptions):
 function packedEntries(source: Checkpoint, name: string, report: Report): TensorEntry[] {
   const [rows, columns] = source.tensor(name).shape as [number, number];
   const where = tensorLabel(source, name);
-  // A reader a pass: its buffers must not outlive the pass, for a model has hundreds of matrices.
+  // One reader per pass, because its buffers must not outlive the pass: a model has hundreds of matrices.
   const reader = (): ReadRows => {
     const read = floatReader(source, name, report);
     return (first, count) => read(first * columns, count * columns);
   };
-  // Scales are f32 and so written before the codes, but either order works.
+  // Scales are f32 and therefore written before the codes, but either order works.
   const scaleOnce = once(() => ternaryScale(reader(), rows, columns, where));
   async function* codes() {
     const packed = new Uint8Array(packedRows(rows) * columns);
@@ -250,7 +250,7 @@ function packedEntries(source: Checkpoint, name: string, report: Report): Tensor
   ];
 }
 
-/** A packed file says how many rows of four codes it has, not how many rows the matrix has: that follows from the model. */
+/** A packed file stores the number of packed rows, not of the matrix's rows: that follows from the model. */
 function expandedEntry(source: Checkpoint, name: string, rows: number, report: Report): TensorEntry {
   const [height, columns] = source.tensor(name).shape as [number, number];
   const where = tensorLabel(source, name);

@@ -54,7 +54,7 @@ export async function isComplete({ path, size }: RemoteFile, folder: string): Pr
   return (await sizeOf(join(folder, path))) === size;
 }
 
-/** Undefined if there is no such file. */
+/** Undefined if the file does not exist. */
 async function sizeOf(path: string): Promise<number | undefined> {
   return (await fs.stat(path).catch(() => undefined))?.size;
 }
@@ -78,7 +78,7 @@ async function fetchRest(
   const output = await onDisk(partial, () => fs.open(partial, resumed ? 'a' : 'w'));
   let length = resumed ? begun : 0;
   try {
-    // Iterable in Node, which the DOM's types do not know.
+    // Iterable in Node; the DOM's types do not know it.
     const body = response.body as unknown as AsyncIterable<Uint8Array> | null;
     for await (const chunk of body ?? []) {
       length += chunk.length;

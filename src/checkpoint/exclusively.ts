@@ -7,8 +7,8 @@ import { onDisk } from './writeSafetensors.ts';
 const underWay = new Map<string, Promise<unknown>>();
 
 /**
- * Calls `work` when no other call for the same folder and name is under way.
- * @param folder where the lock file is written; created if need be
+ * Calls `work` when no other call for the same folder and name is running.
+ * @param folder where the lock file is written; created if necessary
  * @throws InputError naming the process that holds the lock
  */
 export async function exclusively<T>(folder: string, name: string, work: () => Promise<T>): Promise<T> {

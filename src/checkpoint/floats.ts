@@ -1,7 +1,7 @@
 /**
- * Half-precision floats in bulk. `f16` is IEEE binary16, `bf16` the upper half of binary32; both travel as
- * their bits in 16-bit integers. Narrowing rounds to nearest, ties to even; infinities, subnormals and signs
- * of zero are kept, and a NaN stays a NaN.
+ * Converts arrays of half-precision floats. `f16` is IEEE binary16, `bf16` the upper half of binary32; both are passed as
+ * their bits in 16-bit integers. Narrowing rounds to nearest, ties to even; infinities, subnormals and signs of zero are
+ * kept, and a NaN stays a NaN.
  */
 
 /** Every function converts source[k] to target[k] for all k and returns target. @throws RangeError if lengths differ */
@@ -42,7 +42,7 @@ export function f32ToBf16(source: Float32Array, target: Uint16Array): Uint16Arra
 
 let f16Table: Uint32Array | undefined;
 
-/** The f32 bits of every f16: 256 KB, which converts faster than computing each anew. */
+/** The f32 bits of every f16: 256 KB, faster than computing each again. */
 function buildF16Table(): Uint32Array {
   return Uint32Array.from({ length: 65536 }, (_, half) => widenF16(half));
 }

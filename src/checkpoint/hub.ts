@@ -31,8 +31,8 @@ export type { DownloadOptions } from './hubRepository.ts';
  * Downloads a model unless it is cached. Without a network, uses the cached commit of the revision.
  * @param id owner/name, e.g. `ridger/MMfreeLM-370M`
  * @returns the path of a complete model folder
- * @throws InputError if the repository or revision does not exist, needs a token, holds no safetensors, or
- * cannot be reached while the cache lacks it, or another process downloads it; the signal's reason if it is aborted
+ * @throws InputError if the repository or revision does not exist, needs a token, contains no safetensors, is being
+ * downloaded by another process, or is not cached and cannot be reached; the signal's reason if it is aborted
  */
 export async function downloadModel(id: string, options: DownloadOptions = {}): Promise<string> {
   const { revision = 'main', cacheDir = defaultCache(), signal } = options;

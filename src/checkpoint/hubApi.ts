@@ -1,4 +1,4 @@
-/** The two requests to the Hugging Face Hub that loading takes: a revision's commit, and a commit's files. */
+/** The two requests to the Hugging Face Hub that loading needs: a revision's commit, and a commit's files. */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
@@ -14,7 +14,7 @@ export class HubApiError extends Error {
   }
 }
 
-/** Where a repository's API is, and how to reach it. */
+/** The address of a repository's API, and how to reach it. */
 export interface HubApi {
   readonly kind: 'model' | 'dataset';
   readonly id: string;
@@ -54,7 +54,7 @@ export async function* treeOf(api: HubApi, commit: string, recursive: boolean): 
     const next = /<([^>]+)>\s*;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1];
     if (next === undefined) return;
     const address = new URL(next, url);
-    // The request carries the token, which only this Hub may see.
+    // The request carries the token, which only this Hub may receive.
     if (address.origin !== new URL(api.hubUrl).origin) {
       throw new InputError(`${url}: its next page is on ${address.origin}, expected ${api.hubUrl}`);
     }

@@ -1,12 +1,11 @@
 /**
  * Hugging Face's `config.json` ⇄ ModelConfig.
  *
- * Fields fall into four kinds. *Understood* ones are checked, and refused where their value asks for something
- * that this project does not compute. *Housekeeping* of Hugging Face (labels, versions, generation defaults)
- * and switches between the authors' equal implementations do not change what a model computes: they are kept
- * and written back. *Unknown* fields are kept and listed in `unknownFields`; but one whose name speaks of
- * architecture (heads, norms, experts, …) and whose value is not null or false is refused, since ignoring it
- * could mean computing a different model.
+ * Fields fall into four kinds. *Understood* ones are checked, and refused if their value asks for something that this
+ * project does not compute. *Housekeeping* of Hugging Face (labels, versions, generation defaults) and switches between
+ * the authors' equivalent implementations do not change a model's results: they are kept and written back. *Unknown*
+ * fields are kept and listed in `unknownFields`. An unknown field is refused if its name suggests architecture (heads,
+ * norms, experts, …) and its value is not null or false, because ignoring it could mean computing a different model.
  */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
@@ -21,16 +20,16 @@ import {
 import { attentionFieldNames, formatAttention, parseBitNet, parseLlama } from './attentionConfig.ts';
 import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
 
-/** A config.json: what it means, and all that it says. */
+/** A parsed config.json: the configuration, and all fields. */
 export interface StoredConfig {
   readonly config: ModelConfig;
   /** Every field of the file, to be written back. */
   readonly fields: Readonly<JsonObject>;
-  /** Fields that nothing here knows, sorted. */
+  /** Unknown fields, sorted. */
   readonly unknownFields: readonly string[];
 }
 
-/** Those of the authors' HGRNBitConfig, with its defaults, that RWKV has too. Sizes end where they can only be mistakes. */
+/** Fields of the authors' HGRNBitConfig, with its defaults, that RWKV has too. Size limits exclude only mistakes. */
 const recurrentFields = v.object({
   vocab_size: integer(1, 2 ** 24),
   hidden_size: integer(1, 2 ** 17),
@@ -55,10 +54,10 @@ const matMulFreeFields = v.object({
   plusminus_variant: v.optional(only('released', 'paper'), 'released'),
 });
 
-/** Choices between implementations that compute the same, and details of the short convolution that is refused. */
+/** Choices between equivalent implementations, and details of the short convolution, which is refused. */
 const equivalentChoices = ['attn_mode', 'conv_size', 'share_conv_kernel', 'fuse_cross_entropy', 'fuse_norm'];
 
-/** What Hugging Face keeps in any model's config and that leaves the forward pass as it is. */
+/** Fields of any Hugging Face config that do not change the forward pass. */
 const housekeeping = new Set([
   ...[
     'model_type',
@@ -115,7 +114,7 @@ const architectural =
   /head|layer|hidden|intermediate|embed|vocab|norm|eps|attn|attention|rope|rotary|position|conv|expert|moe|router|bias|scal|act|gate|expand|ratio|rank|state|ssm|residual|window|sparse|quant|bit|mlp|ffn|tie|lower_bound|_size$|_dim$/;
 
 /**
- * @param where what errors call the source, e.g. the path
+ * @param where name of the source in errors, e.g. the path
  * @throws InputError naming the field, its value and what is supported
  */
 export function parseConfig(fields: JsonObject, where: string): StoredConfig {
@@ -128,7 +127,7 @@ export function parseConfig(fields: JsonObject, where: string): StoredConfig {
   return { config: family.parse(fields, where), fields, unknownFields };
 }
 
-/** How the configs of one model type are read. */
+/** Reads the configs of one model type. */
 interface Family {
   readonly knownFields: ReadonlySet<string>;
   parse(fields: JsonObject, where: string): ModelConfig;
@@ -220,7 +219,7 @@ function formatRwkv(config: RwkvConfig, kept: Readonly<JsonObject>): JsonObject 
   return { architectures: ['RwkvBitForCausalLM'], ...formatRecurrent(config, kept) };
 }
 
-/** What follows from the shared part of a config, over the fields to be kept. */
+/** The fields from the shared part of a config, merged over those to be kept. */
 function formatRecurrent(config: MatMulFreeConfig | RwkvConfig, kept: Readonly<JsonObject>): JsonObject {
   return {
     hidden_ratio: 4,

@@ -105,7 +105,7 @@ describe('refusals', () => {
       /lacks 2 tensors: "table.weight", "norm.weight"/,
     ],
     ['a missing scale', without('proj.weight_scale'), /lacks tensor "proj.weight_scale"/],
-    ['extra tensors', [...small, { ...norm, name: 'bias' }], /has tensor "bias" for which/],
+    ['extra tensors', [...small, { ...norm, name: 'bias' }], /has tensor "bias", unknown to/],
     [
       'a scale beside floats',
       [table, { ...packed, dtype: 'F32' }, scale, norm],

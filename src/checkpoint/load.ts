@@ -1,6 +1,6 @@
 /**
- * Parameters from a checkpoint into an engine's memory, in the type in which the engine wants them. Float and
- * packed checkpoints both load in both modes.
+ * Loads parameters from a checkpoint into an engine's memory, in the type that the engine uses. Float and packed
+ * checkpoints both load in both modes.
  */
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
@@ -30,23 +30,23 @@ import {
 export interface ParameterStore {
   /** Announces that `name` will be stored as `dtype`. All calls come before the first to `bytes`. */
   prepare(name: string, dtype: DType): void;
-  /** The parameter's storage; asked for anew before each write, since memory may move. */
+  /** The parameter's storage; requested again before each write, because memory may move. */
   bytes(name: string): Uint8Array;
-  /** Takes bytes of the parameter from byte `start` on, where there is no need to hold all of them at once. */
+  /** Takes bytes of the parameter from byte `start` on, for stores that need not hold all of them at once. */
   write?(name: string, bytes: Uint8Array, start: number): void;
-  /** All bytes of the parameter are there; `bytes` is not asked for them again. */
+  /** The parameter is complete; `bytes` is not requested for it again. */
   written(name: string): void;
 }
 
 export interface LoadOptions {
   /**
-   * `inference`: a ternary matrix becomes two parameters, `….weight` packed and `….weight_scale` f32 [1];
-   * embeddings and dense matrices keep their stored type, of embeddings int8 rows too, with `….weight_scale` f32
-   * [rows]. `training`: everything becomes f32, packed matrices such that BitLinear
-   * quantises them to the same values and scale again (see `expandTernary`).
+   * `inference`: a ternary matrix becomes two parameters, `….weight` packed and `….weight_scale` f32 [1]. Embeddings and
+   * dense matrices keep their stored type; int8 rows of an embedding have `….weight_scale` f32 [rows]. `training`:
+   * everything becomes f32; packed matrices become floats that BitLinear quantises to the same values and scale again (see
+   * `expandTernary`).
    */
   readonly mode: 'inference' | 'training';
-  /** Bytes read of bytes to read; a float matrix that is quantised is read twice. */
+  /** Bytes read of bytes to read; a float matrix to be quantised is read twice. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -59,8 +59,8 @@ interface Step {
 }
 
 /**
- * @throws InputError if tensors are missing, of another shape or type, not known to the model, or not finite;
- * the signal's reason if it is aborted
+ * @throws InputError if tensors are missing, unknown to the model, not finite, or of another shape or type; the signal's
+ * reason if it is aborted
  */
 export async function loadParameters(
   source: TensorSource,
@@ -250,7 +250,7 @@ function refuseExtra(source: TensorSource, specs: readonly ParameterSpec[]): voi
   const extra = [...source.tensors.keys()].filter((name) => !known.has(name) && !derivedBuffer.test(name));
   if (extra.length === 0) return;
   throw new InputError(
-    `${source.location}: the checkpoint has ${listed(extra)} for which the model of its config.json has no place`,
+    `${source.location}: the checkpoint has ${listed(extra)}, unknown to the model of its config.json`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** Which files of a model folder are whose. */
+/** Kinds of files in a model folder. */
 
 const tokenizerNames = new Set([
   'tokenizer.json',
@@ -13,7 +13,7 @@ const tokenizerNames = new Set([
   'generation_config.json',
 ]);
 
-/** Files that say how to turn text into tokens, tokens into text, and a chat into a prompt. */
+/** Files for turning text into tokens, tokens into text, and a chat into a prompt. */
 export function isTokenizerFile(name: string): boolean {
   return tokenizerNames.has(name);
 }

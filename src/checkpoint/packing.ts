@@ -1,24 +1,24 @@
 /**
- * Ternary matrices, four weights to a byte. The packed form of [out, in] is uint8 [R, in], R = ceil(out/4);
- * bits 2j..2j+1 of row r hold value + 1 of output row r + j·R, which makes it four "planes" of R rows.
- * Rows beyond `out` hold the value 0.
+ * Ternary matrices, four weights to a byte. The packed form of [out, in] is uint8 [R, in], R = ceil(out/4); bits 2j..2j+1
+ * of row r hold value + 1 of output row r + j·R. The j-th bits of all rows form a "plane" of R output rows. Rows beyond
+ * `out` hold the value 0.
  */
 import { InputError } from '../errors.ts';
 import { packedRows } from '../program/tensor.ts';
 
-/** Fills a chunk of a float matrix: rows [first, first + count), row-major. The array may be reused by the next call. */
+/** Fills a chunk of a float matrix: rows [first, first + count), row-major. The next call may overwrite the array. */
 export type ReadRows = (first: number, count: number) => Promise<Float32Array>;
 
-/** About this many weights are held as floats at a time (4 MiB). */
+/** Maximum number of weights held as floats at a time, approximately (4 MiB). */
 const chunkWeights = 2 ** 20;
 
-/** The smallest scale, so that a matrix of zeros can be divided by its scale. */
+/** The minimum scale, so that a matrix of zeros can be divided by its scale. */
 const smallestScale = 1e-5;
 
 /** A byte of four zero weights. */
 const fourZeros = 0b01010101;
 
-/** Rows of a float matrix that are handled at a time. */
+/** Rows of a float matrix that are processed at a time. */
 function rowsPerChunk(columns: number): number {
   return Math.max(1, Math.floor(chunkWeights / Math.max(1, columns)));
 }
@@ -38,7 +38,7 @@ export function packTernary(values: Int8Array, rows: number, columns: number): U
     if (value < -1 || value > 1)
       throw new RangeError(`ternary value ${k}: found ${value}, expected −1, 0 or 1`);
     const shift = 2 * Math.floor(k / plane);
-    packed[k % plane]! += value << shift; // onto the 1 that stands for zero
+    packed[k % plane]! += value << shift; // added to the code 1, which means zero
   }
   return packed;
 }
@@ -55,8 +55,8 @@ export function unpackTernary(packed: Uint8Array, rows: number, columns: number)
 }
 
 /**
- * Checks that every code is 0, 1 or 2, and sets the codes of rows beyond `rows`, which some writers leave 0,
- * to the value 0. In place.
+ * Checks that every code is 0, 1 or 2, and sets the codes of rows beyond `rows`, which some writers leave at code 0, to
+ * the value 0. In place.
  */
 export function checkPacked(packed: Uint8Array, rows: number, columns: number, where: string): void {
   const plane = packedRows(rows) * columns;
@@ -91,11 +91,11 @@ function density(packed: Uint8Array, rows: number, columns: number): number {
 }
 
 /**
- * Floats that a BitLinear layer quantises to just this packed matrix and this scale, in chunks of whole rows,
- * each overwritten by the next.
+ * Floats that a BitLinear layer quantises to exactly this packed matrix and scale, in chunks of whole rows; each chunk is
+ * overwritten by the next.
  *
- * They are not w·t: BitLinear takes the mean of |W| anew, which for w·t is t times the share p of non-zero
- * weights. w·t/p has the mean t, and |w·t/p| ≥ t still rounds to ±1.
+ * They are not w·t: BitLinear takes the mean of |W| again, which for w·t is t times the share p of non-zero weights.
+ * w·t/p has the mean t, and |w·t/p| ≥ t still rounds to ±1.
  */
 export function* expandTernary(
   packed: Uint8Array,
@@ -120,9 +120,9 @@ export function* expandTernary(
 }
 
 /**
- * Quantises a float matrix [rows, columns]: t = max(mean |W|, 1e-5) in float32, w = clamp(round(W/t), −1, 1),
- * packed into `target`. Reads the matrix twice, in chunks.
- * @param where what errors call the matrix
+ * Quantises a float matrix [rows, columns]: t = max(mean |W|, 1e-5) in float32, w = clamp(round(W/t), −1, 1), packed into
+ * `target`. Reads the matrix twice, in chunks.
+ * @param where name of the matrix in errors
  * @returns t
  * @throws InputError for a NaN or infinite weight
  */
@@ -195,8 +195,8 @@ function sumOfMagnitudes(weights: Float32Array): number {
 }
 
 /**
- * round(W/t) is 0 just where |W| ≤ t/2 (halves round to even, and float division never rounds across 1/2),
- * so a comparison replaces the division; on the bits of the floats, it needs no branch.
+ * round(W/t) is 0 exactly if |W| ≤ t/2 (halves round to even, and float division never rounds across 1/2), so a
+ * comparison replaces the division; on the bits of the floats, it needs no branch.
  */
 function packChunk(
   weights: Float32Array,
@@ -215,7 +215,7 @@ function packChunk(
       const x = bits[start + c]!;
       const sign = x >> 31;
       const nonZero = (threshold - (x & 0x7fffffff)) >>> 31;
-      target[base + c]! += ((nonZero ^ sign) - sign) << shift; // onto the 1 that stands for zero
+      target[base + c]! += ((nonZero ^ sign) - sign) << shift; // added to the code 1, which means zero
     }
   }
 }

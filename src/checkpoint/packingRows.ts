@@ -1,10 +1,10 @@
 /**
- * Tables of int8 rows: row r of a float table [rows, width] is stored as `weight` I8 [rows, width] with
- * `weight_scale` F32 [rows]; its entries are weight · weight_scale[r]. Embeddings are shipped so: a quarter of the
- * bytes, off by at most 1/254 of the row's largest entry.
+ * Tables of int8 rows: row r of a float table [rows, width] is stored as `weight` I8 [rows, width] with `weight_scale` F32
+ * [rows]; an entry is weight · weight_scale[r]. Embeddings are published in this form: a quarter of the bytes, and an
+ * error of at most 1/254 of the row's largest entry.
  */
 
-/** Codes of −127 … 127, so that a row and its negative are stored alike. */
+/** Codes are −127 … 127, so that a row and its negative have the same magnitudes. */
 const largestCode = 127;
 
 /**
@@ -33,7 +33,7 @@ export function packRowsInt8(
   return { codes, scales };
 }
 
-/** The entries that codes and scales stand for. */
+/** The entries that codes and scales represent. */
 export function unpackRowsInt8(
   codes: Int8Array,
   scales: Float32Array,

@@ -1,4 +1,4 @@
-/** Models with random weights, to measure and to test sizes for which no trained weights exist. */
+/** Models with random weights, to measure and test sizes for which no trained weights exist. */
 import { bytesOf } from '../engine/engine.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { fillFixed, type ParameterSpec, scaleName } from '../model/parameters.ts';
@@ -12,10 +12,10 @@ import { chunkElements } from './tensorSource.ts';
 import type { TensorEntry } from './writeSafetensors.ts';
 
 /**
- * Writes a packed checkpoint with the statistics of a fresh model: matrices as N(0, σ) would quantise, the
- * embedding and dense matrices in f16, vectors by their `init`, lower bounds N(0, 1). The same seed gives the same file.
+ * Writes a packed checkpoint with the statistics of a new model: matrices as N(0, σ) would quantise, the embedding and
+ * dense matrices in f16, vectors by their `init`, lower bounds N(0, 1). The same seed gives the same file.
  * @param seed any integer; its lower 32 bits count
- * @param embedding `int8`: as rows with a scale each, which halves it
+ * @param embedding `int8`: rows with a scale each, half the size
  */
 export async function randomCheckpoint(
   target: string,
@@ -43,7 +43,7 @@ function randomEntries(spec: ParameterSpec, seed: number, signal: AbortSignal | 
     if (deviation(spec) === 0)
       throw new RangeError(`parameter ${name}: a ternary matrix starts as normal noise`);
     const packedShape = [packedRows(shape[0]!), shape[1]!];
-    // The mean of |N(0, σ)|, which is the scale that quantising takes.
+    // The mean of |N(0, σ)|: the scale that quantising computes.
     const scale = Float32Array.of(deviation(spec) * Math.sqrt(2 / Math.PI));
     return [
       { name, dtype: 'U8', shape: packedShape, chunks: () => randomCodes(shape, next(), signal) },
@@ -54,7 +54,7 @@ function randomEntries(spec: ParameterSpec, seed: number, signal: AbortSignal | 
   return [{ name, dtype, shape, chunks: () => randomFloats(spec, dtype, next(), signal) }];
 }
 
-/** An embedding as int8 rows, some of them at a time. */
+/** An embedding as int8 rows, in chunks. */
 function randomRows(spec: ParameterSpec, seed: number, signal: AbortSignal | undefined): TensorEntry[] {
   const { name, shape } = spec;
   const [rows, width] = shape as readonly [number, number];
@@ -74,7 +74,7 @@ function randomRows(spec: ParameterSpec, seed: number, signal: AbortSignal | und
   ];
 }
 
-/** The same bytes, cut into whole numbers of rows. */
+/** The same bytes, split into whole numbers of rows. */
 function* wholeRows(chunks: Iterable<Uint8Array>, rowBytes: number): Generator<Uint8Array> {
   let rest = new Uint8Array();
   for (const chunk of chunks) {
@@ -88,7 +88,7 @@ function* wholeRows(chunks: Iterable<Uint8Array>, rowBytes: number): Generator<U
 }
 
 function deviation({ name, init }: ParameterSpec): number {
-  if (name.endsWith('lower_bounds')) return 1; // they start equal, which would make every layer forget alike
+  if (name.endsWith('lower_bounds')) return 1; // their initial values are equal, so that every layer would forget alike
   return 'normal' in init ? init.normal : 0;
 }
 
@@ -125,7 +125,7 @@ function* randomCodes(shape: readonly number[], next: () => number, signal: Abor
     if (k % chunkElements === 0) signal?.throwIfAborted();
     const bits = next();
     packed[k] = codeTable[bits & 0xffff]!;
-    packed[k + 1] = codeTable[bits >>> 16]!; // beyond the end it falls away
+    packed[k + 1] = codeTable[bits >>> 16]!; // a write past the end is ignored
   }
   clearPadding(packed, rows, columns);
   yield packed;
@@ -149,13 +149,13 @@ function* randomFloats(
   }
 }
 
-/** Box and Muller: two normal numbers from two uniform ones. */
+/** Box–Muller: two normal numbers from two uniform ones. */
 function fillNormal(target: Float32Array, sigma: number, next: () => number): void {
   for (let k = 0; k < target.length; k += 2) {
     const radius = sigma * Math.sqrt(-2 * Math.log((next() + 1) / 2 ** 32));
     const angle = (2 * Math.PI * next()) / 2 ** 32;
     target[k] = radius * Math.cos(angle);
-    target[k + 1] = radius * Math.sin(angle); // beyond the end it falls away
+    target[k + 1] = radius * Math.sin(angle); // a write past the end is ignored
   }
 }
 

@@ -8,11 +8,11 @@ import { isWeightFile } from './modelFiles.ts';
 import { onDisk, syncFolder } from './writeSafetensors.ts';
 
 /**
- * Calls `write` with an empty temporary folder beside `folder` and then puts it in the place of `folder`,
- * creating parents. Other files of the old folder (tokenizer, notes) move along unless `write` made them anew.
+ * Calls `write` with an empty temporary folder beside `folder`, then puts it in the place of `folder`, creating parents.
+ * Other files of the old folder (tokenizer, notes) are moved along unless `write` has written them.
  *
- * Two renames do the swap. A crash just between them leaves the old folder as `<folder>.previous`.
- * @throws InputError if `folder` holds files but no config.json, that is, something else than a model
+ * Two renames do the swap. A crash between them leaves the old folder as `<folder>.previous`.
+ * @throws InputError if `folder` holds files but no config.json, so that it is not a model
  */
 export async function replaceFolder(
   folder: string,
@@ -25,7 +25,7 @@ export async function replaceFolder(
       `${folder}: holds files but no model; expected a new or empty folder, or a model folder`,
     );
   }
-  const lock = existing && (await FolderLock.take(target)); // a training that goes on there keeps its folder
+  const lock = existing && (await FolderLock.take(target)); // a training that runs there keeps its folder
   await removePartials(target);
   const temporary = partialName(target);
   try {

@@ -1,6 +1,5 @@
 /**
- * Reading safetensors files: the header is parsed once, then tensors, or parts of them, are read where the caller
- * wants them.
+ * Reads safetensors files: the header is parsed once, then tensors, or parts of them, are read into the caller's memory.
  */
 import { openFile, type ReadableFile } from '#platform';
 import { InputError } from '../errors.ts';
@@ -34,8 +33,8 @@ export class SafetensorsFile {
   }
 
   /**
-   * Opens a file and checks its header; no tensor is read.
-   * @throws InputError if the file is missing or its header is not sound
+   * Opens a file and checks its header; reads no tensor.
+   * @throws InputError if the file is missing or its header is invalid
    */
   static async open(path: string): Promise<SafetensorsFile> {
     const file = await openFile(path);
@@ -65,7 +64,7 @@ export class SafetensorsFile {
     }
   }
 
-  /** All bytes of a tensor, in memory of its own. */
+  /** All bytes of a tensor, in new memory. */
   async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = new Uint8Array(this.#find(name).byteLength);
     await this.readInto(name, bytes);
@@ -73,9 +72,9 @@ export class SafetensorsFile {
   }
 
   /**
-   * Fills `target` with the bytes of a tensor from byte `start` on. `target` may lie in shared memory.
-   * @throws RangeError if the tensor has fewer than start + target.length bytes; InputError if the file has
-   * become shorter since it was opened
+   * Fills `target` with the bytes of a tensor from byte `start` on. `target` may be in shared memory.
+   * @throws RangeError if the tensor has fewer than start + target.length bytes; InputError if the file has become shorter
+   * since it was opened
    */
   async readInto(name: string, target: Uint8Array, start = 0): Promise<void> {
     const { offset, byteLength } = this.#find(name);

@@ -1,6 +1,6 @@
 /**
- * The header of a safetensors file: 8 bytes of length (little-endian), then that many bytes of JSON, padded
- * with spaces. It names each tensor's type, shape and place in the data that follows. No file access here.
+ * The header of a safetensors file: 8 bytes of length (little-endian), then that many bytes of JSON, padded with spaces.
+ * It lists each tensor's type, shape and place in the data that follow. No file access here.
  */
 import { InputError } from '../errors.ts';
 import { isObject, type JsonObject, parseJsonObject, show } from '../json.ts';
@@ -18,7 +18,7 @@ const elementBytes = {
   BOOL: 1,
 } as const;
 
-/** Element types as safetensors names them. */
+/** Names of element types in safetensors. */
 export type StoredDType = keyof typeof elementBytes;
 
 export interface TensorInfo {
@@ -37,14 +37,14 @@ export interface Header {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The longest header that is read, in bytes; the reference implementation has the same limit. */
+/** Maximum header length in bytes; the reference implementation has the same limit. */
 export const maxHeaderBytes = 100_000_000;
 
 export function bytesPerElement(dtype: StoredDType): number {
   return elementBytes[dtype];
 }
 
-/** Bytes of a tensor; NaN if the shape is not one of exactly countable elements. */
+/** Bytes of a tensor; NaN if the shape has more elements than can be counted exactly. */
 export function storedBytes(dtype: StoredDType, shape: readonly number[]): number {
   let count = elementBytes[dtype] as number;
   for (const size of shape) {
@@ -120,7 +120,7 @@ function parseIntegers(field: JsonObject, key: 'shape' | 'data_offsets', where: 
   throw new InputError(`${where}: ${key}: found ${show(value)}, expected a list of integers ≥ 0`);
 }
 
-/** Tensors must follow one another without overlap or hole: bytes that no tensor owns could hide anything. */
+/** Tensors must follow one another without overlap or hole, because bytes that no tensor owns could hide anything. */
 function checkLayout(tensors: ReadonlyMap<string, PlacedTensor>, dataBytes: number, path: string): void {
   const placed = [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.byteLength - b.byteLength);
   let end = 0;
@@ -140,7 +140,7 @@ function checkLayout(tensors: ReadonlyMap<string, PlacedTensor>, dataBytes: numb
   }
 }
 
-/** The bytes that precede the data: length field, JSON, and spaces up to a multiple of 8. */
+/** The bytes before the data: length field, JSON, and spaces up to a multiple of 8. */
 export function formatHeader(
   tensors: Iterable<readonly [string, PlacedTensor]>,
   metadata: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-/** Writing a model folder that this project and Hugging Face tools read. */
+/** Writes a model folder that this project and Hugging Face tools read. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -13,7 +13,7 @@ import { onDisk, type TensorEntry, writeSafetensors } from './writeSafetensors.t
 export type SavedDType = 'f32' | 'f16' | 'bf16';
 
 export interface SaveOptions {
-  /** What F32 tensors are stored as; other types are stored as they come. Default: f32, bit for bit. */
+  /** Type for F32 tensors; other types are stored unchanged. Default: f32, bit for bit. */
   readonly dtype?: SavedDType | undefined;
   /** Splits the weights into files of at most this many bytes (a larger tensor gets its own). Default: one file. */
   readonly shardBytes?: number | undefined;
@@ -24,10 +24,9 @@ export interface SaveOptions {
 }
 
 /**
- * Writes config.json and the weights; a reader of `folder` sees the old checkpoint or the new one. Other files
- * in an existing model folder stay.
- * @throws InputError if the disk refuses, a weight exceeds the range of f16, or `folder` is something else than
- * a model folder
+ * Writes config.json and the weights; a reader of `folder` sees the old checkpoint or the new one. Other files in an
+ * existing model folder stay.
+ * @throws InputError if the disk refuses, a weight exceeds the range of f16, or `folder` is not a model folder
  */
 export async function saveCheckpoint(
   folder: string,
@@ -45,7 +44,7 @@ export async function saveCheckpoint(
 }
 
 async function writeWeights(folder: string, shards: readonly (readonly TensorEntry[])[]): Promise<void> {
-  // Hugging Face's loader asks for this mark.
+  // Hugging Face's loader requires this mark.
   const metadata = { format: 'pt' };
   if (shards.length === 1) return writeSafetensors(join(folder, 'model.safetensors'), shards[0]!, metadata);
   const weightMap: Record<string, string> = {};

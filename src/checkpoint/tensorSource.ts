@@ -26,7 +26,7 @@ export interface Progress {
   readonly total: number;
 }
 
-/** Elements that are converted at a time (4 MiB of f32). */
+/** Number of elements converted at a time (4 MiB of f32). */
 export const chunkElements = 2 ** 20;
 
 export function isFloat(dtype: StoredDType): dtype is FloatDType {
@@ -48,7 +48,7 @@ export function progressReport(
   };
 }
 
-/** Elements [first, first + count) of a float tensor as f32. The array is overwritten by the next call. */
+/** Elements [first, first + count) of a float tensor as f32. The next call overwrites the array. */
 export type ReadFloats = (first: number, count: number) => Promise<Float32Array<ArrayBuffer>>;
 
 /** @throws InputError if the tensor is missing or not float */
@@ -77,7 +77,7 @@ export function floatReader(source: TensorSource, name: string, report: Report):
 
 /**
  * The scale t of a packed matrix: its `weight_scale`, one positive float.
- * @throws InputError if it is missing or anything else
+ * @throws InputError if it is missing or invalid
  */
 export async function readScale(source: TensorSource, weightName: string, report: Report): Promise<number> {
   const name = scaleName(weightName);
@@ -149,7 +149,7 @@ export function expectTensor(source: TensorSource, name: string): TensorInfo {
   throw new InputError(`${tensorLabel(source, name)} not found among ${source.tensors.size} tensors`);
 }
 
-/** Reads a tensor's raw bytes in chunks of whole elements; a chunk is overwritten by the next. */
+/** Reads a tensor's raw bytes in chunks of whole elements; each chunk is overwritten by the next. */
 export async function* rawChunks(
   source: TensorSource,
   name: string,

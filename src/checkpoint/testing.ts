@@ -1,4 +1,4 @@
-/** What the tests of this folder share. */
+/** Helpers of the tests in this folder. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import type { TensorEntry } from './writeSafetensors.ts';
 /** A small model computed by the released code: vocabulary 96, width 64, 2 layers. */
 export const golden = fileURLToPath(new URL('../../test/fixtures/golden/mmfree-tiny', import.meta.url));
 
-/** An empty folder that goes away after the test. */
+/** An empty folder that is removed after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'plusminus-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -55,7 +55,7 @@ export function specsOf(sizes: {
 
 export const goldenSpecs = specsOf({ vocab: 96, hidden: 64, inner: 256, layers: 2 });
 
-/** A store in plain memory. Bytes start as 0xAA, so that what stays unwritten shows. */
+/** A store in plain memory. Bytes start as 0xAA, so that unwritten ones are visible. */
 export class MemoryStore implements ParameterStore {
   readonly dtypes = new Map<string, DType>();
   readonly complete = new Set<string>();

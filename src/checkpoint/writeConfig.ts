@@ -1,4 +1,4 @@
-/** Writing a model folder's `config.json`. */
+/** Writes a model folder's `config.json`. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonObject } from '../json.ts';

@@ -1,4 +1,4 @@
-/** Writing safetensors files: tensors are streamed, and a reader sees the finished file or none. */
+/** Writes safetensors files: tensors are streamed, and a reader sees the finished file or none. */
 import fs, { type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InputError } from '../errors.ts';
@@ -19,17 +19,17 @@ export interface TensorEntry {
   readonly name: string;
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
-  /** Called once, when the tensor's turn comes. A chunk may be overwritten after the next is asked for. */
+  /** Called once, when it is the tensor's turn. A chunk may be overwritten after the next is requested. */
   readonly chunks: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
 /**
- * Writes a safetensors file under a temporary name in the same folder, then renames it; if anything fails,
- * the temporary file is removed and whatever was at `path` stays.
+ * Writes a safetensors file under a temporary name in the same folder, then renames it. If anything fails, the temporary
+ * file is removed and an earlier file at `path` stays.
  *
  * Wider types come first, otherwise in the given order, so that every tensor is aligned to its elements.
- * @throws InputError if the disk refuses; RangeError if the entries are not sound or deliver too few or too
- * many bytes; whatever a chunk source throws
+ * @throws InputError if the disk refuses; RangeError if the entries are invalid or deliver too few or too many bytes;
+ * any error that a chunk source throws
  */
 export async function writeSafetensors(
   path: string,
@@ -64,7 +64,7 @@ function layOut(entries: readonly TensorEntry[], metadata: Readonly<Record<strin
     const byteLength = storedBytes(dtype, shape);
     if (Number.isNaN(byteLength)) throw new RangeError(`tensor "${name}": impossible shape [${shape}]`);
     if (placed.has(name) || name === '__metadata__') {
-      throw new RangeError(`tensor "${name}": a name of its own is needed for each tensor`);
+      throw new RangeError(`tensor "${name}": expected a name of its own, found one used twice or reserved`);
     }
     placed.set(name, { dtype, shape, byteLength, offset });
     offset += byteLength;
@@ -95,7 +95,7 @@ async function writeFully(file: FileHandle, bytes: Uint8Array, path: string): Pr
   }
 }
 
-/** Runs a file operation; its failure becomes an error that says which file could not be written and why. */
+/** Runs a file operation; converts its failure into an error that names the file and the reason. */
 export async function onDisk<T>(path: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
@@ -107,7 +107,7 @@ export async function onDisk<T>(path: string, operation: () => Promise<T>): Prom
   }
 }
 
-/** Makes a rename in this folder survive a power failure, where the platform lets folders be synced. */
+/** Makes a rename in this folder durable against a power failure, on platforms that can sync folders. */
 export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await fs.open(folder, 'r');

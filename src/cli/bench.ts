@@ -1,4 +1,4 @@
-/** `plusminus bench`: the benchmark of the repository, from wherever one stands. */
+/** `plusminus bench`: runs the repository's benchmark. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -18,7 +18,7 @@ export function benchCommand(): Command {
     .description(
       'Measure decoding, prompts, memory and training on this machine; options as for "npm run bench".',
     )
-    .argument('[options...]', 'handed on to bench/cpu.ts')
+    .argument('[options...]', 'passed to bench/cpu.ts')
     .allowUnknownOption()
     .addHelpText('after', examples)
     .action((options: string[]) => bench(options));

@@ -36,11 +36,8 @@ interface Flags extends ModelOptions, SamplingFlags {
 export function chatCommand(): Command {
   const command = new Command('chat').description('Talk with a model; each line of stdin is a message.');
   return addSamplingOptions(addModelOptions(command, chatModel))
-    .option('--system <text>', 'what the model is told before the first message')
-    .option(
-      '--session <file>',
-      'go on with the conversation in this file, and save it there after each answer',
-    )
+    .option('--system <text>', 'system message, before the first message')
+    .option('--session <file>', 'continue the conversation in this file, and save it there after each answer')
     .addHelpText('after', examples)
     .action((flags: Flags) => chat(flags));
 }
@@ -76,14 +73,14 @@ async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void
   const interactive = process.stdin.isTTY === true;
   let answering: AbortController | undefined;
   let warned = false;
-  // A terminal in raw mode gives Ctrl-C to readline, not to the process.
+  // In raw mode, a terminal sends Ctrl-C to readline, not to the process.
   lines.on('SIGINT', () => {
     if (answering) answering.abort();
     else if (lines.line !== '')
       lines.write(null, { ctrl: true, name: 'u' }); // clears the line
     else if (warned) lines.close();
     else {
-      // Meant for an answer that has just ended, perhaps.
+      // Perhaps meant for an answer that has just ended.
       warned = true;
       console.error('\nCtrl-C again, or /quit, ends the chat.');
       lines.prompt();
@@ -100,7 +97,7 @@ async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void
       answering = new AbortController();
       const either = AbortSignal.any([signal, answering.signal]);
       await answer(chat.conversation, line, flags, either).catch((error: unknown) => {
-        // Such as a message longer than the context. In a terminal, the next one may be shorter.
+        // For example a message longer than the context. In a terminal, the next one may be shorter.
         if (!interactive || !(error instanceof InputError)) throw error;
         console.error(error.message);
       });
@@ -112,7 +109,7 @@ async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void
   lines.close();
 }
 
-/** Whether the chat goes on. What a command cannot do is told, and no reason to end. */
+/** Returns whether the chat continues. A command that fails prints its error and does not end the chat. */
 async function obeyed(line: string, chat: Chat, { json }: Flags): Promise<boolean> {
   try {
     const told = await obey(line, chat);

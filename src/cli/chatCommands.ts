@@ -1,4 +1,4 @@
-/** What can be typed in a chat beside messages. */
+/** Commands in a chat. */
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
@@ -23,8 +23,8 @@ export interface Chat {
 }
 
 /**
- * Does what a line that begins with a slash asks for.
- * @returns what to tell, or undefined for the end of the chat
+ * Executes a line that begins with a slash.
+ * @returns text to print, or undefined to end the chat
  * @throws InputError for an unknown command, or a file that does not fit
  */
 export async function obey(line: string, chat: Chat): Promise<string | undefined> {
@@ -45,7 +45,7 @@ export async function obey(line: string, chat: Chat): Promise<string | undefined
     case '/state': {
       const { tokens } = chat.conversation;
       const bytes = formatBytes(chat.model.memory.statePerSequence);
-      return `${tokens} tokens, remembered in ${bytes}, as any number of them would be.`;
+      return `${tokens} tokens; the state takes ${bytes}, whatever the number of tokens.`;
     }
     default:
       throw new InputError(
@@ -63,7 +63,7 @@ export async function saveChat({ conversation }: Chat, file: string): Promise<st
 export async function loadChat({ conversation, model }: Chat, file: string): Promise<string> {
   conversation.resume(await readFile(file, 'utf8'), (session) => model.restore(session));
   const count = conversation.messages.filter(({ role }) => role !== 'system').length;
-  return `Going on after ${count} messages.`;
+  return `Continuing after ${count} messages.`;
 }
 
 function named(file: string, command: string): string {

@@ -1,4 +1,4 @@
-/** `plusminus convert`: between float and packed weights; or a model of random weights. */
+/** `plusminus convert`: converts between float and packed weights, or creates a model with random weights. */
 import { Command, Option } from 'commander';
 import { convertCheckpoint } from '../checkpoint/convert.ts';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
@@ -42,14 +42,14 @@ interface Flags {
 
 export function convertCommand(): Command {
   return new Command('convert')
-    .description('Convert a model between float weights and two bits a weight; or invent one.')
+    .description('Convert between float and packed (2-bit) checkpoints, or create one with random weights.')
     .argument('<source>', 'model folder or Hub name; with --random, the folder to write')
     .argument('[target]', 'folder to write')
     .addOption(new Option('--to <type>', 'type to store').choices(['packed', 'f32', 'f16', 'bf16']))
     .addOption(
       new Option(
         '--embedding <type>',
-        'type of the embedding, with --to packed (default: as it is) or --random (f16; of 2B4T int8)',
+        'type of the embedding, with --to packed (default: as stored) or --random (default: f16; 2B4T: int8)',
       ).choices(['int8', 'f32', 'f16', 'bf16']),
     )
     .addOption(
@@ -61,7 +61,7 @@ export function convertCommand(): Command {
     .addOption(
       new Option(
         '--architecture <name>',
-        'of the random model (default: matmul-free, of 2B4T bitnet)',
+        'architecture of the random model (default: matmul-free; 2B4T: bitnet)',
       ).choices(architectureNames),
     )
     .option('--seed <n>', 'seed of the random weights (default: 1)', integer(0, 2 ** 32 - 1))

@@ -1,4 +1,4 @@
-/** What is shown while a corpus becomes a tokenizer and token shards. */
+/** Progress while a corpus becomes a tokenizer and token shards. */
 import { formatCount } from '../format.ts';
 import type { DataOptions } from '../train/data.ts';
 
@@ -7,7 +7,7 @@ const interval = 100;
 
 type Callbacks = Pick<DataOptions, 'onTokenizer' | 'onShards'>;
 
-/** Callbacks that keep one line of a terminal up to date; elsewhere, or if `quiet`, they are silent. */
+/** Callbacks that keep one line of a terminal up to date; silent without a terminal, or if `quiet`. */
 export function dataProgress(quiet = false): { readonly callbacks: Callbacks; readonly clear: () => void } {
   if (quiet || !process.stderr.isTTY) return { callbacks: {}, clear: () => {} };
   let last = 0;

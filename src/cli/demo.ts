@@ -1,4 +1,4 @@
-/** `plusminus demo`: everything once, in about a minute: read a book, train on it, write, count operations. */
+/** `plusminus demo`: everything once, in about a minute: reads a book, trains on it, generates text, counts operations. */
 import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
 import { isBundled, storiesModel } from '../checkpoint/bundledModels.ts';
@@ -21,7 +21,7 @@ import { writeText } from './output.ts';
 import { runTraining, summarise } from './runTraining.ts';
 
 const folder = 'runs/demo';
-/** About a minute on two cores. The one number to change if kernels or machines get faster. */
+/** About a minute on two cores. The one number to change if kernels or machines become faster. */
 const steps = 900;
 const vocabulary = 2048;
 const model = { name: 'tiny', layers: 2, hiddenSize: 128, intermediateSize: 256 };
@@ -41,7 +41,7 @@ interface Flags {
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('Train a small model on Moby-Dick, let it write, and count what a token costs.')
+    .description('Train a small model on Moby-Dick, generate text, and count the operations of a token.')
     .option('--steps <n>', 'updates of the weights', integer(1, 1e6), steps)
     .option('--threads <n>', 'worker threads (default: all cores)', integer(0, 256))
     .option('--json', 'print JSON lines for machines')
@@ -72,7 +72,7 @@ async function demo(flags: Flags): Promise<void> {
   }
 }
 
-/** What such a model can do when it is larger and trained for longer: the one that comes along. */
+/** Shows a larger model that was trained for longer: the bundled one. */
 async function showBundledModel(flags: Flags, { signal }: Interrupt, say: Say): Promise<void> {
   const model = await LanguageModel.load(storiesModel, { threads: flags.threads, signal });
   try {
@@ -80,7 +80,7 @@ async function showBundledModel(flags: Flags, { signal }: Interrupt, say: Say): 
       .parameters()
       .filter(({ role }) => role === 'ternary');
     const weights = ternary.reduce((sum, { shape }) => sum + shape[0]! * shape[1]!, 0);
-    say(`0  The bundled model, ${formatCount(weights)} ternary weights, goes on from "${opening}"\n`);
+    say(`0  The bundled model, ${formatCount(weights)} ternary weights, continues "${opening}"\n`);
     if (!flags.json) await writeText(`   ${opening}`);
     for await (const piece of model.generate(opening, { ...sampling, signal })) {
       if (!flags.json) await writeText(piece.replaceAll('\n', '\n   '));
@@ -93,7 +93,7 @@ async function showBundledModel(flags: Flags, { signal }: Interrupt, say: Say): 
 
 type Say = (text: string) => unknown;
 
-/** Reads the book and trains on it. Says whether training reached its end. */
+/** Reads the book and trains on it. Returns whether training reached its end. */
 async function learn(flags: Flags, interrupt: Interrupt, say: Say): Promise<boolean> {
   const chapters = await mobyDick();
   if (await holdsRun(folder)) {
@@ -116,7 +116,7 @@ async function learn(flags: Flags, interrupt: Interrupt, say: Say): Promise<bool
       const outcome = await runTraining(run, { interrupt, json: flags.json });
       for (const line of await summarise(run)) say(line);
       if (outcome === 'finished') return true;
-      console.error(`Saved after step ${run.step}. Go on: npx plusminus train --resume --out ${folder}`);
+      console.error(`Saved after step ${run.step}. Resume: npx plusminus train --resume --out ${folder}`);
       process.exitCode = interrupt.exitCode;
       return false;
     } finally {

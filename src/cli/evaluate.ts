@@ -1,4 +1,4 @@
-/** `plusminus evaluate`: what a model knows, by the tasks of the field, and how well it foretells text. */
+/** `plusminus evaluate`: scores a model on the field's tasks and on texts. */
 import { open } from 'node:fs/promises';
 import { Command } from 'commander';
 import { InputError } from '../errors.ts';
@@ -51,29 +51,25 @@ interface Flags extends ModelOptions {
 
 export function evaluateCommand(): Command {
   const command = new Command('evaluate').description(
-    'Score a model on tasks as lm-evaluation-harness 0.4 does, or on text of your own.',
+    'Score a model on tasks as lm-evaluation-harness 0.4 does, or on your own texts.',
   );
   return addModelOptions(command)
     .option('--tasks <names>', 'tasks, separated by commas', (text) =>
       text.split(',').map((name) => name.trim()),
     )
-    .option('--text <files...>', 'score these texts: bits a byte, perplexity')
-    .option('--data <folder|hub>', 'where the data of the tasks is', 'hub')
+    .option('--text <files...>', 'score these texts: bits per byte, perplexity')
+    .option('--data <folder|hub>', 'source of the task data', 'hub')
     .option(
       '--limit <n>',
       'score a sample of n items of each task, drawn in proportion to its sources',
       integer(1),
     )
     .option('--seed <n>', 'seed of the sample that --limit draws', integer(0), 1)
-    .option('--requests <file>', 'write what would be asked as JSON lines, and ask no model')
+    .option('--requests <file>', 'write the rendered requests as JSON lines without running a model')
     .option('--out <file>', 'write figures and every score as JSON')
     .option('--bos', "put the bos token before each text (default: the tokenizer's habit)")
     .option('--no-bos', 'put no bos token before texts')
-    .option(
-      '--window <n>',
-      'tokens that the model may see at once (default: what it was made for)',
-      integer(1),
-    )
+    .option('--window <n>', 'context length in tokens (default: that of the model)', integer(1))
     .addHelpText('after', examples)
     .action(evaluate);
 }
@@ -100,7 +96,7 @@ async function evaluateWith(group: Group, given: Flags): Promise<void> {
   if (requests !== undefined) {
     return speaks ? interruptible(async (signal) => writeRequests(requests, flags, signal)) : undefined;
   }
-  // Rank 0 first, so that what is downloaded is downloaded once. Data before the model: it is found wanting sooner.
+  // Rank 0 first, so that each file is downloaded once. Data before the model: mistakes in them show sooner.
   const turn = await inTurn(group);
   await withJobs(flags, (jobs) =>
     withModel(flags, async (model, signal, source) => {

@@ -6,7 +6,7 @@ import { explainMissing } from '../optionalPackages.ts';
 import { interruptByBrokenPipe } from './interrupt.ts';
 
 /**
- * Tells people what went wrong, and sets the exit code.
+ * Reports an error to the user, and sets the exit code.
  * @param where which of several processes
  */
 export function reportFailure(failure: unknown, where?: string): void {
@@ -30,14 +30,14 @@ export function reportFailure(failure: unknown, where?: string): void {
   console.error('plusminus: this is a bug in plusminus; please report it with the lines above');
 }
 
-/** A disk that is full, a folder that must not be read. */
+/** A full disk, a folder without permission. */
 function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
 /**
- * `plusminus … | head` is no failure: when the reader has gone, so does the writer, after saving its work. EIO is what
- * a terminal that was closed answers.
+ * `plusminus … | head` is no failure: when the reader ends, the writer ends too, after saving its work. EIO is the error
+ * of a terminal that was closed.
  */
 export function endQuietlyOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {

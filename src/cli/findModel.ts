@@ -1,17 +1,17 @@
-/** The model that is meant where none is named. */
+/** The default model. */
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { isBundled } from '../checkpoint/bundledModels.ts';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
 import { InputError } from '../errors.ts';
 
-/** How deep under ./runs models lie at most. */
+/** Maximum depth of models under ./runs. */
 const deepest = 3;
 
 export interface Places {
-  /** Where models were trained. */
+  /** Folder of trained models. */
   readonly runs?: string;
-  /** Where the models lie that come along. */
+  /** Folder of the bundled models. */
   readonly models?: string;
 }
 
@@ -50,7 +50,7 @@ async function listModels(folder: string, depth: number): Promise<FoundModel[]> 
     return [{ folder, modified: Math.max(...times) }];
   }
   if (depth === 0) return [];
-  // What is being written, or was left by a crash, is no model yet.
+  // A folder that is being written, or was left by a crash, is no model yet.
   const folders = entries.filter(
     (entry) => entry.isDirectory() && !/\.(tmp|previous|partial)/.test(entry.name),
   );

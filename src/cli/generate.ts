@@ -1,4 +1,4 @@
-/** `plusminus generate`: continue a text. */
+/** `plusminus generate`: continues a text. */
 import { Command } from 'commander';
 import { InputError } from '../errors.ts';
 import type { Finish } from '../generate/generate.ts';
@@ -28,12 +28,12 @@ interface Flags extends ModelOptions, SamplingFlags {
 
 export function generateCommand(): Command {
   const command = new Command('generate')
-    .description('Continue a text: the prompt, or what stdin gives.')
+    .description('Continue a text: the prompt, or stdin.')
     .argument('[prompt...]', 'the text to continue');
   addSamplingOptions(addModelOptions(command));
   return command
     .option('--tokens <ids>', 'the prompt as token ids; a model without tokenizer prints ids', tokenList)
-    .option('--allow-special', 'special tokens that the prompt spells, such as </s>, become these tokens')
+    .option('--allow-special', 'read special tokens in the prompt, such as </s>, as tokens instead of text')
     .addHelpText('after', examples)
     .action((words: string[], flags: Flags) => generateText(words, flags));
 }
@@ -65,11 +65,11 @@ async function generateText(words: readonly string[], flags: Flags): Promise<voi
 
 interface Result {
   readonly text: string;
-  /** Ids that were generated. */
+  /** Generated ids. */
   readonly tokens: readonly number[];
   readonly promptTokens: number;
   readonly reason: Finish['reason'];
-  /** Seconds until the first token was there, and from it to the last. */
+  /** Seconds until the first token, and from it to the last. */
   readonly promptSeconds: number;
   readonly seconds: number;
   /** Tokens after the first, per second. */
@@ -90,7 +90,7 @@ async function run(
   const onToken = (id: number) => {
     times.push(performance.now());
     tokens.push(id);
-    // Without a tokenizer ids are all there is to show.
+    // Without a tokenizer, ids are printed.
     if (!model.tokenizer) void show?.(`${tokens.length > 1 ? ' ' : ''}${id}`);
   };
   const onFinish = (found: Finish) => {

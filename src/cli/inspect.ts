@@ -1,4 +1,4 @@
-/** `plusminus inspect`: what a model is made of, what it takes to run it, and whether an engine runs it right. */
+/** `plusminus inspect`: describes a model, its memory and operations, and checks an engine's results on it. */
 import { Command, Option } from 'commander';
 import { storiesModel } from '../checkpoint/bundledModels.ts';
 import { engineNames } from '../engine/engines.ts';
@@ -37,7 +37,7 @@ export function inspectCommand(): Command {
     .description('Show the size of a model, its memory, and the operations that one token takes.')
     .argument('[model]', `model folder, Hub name, or ${configNames.join(', ')} (default: plusminus/stories)`)
     .addOption(
-      new Option('--architecture <name>', 'of a model named by its size (default: matmul-free)').choices(
+      new Option('--architecture <name>', 'architecture for a named size (default: matmul-free)').choices(
         architectureNames,
       ),
     )
@@ -82,7 +82,7 @@ async function inspect(model: string | undefined, flags: Flags): Promise<void> {
   });
 }
 
-/** Options that only a run of the model reads. */
+/** Options that only a run of the model uses. */
 function refuseUnused(flags: Flags): void {
   if (flags.against || flags.profile) return;
   for (const name of ['engine', 'threads', 'tokens'] as const) {

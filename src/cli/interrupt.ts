@@ -1,12 +1,12 @@
 /**
- * Signals that ask for an orderly end: Ctrl-C, SIGTERM, a closed terminal, and for commands that save their work also
- * an output that nobody reads any more. A second Ctrl-C or SIGTERM ends the process at once.
+ * Signals for an orderly end: Ctrl-C, SIGTERM, a closed terminal, and, for commands that save their work, a closed output.
+ * A second Ctrl-C or SIGTERM ends the process at once.
  */
 
 export interface Interrupt {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
-  /** The exit code after a signal: 128 and the signal's number. 130 before there was one. */
+  /** The exit code after a signal: 128 and the signal's number. 130 before any signal. */
   readonly exitCode: number;
   /** Restores the default handling of signals. */
   release(): void;
@@ -20,11 +20,11 @@ const exitCodes: Readonly<Record<Cause, number>> = { SIGINT: 130, SIGTERM: 143, 
 const saving = new Set<(cause: Cause) => void>();
 
 export interface InterruptOptions {
-  /** Treat an output that was closed, as by `| head`, like SIGTERM, instead of exiting at once. */
+  /** Treat a closed output, as by `| head`, like SIGTERM, instead of exiting at once. */
   readonly savesWork?: boolean;
 }
 
-/** @param onFirst called at the first signal, to tell the user what happens now */
+/** @param onFirst called at the first signal, to say what happens now */
 export function catchInterrupt(onFirst: () => void, { savesWork = false }: InterruptOptions = {}): Interrupt {
   const controller = new AbortController();
   let exitCode = exitCodes.SIGINT;

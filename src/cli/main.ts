@@ -1,4 +1,4 @@
-/** The command line: a list of commands, each loaded when it is asked for, so that help comes at once. */
+/** The command line: a list of commands, each loaded on demand, so that help appears at once. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { endQuietlyOnBrokenPipe, reportFailure } from './failure.ts';

@@ -20,7 +20,7 @@ export async function mobyDick(): Promise<string[]> {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
     throw new InputError(
-      `demo: the text of Moby-Dick is not installed; run "npm install ${name}", or train on a text of your own: ` +
+      `demo: the text of Moby-Dick is not installed; run "npm install ${name}", or train on your own text: ` +
         'npx plusminus train --data book.txt --out runs/book',
       { cause },
     );

@@ -1,4 +1,4 @@
-/** Loading a model for a command, with progress. */
+/** Loads a model for a command, with progress. */
 import { storiesModel } from '../checkpoint/bundledModels.ts';
 import { formatBytes } from '../format.ts';
 import { LanguageModel, type LoadProgress } from '../languageModel.ts';
@@ -8,8 +8,8 @@ import type { ModelOptions } from './options.ts';
 import { type Progress, startProgress } from './progress.ts';
 
 /**
- * Calls `use` with the model, and disposes of it. Ctrl-C aborts the signal that `use` gets; the process then
- * exits with 130 (143 after SIGTERM), whether `use` returns or throws the signal's reason.
+ * Calls `use` with the model, then disposes of it. Ctrl-C aborts the signal that `use` gets; the process then exits with
+ * 130 (143 after SIGTERM), whether `use` returns or throws the signal's reason.
  */
 export async function withModel(
   options: ModelOptions,
@@ -33,7 +33,7 @@ export async function withModel(
   });
 }
 
-/** Runs work that Ctrl-C ends in an orderly way. */
+/** Runs work that ends in an orderly way on Ctrl-C. */
 export async function interruptible(
   work: (signal: AbortSignal) => Promise<void>,
   options: InterruptOptions = {},
@@ -50,7 +50,7 @@ export async function interruptible(
   }
 }
 
-/** Bytes so far, drawn on a terminal only: reading a model that lies on the disk takes no time worth a line. */
+/** Bytes so far, drawn only on a terminal: loading a local model takes too little time for a line. */
 export function byteProgress({ quiet, json }: { readonly quiet?: boolean; readonly json?: boolean }) {
   let bar: Progress | undefined;
   let shown = '';

@@ -1,15 +1,15 @@
-/** Options that commands share, and parsers for their values. */
+/** Shared options of commands, and parsers for their values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { storiesModel } from '../checkpoint/bundledModels.ts';
 import { type EngineChoice, engineChoices } from '../engine/engines.ts';
 
-/** An integer from `least` to `most`. */
-export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`;
+/** An integer from `min` to `max`. */
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const range = max === Number.MAX_SAFE_INTEGER ? `of ${min} or more` : `from ${min} to ${max}`;
   return (text) => {
     const value = toNumber(text);
-    if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`Expected an integer ${range}.`);
   };
 }

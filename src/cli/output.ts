@@ -1,12 +1,12 @@
-/** Writing to the standard streams. */
+/** Writes to the standard streams. */
 import { once } from 'node:events';
 
-/** Writes to stdout, at the pace of whoever reads it. */
+/** Writes to stdout, at the pace of the reader. */
 export async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
-/** Writes text of a model. On a terminal its control characters are shown, not obeyed. */
+/** Writes text of a model. On a terminal its control characters are shown, not executed. */
 export async function writeText(text: string): Promise<void> {
   await write(process.stdout.isTTY ? text.replace(/(?![\n\t])\p{Cc}/gu, '\uFFFD') : text);
 }

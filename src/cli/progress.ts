@@ -1,10 +1,10 @@
-/** Progress for people: a bar that redraws itself on a terminal, a line now and then anywhere else. */
+/** Progress display: a bar that redraws itself on a terminal, an occasional line elsewhere. */
 import { Presets, SingleBar } from 'cli-progress';
 
 export interface ProgressOptions {
-  /** What is going on, in a word or two. */
+  /** The activity, in a word or two. */
   readonly label: string;
-  /** Units of work in all. */
+  /** Total units of work. */
   readonly total: number;
   /** Units done before this process began. */
   readonly start?: number | undefined;
@@ -17,7 +17,7 @@ export interface Progress {
   stop(): void;
 }
 
-/** Milliseconds between two lines where there is no terminal. */
+/** Milliseconds between two lines without a terminal. */
 const lineInterval = 10_000;
 
 export function startProgress({

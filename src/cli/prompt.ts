@@ -1,7 +1,7 @@
-/** The text to continue: from the command line, or from whatever is piped in. */
+/** The prompt: from the command line, or from stdin. */
 import { InputError } from '../errors.ts';
 
-/** More text than any model here was made to read. */
+/** Larger than the context of any supported model. */
 const maxBytes = 64_000_000;
 
 /** @throws InputError if stdin is not UTF-8, or too long; the signal's reason */
@@ -18,7 +18,7 @@ export async function readPrompt(words: readonly string[], signal: AbortSignal):
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));
-    return text.replace(/\r?\n$/, ''); // which echo and files end with, and prompts rarely mean
+    return text.replace(/\r?\n$/, ''); // echo and files end with it, and prompts rarely intend it
   } catch (cause) {
     throw new InputError('prompt: stdin is not UTF-8 text', { cause });
   }

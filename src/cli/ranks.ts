@@ -1,4 +1,4 @@
-/** Commands that several processes run together: rank 0 speaks for all, and a rank that fails ends all. */
+/** Commands that several processes run together: rank 0 reports for all, and a failing rank ends all. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineKind } from '../engine/engines.ts';
 import { alone, type Group } from '../mpi/group.ts';
@@ -6,11 +6,11 @@ import { joinGroup, type MpiGroup } from '../mpi/mpiGroup.ts';
 import { ownCores, ownGpu } from '../train/machine.ts';
 import { reportFailure } from './failure.ts';
 
-/** Milliseconds in which rank 0 reports an error that all ranks found, such as a bad option. */
+/** Milliseconds for rank 0 to report an error that all ranks found, such as a bad option. */
 const patience = 1000;
 
 export interface GroupOptions {
-  /** A command that stops where it is when it is interrupted, and so can't wait for the others. */
+  /** A command that stops at once when interrupted, and so cannot wait for the other ranks. */
   readonly interruptedEndsAll?: boolean;
 }
 
@@ -27,11 +27,11 @@ export async function withGroup(
     await endAll(group, error);
   }
   if (interruptedEndsAll && process.exitCode) group.abort(Number(process.exitCode));
-  await group.rest(); // some may have much left to do
+  await group.rest(); // other ranks may have much left to do
   await group.leave();
 }
 
-/** Rank 0 does something first, such as a download, and then the others all at once: all must call both. */
+/** Runs something on rank 0 first, such as a download, then on the other ranks in parallel: all must call both. */
 export async function inTurn(group: Group): Promise<{ done(): Promise<void> }> {
   if (group.rank > 0) await group.rest();
   return {
@@ -41,7 +41,7 @@ export async function inTurn(group: Group): Promise<{ done(): Promise<void> }> {
   };
 }
 
-/** A rank's share of the machine's cores, or a GPU of its own, where the user leaves it open. All must call it. */
+/** A rank's share of the machine's cores, or its own GPU, unless the user has chosen. All must call it. */
 export async function placeOf(
   group: Group,
   { engine, threads }: { readonly engine?: string | undefined; readonly threads?: number | undefined },
@@ -52,7 +52,7 @@ export async function placeOf(
   return own === undefined ? {} : { threads: own };
 }
 
-/** Says what went wrong here, and ends the other ranks, which may be waiting for this one. */
+/** Reports an error of this rank, and ends the other ranks, which may be waiting for this one. */
 async function endAll(group: MpiGroup, error: unknown): Promise<never> {
   const { rank, size, hosts } = group;
   if (rank > 0) await sleep(patience);

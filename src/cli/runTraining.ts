@@ -1,4 +1,4 @@
-/** Training as people and programs see it: what a run needs, how it goes, what it leaves. */
+/** Output of a training: what the run needs, its progress, its results. */
 
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -12,8 +12,8 @@ import type { Interrupt } from './interrupt.ts';
 import { duration, startProgress } from './progress.ts';
 
 /**
- * What a run is and needs, before it starts: a line each.
- * @param gpus of the ranks, where several train on GPUs
+ * Lines that describe a run and its needs, before it starts.
+ * @param gpus of the ranks, if several train on GPUs
  */
 export function describeRun(
   { trainer, settings, sampler, data, tokensPerStep, step }: Run,
@@ -55,7 +55,7 @@ function describeRanks(
 ): string {
   const count = new Set(hosts).size;
   const where = `${size} on ${count === 1 ? 'one host' : `${count} hosts`}, ${description}`;
-  const how = localSteps > 0 ? `they meet every ${localSteps} steps` : `gradients summed at every step`;
+  const how = localSteps > 0 ? `synchronised every ${localSteps} steps` : `gradients summed at every step`;
   return `${where}; ${how}${ordered ? ', in order' : ''}`;
 }
 
@@ -65,7 +65,7 @@ export interface Watch {
   readonly json?: boolean | undefined;
 }
 
-/** Trains with progress on stderr; draws `loss.svg` at the end, however it comes. */
+/** Trains with progress on stderr; draws `loss.svg` at the end, even after an error or interrupt. */
 export async function runTraining(run: Run, { interrupt, json }: Watch): Promise<'finished' | 'interrupted'> {
   if (run.trainer.group.rank > 0) return run.train({ signal: interrupt.signal });
   const display = json ? printJson : drawProgress(run);
@@ -77,7 +77,7 @@ export async function runTraining(run: Run, { interrupt, json }: Watch): Promise
   }
 }
 
-/** What a run has come to: its last figures and its files. */
+/** The results of a run: its last figures and its files. */
 export async function summarise(run: Run): Promise<string[]> {
   const lines = await readLog(run.logPath);
   const steps = lines.filter(({ event }) => event === 'step') as StepLine[];
@@ -143,7 +143,7 @@ async function drawLoss(run: Run): Promise<void> {
   if (!lines.some(({ event }) => event === 'step')) return;
   const figures = await loadOptional(() => import('../figures/lossCurve.ts')).catch((error: unknown) => {
     if (!(error instanceof MissingPackageError)) throw error;
-    console.error(`plusminus: no loss.svg: ${error.message}`); // a run does not fail for want of its picture
+    console.error(`plusminus: no loss.svg: ${error.message}`); // a missing figure does not fail the run
   });
   if (!figures) return;
   await writeFile(

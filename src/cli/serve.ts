@@ -1,4 +1,4 @@
-/** `plusminus serve`: a model behind an HTTP interface that OpenAI's clients speak. */
+/** `plusminus serve`: serves a model over HTTP to OpenAI's clients. */
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { pino } from 'pino';
@@ -144,7 +144,7 @@ async function keysOf({ apiKey = [], apiKeyFile }: Flags): Promise<string[]> {
   return keys;
 }
 
-/** The first signal ends in an orderly way, a second at once. */
+/** The first signal ends the server in an orderly way, a second at once. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let stopping = false;

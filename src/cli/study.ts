@@ -56,20 +56,20 @@ export function studyCommand(): Command {
     .option('--quick', 'small sizes, in minutes')
     .option(
       '--minutes <n>',
-      'start no run that would end later',
+      'time limit in hours; runs that would exceed it are not started',
       number('a number above 0', (n) => n > 0),
     )
     .option('--dry-run', 'print the runs and their estimated times only')
     .option('--seed <n>', 'seed of the initial weights and the order of data', integer(0), 1)
     .option('--data <paths...>', 'texts to train on')
     .addOption(
-      new Option('--families <names...>', 'kinds of models to compare').choices(
+      new Option('--families <names...>', 'families of models to compare').choices(
         allFamilies.map(({ name }) => name),
       ),
     )
-    .option('--out <folder>', 'where reports go', 'results/study')
-    .option('--runs <folder>', 'where runs are kept', 'runs/study')
-    .option('--json', 'print the path of the report as JSON, and progress nowhere')
+    .option('--out <folder>', 'folder of the reports', 'results/study')
+    .option('--runs <folder>', 'folder of the runs', 'runs/study')
+    .option('--json', 'print the path of the report as JSON, without progress')
     .addHelpText('after', examples)
     .action(study);
 }
@@ -82,7 +82,7 @@ async function study(name: string, flags: Flags): Promise<void> {
 async function studyWith(group: Group, chosen: Study, flags: Flags): Promise<void> {
   const { name } = chosen;
   const { engine, quick = false, seed, minutes, out, runs, json } = flags;
-  // What measures time, or takes none, is rank 0's alone.
+  // Only rank 0 measures time, or does work that takes none.
   const spreads = chosen.spreads === true && !flags.dryRun;
   if (group.rank > 0 && !spreads) return;
   const threads = spreads ? ((await placeOf(group, flags)).threads ?? flags.threads) : flags.threads;
@@ -143,12 +143,12 @@ function familiesOf({ name, families }: Study, flags: Flags): readonly Family[] 
   if (!flags.families) return undefined;
   if (!families)
     throw new InputError(
-      `--families: found ${flags.families.join(', ')}, but what ${name} compares is fixed`,
+      `--families: found ${flags.families.join(', ')}, but the families of ${name} are fixed`,
     );
   return allFamilies.filter((family) => flags.families!.includes(family.name));
 }
 
-/** What repeats this, for the report; where things were put is no part of it. */
+/** The command that repeats this, for the report; without output folders. */
 function commandOf(name: string, { engine, threads, quick, seed, data, families }: Flags): string {
   const parts = [
     ...(engine === 'auto' ? [] : ['--engine', engine]),

@@ -67,7 +67,9 @@ describe('plusminus train', () => {
         interrupted = true;
       });
       expect(first.code).toBe(exitCode);
-      expect(first.stderr).toMatch(/Saved after step \d+ of 150\. Go on: npx plusminus train --resume --out/);
+      expect(first.stderr).toMatch(
+        /Saved after step \d+ of 150\. Resume: npx plusminus train --resume --out/,
+      );
       const second = await plusminus(['train', '--resume', '--out', join(folder, 'parts'), '--threads', '1']);
       expect(second.code).toBe(0);
       expect(second.stdout).toMatch(/loss .* nats a token in training, .* bits a byte/);
@@ -146,7 +148,7 @@ describe('plusminus train', () => {
   it.each([
     [
       ['--resume', '--batch', '4', '--decay-all'],
-      '--resume: found --batch, --decay-all too, but a run keeps',
+      '--resume: found --batch, --decay-all too, but a resumed run keeps',
     ],
     [['--resume'], 'training.json: not found; expected the folder of a training run'],
     [[], '--data: found nothing, expected texts to train on, or --chat, or --resume'],

@@ -1,4 +1,4 @@
-/** `plusminus train`: from texts to a model, in one command. */
+/** `plusminus train`: trains a model on texts, in one command. */
 import { Command, Option } from 'commander';
 import type { EngineChoice } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
@@ -41,28 +41,32 @@ Several processes, on one host or many, share the passes of each update (docs/mp
 /** Settings of the run by their flags; defaults and ranges are those of src/train/settings.ts. */
 const settingFlags: readonly (readonly [keyof TrainingSettings, string, string])[] = [
   ['steps', '--steps <n>', 'updates of the weights'],
-  ['batch', '--batch <n>', 'sequences at a time'],
-  ['length', '--length <n>', 'tokens of a sequence'],
+  ['batch', '--batch <n>', 'sequences per pass'],
+  ['length', '--length <n>', 'tokens per sequence'],
   ['accumulation', '--accumulation <n>', 'passes per update, shared by ranks'],
   ['learningRate', '--learning-rate <x>', 'peak of the learning rate'],
-  ['warmup', '--warmup <n>', 'steps in which the rate climbs'],
-  ['finalFraction', '--final-fraction <x>', 'where the cosine schedule ends'],
+  ['warmup', '--warmup <n>', 'steps of the linear rise of the learning rate'],
+  ['finalFraction', '--final-fraction <x>', 'final learning rate, as a fraction of the peak'],
   ['weightDecay', '--weight-decay <x>', "AdamW's decay of matrices and the embedding"],
-  ['beta1', '--beta1 <x>', "AdamW's memory of gradients"],
-  ['beta2', '--beta2 <x>', "AdamW's memory of squared gradients"],
+  ['beta1', '--beta1 <x>', "AdamW's β₁"],
+  ['beta2', '--beta2 <x>', "AdamW's β₂"],
   ['epsilon', '--epsilon <x>', "AdamW's ε"],
   ['maxNorm', '--max-norm <x>', 'clip gradients to this norm; 0: never'],
-  ['logitBytes', '--logit-bytes <n>', 'most bytes of logits at a time; the head takes its tokens in parts'],
+  ['logitBytes', '--logit-bytes <n>', 'maximum bytes of logits at a time; the head is computed in parts'],
   ['validateEvery', '--validate-every <n>', 'steps between validations'],
   ['validation', '--validation <n>', 'sequences kept out of training; 0: none'],
   ['saveEvery', '--save-every <n>', 'steps between checkpoints'],
-  ['seed', '--seed <n>', 'of the weights and the order of the data'],
-  ['localSteps', '--local-steps <n>', 'steps that ranks train alone before they meet; 0: none'],
-  ['outerLearningRate', '--outer-learning-rate <x>', 'of their meetings'],
-  ['outerMomentum', '--outer-momentum <x>', 'of their meetings (Nesterov)'],
+  ['seed', '--seed <n>', 'seed of the weights and the order of the data'],
+  [
+    'localSteps',
+    '--local-steps <n>',
+    'local steps between synchronisations (DiLoCo); 0: synchronise every step',
+  ],
+  ['outerLearningRate', '--outer-learning-rate <x>', 'learning rate of synchronisations'],
+  ['outerMomentum', '--outer-momentum <x>', 'Nesterov momentum of synchronisations'],
 ];
 
-/** Ranges are checked where settings are, in code too. */
+/** Ranges are checked together with the settings, which code can set too. */
 const anyNumber = number('a number', () => true);
 
 interface Flags extends Partial<TrainingSettings> {
@@ -90,7 +94,7 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .description('train a model on texts')
     .requiredOption('--out <folder>', 'folder of the run: model, log, loss curve')
-    .option('--data <paths...>', 'texts, or a folder of token shards, or a mix of such folders')
+    .option('--data <paths...>', 'texts, a folder of token shards, or a mix of such folders')
     .option('--chat <paths...>', 'conversations (.jsonl): the loss counts only the answers')
     .option('--resume', 'resume the run in --out')
     .option('--model <name>', `size of the model: ${configNames.join(', ')} (default: tiny)`)
@@ -98,7 +102,7 @@ export function trainCommand(): Command {
     .option('--hidden-size <n>', 'width of the model', anyNumber)
     .option('--intermediate-size <n>', 'width of the GLU', anyNumber)
     .addOption(
-      new Option('--architecture <name>', 'kind of the model (default: matmul-free)').choices(
+      new Option('--architecture <name>', 'architecture of the model (default: matmul-free)').choices(
         architectureNames,
       ),
     )
@@ -131,7 +135,7 @@ export function trainCommand(): Command {
 function scheduleOption(): Option {
   return new Option(
     '--schedule <name>',
-    `course of the learning rate (default: ${defaultSettings.schedule})`,
+    `schedule of the learning rate (default: ${defaultSettings.schedule})`,
   ).choices(scheduleNames);
 }
 
@@ -164,14 +168,14 @@ async function trainWith(group: Group, flags: Flags): Promise<void> {
 
 function stopping({ size }: Group, { out }: Flags): string {
   if (size === 1) return '\nStopping after this step and saving; Ctrl-C again ends at once.';
-  // A launcher sends the same signal when another rank has died, and then there is nobody to stop with.
+  // A launcher sends the same signal when another rank has died; then there is no rank to stop with.
   return (
-    '\nStopping where the ranks meet next, and saving, if all are still there. ' +
-    `If not, the last checkpoint is whole: go on with --resume --out ${out}`
+    '\nStopping and saving at the next synchronisation, if all ranks still run. ' +
+    `If not, the last checkpoint is complete: continue with --resume --out ${out}`
   );
 }
 
-/** A run goes on with the engine that it began with, unless told otherwise: others round differently. */
+/** A run continues with the engine that it began with, unless --engine is given: engines round differently. */
 async function machineFlags(flags: Flags): Promise<MachineFlags> {
   const { engine, threads, resume, out, shardOptimizer } = flags;
   if (!resume) return { engine, threads, shardOptimizer };
@@ -198,19 +202,19 @@ async function carryOut(
     return;
   }
   console.error(
-    `Saved after step ${run.step} of ${run.settings.steps}. Go on: npx plusminus train --resume --out ${run.folder}`,
+    `Saved after step ${run.step} of ${run.settings.steps}. Resume: npx plusminus train --resume --out ${run.folder}`,
   );
 }
 
-/** What may change when a run goes on: everything else is fixed by its first command. */
+/** The options that may change when a run resumes: all others are fixed by its first command. */
 const resumeFlags = ['out', 'resume', 'steps', 'engine', 'threads', 'shardOptimizer', 'json'];
 
 function refuseFixed(flags: Flags): void {
   const others = Object.keys(flags).filter((name) => !resumeFlags.includes(name));
   if (others.length > 0) {
     throw new InputError(
-      `--resume: found ${others.map(flagOf).join(', ')} too, but a run keeps its data, model and settings; ` +
-        'expected --out, and if need be --steps, --engine, --threads, --shard-optimizer, --json',
+      `--resume: found ${others.map(flagOf).join(', ')} too, but a resumed run keeps its data, model and settings; ` +
+        'expected --out, and optionally --steps, --engine, --threads, --shard-optimizer, --json',
     );
   }
 }
@@ -229,7 +233,7 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
   const group = machine.group ?? alone;
   const settings = parseSettings({
     ...usualSettings(architecture, model),
-    accumulation: group.size, // a pass for each rank
+    accumulation: group.size, // one pass per rank
     ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
   });
   const progress = dataProgress(flags.json || group.rank > 0);
@@ -245,7 +249,7 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
   ).finally(progress.clear);
 }
 
-/** What suits a kind of model, where nothing else is asked for: attention does not bear MatMul-free rates. */
+/** Defaults by architecture: attention needs lower learning rates than MatMul-free models. */
 function usualSettings(
   architecture: ArchitectureName | undefined,
   model: string | undefined,
@@ -255,7 +259,8 @@ function usualSettings(
 }
 
 function dataOf({ data, chat, field }: Flags): readonly string[] {
-  if (data && chat) throw new InputError('--chat: found --data too, expected one of them; or prepare a mix');
+  if (data && chat)
+    throw new InputError('--chat: found --data too, expected one of them; to train on both, prepare a mix');
   if (chat && field !== undefined) {
     throw new InputError('--field: found it with --chat, but conversations have the field "messages"');
   }

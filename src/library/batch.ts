@@ -92,11 +92,11 @@ export class Batch {
 }
 
 /** Tokens of each job in a step: at least one, then equal shares of the rest; what short ones leave goes to long ones. */
-function sharesOf(jobs: readonly Job[], most: number): number[] {
+function sharesOf(jobs: readonly Job[], max: number): number[] {
   const shares = jobs.map(() => 1);
   const remaining = (at: number) => jobs[at]!.tokens.length - jobs[at]!.read - 1;
   const byLength = [...jobs.keys()].sort((a, b) => remaining(a) - remaining(b));
-  let room = most - jobs.length;
+  let room = max - jobs.length;
   for (const [index, at] of byLength.entries()) {
     const more = Math.min(remaining(at), Math.floor(room / (byLength.length - index)));
     shares[at]! += more;

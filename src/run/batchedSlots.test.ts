@@ -48,10 +48,10 @@ async function runMixed(model: SlotModel, texts: readonly number[][], seed: numb
     const parts: SlotTokens[] = [];
     let room = model.maxTokens;
     for (const [slot, text] of texts.entries()) {
-      const most = Math.min(room, text.length - read[slot]!, 1 + random.integer(7));
-      if (most === 0 || random.integer(3) === 0) continue;
-      parts.push({ slot, tokens: text.slice(read[slot], read[slot]! + most), wanted: 'all' });
-      room -= most;
+      const count = Math.min(room, text.length - read[slot]!, 1 + random.integer(7));
+      if (count === 0 || random.integer(3) === 0) continue;
+      parts.push({ slot, tokens: text.slice(read[slot], read[slot]! + count), wanted: 'all' });
+      room -= count;
     }
     if (parts.length === 0) continue;
     if (random.integer(2)) parts.reverse();

@@ -33,8 +33,8 @@ async function logprobsOf(tokens: readonly number[]): Promise<number[]> {
   const width = server.model.config.vocabSize;
   return tokens.slice(1).map((id, at) => {
     const row = [...logits.subarray(at * width, (at + 1) * width)];
-    const most = Math.max(...row);
-    return row[id]! - most - Math.log(row.reduce((sum, x) => sum + Math.exp(x - most), 0));
+    const max = Math.max(...row);
+    return row[id]! - max - Math.log(row.reduce((sum, x) => sum + Math.exp(x - max), 0));
   });
 }
 
@@ -261,10 +261,10 @@ describe('openai: chat', () => {
     [{ tools: [{ type: 'function', function: { name: 'f' } }] }, /tools: this server does not support it/],
     [{ response_format: { type: 'json_object' } }, /response_format\.type: found "json_object"/],
     [{ temperatur: 1 }, /temperatur: no such field/],
-    [{ n: 33 }, /n: found 33 choices in all, expected at most 32/],
-    [{ max_tokens: 5000 }, /max_tokens: found 5000, expected at most 4096/],
+    [{ n: 33 }, /n: found 33 choices in all, expected at max 32/],
+    [{ max_tokens: 5000 }, /max_tokens: found 5000, expected at max 4096/],
     [{ top_logprobs: 2 }, /expected logprobs to be true/],
-    [{ stop: '' }, /stop: expected at most 16 texts/],
+    [{ stop: '' }, /stop: expected at max 16 texts/],
     [{ messages: [{ role: 'tool', content: 'x' }] }, /messages\[0\]\.role: found "tool"/],
     [{ messages: [] }, /at least one message/],
     [{ model: 'gpt-5' }, /model: found "gpt-5", expected "small"/],

@@ -23,11 +23,11 @@ export function logProbability(logits: Float32Array, id: number, count: number):
 }
 
 function logSumExp(logits: Float32Array): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < logits.length; i++) if (logits[i]! > most) most = logits[i]!;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < logits.length; i++) if (logits[i]! > max) max = logits[i]!;
   let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - most);
-  const total = most + Math.log(sum);
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - max);
+  const total = max + Math.log(sum);
   if (!Number.isFinite(total))
     throw new NumericalError("logits contain NaN or Infinity; the model's weights may be damaged");
   return total;

@@ -84,8 +84,8 @@ function join<V>(place: Place<V>): void {
 }
 
 function sharedLength(edge: readonly number[], tokens: readonly number[], start: number): number {
-  const most = Math.min(edge.length, tokens.length - start);
+  const end = Math.min(edge.length, tokens.length - start);
   let length = 0;
-  while (length < most && edge[length] === tokens[start + length]) length++;
+  while (length < end && edge[length] === tokens[start + length]) length++;
   return length;
 }

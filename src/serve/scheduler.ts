@@ -219,10 +219,10 @@ export class Scheduler {
     for (const [index, at] of prompts.entries()) {
       const job = jobs[at]!;
       const share = Math.floor(room / (prompts.length - index));
-      const most = Math.min(remaining(job) - 1, share, job.reader ? Math.max(logitRows, 0) : share);
-      shares[at]! += most;
-      room -= most;
-      if (job.reader) logitRows -= most;
+      const rows = Math.min(remaining(job) - 1, share, job.reader ? Math.max(logitRows, 0) : share);
+      shares[at]! += rows;
+      room -= rows;
+      if (job.reader) logitRows -= rows;
     }
     this.#fillUp(jobs, shares);
     return jobs.map((job, index) => [job, shares[index]!] as const);
@@ -241,10 +241,10 @@ export class Scheduler {
   }
 
   #roomForPrompts(jobs: readonly Job[]): number {
-    const most = this.model.maxTokens - jobs.length;
-    if (jobs.length === 1 || this.#rowMilliseconds === 0) return most;
+    const max = this.model.maxTokens - jobs.length;
+    if (jobs.length === 1 || this.#rowMilliseconds === 0) return max;
     const inTime = Math.floor((this.#options.stepMilliseconds ?? 200) / this.#rowMilliseconds);
-    return Math.min(most, Math.max(inTime - jobs.length, minPromptRows));
+    return Math.min(max, Math.max(inTime - jobs.length, minPromptRows));
   }
 
   /** An engine that failed once (a lost device, no memory) is not asked again. */

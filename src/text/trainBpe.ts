@@ -84,10 +84,10 @@ function checkSpecials({
       `specialTokens: found ${JSON.stringify(specialTokens)}, expected different texts, none empty`,
     );
   }
-  const least = 256 + specials.length;
-  if (!Number.isInteger(vocabularySize) || vocabularySize < least || vocabularySize > 2 ** 20) {
+  const minSize = 256 + specials.length;
+  if (!Number.isInteger(vocabularySize) || vocabularySize < minSize || vocabularySize > 2 ** 20) {
     throw new InputError(
-      `vocabularySize: found ${vocabularySize}, expected an integer from ${least} ` +
+      `vocabularySize: found ${vocabularySize}, expected an integer from ${minSize} ` +
         `(256 bytes and ${specials.length} special tokens) to 2^20`,
     );
   }

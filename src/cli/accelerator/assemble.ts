@@ -18,7 +18,7 @@ export function assembleCommand(): Command {
       'Assemble a program: one instruction of 16 hexadecimal digits a line, as $readmemh reads it.',
     )
     .argument('<file>', 'assembly')
-    .option('-o, --out <file>', 'where to write it (default: standard output)')
+    .option('-o, --out <file>', 'file to write (default: standard output)')
     .option('--json', 'print JSON for machines')
     .addHelpText(
       'after',
@@ -34,7 +34,7 @@ export function disassembleCommand(): Command {
   return new Command('disassemble')
     .description('Write the assembly of a program; assembling it gives the same words.')
     .argument('<file>', 'instructions as hexadecimal words')
-    .option('-o, --out <file>', 'where to write it (default: standard output)')
+    .option('-o, --out <file>', 'file to write (default: standard output)')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', '\nExample:\n  $ plusminus accelerator disassemble runs/chip/program.mem')
     .action(async (file: string, flags: Flags) => {

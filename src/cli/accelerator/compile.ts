@@ -1,4 +1,4 @@
-/** `plusminus accelerator compile`: a checkpoint becomes a program and an image of DRAM. */
+/** `plusminus accelerator compile`: compiles a checkpoint to a program and an image of DRAM. */
 import { Command } from 'commander';
 import { compileModel } from '../../accelerator/compile/model.ts';
 import { savePackage } from '../../accelerator/package.ts';

@@ -122,7 +122,7 @@ ${markdownTable(
 
 async function firstTokens({ tokenizer }: LanguageModel, { data, tokens }: Flags): Promise<number[]> {
   if (!tokenizer) throw new InputError('the model has no tokenizer, so it cannot read a text');
-  // A token has seldom more than 16 characters; what is beyond need not be tokenised.
+  // A token rarely has more than 16 characters; text beyond that need not be tokenised.
   const maxCharacters = 16 * (tokens + 1);
   let text = '';
   for await (const piece of readText(data)) {
@@ -134,7 +134,7 @@ async function firstTokens({ tokenizer }: LanguageModel, { data, tokens }: Flags
   throw new InputError(`${data}: found ${ids.length} tokens, expected at least 2`);
 }
 
-/** Σ −log p in nats of all but the first; the text is one sequence. */
+/** Σ −log p in nats of all tokens but the first; the text is one sequence. */
 async function floatSurprise(
   model: LanguageModel,
   ids: readonly number[],

@@ -52,7 +52,7 @@ export function published(
       'a 512-bit bus at 60 MHz moves 3.84 GB/s, and 1.3B takes 325 MB a token, so that bus ends at 11.8 tokens/s.',
       'Their rows for 2 to 26 cores are estimates, level at first and slower from 16 to 26; here every row is simulated,',
       'and what ends the gain is the number of DDR4 channels. TerEffic keeps weights on the chip or in HBM, which DDR4',
-      "cannot match; their watts are a card's, of which nothing here is an estimate.",
+      'cannot match; their watts are for a whole card, which is not estimated here.',
       ...(placed
         ? [
             `The higher clock is what an eight-row core reached after place and route, not a cluster: see "The clock".`,

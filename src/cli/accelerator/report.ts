@@ -1,4 +1,4 @@
-/** `plusminus accelerator report`: the accelerator at the sizes of the paper, beside what others report. */
+/** `plusminus accelerator report`: the accelerator at the paper's sizes, beside published figures. */
 import fs from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
@@ -28,7 +28,7 @@ Examples:
 Times are simulated cycle by cycle now, which takes some minutes; resources and the clock are those that
 \`npx node rtl/synthesise.ts\` wrote to results/rtl.json.`;
 
-/** The paper's. */
+/** The sizes of the paper. */
 const paperClock = 60;
 const synthesis = new URL('../../../results/rtl.json', import.meta.url);
 

@@ -1,4 +1,4 @@
-/** The report's tables and what is said under them, for terminals and as Markdown. */
+/** The report's tables and notes, for terminals and as Markdown. */
 
 import { devices, fitOf } from '../../accelerator/devices.ts';
 import {
@@ -45,7 +45,7 @@ export function sectionsOf(report: Report, rtl: RtlReport | undefined): Section[
         `Memory: ${channels} channels of DDR4-2400, 19.2 GB/s each, simulated with banks, rows, refresh and queues of 32 requests;`,
         'the streams of the cores keep their turn for 64 beats.',
         '"Ports fed": beats of weights used, of the peak of the cores\' 512-bit ports. "Of DDR4": all traffic, of the peak of',
-        'the channels. Blocks are cut in 16 rows a core at a time, so many cores share narrow layers unevenly.',
+        'the channels. Blocks are split by 16 rows a core, so many cores share narrow layers unevenly.',
       ],
     },
     whereCyclesGo(report),
@@ -115,8 +115,8 @@ function whereCyclesGo({ stalls }: Report): Section {
       ...causes.map((cause) => [`nothing issues: ${cause}`, ...cells(({ issue }) => issue[cause])]),
     ],
     notes: [
-      'The first four rows are all that a core does, on average over the cores. That nothing issues while the ternary',
-      'unit is busy is as it should be: its next product is ready and waits.',
+      'The first four rows cover all cycles of a core, on average over the cores. No instruction needs to issue while the',
+      'ternary unit is busy: its next product is ready and waits.',
     ],
   };
 }
@@ -139,7 +139,7 @@ function batches({ batches: rows }: Report, rtl: RtlReport | undefined): Section
     }),
     notes: [
       'Decode: each slot is a sequence; a step gives a token to each, arg-max included. Prefill: the slots are consecutive',
-      'tokens of one prompt, of which only the states are wanted (no head); 128 tokens are eight steps of 16. DDR4-2400 with',
+      'tokens of one prompt, computing only the states (no head); 128 tokens are eight steps of 16. DDR4-2400 with',
       'banks. Resources are upper bounds by counting 7-series cells (an Alveo U250 has 1,728,000 LUTs, 12,288 DSPs and 5,376',
       'RAMB18, UltraRAM not counted). All times are simulated: no cluster was placed, and 200 MHz is assumed. Ternip (Alveo',
       'U250, 370M, 24 lanes) reports 1,943 tokens/s measured on silicon; its clock is not known to us.',

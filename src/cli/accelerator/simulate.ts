@@ -100,7 +100,7 @@ async function functional(
   flags: Flags,
 ): Promise<void> {
   if (flags.trace !== undefined || flags.timeline !== undefined) {
-    throw new InputError('--trace and --timeline need cycles: leave --functional out');
+    throw new InputError('--trace and --timeline need cycles: remove --functional');
   }
   const machine = new Machine(sizes, memory);
   const halt = runProgram(machine, program, host)!;

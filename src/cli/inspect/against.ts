@@ -1,4 +1,4 @@
-/** `inspect --against`: two engines side by side, op by op. */
+/** `inspect --against`: compares two engines op by op. */
 
 import { compareModel, type ModelComparison } from '../../debug/compareModel.ts';
 import type { ComparedOutput } from '../../debug/comparingEngine.ts';
@@ -51,7 +51,7 @@ function describe({ first, ops, usualLogits }: ModelComparison): string[] {
     '',
     'Differences are relative to the largest entry of an output. Each op had the same inputs on both engines.',
     usualLogits.first
-      ? `The logits of a usual run differ by ${usual} from those of this one: fusing, or temporaries that share memory, are wrong.`
+      ? `The logits of a usual run differ by ${usual} from those of this one: fusing or the sharing of memory between temporaries is wrong.`
       : `A usual run, with fused ops and shared memory, gives logits that differ by ${usual} from those of this one.`,
   ];
 }

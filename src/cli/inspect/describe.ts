@@ -1,4 +1,4 @@
-/** Sizes, memory and operations of a model, without running it. */
+/** Sizes, memory and operations of a model, computed without running it. */
 import { isTokenizerFile, isWeightFile } from '../../checkpoint/modelFiles.ts';
 import { formatBytes, formatCount, formatTable } from '../../format.ts';
 import { architectureOf } from '../../model/architecture.ts';

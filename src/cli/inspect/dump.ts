@@ -1,4 +1,4 @@
-/** `inspect --dump`: writes what engines would run for a model to a folder; nothing runs. */
+/** `inspect --dump`: writes the code that engines would run for a model to a folder; nothing runs. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCpuKernels, listProgram, listShaders } from '../../debug/listing.ts';
@@ -9,7 +9,7 @@ import { recordTypicalStep } from '../../run/steps.ts';
 import { write, writeJson } from '../output.ts';
 import { type Found, weightsOf } from './found.ts';
 
-/** Tokens of the program that reads a prompt. */
+/** Number of tokens in the program that reads a prompt. */
 const promptTokens = 256;
 
 export async function dumpKernels(
@@ -32,7 +32,7 @@ interface TextFile {
   readonly lines: readonly string[];
 }
 
-/** Of the programs that read a prompt and that generate a token. */
+/** The programs that read a prompt and that generate a token. */
 function* filesOf(found: Found): Generator<TextFile> {
   const model = { architecture: architectureOf(found.config), weights: weightsOf(found) };
   for (const [name, length] of Object.entries({ prefill: promptTokens, decode: 1 })) {

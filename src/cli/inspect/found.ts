@@ -1,4 +1,4 @@
-/** The model that `inspect` is asked about: a named size, or a folder with files. */
+/** The model for `inspect`: a named size, or a folder with files. */
 import { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import { findModelFolder } from '../../checkpoint/modelSource.ts';
 import { InputError } from '../../errors.ts';

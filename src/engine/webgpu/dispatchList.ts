@@ -128,10 +128,10 @@ export class DispatchList {
       return `variable ${keys.get(target)}`;
     };
     const { source, bindings } = assembleShader(dispatch, placeKey, features);
-    const most = device.limits.maxStorageBuffersPerShaderStage;
-    if (bindings.length > most) {
+    const maxBuffers = device.limits.maxStorageBuffersPerShaderStage;
+    if (bindings.length > maxBuffers) {
       throw new GpuError(
-        `shader ${dispatch.shader} binds ${bindings.length} tensors, this GPU at most ${most}; ${remedy}`,
+        `shader ${dispatch.shader} binds ${bindings.length} tensors, this GPU at maxBuffers ${maxBuffers}; ${remedy}`,
       );
     }
     const bytes = numberBytes(dispatch.numbers);

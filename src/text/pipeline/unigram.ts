@@ -22,7 +22,7 @@ export class Unigram implements WordModel {
     this.#where = where;
     this.#vocabulary = vocabulary;
     this.#scores = pieces.map(([, score]) => score);
-    this.#unknownScore = this.#scores.reduce((least, score) => Math.min(least, score)) - UNKNOWN_PENALTY;
+    this.#unknownScore = this.#scores.reduce((min, score) => Math.min(min, score)) - UNKNOWN_PENALTY;
     for (const [text, id] of vocabulary) if (text !== '') this.#trie.add(text, id);
     const unknown = model.unk_id ?? undefined;
     if (unknown !== undefined && !(Number.isInteger(unknown) && pieces[unknown as number] !== undefined))
