@@ -1,15 +1,19 @@
 /**
- * An open model folder: its config and its tensors, in one file or in shards. Tensor data is read on demand.
+ * An open model folder, or a GGUF file: its config and its tensors, in one file or in shards. Tensor data is read on
+ * demand.
  */
 import { join, openFile } from '#platform';
 import { InputError } from '../errors.ts';
 import { readJsonFile } from '../files.ts';
 import { isObject, show } from '../json.ts';
-import type { ModelConfig } from '../model/config.ts';
+import { attends, type ModelConfig } from '../model/config.ts';
+import { isGguf } from '../platform/ggufMember.ts';
 import { refuseAdapter, refuseAdapterTensors } from './adapter.ts';
 import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
+import { GgufFile } from './gguf/ggufFile.ts';
+import { GgufTensors } from './gguf/tensorSource.ts';
 import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
-import { expectTensor, type TensorSource } from './tensorSource.ts';
+import { expectTensor, type TensorSource, type WeightFile } from './tensorSource.ts';
 
 export type { TensorSource } from './tensorSource.ts';
 
@@ -18,16 +22,16 @@ const indexFile = 'model.safetensors.index.json';
 const maxShards = 1000;
 
 export class Checkpoint implements TensorSource {
-  /** The folder. */
+  /** The folder, or the GGUF file. */
   readonly location: string;
   readonly storedConfig: StoredConfig;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  readonly #files: readonly SafetensorsFile[];
-  readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
+  readonly #files: readonly WeightFile[];
+  readonly #fileOf: ReadonlyMap<string, WeightFile>;
 
-  private constructor(folder: string, storedConfig: StoredConfig, files: readonly SafetensorsFile[]) {
+  private constructor(folder: string, storedConfig: StoredConfig, files: readonly WeightFile[]) {
     const tensors = new Map<string, TensorInfo>();
-    const fileOf = new Map<string, SafetensorsFile>();
+    const fileOf = new Map<string, WeightFile>();
     for (const file of files) {
       refuseAdapterTensors(file.path, file.tensors.keys());
       for (const [name, info] of file.tensors) {
@@ -48,6 +52,7 @@ export class Checkpoint implements TensorSource {
   /** @throws InputError if a file is missing or invalid, or the config describes a model that is not supported */
   static async open(folder: string): Promise<Checkpoint> {
     const config = await readStoredConfig(folder);
+    if (isGguf(folder)) return new Checkpoint(folder, config, [await openGguf(folder, config)]);
     const weightMap = await readWeightMap(folder);
     const names = weightMap ? [...new Set(weightMap.values())] : [singleFile];
     const files: SafetensorsFile[] = [];
@@ -91,6 +96,16 @@ export class Checkpoint implements TensorSource {
         `${join(this.location, indexFile)}: weight_map: tensor "${name}" is not in ${file}`,
       );
     }
+  }
+}
+
+async function openGguf(path: string, { config }: StoredConfig): Promise<WeightFile> {
+  const file = await GgufFile.open(path);
+  try {
+    return new GgufTensors(file, attends(config) ? config.headSize : 1);
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }
 

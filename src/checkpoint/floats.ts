@@ -87,3 +87,13 @@ function sameLength(source: { length: number }, target: { length: number }): voi
   if (source.length === target.length) return;
   throw new RangeError(`conversion of ${source.length} numbers into ${target.length}`);
 }
+
+/** The number that the bits of an f16 stand for. */
+export function f16Number(bits: number): number {
+  half[0] = bits;
+  f16ToF32(half, single);
+  return single[0]!;
+}
+
+const half = new Uint16Array(1);
+const single = new Float32Array(1);

@@ -12,10 +12,11 @@ import {
   parseHeader,
   type TensorInfo,
 } from './safetensorsHeader.ts';
+import type { WeightFile } from './tensorSource.ts';
 
 export type { StoredDType, TensorInfo } from './safetensorsHeader.ts';
 
-export class SafetensorsFile {
+export class SafetensorsFile implements WeightFile {
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: ReadonlyMap<string, TensorInfo>;

@@ -16,6 +16,15 @@ export interface TensorSource {
   readInto(name: string, target: Uint8Array, start?: number): Promise<void>;
 }
 
+/** An open file of weights. */
+export interface WeightFile {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Fills `target` with the tensor's bytes from byte `start` (default 0) on. */
+  readInto(name: string, target: Uint8Array, start?: number): Promise<void>;
+  close(): Promise<void>;
+}
+
 export type FloatDType = 'F32' | 'F16' | 'BF16';
 
 /** Called after each read with its bytes; may throw to stop. */

@@ -3,6 +3,7 @@ import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import { NoGpuError, remedy } from '../engine/webgpu/errors.ts';
 import { InputError } from '../errors.ts';
 import { fetchModelFile } from './browserCache.ts';
+import { ggufMember } from './ggufMember.ts';
 import { blobFile, isGiven, openGiven } from './givenFiles.ts';
 import { kernelAddress } from './kernelFolder.ts';
 import type { ReadableFile, Thread } from './platform.ts';
@@ -15,6 +16,8 @@ export function join(folder: string, name: string): string {
 }
 
 export async function openFile(path: string): Promise<ReadableFile | undefined> {
+  // What is in a GGUF file is made from its metadata, never fetched.
+  if (ggufMember(path)) return (await import('../checkpoint/gguf/modelFolder.ts')).openInGguf(path);
   if (isGiven(path)) return openGiven(path);
   const blob = await fetchModelFile(path);
   return blob && blobFile(blob);

@@ -24,7 +24,8 @@ export function isGiven(path: string): boolean {
 
 /** Undefined if the folder has no such file. */
 export function openGiven(path: string): ReadableFile | undefined {
-  const [folder = '', name = ''] = path.split(/[\\/]/);
+  const [folder = '', name = '', within] = path.split(/[\\/]/);
+  if (within !== undefined) return undefined;
   const content = folders.get(folder)?.get(name);
   return content === undefined
     ? undefined
@@ -33,7 +34,7 @@ export function openGiven(path: string): ReadableFile | undefined {
       : blobFile(content);
 }
 
-function bytesFile(bytes: Uint8Array): ReadableFile {
+export function bytesFile(bytes: Uint8Array): ReadableFile {
   return {
     size: bytes.length,
     async read(target, position) {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import { InputError } from '../errors.ts';
+import { ggufMember } from './ggufMember.ts';
 import { isGiven, openGiven } from './givenFiles.ts';
 import { kernelAddress } from './kernelFolder.ts';
 import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
@@ -16,9 +17,17 @@ export { join };
 /** Node refuses single reads of 2 GiB and more. */
 const largestRead = 2 ** 28;
 
-/** Anything but a regular file is refused: opening a pipe would wait for ever. */
 export async function openFile(path: string): Promise<ReadableFile | undefined> {
-  if (isGiven(path)) return openGiven(path);
+  return (isGiven(path) ? openGiven(path) : await openLocal(path)) ?? openMade(path);
+}
+
+/** A file that is made from the metadata of a GGUF file. */
+async function openMade(path: string): Promise<ReadableFile | undefined> {
+  return ggufMember(path) ? (await import('../checkpoint/gguf/modelFolder.ts')).openInGguf(path) : undefined;
+}
+
+/** Anything but a regular file is refused: opening a pipe would wait for ever. */
+async function openLocal(path: string): Promise<ReadableFile | undefined> {
   try {
     // Non-blocking, so that opening a pipe does not wait for a writer, and its kind can be checked.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -19,7 +19,7 @@ const MAX_PIECES = 2 ** 20;
 /** A piece has as many cuts as characters; real pieces are far shorter. */
 const MAX_PIECE_CHARACTERS = 512;
 
-interface Piece {
+export interface Piece {
   text: string;
   score: number;
   type: number;
@@ -135,6 +135,21 @@ function checkSupported(model: SentencePieceModel, source: string): void {
   );
   const texts = new Set(model.pieces.map((piece) => piece.text));
   demand(texts.size === model.pieces.length, 'pieces', 'the same text twice', 'different texts');
+}
+
+/**
+ * The `tokenizer.json` of pieces whose spaces are kept as they are.
+ * @param source what errors call the pieces
+ * @throws {InputError} without a piece for unknown text, or with two of the same text
+ */
+export function tokenizerOfPieces(
+  pieces: readonly Piece[],
+  { prefixSpace, source }: { readonly prefixSpace: boolean; readonly source: string },
+): TokenizerJson {
+  const plain = { modelType: BPE_MODEL, byteFallback: true, suffixSpaces: false, normalization: '' };
+  const model = { ...plain, pieces: [...pieces], prefixSpace, collapsesSpaces: false };
+  checkSupported(model, source);
+  return toTokenizerJson(model, pieces.find((piece) => piece.type === UNKNOWN)!.text, undefined);
 }
 
 function toTokenizerJson(model: SentencePieceModel, unknown: string, bos: string | undefined): TokenizerJson {

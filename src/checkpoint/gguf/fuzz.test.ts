@@ -1,0 +1,92 @@
+/** 10,000 damaged GGUF files: each loads, or is refused by an InputError; none crashes, hangs or allocates what it says. */
+import { afterAll, expect, it } from 'vitest';
+import { mutated } from '../../../test/torture/mutated.ts';
+import { InputError } from '../../errors.ts';
+import { giveFiles } from '../../platform/givenFiles.ts';
+import { SeededRandom } from '../../text/seededRandom.ts';
+import { TextTokenizer } from '../../text/tokenizer.ts';
+import { Checkpoint } from '../checkpoint.ts';
+import { ggufBytes, type PlainTensor, zeros } from './testing.ts';
+
+const files = new Map<string, Uint8Array>();
+const { folder, remove } = giveFiles(files);
+afterAll(remove);
+
+const runs = 10_000;
+
+/** A model of one layer with a tensor of each kind of type. */
+function sample(): Uint8Array {
+  const width = 256;
+  const matrix = (name: string, type: number): PlainTensor => zeros(`blk.0.${name}.weight`, [width, 8], type);
+  return ggufBytes(
+    {
+      'general.architecture': 'bitnet-b1.58',
+      'bitnet-b1.58.context_length': 64,
+      'bitnet-b1.58.embedding_length': width,
+      'bitnet-b1.58.block_count': 1,
+      'bitnet-b1.58.feed_forward_length': 8,
+      'bitnet-b1.58.attention.head_count': 2,
+      'bitnet-b1.58.attention.head_count_kv': 2,
+      'bitnet-b1.58.attention.key_length': 4,
+      'bitnet-b1.58.attention.layer_norm_rms_epsilon': 1e-5,
+      'bitnet-b1.58.rope.freq_base': 10000,
+      'tokenizer.ggml.model': 'gpt2',
+      'tokenizer.ggml.pre': 'llama-bpe',
+      'tokenizer.ggml.tokens': ['<s>', '</s>', 'a', 'b', 'ab', 'Ġ', 'Ġa', '[PAD]'],
+      'tokenizer.ggml.token_type': [3, 3, 1, 1, 1, 1, 1, 5],
+      'tokenizer.ggml.merges': ['a b', 'Ġ a'],
+      'tokenizer.ggml.bos_token_id': 0,
+      'tokenizer.ggml.eos_token_id': 1,
+      'tokenizer.ggml.add_bos_token': true,
+      'tokenizer.chat_template': '{{ messages[0].content }}',
+    },
+    [
+      matrix('attn_q', 36),
+      ...[34, 35, 41, 42, 142, 14].map((type, k) =>
+        matrix(['attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'][k]!, type),
+      ),
+      zeros('blk.0.attn_norm.weight', [width]),
+      zeros('token_embd.weight', [width, 8], 8),
+    ],
+  );
+}
+
+async function read(bytes: Uint8Array): Promise<void> {
+  files.set('model.gguf', bytes);
+  const path = `${folder}/model.gguf`;
+  await using checkpoint = await Checkpoint.open(path);
+  for (const [name, { byteLength }] of checkpoint.tensors) {
+    // Of 66 bytes at most 1024 can come.
+    expect(byteLength).toBeLessThan(32 * bytes.length);
+    await checkpoint.readInto(name, new Uint8Array(byteLength));
+  }
+  const tokenizer = await TextTokenizer.loadIfPresent(path);
+  tokenizer?.decode(tokenizer.encode('ab a <s>'));
+}
+
+it('are read or refused', { timeout: 120_000 }, async () => {
+  const random = new SeededRandom(19);
+  const whole = sample();
+  await read(whole);
+  const outcomes = { read: 0, refused: 0 };
+  for (let run = 0; run < runs; run++) {
+    // Most damage to the header: data are zeros wherever they are cut.
+    const header = 1600;
+    const bytes =
+      run % 4 === 0
+        ? mutated(whole, random)
+        : Buffer.concat([mutated(whole.subarray(0, header), random), whole.subarray(header)]);
+    const error = await read(new Uint8Array(bytes)).then(
+      () => undefined,
+      (reason) => reason,
+    );
+    if (error === undefined) outcomes.read++;
+    else {
+      if (!(error instanceof InputError)) throw new Error(`run ${run}: ${error}`, { cause: error });
+      outcomes.refused++;
+    }
+  }
+  // Of both there are many, so that neither is all that was tried.
+  expect(outcomes.read).toBeGreaterThan(runs / 20);
+  expect(outcomes.refused).toBeGreaterThan(runs / 5);
+});

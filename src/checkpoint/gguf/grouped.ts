@@ -1,0 +1,142 @@
+/**
+ * Types whose weights are codes times a scale for each group of neighbours in a row. A block holds one group, or
+ * several (Q6_K).
+ */
+import { f16Number } from '../floats.ts';
+
+export interface GroupedType {
+  /** What the codes can be: −1, 0, 1; −1, 1; or any int8. */
+  readonly kind: 'ternary' | 'binary' | 'i8';
+  /** Neighbours that share a scale. */
+  readonly group: number;
+  /** Writes the codes of the block that begins at byte `from`. */
+  codes(bytes: Uint8Array, from: number, target: Int8Array, to: number): void;
+  /** Writes the scales of the block that begins at byte `from`. */
+  scales(bytes: Uint8Array, from: number, target: Float32Array, to: number): void;
+}
+
+/** The one scale of a block, in half precision `at` bytes after its beginning. */
+function halfAt(at: number): GroupedType['scales'] {
+  return (bytes, from, target, to) => {
+    target[to] = halfOf(bytes, from + at);
+  };
+}
+
+export function halfOf(bytes: Uint8Array, at: number): number {
+  return f16Number(bytes[at]! | (bytes[at + 1]! << 8));
+}
+
+/** Four codes to a byte, the lowest bits first; neighbours lie in one byte. */
+function neighbouringCodes(group: number): GroupedType {
+  return {
+    kind: 'ternary',
+    group,
+    codes(bytes, from, target, to) {
+      for (let k = 0; k < group; k++)
+        target[to + k] = ((bytes[from + 2 + (k >> 2)]! >> (2 * (k & 3))) & 3) - 1;
+    },
+    scales: halfAt(0),
+  };
+}
+
+/** Halves of 128 codes; bits 2l of byte m of a half are code 32l + m. */
+const tq2: GroupedType = {
+  kind: 'ternary',
+  group: 256,
+  codes(bytes, from, target, to) {
+    for (let k = 0; k < 256; k++) {
+      const byte = bytes[from + ((k >> 7) << 5) + (k & 31)]!;
+      target[to + k] = ((byte >> (2 * ((k >> 5) & 3))) & 3) - 1;
+    }
+  },
+  scales: halfAt(64),
+};
+
+const powersOf3 = [1, 3, 9, 27, 81];
+
+/** Five base-3 digits to a byte, which stand behind the point of a number below 1: byte / 256. */
+const tq1: GroupedType = {
+  kind: 'ternary',
+  group: 256,
+  codes(bytes, from, target, to) {
+    let at = to;
+    for (const [start, count, digits] of tq1Runs) {
+      for (let n = 0; n < digits; n++) {
+        for (let m = 0; m < count; m++) {
+          const shifted = (bytes[from + start + m]! * powersOf3[n]!) & 255;
+          target[at++] = ((shifted * 3) >> 8) - 1;
+        }
+      }
+    }
+  },
+  scales: halfAt(52),
+};
+
+/** First byte, number of bytes, digits of each. */
+const tq1Runs = [
+  [0, 32, 5],
+  [32, 16, 5],
+  [48, 4, 4],
+] as const;
+
+const q1: GroupedType = {
+  kind: 'binary',
+  group: 128,
+  codes(bytes, from, target, to) {
+    for (let k = 0; k < 128; k++) target[to + k] = (bytes[from + 2 + (k >> 3)]! >> (k & 7)) & 1 ? 1 : -1;
+  },
+  scales: halfAt(0),
+};
+
+const q8: GroupedType = {
+  kind: 'i8',
+  group: 32,
+  codes(bytes, from, target, to) {
+    for (let k = 0; k < 32; k++) target[to + k] = bytes[from + 2 + k]!;
+  },
+  scales: halfAt(0),
+};
+
+const q4: GroupedType = {
+  kind: 'i8',
+  group: 32,
+  codes(bytes, from, target, to) {
+    for (let k = 0; k < 16; k++) {
+      const byte = bytes[from + 2 + k]!;
+      target[to + k] = (byte & 15) - 8;
+      target[to + 16 + k] = (byte >> 4) - 8;
+    }
+  },
+  scales: halfAt(0),
+};
+
+/** Low four bits, 128 bytes; high two bits, 64 bytes; 16 int8 scales, which a half-precision number multiplies. */
+const q6: GroupedType = {
+  kind: 'i8',
+  group: 16,
+  codes(bytes, from, target, to) {
+    for (let k = 0; k < 256; k++) {
+      const [half, part, l] = [k >> 7, (k >> 5) & 3, k & 31];
+      const low = (bytes[from + 64 * half + 32 * (part & 1) + l]! >> (4 * (part >> 1))) & 15;
+      const high = (bytes[from + 128 + 32 * half + l]! >> (2 * part)) & 3;
+      target[to + k] = (low | (high << 4)) - 32;
+    }
+  },
+  scales(bytes, from, target, to) {
+    const factor = halfOf(bytes, from + 208);
+    for (let k = 0; k < 16; k++) target[to + k] = factor * ((bytes[from + 192 + k]! << 24) >> 24);
+  },
+};
+
+const byName: Readonly<Record<string, GroupedType>> = {
+  ...{ TQ1_0: tq1, TQ2_0: tq2, Q1_0: q1, Q8_0: q8, Q4_0: q4, Q6_K: q6, PQ2_0: neighbouringCodes(128) },
+};
+const q2: Readonly<Record<number, GroupedType>> = { 64: neighbouringCodes(64), 128: neighbouringCodes(128) };
+
+/** Undefined for types that are not codes times scales. */
+export function groupedType(type: {
+  readonly name: string;
+  readonly blockElements: number;
+}): GroupedType | undefined {
+  return type.name === 'Q2_0' ? q2[type.blockElements] : byName[type.name];
+}

@@ -1,0 +1,38 @@
+/** Hugging Face's names of the tensors that GGUF files of Llama, Qwen 3 and BitNet hold. */
+import { InputError } from '../../errors.ts';
+import { show } from '../../json.ts';
+
+const whole: Readonly<Record<string, string>> = {
+  'token_embd.weight': 'model.embed_tokens.weight',
+  'output_norm.weight': 'model.norm.weight',
+  'output.weight': 'lm_head.weight',
+};
+
+const ofLayer: Readonly<Record<string, string>> = {
+  attn_norm: 'input_layernorm',
+  attn_q: 'self_attn.q_proj',
+  attn_k: 'self_attn.k_proj',
+  attn_v: 'self_attn.v_proj',
+  attn_output: 'self_attn.o_proj',
+  attn_q_norm: 'self_attn.q_norm',
+  attn_k_norm: 'self_attn.k_norm',
+  attn_sub_norm: 'self_attn.attn_sub_norm',
+  ffn_norm: 'post_attention_layernorm',
+  ffn_gate: 'mlp.gate_proj',
+  ffn_up: 'mlp.up_proj',
+  ffn_down: 'mlp.down_proj',
+  ffn_sub_norm: 'mlp.ffn_sub_norm',
+};
+
+/** @throws InputError for a tensor that these architectures do not have */
+export function huggingFaceName(name: string, path: string): string {
+  if (Object.hasOwn(whole, name)) return whole[name]!;
+  const [, layer, part = '', kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
+  if (Object.hasOwn(ofLayer, part)) return `model.layers.${layer}.${ofLayer[part]}.${kind}`;
+  throw new InputError(`${path}: tensor ${show(name)}: no supported architecture has it`);
+}
+
+/** Whether the rows of this tensor, in a file of the architecture `llama`, are ordered in pairs that rotate. */
+export function isRotated(name: string): boolean {
+  return /^blk\.\d+\.attn_[qk]\.(weight|bias)$/.test(name);
+}
