@@ -104,7 +104,7 @@ function alignmentOf(metadata: Metadata): number {
   throw metadata.error('general.alignment', `a power of two of at most ${maxAlignment}`);
 }
 
-export function aligned(position: number, alignment: number): number {
+function aligned(position: number, alignment: number): number {
   return Math.ceil(position / alignment) * alignment;
 }
 
