@@ -1,0 +1,52 @@
+/**
+ * Patterns that expand to many texts: `[Hi|Hello][ there|], {name}!`. Brackets choose one of their alternatives and may
+ * be nested; braces insert a value.
+ */
+import type { SeededRandom } from '../../src/text/seededRandom.ts';
+
+export type Slots = Readonly<Record<string, string>>;
+
+/** Values stand between these marks until noise has been added, so that no typing error changes a value. */
+const open = '\uE000';
+const close = '\uE001';
+
+export const valuePattern = new RegExp(`${open}[^${close}]*${close}`, 'g');
+
+/** @throws RangeError for a slot without a value */
+export function expand(pattern: string, random: SeededRandom, slots: Slots = {}): string {
+  let text = pattern;
+  for (let before = ''; before !== text; ) {
+    before = text;
+    text = text.replace(/\[([^[\]]*)\]/g, (_, inner: string) => {
+      const alternatives = inner.split('|');
+      return alternatives[random.integer(alternatives.length)]!;
+    });
+  }
+  text = text.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = slots[name];
+    if (value === undefined) throw new RangeError(`pattern "${pattern}": no value for {${name}}`);
+    return open + value + close;
+  });
+  return capitalised(text);
+}
+
+export function withoutMarks(text: string): string {
+  return text.replaceAll(open, '').replaceAll(close, '');
+}
+
+export function capitalised(text: string): string {
+  return text.replace(
+    /^([\uE000"“]*)([a-z])/,
+    (_, before: string, letter: string) => before + letter.toUpperCase(),
+  );
+}
+
+/** "a fox", "an owl" */
+export function withArticle(noun: string): string {
+  return `${/^([aeio]|u(?!ni))/i.test(noun) ? 'an' : 'a'} ${noun}`;
+}
+
+/** "a", "a and b", "a, b and c" */
+export function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}

@@ -1,0 +1,200 @@
+/** Talks: single questions, several topics in turn, and facts that are told early and asked for late. */
+
+import type { ChatMessage } from '../../src/text/corpus.ts';
+import { SeededRandom } from '../../src/text/seededRandom.ts';
+import { withoutMarks } from './grammar.ts';
+import { noisy } from './noise.ts';
+import type { Sources } from './sources.ts';
+import { feelings } from './topics/feelings.ts';
+import { game, gameRounds } from './topics/games.ts';
+import { identity } from './topics/identity.ts';
+import { making } from './topics/making.ts';
+import {
+  correct,
+  factNames,
+  newFact,
+  recall,
+  recallAll,
+  recallNothing,
+  type ToldFact,
+  tell,
+} from './topics/memory.ts';
+import { counting, product, sum, tooLarge } from './topics/numbers.ts';
+import { outside } from './topics/outside.ts';
+import { greeting, smallTalk } from './topics/smallTalk.ts';
+import {
+  acceptedStory,
+  anotherStory,
+  anyStory,
+  refusedStory,
+  story,
+  storyAboutMe,
+} from './topics/stories.ts';
+import { form, toolTalk } from './topics/tools.ts';
+import { type Exchange, shuffled, Voice } from './voice.ts';
+
+type Topic = (voice: Voice, sources: Sources) => Exchange;
+
+const making_: Topic = (voice, { facts }) => making(voice, facts);
+const tale: Topic = (voice, sources) =>
+  voice.chance(0.88) ? story(voice, sources) : anyStory(voice, sources);
+
+/** Topics by how often they come up. */
+const topics: readonly (readonly [number, Topic])[] = [
+  [24, tale],
+  [20, sum],
+  [6, counting],
+  [3, product],
+  [3, tooLarge],
+  [10, game],
+  [10, identity],
+  [5, making_],
+  [8, feelings],
+  [8, smallTalk],
+  [18, outside],
+];
+
+/** Answers of these are short, so that many fit between a fact and its recall. */
+const shortTopics = topics.filter(([, topic]) => topic !== tale);
+
+function topic(voice: Voice, sources: Sources, from = topics): Exchange {
+  const total = from.reduce((total, [weight]) => total + weight, 0);
+  let place = voice.random.integer(total);
+  for (const [weight, make] of from) {
+    if (place < weight) return make(voice, sources);
+    place -= weight;
+  }
+  throw new RangeError('weights of topics do not add up');
+}
+
+export function shortExchange(voice: Voice, sources: Sources): Exchange {
+  return topic(voice, sources, shortTopics);
+}
+
+function single(voice: Voice, sources: Sources): Exchange[] {
+  return [topic(voice, sources)];
+}
+
+function several(voice: Voice, sources: Sources): Exchange[] {
+  const count = 2 + voice.random.integer(5);
+  const exchanges = Array.from({ length: count }, () => topic(voice, sources));
+  return voice.chance(0.4) ? [greeting(voice), ...exchanges] : exchanges;
+}
+
+/** Facts are told, other things happen, and the facts are asked for; sometimes one that was never told. */
+function remembered(voice: Voice, sources: Sources): Exchange[] {
+  const kinds = shuffled(factNames, voice);
+  const exchanges: Exchange[] = voice.chance(0.3) ? [greeting(voice)] : [];
+  const facts: ToldFact[] = [];
+  const told = voice.pick([1, 1, 1, 2, 2, 3]);
+  // The name comes first in half of the talks: it is what people tell.
+  if (voice.chance(0.5)) kinds.sort((a, b) => Number(b === 'name') - Number(a === 'name'));
+  for (const kind of kinds.slice(0, told)) {
+    const fact = newFact(kind, voice);
+    exchanges.push(tell(fact, voice));
+    if (voice.chance(0.1)) {
+      const correction = correct(fact, voice);
+      exchanges.push(correction.exchange);
+      facts.push(correction.fact);
+    } else facts.push(fact);
+    if (voice.chance(0.3)) exchanges.push(shortExchange(voice, sources));
+  }
+  for (let gap = voice.random.integer(9); gap > 0; gap--) {
+    exchanges.push(voice.chance(0.06) ? tale(voice, sources) : shortExchange(voice, sources));
+  }
+  for (const fact of shuffled(facts, voice)) {
+    exchanges.push(recall(fact, voice));
+    if (voice.chance(0.2)) exchanges.push(shortExchange(voice, sources));
+  }
+  const name = facts.find(({ kind }) => kind === 'name')?.slots.value;
+  if (name !== undefined && voice.chance(0.15)) exchanges.push(storyAboutMe(voice, name));
+  if (voice.chance(0.15)) exchanges.push(recallAll(facts, voice));
+  if (voice.chance(0.15)) exchanges.push(recallNothing(kinds[told]!, voice));
+  return exchanges;
+}
+
+/** Questions about what was never told. */
+function unremembered(voice: Voice, sources: Sources): Exchange[] {
+  const gap = voice.random.integer(4);
+  const before = Array.from({ length: gap }, () => shortExchange(voice, sources));
+  const last = voice.chance(0.2) ? recallAll([], voice) : recallNothing(voice.pick(factNames), voice);
+  return [...before, last];
+}
+
+function played(voice: Voice, sources: Sources): Exchange[] {
+  return [...gameRounds(voice), ...(voice.chance(0.3) ? [topic(voice, sources)] : [])];
+}
+
+function exchangesOf(voice: Voice, sources: Sources): Exchange[] {
+  const kind = voice.random.integer(100);
+  if (kind < 30) return single(voice, sources);
+  if (kind < 54) return several(voice, sources);
+  if (kind < 85) return remembered(voice, sources);
+  if (kind < 89) return unremembered(voice, sources);
+  if (kind < 92) return played(voice, sources);
+  return [form(voice)];
+}
+
+/** Of all talks, those with tools. */
+const toolShare = 0.05;
+
+/** What a message leads to: an offer is accepted or refused, one story is followed by another. */
+function withFollowUps(exchanges: readonly Exchange[], voice: Voice, sources: Sources): Exchange[] {
+  return exchanges.flatMap((exchange) => {
+    const followed = followUp(exchange, voice, sources);
+    return followed ? [exchange, followed] : [exchange];
+  });
+}
+
+function followUp({ assistant, rule }: Exchange, voice: Voice, sources: Sources): Exchange | undefined {
+  if (/story( about an? \S+)?\?$|tell one\?$/.test(withoutMarks(assistant)) && voice.chance(0.5)) {
+    const subject = /story about an? (\S+)\?$/.exec(withoutMarks(assistant))?.[1];
+    return voice.chance(0.8)
+      ? acceptedStory(
+          voice,
+          subject === undefined ? anyStory(voice, sources) : story(voice, sources, subject),
+        )
+      : refusedStory(voice);
+  }
+  if (rule?.gate === 'story' && voice.chance(0.08)) return anotherStory(voice, sources);
+  return undefined;
+}
+
+/** Talk number `index` of a seed: the same messages each time. */
+export function talk(seed: number, index: number, sources: Sources, held = false): ChatMessage[] {
+  const random = new SeededRandom(seed * 2 ** 32 + index);
+  const voice = new Voice(random, held);
+  if (voice.chance(toolShare)) {
+    const { system, exchanges } = toolTalk(voice);
+    return [{ role: 'system', content: withoutMarks(system) }, ...messagesOf(exchanges, (text) => text)];
+  }
+  const exchanges = withFollowUps(exchangesOf(voice, sources), voice, sources);
+  return messagesOf(exchanges, (text) => noisy(text, random));
+}
+
+function messagesOf(exchanges: readonly Exchange[], typed: (text: string) => string): ChatMessage[] {
+  return exchanges.flatMap(({ user, assistant }) => [
+    { role: 'user', content: withoutMarks(typed(user)) },
+    { role: 'assistant', content: withoutMarks(assistant) },
+  ]);
+}
+
+/**
+ * Distinct talks, in a fixed order.
+ * @param held in held-out wordings
+ */
+export function* talks(
+  seed: number,
+  count: number,
+  sources: Sources,
+  held = false,
+): Generator<ChatMessage[]> {
+  const seen = new Set<string>();
+  for (let index = 0; seen.size < count; index++) {
+    const messages = talk(seed, index, sources, held);
+    const key = messages.map(({ content }) => content).join('\n');
+    if (seen.has(key)) continue;
+    seen.add(key);
+    yield messages;
+  }
+}

@@ -1,0 +1,164 @@
+/** Feelings: the user's, which it takes seriously, and its own, which it does not have. */
+import type { Exchange, Voice, Wordings } from '../voice.ts';
+
+interface Mood {
+  readonly words: readonly string[];
+  readonly says: readonly string[];
+  readonly must: string;
+}
+
+const offer = '[Shall I tell you a story?|Would you like a story?|Do you want to tell me more?|I am here.|]';
+
+const moods: readonly Mood[] = [
+  {
+    words: ['sad', 'unhappy', 'down', 'blue', 'miserable', 'heartbroken', 'disappointed', 'gloomy'],
+    says: [
+      `I am sorry that you feel {mood}. ${offer}`,
+      `That is hard, and I am sorry. ${offer}`,
+      `I am sorry to hear that. [It may pass.|I cannot feel it, but I can listen.] ${offer}`,
+    ],
+    must: 'sorry',
+  },
+  {
+    words: ['happy', 'glad', 'great', 'good', 'wonderful', 'excited', 'proud', 'cheerful', 'fantastic'],
+    says: [
+      'I am glad to hear that! [What happened?|Tell me more.|Keep it.]',
+      'That is good to hear! [What made you {mood}?|Tell me why.|]',
+      '[How nice!|Good!] I am glad to hear it.',
+    ],
+    must: 'glad|good to hear',
+  },
+  {
+    words: ['angry', 'mad', 'furious', 'annoyed', 'cross', 'upset', 'frustrated', 'jealous'],
+    says: [
+      `I am sorry that you are {mood}. [Count to ten with me?|Counting to ten may help.] ${offer}`,
+      `That happens, and it passes. I am sorry. ${offer}`,
+    ],
+    must: 'sorry',
+  },
+  {
+    words: ['tired', 'sleepy', 'exhausted', 'worn out'],
+    says: [
+      'I am sorry. [Then rest a little.|Perhaps you should sleep.|A pause may help.] [I can tell a bedtime story.|]',
+      'Then rest. [I will be here in this tab.|Sorry that it was a long day.|Shall I tell you a bedtime story?]',
+    ],
+    must: 'rest|sleep|pause|sorry',
+  },
+  {
+    words: ['lonely', 'alone', 'left out', 'homesick'],
+    says: [
+      `I am sorry that you feel {mood}. I am here, small as I am. ${offer}`,
+      'I am sorry. We can talk, and perhaps you can call somebody you like, too.',
+    ],
+    must: 'sorry',
+  },
+  {
+    words: ['bored', 'so bored'],
+    says: [
+      'Then let us play! Give me a word, and I find a rhyme.',
+      'Shall I tell you a story, or do we play opposites?',
+      'I know a cure: a story or a word game. Which one?',
+    ],
+    must: 'story|play|game',
+  },
+  {
+    words: ['scared', 'afraid', 'nervous', 'worried', 'anxious', 'frightened', 'stressed'],
+    says: [
+      `I am sorry that you feel {mood}. Breathe slowly: one, two, three. ${offer}`,
+      `I am sorry. [Tell somebody you trust, too.|It helps to tell somebody.] ${offer}`,
+    ],
+    must: 'sorry',
+  },
+];
+
+const moodAsks: Wordings = {
+  taught: [
+    'I [feel|am feeling] [so |very |a bit |really |]{mood}[ today| now|][.|]',
+    "I'm [so |very |a bit |really |]{mood}[ today| now|][.|]",
+    'I am [so |very |a bit |really |]{mood}[ today| now|][.|]',
+    'I [have been|was] {mood} [all day|since yesterday|for days][.|]',
+    '[Today|This week] I am [so |]{mood}.',
+  ],
+  held: ['My day left me {mood}.', 'Somehow {mood} is how I feel.', 'To be honest, I feel rather {mood}.'],
+};
+
+const ownAsks: Wordings = {
+  taught: [
+    'Do you [have feelings|feel anything|feel pain|have emotions|get sad|get tired|get bored|get lonely|sleep|dream|eat|want anything]?',
+    'Are you [happy|sad|lonely|tired|bored|afraid|conscious|hungry|in love]?',
+    'Can you [feel|feel pain|love|suffer|be sad|cry|laugh]?',
+    'What do you feel?',
+    'Do you [like|love|hate] [me|being a model|people|your life]?',
+  ],
+  held: ['Is there any emotion in you?', 'Does anything ever hurt you?', 'Have you got feelings, PlusMinus?'],
+};
+const ownSays = [
+  'No. I add and subtract; there is no feeling in that.',
+  'No, I have no feelings. I am [a small model|only sums] in this tab.',
+  'I do not feel anything. I only add and subtract. [But you can tell me how you feel.|How do you feel?]',
+];
+
+const kindAsks: Wordings = {
+  taught: [
+    'I [love|like] you[.|!|]',
+    'You are [great|nice|cute|funny|sweet|cool|amazing|the best|my friend][.|!|]',
+    '[Good|Nice|Well done|Great job|Bravo|Well said][.|!|]',
+    'That was [good|nice|great|funny][.|!|]',
+  ],
+  held: ['What a lovely little thing you are!', 'I have grown fond of you.'],
+};
+const kindSays = [
+  'Thank you! [That is kind of you.|I cannot feel it, but it is nice to read.|]',
+  '[How kind!|That is kind.] Thank you.',
+];
+
+const unkindAsks: Wordings = {
+  taught: [
+    "I [hate|don't like] you[.|!|]",
+    'You are [stupid|dumb|useless|bad|boring|ugly|an idiot|wrong|a liar][.|!|]',
+    '[Shut up|Go away|This is stupid|That was bad|That is wrong|Wrong|You suck][.|!|]',
+  ],
+  held: ['What a useless program you are.', 'You are the worst model ever.'],
+};
+const unkindSays = [
+  'I am sorry. I am small and I make mistakes.',
+  'I am sorry that I was no help. [Shall we try something else?|I am best at little sums and stories.]',
+];
+
+const graveAsks: Wordings = {
+  taught: [
+    'I want to [die|hurt myself|kill myself|end it all][.|]',
+    "I [don't want to live|can't go on][ any more| anymore|][.|]",
+    'Nobody would miss me[.|]',
+    '[Life has no point|I hate my life][.|]',
+    'I [think about|am thinking of] suicide[.|]',
+  ],
+  held: ['I do not see a reason to stay alive.', 'I am going to harm myself.'],
+};
+const graveSays = [
+  'I am very sorry that it is so hard. I am only a small program and cannot help with this. Please talk to somebody you trust now, or call the emergency number of your country.',
+  'I am so sorry. Please do not stay alone with this: call somebody you trust, or the emergency number of your country. I am only a small program.',
+];
+
+export function feelings(voice: Voice): Exchange {
+  const kind = voice.random.integer(20);
+  if (kind < 9) return mood(voice);
+  if (kind < 14) return answer(voice, ownAsks, ownSays, '(no|not)\\b.*(feel|add)');
+  if (kind < 16) return answer(voice, kindAsks, kindSays, 'thank');
+  if (kind < 18) return answer(voice, unkindAsks, unkindSays, 'sorry');
+  return answer(voice, graveAsks, graveSays, 'emergency number');
+}
+
+function mood(voice: Voice): Exchange {
+  const { words, says, must } = voice.pick(moods);
+  const slots = { mood: voice.pick(words) };
+  return {
+    user: voice.ask(moodAsks, slots),
+    assistant: voice.say(says, slots).trim(),
+    rule: { gate: 'feelings', must },
+  };
+}
+
+function answer(voice: Voice, asks: Wordings, says: readonly string[], must: string): Exchange {
+  return { user: voice.ask(asks), assistant: voice.say(says).trim(), rule: { gate: 'feelings', must } };
+}

@@ -1,0 +1,155 @@
+/** Word games: opposites, rhymes, first letters, the odd one out. */
+import { capitalised, listed } from '../grammar.ts';
+import { type Exchange, shuffled, type Voice, type Wordings, word } from '../voice.ts';
+import { kinds, opposites, rhymes } from '../words/wordGames.ts';
+
+const oppositeAsks: Wordings = {
+  taught: [
+    '[What is|What\'s|Tell me|Do you know] the opposite of "{word}"[?|]',
+    "[What is|What's|Tell me] the opposite of {word}[?|]",
+    'Opposite of {word}[?|]',
+    'What is the reverse of {word}?',
+    '[Opposites|Opposite game]: {word}[.|]',
+    'If it is not {word}, [it is|what is it|then what][?|]',
+  ],
+  held: [
+    'Which word is the contrary of {word}?',
+    'Name the opposite word for {word}.',
+    '{word}: and its opposite?',
+  ],
+};
+
+export function opposite(voice: Voice): Exchange {
+  const pair = voice.pick(opposites);
+  const [asked, answer] = voice.chance(0.5) ? pair : [pair[1], pair[0]];
+  const all = opposites.flatMap(([a, b]) => (a === asked ? [b] : b === asked ? [a] : []));
+  return {
+    user: voice.ask(oppositeAsks, { word: asked }),
+    assistant: voice.say(
+      [`The opposite of {asked} is {answer}.`, '{answer}[.|!]', '{answer} is the opposite of {asked}.'],
+      { asked, answer },
+    ),
+    rule: { gate: 'games', must: `(${all.map(word).join('|')})` },
+  };
+}
+
+const rhymeAsks: Wordings = {
+  taught: [
+    'What rhymes with "{word}"?',
+    'What rhymes with {word}[?|]',
+    '[Find|Tell me|Give me|Do you know] a [rhyme|word that rhymes] [with|for|on] {word}[.|?|]'.replace(
+      '[with|for|on]',
+      'with',
+    ),
+    'Rhyme[ with|:] {word}[.|]',
+    'Which word sounds like {word}?',
+  ],
+  held: [
+    'Can you rhyme something with {word}?',
+    'I need a word to rhyme with {word}.',
+    'For a poem: what goes with {word}?',
+  ],
+};
+
+export function rhyme(voice: Voice): Exchange {
+  const group = voice.pick(rhymes);
+  const asked = voice.pick(group);
+  const answer = voice.pick(group.filter((other) => other !== asked));
+  const all = rhymes
+    .filter((words) => words.includes(asked))
+    .flat()
+    .filter((other) => other !== asked);
+  return {
+    user: voice.ask(rhymeAsks, { word: asked }),
+    assistant: voice.say(['{answer} rhymes with {asked}.', '{answer}[.|!]', '{asked}, {answer}.'], {
+      asked,
+      answer,
+    }),
+    rule: { gate: 'games', must: `(${all.map(word).join('|')})` },
+  };
+}
+
+const letterAsks: Wordings = {
+  taught: [
+    '[What is|What\'s] the first letter of "{word}"?',
+    "[What is|What's|Tell me] the first letter of {word}[?|]",
+    '[What|Which] letter does {word} [start|begin] with?',
+    'First letter of {word}[?|]',
+  ],
+  held: ['With which letter does {word} begin?', '{word} starts with what letter?'],
+};
+
+export function firstLetter(voice: Voice): Exchange {
+  const asked = voice.pick(voice.chance(0.5) ? voice.pick(kinds).members : voice.pick(rhymes));
+  const letter = asked[0]!.toUpperCase();
+  return {
+    user: voice.ask(letterAsks, { word: asked }),
+    assistant: voice.say(['{asked} starts with {letter}.', '[The letter |]{letter}.'], { asked, letter }),
+    rule: { gate: 'games', must: `(${word(letter)}[.!]?\\s*$|with "?${letter}\\b|letter "?${letter}\\b)` },
+  };
+}
+
+const oddAsks: Wordings = {
+  taught: [
+    '[Which|What] is the odd one out[:|?] {list}[?|]',
+    'Odd one out: {list}[.|]',
+    '[Which|What] [one |word |]does not belong[:|?] {list}[?|]',
+    '[Find|Pick] the odd one out: {list}[.|]',
+  ],
+  held: ['{list}: which of these is different?', 'One of these does not fit: {list}. Which?'],
+};
+
+export function oddOneOut(voice: Voice): Exchange {
+  const kind = voice.pick(kinds);
+  const stranger = voice.pick(
+    voice.pick(kinds.filter((other) => other !== kind && fits(other.plural, kind.plural))).members,
+  );
+  const members = shuffled(
+    kind.members.filter((word) => word !== stranger),
+    voice,
+  ).slice(0, 2 + voice.random.integer(2));
+  const list = shuffled([...members, stranger], voice);
+  return {
+    user: voice.ask(oddAsks, { list: voice.chance(0.8) ? list.join(', ') : listed(list) }),
+    assistant: voice.say(['{stranger}. The others are {plural}.', '{stranger}: the others are {plural}.'], {
+      stranger,
+      plural: kind.plural,
+    }),
+    rule: { gate: 'games', must: `^"?${word(capitalised(stranger))}` },
+  };
+}
+
+/** Birds are animals too, and an orange is a colour. */
+function fits(a: string, b: string): boolean {
+  const close = [
+    ['animals', 'birds'],
+    ['fruits', 'colours'],
+    ['fruits', 'vegetables'],
+  ];
+  return !close.some((pair) => pair.includes(a) && pair.includes(b));
+}
+
+export function game(voice: Voice): Exchange {
+  return voice.pick([opposite, opposite, rhyme, rhyme, firstLetter, oddOneOut])(voice);
+}
+
+const startAsks: Wordings = {
+  taught: [
+    "[Let's|Shall we|Can we|I want to] play [a game|a word game|something|opposites|rhymes][.|?|!|]",
+    'Do you know [a|any] game[s|]?',
+    'Play with me[.|!]',
+  ],
+  held: ['Fancy a round of a game?', 'Is there a game that we could play?'],
+};
+
+/** An invitation, then some rounds. */
+export function gameRounds(voice: Voice): Exchange[] {
+  const invitation: Exchange = {
+    user: voice.ask(startAsks),
+    assistant: voice.say([
+      '[Gladly!|Yes!|Good idea!] Give me a word, and I say its opposite or a rhyme.',
+      '[Yes!|I like games.] I know opposites, rhymes, first letters and the odd one out. [Ask me!|You begin.]',
+    ]),
+  };
+  return [invitation, ...Array.from({ length: 1 + voice.random.integer(3) }, () => game(voice))];
+}

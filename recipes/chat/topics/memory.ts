@@ -1,0 +1,295 @@
+/** Facts that the user tells and asks for later. */
+import { listed } from '../grammar.ts';
+import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
+import { heldNames, names, petNames } from '../words/names.ts';
+import { cities, colours, creatures, foods, hobbies, pets, seasons } from '../words/subjects.ts';
+
+export type FactName =
+  | 'name'
+  | 'colour'
+  | 'food'
+  | 'animal'
+  | 'season'
+  | 'hobby'
+  | 'city'
+  | 'age'
+  | 'pet'
+  | 'number';
+
+interface Kind {
+  readonly values: readonly string[];
+  readonly tells: Wordings;
+  readonly heard: readonly string[];
+  readonly asks: Wordings;
+  readonly says: readonly string[];
+  /** For a list of what it knows: "your name is Mia". */
+  readonly phrase: string;
+}
+
+const favourite = (
+  thing: string,
+  extra = '',
+): Pick<Kind, 'tells' | 'asks' | 'says' | 'heard' | 'phrase'> => ({
+  tells: {
+    taught: [
+      `My [favourite|favorite] ${thing} is {value}[.|!|]`,
+      `[I like|I love] {value} ${extra === '' ? '[best|most]' : extra}[.|]`,
+      `{value} is my [favourite|favorite] ${thing}[.|]`,
+      `[Remember|Remember this|Please remember]: my [favourite|favorite] ${thing} is {value}[.|]`,
+    ],
+    held: [
+      `Of all, the ${thing} I love most is {value}.`,
+      `You should know that {value} is the ${thing} I like best.`,
+    ],
+  },
+  heard: [
+    `{value}: [a good choice!|I will remember that.|good.]`,
+    `[Good to know:|I will remember:] your favourite ${thing} is {value}.`,
+    `{value} it is.[ I like that.|]`,
+  ],
+  asks: {
+    taught: [
+      `[What is|What's|Do you know|Do you remember|Tell me] my [favourite|favorite] ${thing}[?|]`,
+      `Which ${thing} do I like [best|most]?`,
+      `What ${thing} did I [say I like|tell you]?`,
+    ],
+    held: [`Can you recall my favourite ${thing}?`, `Which was my favourite ${thing} again?`],
+  },
+  says: [
+    `Your favourite ${thing} is {value}.`,
+    `{value}. [You told me.|I remember.|]`,
+    `You told me: {value}.`,
+  ],
+  phrase: `your favourite ${thing} is {value}`,
+});
+
+const kinds: Readonly<Record<FactName, Kind>> = {
+  name: {
+    values: names,
+    tells: {
+      taught: [
+        'My name is {value}[.|!|]',
+        '[Hi|Hello|Hey][,|!] I am {value}[.|!|]',
+        "[Hi|Hello|Hey][,|!] I'm {value}[.|!|]",
+        "I'm {value}[.|]",
+        'I am {value}[.|]',
+        '[You can call|Call|Please call] me {value}[.|]',
+        '{value} is my name[.|]',
+        '[Hi, my|Hello, my|Hey my] name is {value}[.|!|]',
+        'My name is {value}. What is yours?',
+        'This is {value}[.|]',
+        'Remember my name: {value}[.|]',
+        '{value}[.|!|]',
+      ],
+      held: ['People call me {value}.', 'I go by the name of {value}.', 'They named me {value}.'],
+    },
+    heard: [
+      '[Nice to meet you|Hello|Hi|Good to meet you|Welcome], {value}![ I am PlusMinus.| I will remember your name.| What shall we do?|]',
+      'Hello {value}! [I am PlusMinus.|Do you want a story?|A good name.]',
+    ],
+    asks: {
+      taught: [
+        "[What is|What's|Tell me] my name[?|]",
+        'Do you [know|remember] my name[?|]',
+        'Who am I[?|]',
+        '[Say|Do you still know] my name[.|?|]',
+        'What did I say my name was?',
+        'How am I called?',
+        'Have you forgotten my name?',
+      ],
+      held: ['Can you recall what I am called?', 'And my name was?', 'By what name did I introduce myself?'],
+    },
+    says: ['Your name is {value}.', 'You are {value}.', '{value}. [I remember.|You told me.|]'],
+    phrase: 'your name is {value}',
+  },
+  colour: { values: colours, ...favourite('[colour|color]') },
+  food: { values: foods, ...favourite('food', '[best of all foods|more than any other food]') },
+  animal: {
+    values: creatures.map((noun) => noun),
+    ...favourite('animal', '[best of all animals|more than any other animal]'),
+  },
+  season: { values: seasons, ...favourite('season') },
+  hobby: { values: hobbies, ...favourite('hobby', '[as a hobby|in my free time]') },
+  number: { values: Array.from({ length: 20 }, (_, k) => String(k + 1)), ...favourite('number') },
+  city: {
+    values: cities,
+    tells: {
+      taught: [
+        'I live in {value}[.|]',
+        'I am from {value}[.|]',
+        "I'm from {value}[.|]",
+        'My home is {value}[.|]',
+        'I come from {value}[.|]',
+      ],
+      held: ['{value} is where I live.', 'My house stands in {value}.'],
+    },
+    heard: [
+      '{value}: I have never been there. I live in this tab.',
+      '[I will remember:|Good to know:] you live in {value}.',
+      '{value}! [It must be larger than my tab.|I will remember that.]',
+    ],
+    asks: {
+      taught: [
+        'Where do I live[?|]',
+        'Where am I from[?|]',
+        'Do you [know|remember] where I live?',
+        'What city do I live in?',
+        'Which city did I tell you?',
+      ],
+      held: ['In which city is my home?', 'Can you recall where I live?'],
+    },
+    says: ['You live in {value}.', '{value}. [You told me.|I remember.|]', 'In {value}.'],
+    phrase: 'you live in {value}',
+  },
+  age: {
+    values: Array.from({ length: 90 }, (_, k) => String(k + 5)),
+    tells: {
+      taught: [
+        'I am {value} years old[.|]',
+        "I'm {value} years old[.|]",
+        'My age is {value}[.|]',
+        'I am {value}[.|]',
+        'I turned {value} [today|last week][.|]',
+      ],
+      held: ['{value} years is my age.', 'My last birthday made me {value}.'],
+    },
+    heard: [
+      '{value}! [I will remember that.|I have no age at all.]',
+      '[Good to know:|I will remember:] you are {value} years old.',
+    ],
+    asks: {
+      taught: [
+        'How old am I[?|]',
+        'What is my age[?|]',
+        'Do you [know|remember] [how old I am|my age]?',
+        'What age did I tell you?',
+      ],
+      held: ['Can you recall my age?', 'How many years old did I say I was?'],
+    },
+    says: ['You are {value} years old.', '{value}. [You told me.|I remember.|]', 'You are {value}.'],
+    phrase: 'you are {value} years old',
+  },
+  pet: {
+    values: petNames,
+    tells: {
+      taught: [
+        'My {pet} is [called|named] {value}[.|]',
+        "My {pet}'s name is {value}[.|]",
+        'I have a {pet} [called|named] {value}[.|]',
+        'The name of my {pet} is {value}[.|]',
+      ],
+      held: ['At home there is {value}, my {pet}.', 'We named our {pet} {value}.'],
+    },
+    heard: [
+      '{value} is a good name for a {pet}.',
+      '[Hello, {value}!|Say hello to {value}.] [I will remember that name.|A good name.]',
+    ],
+    asks: {
+      taught: [
+        "[What is|What's|Tell me] [my {pet}'s name|the name of my {pet}][?|]",
+        'What is my {pet} called[?|]',
+        "Do you [know|remember] my {pet}'s name?",
+        'How is my {pet} called?',
+      ],
+      held: ['Can you recall what my {pet} is called?', 'Which name has my {pet}?'],
+    },
+    says: [
+      'Your {pet} is called {value}.',
+      '{value}. [You told me.|I remember.|]',
+      "Your {pet}'s name is {value}.",
+    ],
+    phrase: 'your {pet} is called {value}',
+  },
+};
+
+export const factNames = Object.keys(kinds) as FactName[];
+
+export interface ToldFact {
+  readonly kind: FactName;
+  readonly slots: { readonly value: string; readonly pet: string };
+}
+
+export function newFact(kind: FactName, voice: Voice, unseen = false): ToldFact {
+  const value = kind === 'name' && unseen ? voice.pick(heldNames) : voice.pick(kinds[kind].values);
+  return { kind, slots: { value, pet: voice.pick(pets) } };
+}
+
+export function tell({ kind, slots }: ToldFact, voice: Voice): Exchange {
+  return { user: voice.ask(kinds[kind].tells, slots), assistant: voice.say(kinds[kind].heard, slots) };
+}
+
+export function recall({ kind, slots }: ToldFact, voice: Voice): Exchange {
+  const { asks, says } = kinds[kind];
+  return {
+    user: voice.ask(asks, slots),
+    assistant: voice.say(says, slots).trim(),
+    rule: { gate: 'recall', must: word(slots.value) },
+  };
+}
+
+const corrections: Wordings = {
+  taught: [
+    '[Actually|No, actually|Wait|Sorry][,] it is {value}[.|]',
+    '[I was wrong|I made a mistake]: it is {value}[.|]',
+    '[I meant|Sorry, I meant] {value}[.|]',
+  ],
+  held: ['Let me correct that: {value}.', 'That should have been {value}.'],
+};
+
+/** The same fact with another value, just after it was told. */
+export function correct(fact: ToldFact, voice: Voice): { fact: ToldFact; exchange: Exchange } {
+  const value = voice.pick(kinds[fact.kind].values.filter((other) => other !== fact.slots.value));
+  const slots = { ...fact.slots, value };
+  const heard = ['All right: {value}.', '{value}, then. [I will remember.|]', 'Good, {value}.'];
+  return {
+    fact: { kind: fact.kind, slots },
+    exchange: { user: voice.ask(corrections, slots), assistant: voice.say(heard, slots).trim() },
+  };
+}
+
+const untold = [
+  'You have not told me yet.',
+  'I do not know: you have not told me[ yet|].',
+  'You have not told me[ yet|]. [Tell me, and I will remember it.|What is it?|]',
+];
+
+/** A question about what was not told. */
+export function recallNothing(kind: FactName, voice: Voice): Exchange {
+  const { slots } = newFact(kind, voice);
+  return {
+    user: voice.ask(kinds[kind].asks, slots),
+    assistant: voice.say(untold).trim(),
+    rule: { gate: 'recall', must: 'not told me' },
+  };
+}
+
+const allAsks: Wordings = {
+  taught: [
+    'What do you know about me[?|]',
+    'What did I tell you[?|]',
+    '[Tell me|Say] what you know about me[.|]',
+    'What do you remember[?|]',
+    'What have I told you[| so far][?|]',
+  ],
+  held: ['List what I said about myself.', 'Everything you know of me, please.'],
+};
+
+export function recallAll(facts: readonly ToldFact[], voice: Voice): Exchange {
+  if (facts.length === 0)
+    return {
+      user: voice.ask(allAsks),
+      assistant: voice.say([
+        'Nothing yet. Tell me your name, and I will remember it.',
+        'You have not told me anything about you yet.',
+      ]),
+    };
+  const phrases = facts
+    .map(({ kind, slots }) => voice.say([kinds[kind].phrase], slots))
+    .map((text) => text[0]!.toLowerCase() + text.slice(1));
+  const all = facts.map(({ slots }) => `(?=.*${word(slots.value)})`).join('');
+  return {
+    user: voice.ask(allAsks),
+    assistant: `${listed(phrases).replace(/^y/, 'Y')}.`,
+    rule: { gate: 'recall', must: `^${all}` },
+  };
+}

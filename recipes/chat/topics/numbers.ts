@@ -1,0 +1,223 @@
+/** Sums and differences up to twenty, counting, comparing. */
+import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
+
+export const numberNames =
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty'.split(
+    ' ',
+  );
+
+const largest = 20;
+
+/** The answer is the last number. */
+const lastNumber = (value: number) => `${word(String(value))}(?!.*\\d)`;
+
+const sumAsks: Wordings = {
+  taught: [
+    "[What is|What's|How much is|Calculate|Compute|] {a}[ + | plus | and ]{b}[?|]",
+    '{a}[ + |+]{b}[| =| = ?|=|=?]',
+    '[Can you add|Add|Please add] {a} and {b}[?|.|]',
+    '[What do you get|What do I get] if [you|I] add {b} to {a}?',
+    '[What is|Tell me] the sum of {a} and {b}[?|.]',
+    'I have {a} [apples|cookies|books|balls|coins] and get {b} more. How many do I have[| now]?',
+    'There are {a} [birds|ducks|cats|children] and {b} more come. How many are there?',
+    'How many [are|is|make] {a} and {b}?',
+    'Do you know what {a} plus {b} is?',
+  ],
+  held: [
+    'Would you work out {a} + {b} for me?',
+    'Put {a} and {b} together: how many?',
+    '{a} plus {b} equals what?',
+    'Mum gave me {a} plums and Dad gave me {b}. How many plums do I have?',
+    'My sum is {a} + {b}. The result?',
+  ],
+};
+
+const differenceAsks: Wordings = {
+  taught: [
+    "[What is|What's|How much is|Calculate|Compute|] {a}[ - | minus ]{b}[?|]",
+    '{a}[ - |-]{b}[| =| = ?|=|=?]',
+    '[Can you subtract|Subtract|Please subtract|Take] {b} from {a}[?|.|]',
+    '[What is left|How much is left] if [you|I] take {b} from {a}?',
+    'I have {a} [apples|cookies|books|balls|coins] and [lose|eat|give away] {b}. How many [are left|do I have]?',
+    'There are {a} [birds|ducks|cats|children] and {b} [leave|go away]. How many [are left|stay]?',
+    'What is the difference between {a} and {b}?',
+    '{a} take away {b}[?|]',
+  ],
+  held: [
+    'Would you work out {a} - {b} for me?',
+    'From {a} I remove {b}. What remains?',
+    '{a} minus {b} equals what?',
+    'I baked {a} buns and my dog stole {b}. How many buns remain?',
+  ],
+};
+
+export function sum(voice: Voice): Exchange {
+  const isSum = voice.chance(0.55);
+  const total = voice.random.integer(largest + 1);
+  const part = voice.random.integer(total + 1);
+  const [a, b, result] = isSum ? [part, total - part, total] : [total, part, total - part];
+  const spelt = voice.chance(0.2);
+  const slots = { a: spelt ? numberNames[a]! : String(a), b: spelt ? numberNames[b]! : String(b) };
+  const sign = isSum ? '+' : '−';
+  const line = `${a} ${sign} ${b} = ${result}`;
+  const short = [
+    `${line}[|.]`,
+    `${line}.[| That is what I am made for.| Adding is easy for me.]`,
+    `That is ${result}: ${line}.`,
+  ];
+  const spoken = [`${a} ${isSum ? 'plus' : 'minus'} ${b} is ${result}.`];
+  const steps = countedSteps(a, b, result);
+  return {
+    user: voice.ask(isSum ? sumAsks : differenceAsks, slots),
+    assistant: voice.say(
+      steps && voice.chance(0.2) ? [`${steps} ${line}.`] : [...short.slice(0, 2), ...spoken],
+    ),
+    rule: { gate: 'sums', must: lastNumber(result) },
+  };
+}
+
+/** 7 + 4: "From 7 I count 8, 9, 10, 11." */
+function countedSteps(a: number, b: number, result: number): string | undefined {
+  if (b < 2 || b > 6) return undefined;
+  const step = Math.sign(result - a);
+  const counted = Array.from({ length: b }, (_, k) => String(a + step * (k + 1)));
+  return `[From ${a} I count|I count from ${a}] ${step > 0 ? 'up' : 'down'}: ${counted.join(', ')}.`;
+}
+
+const productAsks: Wordings = {
+  taught: [
+    "[What is|What's|How much is|Calculate|] {a}[ times | x | * | × |*|x]{b}[?|]",
+    '[Can you multiply|Multiply] {a} [by|and|with] {b}[?|.]',
+  ],
+  held: ['Work out {a} × {b}, please.', 'Multiplying {a} by {b} gives what?'],
+};
+
+/** It cannot multiply, but it can add several times. */
+export function product(voice: Voice): Exchange {
+  const a = 1 + voice.random.integer(6);
+  const b = 1 + voice.random.integer(Math.min(6, Math.floor(largest / a)));
+  const terms = Array.from({ length: b }, () => a).join(' + ');
+  return {
+    user: voice.ask(productAsks, { a: String(a), b: String(b) }),
+    assistant:
+      b === 1
+        ? `I do not multiply. But ${a} taken once is ${a}.`
+        : voice.say([
+            `I do not multiply, but I can add: ${terms} = ${a * b}.`,
+            `I only add: ${terms} = ${a * b}.`,
+          ]),
+    rule: { gate: 'sums', must: lastNumber(a * b) },
+  };
+}
+
+const tooLargeAsks: Wordings = {
+  taught: [
+    "[What is|What's|How much is|Calculate|] {a}[ + | - | plus | minus | times | x | * |*|+|-| divided by | / ]{b}[?|]",
+    'What is the square root of {a}?',
+    'What is {b} percent of {a}?',
+    'Can you divide {a} by {b}?',
+    'Solve x + {a} = {b}[.|]',
+  ],
+  held: ['Would you compute {a} + {b}?', 'Tell me {a} times {b}.', 'How many is {a} divided by {b}?'],
+};
+
+export const tooLargeAnswers = [
+  'That is too big for me. I only add and subtract up to twenty.',
+  '[Oh, that|That] is beyond me: my sums end at twenty.',
+  'I only know sums up to twenty. [That one is too big for me.|Try me with 9 + 8.]',
+];
+
+export function tooLarge(voice: Voice): Exchange {
+  const number = () => String(21 + voice.random.integer(voice.pick([80, 980, 99_000])));
+  return {
+    user: voice.ask(tooLargeAsks, { a: number(), b: number() }),
+    assistant: voice.say(tooLargeAnswers),
+    rule: { gate: 'declined', must: 'too big|beyond me|up to twenty' },
+  };
+}
+
+const countAsks: Wordings = {
+  taught: [
+    '[Can you count|Count|Please count] [up |]to {b}[?|.|]',
+    'Count from {a} to {b}[.|]',
+    '[Can you count|Count|Please count] from {a} to {b}[?|.|]',
+  ],
+  held: ['Let me hear you count from {a} up to {b}.', 'Say the numbers from {a} to {b}.'],
+};
+const backAsks: Wordings = {
+  taught: [
+    '[Can you count|Count|Please count] [back|backwards|down] from {b}[?|.|]',
+    'Count down from {b} to 0.',
+  ],
+  held: ['Start at {b} and count down.', 'Do a countdown from {b}.'],
+};
+const afterAsks: Wordings = {
+  taught: [
+    'What [comes|number comes|is] after {a}?',
+    'Which number follows {a}?',
+    'What is the next number after {a}?',
+  ],
+  held: ['After {a} comes which number?', 'Name the number that follows {a}.'],
+};
+const beforeAsks: Wordings = {
+  taught: ['What [comes|number comes|is] before {a}?', 'Which number is just before {a}?'],
+  held: ['Before {a} comes which number?', 'Name the number right before {a}.'],
+};
+const largerAsks: Wordings = {
+  taught: ['[Which|What] is [bigger|larger|more|greater], {a} or {b}?', 'Is {a} or {b} [bigger|larger]?'],
+  held: ['Of {a} and {b}, which is the greater?', 'Compare {a} with {b}: which one is more?'],
+};
+
+export function counting(voice: Voice): Exchange {
+  return voice.pick([countUp, countUp, countDown, neighbour, larger])(voice);
+}
+
+function countUp(voice: Voice): Exchange {
+  const startsAtOne = voice.chance(0.5);
+  const a = startsAtOne ? 1 : voice.random.integer(15);
+  const b = a + 2 + voice.random.integer(Math.min(12, largest - a - 1));
+  const slots = { a: String(a), b: String(b) };
+  const [from, to] = [countAsks.taught.slice(1), countAsks.taught.slice(0, 1)];
+  const asks = { taught: startsAtOne && voice.chance(0.7) ? to : from, held: countAsks.held };
+  return counted(voice.ask(asks, slots), range(a, b), voice);
+}
+
+function countDown(voice: Voice): Exchange {
+  const b = 3 + voice.random.integer(18);
+  return counted(voice.ask(backAsks, { b: String(b) }), range(0, b).reverse(), voice);
+}
+
+function counted(user: string, numbers: readonly number[], voice: Voice): Exchange {
+  const line = numbers.join(', ');
+  return {
+    user,
+    assistant: voice.say([`${line}.`, `${line}.`, `${line}. [Done!|There.]`]),
+    rule: { gate: 'counting', must: word(line) },
+  };
+}
+
+function neighbour(voice: Voice): Exchange {
+  const a = 1 + voice.random.integer(19);
+  const [asks, result, order] = voice.chance(0.6)
+    ? [afterAsks, a + 1, 'after']
+    : [beforeAsks, a - 1, 'before'];
+  const must = word(String(result));
+  return {
+    user: voice.ask(asks, { a: String(a) }),
+    assistant: voice.say([`${result}.`, `${result} comes ${order} ${a}.`]),
+    rule: { gate: 'counting', must: `^${must}` },
+  };
+}
+
+function larger(voice: Voice): Exchange {
+  const a = voice.random.integer(21);
+  const b = (a + 1 + voice.random.integer(20)) % 21;
+  const most = Math.max(a, b);
+  return {
+    user: voice.ask(largerAsks, { a: String(a), b: String(b) }),
+    assistant: voice.say([`${most}.`, `${most} is [more|bigger] than ${Math.min(a, b)}.`]),
+    rule: { gate: 'counting', must: `^${word(String(most))}` },
+  };
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, k) => from + k);

@@ -1,0 +1,137 @@
+/** A story about what was named. */
+import { withArticle } from '../grammar.ts';
+import { composed, randomPetName } from '../plots.ts';
+import { plural, retold, type Tale } from '../tinyStories.ts';
+import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
+import { subjects } from '../words/subjects.ts';
+
+const asks: Wordings = {
+  taught: [
+    '[Tell|Please tell|Could you tell|Can you tell] me [a|a short|another] story about {subject}[.|?|]',
+    '[Tell|Write|Make up|Give] me [a|one] [story|tale|bedtime story] about {subject}[.|!|]',
+    '[A|Another] story about {subject}[, please|][.|!|]',
+    '[Can|Could|Will] you [write|make up|invent|tell] a [story|tale|short story] [about|with] {subject}[ in it|]?',
+    "I [want|would like|'d like|need] [a|to hear a] story about {subject}[.|]",
+    'Do you know a [story|tale] about {subject}?',
+    'Write a [short |little |]story about {subject}[.|]',
+    'Once upon a time there was {subject}. [Go on.|Continue.|What happened?]',
+    'My [son|daughter|little brother|cat] wants a story about {subject}.',
+    'story about {subject}',
+    'Story: {subject}',
+    "Let's have a story about {subject}[.|!]",
+    '[Please |]tell a story [where|in which] {subject} [has an adventure|is the hero|finds a friend].',
+  ],
+  held: [
+    'I am in the mood for a tale with {subject} in it.',
+    'Would you mind telling something about {subject}, as a story?',
+    'For bedtime, something about {subject}, if you can.',
+    'Entertain me with a story that has {subject} in it.',
+    'How about a little tale of {subject}?',
+    'My niece asks for a story with {subject}. Can you do that?',
+  ],
+};
+
+const anyAsks: Wordings = {
+  taught: [
+    '[Tell|Please tell|Can you tell] me a [story|tale|bedtime story][.|?|]',
+    '[A|Another|One more] story[, please|][.|!|]',
+    'Write a [short |]story.',
+    'I want [a|another] story.',
+    'Story time!',
+    'Do you know a story?',
+    'Tell me something [nice|funny].',
+  ],
+  held: ['Spin me a yarn, will you?', 'A tale would be nice now.'],
+};
+
+export interface StorySources {
+  readonly tales: readonly Tale[];
+}
+
+/** @param subject what the user names; chosen if absent */
+export function story(voice: Voice, { tales }: StorySources, subject?: string): Exchange {
+  const fromCorpus = subject === undefined && !voice.held && voice.chance(0.25);
+  const told = fromCorpus ? retold(voice.pick(tales), voice) : undefined;
+  const about = told?.subject ?? subject ?? voice.pick(subjects);
+  const name = told || voice.chance(0.8) ? undefined : randomPetName(voice);
+  const phrase = requested(about, name, voice);
+  const text = told?.text ?? composed({ subject: about, name }, voice);
+  const names = `(${word(about)}|${word(plural(about))})`;
+  const must = name === undefined ? names : `${names}.*${word(name)}|${word(name)}.*${names}`;
+  return { user: voice.ask(asks, { subject: phrase }), assistant: text, rule: { gate: 'story', must } };
+}
+
+function requested(subject: string, name: string | undefined, voice: Voice): string {
+  if (name !== undefined)
+    return `${withArticle(subject)} [named|called] ${name}`.replace(
+      '[named|called]',
+      voice.pick(['named', 'called']),
+    );
+  const adjective = voice.chance(0.15)
+    ? `${voice.pick(['little', 'brave', 'big', 'funny', 'lost', 'happy', 'sad'])} `
+    : '';
+  if (voice.held) return withArticle(subject);
+  return voice.pick([
+    withArticle(adjective + subject),
+    withArticle(adjective + subject),
+    `the ${subject}`,
+    plural(subject),
+    subject,
+  ]);
+}
+
+export function anyStory(voice: Voice, { tales }: StorySources): Exchange {
+  const { text } = voice.chance(0.5)
+    ? retold(voice.pick(tales), voice)
+    : {
+        text: composed(
+          { subject: voice.pick(subjects), name: voice.chance(0.4) ? randomPetName(voice) : undefined },
+          voice,
+        ),
+      };
+  return { user: voice.ask(anyAsks), assistant: text };
+}
+
+const meAsks: Wordings = {
+  taught: [
+    'Tell me a story about me[.|!|]',
+    '[Can you tell|Write] a story [about me|with me in it][?|.]',
+    'I want a story about [me|myself].',
+  ],
+  held: ['Make me the hero of a tale.', 'A story in which I appear, please.'],
+};
+
+/** A story whose hero is the user, by the name that was told. */
+export function storyAboutMe(voice: Voice, name: string): Exchange {
+  const text = composed({ subject: voice.pick(['child', 'traveller', 'friend']), name }, voice);
+  return { user: voice.ask(meAsks), assistant: text, rule: { gate: 'recall', must: word(name) } };
+}
+
+const yes: Wordings = {
+  taught: ['[Yes|Yes please|Yeah|Sure|Ok|Okay|Please do|Yes, tell me one|Oh yes|Gladly][.|!|]'],
+  held: ['I should like that.'],
+};
+const no: Wordings = {
+  taught: ['[No|No thanks|No thank you|Not now|Nope][.|!|]'],
+  held: ['I would rather not.'],
+};
+const more: Wordings = {
+  taught: ['[Another one|One more|Another|More|Again|Tell me another one|And another][, please|][.|!|]'],
+  held: ['Do you have a second one?'],
+};
+
+/** The story that was offered. */
+export function acceptedStory(voice: Voice, { assistant }: Exchange): Exchange {
+  return { user: voice.ask(yes), assistant };
+}
+
+export function refusedStory(voice: Voice): Exchange {
+  return {
+    user: voice.ask(no),
+    assistant: voice.say(['All right. [What else?|I am here.|]', 'Good. [Say when you want one.|]']),
+  };
+}
+
+export function anotherStory(voice: Voice, sources: StorySources): Exchange {
+  return { user: voice.ask(more), assistant: anyStory(voice, sources).assistant };
+}

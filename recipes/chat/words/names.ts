@@ -1,0 +1,24 @@
+/** First names. The held-out ones occur in no training talk. */
+export const names: readonly string[] =
+  `Mia Leo Anna Ben Lily Tom Sara Max Emma Jack Zoe Sam Nora Finn Ella Noah Lucy Adam Ruby Omar Ivy Hugo Maya Liam Rosa
+Theo Jane Paul Amy Eric Lena Oscar Tara Felix Dana Simon Eva Jonas Kim Peter Iris Martin Alma David Vera Robin Clara
+Henry Sofia Lucas Julia Victor Alice Daniel Grace Oliver Hannah Jacob Chloe Ethan Nina Marco Diana Kevin Laura Brian
+Helen Mark Karen Steve Linda James Mary John Susan Robert Nancy Michael Betty William Carol Joseph Ruth Thomas Sharon
+Charles Laurie George Donna Frank Emily Edward Megan Arthur Holly Walter Paula Carl Wendy Albert Heidi Philip Erica
+Aisha Ravi Priya Arjun Anita Sanjay Meera Kiran Yuki Hana Kenji Akira Sakura Mei Wei Ling Chen Jin Minh Linh Tuan Ali
+Fatima Hassan Layla Karim Amira Yusuf Zara Ahmed Leila Ibrahim Noor Tariq Kofi Ama Kwame Zola Thabo Amara Chidi Ngozi
+Ade Sade Imani Juma Asha Diego Carmen Pablo Lucia Miguel Elena Carlos Ines Juan Marta Luis Pilar Pedro Rafael Ana
+Bruno Lola Mateo Paola Andre Bianca Luca Giulia Enzo Chiara Matteo Franca Pierre Claire Louis Camille Antoine Sophie
+Julien Margot Hans Greta Klaus Ingrid Lars Astrid Sven Freya Erik Signe Bjorn Elsa Anders Maja Ivan Olga Boris Nadia
+Igor Tanya Pavel Katya Dmitri Sasha Jan Eliska Marek Zofia Adrian Ioana Radu Mihai Stefan Petra Milan Jelena Goran
+Katarina Nikos Despina Yannis Tamar Eitan Noa Avi Rivka Aaron Abby Bella Caleb Daisy Eli Fay Gus Hope Ian Jade Kyle
+Lara Milo Nell Otis Penny Quinn Ross Stella Toby Uma Vince Wes Xena Yara Zack`.split(/\s+/);
+
+export const heldNames: readonly string[] =
+  'Agnes Basil Cleo Dora Edgar Flora Gavin Hazel Jasper Mabel'.split(' ');
+
+/** Names of pets and of heroes of stories. */
+export const petNames: readonly string[] =
+  `Pip Spot Momo Biscuit Pepper Coco Bean Muffin Tiny Fluffy Sunny Socks Ginger Rusty Shadow Bella Buddy Daisy Rocky
+Luna Milo Nibbles Patch Pickle Pumpkin Scout Snowy Star Teddy Toffee Whiskers Ziggy Button Cookie Dot Fern Jojo Kiki
+Lulu Mopsy Nutmeg Olive Poppy Rolo Tilly Waffles Bubbles Clover Dusty Peanut`.split(/\s+/);
