@@ -14,10 +14,11 @@ export interface EngineUnderTest {
   create(): Promise<Engine>;
 }
 
+/** On several threads, even small kernels are cut into many pieces. */
 const cpu = (name: string, threads: number, options: CpuOptions = {}): EngineUnderTest => ({
   name: `cpu, ${name}`,
   skip: false,
-  create: () => CpuEngine.create({ threads, poison: true, ...options }),
+  create: () => CpuEngine.create({ threads, poison: true, pieceWork: 1, ...options }),
 });
 
 export const cpuEngines = [

@@ -99,7 +99,11 @@ export async function startThread(setup: ThreadSetup): Promise<Thread> {
   const worker = new Worker(url, { workerData: setup, execArgv: [] });
   return {
     onMessage: (handler) => worker.on('message', handler),
-    onError: (handler) => worker.on('error', handler),
+    onError: (handler) => {
+      worker.on('error', handler);
+      // A thread that ends without an error has been stopped by somebody else.
+      worker.on('exit', (code) => handler(new Error(`a thread of the CPU engine ended (exit code ${code})`)));
+    },
     keepAlive: (keep) => (keep ? worker.ref() : worker.unref()),
     terminate: () => void worker.terminate(),
   };

@@ -1,8 +1,10 @@
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { constantProgram } from '../../../test/constantProgram.ts';
 import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { fill } from '../../ops/fill/fill.ts';
 import { cost, type Op } from '../../program/op.ts';
 import { emit, record } from '../../program/record.ts';
 import { input, variable } from '../../program/tensor.ts';
@@ -83,6 +85,24 @@ describe('CpuEngine', () => {
     const executable = engine.load(program);
     await expect(executable.run()).rejects.toThrow(/memory access out of bounds/);
     await expect(executable.run()).rejects.toThrow();
+  });
+
+  it('reports a thread that was killed, instead of waiting for its pieces', async () => {
+    const threads: Worker[] = [];
+    const unref = vi.spyOn(Worker.prototype, 'unref').mockImplementation(function (this: Worker) {
+      threads.push(this);
+    });
+    engine = await CpuEngine.create({ threads: 3 });
+    unref.mockRestore();
+    // Minutes of work, of which the end of the thread lets only the beginning happen.
+    const long = record('many fills', () => {
+      for (let i = 0; i < 10_000; i++) fill([20_000_000], i);
+    });
+    const executable = engine.load(long);
+    const running = executable.run();
+    await threads[1]!.terminate();
+    await expect(running).rejects.toThrow(/a thread of the CPU engine ended/);
+    await expect(executable.run()).rejects.toThrow(/a thread of the CPU engine ended/);
   });
 
   it('rejects runs after it was disposed', async () => {

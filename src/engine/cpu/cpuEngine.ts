@@ -1,26 +1,27 @@
 /**
- * The CPU engine: WebAssembly kernels on worker threads over shared memory. A program becomes a list of
- * kernel calls in that memory, which every thread walks by itself. With `threads: 0`, or where memory cannot
- * be shared, the list runs on the calling thread.
+ * The CPU engine: WebAssembly kernels on worker threads over shared memory. A program becomes a list of phases in that
+ * memory, whose pieces the threads claim. With `threads: 0`, or where memory cannot be shared, the list runs on the
+ * calling thread.
  */
 import { availableCores, fusesVectors, letEventsIn, sharesMemory } from '#platform';
-import { type KernelCall, type KernelWord, wordsOf } from '../../kernels/cpu/kernelCall.ts';
 import type { CpuLowering } from '../../kernels/cpu/lowering.ts';
-import type { Call } from '../../program/op.ts';
 import type { MemoryPlan } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
-import { Tensor } from '../../program/tensor.ts';
+import type { Tensor } from '../../program/tensor.ts';
 import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
 import type { Lowerings } from '../lowerings.ts';
+import { control } from './control.ts';
 import { Heap } from './heap.ts';
 import { loadKernelModule } from './kernelFiles.ts';
+import { encodePhases, listBytes, phaseBytes } from './kernelList.ts';
 import { instantiate, kernelNames, slotOf } from './module.js';
-import { planOnCpu } from './planOnCpu.ts';
+import { type Cut, type Phase, type PlannedKernel, phasesOf, plannedKernels, worthAPiece } from './phases.ts';
+import { type CpuProgram, planOnCpu } from './planOnCpu.ts';
 import { WorkerPool } from './pool.ts';
 import type { KernelExports } from './threadSetup.ts';
 
 export interface CpuOptions {
-  /** Worker threads; 0 runs on the calling thread. Default: the machine's cores, at most 16. */
+  /** Worker threads; 0 runs on the calling thread. Default: see `defaultThreads`. */
   readonly threads?: number | undefined;
   /** Maximum memory in bytes; WebAssembly's own limit is 4 GiB. */
   readonly memoryLimit?: number | undefined;
@@ -38,15 +39,13 @@ export interface CpuOptions {
    * They read prompts faster still. Default: true.
    */
   readonly byteDots?: boolean | undefined;
+  /** Min work of a piece in nanoseconds; a small one makes many pieces (for tests). */
+  readonly pieceWork?: number | undefined;
   /** Table of lowerings; default: that of all ops. */
   readonly lowerings?: Lowerings<CpuLowering> | undefined;
 }
 
 const maxPages = 65536;
-/** One kernel of a list: its slot and the address of its arguments. */
-const entryBytes = 8;
-/** Words of the control block, in the order of `Control` in run.as.ts. */
-const word = { job: 0, list: 1, count: 2, profile: 5 } as const;
 
 export class CpuEngine implements Engine {
   readonly name = 'cpu';
@@ -55,6 +54,7 @@ export class CpuEngine implements Engine {
   readonly description: string;
   readonly #heap: Heap;
   readonly #control: number;
+  readonly #cut: Cut;
   readonly #slots: ReadonlyMap<string, number>;
   readonly #inline: KernelExports | undefined;
   readonly #pool: WorkerPool | undefined;
@@ -68,6 +68,7 @@ export class CpuEngine implements Engine {
   private constructor(parts: {
     heap: Heap;
     control: number;
+    cut: Cut;
     slots: ReadonlyMap<string, number>;
     inline: KernelExports | undefined;
     pool: WorkerPool | undefined;
@@ -77,6 +78,7 @@ export class CpuEngine implements Engine {
   }) {
     this.#heap = parts.heap;
     this.#control = parts.control;
+    this.#cut = parts.cut;
     this.#slots = parts.slots;
     this.#inline = parts.inline;
     this.#pool = parts.pool;
@@ -92,9 +94,10 @@ export class CpuEngine implements Engine {
     relaxedSimd,
     fusesVectors: wide = fusesVectors(),
     byteDots: wantsByteDots = true,
+    pieceWork = worthAPiece,
     lowerings,
   }: CpuOptions = {}): Promise<CpuEngine> {
-    const count = sharesMemory() ? (threads ?? Math.min(await availableCores(), 16)) : 0;
+    const count = sharesMemory() ? (threads ?? defaultThreads(await availableCores())) : 0;
     if (!Number.isInteger(count) || count < 0 || count > 256) {
       throw new RangeError(`threads: expected an integer from 0 to 256, found ${threads}`);
     }
@@ -105,10 +108,11 @@ export class CpuEngine implements Engine {
       memory,
       Math.min(memoryLimit ?? Number.POSITIVE_INFINITY, maxPages * 65536 - 65536),
     );
-    const control = heap.allocate(64, 'the control block');
-    heap.bytes(control, 64).fill(0);
+    const controlAt = heap.allocate(control.bytes, 'the control block');
+    heap.bytes(controlAt, control.bytes).fill(0);
     const kernels = kernelNames(module);
-    const local = instantiate(module, memory);
+    const { timeOrigin } = performance;
+    const local = instantiate(module, memory, timeOrigin);
     const workspaces = Array.from({ length: Math.max(count, 1) }, () =>
       heap.allocate(local.workspaceBytes(), "a thread's workspace"),
     );
@@ -116,15 +120,13 @@ export class CpuEngine implements Engine {
     local.setFusesVectors(wide);
     const byteDots = wantsByteDots && !wide && local.hasByteDots() === 1;
     local.setByteDots(byteDots);
-    const setups = workspaces.map((workspace, thread) => ({
-      ...{ module, memory, kernels, control, workspace, thread },
-      threads: count,
-      fusesVectors: wide,
-      byteDots,
+    const setups = workspaces.map((workspace) => ({
+      ...{ module, memory, kernels, control: controlAt, workspace, timeOrigin },
+      ...{ fusesVectors: wide, byteDots },
     }));
     const dots = byteDots ? ', dots of bytes' : wide ? ' in pairs' : '';
     return new CpuEngine({
-      ...{ heap, control, poison, lowerings },
+      ...{ heap, control: controlAt, poison, lowerings, cut: { threads: count, pieceWork } },
       slots: new Map(kernels.map((name, index) => [name, slotOf(index)])),
       inline: shared ? undefined : local,
       pool: shared ? await WorkerPool.start(setups) : undefined,
@@ -177,9 +179,10 @@ export class CpuEngine implements Engine {
 
   load(program: Program): CpuExecutable {
     for (const tensor of program.persistent()) this.allocate(tensor);
-    const { kernels, plan } = planOnCpu(program, this.#lowerings);
-    if (plan.peakBytes > this.#arena.bytes) this.#growArena(plan.peakBytes, program.name);
-    return new CpuExecutable(this, program, plan, kernels);
+    const planned = planOnCpu(program, this.#lowerings);
+    const { peakBytes } = planned.plan;
+    if (peakBytes > this.#arena.bytes) this.#growArena(peakBytes, program.name);
+    return new CpuExecutable(this, program, planned);
   }
 
   async dispose(): Promise<void> {
@@ -199,24 +202,16 @@ export class CpuEngine implements Engine {
     return this.#arena.start;
   }
 
-  /** For executables: writes a kernel list to memory and returns its address. */
-  encode(calls: readonly KernelCall[], place: (tensor: Tensor) => number, at: number | undefined): number {
-    const words = calls.map(wordsOf);
-    const bytes = entryBytes * calls.length + 4 * words.flat().length;
+  /** For executables: groups kernels into phases, as they lie in memory now. */
+  phasesOf(kernels: readonly PlannedKernel[], place: (tensor: Tensor) => number): Phase[] {
+    return phasesOf(kernels, this.#cut, place);
+  }
+
+  /** For executables: writes a list of phases to memory and returns its address. */
+  encode(phases: readonly Phase[], place: (tensor: Tensor) => number, at?: number): number {
+    const bytes = listBytes(phases);
     const list = at ?? this.#heap.allocate(bytes, 'a kernel list');
-    const view = new DataView(this.#heap.memory.buffer, list, bytes);
-    let argument = entryBytes * calls.length;
-    calls.forEach(({ kernel }, index) => {
-      const slot = this.#slots.get(kernel);
-      if (slot === undefined)
-        throw new Error(`the kernel module has no kernel ${kernel}: run "npm run build"`);
-      view.setUint32(entryBytes * index, slot, true);
-      view.setUint32(entryBytes * index + 4, list + argument, true);
-      for (const word of words[index] ?? []) {
-        writeWord(view, argument, word, place);
-        argument += 4;
-      }
-    });
+    encodePhases(phases, { memory: this.#heap.memory, list, bytes, slots: this.#slots, place });
     return list;
   }
 
@@ -226,36 +221,32 @@ export class CpuEngine implements Engine {
     if (this.#poison) this.#heap.bytes(this.#arena.start, this.#arena.bytes).fill(0xff);
   }
 
-  /** For executables: runs `count` kernels of an encoded list. */
-  async execute(list: number, count: number, profile = 0): Promise<void> {
+  /** For executables: runs `count` phases of an encoded list. */
+  async execute(list: number, count: number, { wakes = 0, profile = 0 } = {}): Promise<void> {
     if (count === 0) return;
-    const control = new Int32Array(this.#heap.memory.buffer, this.#control, 16);
-    control[word.list] = list;
-    control[word.count] = count;
-    control[word.profile] = profile;
+    const words = new Int32Array(this.#heap.memory.buffer, this.#control, control.bytes / 4);
+    control.prepare(words, { list, count, profile });
     if (this.#inline) {
-      this.#inline.runList(this.#control, 0, 1);
+      this.#inline.advance(this.#control);
       return letEventsIn();
     }
-    await this.#pool!.run(() => {
-      Atomics.add(control, word.job, 1);
-      Atomics.notify(control, word.job);
-    });
+    await this.#pool!.run(() => control.start(words, wakes));
   }
 
-  /** For executables: runs with a clock reading after every kernel. */
+  /** For executables: runs with a clock reading after every phase. */
   async executeProfiled(
     executable: CpuExecutable,
-    list: number,
-    calls: readonly KernelCall[],
-  ): Promise<KernelTime[]> {
-    const bytes = 8 * (calls.length + 1);
-    const address = this.#heap.allocate(bytes, 'a profile');
+    phases: readonly Phase[],
+    place: (tensor: Tensor) => number,
+  ): Promise<number[]> {
+    const list = this.encode(phases, place);
+    const address = this.#heap.allocate(8 * (phases.length + 1), 'a profile');
     this.begin(executable);
-    await this.execute(list, calls.length, address);
-    const times = new Float64Array(this.#heap.memory.buffer, address, calls.length + 1).slice();
+    await this.execute(list, phases.length, { wakes: this.#cut.threads, profile: address });
+    const times = new Float64Array(this.#heap.memory.buffer, address, phases.length + 1).slice();
     this.#heap.free(address);
-    return calls.map(({ kernel }, index) => ({ kernel, milliseconds: times[index + 1]! - times[index]! }));
+    this.#heap.free(list);
+    return phases.map((_, index) => times[index + 1]! - times[index]!);
   }
 
   #address(tensor: Tensor): number {
@@ -276,24 +267,22 @@ class CpuExecutable implements Executable {
   readonly program: Program;
   readonly plan: MemoryPlan;
   readonly #engine: CpuEngine;
-  readonly #calls: readonly KernelCall[];
-  /** Kernels before each mark. */
-  readonly #marks: readonly number[];
+  /** Kernels between two marks, which no phase spans. */
+  readonly #stretches: readonly (readonly PlannedKernel[])[];
   #list: number | undefined;
+  /** Phases before each mark, and all. */
+  #ends: readonly number[] = [];
+  #wakes = 0;
   #arenaStart = -1;
 
-  constructor(
-    engine: CpuEngine,
-    program: Program,
-    plan: MemoryPlan,
-    kernels: ReadonlyMap<Call, readonly KernelCall[]>,
-  ) {
+  constructor(engine: CpuEngine, program: Program, { kernels, plan }: CpuProgram) {
     this.#engine = engine;
     this.program = program;
     this.plan = plan;
-    const lists = program.calls.map((call) => kernels.get(call) ?? []);
-    this.#calls = lists.flat();
-    this.#marks = program.marks.map((line) => lists.slice(0, line).flat().length);
+    const planned = program.calls.map((call) => plannedKernels(call, kernels.get(call) ?? []));
+    this.#stretches = [...program.marks, planned.length].map((end, index, ends) =>
+      planned.slice(ends[index - 1] ?? 0, end).flat(),
+    );
   }
 
   async run(reads: readonly Read[] = [], reached?: (mark: number) => void, times = 1): Promise<void> {
@@ -302,43 +291,47 @@ class CpuExecutable implements Executable {
     this.#engine.begin(this);
     let done = 0;
     const runTo = async (end: number) => {
-      await this.#engine.execute(list + entryBytes * done, end - done);
+      await this.#engine.execute(list + phaseBytes * done, end - done, { wakes: this.#wakes });
       done = end;
     };
-    for (const [mark, end] of (reached ? this.#marks : []).entries()) {
+    const last = this.#ends.length - 1;
+    for (const [mark, end] of (reached ? this.#ends.slice(0, last) : []).entries()) {
       await runTo(end);
       reached!(mark);
     }
-    await runTo(this.#calls.length);
+    await runTo(this.#ends[last]!);
     for (const { tensor, target } of reads) await this.#engine.read(tensor, target);
   }
 
   async profile(): Promise<KernelTime[]> {
-    return this.#engine.executeProfiled(this, this.#encoded(), this.#calls);
+    const kernels = this.#stretches.flat();
+    // A phase for each kernel, so that each has a time of its own.
+    const phases = kernels.flatMap((kernel) => this.#engine.phasesOf([kernel], this.#place));
+    const times = await this.#engine.executeProfiled(this, phases, this.#place);
+    return kernels.map(({ call }, index) => ({ kernel: call.kernel, milliseconds: times[index]! }));
   }
 
   addressOf(tensor: Tensor): number | undefined {
     const known = this.program.outputs.has(tensor) || this.program.assignments.has(tensor);
-    return known ? this.#engine.place(tensor, this.plan, this.program) : undefined;
+    return known ? this.#place(tensor) : undefined;
   }
+
+  readonly #place = (tensor: Tensor): number => this.#engine.place(tensor, this.plan, this.program);
 
   #encoded(): number {
     if (this.#list === undefined || this.#arenaStart !== this.#engine.arenaStart) {
-      const place = (tensor: Tensor) => this.#engine.place(tensor, this.plan, this.program);
-      this.#list = this.#engine.encode(this.#calls, place, this.#list);
+      const stretches = this.#stretches.map((kernels) => this.#engine.phasesOf(kernels, this.#place));
+      const phases = stretches.flat();
+      this.#list = this.#engine.encode(phases, this.#place, this.#list);
+      this.#ends = stretches.map((_, index) => stretches.slice(0, index + 1).flat().length);
+      this.#wakes = Math.max(0, ...phases.map(({ pieces }) => pieces - 1));
       this.#arenaStart = this.#engine.arenaStart;
     }
     return this.#list;
   }
 }
 
-function writeWord(
-  view: DataView,
-  at: number,
-  { kind, value }: KernelWord,
-  place: (tensor: Tensor) => number,
-): void {
-  if (value instanceof Tensor) view.setUint32(at, place(value), true);
-  else if (kind === 'f32') view.setFloat32(at, value ?? 0, true);
-  else view.setInt32(at, value ?? 0, true);
+/** All cores; of many, one is left to the thread that asks, and to the rest of the machine. */
+function defaultThreads(cores: number): number {
+  return Math.min(cores < 8 ? cores : cores - 1, 16);
 }

@@ -24,13 +24,14 @@ export function slotOf(index) {
 /**
  * @param {WebAssembly.Module} module
  * @param {WebAssembly.Memory} memory
+ * @param {number} timeOrigin from which the kernels' clock counts; each thread's own clock has an origin of its own
  */
-export function instantiate(module, memory) {
+export function instantiate(module, memory, timeOrigin) {
   const kernels = kernelNames(module);
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: firstSlot + kernels.length });
   const instance = new WebAssembly.Instance(module, {
     env: { memory, table, abort },
-    host: { now: () => performance.now() },
+    host: { now: () => performance.timeOrigin - timeOrigin + performance.now() },
   });
   for (const [index, name] of kernels.entries()) table.set(slotOf(index), instance.exports[name]);
   return /** @type {import('./threadSetup.ts').KernelExports} */ (/** @type {unknown} */ (instance.exports));

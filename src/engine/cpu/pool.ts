@@ -16,11 +16,11 @@ export class WorkerPool {
   static async start(setups: readonly ThreadSetup[]): Promise<WorkerPool> {
     const pool = new WorkerPool(await Promise.all(setups.map(startThread)));
     const ready = pool.#threads.map(
-      (thread, index) =>
+      (thread) =>
         new Promise<void>((resolve) => {
           thread.onMessage((message) => {
             if (message === 'ready') resolve();
-            else if (index === 0) pool.#finish();
+            else pool.#finish();
           });
         }),
     );
@@ -38,7 +38,7 @@ export class WorkerPool {
     return pool;
   }
 
-  /** Resolves when thread 0 reports the end of the job that `raise` starts. */
+  /** Resolves when a thread reports the end of the run that `raise` starts. */
   run(raise: () => void): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#running)
@@ -61,7 +61,7 @@ export class WorkerPool {
     running?.resolve();
   }
 
-  /** A dead thread would leave the others waiting at a barrier, so all end. */
+  /** A dead thread would leave the others waiting for its pieces, so all end. */
   #fail(error: Error): void {
     this.#failure ??= error;
     for (const thread of this.#threads) thread.terminate();

@@ -11,13 +11,15 @@ export interface ThreadSetup {
   readonly fusesVectors: boolean;
   /** See `CpuOptions.byteDots`. */
   readonly byteDots: boolean;
-  readonly thread: number;
-  readonly threads: number;
+  /** `performance.timeOrigin` of the host: threads tell times by its clock. */
+  readonly timeOrigin: number;
 }
 
 export interface KernelExports {
-  runList(control: number, thread: number, threads: number): void;
-  waitForJob(control: number, seen: number): number;
+  /** Takes part in runs, and returns when this thread has completed one. */
+  work(control: number): void;
+  /** Runs all phases from the open one on, if each is a single piece. */
+  advance(control: number): number;
   setWorkspace(pointer: number): void;
   setFusesVectors(value: boolean): void;
   /** 1 where the machine's dot instruction does more than relaxed SIMD promises: see byteDot.as.ts. */

@@ -1,6 +1,7 @@
 /** Arguments of the kernels that read a `Gemm` (gemm.as.ts): C (+)= scale·A·B. */
 import type { Tensor } from '../../program/tensor.ts';
 import type { KernelArguments } from './kernelArguments.ts';
+import type { KernelCall } from './kernelCall.ts';
 
 /** How B is stored; the numbers are those of gemm.as.ts. */
 export const storage = {
@@ -42,4 +43,9 @@ export function gemm(product: DenseProduct): KernelArguments['linearForward'] {
     ...{ b, ldb: rowStride, kind, rowScale },
     ...{ M: rows, N: columns, K: depth },
   };
+}
+
+/** Whether a kernel computes such a product. Each of its pieces packs A for itself, so that few pieces pay. */
+export function isDenseProduct({ args }: KernelCall): boolean {
+  return 'ldc' in args;
 }

@@ -40,3 +40,16 @@ export function setByteDots(value: bool): void {
 export function byteDots(): bool {
   return bytes;
 }
+
+let phase: i32 = 0;
+
+/** Counts the phases in which this thread takes part: see run.as.ts. */
+export function beginPhase(): void {
+  phase++;
+}
+
+// @ts-ignore: decorator
+@inline
+export function currentPhase(): i32 {
+  return phase;
+}

@@ -1,7 +1,7 @@
-// The projection of a single row, used in decoding: every thread converts the row to int8 by itself, in its own memory.
-// That takes less time than waiting at a barrier for one thread to do it.
+// The projection of a single row, used in decoding: every thread converts the row to int8 by itself, in its own memory,
+// once for all pieces that it claims. That takes less time than waiting for one thread to do it.
 
-import { workspaceStart } from "../../kernels/cpu/workspace.as";
+import { currentPhase, workspaceStart } from "../../kernels/cpu/workspace.as";
 import { multiply, Product } from "./product.as";
 import { quantiseRow } from "./quantise.as";
 
@@ -39,9 +39,23 @@ export function rowProduct(codes: usize, scale: usize, y: usize, width: i32, str
   return product;
 }
 
+/** The phase and the kernel's arguments for which this thread turned a row to int8 last. */
+let rowPhase: i32 = -1;
+let rowArgs: usize = 0;
+
+/** Whether the thread's memory does not hold the row of these arguments yet, which this call promises to change. */
+export function isNewRow(args: usize): bool {
+  if (rowPhase == currentPhase() && rowArgs == args) return false;
+  rowPhase = currentPhase();
+  rowArgs = args;
+  return true;
+}
+
 export function bitLinearRow(args: usize, thread: i32, threads: i32): void {
   const p = changetype<BitLinearRow>(args);
   const product = rowProduct(p.codes, p.scale, p.y, p.width, p.stride, p.out);
-  quantiseRow(p.x, p.gamma, p.width, p.stride, p.epsilon, product.q, product.step, product.sum);
+  if (isNewRow(args)) {
+    quantiseRow(p.x, p.gamma, p.width, p.stride, p.epsilon, product.q, product.step, product.sum);
+  }
   multiply(product, thread, threads);
 }

@@ -2,7 +2,7 @@
 
 import { floatAt, loadLanes, maxLanes, shareStart } from "../../kernels/cpu/math.as";
 import { multiply } from "../bitLinear/product.as";
-import { rowProduct } from "../bitLinear/row.as";
+import { isNewRow, rowProduct } from "../bitLinear/row.as";
 
 @unmanaged
 class QuantiseRows {
@@ -60,6 +60,6 @@ class TernaryLinearRow {
 export function ternaryLinearRow(args: usize, thread: i32, threads: i32): void {
   const p = changetype<TernaryLinearRow>(args);
   const product = rowProduct(p.codes, p.scale, p.y, p.width, p.stride, p.out);
-  quantisePlainRow(p.x, p.width, p.stride, product.q, product.step, product.sum);
+  if (isNewRow(args)) quantisePlainRow(p.x, p.width, p.stride, product.q, product.step, product.sum);
   multiply(product, thread, threads);
 }

@@ -1,7 +1,8 @@
-// The module that every thread runs: the loop over a program's kernels, and the kernels of all ops.
-// A kernel has the signature (args: usize, thread: i32, threads: i32) => void and computes its thread's share.
+// The module that every thread runs: the loop over a program's phases, and the kernels of all ops.
+// A kernel has the signature (args: usize, thread: i32, threads: i32) => void and computes one of `threads` equal
+// shares: a piece, which any thread may run.
 
-export { runList, setByteDots, setFusesVectors, setWorkspace, waitForJob, workspaceBytes } from "./run.as";
+export { advance, setByteDots, setFusesVectors, setWorkspace, work, workspaceBytes } from "./run.as";
 export { hasByteDots } from "../../../ops/bitLinear/byteDot.as";
 export { readMemory } from "./readMemory.as";
 export * from "../../../ops/adamw/kernel.as";

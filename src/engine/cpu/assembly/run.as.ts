@@ -1,72 +1,168 @@
-// Runs a program: each thread calls every kernel of the list with its own share of the work and waits for the
-// others at a barrier between two kernels. No JavaScript runs between two kernels.
+// Runs a program. Its kernels are grouped into phases; the kernels of a phase are independent and are cut into pieces.
+// Threads claim pieces one at a time, and the thread that completes a phase opens the next. A phase waits only for
+// pieces that somebody has claimed: a thread that has no core holds nothing up. No JavaScript runs between two kernels.
 
-import { workspaceSize } from "../../../kernels/cpu/workspace.as";
+import { beginPhase, workspaceSize } from "../../../kernels/cpu/workspace.as";
 
-/** Shared words that synchronise the threads and the host. Zero-filled at start. */
+// The control block, a cache line for each group of words that is written together. Zero-filled at start.
+
+/** At its start, u64: pieces of the open phase (bits 0 to 15), pieces claimed (16 to 31), the phase's number (32 to 63). */
+const numberAt: usize = 4;
+/** i32: pieces of the open phase that are done. */
+const doneAt: usize = 64;
+/** i32: threads that sleep. */
+const sleepersAt: usize = 68;
+/** `Run` */
+const runAt: usize = 128;
+
 @unmanaged
-class Control {
-  /** Raised by the host for each run. */
-  job: i32;
-  /** Address of the kernel list: pairs (table index, address of the arguments). */
+class Run {
+  /** Address of the list of phases. */
   list: usize;
-  /** Number of kernels in the list. */
+  /** Number of phases in the list. */
   count: i32;
-  /** Threads that reached the barrier. */
-  arrived: i32;
-  /** Raised when all have arrived. */
-  phase: i32;
-  /** Address of count + 1 float64 times, or 0: filled by thread 0 when a run is profiled. */
+  /** The open phase; −1 before the first. */
+  index: i32;
+  /** Address of count + 1 float64 times, or 0: filled when a run is profiled. */
   profile: usize;
+}
+
+@unmanaged
+class Phase {
+  calls: usize; // of `KernelEntry`
+  count: i32;
+  pieces: i32;
+  wakes: i32; // sleeping threads that are worth waking for it
+}
+
+@unmanaged
+class KernelEntry {
+  slot: i32; // in the function table
+  args: usize;
+  pieces: i32;
 }
 
 // @ts-ignore: decorator
 @external("host", "now")
 declare function now(): f64;
 
-/** Spinning is 20 times quicker than sleeping, but only while every thread has a core: so spin briefly. */
-const spins: i32 = 50000;
+/**
+ * Rounds of waiting for a phase before a thread sleeps: some 100 µs. Waking takes ten times as long as a phase of a
+ * small model, but a thread that spins may hold the core that the last piece of the phase needs.
+ */
+const spins: i32 = 2000;
 
-function waitWhile(pointer: usize, old: i32): void {
+/** Keeps the loop in `pause` from being removed. */
+let rest: f64 = 2;
+
+/** WebAssembly has no pause instruction. Square roots that wait for one another leave the core to its other thread. */
+// @ts-ignore: decorator
+@inline
+function pause(): void {
+  rest = sqrt<f64>(sqrt<f64>(sqrt<f64>(rest + 1)));
+}
+
+/** Waits until the phase `seen` is over. */
+function waitForPhase(control: usize, seen: i32): void {
+  const number = control + numberAt;
   for (let i = 0; i < spins; i++) {
-    if (atomic.load<i32>(pointer) != old) return;
+    if (atomic.load<i32>(number) != seen) return;
+    pause();
   }
-  while (atomic.load<i32>(pointer) == old) atomic.wait<i32>(pointer, old, -1);
+  atomic.add<i32>(control + sleepersAt, 1);
+  while (atomic.load<i32>(number) == seen) atomic.wait<i32>(number, seen, -1);
+  atomic.sub<i32>(control + sleepersAt, 1);
 }
 
-function barrier(control: usize, threads: i32): void {
-  const arrived = control + offsetof<Control>("arrived");
-  const phase = control + offsetof<Control>("phase");
-  const before = atomic.load<i32>(phase);
-  if (atomic.add<i32>(arrived, 1) == threads - 1) {
-    atomic.store<i32>(arrived, 0);
-    atomic.store<i32>(phase, before + 1);
-    atomic.notify(phase, threads);
-  } else {
-    waitWhile(phase, before);
+/** Takes part in the work until this thread has completed a run. */
+export function work(control: usize): void {
+  for (;;) {
+    const ticket = claim(control);
+    const pieces = <i32>(ticket & 0xffff);
+    let piece = pieceOf(ticket);
+    if (piece < pieces) {
+      // The phase stays open, and the control words stay as they are, while this thread holds a piece.
+      const run = runOf(control);
+      let mine = 0;
+      beginPhase();
+      do {
+        if (run.index >= 0) runPiece(phaseAt(run, run.index), piece);
+        mine++;
+        piece = pieceOf(claim(control));
+      } while (piece < pieces);
+      if (atomic.add<i32>(control + doneAt, mine) + mine == pieces) {
+        if (advance(control)) return;
+        continue;
+      }
+    }
+    waitForPhase(control, <i32>(ticket >> 32));
   }
 }
 
-/** Runs the list once as thread `thread` of `threads`. */
-export function runList(control: usize, thread: i32, threads: i32): void {
-  const c = changetype<Control>(control);
-  const list = c.list;
-  const count = c.count;
-  const profile = thread == 0 ? c.profile : 0;
-  if (profile) store<f64>(profile, now());
-  for (let i = 0; i < count; i++) {
-    const entry = list + ((<usize>i) << 3);
-    call_indirect<void>(load<u32>(entry), load<usize>(entry, 4), thread, threads);
-    if (threads > 1) barrier(control, threads);
-    if (profile) store<f64>(profile + ((<usize>i + 1) << 3), now());
-  }
+// @ts-ignore: decorator
+@inline
+function claim(control: usize): u64 {
+  return atomic.add<u64>(control, 1 << 16);
 }
 
-/** Waits for the host to raise `job` past `seen` and returns its new value. */
-export function waitForJob(control: usize, seen: i32): i32 {
-  const job = control + offsetof<Control>("job");
-  waitWhile(job, seen);
-  return atomic.load<i32>(job);
+// @ts-ignore: decorator
+@inline
+function pieceOf(ticket: u64): i32 {
+  return <i32>(ticket >> 16) & 0xffff;
+}
+
+// @ts-ignore: decorator
+@inline
+function runOf(control: usize): Run {
+  return changetype<Run>(control + runAt);
+}
+
+// @ts-ignore: decorator
+@inline
+function phaseAt(run: Run, index: i32): Phase {
+  return changetype<Phase>(run.list + <usize>index * offsetof<Phase>());
+}
+
+/** Runs phases of one piece and opens the next that has several. Returns whether the run is complete. */
+export function advance(control: usize): bool {
+  const run = runOf(control);
+  const number = <u64>(<u32>(atomic.load<i32>(control + numberAt) + 1)) << 32;
+  let index = run.index + 1;
+  for (; index < run.count; index++) {
+    tell(run, index);
+    const phase = phaseAt(run, index);
+    if (phase.pieces > 1) {
+      run.index = index;
+      atomic.store<i32>(control + doneAt, 0);
+      atomic.store<u64>(control, number | <u64>phase.pieces);
+      if (phase.wakes > 0 && atomic.load<i32>(control + sleepersAt) > 0) {
+        atomic.notify(control + numberAt, phase.wakes);
+      }
+      return false;
+    }
+    beginPhase();
+    runPiece(phase, 0);
+  }
+  tell(run, index);
+  atomic.store<u64>(control, number);
+  return true;
+}
+
+/** Notes when `index` phases were done. */
+// @ts-ignore: decorator
+@inline
+function tell(run: Run, index: i32): void {
+  if (run.profile) store<f64>(run.profile + ((<usize>index) << 3), now());
+}
+
+/** Piece `piece` of the phase, counted through its kernels. */
+function runPiece(phase: Phase, piece: i32): void {
+  let entry = changetype<KernelEntry>(phase.calls);
+  while (piece >= entry.pieces) {
+    piece -= entry.pieces;
+    entry = changetype<KernelEntry>(changetype<usize>(entry) + offsetof<KernelEntry>());
+  }
+  call_indirect<void>(entry.slot, entry.args, piece, entry.pieces);
 }
 
 export { setByteDots, setFusesVectors, setWorkspace } from "../../../kernels/cpu/workspace.as";

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { Tensor } from '../../program/tensor.ts';
+import { type PlannedKernel, phasesOf, worthAPiece } from './phases.ts';
+
+const tensor = (name: string) => new Tensor('temporary', 'f32', [16], name);
+const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(tensor) as [Tensor, Tensor, Tensor, Tensor];
+/** All apart, but for `d`, which lies where `a` does. */
+const addresses = new Map([a, b, c].map((one, index) => [one, 64 * index]));
+const place = (one: Tensor) => addresses.get(one) ?? 0;
+
+/** A kernel that fills `to` after it has read `from`. */
+function kernel(from: Tensor, to: Tensor, pieces: number): PlannedKernel {
+  const call = kernelCall('fillForward', { y: to, size: 16, value: 1 });
+  return { call, reads: [from], writes: [to], nanoseconds: pieces * worthAPiece };
+}
+
+const shape = (kernels: readonly PlannedKernel[], threads: number) =>
+  phasesOf(kernels, { threads, pieceWork: worthAPiece }, place).map((phase) =>
+    phase.kernels.map(({ pieces }) => pieces),
+  );
+
+describe('phasesOf', () => {
+  it('joins neighbours that are independent, and shares pieces out by their work', () => {
+    expect(shape([kernel(a, b, 30), kernel(a, c, 10)], 4)).toEqual([[12, 4]]);
+  });
+
+  it.each([
+    ['reads what the first writes', [kernel(a, b, 16), kernel(b, c, 16)]],
+    ['writes what the first reads', [kernel(a, b, 16), kernel(c, a, 16)]],
+    ['writes what the first writes', [kernel(a, b, 16), kernel(c, b, 16)]],
+    ['writes memory that the first reads under another name', [kernel(a, b, 16), kernel(c, d, 16)]],
+  ])('parts a kernel that %s', (_, kernels) => {
+    expect(shape(kernels, 4)).toEqual([[16], [16]]);
+  });
+
+  it('keeps a small kernel whole, in a phase of its own, so that one thread runs on', () => {
+    expect(shape([kernel(a, b, 16), kernel(a, c, 1), kernel(a, c, 1)], 4)).toEqual([[16], [1], [1]]);
+  });
+
+  it('cuts no more pieces than are worth it, and none for a single thread', () => {
+    expect(shape([kernel(a, b, 5)], 16)).toEqual([[5]]);
+    expect(shape([kernel(a, b, 1000)], 16)).toEqual([[64]]);
+    expect(shape([kernel(a, b, 1000), kernel(a, c, 1000)], 1)).toEqual([[1], [1]]);
+  });
+});

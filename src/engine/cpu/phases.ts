@@ -1,0 +1,129 @@
+/**
+ * Grouping the kernels of a program into phases, and cutting phases into pieces. Kernels that follow one another and do
+ * not touch what the other writes share a phase. How many pieces a phase has depends on its work: a small kernel is one
+ * piece, because handing it out would take longer than running it.
+ */
+import { isDenseProduct } from '../../kernels/cpu/gemm.ts';
+import type { KernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { type Call, present } from '../../program/op.ts';
+import { Tensor } from '../../program/tensor.ts';
+
+/** A kernel call with what it takes to schedule it. */
+export interface PlannedKernel {
+  readonly call: KernelCall;
+  readonly reads: readonly Tensor[];
+  /** Tensors that may be written: outputs of the op, and scratch. */
+  readonly writes: readonly Tensor[];
+  /** Estimated time on one thread. */
+  readonly nanoseconds: number;
+}
+
+export interface Phase {
+  readonly kernels: readonly { readonly call: KernelCall; readonly pieces: number }[];
+  readonly pieces: number;
+  /** Sleeping threads that are woken for it. */
+  readonly wakes: number;
+}
+
+/** Work of this many nanoseconds is worth a piece: handing one out takes some tenths of a microsecond. */
+export const worthAPiece = 4000;
+/** Pieces of a long phase for each thread: the last one to finish keeps the others waiting for a piece at most. */
+const piecesOfThread = 4;
+/** Waking a thread pays for this much work. */
+const wakeNanoseconds = 100_000;
+/** The ticket counts pieces in 16 bits, and claims beyond the last. */
+const maxPieces = 4096;
+
+/** What a kernel of an op's call needs, estimated from the call's cost, of which each of its kernels takes a part. */
+export function plannedKernels(call: Call, kernels: readonly KernelCall[]): PlannedKernel[] {
+  const inputs = new Set(present(call.inputs));
+  const outputs = new Set(present(call.outputs));
+  const cost = call.op.cost(call);
+  // Operations a nanosecond on one thread: 128-bit vectors at some 3 GHz, a third of their peak.
+  const floats = cost.additions - cost.integerAdditions + cost.multiplications + cost.productMultiplications;
+  const compute = floats / 8 + cost.integerAdditions / 40 + cost.special;
+  return kernels.map((kernel) => {
+    const tensors = [...new Set(Object.values(kernel.args).filter((value) => value instanceof Tensor))];
+    const operands = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const scratch = tensors.reduce(
+      (sum, tensor) => sum + (inputs.has(tensor) || outputs.has(tensor) ? 0 : tensor.bytes),
+      0,
+    );
+    // An op may read less than its operands hold, such as a few rows of a table.
+    const bytes = Math.min(operands, scratch + cost.bytesRead + cost.bytesWritten);
+    return {
+      call: kernel,
+      reads: tensors.filter((tensor) => inputs.has(tensor) && !outputs.has(tensor)),
+      writes: tensors.filter((tensor) => !inputs.has(tensor) || outputs.has(tensor)),
+      nanoseconds: bytes / 8 + compute / kernels.length,
+    };
+  });
+}
+
+export interface Cut {
+  readonly threads: number;
+  /** Work that is worth a piece, in nanoseconds. */
+  readonly pieceWork: number;
+}
+
+/** Phases of these kernels; `place` says where tensors lie. */
+export function phasesOf(
+  kernels: readonly PlannedKernel[],
+  cut: Cut,
+  place: (tensor: Tensor) => number,
+): Phase[] {
+  if (cut.threads <= 1) return kernels.map((kernel) => phaseOf([kernel], cut));
+  const phases: Phase[] = [];
+  let group: { kernel: PlannedKernel; spans: Spans }[] = [];
+  const close = () => {
+    const members = group.map(({ kernel }) => kernel);
+    if (members.length > 0) phases.push(phaseOf(members, cut));
+    group = [];
+  };
+  for (const kernel of kernels) {
+    const spans = spansOf(kernel, place);
+    // A kernel that is one piece is run by the thread that completes the phase before it, which hands nothing out.
+    const isSmall = kernel.nanoseconds < 2 * cut.pieceWork;
+    if (isSmall || group.some((other) => conflict(other.spans, spans))) close();
+    group.push({ kernel, spans });
+    if (isSmall) close();
+  }
+  close();
+  return phases;
+}
+
+function phaseOf(kernels: readonly PlannedKernel[], { threads, pieceWork }: Cut): Phase {
+  const total = kernels.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
+  const rounds = Math.min(Math.floor(total / threads / pieceWork), piecesOfThread);
+  const most = Math.min(rounds > 0 ? rounds * threads : Math.floor(total / pieceWork), maxPieces);
+  const shared = kernels.map(({ call, nanoseconds }) => {
+    const limit = isDenseProduct(call) ? threads : most;
+    const pieces = Math.floor((most * nanoseconds) / total);
+    return { call, pieces: threads <= 1 ? 1 : Math.max(1, Math.min(pieces, limit)) };
+  });
+  const pieces = shared.reduce((sum, one) => sum + one.pieces, 0);
+  return { kernels: shared, pieces, wakes: Math.min(pieces - 1, Math.floor(total / wakeNanoseconds)) };
+}
+
+interface Spans {
+  readonly reads: readonly Span[];
+  readonly writes: readonly Span[];
+}
+
+type Span = readonly [start: number, end: number];
+
+function spansOf({ reads, writes }: PlannedKernel, place: (tensor: Tensor) => number): Spans {
+  const span = (tensor: Tensor): Span => [place(tensor), place(tensor) + tensor.bytes];
+  return { reads: reads.map(span), writes: writes.map(span) };
+}
+
+/** Whether one writes what the other reads or writes. Memory counts, not names: temporaries share it. */
+function conflict(a: Spans, b: Spans): boolean {
+  return meet(a.writes, b.writes) || meet(a.writes, b.reads) || meet(a.reads, b.writes);
+}
+
+function meet(some: readonly Span[], others: readonly Span[]): boolean {
+  return some.some(([start, end]) =>
+    others.some(([otherStart, otherEnd]) => start < otherEnd && otherStart < end),
+  );
+}
