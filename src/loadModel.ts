@@ -98,9 +98,12 @@ function fingerprintOf(config: ModelConfig, store: EngineParameterStore): number
   const checksum = new Checksum();
   const text = (value: unknown) => checksum.add(new TextEncoder().encode(JSON.stringify(value)));
   const { modelType, rmsNormEps } = config;
-  if (attends(config)) text([modelType, config.heads, config.ropeTheta, config.activation, rmsNormEps]);
-  else if (modelType === 'hgrn_bit') text([modelType, config.variant, rmsNormEps]);
-  else text([modelType, rmsNormEps]);
+  if (attends(config)) {
+    const { heads, rope, projections, activation } = config;
+    text([modelType, heads, rope, projections, activation, rmsNormEps]);
+  }
+  if (config.modelType === 'hgrn_bit') text([modelType, config.variant, rmsNormEps]);
+  if (config.modelType === 'rwkv_bit') text([modelType, rmsNormEps]);
   for (const { name, shape } of store.weights().all()) {
     text([name, shape]);
     checksum.add(store.beginning(name));

@@ -1,5 +1,5 @@
 /** BitNet and Llama checkpoints in the forms in which they are published, and converted by this project. */
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +39,8 @@ async function expectedLogits(name: string): Promise<{ tokens: number[]; logits:
   const ids = new Int32Array((await file.read('input_ids')).slice().buffer);
   const logits = new Float32Array((await file.read('logits')).slice().buffer);
   await file.close();
-  return { tokens: [...ids.subarray(0, 24)], logits: logits.subarray(0, 24 * 96) };
+  const length = ids.length / 2;
+  return { tokens: [...ids.subarray(0, length)], logits: logits.subarray(0, logits.length / 2) };
 }
 
 async function logitsOf(folder: string, tokens: readonly number[]): Promise<Float32Array> {
@@ -96,6 +97,36 @@ describe('BitNet checkpoints', () => {
     expect(config.quantization_config).toMatchObject({ quantization_mode: 'online' });
     const { tokens, logits } = await expectedLogits('bitnet-tiny');
     expect(largestDifference(await logitsOf(join(folder, 'floats'), tokens), logits)).toBeLessThan(2e-4);
+  });
+});
+
+describe('ternary Llama checkpoints, whose scales divide', () => {
+  // Positions before the first rounding tie: see golden.test.ts.
+  const compared = 38 * 160;
+
+  it.each(['packed', 'f32'] as const)('converted to %s keep their logits', async (to) => {
+    const folder = join(await scratch(), to);
+    await convertCheckpoint(golden('falcon-tiny'), folder, { to });
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+    // What is written says that its scales multiply.
+    expect(config.quantization_config).toEqual({
+      quant_method: 'bitnet',
+      linear_class: 'autobitlinear',
+      quantization_mode: to === 'packed' ? 'offline' : 'online',
+    });
+    const { tokens, logits } = await expectedLogits('falcon-tiny');
+    const found = await logitsOf(folder, tokens);
+    expect(largestDifference(found.subarray(0, compared), logits.subarray(0, compared))).toBeLessThan(2e-4);
+  });
+
+  it('without a list of float modules keep their head as it is', async () => {
+    const folder = await scratch();
+    await cp(golden('falcon-tiny'), folder, { recursive: true });
+    const path = join(folder, 'config.json');
+    const config = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...config, quantization_config: { quant_method: 'bitnet' } }));
+    const { tokens } = await expectedLogits('falcon-tiny');
+    expect(await logitsOf(folder, tokens)).toEqual(await logitsOf(golden('falcon-tiny'), tokens));
   });
 });
 

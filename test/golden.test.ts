@@ -1,6 +1,6 @@
 /**
  * The golden cases: small models computed in float32 by the authors' released code (MatMul-free) and by Hugging
- * Face's package (Llama, BitNet).
+ * Face's package (Llama, also with ternary matrices and with Llama 3's positions; BitNet; Qwen 3).
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { loadParameters } from '../src/checkpoint/load.ts';
 import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import { bytesOf, type Engine, readFloats } from '../src/engine/engine.ts';
+import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import { Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
@@ -29,12 +30,23 @@ interface GoldenCase {
   readonly name: string;
   /** Whether there are gradients, and losses of AdamW steps. */
   readonly trains: boolean;
+  /**
+   * Leading positions of each sequence that are compared; default: all. Activations of falcon-tiny lie so close to the
+   * middle between two int8 values that float32 and float64 round them to different ones, from where on everything
+   * that attends to them differs. The engines round the first one as float64 does. Packed weights become floats for
+   * training, whose scales differ in the last bit: that moves more of them.
+   */
+  readonly compared?: Readonly<Record<'training' | 'inference', readonly [number, number]>>;
 }
 
 const cases: GoldenCase[] = [
   { name: 'mmfree-tiny', trains: true },
   { name: 'llama-tiny', trains: true },
   { name: 'bitnet-tiny', trains: false },
+  { name: 'falcon-tiny', trains: false, compared: { inference: [38, 70], training: [38, 42] } },
+  { name: 'llama3-tiny', trains: false },
+  { name: 'qwen3-ternary-tiny', trains: false },
+  { name: 'qwen3-binary-tiny', trains: false },
 ];
 
 /** Tensors of a fixture as floats or ids. */
@@ -67,12 +79,22 @@ async function loadGolden(folder: string, engine: Engine, mode: 'training' | 'in
   return { architecture, config: checkpoint.config, weights: store.weights() };
 }
 
+/** Those of the numbers [batch, length, width] that belong to the compared positions. */
+function comparable(numbers: Float32Array, length: number, compared?: readonly number[]): Float32Array {
+  if (!compared) return numbers;
+  const each = numbers.length / compared.length;
+  return Float32Array.from(
+    compared.flatMap((count, b) => [...numbers.subarray(b * each, b * each + (each / length) * count)]),
+  );
+}
+
 function maxDifference(found: Float32Array, expected: Float32Array): number {
   expect(found.length).toBe(expected.length);
   return found.reduce((max, value, i) => Math.max(max, Math.abs(value - expected[i]!)), 0);
 }
 
 const engines: EngineUnderTest[] = [
+  { name: 'reference', skip: false, create: async () => new ReferenceEngine() },
   ...[0, 1, 2, 3].map((threads) => ({
     name: `cpu, ${threads} threads`,
     skip: false,
@@ -89,17 +111,19 @@ for (const { name, skip, create } of engines) {
   }
 }
 
-function golden({ name, trains }: GoldenCase, create: () => Promise<Engine>): void {
+function golden({ name, trains, compared }: GoldenCase, create: () => Promise<Engine>): void {
   const folder = folderOf(name);
   let engine: Engine;
   let expected: Fixture;
   let ids: Int32Array;
-  const [batch, length] = [2, 24];
+  const batch = 2;
+  let length: number;
 
   beforeAll(async () => {
     engine = await create();
     expected = await Fixture.open(folder, 'expected');
     ids = await expected.ids('input_ids');
+    length = ids.length / batch;
   });
   afterAll(() => engine?.dispose());
 
@@ -119,7 +143,10 @@ function golden({ name, trains }: GoldenCase, create: () => Promise<Engine>): vo
       await engine.load(program).run();
       expect(expected.names().sort()).toEqual([...named.keys(), 'input_ids'].sort());
       for (const [name, tensor] of named) {
-        const difference = maxDifference(await readFloats(engine, tensor), await expected.floats(name));
+        const [found, wanted] = [await readFloats(engine, tensor), await expected.floats(name)].map(
+          (numbers) => comparable(numbers, length, compared?.[mode]),
+        );
+        const difference = maxDifference(found!, wanted!);
         expect(difference, name).toBeLessThan(name === 'logits' ? 2e-4 : 1e-4);
       }
     },
@@ -192,17 +219,19 @@ function golden({ name, trains }: GoldenCase, create: () => Promise<Engine>): vo
     });
     const tokens = [...ids.subarray(0, length)];
     // On the CPU the same sums are taken in the same order. A GPU does a single token by shaders of their own, whose
-    // sums have another order; both are held to the authors' logits.
+    // sums have another order, and the reference engine keeps states as float32; all are held to the authors' logits.
     const expectSame = (found: Float32Array, wanted: Float32Array, what: string) =>
-      engine.name === 'webgpu'
-        ? expect(maxDifference(found, wanted), what).toBeLessThan(2e-4)
-        : expect(found, what).toEqual(wanted);
+      engine.name === 'cpu'
+        ? expect(found, what).toEqual(wanted)
+        : expect(maxDifference(found, wanted), what).toBeLessThan(2e-4);
     const wholeState = inference.newState();
     const whole = await inference.run(tokens, wholeState, 'all');
-    expect(maxDifference(whole, (await expected.floats('logits')).subarray(0, whole.length))).toBeLessThan(
+    const wanted = (await expected.floats('logits')).subarray(0, whole.length);
+    const first = compared?.inference.slice(0, 1);
+    expect(maxDifference(comparable(whole, length, first), comparable(wanted, length, first))).toBeLessThan(
       2e-4,
     );
-    for (let split = 1; split < length; split += engine.name === 'webgpu' ? 12 : 1) {
+    for (let split = 1; split < length; split += engine.name === 'cpu' ? 1 : 12) {
       const state = inference.newState();
       const first = await inference.run(tokens.slice(0, split), state, 'all');
       const second = await inference.run(tokens.slice(split), state, 'all');

@@ -1,12 +1,11 @@
-/** Hugging Face's `config.json` of `llama` and `bitnet` models ⇄ their configs. */
+/** Hugging Face's `config.json` of `llama`, `bitnet` and `qwen3` models ⇄ their configs. */
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import { type JsonObject, show } from '../json.ts';
-import type { AttentionConfig, BitNetConfig, ModelConfig, TransformerConfig } from '../model/config.ts';
+import { attends, type DecoderConfig, type ModelConfig } from '../model/config.ts';
 import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
-
-/** Plain positions, not scaled for longer contexts than a model was trained for. */
-const plainRope = only('default');
+import { formatQuantization, quantizationConfig, ternaryProjections } from './quantizationConfig.ts';
+import { formatRope, parseRope, ropeFields } from './ropeConfig.ts';
 
 const fields = v.object({
   vocab_size: integer(1, 2 ** 24),
@@ -23,65 +22,111 @@ const fields = v.object({
   bos_token_id: v.optional(beginningToken),
   eos_token_id: v.optional(endToken),
   tie_word_embeddings: v.optional(flag, false),
-  rope_theta: v.nullish(positive(1e12)),
-  rope_scaling: v.nullish(v.looseObject({ rope_type: v.optional(plainRope), type: v.optional(plainRope) })),
-  rope_parameters: v.nullish(
-    v.looseObject({ rope_theta: v.optional(positive(1e12)), rope_type: v.optional(plainRope) }),
-  ),
-  attention_bias: v.optional(only(false)),
+  ...ropeFields,
+  attention_bias: v.nullish(flag),
   // Dropout acts only in training.
   attention_dropout: v.nullish(v.number('expected a number')),
-  mlp_bias: v.optional(only(false)),
-  quantization_config: v.nullish(
-    v.looseObject({
-      quant_method: only('bitnet'),
-      // The other class of that method stores the inverse of the scale.
-      linear_class: only('autobitlinear'),
-      quantization_mode: v.optional(only('offline', 'online')),
-      use_rms_norm: v.optional(only(false)),
-    }),
-  ),
+  mlp_bias: v.nullish(flag),
+  quantization_config: quantizationConfig,
+});
+
+/** Qwen's: windows of attention, which none of its published dense models uses. */
+const qwenFields = v.object({
+  ...fields.entries,
+  use_sliding_window: v.nullish(only(false)),
+  // Sizes of windows that are not used.
+  sliding_window: v.nullish(v.number('expected a number')),
+  max_window_layers: v.nullish(v.number('expected a number')),
+  layer_types: v.nullish(v.array(only('full_attention'))),
 });
 
 type Fields = v.InferOutput<typeof fields>;
 
-export const attentionFieldNames: ReadonlySet<string> = new Set(Object.keys(fields.entries));
-
-/** @throws InputError naming the field, its value and what is supported */
-export function parseLlama(json: JsonObject, where: string): TransformerConfig {
-  const parsed = parseFields(fields, json, where);
-  if (parsed.hidden_act === 'relu2') refuse(where, 'hidden_act', 'relu2', 'expected "silu" in a Llama');
-  if (parsed.quantization_config) {
-    refuse(
-      where,
-      'quantization_config',
-      json.quantization_config,
-      'not supported in a Llama; expected floats',
-    );
-  }
-  const defaults = { bos: 1, eos: 2, theta: 10_000, epsilon: 1e-6 };
-  return { modelType: 'llama', ...common(parsed, where, defaults), activation: 'silu' };
-}
-
-/** @throws InputError naming the field, its value and what is supported */
-export function parseBitNet(json: JsonObject, where: string): BitNetConfig {
-  const parsed = parseFields(fields, json, where);
-  const defaults = { bos: 128_000, eos: 128_001, theta: 500_000, epsilon: 1e-5 };
-  const activation = (parsed.hidden_act ?? 'relu2') === 'relu2' ? 'relu2' : 'silu';
-  return { modelType: 'bitnet', ...common(parsed, where, defaults), activation };
-}
-
-interface Defaults {
-  readonly bos: number;
-  readonly eos: number;
+/** What the architectures differ in, and the defaults of Hugging Face's classes. */
+interface Kind {
+  readonly activation: 'silu' | 'relu2';
+  readonly queryKeyNorm: boolean;
+  /** Default: the width divided by the heads. */
+  readonly headSize?: number;
   readonly theta: number;
-  readonly epsilon: number;
+  readonly rmsNormEps: number;
+  readonly bosTokenId: number | null;
+  readonly eosTokenId: number | null;
 }
 
-function common(parsed: Fields, where: string, defaults: Defaults): Omit<AttentionConfig, 'activation'> {
+type Type = DecoderConfig['modelType'];
+
+const kinds: { readonly [T in Type]: Kind } = {
+  llama: {
+    ...{ activation: 'silu', queryKeyNorm: false },
+    ...{ theta: 10_000, rmsNormEps: 1e-6, bosTokenId: 1, eosTokenId: 2 },
+  },
+  bitnet: {
+    ...{ activation: 'relu2', queryKeyNorm: false },
+    ...{ theta: 500_000, rmsNormEps: 1e-5, bosTokenId: 128_000, eosTokenId: 128_001 },
+  },
+  qwen3: {
+    ...{ activation: 'silu', queryKeyNorm: true, headSize: 128 },
+    ...{ theta: 10_000, rmsNormEps: 1e-6, bosTokenId: null, eosTokenId: null },
+  },
+};
+
+interface AttentionFamily {
+  readonly knownFields: ReadonlySet<string>;
+  /** @throws InputError naming the field, its value and what is supported */
+  parse(json: JsonObject, where: string): DecoderConfig;
+}
+
+function family(schema: typeof fields | typeof qwenFields, modelType: Type): AttentionFamily {
+  return {
+    knownFields: new Set(Object.keys(schema.entries)),
+    parse: (json, where) => parseDecoder(parseFields(schema, json, where), where, modelType),
+  };
+}
+
+export const attentionFamilies: { readonly [T in Type]: AttentionFamily } = {
+  llama: family(fields, 'llama'),
+  bitnet: family(fields, 'bitnet'),
+  qwen3: family(qwenFields, 'qwen3'),
+};
+
+function parseDecoder(parsed: Fields, where: string, modelType: Type): DecoderConfig {
+  const kind = kinds[modelType];
+  const named = parsed.hidden_act === 'swish' ? 'silu' : (parsed.hidden_act ?? kind.activation);
+  if (named === 'relu2' && modelType !== 'bitnet') {
+    refuse(where, 'hidden_act', named, `expected "silu" in a model of type ${modelType}`);
+  }
+  if (parsed.mlp_bias && modelType !== 'llama') {
+    refuse(where, 'mlp_bias', true, `expected false in a model of type ${modelType}`);
+  }
+  const isTernary = modelType === 'bitnet' || parsed.quantization_config != null;
+  const config = {
+    modelType,
+    ...sizes(parsed, where, kind),
+    projections: isTernary
+      ? ternaryProjections(parsed.quantization_config, where)
+      : ({ kind: 'float' } as const),
+    queryKeyNorm: kind.queryKeyNorm,
+    attentionBias: parsed.attention_bias ?? false,
+    mlpBias: parsed.mlp_bias ?? false,
+    activation: named,
+    rmsNormEps: parsed.rms_norm_eps ?? kind.rmsNormEps,
+    tieWordEmbeddings: parsed.tie_word_embeddings,
+    bosTokenId: parsed.bos_token_id === undefined ? kind.bosTokenId : parsed.bos_token_id,
+    eosTokenId: parsed.eos_token_id === undefined ? kind.eosTokenId : parsed.eos_token_id,
+    initializerRange: parsed.initializer_range,
+  };
+  if (modelType === 'bitnet' && config.heads * config.headSize !== config.hiddenSize) {
+    const found = `${config.heads} heads of ${config.headSize}`;
+    refuse(where, 'hidden_size', config.hiddenSize, `expected that of ${found} in a model of type bitnet`);
+  }
+  return config;
+}
+
+function sizes(parsed: Fields, where: string, kind: Kind) {
   const heads = parsed.num_attention_heads;
   const keyHeads = parsed.num_key_value_heads ?? heads;
-  const headSize = parsed.head_dim ?? parsed.hidden_size / heads;
+  const headSize = parsed.head_dim ?? kind.headSize ?? parsed.hidden_size / heads;
   if (heads % keyHeads) {
     refuse(where, 'num_key_value_heads', keyHeads, `expected a divisor of num_attention_heads (${heads})`);
   }
@@ -93,84 +138,40 @@ function common(parsed: Fields, where: string, defaults: Defaults): Omit<Attenti
       `expected a head size that is a multiple of 4, found ${headSize}`,
     );
   }
+  const length = parsed.max_position_embeddings;
   return {
     vocabSize: parsed.vocab_size,
     hiddenSize: parsed.hidden_size,
     layers: parsed.num_hidden_layers,
     intermediateSize: parsed.intermediate_size,
     ...{ heads, keyHeads, headSize },
-    ropeTheta: thetaOf(parsed, where) ?? defaults.theta,
-    rmsNormEps: parsed.rms_norm_eps ?? defaults.epsilon,
-    tieWordEmbeddings: parsed.tie_word_embeddings,
-    bosTokenId: parsed.bos_token_id === undefined ? defaults.bos : parsed.bos_token_id,
-    eosTokenId: parsed.eos_token_id === undefined ? defaults.eos : parsed.eos_token_id,
-    initializerRange: parsed.initializer_range,
-    maxPositionEmbeddings: parsed.max_position_embeddings,
+    rope: parseRope(parsed, { where, theta: kind.theta, headSize, length }),
+    maxPositionEmbeddings: length,
   };
-}
-
-/** Newer files have it in a nested object; some have it twice. */
-function thetaOf(parsed: Fields, where: string): number | undefined {
-  checkScaling(parsed, where);
-  const { rope_theta: plain, rope_parameters } = parsed;
-  const inner = rope_parameters?.rope_theta;
-  if (plain != null && inner !== undefined && plain !== inner) {
-    refuse(where, 'rope_theta', plain, `but rope_parameters has ${inner}; expected one value`);
-  }
-  return inner ?? plain ?? undefined;
-}
-
-/** A factor without a type would be ignored, and positions would differ from those the authors meant. */
-function checkScaling({ rope_scaling, rope_parameters }: Fields, where: string): void {
-  for (const [name, scaling] of Object.entries({ rope_scaling, rope_parameters })) {
-    const { rope_type, type, rope_theta: _, ...others } = (scaling ?? {}) as JsonObject;
-    for (const [key, value] of Object.entries(others)) {
-      if (value === null || (key === 'partial_rotary_factor' && value === 1)) continue;
-      if ((rope_type ?? type) !== undefined && key !== 'partial_rotary_factor') continue;
-      refuse(
-        where,
-        `${name}.${key}`,
-        value,
-        'not supported; expected plain rotary positions (rope_type "default")',
-      );
-    }
-  }
 }
 
 function refuse(where: string, field: string, found: unknown, reason: string): never {
   throw new InputError(`${where}: ${field}: found ${show(found)}, ${reason}`);
 }
 
-const classes = { llama: 'LlamaForCausalLM', bitnet: 'BitNetForCausalLM' };
+const classes = { llama: 'LlamaForCausalLM', bitnet: 'BitNetForCausalLM', qwen3: 'Qwen3ForCausalLM' };
 
-/** Settings for Hugging Face's package: quantise float weights to ternary, or read packed ones. */
-function quantisation(mode: 'online' | 'offline'): JsonObject {
-  return {
-    quantization_config: { quant_method: 'bitnet', linear_class: 'autobitlinear', quantization_mode: mode },
-  };
+/** The fields of a config.json that say that ternary matrices are packed, if the model has any. */
+export function packedFields(config: ModelConfig): JsonObject {
+  return attends(config) ? formatQuantization(config.projections, 'offline') : {};
 }
 
-/** The fields of a config.json that mark ternary matrices as packed, if its model type has such fields. */
-export function packedFields({ modelType }: ModelConfig): JsonObject {
-  return modelType === 'bitnet' ? quantisation('offline') : {};
-}
-
-/** The fields that mark matrices as floats. */
-export function floatFields({ modelType }: ModelConfig): JsonObject {
-  return modelType === 'bitnet' ? quantisation('online') : {};
+/** The fields that say that matrices are floats. */
+export function floatFields(config: ModelConfig): JsonObject {
+  return attends(config) ? formatQuantization(config.projections, 'online') : {};
 }
 
 /** The fields of a config.json that Hugging Face's package and this project read. */
-export function formatAttention(
-  config: TransformerConfig | BitNetConfig,
-  kept: Readonly<JsonObject>,
-): JsonObject {
+export function formatAttention(config: DecoderConfig, kept: Readonly<JsonObject>): JsonObject {
   return {
     architectures: [classes[config.modelType]],
     use_cache: true,
-    attention_bias: false,
     attention_dropout: 0,
-    ...(config.modelType === 'llama' ? { mlp_bias: false } : {}),
     ...floatFields(config),
     ...kept,
     model_type: config.modelType,
@@ -188,8 +189,8 @@ export function formatAttention(
     bos_token_id: config.bosTokenId,
     eos_token_id: config.eosTokenId,
     tie_word_embeddings: config.tieWordEmbeddings,
-    // Hugging Face's package moved the field; both places are read.
-    rope_theta: config.ropeTheta,
-    rope_parameters: { rope_theta: config.ropeTheta, rope_type: 'default' },
+    attention_bias: config.attentionBias,
+    ...(config.modelType === 'llama' ? { mlp_bias: config.mlpBias } : {}),
+    ...formatRope(config.rope, config.maxPositionEmbeddings),
   };
 }

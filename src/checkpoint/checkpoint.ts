@@ -13,7 +13,7 @@ import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.
 import { GgufFile } from './gguf/ggufFile.ts';
 import { GgufTensors } from './gguf/tensorSource.ts';
 import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
-import { expectTensor, type TensorSource, type WeightFile } from './tensorSource.ts';
+import { expectTensor, type PackedScale, type TensorSource, type WeightFile } from './tensorSource.ts';
 
 export type { TensorSource } from './tensorSource.ts';
 
@@ -69,6 +69,10 @@ export class Checkpoint implements TensorSource {
 
   get config(): ModelConfig {
     return this.storedConfig.config;
+  }
+
+  get packedScale(): PackedScale {
+    return this.storedConfig.packedScale;
   }
 
   /** @throws InputError if there is no such tensor */

@@ -24,6 +24,7 @@ import {
   rawChunks,
   readExpanded,
   readInt8Rows,
+  readScale,
   tensorLabel,
 } from './tensorSource.ts';
 import { onDisk, type TensorEntry } from './writeSafetensors.ts';
@@ -142,6 +143,7 @@ function convertedEntries(conversion: Conversion, name: string, report: Report):
   if (mustPack(conversion, name)) return packedEntries(source, name, report);
   if (mustExpand(conversion, name)) return [expandedEntry(source, name, ternary.get(name)!, report)];
   if (isScaleOfExpanded(conversion, name)) return [];
+  if (isScaleOfPacked(conversion, name)) return [scaleEntry(source, name, report)];
   const wanted = { packed: info.dtype, f32: 'F32', f16: 'F16', bf16: 'BF16' }[to];
   if (!isFloat(info.dtype) || info.dtype === wanted) {
     return [{ name, dtype: info.dtype, shape: info.shape, chunks: () => rawChunks(source, name, report) }];
@@ -152,10 +154,27 @@ function convertedEntries(conversion: Conversion, name: string, report: Report):
 /** The scale of a matrix that becomes floats is part of those floats; an embedding has its own. */
 function isScaleOfExpanded(conversion: Conversion, name: string): boolean {
   if (name === scaleName(conversion.table)) return true;
-  const weightName = name.replace(/\.weight_scale$/, '.weight');
+  const weightName = weightOfScale(name);
   return (
     weightName !== name && conversion.source.tensors.has(weightName) && mustExpand(conversion, weightName)
   );
+}
+
+/** A scale that stays beside its codes; in what is written it multiplies, whatever it did. */
+function isScaleOfPacked({ source, ternary }: Conversion, name: string): boolean {
+  const matrix = weightOfScale(name);
+  return matrix !== name && ternary.has(matrix) && source.tensors.get(matrix)?.dtype === 'U8';
+}
+
+function scaleEntry(source: Checkpoint, name: string, report: Report): TensorEntry {
+  async function* chunks() {
+    yield bytesOf(Float32Array.of(await readScale(source, weightOfScale(name), report)));
+  }
+  return { name, dtype: 'F32', shape: [1], chunks };
+}
+
+function weightOfScale(name: string): string {
+  return name.replace(/\.weight_scale$/, '.weight');
 }
 
 /** The table of an embedding; its scales, if any, are converted with it. */

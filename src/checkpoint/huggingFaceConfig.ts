@@ -17,8 +17,10 @@ import {
   type RecurrentConfig,
   type RwkvConfig,
 } from '../model/config.ts';
-import { attentionFieldNames, formatAttention, parseBitNet, parseLlama } from './attentionConfig.ts';
+import { attentionFamilies, formatAttention } from './attentionConfig.ts';
 import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
+import { packedScaleOf } from './quantizationConfig.ts';
+import type { PackedScale } from './tensorSource.ts';
 
 /** A parsed config.json: the configuration, and all fields. */
 export interface StoredConfig {
@@ -27,6 +29,8 @@ export interface StoredConfig {
   readonly fields: Readonly<JsonObject>;
   /** Unknown fields, sorted. */
   readonly unknownFields: readonly string[];
+  /** The meaning of packed matrices' scales in files beside this config. */
+  readonly packedScale: PackedScale;
 }
 
 /** Fields of the authors' HGRNBitConfig, with its defaults, that RWKV has too. Size limits exclude only mistakes. */
@@ -124,7 +128,8 @@ export function parseConfig(fields: JsonObject, where: string): StoredConfig {
     throw new InputError(`${where}: model_type: found ${show(fields.model_type)}, expected one of ${known}`);
   }
   const unknownFields = listUnknown(fields, family.knownFields, where);
-  return { config: family.parse(fields, where), fields, unknownFields };
+  const config = family.parse(fields, where);
+  return { config, fields, unknownFields, packedScale: packedScaleOf(fields) };
 }
 
 /** Reads the configs of one model type. */
@@ -142,8 +147,7 @@ const families: Readonly<Record<string, Family>> = {
     knownFields: new Set(Object.keys(recurrentFields.entries)),
     parse: (fields, where) => toRwkv(parseFields(recurrentFields, fields, where)),
   },
-  llama: { knownFields: attentionFieldNames, parse: parseLlama },
-  bitnet: { knownFields: attentionFieldNames, parse: parseBitNet },
+  ...attentionFamilies,
 };
 
 function toMatMulFree(fields: v.InferOutput<typeof matMulFreeFields>): MatMulFreeConfig {

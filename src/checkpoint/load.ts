@@ -5,7 +5,7 @@
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
-import { type ParameterSpec, scaleName } from '../model/parameters.ts';
+import { fillFixed, type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { byteSize, type DType, elementCount, packedRows } from '../program/tensor.ts';
 import { checkPacked, quantiseMatrix } from './packing.ts';
 import {
@@ -78,6 +78,7 @@ export async function loadParameters(
 }
 
 function planStep(source: TensorSource, spec: ParameterSpec, mode: LoadOptions['mode']): Step {
+  if (isLeftOut(source, spec)) return asInitialised(spec);
   if (spec.role === 'ternary') {
     if (!isPacked(source, spec.name))
       return mode === 'inference' ? quantised(source, spec) : asF32(source, spec);
@@ -188,6 +189,20 @@ function expanded(source: TensorSource, spec: ParameterSpec): Step {
   };
 }
 
+/** A parameter that the checkpoint leaves out. */
+function asInitialised({ name, shape, init }: ParameterSpec): Step {
+  return {
+    parameters: [[name, 'f32']],
+    bytesToRead: 0,
+    async load(store) {
+      const values = new Float32Array(elementCount(shape));
+      fillFixed(values, init);
+      storage(store, name, values.byteLength).set(bytesOf(values));
+      store.written(name);
+    },
+  };
+}
+
 function asF32(source: TensorSource, spec: ParameterSpec): Step {
   const { name, shape } = spec;
   const size = elementCount(shape);
@@ -226,9 +241,9 @@ function asStored(source: TensorSource, spec: ParameterSpec): Step {
 }
 
 function refuseMissing(source: TensorSource, specs: readonly ParameterSpec[]): void {
-  const wanted = specs.flatMap((spec) =>
-    hasScale(source, spec) ? [spec.name, scaleName(spec.name)] : [spec.name],
-  );
+  const wanted = specs
+    .filter((spec) => !isLeftOut(source, spec))
+    .flatMap((spec) => (hasScale(source, spec) ? [spec.name, scaleName(spec.name)] : [spec.name]));
   const missing = wanted.filter((name) => !source.tensors.has(name));
   if (missing.length === 0) return;
   throw new InputError(
@@ -258,6 +273,10 @@ function listed(names: readonly string[]): string {
   const shown = names.slice(0, 8).map((name) => `"${name}"`);
   const rest = names.length - shown.length;
   return `${names.length === 1 ? 'tensor' : `${names.length} tensors:`} ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+function isLeftOut(source: TensorSource, { name, optional = false }: ParameterSpec): boolean {
+  return optional && !source.tensors.has(name);
 }
 
 function hasScale(source: TensorSource, { name, role }: ParameterSpec): boolean {

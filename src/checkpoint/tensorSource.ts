@@ -7,10 +7,15 @@ import { checkPacked, expandTernary } from './packing.ts';
 import { unpackRowsInt8 } from './packingRows.ts';
 import { bytesPerElement, type StoredDType, type TensorInfo } from './safetensorsHeader.ts';
 
+/** What is done with the scale of a packed matrix to get its outputs. */
+export type PackedScale = 'multiplies' | 'divides';
+
 /** A source of tensors: files of a folder, ranged requests, memory. */
 export interface TensorSource {
   /** Name for errors, e.g. the folder. */
   readonly location: string;
+  /** The meaning of packed matrices' scales. Default: they multiply. */
+  readonly packedScale?: PackedScale;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Fills `target` with the tensor's bytes from byte `start` (default 0) on. */
   readInto(name: string, target: Uint8Array, start?: number): Promise<void>;
@@ -85,7 +90,7 @@ export function floatReader(source: TensorSource, name: string, report: Report):
 }
 
 /**
- * The scale t of a packed matrix: its `weight_scale`, one positive float.
+ * The scale t of a packed matrix, which multiplies: its `weight_scale`, one positive float, or the inverse of that.
  * @throws InputError if it is missing or invalid
  */
 export async function readScale(source: TensorSource, weightName: string, report: Report): Promise<number> {
@@ -94,9 +99,10 @@ export async function readScale(source: TensorSource, weightName: string, report
   if (shape.length > 1 || (shape[0] ?? 1) !== 1) {
     throw new InputError(`${tensorLabel(source, name)}: found shape ${show(shape)}, expected [1]`);
   }
-  const scale = (await floatReader(source, name, report)(0, 1))[0]!;
+  const stored = (await floatReader(source, name, report)(0, 1))[0]!;
+  const scale = source.packedScale === 'divides' ? Math.fround(1 / stored) : stored;
   if (scale > 0 && Number.isFinite(scale)) return scale;
-  throw new InputError(`${tensorLabel(source, name)}: found ${scale}, expected a finite scale above 0`);
+  throw new InputError(`${tensorLabel(source, name)}: found ${stored}, expected a finite scale above 0`);
 }
 
 /** Reads a packed matrix as floats; see `expandTernary`. @throws InputError for an invalid code or scale */

@@ -2,7 +2,7 @@
 import type { Sequences } from '../ops/sequences.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { bitNetBlock } from './bitnet.ts';
-import type { BitNetConfig, MatMulFreeConfig, ModelConfig, RwkvConfig, TransformerConfig } from './config.ts';
+import type { DecoderConfig, MatMulFreeConfig, ModelConfig, RwkvConfig } from './config.ts';
 import { decoder } from './decoder.ts';
 import { matmulFree } from './matmulFree.ts';
 import type { ParameterSpec } from './parameters.ts';
@@ -70,7 +70,7 @@ export interface AttentionArchitecture extends Common {
 export type Architecture = RecurrentArchitecture | AttentionArchitecture;
 
 export function architectureOf(config: MatMulFreeConfig | RwkvConfig): RecurrentArchitecture;
-export function architectureOf(config: TransformerConfig | BitNetConfig): AttentionArchitecture;
+export function architectureOf(config: DecoderConfig): AttentionArchitecture;
 export function architectureOf(config: ModelConfig): Architecture;
 export function architectureOf(config: ModelConfig): Architecture {
   switch (config.modelType) {
@@ -79,8 +79,9 @@ export function architectureOf(config: ModelConfig): Architecture {
     case 'rwkv_bit':
       return rwkv(config);
     case 'llama':
-      return decoder(config, { projections: 'matrix', subNorms: false }, transformerBlock(config));
+    case 'qwen3':
+      return decoder(config, transformerBlock(config));
     case 'bitnet':
-      return decoder(config, { projections: 'ternary', subNorms: true }, bitNetBlock(config));
+      return decoder(config, bitNetBlock(config));
   }
 }

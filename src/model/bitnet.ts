@@ -4,19 +4,13 @@
  */
 import { add } from '../ops/add/add.ts';
 import { gatedUnit } from '../ops/gatedUnit/gatedUnit.ts';
-import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
-import { ternaryLinear } from '../ops/ternaryLinear/ternaryLinear.ts';
-import type { Tensor } from '../program/tensor.ts';
 import type { BitNetConfig } from './config.ts';
-import { attend, type DecoderBlock } from './decoder.ts';
+import { attend, type DecoderBlock, decoderLayer } from './decoder.ts';
 
 /** x + W_o Norm(Attention(W_q a, W_k a, W_v a)) with a = RMSNorm(x), then x + W_down Norm(act(W_gate b) ⊙ W_up b) */
-export function bitNetBlock({ rmsNormEps, activation }: BitNetConfig): DecoderBlock {
+export function bitNetBlock({ activation }: BitNetConfig): DecoderBlock {
   return (x, layer, context) => {
-    const { weights } = context;
-    const prefix = `model.layers.${layer}`;
-    const norm = (name: string, x: Tensor) => rmsNorm(x, weights.get(`${prefix}.${name}.weight`), rmsNormEps);
-    const project = (name: string, x: Tensor) => ternaryLinear(x, weights.ternary(`${prefix}.${name}_proj`));
+    const { norm, project } = decoderLayer(layer, context);
     const a = norm('input_layernorm', x);
     const [q, k, v] = [project('self_attn.q', a), project('self_attn.k', a), project('self_attn.v', a)];
     const gathered = attend({ q, k, v }, layer, context);

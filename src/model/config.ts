@@ -3,6 +3,7 @@
  * Face's `config.json`.
  */
 import { InputError } from '../errors.ts';
+import type { Rope } from './rope.ts';
 
 /** Models without attention: ternary weights everywhere but in the embedding, a recurrence, a GLU. */
 export interface RecurrentConfig {
@@ -34,6 +35,19 @@ export interface RwkvConfig extends RecurrentConfig {
   readonly modelType: 'rwkv_bit';
 }
 
+/** The matrices of a transformer's blocks. How each is stored in memory is not part of the configuration. */
+export type Projections =
+  /** Products with floats. */
+  | { readonly kind: 'float' }
+  /** Ternary, with one scale a matrix and int8 activations with one scale a token. */
+  | {
+      readonly kind: 'ternary';
+      /** ε of an RMSNorm of a projection's input before it is rounded; null: there is none. */
+      readonly normEpsilon: number | null;
+      /** Modules whose matrices are float all the same: names, beginnings or endings of names, as `lm_head`. */
+      readonly exceptions: readonly string[];
+    };
+
 /** Transformers: attention heads, rotary positions, a gated unit. */
 export interface AttentionConfig {
   readonly vocabSize: number;
@@ -46,8 +60,13 @@ export interface AttentionConfig {
   readonly keyHeads: number;
   /** Width of a head, a multiple of 4. */
   readonly headSize: number;
-  /** The base of the rotary frequencies. */
-  readonly ropeTheta: number;
+  readonly rope: Rope;
+  readonly projections: Projections;
+  /** Whether each head of queries and keys is normalised before it is rotated. */
+  readonly queryKeyNorm: boolean;
+  /** Whether the four projections of attention have biases, and the three of the gated unit. */
+  readonly attentionBias: boolean;
+  readonly mlpBias: boolean;
   /** Activation of the gate. */
   readonly activation: 'silu' | 'relu2';
   readonly rmsNormEps: number;
@@ -60,7 +79,7 @@ export interface AttentionConfig {
   readonly maxPositionEmbeddings: number;
 }
 
-/** Transformer++, the paper's baseline: Llama, with dense float matrices. */
+/** Transformer++, the paper's baseline: Llama, with float matrices or, as Falcon-E, ternary ones. */
 export interface TransformerConfig extends AttentionConfig {
   readonly modelType: 'llama';
 }
@@ -70,12 +89,20 @@ export interface BitNetConfig extends AttentionConfig {
   readonly modelType: 'bitnet';
 }
 
+/** Qwen 3: Llama with norms of queries and keys. */
+export interface QwenConfig extends AttentionConfig {
+  readonly modelType: 'qwen3';
+}
+
+/** Models that attend to earlier tokens. */
+export type DecoderConfig = TransformerConfig | BitNetConfig | QwenConfig;
+
 /** Every kind of model, distinguished by `modelType`. */
-export type ModelConfig = MatMulFreeConfig | RwkvConfig | TransformerConfig | BitNetConfig;
+export type ModelConfig = MatMulFreeConfig | RwkvConfig | DecoderConfig;
 
 /** Whether a model attends to earlier tokens, and so cannot exceed the context length it was trained with. */
-export function attends(config: ModelConfig): config is TransformerConfig | BitNetConfig {
-  return config.modelType === 'llama' || config.modelType === 'bitnet';
+export function attends(config: ModelConfig): config is DecoderConfig {
+  return config.modelType !== 'hgrn_bit' && config.modelType !== 'rwkv_bit';
 }
 
 /** The GLU's width where none is given: about hiddenSize · ratio · 2/3, rounded up to a multiple of 256. */
@@ -113,6 +140,7 @@ const architectures = {
   rwkv: 'rwkv_bit',
   llama: 'llama',
   bitnet: 'bitnet',
+  qwen3: 'qwen3',
 } as const satisfies Record<string, ModelConfig['modelType']>;
 
 export type ArchitectureName = keyof typeof architectures;
@@ -146,6 +174,10 @@ export function namedConfig(
 ): BitNetConfig;
 export function namedConfig(
   name: Exclude<ConfigName, '2B4T'>,
+  options: ConfigOptions & { readonly architecture: 'qwen3' },
+): QwenConfig;
+export function namedConfig(
+  name: Exclude<ConfigName, '2B4T'>,
   options: ConfigOptions & { readonly architecture: 'rwkv' },
 ): RwkvConfig;
 export function namedConfig(
@@ -164,11 +196,40 @@ export function namedConfig(name: ConfigName, options: ConfigOptions = {}): Mode
   }
   if (architecture === 'matmul-free') return matMulFree(name, options);
   if (architecture === 'rwkv') return { modelType: 'rwkv_bit', ...recurrent(name, options) };
-  const common = attention(name, options);
-  return architecture === 'llama'
-    ? { modelType: 'llama', ...common, ropeTheta: 10_000, activation: 'silu', rmsNormEps: 1e-6 }
-    : { modelType: 'bitnet', ...common, ropeTheta: 500_000, activation: 'relu2', rmsNormEps: 1e-5 };
+  return { ...attention(name, options), ...kinds[architecture] };
 }
+
+const float = { kind: 'float' } as const;
+const ternary = { kind: 'ternary', normEpsilon: null, exceptions: ['lm_head'] } as const;
+const rope = (theta: number) => ({ type: 'default', theta }) as const;
+
+/** The settings of each architecture with attention, as published. */
+const kinds = {
+  llama: {
+    modelType: 'llama',
+    projections: float,
+    queryKeyNorm: false,
+    activation: 'silu',
+    rope: rope(10_000),
+    rmsNormEps: 1e-6,
+  },
+  bitnet: {
+    modelType: 'bitnet',
+    projections: ternary,
+    queryKeyNorm: false,
+    activation: 'relu2',
+    rope: rope(500_000),
+    rmsNormEps: 1e-5,
+  },
+  qwen3: {
+    modelType: 'qwen3',
+    projections: float,
+    queryKeyNorm: true,
+    activation: 'silu',
+    rope: rope(1_000_000),
+    rmsNormEps: 1e-6,
+  },
+} as const;
 
 function matMulFree(name: ConfigName, options: ConfigOptions): MatMulFreeConfig {
   const { variant = 'released' } = options;
@@ -195,7 +256,7 @@ function recurrent(name: ConfigName, options: ConfigOptions): RecurrentConfig {
 function attention(
   name: ConfigName,
   options: ConfigOptions,
-): Omit<AttentionConfig, 'ropeTheta' | 'activation' | 'rmsNormEps'> {
+): Omit<AttentionConfig, 'rope' | 'projections' | 'queryKeyNorm' | 'activation' | 'rmsNormEps'> {
   const { layers = sizes[name].layers, hiddenSize = sizes[name].hiddenSize } = options;
   const published = name === '2B4T' && hiddenSize === sizes[name].hiddenSize;
   const headSize = usualHeadSize(hiddenSize);
@@ -210,6 +271,8 @@ function attention(
     heads,
     keyHeads: published ? 5 : heads,
     headSize,
+    attentionBias: false,
+    mlpBias: false,
     tieWordEmbeddings: published,
     bosTokenId,
     eosTokenId,

@@ -1,24 +1,23 @@
 /**
- * The parts that Transformer++ and BitNet share: embedding, rotary positions, attention with or without a cache of keys
+ * The parts that Transformer++, BitNet and Qwen 3 share: embedding, rotary positions, attention with or without a cache of keys
  * and values, and head. Their blocks are in transformer.ts and bitnet.ts.
  */
 import { appendRows } from '../ops/appendRows/appendRows.ts';
 import { attention } from '../ops/attention/attention.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
-import { linear } from '../ops/linear/linear.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { rotary, rotaryTable } from '../ops/rotary/rotary.ts';
 import { sizeOf } from '../program/shapes.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
 import type { AttentionArchitecture, Forward, KeyValueCache } from './architecture.ts';
-import type { AttentionConfig } from './config.ts';
-import { deviations, type ParameterSpec } from './parameters.ts';
+import type { DecoderConfig } from './config.ts';
+import { decoderParameters, embeddingTable as table } from './decoderParameters.ts';
+import { product, project } from './project.ts';
+import { rotationOf } from './rope.ts';
 import type { Weights } from './weights.ts';
 
-const table = 'model.embed_tokens.weight';
-
 /** Tensors for the keys and values of `capacity` tokens. */
-function decoderCache(config: AttentionConfig, capacity: number): Tensor[] {
+function decoderCache(config: DecoderConfig, capacity: number): Tensor[] {
   const shape = [1, capacity, config.keyHeads * config.headSize];
   return Array.from({ length: config.layers }, (_, layer) =>
     ['keys', 'values'].map((name) => variable(`${name}.${layer}`, shape)),
@@ -27,7 +26,7 @@ function decoderCache(config: AttentionConfig, capacity: number): Tensor[] {
 
 /** Shared by all blocks of a decoder in one program. */
 export interface DecoderContext {
-  readonly config: AttentionConfig;
+  readonly config: DecoderConfig;
   readonly weights: Weights;
   /** Cosines and sines of the positions. */
   readonly angles: Tensor;
@@ -38,15 +37,11 @@ export interface DecoderContext {
 export type DecoderBlock = (x: Tensor, layer: number, context: DecoderContext) => Tensor;
 
 /** Builds an architecture with attention from its block. */
-export function decoder(
-  config: AttentionConfig,
-  form: Parameters<typeof decoderParameters>[1],
-  block: DecoderBlock,
-): AttentionArchitecture {
+export function decoder(config: DecoderConfig, block: DecoderBlock): AttentionArchitecture {
   return {
     memory: 'cache',
     contextLength: config.maxPositionEmbeddings,
-    parameters: () => decoderParameters(config, form),
+    parameters: () => decoderParameters(config),
     cache: (capacity) => decoderCache(config, capacity),
     forward: (weights, ids, cache) => decoderForward({ config, weights, cache }, ids, block),
     head: (weights, hidden) => decoderHead(config, weights, hidden),
@@ -58,8 +53,8 @@ function decoderForward(
   ids: Tensor,
   block: DecoderBlock,
 ): Forward {
-  const { headSize, ropeTheta: theta, layers } = config;
-  const angles = rotaryTable(sizeOf(ids, 1), { headSize, theta }, cache?.held);
+  const { headSize, rope, layers } = config;
+  const angles = rotaryTable(sizeOf(ids, 1), rotationOf(rope, headSize), cache?.held);
   const context = { config, weights, angles, cache };
   let x = embedding(ids, weights.get(table), weights.rowScales(table));
   const hidden = [x];
@@ -71,13 +66,42 @@ function decoderForward(
   return { hidden, states: [] };
 }
 
-/** Rotates queries and keys, appends keys and values to the cache if there is one, and applies causal attention. */
+/** The norms and projections of a layer as functions. */
+export function decoderLayer(layer: number, { config, weights }: DecoderContext) {
+  const prefix = `model.layers.${layer}`;
+  return {
+    norm: (name: string, x: Tensor) => rmsNorm(x, weights.get(`${prefix}.${name}.weight`), config.rmsNormEps),
+    project: (name: string, x: Tensor) => projection(x, `${prefix}.${name}_proj`, { config, weights }),
+  };
+}
+
+/** A projection, with the norm of its input where ternary ones have one. */
+function projection(
+  x: Tensor,
+  prefix: string,
+  { config: { projections }, weights }: Pick<DecoderContext, 'config' | 'weights'>,
+): Tensor {
+  const norm = `${prefix}.rms_norm.weight`;
+  if (projections.kind === 'float' || projections.normEpsilon === null || !weights.has(norm)) {
+    return project(x, weights, prefix);
+  }
+  return project(rmsNorm(x, weights.get(norm), projections.normEpsilon), weights, prefix);
+}
+
+/**
+ * Normalises the heads of queries and keys if the model does that, rotates them, appends keys and values to the cache
+ * if there is one, and applies causal attention.
+ */
 export function attend(
   { q, k, v }: Readonly<Record<'q' | 'k' | 'v', Tensor>>,
   layer: number,
-  { config, angles, cache }: DecoderContext,
+  context: DecoderContext,
 ): Tensor {
-  const rotated = { q: rotary(q, angles), k: rotary(k, angles), v };
+  const { config, angles, cache } = context;
+  const { norm } = decoderLayer(layer, context);
+  const turned = (name: string, x: Tensor) =>
+    rotary(config.queryKeyNorm ? norm(`self_attn.${name}_norm`, x) : x, angles);
+  const rotated = { q: turned('q', q), k: turned('k', k), v };
   if (!cache) return attention(rotated, config.headSize);
   const [keys, values] = cache.tensors.slice(2 * layer, 2 * layer + 2);
   if (!keys || !values) throw new Error(`attention: the cache has no keys and values of layer ${layer}`);
@@ -86,52 +110,8 @@ export function attend(
 }
 
 /** Logits [batch, length, vocabulary] of hidden states after the final norm. */
-function decoderHead(config: AttentionConfig, weights: Weights, hidden: Tensor): Tensor {
-  const name = config.tieWordEmbeddings ? table : 'lm_head.weight';
-  return linear(hidden, weights.get(name), weights.rowScales(name));
-}
-
-/**
- * Every parameter under its Hugging Face name. `projections` are ternary or dense; `subNorms` adds BitNet's norms
- * before the projections that write to the residual stream.
- */
-function decoderParameters(
-  config: AttentionConfig,
-  { projections, subNorms }: { readonly projections: 'ternary' | 'matrix'; readonly subNorms: boolean },
-): ParameterSpec[] {
-  const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers: L } = config;
-  const [Q, K] = [config.heads * config.headSize, config.keyHeads * config.headSize];
-  const { normal, residual } = deviations(config);
-  const norm = (name: string, width: number): ParameterSpec => ({
-    name: `${name}.weight`,
-    shape: [width],
-    role: 'vector',
-    init: { constant: 1 },
-  });
-  const projection = (name: string, out: number, width: number, init = normal): ParameterSpec => ({
-    name: `${name}.weight`,
-    shape: [out, width],
-    role: projections,
-    init,
-  });
-  const layer = (prefix: string): ParameterSpec[] => [
-    norm(`${prefix}.input_layernorm`, H),
-    projection(`${prefix}.self_attn.q_proj`, Q, H),
-    projection(`${prefix}.self_attn.k_proj`, K, H),
-    projection(`${prefix}.self_attn.v_proj`, K, H),
-    ...(subNorms ? [norm(`${prefix}.self_attn.attn_sub_norm`, H)] : []),
-    projection(`${prefix}.self_attn.o_proj`, H, Q, residual),
-    norm(`${prefix}.post_attention_layernorm`, H),
-    projection(`${prefix}.mlp.gate_proj`, I, H),
-    projection(`${prefix}.mlp.up_proj`, I, H),
-    ...(subNorms ? [norm(`${prefix}.mlp.ffn_sub_norm`, I)] : []),
-    projection(`${prefix}.mlp.down_proj`, H, I, residual),
-  ];
-  const head: ParameterSpec = { name: 'lm_head.weight', shape: [V, H], role: 'matrix', init: normal };
-  return [
-    { name: table, shape: [V, H], role: 'embedding', init: normal },
-    ...Array.from({ length: L }, (_, i) => layer(`model.layers.${i}`)).flat(),
-    norm('model.norm', H),
-    ...(config.tieWordEmbeddings ? [] : [head]),
-  ];
+function decoderHead(config: DecoderConfig, weights: Weights, hidden: Tensor): Tensor {
+  return config.tieWordEmbeddings
+    ? product(hidden, weights, table)
+    : projection(hidden, 'lm_head', { config, weights });
 }

@@ -10,6 +10,8 @@ export interface ParameterSpec {
    * `vector`: norms, biases and lower bounds, always f32 in memory.
    */
   readonly role: 'ternary' | 'matrix' | 'embedding' | 'vector';
+  /** Whether a checkpoint may lack it; `init` then fills it. */
+  readonly optional?: boolean;
   /** Initialisation of a new model: normal noise of this deviation, a constant, or a value per element. */
   readonly init:
     | { readonly normal: number }

@@ -12,9 +12,17 @@ import { type ParameterSpec, scaleName } from './parameters.ts';
  */
 export type WeightMode = 'training' | 'plain' | 'inference';
 
+/** A matrix [out, width] in the form in which it is stored. */
+export type StoredMatrix =
+  /** f32, f16, bf16, or int8 rows with scales [out]. */
+  | { readonly form: 'dense'; readonly weight: Tensor; readonly scales: Tensor | undefined }
+  /** Ternary with one scale: packed, or floats that each step quantises. */
+  | ({ readonly form: 'ternary' } & TernaryLinearParameters);
+
 export class Weights {
   readonly mode: WeightMode;
   readonly #tensors = new Map<string, Tensor>();
+  readonly #ternary = new Set<string>();
 
   /**
    * `dtypes` overrides a parameter's type in memory: an embedding may stay f16, bf16, or int8 rows with scales, a
@@ -29,6 +37,7 @@ export class Weights {
   ) {
     this.mode = mode;
     for (const { name, shape, role } of specs) {
+      if (role === 'ternary') this.#ternary.add(name);
       const packed = role === 'ternary' && mode === 'inference';
       const dtype = packed ? 'ternary' : (dtypes.get(name) ?? 'f32');
       this.#tensors.set(name, placed.get(name) ?? variable(name, shape, dtype));
@@ -58,14 +67,19 @@ export class Weights {
     return [...this.#tensors.values()];
   }
 
-  /** The parameters `<prefix>.weight`, its scale if packed, and `<prefix>.norm.weight`. */
-  bitLinear(prefix: string): BitLinearParameters {
-    return { ...this.ternary(prefix), norm: this.get(`${prefix}.norm.weight`) };
+  /** The matrix of this name. */
+  matrix(name: string): StoredMatrix {
+    return this.#ternary.has(name)
+      ? { form: 'ternary', ...this.#ternaryMatrix(name) }
+      : { form: 'dense', weight: this.get(name), scales: this.rowScales(name) };
   }
 
-  /** The parameter `<prefix>.weight`, and its scale if packed. */
-  ternary(prefix: string): TernaryLinearParameters {
-    const name = `${prefix}.weight`;
+  /** The parameters `<prefix>.weight`, its scale if packed, and `<prefix>.norm.weight`. */
+  bitLinear(prefix: string): BitLinearParameters {
+    return { ...this.#ternaryMatrix(`${prefix}.weight`), norm: this.get(`${prefix}.norm.weight`) };
+  }
+
+  #ternaryMatrix(name: string): TernaryLinearParameters {
     return {
       weight: this.get(name),
       scale: this.#tensors.get(scaleName(name)),

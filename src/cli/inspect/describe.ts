@@ -98,9 +98,11 @@ function kindOf(config: ModelConfig): string {
     case 'rwkv_bit':
       return 'MatMul-free RWKV-4';
     case 'llama':
-      return 'Transformer++ (Llama)';
+      return config.projections.kind === 'ternary' ? 'ternary Llama' : 'Transformer++ (Llama)';
     case 'bitnet':
       return 'BitNet b1.58';
+    case 'qwen3':
+      return config.projections.kind === 'ternary' ? 'ternary Qwen 3' : 'Qwen 3';
   }
 }
 

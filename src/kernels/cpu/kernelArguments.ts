@@ -442,6 +442,7 @@ export interface KernelArguments {
     readonly table: Tensor;
     readonly length: Size<'length'>;
     readonly half: Size<'half'>;
+    readonly magnitude: number;
   };
   readonly roundRows: {
     readonly x: Tensor;
@@ -1064,6 +1065,7 @@ export const kernelFields: {
     table: 'tensor',
     length: 'i32',
     half: 'i32',
+    magnitude: 'f32',
   },
   roundRows: {
     x: 'tensor',

@@ -2,12 +2,11 @@ import { type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import type { Tensors } from '../../program/op.ts';
-import { rowsOf, widthOf } from '../../program/shapes.ts';
-import { rmsNormBackwardOp, rmsNormOp } from './rmsNorm.ts';
+import { normSizes, rmsNormBackwardOp, rmsNormOp } from './rmsNorm.ts';
 
 export const rmsNormOnCpu = [
   onCpu(rmsNormOp, ({ inputs: { x, gamma }, outputs: { y }, attributes: { epsilon } }) => [
-    kernelCall('rmsNormForward', { x, gamma, y, rows: rowsOf(x), width: widthOf(x), epsilon }),
+    kernelCall('rmsNormForward', { x, gamma, y, ...normSizes({ x, gamma }), epsilon }),
   ]),
   onCpu(rmsNormBackwardOp, ({ inputs, outputs, attributes: { epsilon } }) =>
     rmsNormBackwardKernels({ ...inputs, ...outputs }, epsilon),
@@ -20,7 +19,7 @@ export function rmsNormBackwardKernels(
   epsilon: number,
 ): KernelCall[] {
   const { x, gamma, dy, dx, dgamma } = t;
-  const sizes = { rows: rowsOf(x), width: widthOf(x) };
+  const sizes = normSizes(t);
   const r = scratch('inverse rms', [sizes.rows]);
   return [
     kernelCall('rmsNormBackwardX', { x, gamma, dy, before: t.dxBefore, dx, r, ...sizes, epsilon }),

@@ -3,8 +3,8 @@ import { columnSums, columnTotals } from '../../kernels/webgpu/columnSums.wgsl.t
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { cutRow, eachColumn, eachLoad, overRows, rowKernel } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensors } from '../../program/op.ts';
-import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { normSizes } from './rmsNorm.ts';
 
 /** Inside a row kernel: r = rsqrt(mean(x²) + ε) of the row. */
 export const inverseRms = `
@@ -14,12 +14,13 @@ export const inverseRms = `
 
 /** y = x·r·γ; x, y [rows, width], gamma [width]; y may be the memory of x */
 export function rmsNormForward(x: Tensor, gamma: Tensor, y: Tensor, epsilon: number): Dispatch {
+  const sizes = normSizes({ x, gamma });
   return {
     shader: 'rmsNormForward',
-    code: rowKernel(widthOf(x), `${inverseRms} ${eachColumn('y[i] = x[i] * r * gamma[c];')}`),
+    code: rowKernel(sizes.width, `${inverseRms} ${eachColumn('y[i] = x[i] * r * gamma[c];')}`),
     tensors: { x, gamma, y },
-    numbers: { rows: rowsOf(x), width: widthOf(x), epsilon: { f32: epsilon } },
-    workgroups: overRows(rowsOf(x)),
+    numbers: { ...sizes, epsilon: { f32: epsilon } },
+    workgroups: overRows(sizes.rows),
   };
 }
 
@@ -30,9 +31,8 @@ const [minRows, maxParts] = [8, 1024];
 
 /** dx = r·e − x·(r³·Σ(e·x)/width) with e = dy ⊙ γ, and dγ = Σ_rows dy ⊙ x·r; each added to what was before. */
 export function rmsNormBackward(t: RmsNormBackward, epsilon: number): Dispatch[] {
-  return widthOf(t.x) % 4 === 0 && widthOf(t.x) <= 4 * 256 * maxLoads
-    ? inOnePass(t, epsilon)
-    : inTwoPasses(t, epsilon);
+  const { width } = normSizes(t);
+  return width % 4 === 0 && width <= 4 * 256 * maxLoads ? inOnePass(t, epsilon) : inTwoPasses(t, epsilon);
 }
 
 /** Maximum groups of four columns that a lane holds in registers. */
@@ -40,7 +40,7 @@ const maxLoads = 8;
 
 /** A workgroup processes consecutive rows and keeps its share of dγ in registers; a lane has the same columns of each. */
 function inOnePass(t: RmsNormBackward, epsilon: number): Dispatch[] {
-  const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
+  const { rows, width } = normSizes(t);
   const cut = cutRow(width, 1);
   const { fours, lanes } = cut;
   const loads = Array.from({ length: cut.loads }, (_, k) => k);
@@ -80,7 +80,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
 
 /** Rows of any width. */
 function inTwoPasses(t: RmsNormBackward, epsilon: number): Dispatch[] {
-  const [rows, width] = [rowsOf(t.x), widthOf(t.x)];
+  const { rows, width } = normSizes(t);
   const r = scratch('inverse rms', [rows]);
   const slopes = `
     inverse[row] = r;

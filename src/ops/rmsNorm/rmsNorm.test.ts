@@ -14,6 +14,16 @@ testOp('rmsNorm', [
   ].map((shape) =>
     opCase(`[${shape}]`, [noise('x', shape, 1), gamma(shape.at(-1)!)], (x, g) => [rmsNorm(x!, g!, 1e-6)]),
   ),
+  ...(
+    [
+      [[2, 3, 24], 8],
+      [[7, 15], 5],
+    ] as const
+  ).map(([shape, size]) =>
+    opCase(`[${shape}], heads of ${size}`, [noise('x', shape, 1), gamma(size)], (x, g) => [
+      rmsNorm(x!, g!, 1e-6),
+    ]),
+  ),
   opCase('a large ε', [noise('x', [3, 6], 1), gamma(6)], (x, g) => [rmsNorm(x!, g!, 0.5)]),
   opCase(
     'tiny entries',

@@ -1,6 +1,6 @@
 import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
-import { expectShape, rowsOf, widthOf } from '../../program/shapes.ts';
+import { rowsOf, type Size, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { startSum } from '../accumulate.ts';
 import { rmsNormBackwardReference, rmsNormReference } from './reference.ts';
@@ -9,9 +9,14 @@ interface Attributes {
   readonly epsilon: number;
 }
 
-/** RMSNorm of each row of x [.., width], scaled by gamma [width]. */
+/**
+ * RMSNorm of each row of x [.., width], scaled by gamma [width]; or of each head of x [.., heads · size], scaled by
+ * gamma [size].
+ */
 export function rmsNorm(x: Tensor, gamma: Tensor, epsilon: number): Tensor {
-  expectShape('rmsNorm', 'gamma', gamma, [widthOf(x)]);
+  if (gamma.shape.length !== 1 || widthOf(x) % sizeOf(gamma, 0)) {
+    throw new Error(`rmsNorm: expected gamma [${widthOf(x)}], or a divisor of that, found ${gamma}`);
+  }
   return emit(rmsNormOp, { x, gamma }, { epsilon }).y;
 }
 
@@ -50,6 +55,19 @@ export const rmsNormBackwardOp: Op<
     rmsNormBackwardReference(data(x), data(gamma), epsilon, data(dy), ...sums);
   },
 };
+
+/** The runs of entries that are normalised, each of gamma's width. */
+export function normSizes({ x, gamma }: Tensors<'x' | 'gamma'>): {
+  readonly rows: Size<'rows'>;
+  readonly width: Size<'width'>;
+} {
+  return { rows: x.size / gamma.size, width: gamma.size };
+}
+
+/** Whether whole rows are normalised, not heads. */
+export function normalisesRows({ x, gamma }: Tensors<'x' | 'gamma'>): boolean {
+  return gamma.size === widthOf(x);
+}
 
 /** Operations of one RMSNorm of x: square and sum, scale, and weigh. */
 export function normCounts(x: Tensor) {

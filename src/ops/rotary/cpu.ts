@@ -5,8 +5,9 @@ import { rotaryOp, rotaryTableOp, tableSizes, turnUnits } from './rotary.ts';
 
 export const rotaryOnCpu = [
   onCpu(rotaryTableOp, ({ inputs: { first }, outputs: { table }, attributes }) => {
-    const sizes = { length: attributes.length, half: attributes.headSize / 2 };
-    return [kernelCall('rotaryTable', { first, table, ...sizes }, turnUnits(attributes))];
+    const { length, frequencies, magnitude } = attributes;
+    const sizes = { length, half: frequencies.length };
+    return [kernelCall('rotaryTable', { first, table, ...sizes, magnitude }, turnUnits(attributes))];
   }),
   onCpu(rotaryOp, ({ inputs: { x, table }, outputs: { y }, attributes: { direction } }) => {
     const sizes = { rows: rowsOf(x), width: widthOf(x), ...tableSizes(table) };

@@ -7,6 +7,7 @@ class RotaryTable {
   table: usize; // [length, 2·half]: cosines, then sines
   length: i32;
   half: i32;
+  magnitude: f32;
   // Then `half` numbers u32: turns per token in units of 2⁻³².
 }
 
@@ -22,8 +23,9 @@ export function rotaryTable(args: usize, thread: i32, threads: i32): void {
       // Whole turns overflow and vanish.
       const part = (first + <u32>t) * load<u32>(turns + at);
       const angle = <f64>(<i32>part) * (2 * Math.PI / 4294967296.0);
-      store<f32>(row + at, <f32>Math.cos(angle));
-      store<f32>(row + at + ((<usize>p.half) << 2), <f32>Math.sin(angle));
+      const magnitude = <f64>p.magnitude;
+      store<f32>(row + at, <f32>(magnitude * Math.cos(angle)));
+      store<f32>(row + at + ((<usize>p.half) << 2), <f32>(magnitude * Math.sin(angle)));
     }
   }
 }

@@ -4,10 +4,15 @@ import { widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 /**
- * table [length, 2·half] from turns per token in units of 2⁻³². WGSL guarantees little accuracy for sin and cos, so they
- * are computed within an eighth of a turn, where short series are exact to rounding.
+ * table [length, 2·half] from turns per token in units of 2⁻³², times the magnitude. WGSL guarantees little accuracy
+ * for sin and cos, so they are computed within an eighth of a turn, where short series are exact to rounding.
  */
-export function rotaryTable(first: Tensor | undefined, table: Tensor, turns: readonly number[]): Dispatch {
+export function rotaryTable(
+  first: Tensor | undefined,
+  table: Tensor,
+  turns: readonly number[],
+  magnitude: number,
+): Dispatch {
   const half = turns.length;
   return {
     shader: 'rotaryTable',
@@ -32,11 +37,11 @@ fn pointOn(units: u32) -> vec2f {
 ${elementKernel(`
     let t = i / ${half}u;
     let k = i % ${half}u;
-    let point = pointOn((${first ? 'u32(first[0]) + ' : ''}t) * turns[k]);
+    let point = pointOn((${first ? 'u32(first[0]) + ' : ''}t) * turns[k]) * p.magnitude;
     table[t * ${2 * half}u + k] = point.x;
     table[t * ${2 * half}u + ${half}u + k] = point.y;`)}`,
     tensors: { first, table },
-    numbers: { size: table.size / 2 },
+    numbers: { size: table.size / 2, magnitude: { f32: magnitude } },
     workgroups: overElements(table.size / 2),
   };
 }

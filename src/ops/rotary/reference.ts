@@ -1,18 +1,17 @@
 import type { Data } from '../../program/op.ts';
 
-/** Turns per token of each pair of a head's entries: θ^(−2i/size) / 2π for i = 0 … size/2 − 1 */
-export function turnsPerToken(headSize: number, theta: number): number[] {
-  return Array.from({ length: headSize / 2 }, (_, i) => theta ** ((-2 * i) / headSize) / (2 * Math.PI));
-}
-
-/** Row t of the table: the cosines, then the sines, of the angles of position `first` + t. */
-export function rotaryTableReference(turns: readonly number[], first: number, table: Data): void {
-  const half = turns.length;
+/** Row t of the table: magnitude times the cosines, then the sines, of the angles of position `first` + t. */
+export function rotaryTableReference(
+  { frequencies, magnitude }: { readonly frequencies: readonly number[]; readonly magnitude: number },
+  first: number,
+  table: Data,
+): void {
+  const half = frequencies.length;
   for (let t = 0; t * 2 * half < table.length; t++) {
     for (let i = 0; i < half; i++) {
-      const angle = 2 * Math.PI * (first + t) * turns[i]!;
-      table[t * 2 * half + i] = Math.cos(angle);
-      table[t * 2 * half + half + i] = Math.sin(angle);
+      const angle = (first + t) * frequencies[i]!;
+      table[t * 2 * half + i] = magnitude * Math.cos(angle);
+      table[t * 2 * half + half + i] = magnitude * Math.sin(angle);
     }
   }
 }

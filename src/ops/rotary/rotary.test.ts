@@ -1,6 +1,10 @@
 import { integers, noise, opCase, testOp } from '../../../test/opSuite.ts';
 import { rotary, rotaryTable } from './rotary.ts';
 
+/** Frequencies of a head's pairs, as models have them. */
+const frequencies = (headSize: number, theta: number) =>
+  Array.from({ length: headSize / 2 }, (_, i) => theta ** ((-2 * i) / headSize));
+
 const at = (position: number) => integers('first', [1], 1, () => position);
 
 testOp('rotary', [
@@ -13,15 +17,18 @@ testOp('rotary', [
     ] as const
   ).map(([shape, headSize]) =>
     opCase(`[${shape}], heads of ${headSize}`, [noise('x', shape, 1)], (x) => [
-      rotary(x!, rotaryTable(shape[1], { headSize, theta: 10_000 })),
+      rotary(x!, rotaryTable(shape[1], { frequencies: frequencies(headSize, 10_000) })),
     ]),
   ),
+  opCase('a magnitude', [noise('x', [1, 5, 16], 1)], (x) => [
+    rotary(x!, rotaryTable(5, { frequencies: frequencies(8, 100), magnitude: 1.3 })),
+  ]),
   ...[7, 4095, 131_071].map((position) =>
     // A turn a token is rounded to 2⁻³³: after 131,072 tokens that is 2⁻¹⁶ of a turn, or 1e-4.
     opCase(
       `from position ${position}`,
       [noise('x', [2, 3, 32], 1), at(position)],
-      (x, first) => [rotary(x!, rotaryTable(3, { headSize: 16, theta: 500_000 }, first))],
+      (x, first) => [rotary(x!, rotaryTable(3, { frequencies: frequencies(16, 500_000) }, first))],
       { straightThrough: true, tolerance: position > 5000 ? 1e-4 : 1e-5 },
     ),
   ),

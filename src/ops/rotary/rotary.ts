@@ -2,16 +2,16 @@ import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import { type Size, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { rotaryReference, rotaryTableReference, turnsPerToken } from './reference.ts';
+import { rotaryReference, rotaryTableReference } from './reference.ts';
 
 export interface RotaryOptions {
-  /** Entries of a head, an even number. */
-  readonly headSize: number;
-  /** The base of the frequencies: pair i turns by θ^(−2i/size) radians a token. */
-  readonly theta: number;
+  /** Radians that each pair of a head's entries turns by a token: half as many as a head has entries. */
+  readonly frequencies: readonly number[];
+  /** What cosines and sines are multiplied by. Default: 1. */
+  readonly magnitude?: number;
 }
 
-interface TableAttributes extends RotaryOptions {
+interface TableAttributes extends Required<RotaryOptions> {
   readonly length: number;
 }
 
@@ -19,11 +19,12 @@ interface TableAttributes extends RotaryOptions {
  * The rotations of `length` positions as a table [length, size]: size/2 cosines, then as many sines. The first position
  * is the number in `first` [1] i32, or 0. All layers share the table.
  */
-export function rotaryTable(length: number, options: RotaryOptions, first?: Tensor): Tensor {
-  const { headSize } = options;
-  if (headSize < 2 || headSize % 2)
-    throw new Error(`rotaryTable: expected an even head size, found ${headSize}`);
-  return emit(rotaryTableOp, { first }, { ...options, length }).table;
+export function rotaryTable(
+  length: number,
+  { frequencies, magnitude = 1 }: RotaryOptions,
+  first?: Tensor,
+): Tensor {
+  return emit(rotaryTableOp, { first }, { frequencies, magnitude, length }).table;
 }
 
 /** Rotary position embedding: rotates every head of x [batch, length, heads · size] by its row of the table. */
@@ -51,20 +52,20 @@ export function tableSizes(table: Tensor): {
  * Turns per token in units of 2⁻³²: in 32-bit integers, the product with a position keeps its fraction exactly, where
  * floats would lose it as the position grows.
  */
-export function turnUnits({ headSize, theta }: RotaryOptions): number[] {
-  return turnsPerToken(headSize, theta).map((turns) => Math.round((turns % 1) * 2 ** 32) % 2 ** 32);
+export function turnUnits({ frequencies }: RotaryOptions): number[] {
+  return frequencies.map((radians) => Math.round(((radians / (2 * Math.PI)) % 1) * 2 ** 32) % 2 ** 32);
 }
 
 export const rotaryTableOp: Op<Tensors<never, 'first'>, Tensors<'table'>, TableAttributes> = {
   name: 'rotaryTable',
-  outputs: (_, { length, headSize }) => ({ table: { shape: [length, headSize] } }),
+  outputs: (_, { length, frequencies }) => ({ table: { shape: [length, 2 * frequencies.length] } }),
   cost: (call) => {
     const n = call.outputs.table.size;
     return cost(call, { multiplications: n, special: n });
   },
-  reference({ inputs: { first }, outputs: { table }, attributes: { headSize, theta } }, data) {
+  reference({ inputs: { first }, outputs: { table }, attributes }, data) {
     const position = (first && data(first)[0]) ?? 0;
-    rotaryTableReference(turnsPerToken(headSize, theta), position, data(table));
+    rotaryTableReference(attributes, position, data(table));
   },
   backward() {}, // positions are not learnt
 };

@@ -4,7 +4,7 @@ import { rotaryOp, rotaryTableOp, turnUnits } from './rotary.ts';
 
 export const rotaryOnWebGpu = [
   onWebGpu(rotaryTableOp, ({ inputs: { first }, outputs: { table }, attributes }) => [
-    rotaryTable(first, table, turnUnits(attributes)),
+    rotaryTable(first, table, turnUnits(attributes), attributes.magnitude),
   ]),
   onWebGpu(rotaryOp, ({ inputs: { x, table }, outputs: { y }, attributes: { direction } }) => [
     rotary(x, table, y, direction),

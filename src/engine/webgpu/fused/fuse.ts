@@ -8,7 +8,7 @@ import { addOp } from '../../../ops/add/add.ts';
 import { bitLinearOp } from '../../../ops/bitLinear/bitLinear.ts';
 import { gatedNormOp } from '../../../ops/gatedNorm/gatedNorm.ts';
 import { mlgruOp } from '../../../ops/mlgru/mlgru.ts';
-import { rmsNormOp } from '../../../ops/rmsNorm/rmsNorm.ts';
+import { normalisesRows, rmsNormOp } from '../../../ops/rmsNorm/rmsNorm.ts';
 import { swigluOp } from '../../../ops/swiglu/swiglu.ts';
 import {
   type Call,
@@ -131,7 +131,7 @@ interface Before {
 
 function prologueOf(call: Call): Before | undefined {
   const norm = callOfOp(call, rmsNormOp);
-  if (norm) {
+  if (norm && normalisesRows(norm.inputs)) {
     const { inputs, outputs, attributes } = norm;
     const { x, gamma } = inputs;
     return { x, result: outputs.y, prologue: { kind: 'rmsNorm', gamma, ...attributes } };

@@ -10,7 +10,7 @@ import type { GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
 import { addOp } from '../../../ops/add/add.ts';
 import { bitLinearBackwardOp, bitLinearOp } from '../../../ops/bitLinear/bitLinear.ts';
 import { gatedNormBackwardOp, gatedNormOp } from '../../../ops/gatedNorm/gatedNorm.ts';
-import { rmsNormBackwardOp, rmsNormOp } from '../../../ops/rmsNorm/rmsNorm.ts';
+import { normalisesRows, rmsNormBackwardOp, rmsNormOp } from '../../../ops/rmsNorm/rmsNorm.ts';
 import { swigluBackwardOp, swigluOp } from '../../../ops/swiglu/swiglu.ts';
 import { type Call, type CallOf, callOfOp, type Operands } from '../../../program/op.ts';
 import type { Program } from '../../../program/record.ts';
@@ -67,7 +67,7 @@ interface FoundSource {
 
 function sourceOf(call: Call): FoundSource | undefined {
   const norm = callOfOp(call, rmsNormOp);
-  if (norm) {
+  if (norm && normalisesRows(norm.inputs)) {
     const source = { kind: 'rmsNorm', ...norm.inputs, ...norm.attributes } as const;
     return { source, result: norm.outputs.y };
   }
