@@ -100,7 +100,7 @@ function parseDecoder(parsed: Fields, where: string, modelType: Type): DecoderCo
     refuse(where, 'mlp_bias', true, `expected false in a model of type ${modelType}`);
   }
   const isTernary = modelType === 'bitnet' || parsed.quantization_config != null;
-  const config = {
+  return {
     modelType,
     ...sizes(parsed, where, kind),
     projections: isTernary
@@ -116,11 +116,6 @@ function parseDecoder(parsed: Fields, where: string, modelType: Type): DecoderCo
     eosTokenId: parsed.eos_token_id === undefined ? kind.eosTokenId : parsed.eos_token_id,
     initializerRange: parsed.initializer_range,
   };
-  if (modelType === 'bitnet' && config.heads * config.headSize !== config.hiddenSize) {
-    const found = `${config.heads} heads of ${config.headSize}`;
-    refuse(where, 'hidden_size', config.hiddenSize, `expected that of ${found} in a model of type bitnet`);
-  }
-  return config;
 }
 
 function sizes(parsed: Fields, where: string, kind: Kind) {
