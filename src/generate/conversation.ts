@@ -16,6 +16,7 @@ const savedSchema = v.object({
   format: v.literal(format),
   messages: v.array(v.object({ role: v.string(), content: v.string() })),
   read: v.nullable(v.string()),
+  cut: v.optional(v.nullable(v.string()), null),
   session: v.string(),
 });
 
@@ -25,8 +26,10 @@ export class Conversation {
   readonly #tokenizer: TextTokenizer;
   readonly #format: ChatFormat;
   #session: Session;
-  /** The text that the session holds, if it is known exactly. */
+  /** The text that the session holds, if it is known. */
   #read: string | undefined;
+  /** The text before the last answer, if that was cut off. */
+  #cut: string | undefined;
 
   /** @param system the system message */
   constructor(newSession: () => Session, tokenizer: TextTokenizer, system?: string) {
@@ -49,6 +52,7 @@ export class Conversation {
       format,
       messages: this.messages,
       read: this.#read ?? null,
+      cut: this.#cut ?? null,
       session,
     };
     return JSON.stringify(saved);
@@ -60,18 +64,20 @@ export class Conversation {
    * @throws InputError if it is damaged or of another model; the conversation is then unchanged
    */
   resume(saved: string, restore: (session: Uint8Array) => Session): void {
-    const { messages, read, session } = parse(saved);
+    const { messages, read, cut, session } = parse(saved);
     this.#session = restore(fromBase64(session));
     this.#read = read ?? undefined;
+    this.#cut = cut ?? undefined;
     this.messages.splice(0, this.messages.length, ...messages);
   }
 
   /** An independent copy. */
   fork(): Conversation {
     const copy = new Conversation(this.#newSession, this.#tokenizer);
-    copy.messages.push(...this.messages);
+    copy.messages.push(...this.messages.map((message) => ({ ...message })));
     copy.#session = this.#session.fork();
     copy.#read = this.#read;
+    copy.#cut = this.#cut;
     return copy;
   }
 
@@ -85,49 +91,85 @@ export class Conversation {
       this.messages.pop(); // it was not read
       throw error;
     }
-    let answer = '';
-    let lastId: number | undefined;
-    let reason: Finish['reason'] | undefined;
+    this.messages.push({ role: 'assistant', content: '' });
+    yield* this.#answer(prompt.text, options);
+  }
+
+  /** Whether the last answer was cut off, by a limit or a stop, so that the model can continue it. */
+  get canContinue(): boolean {
+    return this.#cut !== undefined && this.#read !== undefined;
+  }
+
+  /**
+   * Yields more of an answer that was cut off.
+   * @throws InputError if the model has ended the last answer itself
+   */
+  async *continue(options: GenerateOptions = {}): AsyncGenerator<string> {
+    if (this.#cut === undefined || this.#read === undefined) {
+      throw new InputError('chat: the last answer is complete, expected one that was cut off');
+    }
+    yield* this.#answer(this.#cut, options);
+  }
+
+  /** @param before the text that the session held when the answer began */
+  async *#answer(before: string, options: GenerateOptions): AsyncGenerator<string> {
+    const answer = this.messages.at(-1)!;
+    const earlier = answer.content;
+    this.#read = this.#cut = undefined;
+    const drawn: number[] = [];
+    let reason: Finish['reason'] = 'abort'; // also of a caller that leaves the loop
+    let failed = false;
+    const generation = this.#session.generate({
+      ...options,
+      stop: [...[options.stop ?? []].flat(), ...this.#format.stop],
+      onToken: (id) => {
+        drawn.push(id);
+        options.onToken?.(id);
+      },
+      onFinish: (finish) => {
+        reason = finish.reason;
+        options.onFinish?.(finish);
+      },
+    });
     try {
-      yield* this.#watched(
-        {
-          ...options,
-          stop: [
-            ...(typeof options.stop === 'string' ? [options.stop] : (options.stop ?? [])),
-            ...this.#format.stop,
-          ],
-          onToken: (id) => {
-            lastId = id;
-            options.onToken?.(id);
-          },
-          onFinish: (finish) => {
-            reason = finish.reason;
-            options.onFinish?.(finish);
-          },
-        },
-        (piece) => {
-          answer += piece;
-        },
-      );
+      for await (const piece of generation) {
+        answer.content += piece;
+        yield piece;
+      }
+    } catch (error) {
+      failed = true;
+      throw error;
     } finally {
-      this.messages.push({ role: 'assistant', content: answer });
-      const end = this.#format.ending(lastId);
-      const exact = (reason === 'eos' || reason === 'stop') && end !== undefined;
-      this.#read = exact ? prompt.text + answer + end : undefined;
+      // After an error, it is not known what the session holds.
+      if (!failed) this.#remember(before, earlier, drawn, reason);
     }
   }
 
-  async *#watched(options: GenerateOptions, see: (piece: string) => void): AsyncGenerator<string> {
-    for await (const piece of this.#session.generate(options)) {
-      see(piece);
-      yield piece;
-    }
+  /**
+   * Notes the text that the session holds, as the template will write it in the next prompt. Templates trim answers,
+   * and a stop text or half a character is in the session but not in the answer; these differences are what the
+   * model itself wrote, so it continues after them.
+   */
+  #remember(before: string, earlier: string, drawn: readonly number[], reason: Finish['reason']): void {
+    const { content } = this.messages.at(-1)!;
+    const end = this.#format.ending(drawn.at(-1)) ?? '';
+    const written = earlier + this.#tokenizer.decode(drawn, { skipSpecialTokens: false });
+    const next = this.#format.render([...this.messages, { role: 'user', content: 'next' }]).text;
+    const texts = [written, content + end, content.trim() + end, content, content.trim()];
+    this.#read = texts
+      .map((text) => before + text)
+      .filter((text) => next.startsWith(text))
+      .reduce<string | undefined>(
+        (best, text) => (best && best.length >= text.length ? best : text),
+        undefined,
+      );
+    if (reason === 'length' || reason === 'abort') this.#cut = before;
   }
 
   async #catchUp(prompt: ChatPrompt, signal: AbortSignal | undefined): Promise<void> {
     const known = this.#read !== undefined && prompt.text.startsWith(this.#read) ? this.#read : undefined;
-    this.#read = undefined;
     if (known === undefined) this.#session = this.#newSession();
+    this.#read = known;
     const ids =
       known === undefined
         ? this.#format.encode(this.messages)
