@@ -8,26 +8,22 @@
  *   npm run bench -- --llama               llama.cpp beside us, if `npm install --no-save node-llama-cpp` was run
  */
 import './begin.ts';
-import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { randomCheckpoint } from '../src/checkpoint/random.ts';
-import { InputError } from '../src/errors.ts';
-import { architectureOf } from '../src/model/architecture.ts';
-import { type ConfigName, configNames, isConfigName, namedConfig } from '../src/model/config.ts';
+import type { ConfigName } from '../src/model/config.ts';
 import { child, childWith } from './child.ts';
 import { findLlamaCpp, llamaCppContender } from './llamaCpp.ts';
 import { outputPath } from './outputPath.ts';
 import { type Contender, fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
+import { countsOf, modelsFolder, randomModel, sizesOf } from './randomModel.ts';
 import { readBandwidth } from './readBandwidth.ts';
 import { type Report, readReport, writeReport } from './report.ts';
 import { median } from './statistics.ts';
 import type { TrainingResult } from './trainingCase.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const models = `${root}build/bench`;
 
 const options = new Command('npm run bench --')
   .option('--sizes <names>', 'named configurations to decode', '370M,1.3B')
@@ -48,30 +44,12 @@ const options = new Command('npm run bench --')
     out?: string;
   }>();
 
-const threadCounts = options.threads.split(',').map(Number);
-const rounds = Number(options.rounds);
-if (![...threadCounts, rounds].every((value) => Number.isInteger(value) && value > 0)) {
-  throw new InputError(
-    `--threads and --rounds: found ${options.threads} and ${rounds}, expected positive integers`,
-  );
-}
-
-function sizesOf(names: string): ConfigName[] {
-  return names.split(',').map((name) => {
-    if (isConfigName(name)) return name;
-    throw new InputError(`--sizes: found ${name}, expected some of ${configNames.join(', ')}`);
-  });
-}
+const threadCounts = countsOf('--threads', options.threads);
+const [rounds = 1] = countsOf('--rounds', options.rounds);
 
 /** Our cases, with a packed model of random weights, made once: its speed is that of a trained one. */
 async function ourContenders(size: ConfigName): Promise<Contender[]> {
-  const folder = `${models}/${size}`;
-  if (!existsSync(folder)) {
-    console.error(`making ${folder} with random weights`);
-    const config = namedConfig(size);
-    await mkdir(models, { recursive: true });
-    await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed: 1 });
-  }
+  const folder = await randomModel(size);
   const contender = (engine: string, flags: readonly string[]): Contender => ({
     engine,
     measure: (threads) => childWith<InferenceResult>(flags, 'inferenceCase.ts', folder, threads),
@@ -94,7 +72,7 @@ async function inferenceRows(): Promise<InferenceRow[]> {
   const rows: InferenceRow[] = [];
   for (const size of sizes) {
     const contenders = await ourContenders(size);
-    if (llama) contenders.push(await llamaCppContender(llama, size, models));
+    if (llama) contenders.push(await llamaCppContender(llama, size, modelsFolder));
     for (const { engine, threads, results } of await measureInTurn(size, contenders)) {
       const { tokens: _, ...middle } = medians(results, [
         'loadMilliseconds',

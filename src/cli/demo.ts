@@ -43,7 +43,11 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('Train a small model on Moby-Dick, generate text, and count the operations of a token.')
     .option('--steps <n>', 'updates of the weights', integer(1, 1e6), steps)
-    .option('--threads <n>', 'worker threads (default: all cores)', integer(0, 256))
+    .option(
+      '--threads <n>',
+      'worker threads (default: all cores; of 8 and more, all but one)',
+      integer(0, 256),
+    )
     .option('--json', 'print JSON lines for machines')
     .addHelpText('after', `\nExample:\n  $ plusminus demo\n\nWrites ${folder}, anew each time.`)
     .action(demo);

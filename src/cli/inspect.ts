@@ -52,7 +52,11 @@ export function inspectCommand(): Command {
     .addOption(new Option('--profile', 'run the model and print the time of each kernel').conflicts('dump'))
     .option('--dump <folder>', 'write all WGSL shaders and lists of CPU kernels to a folder, without running')
     .addOption(engineOption())
-    .option('--threads <n>', 'worker threads of the CPU (default: all cores)', integer(0, 256))
+    .option(
+      '--threads <n>',
+      'worker threads of the CPU (default: all cores; of 8 and more, all but one)',
+      integer(0, 256),
+    )
     .option('--tokens <ids>', 'tokens that --against and --profile read (default: 1,2,3)', tokenList)
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')

@@ -57,7 +57,11 @@ export function addModelOptions(command: Command, bundled: string = storiesModel
   return command
     .option('-m, --model <folder|id>', `model folder or Hub name (default: ${bundled})`)
     .addOption(engineOption().default('auto'))
-    .option('--threads <n>', 'worker threads (default: all cores)', integer(0, 256))
+    .option(
+      '--threads <n>',
+      'worker threads (default: all cores; of 8 and more, all but one)',
+      integer(0, 256),
+    )
     .option('-q, --quiet', 'no progress and no statistics')
     .option('--json', 'print JSON for machines');
 }

@@ -52,7 +52,11 @@ export function studyCommand(): Command {
     .description('Repeat an experiment of the paper: tables and figures under results/.')
     .argument('<study>', studies.map(({ name }) => name).join(', '))
     .addOption(engineOption().default('auto'))
-    .option('--threads <n>', 'worker threads of the CPU (default: all cores)', integer(0, 256))
+    .option(
+      '--threads <n>',
+      'worker threads of the CPU (default: all cores; of 8 and more, all but one)',
+      integer(0, 256),
+    )
     .option('--quick', 'small sizes, in minutes')
     .option(
       '--minutes <n>',

@@ -126,7 +126,11 @@ export function trainCommand(): Command {
     .option('--ordered', 'sum gradients in a fixed order: any number of ranks gives the same bits')
     .option('--shard-optimizer', "shard AdamW's state over the ranks")
     .addOption(engineOption())
-    .option('--threads <n>', 'worker threads of the CPU (default: all cores)', anyNumber)
+    .option(
+      '--threads <n>',
+      'worker threads of the CPU (default: all cores; of 8 and more, all but one)',
+      anyNumber,
+    )
     .option('--json', 'print the log as JSON lines on stdout')
     .addHelpText('after', example)
     .action(train);

@@ -311,6 +311,11 @@ class CpuExecutable implements Executable {
     return kernels.map(({ call }, index) => ({ kernel: call.kernel, milliseconds: times[index]! }));
   }
 
+  /** The phases of a run, for measurements. */
+  get phases(): readonly Phase[] {
+    return this.#stretches.flatMap((kernels) => this.#engine.phasesOf(kernels, this.#place));
+  }
+
   addressOf(tensor: Tensor): number | undefined {
     const known = this.program.outputs.has(tensor) || this.program.assignments.has(tensor);
     return known ? this.#place(tensor) : undefined;
