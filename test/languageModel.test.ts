@@ -342,7 +342,7 @@ describe('restore', () => {
       expect(() => model.restore(damaged), `${at}`).toThrow(InputError);
     }
     expect(() => model.restore(saved.slice(0, 200))).toThrow(/found 200 bytes, expected \d+; it was cut off/);
-    expect(() => model.restore(new Uint8Array([...saved, 0]))).toThrow(/cut off or altered/);
+    expect(() => model.restore(new Uint8Array([...saved, 0]))).toThrow(/truncated or altered/);
     expect(() => model.restore('text' as never)).toThrow(/expected the Uint8Array that save\(\) gave/);
   });
 

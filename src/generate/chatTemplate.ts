@@ -1,4 +1,4 @@
-/** A conversation as a prompt, through the Jinja template that comes with a tokenizer. */
+/** Renders a conversation as a prompt, using the Jinja template of a tokenizer. */
 import { Environment, Template } from '@huggingface/jinja';
 import { InputError } from '../errors.ts';
 import type { ChatMessage } from '../text/corpus.ts';

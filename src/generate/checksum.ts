@@ -9,7 +9,7 @@ export class Checksum {
     return this;
   }
 
-  /** Of all bytes so far, an unsigned 32-bit integer. */
+  /** The CRC of all bytes so far, an unsigned 32-bit integer. */
   get value(): number {
     return (this.#crc ^ 0xffffffff) >>> 0;
   }

@@ -1,15 +1,15 @@
 /**
- * exp x for x ≤ 0, within 2 units in the last place, from +, −, × and rounding only: the same bits on every
- * platform, which Math.exp does not promise.
+ * exp x for x ≤ 0, within 2 units in the last place, using only +, −, × and rounding: the same bits on every platform,
+ * which Math.exp does not promise.
  *
- * @param values values[at[i]] becomes its exponential, for all i. A loop, since a call for each number would put the
- *   numbers on the heap whenever the compiler chooses not to inline it, which is four times slower.
+ * @param values values[at[i]] becomes its exponential, for all i. A loop, because calls for single numbers put the numbers
+ *   on the heap whenever the compiler does not inline them, which is four times slower.
  */
 export function exponentials(values: Float64Array, at: Uint32Array): void {
   for (let i = 0; i < at.length; i++) {
     const x = values[at[i]!]!;
     if (x < -708) {
-      values[at[i]!] = 0; // below lie subnormal numbers, which as probabilities are nothing
+      values[at[i]!] = 0; // smaller results are subnormal, which as probabilities are zero
       continue;
     }
     // exp x = 2^-k · exp r with |r| ≤ ln 2 / 2; ln 2 in two parts, the first short enough that k times it is exact.

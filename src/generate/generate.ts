@@ -97,7 +97,7 @@ export async function* generate(
   const maxTokens = tokensThatFit(wanted, promptIds.length, model.contextLength);
   const history = [...promptIds];
   const text = tokenizer.stream();
-  for (const id of promptIds) text.push(id); // the stream must know what the first piece continues
+  for (const id of promptIds) text.push(id); // the stream needs the text before the first piece
   const output = new StopStrings(stops);
   let next = promptIds;
   let unread: readonly number[] = [];
@@ -144,8 +144,8 @@ export async function* generate(
 }
 
 /**
- * Of `wanted` tokens, how many fit behind `before` others. The last one is predicted and not read. Where even those
- * before do not fit, the model refuses them itself.
+ * Number of the `wanted` tokens that fit after `before` others. The last one is predicted and not read. If the earlier
+ * tokens alone do not fit, the model itself refuses them.
  */
 function tokensThatFit(wanted: number, before: number, contextLength = Number.POSITIVE_INFINITY): number {
   return before > contextLength ? wanted : Math.min(wanted, contextLength + 1 - before);

@@ -64,7 +64,7 @@ function unusedMark(messages: readonly ChatMessage[]): string {
   );
 }
 
-/** Whether `text` holds `special`, begins with an end of it or ends with a beginning of it. */
+/** Whether `text` contains `special`, begins with an end of it or ends with a beginning of it. */
 function touches(text: string, special: string): boolean {
   return text.includes(special) || beginsInside(text, special) || endsInside(text, special);
 }
@@ -79,7 +79,7 @@ function endsInside(text: string, special: string): boolean {
   return false;
 }
 
-/** A mark follows the first character of each spelling, and stands where a spelling could go on beyond the text. */
+/** A mark follows the first character of each spelling, and precedes or follows a text that a spelling may extend beyond. */
 function markedText(text: string, specials: readonly string[], mark: string): string {
   let marked = text;
   for (const special of specials) {

@@ -1,4 +1,4 @@
-/** Replaces the tokenizer of a model that has none: the model then reads and writes token ids. */
+/** Stands in for the tokenizer of a model without one: the model then reads and writes token ids. */
 import { InputError } from '../errors.ts';
 import type { ModelConfig } from '../model/config.ts';
 import type { GenerationTokenizer } from './generate.ts';

@@ -1,4 +1,4 @@
-/** Values of templates as Python prints, compares and strips them. */
+/** Prints, compares and strips values of templates as Python does. */
 
 /** A value of the template library: its kind and content. */
 export interface RuntimeValue {
@@ -92,11 +92,11 @@ export function pythonEqual(a: RuntimeValue, b: RuntimeValue): boolean {
   );
 }
 
-/** JavaScript's `trim` differs: it takes U+FEFF and leaves U+001C to U+001F and U+0085. */
+/** JavaScript's `trim` differs: it strips U+FEFF and keeps U+001C to U+001F and U+0085. */
 const isPythonSpace = (character: string) =>
   /\p{White_Space}/u.test(character) || (character >= '\x1C' && character <= '\x1F');
 
-/** @param characters which to take off; default white space */
+/** @param characters the characters to strip; default white space */
 export function pythonStrip(text: string, side: 'strip' | 'lstrip' | 'rstrip', characters?: string): string {
   const all = [...text];
   const taken = (character: string | undefined) =>

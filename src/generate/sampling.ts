@@ -50,7 +50,7 @@ function roomFor(vocabulary: number): typeof room {
   return room;
 }
 
-/** Makes tokens of the history less likely (penalty > 1) or more likely (< 1), each once. */
+/** Makes tokens of the history less probable (penalty > 1) or more probable (< 1), each once. */
 export function penalizeRepetition(
   logits: Float32Array,
   history: Iterable<number>,
@@ -95,7 +95,7 @@ export function keepPossible(logits: Float32Array, ids = new Uint32Array(logits.
   return ids.subarray(0, count);
 }
 
-/** Those of the k largest logits; all for k = 0. Reorders `ids`. */
+/** The ids of the k largest logits; all for k = 0. Reorders `ids`. */
 export function keepTopK(ids: Uint32Array, logits: Float32Array, k: number): Uint32Array {
   if (k === 0 || k >= ids.length) return ids;
   const kept = selectTop(ids, logits, k, () => 1);
@@ -131,18 +131,18 @@ export function keepTopP(ids: Uint32Array, weights: Float64Array, p: number): Ui
   return candidates.subarray(0, kept);
 }
 
-/** Those at least p times as heavy as the heaviest. */
+/** The ids at least p times as heavy as the heaviest. */
 export function keepMinP(ids: Uint32Array, weights: Float64Array, p: number): Uint32Array {
   return p === 0 ? ids : ids.filter((id) => weights[id]! >= p); // the heaviest weighs exp(0) = 1
 }
 
-/** One of `ids`, each with a probability in proportion to its weight. */
+/** Draws one of `ids` with a probability in proportion to its weight. */
 export function draw(ids: Uint32Array, weights: Float64Array, random: SeededRandom): number {
   let rest = random.uniform() * sumOf(ids, weights);
   let drawn = ids[0]!;
   for (let i = 0; i < ids.length && rest >= 0; i++) {
     const weight = weights[ids[i]!]!;
-    if (weight > 0) drawn = ids[i]!; // also the last one, should rounding leave a rest
+    if (weight > 0) drawn = ids[i]!; // also the last one, in case rounding leaves a remainder
     rest -= weight;
   }
   return drawn;

@@ -1,5 +1,5 @@
 /**
- * A session as bytes, to be kept in a file or a database and restored by the same model.
+ * A session as bytes, to store in a file or a database. The same model can restore it.
  *
  *     offset  0  "PM-STATE"
  *             8  u32  version of this layout
@@ -7,9 +7,9 @@
  *            16  u32  count of unread tokens, then u32 of recent tokens, then u32 of numbers in the state
  *            28  f64  tokens of the session
  *            36  i32  unread tokens, i32 recent tokens, f32 state
- *        at end  u32  CRC-32 of all before
+ *        at end  u32  CRC-32 of all bytes before
  *
- * Little-endian. Bytes come from outside, so every length is checked against the bytes that there are.
+ * Little-endian. The bytes are untrusted, so every length is checked against the actual bytes.
  */
 import { InputError } from '../errors.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
@@ -17,16 +17,16 @@ import { checkTokens } from '../run/steps.ts';
 import { Checksum } from './checksum.ts';
 
 export interface SavedSession {
-  /** Tokens that the session consists of. */
+  /** Number of tokens in the session. */
   readonly tokens: number;
-  /** Those of them, at the end, that the state has not seen. */
+  /** The last tokens, which the state has not read. */
   readonly unread: readonly number[];
   /** The latest tokens, unread ones included. */
   readonly recent: readonly number[];
   readonly state: SequenceState;
 }
 
-/** What a restored session must fit. */
+/** Properties that a restored session must match. */
 export interface SessionOwner {
   readonly fingerprint: number;
   readonly vocabulary: number;
@@ -57,9 +57,9 @@ export function encodeSession(saved: SavedSession, fingerprint: number): Uint8Ar
   return bytes;
 }
 
-/** @throws InputError for bytes that are no session, cut off, damaged, of a newer version or another model */
+/** @throws InputError for bytes that are no session, truncated, damaged, of a newer version or of another model */
 export function decodeSession(bytes: Uint8Array, owner: SessionOwner): SavedSession {
-  if (!(bytes instanceof Uint8Array)) throw refused(`expected the Uint8Array that save() gave`);
+  if (!(bytes instanceof Uint8Array)) throw refused(`expected the Uint8Array that save() returned`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { fingerprint, unread, recent, stateSize, tokens } = readHeader(view, bytes);
   if (fingerprint !== owner.fingerprint || stateSize !== owner.stateSize) {
@@ -81,7 +81,7 @@ export function decodeSession(bytes: Uint8Array, owner: SessionOwner): SavedSess
 
 function readHeader(view: DataView, bytes: Uint8Array) {
   if (bytes.length < headerBytes + 4 || magic.some((byte, i) => bytes[i] !== byte)) {
-    throw refused(`${bytes.length} bytes that do not begin like one; expected what save() gave`);
+    throw refused(`${bytes.length} bytes do not begin like one; expected those that save() returned`);
   }
   const word = (index: number) => view.getUint32(8 + 4 * index, true);
   if (word(0) !== version) {
@@ -92,10 +92,10 @@ function readHeader(view: DataView, bytes: Uint8Array) {
   const [fingerprint, unread, recent, stateSize] = [word(1), word(2), word(3), word(4)];
   const body = headerBytes + 4 * (unread + recent + stateSize);
   if (bytes.length !== body + 4) {
-    throw refused(`found ${bytes.length} bytes, expected ${body + 4}; it was cut off or altered`);
+    throw refused(`found ${bytes.length} bytes, expected ${body + 4}; it was truncated or altered`);
   }
   if (view.getUint32(body, true) !== new Checksum().add(bytes.subarray(0, body)).value) {
-    throw refused('its checksum does not match; it was damaged on its way');
+    throw refused('its checksum does not match; it was damaged in storage or transfer');
   }
   return { fingerprint, unread, recent, stateSize, tokens: view.getFloat64(28, true) };
 }

@@ -1,10 +1,10 @@
 /**
- * Moves the heaviest ids to the front, as few as give `target` in sum, in expected linear time (quickselect).
+ * Moves the heaviest ids to the front, as few as have the sum `target`, in expected linear time (quickselect).
  *
- * With amounts of 1 the target is a count (top-k), with the weights themselves a share of the total (top-p). Of
- * equal weights the smaller id comes first, so the result does not depend on the order of `ids`.
- * @param amount what an id contributes to the target, ≥ 0
- * @returns how many ids at the front are selected: at least 1, at most all; their order is not specified
+ * With amounts of 1 the target is a count (top-k), with the weights themselves a share of the total (top-p). Among equal
+ * weights the smaller id comes first, so the result does not depend on the order of `ids`.
+ * @param amount contribution of an id to the target, ≥ 0
+ * @returns number of ids at the front that are selected: at least 1, at most all; their order is not specified
  */
 export function selectTop(
   ids: Uint32Array,
@@ -28,7 +28,7 @@ export function selectTop(
   return to;
 }
 
-/** Splits ids[from, to), two at least, into heavier and lighter, neither empty; returns where the lighter begin. */
+/** Splits ids[from, to), at least two, into heavier and lighter, neither empty; returns where the lighter begin. */
 function partition(ids: Uint32Array, weights: Float32Array | Float64Array, from: number, to: number): number {
   const pivot = medianOfThree(ids, weights, from, to);
   const pivotWeight = weights[pivot]!;
@@ -44,7 +44,7 @@ function partition(ids: Uint32Array, weights: Float32Array | Float64Array, from:
     if (ids[i] === pivot) pivotAt = i;
     middle++;
   }
-  // The pivot is the first of the lighter part; alone it would leave that part as large as before.
+  // The pivot is the first of the lighter part; otherwise that part could be as large as before.
   ids[pivotAt] = ids[middle]!;
   ids[middle] = pivot;
   return middle === from ? middle + 1 : middle;

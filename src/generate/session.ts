@@ -36,7 +36,7 @@ const maxRecent = 1024;
 
 export class Session {
   readonly #model: SessionModel;
-  /** The state after all tokens but the unread one. */
+  /** The state after all tokens except the unread one. */
   #state: SequenceState;
   /** The last token. It is read when the next one is sampled, so that sessions need not save logits. */
   #unread: readonly number[];

@@ -1,7 +1,7 @@
 /** Addresses of clients. */
 import { isIPv6 } from 'node:net';
 
-/** The address; of IPv6 the first 64 bits, since a client usually has all addresses that begin with them. */
+/** The address; for IPv6 the first 64 bits, because a client usually has all addresses with the same ones. */
 export function networkOf(address = ''): string {
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
   if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;

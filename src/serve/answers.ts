@@ -1,4 +1,4 @@
-/** From prompts to answers: several prompts, several choices of each, all at once in the same batch. */
+/** Answers prompts: several prompts, and several choices of each, in the same batch. */
 import type { SavedSession } from '../generate/savedSession.ts';
 import { answer, type ChoiceEnd, type ChoiceOptions, type Piece } from './choice.ts';
 import { merge } from './merge.ts';
@@ -12,7 +12,7 @@ export interface AnswersRequest {
   /** Choices for each prompt; choice c of prompt p has the index p·n + c, and the seed of the request plus c. */
   readonly n: number;
   readonly options: ChoiceOptions;
-  /** How many likeliest tokens to list for each token of the prompts; undefined: don't score them. */
+  /** Number of most probable tokens to list for each token of the prompts; undefined: do not score them. */
   readonly scored: number | undefined;
 }
 
@@ -22,7 +22,7 @@ export type AnswerEvent =
   | ({ readonly type: 'end'; readonly index: number } & ChoiceEnd);
 
 /**
- * Yields what happens, in the order in which it does. Leaving the loop, or aborting, frees all slots.
+ * Yields events in the order in which they happen. Leaving the loop, or aborting, frees all slots.
  * @throws TooBusyError before the first event; the signal's reason
  */
 export async function* answers(
@@ -36,7 +36,7 @@ export async function* answers(
   try {
     yield* merge(request.prompts.map((_, prompt) => answersTo(runtime, request, prompt, caller)));
   } finally {
-    ended.abort(new Error('nobody reads the answer any more'));
+    ended.abort(new Error('the reader of the answer has gone'));
   }
 }
 

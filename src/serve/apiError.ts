@@ -1,13 +1,13 @@
-/** Errors in the shape of OpenAI's, which clients know how to read. */
+/** Errors in OpenAI's format, which clients can parse. */
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { TooBusyError } from './slots.ts';
 
 interface Details {
-  /** The field of the request that is wrong. */
+  /** The wrong field of the request. */
   readonly param?: string | undefined;
   readonly code?: string | undefined;
-  /** Seconds after which to try again. */
+  /** Seconds until the client should try again. */
   readonly retryAfter?: number | undefined;
 }
 

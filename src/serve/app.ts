@@ -1,4 +1,4 @@
-/** The routes, and what every request goes through: a number, the key, the log. */
+/** The routes, and the steps that every request goes through: number, key, log. */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type Next } from 'hono';
@@ -22,9 +22,9 @@ import { maxLength, tokenRoutes } from './tokenRoutes.ts';
 import { answerBytes, type Wire } from './wire.ts';
 
 export interface AppOptions {
-  /** Without keys, anybody may use the server. */
+  /** Without keys, anyone may use the server. */
   readonly apiKeys: readonly string[];
-  /** Names that a request's Host header may have; undefined: any. */
+  /** Allowed names in a request's Host header; undefined: any. */
   readonly acceptedHosts: readonly string[] | undefined;
   /** Web pages that may use the server: an origin, or `*`. */
   readonly cors: string | undefined;
@@ -33,9 +33,9 @@ export interface AppOptions {
 
 export interface Variables {
   readonly requestId: string;
-  /** Whose sessions the request may use. */
+  /** The owner whose sessions the request may use. */
   readonly owner: string;
-  /** Who shares the server with other clients. */
+  /** The client that shares the server with others. */
   readonly client: string;
   /** The memory that the request holds. */
   readonly share: RequestShare;
@@ -45,7 +45,7 @@ export type Env = { Variables: Variables; Bindings: HttpBindings };
 
 export class App {
   readonly hono = new Hono<Env>();
-  /** Requests that are being answered. */
+  /** Requests in progress. */
   readonly scopes = new Set<Scope>();
   #draining = false;
   /** Of a request, lately. */
@@ -63,7 +63,7 @@ export class App {
     this.#routes();
   }
 
-  /** From now on new requests are refused. */
+  /** Refuses new requests from now on. */
   drain(): void {
     this.#draining = true;
   }
@@ -116,7 +116,7 @@ export class App {
     );
   }
 
-  /** A web page whose name was pointed at this machine (DNS rebinding) sends that name as Host. */
+  /** A web page whose name points to this machine (DNS rebinding) sends that name as Host. */
   async #fromAllowedHost(c: Context<Env>, next: Next): Promise<void> {
     const { acceptedHosts } = this.#options;
     const host = hostName(c.req.header('host') ?? '');
@@ -142,7 +142,7 @@ export class App {
     await next();
   }
 
-  /** What a request holds is free when its answer has been sent. */
+  /** The memory of a request is released when its answer has been sent. */
   async #withinMemory(c: Context<Env>, next: Next): Promise<void> {
     const { guard, requestMemory } = this.#runtime;
     if (c.req.method !== 'DELETE') guard?.check();
@@ -217,7 +217,7 @@ export class App {
     const refusal = error instanceof TooBusyError ? this.#busy(error) : apiErrorOf(error);
     if (refusal.status === 500 && !(error instanceof ClientGoneError))
       this.#options.log.error({ id: c.get('requestId'), err: error }, 'failure');
-    // What is left of the body is not worth reading.
+    // The rest of the body is not read.
     const close = refusal.status === 413 || refusal.status === 503 ? { connection: 'close' } : {};
     return Response.json(refusal.body, {
       status: refusal.status,
@@ -225,7 +225,7 @@ export class App {
     });
   }
 
-  /** Tells when a slot should be free: those that wait go first. */
+  /** Estimates when a slot will be free: those that wait go first. */
   #busy(error: TooBusyError): ApiError {
     const { waiting, model } = this.#runtime.scheduler;
     const seconds = Math.ceil((this.#seconds * (waiting + 1)) / model.slots);
@@ -239,18 +239,18 @@ export class App {
 /** The status, known from nginx, of requests whose clients left; it is only logged and counted. */
 const clientClosedRequest = 499;
 
-/** The pattern of the matched route: a label from the raw path would let clients make metrics without end. */
+/** The pattern of the matched route: with the raw path as a label, clients could create metrics without limit. */
 function routeOf(c: Context<Env>): string {
   const path = matchedRoutes(c).findLast((route) => !route.path.includes('*'))?.path;
   return path?.replace(/\{.*?\}/g, '') ?? 'unknown';
 }
 
-/** Without the port, in lower case. */
+/** The name without the port, in lower case. */
 function hostName(host: string): string {
   return host.replace(/:\d*$/, '').toLowerCase();
 }
 
-/** Takes the same time whatever differs. */
+/** Compares in a time that does not depend on the difference. */
 function sameText(a: string, b: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));

@@ -1,11 +1,11 @@
-/** Bodies of requests: JSON, bounded each and all together. */
+/** Request bodies: JSON, bounded singly and together. */
 import { ApiError } from './apiError.ts';
 import { bytesPerBodyByte, type RequestShare } from './memory.ts';
 
 export class BodyReader {
   readonly #max: number;
 
-  /** @param max bytes of one body */
+  /** @param max maximum bytes of one body */
   constructor(max: number) {
     this.#max = max;
   }
@@ -16,7 +16,7 @@ export class BodyReader {
    */
   async json(request: Request, share: RequestShare): Promise<unknown> {
     const type = request.headers.get('content-type') ?? 'none';
-    // Web pages elsewhere can send other types without asking: a server on this machine is not theirs to use.
+    // Other web pages can send other types without permission, and must not use a server on this machine.
     if (!/^application\/json\b/i.test(type))
       throw new ApiError(415, `content-type: found ${type.slice(0, 60)}, expected application/json`);
     if (Number(request.headers.get('content-length') ?? 0) > this.#max) throw this.#tooLarge();
@@ -32,7 +32,7 @@ export class BodyReader {
     }
   }
 
-  /** Copies chunks into one growing buffer: kept as they come, chunks of a byte would take hundreds of bytes each. */
+  /** Copies chunks into one growing buffer: kept singly, chunks of a byte would take hundreds of bytes each. */
   async #bytes(request: Request, share: RequestShare): Promise<Uint8Array> {
     let bytes = new Uint8Array();
     let length = 0;
@@ -56,7 +56,7 @@ export class BodyReader {
   }
 }
 
-/** Node's streams can be iterated over, which the types of browsers do not say. */
+/** Node's streams are async iterable; the browsers' types do not know it. */
 function bodyOf(request: Request): AsyncIterable<Uint8Array> | Uint8Array[] {
   return (request.body as unknown as AsyncIterable<Uint8Array> | null) ?? [];
 }

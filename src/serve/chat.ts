@@ -1,4 +1,4 @@
-/** `/v1/chat/completions`: messages answered. */
+/** `/v1/chat/completions`: answers messages. */
 
 import { type ChatFormat, chatFormatOf } from '../generate/chatFormat.ts';
 import type { ChatMessage } from '../generate/chatTemplate.ts';
@@ -122,7 +122,7 @@ function formatOf(tokenizer: TextTokenizer): ChatFormat {
 
 /**
  * The ids of a chat, up to where the answer begins.
- * @param earlier a conversation that the messages continue; they are then only what is new
+ * @param earlier a conversation that the messages continue; they then contain only what is new
  */
 export function encodeMessages(
   { tokenizer, encoder }: Runtime,

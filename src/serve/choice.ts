@@ -1,4 +1,4 @@
-/** One choice of an answer: what a sequence generates, token by token, with what is known of each token. */
+/** One choice of an answer: a generated sequence, token by token, with facts about each token. */
 import { type FinishReason, generate, type SequenceModel } from '../generate/generate.ts';
 import type { SamplingOptions } from '../generate/samplingOptions.ts';
 import type { SavedSession } from '../generate/savedSession.ts';
@@ -12,16 +12,16 @@ export interface ChoiceOptions {
   readonly stop: readonly string[];
   readonly stopAtEos: boolean;
   readonly seed: number | undefined;
-  /** Subtracted from a token's logit for each time it was generated, and once if it was. */
+  /** Subtracted from a token's logit for each occurrence, and once if it has occurred. */
   readonly frequencyPenalty: number;
   readonly presencePenalty: number;
   /** Added to logits. */
   readonly logitBias: ReadonlyMap<number, number>;
-  /** How many likeliest tokens to list for each token; undefined: no log-probabilities. */
+  /** Number of most probable tokens to list for each token; undefined: no log-probabilities. */
   readonly logprobs: number | undefined;
 }
 
-/** A token of the answer; `offset` is where its text begins, in UTF-16 units from the answer's beginning. */
+/** A token of the answer; `offset` is the start of its text, in UTF-16 units from the answer's beginning. */
 export type AnswerToken = TokenLogprob & {
   readonly offset: number;
   /** Whether this is the eos token, which ends the answer and has no text. */
@@ -30,23 +30,23 @@ export type AnswerToken = TokenLogprob & {
 
 export interface Piece {
   readonly text: string;
-  /** Tokens whose text has begun by now; only if log-probabilities were asked for. */
+  /** Tokens whose text has begun by now; only if log-probabilities are requested. */
   readonly tokens: readonly AnswerToken[];
 }
 
 export interface ChoiceEnd {
   readonly reason: FinishReason;
-  /** Tokens generated, without an eos token. */
+  /** Number of generated tokens, without an eos token. */
   readonly tokens: number;
-  /** All that was read and generated, to go on from. */
+  /** All tokens read and generated, for continuing. */
   readonly session: SavedSession;
-  /** What the state in `session` has read, of this request. */
+  /** The tokens of this request that the state in `session` has read. */
   readonly read: readonly number[];
 }
 
-/** What a choice begins with. */
+/** The start of a choice. */
 export interface Beginning {
-  /** A sequence that has read all but the last token. */
+  /** A sequence that has read all tokens but the last. */
   readonly sequence: Sequence;
   /** Tokens of this request, at least one. */
   readonly tokens: readonly number[];
@@ -54,12 +54,12 @@ export interface Beginning {
   readonly earlier: SavedSession | undefined;
 }
 
-/** The repetition penalty of sessions reaches back this many tokens, as in `Session`. */
+/** Tokens that the repetition penalty of sessions covers, as in `Session`. */
 const maxRecent = 1024;
-/** Tokens that decide how the next one is written: spaces, and bytes of one character. */
+/** Number of tokens that affect how the next one is decoded: spaces, and bytes of one character. */
 const textContext = 64;
 
-/** Yields the answer. The sequence stays the caller's to close. */
+/** Yields the answer. The caller closes the sequence. */
 export async function* answer(
   { tokenizer }: Pick<Runtime, 'tokenizer'>,
   { sequence, tokens, earlier }: Beginning,
@@ -68,7 +68,7 @@ export async function* answer(
 ): AsyncGenerator<Piece, ChoiceEnd> {
   const { sampling, maxTokens, stop, stopAtEos, seed, logprobs } = options;
   const all = [...(earlier?.recent ?? []), ...tokens];
-  // Beyond the repetition penalty, only the text's end matters: the next turn of a long chat costs no more.
+  // Apart from the repetition penalty only the text's end matters: the next turn of a long chat costs no more.
   const history = sampling.repetitionPenalty === 1 ? all.slice(-textContext) : all;
   const generated: number[] = [];
   const record = logprobs === undefined ? undefined : new TokenRecord(tokenizer, history, logprobs);
@@ -122,7 +122,7 @@ function adjusted(logits: Float32Array, generated: readonly number[], options: C
   return result;
 }
 
-/** Tokens until the text that they belong to is told. */
+/** Holds tokens back until the text that they belong to is yielded. */
 class TokenRecord {
   readonly #stream: { push(id: number): string };
   readonly #count: number;
@@ -141,14 +141,14 @@ class TokenRecord {
     this.#length += this.#stream.push(id).length;
   }
 
-  /** The tokens that begin in the text told so far, `piece` being the latest of it. */
+  /** The tokens that begin in the text yielded so far, whose last piece is `piece`. */
   take(piece: string): AnswerToken[] {
     this.#told += piece.length;
     const after = this.#waiting.findIndex(({ offset }) => offset >= this.#told);
     return this.#waiting.splice(0, after < 0 ? this.#waiting.length : after);
   }
 
-  /** The others, when no more text comes; those of a stop text are no part of the answer. */
+  /** The remaining tokens, at the end of the text; those of a stop text are not part of the answer. */
   rest(reason: FinishReason): AnswerToken[] {
     if (reason === 'stop') return [];
     const last = this.#waiting.at(-1);

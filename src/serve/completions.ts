@@ -1,4 +1,4 @@
-/** `/v1/completions`: texts continued. */
+/** `/v1/completions`: continues texts. */
 
 import type { AnswerEvent } from './answers.ts';
 import { ApiError } from './apiError.ts';
@@ -39,7 +39,7 @@ export async function completionWire(
   const logprobs = fields.logprobs ?? undefined;
   const echo = fields.echo === true;
   if (echo && start.earlier)
-    throw new ApiError(400, 'echo: expected none with a state or a session, whose text is not kept', {
+    throw new ApiError(400, 'echo: expected none with a state or a session, whose text is not stored', {
       param: 'echo',
     });
   const maxTokens = checkMaxTokens(runtime, 'max_tokens', fields.max_tokens ?? 16);

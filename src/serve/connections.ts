@@ -1,7 +1,7 @@
 /**
- * The connections of a server, which are few. Where all are taken, a new one replaces the one that has been idle for
- * longest, of the address that has the most; so connections that do nothing lock nobody out. A connection whose client
- * reads nothing of its answer is closed.
+ * The connections of a server, whose number is limited. If all are taken, a new one replaces the one that has been idle
+ * longest, of the address with the most; so idle connections lock no client out. A connection whose client does not read
+ * its answer is closed.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -11,7 +11,7 @@ interface Connection {
   readonly socket: Socket;
   readonly network: string;
   readonly exchanges: Set<{ readonly request: IncomingMessage; readonly response: ServerResponse }>;
-  /** Bytes written when last looked at, and since when they have not grown while an answer waits to be read. */
+  /** Bytes written at the last check, and since when they have not grown while an answer waits to be read. */
   written: number;
   stalledSince: number | undefined;
 }
@@ -19,7 +19,7 @@ interface Connection {
 export class Connections {
   readonly #max: number;
   readonly #stallSeconds: number;
-  /** The one that was used least recently first. */
+  /** The least recently used one first. */
   readonly #all = new Map<Socket, Connection>();
 
   constructor(server: Server, { max, stallSeconds }: { max: number; stallSeconds: number }) {
@@ -59,7 +59,7 @@ export class Connections {
     });
   }
 
-  /** Whether there was one to close. */
+  /** Returns whether a connection was closed. */
   #replaceIdle(): boolean {
     const idle = [...this.#all.values()].filter((connection) => !isBusy(connection));
     if (idle.length === 0) return false;

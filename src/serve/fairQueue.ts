@@ -1,4 +1,4 @@
-/** Items that wait, in one line per client. The client that holds the least goes first; clients that hold the same take turns. */
+/** Waiting items, in one line per client. The client that holds the fewest goes first; clients with equal counts take turns. */
 export class FairQueue<T> {
   /** In the order in which the clients were served last. */
   readonly #lines = new Map<string, T[]>();
@@ -16,7 +16,7 @@ export class FairQueue<T> {
     return this.#lines.get(client)?.length ?? 0;
   }
 
-  /** @param first whether the item goes before the client's other ones */
+  /** @param first whether the item goes before the client's other items */
   add(client: string, item: T, first = false): void {
     const line = this.#lines.get(client) ?? [];
     this.#lines.set(client, line);

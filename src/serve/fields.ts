@@ -22,7 +22,7 @@ const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
       max === Number.MAX_SAFE_INTEGER ? `an integer of ${min} or more` : `an integer from ${min} to ${max}`,
     ),
   );
-/** An integer for which other servers write −1 to say "the default". */
+/** An integer for which other servers accept −1 as "the default". */
 const integerOrDefault = (min: number, max?: number) =>
   v.pipe(
     v.union(
@@ -58,7 +58,7 @@ const common = {
   stream_options: optional(
     v.strictObject({ include_usage: optional(flag), include_obfuscation: optional(flag) }),
   ),
-  // These change nothing about an answer of this server.
+  // These do not change the answers of this server.
   user: optional(text),
   safety_identifier: optional(text),
   prompt_cache_key: optional(text),
@@ -86,7 +86,7 @@ const completionFields = v.strictObject({
   best_of: optional(integer(1)),
 });
 
-/** A field of an answer that clients send back in the history, where it may only be empty. */
+/** A field of an answer that clients send back in the history; here it must be empty. */
 const empty = optional(v.pipe(v.unknown(), v.check(meansNothing, 'nothing')));
 const part = v.strictObject({ type: v.literal('text'), text });
 const messageFields = v.strictObject({
@@ -125,7 +125,7 @@ const chatFields = v.strictObject({
 export type CompletionFields = v.InferOutput<typeof completionFields>;
 export type ChatFields = v.InferOutput<typeof chatFields>;
 
-/** Fields of OpenAI's that mean something, which this server cannot do. */
+/** Meaningful fields of OpenAI's API that this server does not support. */
 const unsupported = new Set(
   'suffix tools tool_choice functions function_call audio prediction reasoning_effort verbosity web_search_options'.split(
     ' ',
@@ -154,7 +154,7 @@ export function chatFieldsOf(body: unknown): ChatFields {
 export function checkFields<S extends v.GenericSchema>(schema: S, body: unknown): v.InferOutput<S> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new ApiError(400, `body: found ${show(body)}, expected a JSON object`);
-  // A field that asks for nothing may be there, also one that this server does not support.
+  // A field that asks for nothing is accepted, even if this server does not support it.
   const used = Object.entries(body).filter(
     ([name, value]) => !(unsupported.has(name) && asksNothing(name, value)),
   );

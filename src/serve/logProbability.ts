@@ -1,4 +1,4 @@
-/** Natural logarithms of probabilities, as the model gives them: before temperature, penalties and biases. */
+/** Log-probabilities of tokens, as the model gives them: before temperature, penalties and biases. */
 import { NumericalError } from '../errors.ts';
 
 export interface Likely {
@@ -7,14 +7,14 @@ export interface Likely {
 }
 
 export interface TokenLogprob extends Likely {
-  /** The likeliest tokens, the likeliest first; equally likely ones by their ids. */
+  /** The most probable tokens, the most probable first; equally probable ones by their ids. */
   readonly top: readonly Likely[];
 }
 
 /**
  * x_id − log Σ e^x, in float64.
  * @param logits [vocabulary]
- * @param count of likeliest tokens to list
+ * @param count number of most probable tokens to list
  */
 export function logProbability(logits: Float32Array, id: number, count: number): TokenLogprob {
   const total = logSumExp(logits);
@@ -33,7 +33,7 @@ function logSumExp(logits: Float32Array): number {
   return total;
 }
 
-/** Ids of the `count` largest; there are few, so that a list in order is quick. */
+/** Ids of the `count` largest logits; there are few, so an ordered list is fast. */
 function largest(logits: Float32Array, count: number): number[] {
   const ids: number[] = [];
   if (count === 0) return ids;

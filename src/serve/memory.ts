@@ -1,7 +1,7 @@
 /**
- * The memory of the server. What requests hold, bodies and answers, is estimated before it is allocated and bounded
- * over all requests. With a max of the whole process, caches and requests share what the model leaves, and requests
- * are refused while the process is larger than it should be.
+ * The memory of the server. The memory of requests, bodies and answers, is estimated before it is allocated and bounded
+ * over all requests. If the whole process has a limit, caches and requests share what the model leaves, and requests are
+ * refused while the process exceeds it.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -14,11 +14,11 @@ export const bytesPerListedToken = 256;
 export const bytesPerBodyByte = 8;
 
 /**
- * Bytes that all requests together may hold. Half are for whoever comes first; the other half is for clients that hold
- * less than their share of the first, so that nobody can lock the others out.
+ * Bytes that all requests together may hold. Half are granted in order of arrival; the other half is for clients that hold
+ * less than their share of the first, so that no client can lock the others out.
  */
 export class RequestMemory {
-  /** Bytes that one client may hold at least while it is alone. */
+  /** Minimum bytes that one client may hold while it is alone. */
   readonly maxOfOne: number;
   readonly #held = new Map<string, number>();
   #used = 0;
@@ -27,7 +27,7 @@ export class RequestMemory {
     this.maxOfOne = Math.floor(max / 2);
   }
 
-  /** Bytes that are held. */
+  /** Bytes held now. */
   get used(): number {
     return this.#used;
   }
@@ -40,7 +40,7 @@ export class RequestMemory {
   #change(client: string, bytes: number): void {
     const held = (this.#held.get(client) ?? 0) + bytes;
     if (bytes > 0 && !this.#hasRoom(client, held, this.#used + bytes))
-      throw new ApiError(503, 'requests and answers hold all the memory they may; try again in a while', {
+      throw new ApiError(503, 'requests and answers hold all the memory available to them; try again later', {
         code: 'out_of_memory',
         retryAfter: 2,
       });
@@ -65,7 +65,7 @@ export class RequestShare {
     this.#change = change;
   }
 
-  /** @throws ApiError if there is not as much */
+  /** @throws ApiError if there is not enough memory */
   take(bytes: number): void {
     if (this.#released) return; // the client has gone
     this.#change(bytes);
@@ -84,7 +84,7 @@ export interface MemoryShares {
   readonly requestBytes: number;
 }
 
-/** Below this, a server could hold a few small requests only. */
+/** With less, a server could hold only a few small requests. */
 const minRest = 64e6;
 
 /**
@@ -101,10 +101,10 @@ export function memoryShares(max: number, used: number): MemoryShares {
   );
 }
 
-/** The process collects garbage above the first share of the max, and takes no requests above the second. */
+/** Above the first share of the limit the process collects garbage, above the second it takes no requests. */
 const collectAt = 0.75;
 const refuseAt = 0.9;
-/** Collecting takes at most this share of the time. */
+/** Maximum share of the time that collecting may take. */
 const collectShare = 0.05;
 
 /** Watches the size of the process. */
@@ -115,7 +115,7 @@ export class MemoryGuard {
   #nextCollection = 0;
   #full = false;
 
-  /** @param shrink frees caches, when collecting garbage does not suffice */
+  /** @param shrink frees caches when collecting garbage is not enough */
   constructor(max: number, shrink: () => void) {
     this.#max = max;
     this.#shrink = shrink;
@@ -126,7 +126,7 @@ export class MemoryGuard {
   /** @throws ApiError while there is no room for another request */
   check(): void {
     if (!this.#full && process.memoryUsage.rss() < refuseAt * this.#max) return;
-    throw new ApiError(503, 'the server has used up its memory; try again in a while', {
+    throw new ApiError(503, 'the server has used up its memory; try again later', {
       code: 'out_of_memory',
       retryAfter: 2,
     });

@@ -1,6 +1,6 @@
 /**
- * The values of several generators as they come. Each is at most one value ahead of whoever reads, so a slow reader
- * slows all of them down.
+ * Merges the values of several generators as they arrive. Each generator is at most one value ahead of the reader, so a
+ * slow reader slows all of them down.
  */
 export async function* merge<T>(generators: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
   const ready: { readonly from: AsyncGenerator<T>; readonly result: IteratorResult<T> }[] = [];
@@ -35,7 +35,7 @@ export async function* merge<T>(generators: readonly AsyncGenerator<T>[]): Async
       }
     }
   } finally {
-    // Not awaited: one that still waits for the model ends when its signal tells it.
+    // Not awaited: a generator that still waits for the model ends through its signal.
     for (const generator of generators) void generator.return(undefined).catch(() => {});
   }
 }

@@ -45,7 +45,7 @@ export class Measurements {
     });
   }
 
-  /** Gauges that are read when somebody looks. */
+  /** Gauges that are computed when metrics are read. */
   watch(scheduler: Scheduler, cache: StateCache): void {
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({
@@ -63,7 +63,7 @@ export class Measurements {
     gauge('state_cache_misses', 'Prompts that did not.', () => cache.misses);
   }
 
-  /** @param path the route's pattern, so that there are few */
+  /** @param path the route's pattern, so that there are few labels */
   answered(path: string, status: number, seconds: number): void {
     this.#requests.inc({ path, status });
     this.#seconds.observe({ path }, seconds);

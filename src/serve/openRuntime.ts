@@ -1,4 +1,4 @@
-/** Loading a model to serve it. */
+/** Loads a model for serving. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import fs from 'node:fs/promises';
@@ -26,30 +26,30 @@ import { StateCache } from './stateCache.ts';
 import { StateFiles } from './stateFiles.ts';
 
 export interface RuntimeOptions extends LoadOptions {
-  /** What clients call the model; default: the name of its folder. */
+  /** Name of the model for clients; default: the name of its folder. */
   readonly name?: string | undefined;
-  /** Sequences that advance together; default 64. */
+  /** Sequences decoded in one batch; default 64. */
   readonly slots?: number | undefined;
   /** Sequences that may wait for a slot; default 256. */
   readonly maxWaiting?: number | undefined;
-  /** One sequence after the other, to measure what batching brings. */
+  /** Disable batching, for measurements. */
   readonly oneByOne?: boolean | undefined;
-  /** Bytes of memory for states of texts that were read; default 256 MB. */
+  /** Bytes of memory for states of earlier texts; default 256 MB. */
   readonly cacheBytes?: number | undefined;
-  /** Bytes that the process may take, with all of the server: its caches and requests share what the model leaves. */
+  /** Limit for the process in bytes, with all of the server: caches and requests share what the model leaves. */
   readonly memoryBytes?: number | undefined;
-  /** A folder for those that no longer fit in memory, and its size. */
+  /** A folder for states that no longer fit in memory, and its size. */
   readonly cacheFolder?: string | undefined;
   readonly cacheFolderBytes?: number | undefined;
-  /** A folder for sessions; without one, none are kept. */
+  /** A folder for sessions; without one, none are stored. */
   readonly sessions?: string | undefined;
-  /** What states are signed with; the same on all replicas. Default: one of its own, new each time. */
+  /** The key that signs states; the same on all replicas. Default: a new random key. */
   readonly secret?: Uint8Array | undefined;
   readonly limits?: Partial<Limits> | undefined;
 }
 
 export interface OpenRuntime extends Runtime {
-  /** The engine, for people. */
+  /** The engine, for display. */
   readonly engine: string;
   close(): Promise<void>;
 }
@@ -65,13 +65,13 @@ const standardLimits: Limits = {
   stallSeconds: 30,
 };
 
-/** Tokens of one step, if there are not more slots. */
+/** Maximum tokens of one step, unless there are more slots. */
 const tokensOfStep = 256;
 
 /** @throws InputError as `LanguageModel.load` does, and if the model has no tokenizer */
 export async function openRuntime(source: string, options: RuntimeOptions): Promise<OpenRuntime> {
   const { engine: engineName, threads, onProgress, signal } = options;
-  // With no worker thread the engine would compute on the thread that answers requests.
+  // Without a worker thread the engine would compute on the thread that answers requests.
   const load = { engine: engineName, threads: threads === 0 ? 1 : threads, onProgress, signal };
   const folder = await findModelFolder(source, {
     onProgress: (progress) => onProgress?.({ phase: 'download', ...progress }),
@@ -166,7 +166,7 @@ function detailsOf({ config, architecture, tokenizer }: ModelParts): ModelDetail
   };
 }
 
-/** What advances the sequences of all requests. */
+/** Advances the sequences of all requests. */
 function slotsOf(parts: ModelParts, slots: number, oneByOne: boolean): SlotModel {
   const { engine, architecture, weights, config } = parts;
   const model = { engine, architecture, weights, vocabulary: config.vocabSize, turns: new Turns() };
@@ -174,7 +174,7 @@ function slotsOf(parts: ModelParts, slots: number, oneByOne: boolean): SlotModel
   return oneByOne ? new SlotsOneByOne(sequenceReader(model), sizes) : slotModel(model, sizes);
 }
 
-/** SHA-256 of the files that make the model: config, weights, tokenizer. */
+/** SHA-256 of the model's files: config, weights, tokenizer. */
 async function hashOf(folder: string): Promise<Uint8Array> {
   const names = (await fs.readdir(folder)).sort();
   const hash = createHash('sha256');
@@ -190,7 +190,7 @@ function nameOf(source: string, folder: string): string {
   return /^[\w.-]+\/[\w.-]+$/.test(source) && !folder.endsWith(source) ? source : basename(folder);
 }
 
-/** Of two servers on one folder, each would overwrite the turns that the other has acknowledged. */
+/** Two servers on one folder would overwrite turns that the other has acknowledged. */
 async function lockOf(sessions: string | undefined): Promise<FolderLock | undefined> {
   if (sessions === undefined) return undefined;
   await fs.mkdir(sessions, { recursive: true, mode: 0o700 });

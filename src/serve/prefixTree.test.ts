@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Place, PrefixTree } from './prefixTree.ts';
+import { PrefixTree, type TreeNode } from './prefixTree.ts';
 
 /** Few different tokens, so that sequences share beginnings. */
 const sequence = fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 8 });
@@ -16,18 +16,18 @@ describe('PrefixTree', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), sequence, (steps, wanted) => {
         const tree = new PrefixTree<string>();
-        const places = new Map<string, { tokens: readonly number[]; place: Place<string> }>();
+        const places = new Map<string, { tokens: readonly number[]; node: TreeNode<string> }>();
         for (const { tokens, remove } of steps) {
           const name = tokens.join();
           const known = places.get(name);
           if (remove && known) {
-            tree.remove(known.place);
+            tree.remove(known.node);
             places.delete(name);
           } else if (!remove) {
-            const place = tree.at(tokens);
-            if (known) expect(place).toBe(known.place);
-            place.value = name;
-            places.set(name, { tokens, place });
+            const node = tree.at(tokens);
+            if (known) expect(node).toBe(known.node);
+            node.value = name;
+            places.set(name, { tokens, node });
           }
         }
         const all = [...places.values()].map(({ tokens }) => tokens);
@@ -47,11 +47,11 @@ describe('PrefixTree', () => {
     const tree = new PrefixTree<number>();
     const lists = [[1, 2, 3], [1, 2], [1, 4], []];
     const places = lists.map((tokens, index) => {
-      const place = tree.at(tokens);
-      place.value = index;
-      return place;
+      const node = tree.at(tokens);
+      node.value = index;
+      return node;
     });
-    for (const place of places) tree.remove(place);
+    for (const node of places) tree.remove(node);
     expect(tree.find([1, 2, 3])).toEqual({ value: undefined, length: 0, shared: 0 });
     expect(tree.at([])).toMatchObject({ value: undefined, children: new Map() });
   });

@@ -1,6 +1,6 @@
 /**
- * Encodes prompts without keeping other requests waiting: in slices of some milliseconds, and long texts one at a
- * time, clients in turn. The work ends at the max tokens of a prompt, however long the text is.
+ * Encodes prompts without keeping other requests waiting: in slices of some milliseconds, and long texts one at a time,
+ * with clients in turn. Encoding stops at the maximum tokens of a prompt, however long the text is.
  */
 import type { NextPrompt } from '../generate/chatFormat.ts';
 import type { EncodeOptions, TextTokenizer } from '../text/tokenizer.ts';
@@ -9,7 +9,7 @@ import { FairQueue } from './fairQueue.ts';
 import type { Limits } from './runtime.ts';
 import type { Caller } from './scope.ts';
 
-/** Texts of fewer characters are encoded at once: they take a slice at most. */
+/** Shorter texts are encoded at once: they take at most one slice. */
 const longText = 8192;
 
 interface Waiter {
@@ -47,11 +47,11 @@ export class PromptEncoder {
     });
   }
 
-  /** Like `encode`, the ids of a chat that follow an answer. */
+  /** Like `encode`, for the ids of a chat that follow an answer. */
   encodeNext(prompt: NextPrompt, where: string, caller: Caller): Promise<readonly number[]> {
     const { text, from, ...options } = prompt;
     return this.#inTurn(text, caller, async () => {
-      // What lies before the offset is short, and not the request's.
+      // The text before the offset is short, and not the request's.
       const limit = this.#limit + from;
       const { signal } = caller;
       const found = await this.#tokenizer.encodeWithOffsetsInSlices(text, [from], limit, {

@@ -6,15 +6,15 @@ import type { Runtime } from './runtime.ts';
 import type { Caller } from './scope.ts';
 import type { Sequence } from './sequence.ts';
 
-/** A beginning shared with an earlier text is kept as a state of its own from this many tokens on. */
+/** Minimum tokens of a prefix shared with an earlier text to be cached as its own state. */
 const worthKeeping = 16;
-/** Rows that are scored before others get a turn. */
+/** Rows that are scored before other requests get a turn. */
 const rowsAtOnce = 8;
 
 export interface ReadPrompt extends Beginning {
-  /** Tokens that did not have to be read. */
+  /** Number of tokens that were cached. */
   readonly cached: number;
-  /** Of each token but the first, if they were asked for. */
+  /** For each token but the first, if requested. */
   readonly logprobs: readonly TokenLogprob[];
 }
 
@@ -22,7 +22,7 @@ export interface PromptOptions {
   /** At least one token. */
   readonly tokens: readonly number[];
   readonly earlier: SavedSession | undefined;
-  /** How many likeliest tokens to list for each token of the prompt; undefined: don't score it. */
+  /** Number of most probable tokens to list for each token of the prompt; undefined: do not score it. */
   readonly scored: number | undefined;
 }
 
@@ -44,7 +44,7 @@ export async function readPrompt(
   const hit = await cache.find(body);
   const sequence = await scheduler.open(hit.state, caller);
   await orClose(sequence, async () => {
-    // Two texts that begin alike and then differ: a third may well begin so too.
+    // Two texts share a prefix and then differ: a third may share it too.
     const branches = hit.shared - hit.length >= worthKeeping && hit.shared < body.length;
     const stops = branches ? [hit.shared, body.length] : [body.length];
     let at = hit.length;

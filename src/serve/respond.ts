@@ -1,4 +1,4 @@
-/** Answers on their way to the client: as a whole, or as server-sent events at the pace at which it reads. */
+/** Sends answers to the client: as a whole, or as server-sent events at the pace at which it reads. */
 import { type AnswerEvent, answers } from './answers.ts';
 import { ApiError, apiErrorOf } from './apiError.ts';
 import type { Runtime } from './runtime.ts';
@@ -36,14 +36,14 @@ export async function respond(exchange: Exchange): Promise<Response> {
     headers: {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
-      'x-accel-buffering': 'no', // proxies should pass events on as they come
+      'x-accel-buffering': 'no', // proxies should forward events at once
     },
   });
 }
 
 interface Sent {
   readonly chunks: readonly object[];
-  /** Fields of the whole answer, beside its choices. */
+  /** Fields of the whole answer, besides its choices. */
   readonly extras: object;
 }
 
@@ -74,7 +74,7 @@ async function* events({ runtime, wire, start, scope, finished }: Exchange): Asy
   }
 }
 
-/** Saves the session, and only then says so. */
+/** Saves the session before it is acknowledged. */
 async function stateFields(
   { signer }: Runtime,
   { lease, returnState }: Start,
@@ -104,7 +104,7 @@ function usageFields({ prompt, cached, generated }: Usage) {
 
 const encoder = new TextEncoder();
 
-/** Events are made when the client's connection takes them; one that takes none for long is given up. */
+/** Events are sent when the client's connection accepts them; after a long wait the connection is closed. */
 function eventStream(
   { runtime, scope, cutOff }: Exchange,
   first: IteratorResult<Sent>,

@@ -1,4 +1,4 @@
-/** What all requests share: the model with its scheduler, the caches, the limits. */
+/** Objects that all requests share: the model with its scheduler, the caches, the limits. */
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { MemoryGuard, RequestMemory } from './memory.ts';
 import type { Measurements } from './metrics.ts';
@@ -9,25 +9,25 @@ import type { StateSigner } from './signedState.ts';
 import type { StateCache } from './stateCache.ts';
 
 export interface Limits {
-  /** Bytes of a request's body. */
+  /** Maximum bytes of a request's body. */
   readonly bodyBytes: number;
-  /** Bytes that all requests together may hold: their bodies and the answers that are collected for them. */
+  /** Maximum bytes that all requests together may hold: their bodies and the answers that are collected for them. */
   readonly requestBytes: number;
-  /** Tokens of a prompt. */
+  /** Maximum tokens of a prompt. */
   readonly promptTokens: number;
-  /** Tokens of a whole sequence, prompt and answer: Infinity for models that do not attend. */
+  /** Maximum tokens of a whole sequence, prompt and answer: Infinity for models that do not attend. */
   readonly contextTokens: number;
-  /** Tokens of an answer. */
+  /** Maximum tokens of an answer. */
   readonly maxTokens: number;
-  /** Prompts times choices of one request. */
+  /** Maximum prompts times choices of one request. */
   readonly choices: number;
-  /** Seconds that a request may take, from its first byte to the end of its answer. */
+  /** Maximum seconds of a request, from its first byte to the end of its answer. */
   readonly requestSeconds: number;
-  /** Seconds that a client may leave an answer unread. */
+  /** Maximum seconds that a client may leave an answer unread. */
   readonly stallSeconds: number;
 }
 
-/** What `/v1/models` tells of the model beside its name. */
+/** Facts about the model in `/v1/models`, besides its name. */
 export interface ModelDetails {
   readonly architecture: string;
   readonly parameters: number;
@@ -60,7 +60,7 @@ export interface Runtime {
   readonly guard: MemoryGuard | undefined;
 }
 
-/** What `system_fingerprint` tells: which model it was. */
+/** Value of `system_fingerprint`: identifies the model. */
 export function systemFingerprint({ modelHash }: Pick<Runtime, 'modelHash'>): string {
   return `fp_${Buffer.from(modelHash.subarray(0, 6)).toString('hex')}`;
 }

@@ -1,10 +1,9 @@
 /**
- * Continuous batching. Each sequence asks for its next tokens to be read, whenever it is ready; each step of the
- * model takes all that was asked by then. Sequences so join and leave between any two steps, and one whose reader
- * is slow simply asks later.
+ * Continuous batching. Each sequence submits its next tokens whenever it is ready; each step of the model takes all tokens
+ * submitted by then. So sequences join and leave between any two steps, and one whose reader is slow simply submits later.
  *
- * Fairness: every sequence that asks has at least one row in every step. Rows beyond that go to prompts, in equal
- * shares, and only as many as a step of bounded time takes: a long prompt delays nobody's next token by much.
+ * Fairness: every sequence with tokens has at least one row in every step. The remaining rows go to prompts, in equal
+ * shares, limited to a step of bounded time: a long prompt delays no other sequence's next token by much.
  */
 import { InputError } from '../errors.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
@@ -22,14 +21,14 @@ export interface StepReport {
 
 export interface SchedulerOptions {
   readonly vocabulary: number;
-  /** Sequences that may wait for a slot. */
+  /** Maximum number of sequences that wait for a slot. */
   readonly maxWaiting: number;
-  /** How long a step should take at most while several sequences advance. Default 200. */
+  /** Maximum time of a step while several sequences advance, in milliseconds. Default 200. */
   readonly stepMilliseconds?: number;
   readonly onStep?: (report: StepReport) => void;
 }
 
-/** Called with the logits of tokens [first, first + n) of a text, [n, vocabulary]; they are valid until it is done. */
+/** Called with the logits of tokens [first, first + n) of a text, [n, vocabulary]; they are valid until it returns. */
 export type LogitsReader = (logits: Float32Array, first: number) => Promise<void>;
 
 interface Job {
@@ -43,11 +42,11 @@ interface Job {
   read: number;
 }
 
-/** Logits of one step take no more than this, so that scoring long texts stays small. */
+/** Maximum bytes of one step's logits, so that scoring long texts needs little memory. */
 const maxLogitBytes = 64 * 2 ** 20;
-/** Sequences that sample before others get a turn: sampling from a large vocabulary takes long. */
+/** Sequences that sample before others get a turn: sampling from a large vocabulary is slow. */
 const samplesAtOnce = 8;
-/** Rows of prompts in a step, however slow the machine. */
+/** Minimum rows of prompts in a step, however slow the machine. */
 const minPromptRows = 16;
 
 export class Scheduler {
@@ -57,7 +56,7 @@ export class Scheduler {
   readonly #slots: Slots;
   #jobs: Job[] = [];
   #running = false;
-  /** A row's time in earlier steps; how many rows a step may take follows from it. */
+  /** Time of a row in earlier steps; it limits the rows of a step. */
   #rowMilliseconds = 0;
   #failure: unknown;
 
@@ -102,7 +101,7 @@ export class Scheduler {
     this.checkRoom(1, client);
     const seat = new Seat(client, state);
     const taken = this.#slots.take(seat, signal);
-    if (this.#slots.waiting > 0) void this.#run(); // where another client has more than its share
+    if (this.#slots.waiting > 0) void this.#run(); // another client may hold more than its share
     await taken;
     return new Sequence(this, seat);
   }
@@ -147,7 +146,7 @@ export class Scheduler {
     );
   }
 
-  /** Steps, as long as anybody asks. Between two steps everything else in the process has its turn. */
+  /** Runs steps while sequences have tokens. Between two steps the rest of the process gets a turn. */
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
@@ -208,13 +207,13 @@ export class Scheduler {
     }
   }
 
-  /** Which jobs take part in the next step, and with how many tokens. */
+  /** The jobs of the next step, and the number of tokens of each. */
   #compose(): (readonly [Job, number])[] {
     const jobs = this.#jobs.filter(({ seat }) => seat.ready);
     const shares = jobs.map(() => 1);
     let room = this.#roomForPrompts(jobs);
     let logitRows = Math.floor(maxLogitBytes / (4 * this.vocabulary)) - jobs.length;
-    // The shortest first: what they leave of their equal share is for the others.
+    // The shortest first: what they leave of their equal share goes to the others.
     const prompts = [...jobs.keys()].sort((a, b) => remaining(jobs[a]!) - remaining(jobs[b]!));
     for (const [index, at] of prompts.entries()) {
       const job = jobs[at]!;
@@ -228,7 +227,7 @@ export class Scheduler {
     return jobs.map((job, index) => [job, shares[index]!] as const);
   }
 
-  /** Programs have a few sizes: rows that one has anyway may as well be of a prompt. */
+  /** Programs have a few sizes: unused rows of a program are filled with prompts. */
   #fillUp(jobs: readonly Job[], shares: number[]): void {
     const total = shares.reduce((sum, rows) => sum + rows, 0);
     let spare = Math.min(bucketOf(total), this.model.maxTokens) - total;
@@ -247,7 +246,7 @@ export class Scheduler {
     return Math.min(max, Math.max(inTime - jobs.length, minPromptRows));
   }
 
-  /** An engine that failed once (a lost device, no memory) is not asked again. */
+  /** An engine that failed once (a lost device, no memory) is not used again. */
   #fail(error: unknown): void {
     this.#failure = error;
     for (const { reject } of this.#jobs) reject(error);

@@ -1,7 +1,7 @@
-/** The life of one request: what ends it early, and why. */
+/** The lifetime of one request: what ends it early, and why. */
 import { ApiError } from './apiError.ts';
 
-/** Who asks, and what ends it early. */
+/** The client, and what ends its request early. */
 export interface Caller {
   /** The API key or, without keys, the address: clients share the server evenly. */
   readonly client: string;
@@ -53,13 +53,13 @@ export class Scope implements Caller {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
-    // Node holds the signals of requests until the requests are collected: what they hold would keep them for ever.
+    // Node keeps the signals of requests until the requests are collected: their references would keep memory alive.
     this.#connection.removeEventListener('abort', this.#gone);
     this.#ended();
   }
 }
 
-/** Nobody is there to be told. */
+/** Does nothing: there is no listener. */
 export class ClientGoneError extends Error {
   override name = 'ClientGoneError';
 

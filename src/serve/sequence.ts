@@ -2,7 +2,7 @@ import type { SequenceState } from '../run/sequenceReader.ts';
 import type { LogitsReader, Scheduler } from './scheduler.ts';
 import type { Seat } from './slots.ts';
 
-/** One sequence of the model, in a slot of its own until it is closed. */
+/** One sequence of the model, in its own slot until it is closed. */
 export class Sequence {
   readonly #scheduler: Scheduler;
   readonly #seat: Seat;
@@ -17,8 +17,8 @@ export class Sequence {
   }
 
   /**
-   * Reads tokens and returns the logits after the last, [vocabulary], which are valid until the caller waits for
-   * anything but this sequence.
+   * Reads tokens and returns the logits after the last, [vocabulary]. They are valid until the caller awaits anything other
+   * than this sequence.
    */
   append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
     return this.#submit(tokens, { wantsLast: true, signal });
@@ -34,7 +34,7 @@ export class Sequence {
     await this.#submit(tokens, { wantsLast: false, reader, signal });
   }
 
-  /** A copy of the state after all that was read. */
+  /** A copy of the state after all tokens read. */
   save(): Promise<SequenceState> {
     this.#checkOpen();
     const saved = this.#scheduler.save(this.#seat);
@@ -42,7 +42,7 @@ export class Sequence {
     return saved;
   }
 
-  /** Gives the slot to others. */
+  /** Releases the slot. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

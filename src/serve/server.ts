@@ -1,4 +1,4 @@
-/** The HTTP server: its sockets, their time-outs, and how it ends. */
+/** The HTTP server: its sockets, their time-outs, and its shutdown. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,11 +11,11 @@ import type { Runtime } from './runtime.ts';
 export interface ServerOptions extends Omit<AppOptions, 'acceptedHosts'> {
   readonly host: string;
   /**
-   * Names that a request's Host header may have. On a loopback address the names of this machine are always allowed,
-   * and no others unless they are given; on another address all are allowed unless some are given.
+   * Allowed names in a request's Host header. On a loopback address the names of this machine are always allowed, and others
+   * only if given; on other addresses all names are allowed unless some are given.
    */
   readonly allowedHosts?: readonly string[] | undefined;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
   /** Seconds for a request to arrive, headers and body. */
   readonly receiveSeconds: number;
@@ -63,8 +63,8 @@ export class RunningServer {
   }
 
   /**
-   * Takes no more requests, lets those that are being answered end, and cuts off what is left after `seconds`.
-   * @returns how many requests were cut off
+   * Takes no more requests, lets running ones end, and cuts off the rest after `seconds`.
+   * @returns number of requests that were cut off
    */
   async drain(seconds: number): Promise<number> {
     this.#app.drain();
@@ -77,7 +77,7 @@ export class RunningServer {
     const left = [...this.#app.scopes];
     for (const scope of left)
       scope.abort(new ApiError(503, 'the server is shutting down', { code: 'draining' }));
-    if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, 200)); // to tell them
+    if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, 200)); // so that they receive the error
     this.#server.closeAllConnections();
     await this.#closed;
     return left.length;

@@ -1,4 +1,4 @@
-/** `/v1/sessions`: the sessions that the server keeps, which clients may list, take along, bring and delete. */
+/** `/v1/sessions`: lists, exports, imports and deletes stored sessions. */
 import { type Context, Hono } from 'hono';
 import * as v from 'valibot';
 import { ApiError } from './apiError.ts';
@@ -13,7 +13,7 @@ export function sessionRoutes(runtime: Runtime, bodies: BodyReader): Hono<Env> {
   const routes = new Hono<Env>();
   const store = (): SessionStore => {
     if (runtime.sessions) return runtime.sessions;
-    throw new ApiError(404, 'this server keeps no sessions; start it with --sessions FOLDER');
+    throw new ApiError(404, 'this server stores no sessions; start it with --sessions FOLDER');
   };
   const described = (id: string, tokens: number) => ({ id, object: 'session', tokens });
   const missing = (id: string) =>

@@ -1,6 +1,6 @@
 /**
- * Sessions that the server keeps under names. A session that was saved is on the disk, synchronised, before anyone
- * is told so: killing the process loses none.
+ * Sessions that the server stores under names. A session is acknowledged only after it is on the disk, synchronised, so
+ * killing the process loses none.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
@@ -21,12 +21,12 @@ export interface SessionStoreOptions {
   readonly max: number;
 }
 
-/** A session in use: nobody else may change it meanwhile. */
+/** A session in use, locked against other requests. */
 export interface Lease {
   readonly id: string;
   /** Absent if the session is new. */
   readonly session: SavedSession | undefined;
-  /** Returns when it cannot get lost any more. */
+  /** Returns when the session is durable. */
   save(session: SavedSession): Promise<void>;
   release(): void;
 }
@@ -39,7 +39,7 @@ export class SessionStore {
     this.#options = options;
   }
 
-  /** Removes what a server that crashed left half written. */
+  /** Removes partial files of a server that crashed. */
   static async open(options: SessionStoreOptions): Promise<SessionStore> {
     const entries = await fs.readdir(options.folder, { recursive: true, withFileTypes: true });
     for (const { name, parentPath } of entries)
@@ -48,9 +48,9 @@ export class SessionStore {
   }
 
   /**
-   * Takes a session into use.
-   * @param owner whoever the API key belongs to; owners do not see each other's sessions
-   * @throws ApiError if it is in use, or one too many
+   * Locks a session for use.
+   * @param owner the owner of the API key; owners do not see each other's sessions
+   * @throws ApiError if it is in use, or there are too many
    */
   async lease(owner: string, id: string): Promise<Lease> {
     const release = this.#take(owner, id);
@@ -65,7 +65,7 @@ export class SessionStore {
     }
   }
 
-  /** Replaces a session without reading it, so that a damaged one can be mended. */
+  /** Replaces a session without reading it, so that a damaged one can be replaced. */
   async put(owner: string, id: string, session: SavedSession): Promise<void> {
     const release = this.#take(owner, id);
     try {
@@ -77,7 +77,7 @@ export class SessionStore {
     }
   }
 
-  /** Marks a session as in use, and returns what ends that. */
+  /** Marks a session as in use, and returns the function that unmarks it. */
   #take(owner: string, id: string): () => void {
     checkId(id);
     const path = this.#path(owner, id);
@@ -90,7 +90,7 @@ export class SessionStore {
     this.#busy.add(path);
     let released = false;
     return () => {
-      if (!released) this.#busy.delete(path); // later it may be somebody else's
+      if (!released) this.#busy.delete(path); // a second call could release another request's lock
       released = true;
     };
   }
@@ -105,7 +105,7 @@ export class SessionStore {
     return this.#read(this.#path(owner, id));
   }
 
-  /** Returns whether there was such a session. It is not read: damaged ones can be deleted too. */
+  /** Returns whether the session existed. It is not read: damaged ones can be deleted too. */
   async delete(owner: string, id: string): Promise<boolean> {
     const release = this.#take(owner, id);
     try {
@@ -123,7 +123,7 @@ export class SessionStore {
   async #save(owner: string, path: string, session: SavedSession): Promise<void> {
     await fs.mkdir(this.#folder(owner), { recursive: true, mode: 0o700 });
     await replaceFile(path, this.#options.signer.sign(session));
-    await syncFolder(this.#folder(owner)); // the name too must outlive a power failure
+    await syncFolder(this.#folder(owner)); // the name, too, must survive a power failure
   }
 
   async #read(path: string): Promise<SavedSession | undefined> {
@@ -153,7 +153,7 @@ export class SessionStore {
   }
 }
 
-/** Names become file names, so nothing that means something in a path. */
+/** Names become file names, so characters with a meaning in paths are not allowed. */
 function checkId(id: string): void {
   if (deviceNames.test(id))
     throw new ApiError(400, `session: found "${id}", a name that Windows reserves for a device`, {

@@ -1,6 +1,6 @@
 /**
- * A session that a client keeps and may bring to any replica: its bytes, the model's hash and a signature, as one
- * line of text. Nobody without the secret can make or change one; one of another model is refused by name.
+ * A session that a client stores and can send to any replica: its bytes, the model's hash and a signature, as one line of
+ * text. Making or changing one requires the secret; one of another model is refused by name.
  *
  *     "pms1." base64url( 32 bytes of the model's hash, the saved session, 32 bytes of HMAC-SHA-256 )
  */
@@ -23,7 +23,7 @@ export class StateSigner {
 
   /**
    * @param secret shared by all replicas, at least 16 bytes
-   * @param model 32 bytes that tell the model
+   * @param model 32 bytes that identify the model
    */
   constructor(secret: Uint8Array, model: Uint8Array, owner: SessionOwner) {
     if (secret.length < 16)
@@ -38,14 +38,14 @@ export class StateSigner {
     return prefix + Buffer.concat([body, this.#hmac(body)]).toString('base64url');
   }
 
-  /** @throws InputError if it is no state, was altered, is signed with another secret or is of another model */
+  /** @throws InputError if it is no state, was altered, is signed with another secret or belongs to another model */
   verify(state: string): SavedSession {
     if (!state.startsWith(prefix))
       throw new InputError(`state: expected the text that this server returned, which begins with ${prefix}`);
     const text = state.slice(prefix.length);
     const bytes = Buffer.from(text, 'base64url');
     if (bytes.toString('base64url') !== text || bytes.length < 2 * hashBytes)
-      throw new InputError('state: it is cut off or altered');
+      throw new InputError('state: it is truncated or altered');
     const body = bytes.subarray(0, -hashBytes);
     if (!timingSafeEqual(this.#hmac(body), bytes.subarray(-hashBytes)))
       throw new InputError('state: its signature is wrong; it was altered, or signed with another secret');

@@ -1,14 +1,14 @@
 /**
- * Who holds the model's slots. Clients share them evenly: a free slot goes to the waiting client that holds the
- * fewest. If another client holds at least two more, one of its sequences is parked: its state is saved, its slot goes
- * to the one that waits, and it waits in turn. So a client alone has all slots, and nobody else waits for it to end.
+ * Assigns the model's slots. Clients share them evenly: a free slot goes to the waiting client that holds the fewest. If
+ * another client holds at least two more, one of its sequences is parked: its state is saved, its slot goes to the waiting
+ * sequence, and it waits in turn. So a single client gets all slots, and no client waits for it to end.
  */
 
 import type { SequenceState } from '../run/sequenceReader.ts';
 import type { SlotModel } from '../run/slotModel.ts';
 import { FairQueue } from './fairQueue.ts';
 
-/** No slot is free, and the client may not add more to those that wait. */
+/** No slot is free, and the client may not add more waiting sequences. */
 export class TooBusyError extends Error {
   override name = 'TooBusyError';
 }
@@ -22,7 +22,7 @@ export class Seat {
   /** The state while the seat has no slot; undefined: that before the first token. */
   state: SequenceState | undefined;
   parking: Promise<unknown> | undefined;
-  /** Whether `take` is at work. */
+  /** Whether a call of `take` is running. */
   taking = false;
 
   constructor(client: string, state: SequenceState | undefined) {
@@ -61,7 +61,7 @@ export class Slots {
   }
 
   /**
-   * A client that has less than its share of all places, slots and queue, finds room in a full queue too.
+   * A client with less than its share of all places, slots and queue, finds room in a full queue too.
    * @throws TooBusyError if `count` more sequences of the client could not even wait
    */
   checkRoom(count: number, client: string): void {
@@ -70,13 +70,11 @@ export class Slots {
     const clients = new Set([client, ...this.#holders.keys(), ...this.#queue.clients]).size;
     const share = Math.floor((this.#model.slots + this.#maxWaiting) / clients);
     if (clients > 1 && this.#held(client) + this.#queue.sizeOf(client) + count <= share) return;
-    throw new TooBusyError(
-      `${this.active} sequences are active and ${this.waiting} wait; try again in a while`,
-    );
+    throw new TooBusyError(`${this.active} sequences are active and ${this.waiting} wait; try again later`);
   }
 
   /**
-   * Gives the seat a slot that holds its state; waits for one if need be.
+   * Gives the seat a slot that holds its state; waits for one if necessary.
    * @param first whether it goes before the client's other sequences
    * @throws the signal's reason
    */
@@ -115,7 +113,7 @@ export class Slots {
 
   /**
    * Parks sequences of clients that hold more than their share while others wait. No step may be running.
-   * @returns the seats that were parked
+   * @returns the parked seats
    */
   async rebalance(): Promise<Seat[]> {
     const parked: Seat[] = [];
@@ -131,7 +129,7 @@ export class Slots {
     }
   }
 
-  /** Refuses all that wait. */
+  /** Refuses all waiting sequences. */
   fail(error: unknown): void {
     for (;;) {
       const waiter = this.#queue.next(this.#held);

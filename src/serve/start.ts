@@ -1,4 +1,4 @@
-/** Where a request starts: at the beginning, at a state that the client brings, or at a session kept here. */
+/** The start of a request: an empty state, a state that the client sends, or a stored session. */
 import type { SavedSession } from '../generate/savedSession.ts';
 import { ApiError } from './apiError.ts';
 import type { ChatFields, CompletionFields } from './fields.ts';
@@ -31,7 +31,7 @@ export async function startOf(
   if (!sessions)
     throw new ApiError(
       400,
-      'session: this server keeps none; start it with --sessions FOLDER, or use state',
+      'session: this server stores none; start it with --sessions FOLDER, or use state',
       {
         param: 'session',
       },
@@ -44,7 +44,7 @@ function nonEmpty(session: SavedSession | undefined): SavedSession | undefined {
   return session && session.tokens > 0 ? session : undefined;
 }
 
-/** What is to be read: first what the earlier state has not seen yet. */
+/** The tokens to read: first those that the earlier state has not read yet. */
 export function continued(
   { tokenizer, limits }: Runtime,
   ids: readonly number[],
@@ -85,7 +85,7 @@ export function continued(
   };
 }
 
-/** @throws ApiError; TooBusyError before work goes into a request that could not even wait */
+/** @throws ApiError; TooBusyError before work is spent on a request that could not even wait */
 export function checkChoices(
   { limits, scheduler }: Runtime,
   choices: number,
@@ -97,7 +97,7 @@ export function checkChoices(
       param: 'n',
     });
   if (choices > 1 && (lease || returnState))
-    throw new ApiError(400, `n: found ${choices} choices in all, expected 1 where a state is kept`, {
+    throw new ApiError(400, `n: found ${choices} choices in all, expected 1 with a state or a session`, {
       param: 'n',
     });
   scheduler.checkRoom(choices, client);

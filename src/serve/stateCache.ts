@@ -1,49 +1,49 @@
 /**
- * States of texts that were read lately, so that a text that begins like one of them is read from there on. Bounded
- * in bytes: what was not used for longest goes, to the disk if there is room for it there, else away.
+ * States of recently read texts, so that a text with the same beginning is read from there on. Bounded in bytes: the least
+ * recently used state is moved to the disk if there is room, else dropped.
  */
 import { LRUCache } from 'lru-cache';
 import type { SequenceState } from '../run/sequenceReader.ts';
-import { type Place, PrefixTree } from './prefixTree.ts';
+import { PrefixTree, type TreeNode } from './prefixTree.ts';
 import type { StateFiles } from './stateFiles.ts';
 
-/** A state in memory, or the name of the file that has it. */
+/** A state in memory, or the name of its file. */
 type Kept = { readonly state: SequenceState } | { readonly file: string };
 
 export interface CacheHit {
   /** Tokens that the state has read. */
   readonly length: number;
   readonly state: SequenceState | undefined;
-  /** Tokens up to which some text in the cache is the same: where a state is worth keeping for the next one. */
+  /** Number of tokens that some text in the cache shares: a state there may serve the next text. */
   readonly shared: number;
 }
 
 export class StateCache {
   readonly #tree = new PrefixTree<Kept>();
   readonly #memory: LRUCache<
-    Place<Kept>,
+    TreeNode<Kept>,
     { readonly tokens: readonly number[]; readonly state: SequenceState }
   >;
   readonly #files: StateFiles | undefined;
-  readonly #places = new Map<string, Place<Kept>>();
+  readonly #nodes = new Map<string, TreeNode<Kept>>();
   hits = 0;
   misses = 0;
 
-  /** @param bytes of states and their tokens in memory; 0 keeps none */
+  /** @param bytes of states and their tokens in memory; 0 disables the cache */
   constructor(bytes: number, files?: StateFiles) {
     this.#files = files;
     this.#memory = new LRUCache({
       maxSize: Math.max(bytes, 1),
       maxEntrySize: Math.max(bytes, 1),
       sizeCalculation: ({ tokens, state }) => Math.max(1, state.byteLength + 8 * tokens.length),
-      dispose: ({ tokens, state }, place, reason) => {
-        if (reason === 'evict') this.#toDisk(place, tokens, state);
+      dispose: ({ tokens, state }, node, reason) => {
+        if (reason === 'evict') this.#toDisk(node, tokens, state);
       },
     });
     for (const { name, tokens } of files?.list() ?? []) {
-      const place = this.#tree.at(tokens);
-      place.value = { file: name };
-      this.#places.set(name, place);
+      const node = this.#tree.at(tokens);
+      node.value = { file: name };
+      this.#nodes.set(name, node);
     }
     files?.onRemoved((name) => this.#forget(name));
   }
@@ -54,7 +54,7 @@ export class StateCache {
   }
 
   get entries(): number {
-    return this.#memory.size + this.#places.size;
+    return this.#memory.size + this.#nodes.size;
   }
 
   /** The state of the longest known beginning of `tokens`. */
@@ -70,36 +70,36 @@ export class StateCache {
     return { length, state, shared };
   }
 
-  /** Keeps the state after `tokens`, which nobody may change from now on. */
+  /** Stores the state after `tokens`; it must not be changed from now on. */
   put(tokens: readonly number[], state: SequenceState): void {
     if (tokens.length === 0) return;
-    const place = this.#tree.at(tokens);
-    if (place.value && 'file' in place.value) this.#places.delete(place.value.file);
-    place.value = { state };
-    this.#memory.set(place, { tokens: tokens.slice(), state });
-    // An entry that is larger than all of the memory is refused without a word.
-    if (!this.#memory.has(place)) this.#toDisk(place, tokens, state);
+    const node = this.#tree.at(tokens);
+    if (node.value && 'file' in node.value) this.#nodes.delete(node.value.file);
+    node.value = { state };
+    this.#memory.set(node, { tokens: tokens.slice(), state });
+    // An entry larger than the whole cache is ignored.
+    if (!this.#memory.has(node)) this.#toDisk(node, tokens, state);
   }
 
-  /** Forgets half of what is in memory. */
+  /** Drops half of the states in memory. */
   shrink(): void {
     for (let count = Math.ceil(this.#memory.size / 2); count > 0; count--) this.#memory.pop();
   }
 
-  #toDisk(place: Place<Kept>, tokens: readonly number[], state: SequenceState): void {
+  #toDisk(node: TreeNode<Kept>, tokens: readonly number[], state: SequenceState): void {
     const file = this.#files?.write(tokens, state);
     if (file === undefined) {
-      this.#tree.remove(place);
+      this.#tree.remove(node);
       return;
     }
-    place.value = { file };
-    this.#places.set(file, place);
+    node.value = { file };
+    this.#nodes.set(file, node);
   }
 
   #forget(file: string): void {
-    const place = this.#places.get(file);
-    if (!place) return; // its state is in memory again
-    this.#places.delete(file);
-    this.#tree.remove(place);
+    const node = this.#nodes.get(file);
+    if (!node) return; // its state is in memory again
+    this.#nodes.delete(file);
+    this.#tree.remove(node);
   }
 }

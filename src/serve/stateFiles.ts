@@ -2,9 +2,9 @@
  * States of texts on the disk: the second level of the state cache, which survives a restart. A file holds
  *
  *     "PM-CACHE", u32 version, 32 bytes of the model's hash, u32 count of tokens, u32 of numbers in the state,
- *     i32 tokens, f32 state, u32 CRC-32 of all before
+ *     i32 tokens, f32 state, u32 CRC-32 of all bytes before
  *
- * A file that is damaged, cut off or of another model is no error here: it is removed, and its text read anew.
+ * A file that is damaged, truncated or of another model is no error: it is removed, and its text is read again.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
@@ -14,9 +14,9 @@ import { Checksum } from '../generate/checksum.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
 
 export interface StateFilesOptions {
-  /** Most bytes of all files together. */
+  /** Maximum bytes of all files together. */
   readonly bytes: number;
-  /** 32 bytes that tell the model. */
+  /** 32 bytes that identify the model. */
   readonly model: Uint8Array;
   /** Numbers in a state. */
   readonly stateSize: number;
@@ -31,16 +31,16 @@ const magic = new TextEncoder().encode('PM-CACHE');
 const version = 1;
 const headerBytes = 8 + 4 + 32 + 8;
 const extension = '.prefix';
-/** States that wait to be written, at most. */
+/** Maximum number of states that wait to be written. */
 const maxPending = 64;
 
 export class StateFiles {
   readonly #folder: string;
   readonly #options: StateFilesOptions;
   readonly #sizes: LRUCache<string, number>;
-  /** What is being written, by file. */
+  /** States being written, by file. */
   readonly #pending = new Map<string, Entry>();
-  /** Writes and deletions follow one another: a file that comes back must not be deleted after it was written. */
+  /** Writes and deletions are queued: a file that comes back must not be deleted after it was written. */
   #queue: Promise<void> = Promise.resolve();
   readonly #found: { name: string; tokens: readonly number[] }[] = [];
   #removed: (name: string) => void = () => {};
@@ -57,7 +57,7 @@ export class StateFiles {
     });
   }
 
-  /** Makes the folder if need be, and finds what is in it. */
+  /** Creates the folder if necessary, and lists its files. */
   static async open(folder: string, options: StateFilesOptions): Promise<StateFiles> {
     await fs.mkdir(folder, { recursive: true, mode: 0o700 });
     const files = new StateFiles(folder, options);
@@ -78,17 +78,17 @@ export class StateFiles {
     return files;
   }
 
-  /** What was there when the folder was opened. */
+  /** The files that existed when the folder was opened. */
   list(): readonly { readonly name: string; readonly tokens: readonly number[] }[] {
     return this.#found.filter(({ name }) => this.#sizes.has(name));
   }
 
-  /** Is told when a file goes, to make room. */
+  /** Called when a file is removed to make room. */
   onRemoved(removed: (name: string) => void): void {
     this.#removed = removed;
   }
 
-  /** Begins to write a file, and returns its name; undefined if the disk does not keep up. */
+  /** Starts writing a file, and returns its name; undefined if the disk does not keep up. */
   write(tokens: readonly number[], state: SequenceState): string | undefined {
     const digest = createHash('sha256').update(Int32Array.from(tokens)).digest('hex');
     const name = `${digest.slice(0, 40)}${extension}`;
@@ -105,7 +105,7 @@ export class StateFiles {
     return name;
   }
 
-  /** The state of a file; undefined if it is gone or damaged. */
+  /** The state in a file; undefined if it is gone or damaged. */
   async read(name: string): Promise<SequenceState | undefined> {
     this.#sizes.get(name); // used now
     return (this.#pending.get(name) ?? (await this.#load(name)))?.state;
@@ -126,7 +126,7 @@ export class StateFiles {
       await fs.writeFile(`${path}.partial`, bytes, { mode: 0o600 });
       await fs.rename(`${path}.partial`, path);
     } catch {
-      this.#sizes.delete(name); // a disk that is full makes a slower server, not a broken one
+      this.#sizes.delete(name); // a full disk makes the server slower, not wrong
     }
   }
 

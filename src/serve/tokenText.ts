@@ -26,7 +26,7 @@ export function chatLogprob(tokenizer: Tokenizer, { id, logprob, top }: TokenLog
   return { ...entry({ id, logprob }), top_logprobs: top.map(entry) };
 }
 
-/** The likeliest tokens by name, with the token itself; of two with one name, the likelier counts. */
+/** The most probable tokens by name, with the token itself; of two with one name, the more probable counts. */
 export function topByName(tokenizer: Tokenizer, { id, logprob, top }: TokenLogprob): Record<string, number> {
   const found: Record<string, number> = Object.create(null);
   for (const token of [...top, { id, logprob }]) {
@@ -36,7 +36,7 @@ export function topByName(tokenizer: Tokenizer, { id, logprob, top }: TokenLogpr
   return found;
 }
 
-/** Turns growing offsets in UTF-16 units of a growing text into code points, which most clients count in. */
+/** Converts growing offsets in UTF-16 units of a growing text to code points, which most clients use. */
 export class CodePoints {
   #text = '';
   #units = 0;

@@ -1,4 +1,4 @@
-/** The output format that both kinds of completion share. */
+/** The output format shared by both kinds of completion. */
 import { randomBytes } from 'node:crypto';
 import type { FinishReason } from '../generate/generate.ts';
 import type { AnswerEvent, AnswersRequest } from './answers.ts';
@@ -12,7 +12,7 @@ export interface Wire {
   readonly request: AnswersRequest;
   readonly stream: boolean;
   readonly includeUsage: boolean;
-  /** The objects that a stream sends for an event. */
+  /** The stream's objects for an event. */
   chunks(event: AnswerEvent): object[];
   /** The stream's object with the usage. */
   usageChunk(usage: object): object;
@@ -21,7 +21,7 @@ export interface Wire {
 }
 
 /**
- * Bytes, estimated, of an answer that is collected before it is sent; of a stream, only scored prompts are collected.
+ * Estimated bytes of an answer that is collected before it is sent; for a stream, only scored prompts are collected.
  * @throws ApiError if no client could have as much
  */
 export function answerBytes({ requestMemory }: Runtime, { request, stream }: Wire): number {

@@ -159,7 +159,7 @@ describe('learning', () => {
     expect(await page.locator('.samples li').count()).toBe(9);
     await page.getByRole('button', { name: 'Write', exact: true }).click();
     await page.getByText(/a second\./).waitFor();
-    expect((await page.getByTestId('recital').textContent())!.length).toBeGreaterThan(100);
+    expect((await page.getByTestId('trained-text').textContent())!.length).toBeGreaterThan(100);
     expect(await seriousViolations(page)).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-/** A text to try training with: the first chapters of Moby-Dick, as a file that is fetched when it is wanted. */
+/** A text for trying out training: the first chapters of Moby-Dick, as a file that is fetched on demand. */
 import type { Plugin } from 'vite';
 import { mobyDick } from '../../src/cli/mobyDick.ts';
 

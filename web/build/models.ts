@@ -1,6 +1,6 @@
 /**
- * The models in the box: every folder of models/ (or of PLUSMINUS_WEB_MODELS) that holds a model becomes a folder of
- * the site, listed in models.json.
+ * The bundled models: every folder of models/ (or of PLUSMINUS_WEB_MODELS) that holds a model becomes a folder of the
+ * site, listed in models.json.
  */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';

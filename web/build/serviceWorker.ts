@@ -1,11 +1,11 @@
-/** Builds the service worker last, when the names of all files are known. */
+/** Builds the service worker last, because it needs the names of all files. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { build, type Plugin } from 'vite';
 
 const source = new URL('../src/serviceWorker.ts', import.meta.url);
 
-/** Large, and wanted by few: fetched when asked for. Models keep themselves. */
+/** Large and rarely needed files: fetched on demand. The library caches models itself. */
 const notKept = /^(models\/|.*\.map$)/;
 
 export function serviceWorker(): Plugin {
@@ -47,6 +47,6 @@ async function bundleAlone(files: readonly string[], version: string): Promise<s
   });
   const output = Array.isArray(result) ? result[0]!.output : 'output' in result ? result.output : [];
   const chunk = output.find((entry) => entry.type === 'chunk');
-  if (chunk?.type !== 'chunk') throw new Error('building the service worker gave no code');
+  if (chunk?.type !== 'chunk') throw new Error('the build of the service worker produced no code');
   return chunk.code;
 }

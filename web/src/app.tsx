@@ -1,8 +1,8 @@
-/** The frame around every page: title, pages, and a line that says what computes. */
+/** The frame around every page: title, pages, and a footer with engine and model. */
 import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { Colophon } from './parts/colophon.tsx';
+import { Footer } from './parts/footer.tsx';
 
 const pages = {
   write: { title: 'Write', load: () => import('./pages/write.tsx') },
@@ -14,7 +14,7 @@ type PageName = keyof typeof pages;
 
 const current = signal<PageName>(pageOfHash());
 const loaded = signal<Partial<Record<PageName, ComponentType>>>({});
-/** A page that was moved to by hand takes the focus, so that screen readers begin there. */
+/** The page receives the focus after navigation, so that screen readers begin there. */
 let moved = false;
 
 addEventListener('hashchange', () => {
@@ -56,7 +56,7 @@ export function App() {
       <main id="main" tabIndex={-1} ref={main}>
         {Page ? <Page /> : <p class="quiet">Loading…</p>}
       </main>
-      <Colophon />
+      <Footer />
     </>
   );
 }

@@ -1,10 +1,10 @@
 /**
- * The service worker keeps the app for use without a network. On hosts that do not send the two headers that let
- * threads share memory, it adds them; that takes one reload, after the first visit's files are there.
+ * The service worker keeps the app for use without a network. On hosts that do not send the two headers that let threads
+ * share memory, it adds them; that takes one reload, after the files of the first visit have been stored.
  */
 import { signal } from '@preact/signals';
 
-/** Whether the app would start without a network. */
+/** Whether the app can start without a network. */
 export const readyOffline = signal(false);
 
 const reloaded = 'plusminus-reloaded';
@@ -20,7 +20,7 @@ export async function installServiceWorker(): Promise<void> {
   }
 }
 
-/** Resolves when the page has what it can get; reloads it if that brings threads. */
+/** Resolves when the page is isolated if it can be; reloads it once if that brings threads. */
 export async function untilIsolated(): Promise<void> {
   if (crossOriginIsolated || !('serviceWorker' in navigator) || import.meta.env.DEV) return;
   if (sessionStorage.getItem(reloaded)) return; // once is enough: some browsers refuse
@@ -28,7 +28,7 @@ export async function untilIsolated(): Promise<void> {
   if (!ready?.active) return;
   sessionStorage.setItem(reloaded, 'yes');
   location.reload();
-  await new Promise(() => {}); // nothing shall start in the page that goes
+  await new Promise(() => {}); // nothing must start in the page that is reloaded
 }
 
 function patience(): Promise<undefined> {

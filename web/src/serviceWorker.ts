@@ -1,6 +1,6 @@
 /**
- * Keeps the files of the app, all of which have their content's hash in their names except the page itself, and
- * answers from there first. Models are kept by the library (src/platform/browserCache.ts), not here.
+ * Stores the files of the app and answers from the store first. All names but the page's contain a hash of the content.
+ * Models are cached by the library (src/platform/browserCache.ts), not here.
  */
 
 /** Written by the build: the app's files, and a version that changes with any of them. */

@@ -1,4 +1,4 @@
-/** Which engine computes here: the GPU, WebAssembly on threads, or WebAssembly on one thread. */
+/** Chooses the engine: the GPU, WebAssembly on threads, or WebAssembly on one thread. */
 import { CpuEngine } from '../../../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { WebGpuEngine } from '../../../src/engine/webgpu/webgpuEngine.ts';
@@ -8,11 +8,11 @@ export interface ChosenEngine {
   readonly engine: Engine & { readonly usedBytes: number };
   readonly kind: Exclude<EngineChoice, 'auto'>;
   readonly name: string;
-  /** Why nothing faster was taken; empty if this is what was wished for. */
+  /** Why no faster engine was chosen; empty if the choice was met. */
   readonly note: string;
 }
 
-/** Falls back to what is there; `note` says so. */
+/** Falls back to an available engine; `note` says so. */
 export async function chooseEngine(choice: EngineChoice): Promise<ChosenEngine> {
   const notes: string[] = [];
   if (choice === 'gpu' || (choice === 'auto' && (await hasGpu()))) {

@@ -1,7 +1,7 @@
-/** The page's side of the worker: calls that tell of their progress and can be stopped. */
+/** The page's side of the worker: calls that report progress and can be stopped. */
 import type { Calls, FromWorker, Method, ToWorker } from './protocol.ts';
 
-/** The input is at fault; the message says how. */
+/** Wrong input; the message says what is wrong. */
 export class Refusal extends Error {
   override name = 'Refusal';
 }
@@ -14,7 +14,7 @@ interface Pending {
 
 export interface CallOptions<E> {
   readonly onEvent?: (event: E) => void;
-  /** Nothing more is heard of the call once this is aborted, whatever the worker is still busy with. */
+  /** Once this is aborted, the call receives nothing more, even if the worker is still busy. */
   readonly signal?: AbortSignal;
 }
 

@@ -1,11 +1,11 @@
-/** What the page asks of the worker that computes, and what comes back. */
+/** The messages between the page and the worker that computes. */
 import type { LoadProgress } from '../../../src/languageModel.ts';
 import type { AuditRow } from '../../../src/run/audit.ts';
 
-/** `auto`: the fastest of the others that is there. */
+/** `auto`: the fastest available of the others. */
 export type EngineChoice = 'auto' | 'gpu' | 'threads' | 'single';
 
-/** A model that is loaded, for people. */
+/** A loaded model, for display. */
 export interface ModelCard {
   readonly name: string;
   readonly engine: Exclude<EngineChoice, 'auto'>;
@@ -31,12 +31,12 @@ export interface Sampling {
 
 export interface Written {
   readonly tokens: number;
-  /** Of the model's own tokens, without reading the prompt. */
+  /** From the model's own tokens on, without reading the prompt. */
   readonly tokensPerSecond: number;
   readonly reason: 'stop' | 'length' | 'eos' | 'abort';
 }
 
-/** What a token did to the model, for the page that shows it. */
+/** The effect of a token on the model, for the page that shows it. */
 export interface Observation {
   readonly id: number;
   readonly text: string;
@@ -44,7 +44,7 @@ export interface Observation {
   readonly gates: Float32Array;
   /** [layers, width] */
   readonly state: Float32Array;
-  /** What the model expects next, the likeliest first. */
+  /** The most probable next tokens, the most probable first. */
   readonly next: readonly { readonly text: string; readonly probability: number }[];
 }
 
@@ -56,7 +56,7 @@ export interface Anatomy {
   readonly layers: number;
   readonly width: number;
   readonly stateBytes: number;
-  /** What one more token adds to the cache of a transformer of the same shape. */
+  /** Bytes that one more token adds to the cache of a transformer of the same shape. */
   readonly cacheBytesPerToken: number;
   readonly matrices: readonly string[];
 }
@@ -74,7 +74,7 @@ export interface Ternary {
   readonly scale: number;
 }
 
-export interface Lesson {
+export interface TrainingRequest {
   readonly text: string;
   readonly steps: number;
   readonly size: 'small' | 'medium';
@@ -83,7 +83,7 @@ export interface Lesson {
   readonly engine: EngineChoice;
 }
 
-export type LessonEvent =
+export type TrainingEvent =
   | { readonly event: 'tokenizer'; readonly share: number }
   | {
       readonly event: 'begin';
@@ -104,14 +104,14 @@ export type LessonEvent =
   | { readonly event: 'validation'; readonly step: number; readonly loss: number }
   | { readonly event: 'sample'; readonly step: number; readonly text: string };
 
-/** method → what goes in, what is told on the way, what comes out. */
+/** method → request, event, result. */
 export interface Calls {
   load: {
     request: { readonly source: string; readonly engine: EngineChoice };
     event: LoadProgress;
     result: ModelCard;
   };
-  /** Goes on with the chat, or, with `fresh`, begins another. */
+  /** Continues the chat or, with `fresh`, begins a new one. */
   chat: {
     request: Sampling & { readonly message: string; readonly fresh: boolean };
     event: string;
@@ -120,24 +120,24 @@ export interface Calls {
   write: { request: Sampling & { readonly prompt: string }; event: string; result: Written };
   anatomy: { request: undefined; event: never; result: Anatomy };
   ternary: {
-    request: { readonly name: string; readonly most: number };
+    request: { readonly name: string; readonly max: number };
     event: never;
     result: Ternary;
   };
-  /** Reads the prompt, then goes on writing, a token at a time, until told to stop. */
+  /** Reads the prompt, then generates token by token, until stopped. */
   observe: {
     request: {
       readonly prompt: string;
       readonly tokens: number;
-      /** Milliseconds that a token takes at least: eyes are slower than the model. */
+      /** Minimum milliseconds per token, so that the reader can follow. */
       readonly pace: number;
     };
     event: Observation;
     result: undefined;
   };
-  learn: { request: Lesson; event: LessonEvent; result: { readonly steps: number } };
-  /** Writes with the model that `learn` made. */
-  recite: { request: Sampling & { readonly prompt: string }; event: string; result: Written };
+  train: { request: TrainingRequest; event: TrainingEvent; result: { readonly steps: number } };
+  /** Generates with the model that `train` made. */
+  writeTrained: { request: Sampling & { readonly prompt: string }; event: string; result: Written };
 }
 
 export type Method = keyof Calls;
@@ -149,5 +149,5 @@ export type ToWorker =
 export type FromWorker =
   | { readonly id: number; readonly event: unknown }
   | { readonly id: number; readonly result: unknown }
-  /** `wrong`: the input is at fault, not the program. */
+  /** `wrong`: the error is in the input, not in the program. */
   | { readonly id: number; readonly error: string; readonly wrong: boolean };

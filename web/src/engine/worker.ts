@@ -1,31 +1,31 @@
 /**
- * The worker that computes, so that the page never waits. Calls are carried out one after the other: they share
- * one model and one engine.
+ * The worker that computes, so that the page never waits. Calls run one after the other, because they share one model and
+ * one engine.
  */
 import { OutOfMemoryError } from '../../../src/engine/engine.ts';
 import { InputError } from '../../../src/errors.ts';
+import { LoadedModel } from './loadedModel.ts';
 import type { Calls, FromWorker, Method, ToWorker } from './protocol.ts';
-import { School } from './school.ts';
-import { Speaker } from './speaker.ts';
+import { TextTraining } from './training.ts';
 
 type Handler<M extends Method> = (
   request: Calls[M]['request'],
-  tell: (event: Calls[M]['event']) => void,
+  report: (event: Calls[M]['event']) => void,
   signal: AbortSignal,
 ) => Promise<Calls[M]['result']>;
 
-const speaker = new Speaker();
-const school = new School();
+const loaded = new LoadedModel();
+const training = new TextTraining();
 
 const handlers: { readonly [M in Method]: Handler<M> } = {
-  load: (request, tell, signal) => speaker.load(request, tell, signal),
-  chat: (request, tell, signal) => speaker.chat(request, tell, signal),
-  write: (request, tell, signal) => speaker.write(request, tell, signal),
-  anatomy: () => speaker.anatomy(),
-  ternary: (request) => speaker.ternary(request),
-  observe: (request, tell, signal) => speaker.observe(request, tell, signal),
-  learn: (request, tell, signal) => school.learn(request, tell, signal),
-  recite: (request, tell, signal) => school.recite(request, tell, signal),
+  load: (request, report, signal) => loaded.load(request, report, signal),
+  chat: (request, report, signal) => loaded.chat(request, report, signal),
+  write: (request, report, signal) => loaded.write(request, report, signal),
+  anatomy: () => loaded.anatomy(),
+  ternary: (request) => loaded.ternary(request),
+  observe: (request, report, signal) => loaded.observe(request, report, signal),
+  train: (request, report, signal) => training.train(request, report, signal),
+  writeTrained: (request, report, signal) => training.writeTrained(request, report, signal),
 };
 
 const scope = globalThis as unknown as Worker;
@@ -37,7 +37,7 @@ scope.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     stops.get(data.id)?.abort();
     return;
   }
-  // Another model ends whatever the old one is busy with.
+  // Loading another model stops the work of the old one.
   if (data.method === 'load') for (const stop of stops.values()) stop.abort();
   stops.set(data.id, new AbortController());
   last = last.then(() => carryOut(data.id, data.method, data.request));

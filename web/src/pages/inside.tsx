@@ -9,7 +9,7 @@ import { Generation } from '../parts/generation.ts';
 import { MemoryChart } from '../parts/memoryChart.tsx';
 import { NeedsModel } from '../parts/needsModel.tsx';
 import { Weights } from '../parts/weights.tsx';
-import { card, speaker } from '../store.ts';
+import { card, modelWorker } from '../store.ts';
 
 const prompt = signal('Once upon a time there was a');
 const pace = signal(250);
@@ -27,7 +27,7 @@ function watch(): Promise<void> {
       now.value = observation;
       tokens.value = [...tokens.value, observation.text];
     };
-    await speaker().call('observe', request, { onEvent, signal });
+    await modelWorker().call('observe', request, { onEvent, signal });
     return `${tokens.value.length} tokens.`;
   });
 }
@@ -52,7 +52,7 @@ function Stage() {
   useEffect(() => {
     now.value = undefined;
     tokens.value = [];
-    void speaker()
+    void modelWorker()
       .call('anatomy', undefined)
       .then((found) => {
         anatomy.value = found;

@@ -1,22 +1,22 @@
-/** A model that learns the reader's own text, in the tab. */
+/** Trains a model on the reader's own text, in the tab. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { formatBytes, formatCount } from '../../../src/format.ts';
 import { Client } from '../engine/client.ts';
-import type { Lesson, LessonEvent } from '../engine/protocol.ts';
+import type { TrainingEvent, TrainingRequest } from '../engine/protocol.ts';
 import { untilIsolated } from '../offline.ts';
 import { Progress } from '../parts/progress.tsx';
-import { Recital } from '../parts/recital.tsx';
+import { TrainedWriter } from '../parts/trainedWriter.tsx';
 import { engineChoice } from '../store.ts';
 
-type Begin = Extract<LessonEvent, { event: 'begin' }>;
+type Begin = Extract<TrainingEvent, { event: 'begin' }>;
 type Point = readonly [step: number, loss: number];
 
 const text = signal('');
 const steps = signal(300);
-const size = signal<Lesson['size']>('small');
+const size = signal<TrainingRequest['size']>('small');
 const prompt = signal('');
-/** What is going on; the empty state is `idle`. */
+/** The current activity; the empty state is `idle`. */
 const phase = signal<'idle' | 'tokenizer' | 'training' | 'done'>('idle');
 const status = signal('');
 const begin = signal<Begin | undefined>(undefined);
@@ -25,11 +25,11 @@ const validations = signal<readonly Point[]>([]);
 const samples = signal<readonly { readonly step: number; readonly text: string }[]>([]);
 const speed = signal(0);
 
-/** A worker of its own: the chat goes on beside the training. */
+/** A separate worker, so that the chat continues during training. */
 let client: Client | undefined;
 let controller: AbortController | undefined;
 
-function classroom(): Client {
+function trainingWorker(): Client {
   client ??= new Client();
   return client;
 }
@@ -44,12 +44,12 @@ async function learn(): Promise<void> {
   phase.value = 'tokenizer';
   status.value = 'Learning the words…';
   try {
-    const lesson: Lesson = {
+    const request: TrainingRequest = {
       ...{ text: text.value, steps: steps.value, size: size.value, engine: engineChoice.value },
       prompt: beginningOf(text.value),
     };
-    prompt.value = lesson.prompt;
-    await classroom().call('learn', lesson, { onEvent: hear, signal });
+    prompt.value = request.prompt;
+    await trainingWorker().call('train', request, { onEvent: hear, signal });
     status.value = `Done: ${steps.value} steps.`;
     phase.value = 'done';
   } catch (error) {
@@ -58,7 +58,7 @@ async function learn(): Promise<void> {
   }
 }
 
-function hear(event: LessonEvent): void {
+function hear(event: TrainingEvent): void {
   switch (event.event) {
     case 'tokenizer':
       status.value = `Learning the words: ${Math.round(100 * event.share)}%`;
@@ -70,7 +70,7 @@ function hear(event: LessonEvent): void {
       break;
     case 'step':
       losses.value = [...losses.value, [event.step, event.loss]];
-      // A moving mean, as single steps differ.
+      // A moving mean, because single steps vary.
       speed.value = speed.value ? 0.9 * speed.value + 0.1 * event.tokensPerSecond : event.tokensPerSecond;
       break;
     case 'validation':
@@ -98,7 +98,7 @@ async function openExample(): Promise<void> {
 }
 
 export default function Learn() {
-  // Files that the service worker fetches are best there before training begins.
+  // Files that the service worker fetches should be stored before training begins.
   useEffect(() => void untilIsolated(), []);
   const busy = phase.value === 'tokenizer' || phase.value === 'training';
   return (
@@ -142,7 +142,7 @@ export default function Learn() {
           />
         </>
       )}
-      {phase.value === 'done' && <Recital client={classroom()} beginning={prompt.value} />}
+      {phase.value === 'done' && <TrainedWriter client={trainingWorker()} beginning={prompt.value} />}
     </div>
   );
 }
@@ -204,7 +204,7 @@ function Choices({ busy }: { readonly busy: boolean }) {
           value={size.value}
           disabled={busy}
           onChange={({ currentTarget }) => {
-            size.value = currentTarget.value as Lesson['size'];
+            size.value = currentTarget.value as TrainingRequest['size'];
           }}
         >
           <option value="small">small</option>

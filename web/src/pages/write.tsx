@@ -5,7 +5,7 @@ import { Continue } from '../parts/continue.tsx';
 import { NeedsModel } from '../parts/needsModel.tsx';
 import { card } from '../store.ts';
 
-/** Until the reader chooses, what the model was made for. */
+/** Until the reader chooses: chat, if the model has a template. */
 const chosen = signal<'chat' | 'text' | undefined>(undefined);
 
 export default function Write() {

@@ -1,4 +1,4 @@
-/** What the model expects next. */
+/** The most probable next tokens. */
 import type { Observation } from '../engine/protocol.ts';
 
 export function Candidates({ next }: { readonly next: Observation['next'] }) {

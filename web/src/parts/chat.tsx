@@ -1,8 +1,8 @@
-/** A conversation. All that the model keeps of it is its state, which never grows; the page says so. */
+/** A conversation. The model keeps only its state, whose size is fixed; the page says so. */
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { formatBytes } from '../../../src/format.ts';
-import { card, source, speaker } from '../store.ts';
+import { card, modelWorker, source } from '../store.ts';
 import { describeSpeed, Generation } from './generation.ts';
 import { maxTokens, SamplingControls, temperature } from './samplingControls.tsx';
 
@@ -14,7 +14,7 @@ interface Turn {
 const turns = signal<readonly Turn[]>([]);
 const draft = signal('');
 const generation = new Generation();
-/** The next message begins a new conversation. */
+/** Whether the next message begins a new conversation. */
 let fresh = true;
 source.subscribe(() => {
   fresh = true;
@@ -34,7 +34,7 @@ function send(): Promise<void> {
       answer += piece;
       turns.value = [...earlier, { who: 'model', text: answer }];
     };
-    return describeSpeed(await speaker().call('chat', request, { onEvent, signal }));
+    return describeSpeed(await modelWorker().call('chat', request, { onEvent, signal }));
   });
 }
 

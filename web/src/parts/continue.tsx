@@ -1,12 +1,12 @@
-/** Free writing: the model goes on where the text ends. */
+/** Free writing: the model continues the text. */
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { speaker } from '../store.ts';
+import { modelWorker } from '../store.ts';
 import { describeSpeed, Generation } from './generation.ts';
 import { maxTokens, SamplingControls, temperature } from './samplingControls.tsx';
 
 const text = signal('Once upon a time');
-/** The text before each continuation, to go back to. */
+/** The text before each continuation, for undoing. */
 const before = signal<readonly string[]>([]);
 const generation = new Generation();
 
@@ -18,7 +18,7 @@ function goOn(): Promise<void> {
     const onEvent = (piece: string) => {
       text.value += piece;
     };
-    return describeSpeed(await speaker().call('write', request, { onEvent, signal }));
+    return describeSpeed(await modelWorker().call('write', request, { onEvent, signal }));
   });
 }
 
@@ -58,7 +58,7 @@ export function Continue() {
 function Manuscript({ running }: { readonly running: boolean }) {
   const area = useRef<HTMLTextAreaElement>(null);
   const content = text.value;
-  // The text that grows stays in sight.
+  // Keeps the end of the growing text in view.
   useEffect(() => {
     if (running && area.current) area.current.scrollTop = area.current.scrollHeight;
   }, [content, running]);

@@ -5,18 +5,18 @@ export interface Line {
   readonly name: string;
   readonly className: string;
   readonly points: readonly (readonly [x: number, y: number])[];
-  /** Written at the line's end. */
+  /** Label at the line's end. */
   readonly endLabel?: string;
 }
 
 export interface CurveProps {
   readonly lines: readonly Line[];
   readonly xMax: number;
-  /** [least, most] */
+  /** [min, max] */
   readonly yRange: readonly [number, number];
   readonly yLabel: string;
   readonly xLabel: string;
-  /** Says the same in words. */
+  /** The same in words. */
   readonly summary: string;
   readonly formatY?: (value: number) => string;
 }
@@ -25,7 +25,7 @@ const [left, bottom, top, right] = [62, 30, 12, 78];
 
 export function Curve({ lines, xMax, yRange, yLabel, xLabel, summary, formatY = String }: CurveProps) {
   const title = useId();
-  // Letters stay as large as those around the figure.
+  // Letters keep the size of those around the figure.
   const [width, height] = matchMedia('(max-width: 36rem)').matches ? [370, 230] : [672, 290];
   const [low, high] = yRange;
   const x = (value: number) => left + ((width - left - right) * value) / Math.max(1, xMax);

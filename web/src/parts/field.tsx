@@ -1,4 +1,4 @@
-/** Numbers as a field of colours: one pixel a number, drawn large and sharp. */
+/** Numbers as a field of colours: one pixel a number, enlarged without smoothing. */
 import { useEffect, useRef } from 'preact/hooks';
 
 export interface FieldProps {

@@ -1,13 +1,13 @@
-/** One text at a time that is being written, and can be stopped at once. */
+/** A running generation, one at a time, which can be stopped at once. */
 import { type Signal, signal } from '@preact/signals';
 
 export class Generation {
   readonly running: Signal<boolean> = signal(false);
-  /** For the eye and for screen readers: what happens, or how the last one ended. */
+  /** For display and for screen readers: the activity, or how the last generation ended. */
   readonly status: Signal<string> = signal('');
   #controller: AbortController | undefined;
 
-  /** @param work gives the status to end with */
+  /** @param work returns the status at the end */
   async run(work: (signal: AbortSignal) => Promise<string>): Promise<void> {
     if (this.running.value) return;
     this.#controller = new AbortController();

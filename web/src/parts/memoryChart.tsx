@@ -1,4 +1,4 @@
-/** Memory beside a transformer's: a line that stays, and one that climbs. */
+/** Memory compared with a transformer's: a constant line and a rising one. */
 import { formatBytes } from '../../../src/format.ts';
 import type { Anatomy } from '../engine/protocol.ts';
 import { Curve } from './curve.tsx';
@@ -6,7 +6,7 @@ import { Curve } from './curve.tsx';
 export function MemoryChart({ body, tokens }: { readonly body: Anatomy; readonly tokens: number }) {
   const { stateBytes, cacheBytesPerToken } = body;
   const reach = Math.max(100, 2 ** Math.ceil(Math.log2(Math.max(1, tokens) / 100)) * 100);
-  const most = cacheBytesPerToken * reach;
+  const max = cacheBytesPerToken * reach;
   const cache = cacheBytesPerToken * tokens;
   return (
     <>
@@ -32,7 +32,7 @@ export function MemoryChart({ body, tokens }: { readonly body: Anatomy; readonly
           },
         ]}
         xMax={reach}
-        yRange={[0, most]}
+        yRange={[0, max]}
         xLabel="tokens"
         yLabel="Memory of what was read"
         formatY={(value) => formatBytes(Math.round(value))}

@@ -1,8 +1,8 @@
-/** Shows its children once a model is there; until then, how far it is, or how to get one. */
+/** Shows its children once a model is loaded; until then, the progress or a choice of models. */
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { boxed, card, loading, open, openFirst, trouble } from '../store.ts';
+import { bundled, card, loading, open, openFirst, trouble } from '../store.ts';
 
 export function NeedsModel({ children }: { readonly children: ComponentChildren }) {
   useEffect(() => void openFirst(), []);
@@ -14,7 +14,7 @@ export function NeedsModel({ children }: { readonly children: ComponentChildren 
         </p>
       )}
       {loading.value && <Loading />}
-      {card.value ? children : boxed.value && !loading.value && <Ask />}
+      {card.value ? children : bundled.value && !loading.value && <Ask />}
     </>
   );
 }

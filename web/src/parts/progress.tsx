@@ -1,4 +1,4 @@
-/** How training goes: the loss as it falls, and what the model writes on the way. */
+/** The progress of training: the falling loss, and samples of generated text. */
 import { Curve } from './curve.tsx';
 
 type Point = readonly [step: number, loss: number];
@@ -80,15 +80,15 @@ function timeLeft(steps: number, secondsPerStep: number): string {
 }
 
 /**
- * A mean over about a twentieth of the run on either side, so that it lags behind no fall. It narrows at both ends,
- * where there is less to average.
+ * A moving mean over about a twentieth of the run on either side, so that it does not lag behind. The window narrows at
+ * both ends.
  */
 function smoothed(points: readonly Point[]): Point[] {
   const sums = [0];
   for (const [, loss] of points) sums.push(sums.at(-1)! + loss);
-  const most = Math.max(2, Math.round(points.length / 20));
+  const maxReach = Math.max(2, Math.round(points.length / 20));
   return points.map(([step], index) => {
-    const reach = Math.min(most, index, Math.max(2, points.length - 1 - index));
+    const reach = Math.min(maxReach, index, Math.max(2, points.length - 1 - index));
     const [first, end] = [index - reach, Math.min(points.length, index + reach + 1)];
     return [step, (sums[end]! - sums[first]!) / (end - first)] as const;
   });

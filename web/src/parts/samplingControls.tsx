@@ -1,4 +1,4 @@
-/** How freely the model writes, and how much. */
+/** Sampling temperature and length. */
 import { signal } from '@preact/signals';
 
 export const temperature = signal(0.8);

@@ -1,8 +1,8 @@
-/** A corner of a ternary matrix, seen. */
+/** Draws the corner of a ternary matrix. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Ternary } from '../engine/protocol.ts';
-import { card, speaker } from '../store.ts';
+import { card, modelWorker } from '../store.ts';
 import { Field } from './field.tsx';
 
 const maxShown = 128;
@@ -12,8 +12,8 @@ export function Weights({ names }: { readonly names: readonly string[] }) {
   const matrix = useSignal<Ternary | undefined>(undefined);
   const name = names.includes(chosen.value) ? chosen.value : names[0]!;
   useEffect(() => {
-    void speaker()
-      .call('ternary', { name, most: maxShown })
+    void modelWorker()
+      .call('ternary', { name, max: maxShown })
       .then((found) => {
         matrix.value = found;
       });

@@ -1,13 +1,13 @@
-/** Text as it is generated, told piece by piece, with its speed. */
+/** Sends generated text to the page piece by piece, and measures its speed. */
 import type { Finish, GenerateOptions } from '../../../src/generate/generate.ts';
 import type { Sampling, Written } from './protocol.ts';
 
-export type Tell<E> = (event: E) => void;
+export type Report<E> = (event: E) => void;
 
-export async function writeDown(
+export async function streamText(
   generate: (options: GenerateOptions) => AsyncIterable<string>,
   { temperature, maxTokens, seed }: Sampling,
-  tell: Tell<string>,
+  report: Report<string>,
   signal: AbortSignal,
 ): Promise<Written> {
   let tokens = 0;
@@ -17,16 +17,16 @@ export async function writeDown(
     ...{ temperature, maxTokens, signal, topP: 0.95 },
     ...(seed === undefined ? {} : { seed }),
     onToken: () => {
-      began ||= performance.now(); // the first token took reading the prompt, too
+      began ||= performance.now(); // the first token includes reading the prompt
       tokens++;
     },
     onFinish: (finished) => {
       finish = finished;
     },
   };
-  const slate = new Slate(tell);
-  for await (const piece of generate(options)) slate.add(piece);
-  slate.wipe();
+  const buffer = new PieceBuffer(report);
+  for await (const piece of generate(options)) buffer.add(piece);
+  buffer.flush();
   const seconds = (performance.now() - began) / 1000;
   return {
     tokens,
@@ -35,27 +35,27 @@ export async function writeDown(
   };
 }
 
-/** Milliseconds between two messages to the page at least: about two frames of a screen. */
+/** Minimum milliseconds between two messages to the page: about two frames of a screen. */
 const minPause = 30;
 
-/** Hands on what comes quickly in fewer, longer pieces: a small model writes faster than a page can be drawn. */
-class Slate {
-  readonly #tell: Tell<string>;
+/** Merges pieces that come quickly: a small model generates faster than a page can be drawn. */
+class PieceBuffer {
+  readonly #report: Report<string>;
   #text = '';
-  #told = 0;
+  #lastFlush = 0;
 
-  constructor(tell: Tell<string>) {
-    this.#tell = tell;
+  constructor(report: Report<string>) {
+    this.#report = report;
   }
 
   add(piece: string): void {
     this.#text += piece;
-    if (performance.now() - this.#told >= minPause) this.wipe();
+    if (performance.now() - this.#lastFlush >= minPause) this.flush();
   }
 
-  wipe(): void {
-    if (this.#text !== '') this.#tell(this.#text);
+  flush(): void {
+    if (this.#text !== '') this.#report(this.#text);
     this.#text = '';
-    this.#told = performance.now();
+    this.#lastFlush = performance.now();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Looking inside a model while it reads. A recorded program is a plain list of calls, so watching needs no change
- * of the model: the gates and states are named as outputs of the program, and read after each run.
+ * Observes a model while it reads. A recorded program is a plain list of calls, so observing needs no change of the model:
+ * the gates and states are declared as outputs of the program, and read after each run.
  */
 import { bytesOf, type Executable, readFloats } from '../../../src/engine/engine.ts';
 import { sample } from '../../../src/generate/sampling.ts';
@@ -15,13 +15,13 @@ import { auditModel, auditProgram } from '../../../src/run/audit.ts';
 import { recordStep, stepMemory } from '../../../src/run/steps.ts';
 import { SeededRandom } from '../../../src/text/seededRandom.ts';
 import type { Anatomy, Observation, Ternary } from './protocol.ts';
-import type { Tell } from './writeDown.ts';
+import type { Report } from './streamText.ts';
 
 export type Opened = ModelParts;
 
 const shownCandidates = 5;
 
-export class Specimen {
+export class ModelObserver {
   readonly #parts: ModelParts;
   readonly #states: readonly Tensor[];
   readonly #recorded: ReturnType<typeof recordStep>;
@@ -60,14 +60,14 @@ export class Specimen {
     };
   }
 
-  async ternary(name: string, most: number): Promise<Ternary> {
+  async ternary(name: string, max: number): Promise<Ternary> {
     const { engine, weights } = this.#parts;
     const tensor = weights.get(name);
     const [rows, columns] = tensor.shape as readonly [number, number];
     const codes = unpackCodes(await engine.read(tensor), [rows, columns]);
     const counts = [0, 0, 0];
     for (const code of codes) counts[code + 1]!++;
-    const [shownRows, shownColumns] = [Math.min(rows, most), Math.min(columns, most)];
+    const [shownRows, shownColumns] = [Math.min(rows, max), Math.min(columns, max)];
     const shown = new Int8Array(shownRows * shownColumns);
     for (let row = 0; row < shownRows; row++) {
       for (let column = 0; column < shownColumns; column++) {
@@ -81,7 +81,7 @@ export class Specimen {
 
   async observe(
     { prompt, tokens, pace }: { prompt: string; tokens: number; pace: number },
-    tell: Tell<Observation>,
+    report: Report<Observation>,
     signal: AbortSignal,
   ): Promise<void> {
     const tokenizer = this.#parts.tokenizer!;
@@ -98,7 +98,7 @@ export class Specimen {
       const { logits, gates, state } = await this.#step(id);
       seen.push(id);
       const next = this.#likeliest(logits);
-      tell({ id, text: text.push(id), gates, state, next });
+      report({ id, text: text.push(id), gates, state, next });
       if (waiting.length === 0) waiting.push(sample(logits, options as never, random, seen));
       await pause(pace - (performance.now() - began), signal);
     }
@@ -127,8 +127,8 @@ export class Specimen {
   }
 
   #likeliest(logits: Float32Array): Observation['next'] {
-    const most = logits.reduce((a, b) => Math.max(a, b));
-    const sum = logits.reduce((total, logit) => total + Math.exp(logit - most), 0);
+    const max = logits.reduce((a, b) => Math.max(a, b));
+    const sum = logits.reduce((total, logit) => total + Math.exp(logit - max), 0);
     const best: number[] = [];
     for (let id = 0; id < logits.length; id++) {
       const at = best.findIndex((other) => logits[id]! > logits[other]!);
@@ -138,7 +138,7 @@ export class Specimen {
     }
     return best.map((id) => ({
       text: this.#parts.tokenizer!.decode([id], { skipSpecialTokens: false }),
-      probability: Math.exp(logits[id]! - most) / sum,
+      probability: Math.exp(logits[id]! - max) / sum,
     }));
   }
 }

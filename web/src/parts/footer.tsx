@@ -1,8 +1,8 @@
-/** The foot of every page: what computes, with which model, and whether the network is needed. */
+/** The foot of every page: engine, model, and whether the network is needed. */
 import { formatBytes, formatCount } from '../../../src/format.ts';
 import type { EngineChoice } from '../engine/protocol.ts';
 import { readyOffline } from '../offline.ts';
-import { addressOf, boxed, card, engineChoice, open, source } from '../store.ts';
+import { addressOf, bundled, card, engineChoice, open, source } from '../store.ts';
 
 const engines: readonly (readonly [EngineChoice, string])[] = [
   ['auto', 'fastest there is'],
@@ -11,14 +11,14 @@ const engines: readonly (readonly [EngineChoice, string])[] = [
   ['single', 'WebAssembly, one thread'],
 ];
 
-export function Colophon() {
+export function Footer() {
   const model = card.value;
   const choose = (engine: EngineChoice) => {
     engineChoice.value = engine;
     if (source.value !== undefined) void open(source.value);
   };
   return (
-    <footer class="colophon">
+    <footer class="footer">
       <p>
         {model ? (
           <>
@@ -46,7 +46,7 @@ export function Colophon() {
             ))}
           </select>
         </label>
-        {(boxed.value?.length ?? 0) > 1 && <ModelChoice names={boxed.value!} />}
+        {(bundled.value?.length ?? 0) > 1 && <ModelChoice names={bundled.value!} />}
       </p>
     </footer>
   );

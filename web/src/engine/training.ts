@@ -1,4 +1,4 @@
-/** Training a small model on the reader's text, and writing with it. */
+/** Trains a small model on the reader's text, and generates with it. */
 import type { Engine } from '../../../src/engine/engine.ts';
 import { InputError } from '../../../src/errors.ts';
 import { LanguageModel } from '../../../src/languageModel.ts';
@@ -12,61 +12,65 @@ import { rateAt } from '../../../src/train/schedule.ts';
 import { parseSettings, type TrainingSettings } from '../../../src/train/settings.ts';
 import { Trainer } from '../../../src/train/trainer.ts';
 import { chooseEngine } from './chooseEngine.ts';
-import type { Calls, Lesson, LessonEvent, Written } from './protocol.ts';
-import { type Tell, writeDown } from './writeDown.ts';
+import type { Calls, TrainingEvent, TrainingRequest, Written } from './protocol.ts';
+import { type Report, streamText } from './streamText.ts';
 
 const sizes = {
   small: { layers: 2, hiddenSize: 128, intermediateSize: 256 },
   medium: { layers: 4, hiddenSize: 192, intermediateSize: 512 },
 } as const;
 
-/** Samples and validations during a run. */
+/** Number of samples and validations during a run. */
 const moments = 8;
 const minTokens = 1000;
 const maxMemory = 2 ** 31;
 
-export class School {
-  #pupil: LanguageModel | undefined;
+export class TextTraining {
+  #model: LanguageModel | undefined;
 
-  async learn(lesson: Lesson, tell: Tell<LessonEvent>, signal: AbortSignal): Promise<{ steps: number }> {
-    await this.#pupil?.dispose();
-    this.#pupil = undefined;
-    const tokenizer = await makeTokenizer(lesson.text, tell, signal);
-    const tokens = Int32Array.from(tokenizer.encode(lesson.text));
+  async train(
+    request: TrainingRequest,
+    report: Report<TrainingEvent>,
+    signal: AbortSignal,
+  ): Promise<{ steps: number }> {
+    await this.#model?.dispose();
+    this.#model = undefined;
+    const tokenizer = await makeTokenizer(request.text, report, signal);
+    const tokens = Int32Array.from(tokenizer.encode(request.text));
     if (tokens.length < minTokens) {
       throw new InputError(
         `the text has ${tokens.length} tokens, expected at least ${minTokens}: about a page and a half`,
       );
     }
-    const { engine, ...chosen } = await chooseEngine(lesson.engine);
-    const config = configOf(lesson, tokenizer);
-    const settings = settingsFor(lesson, tokens.length);
+    const { engine, ...chosen } = await chooseEngine(request.engine);
+    const config = configOf(request, tokenizer);
+    const settings = settingsFor(request, tokens.length);
     const trainer = new Trainer({ engine, limitBytes: maxMemory }, config, settings);
     initialise(engine, trainer.specs, trainer.weights, settings.seed);
-    this.#pupil = pupilOf(trainer, tokenizer, engine);
-    tell({
+    this.#model = modelOf(trainer, tokenizer, engine);
+    report({
       ...{ event: 'begin', tokens: tokens.length, vocabulary: tokenizer.vocabularySize },
       ...{ parameters: trainer.needs.parameters, memory: trainer.needs.totalBytes },
       tokensPerStep: settings.batch * settings.length,
       ...{ engineName: chosen.name, engineNote: chosen.note },
     });
-    return { steps: await this.#train(trainer, { tokens, tokenizer, settings, lesson }, tell, signal) };
+    return { steps: await this.#train(trainer, { tokens, tokenizer, settings, request }, report, signal) };
   }
 
-  async recite(
-    { prompt, ...sampling }: Calls['recite']['request'],
-    tell: Tell<string>,
+  async writeTrained(
+    { prompt, ...sampling }: Calls['writeTrained']['request'],
+    report: Report<string>,
     signal: AbortSignal,
   ): Promise<Written> {
-    const pupil = this.#pupil;
-    if (!pupil) throw new InputError('nothing was learned yet');
-    return writeDown((options) => pupil.generate(prompt, options), sampling, tell, signal);
+    const model = this.#model;
+    if (!model) throw new InputError('nothing was trained yet');
+    return streamText((options) => model.generate(prompt, options), sampling, report, signal);
   }
 
   async #train(
     trainer: Trainer,
-    { tokens, tokenizer, settings, lesson }: Classroom,
-    tell: Tell<LessonEvent>,
+    { tokens, tokenizer, settings, request }: TrainingData,
+    report: Report<TrainingEvent>,
     signal: AbortSignal,
   ): Promise<number> {
     const { steps, batch, length, seed } = settings;
@@ -80,9 +84,9 @@ export class School {
     for (let step = 0; ; step++) {
       if (pauses.has(step) || signal.aborted) {
         if (sampler.validationWindows > 0 && !signal.aborted) {
-          tell({ event: 'validation', step, loss: await trainer.validate(sampler.validation()) });
+          report({ event: 'validation', step, loss: await trainer.validate(sampler.validation()) });
         }
-        tell({ event: 'sample', step, text: await this.#sample(lesson.prompt, seed) });
+        report({ event: 'sample', step, text: await this.#sample(request.prompt, seed) });
       }
       if (step === steps || signal.aborted) return step;
       const began = performance.now();
@@ -92,36 +96,37 @@ export class School {
         rateAt(step, settings),
       );
       const tokensPerSecond = (batch * length * 1000) / (performance.now() - began);
-      tell({ event: 'step', step: step + 1, loss: lossSum / labels, tokensPerSecond });
+      report({ event: 'step', step: step + 1, loss: lossSum / labels, tokensPerSecond });
     }
   }
 
   async #sample(prompt: string, seed: number): Promise<string> {
     let text = '';
     const options = { maxTokens: 32, temperature: 0.7, topP: 0.9, seed, stopAtEos: false };
-    for await (const piece of this.#pupil!.generate(prompt, options)) text += piece;
+    for await (const piece of this.#model!.generate(prompt, options)) text += piece;
     return text;
   }
 }
 
-interface Classroom {
+interface TrainingData {
   readonly tokens: Int32Array;
   readonly tokenizer: TextTokenizer;
   readonly settings: TrainingSettings;
-  readonly lesson: Lesson;
+  readonly request: TrainingRequest;
 }
 
 async function makeTokenizer(
   text: string,
-  tell: Tell<LessonEvent>,
+  report: Report<TrainingEvent>,
   signal: AbortSignal,
 ): Promise<TextTokenizer> {
-  // Few tokens need few examples each: a short text gets a small vocabulary.
+  // A vocabulary needs many tokens of text for each entry: a short text gets a small vocabulary.
   const vocabularySize = Math.min(2048, Math.max(320, 64 * Math.round(text.length / 6400)));
   const { json, config } = await trainBpe(only(text), {
     ...{ vocabularySize, signal },
     onProgress: (progress) =>
-      progress.phase === 'merge' && tell({ event: 'tokenizer', share: progress.vocabulary / vocabularySize }),
+      progress.phase === 'merge' &&
+      report({ event: 'tokenizer', share: progress.vocabulary / vocabularySize }),
   });
   return TextTokenizer.fromJson(json, config);
 }
@@ -130,7 +135,7 @@ async function* only(text: string): AsyncGenerator<string> {
   yield text;
 }
 
-function configOf({ size }: Lesson, tokenizer: TextTokenizer): MatMulFreeConfig {
+function configOf({ size }: TrainingRequest, tokenizer: TextTokenizer): MatMulFreeConfig {
   return {
     ...namedConfig('tiny', { vocabSize: tokenizer.vocabularySize }),
     ...sizes[size],
@@ -139,8 +144,8 @@ function configOf({ size }: Lesson, tokenizer: TextTokenizer): MatMulFreeConfig 
   };
 }
 
-/** Short texts are cut into shorter windows, so that there are some to choose from. */
-function settingsFor({ steps, size }: Lesson, tokens: number): TrainingSettings {
+/** Short texts are split into shorter windows, so that there are enough to choose from. */
+function settingsFor({ steps, size }: TrainingRequest, tokens: number): TrainingSettings {
   const length = tokens < 8000 ? 32 : 128;
   const batch = 512 / length;
   const windows = Math.floor(tokens / (length + 1));
@@ -151,8 +156,8 @@ function settingsFor({ steps, size }: Lesson, tokens: number): TrainingSettings 
   });
 }
 
-/** The weights as they are at any time, without a copy: it writes with what was learned so far. */
-function pupilOf(
+/** A model that shares the trainer's weights, without a copy: it generates with the weights of the moment. */
+function modelOf(
   { config, weights }: Trainer,
   tokenizer: TextTokenizer,
   engine: Engine & { readonly usedBytes: number },

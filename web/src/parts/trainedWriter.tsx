@@ -1,4 +1,4 @@
-/** Writing with the model that was just trained. */
+/** Generates with the model that was just trained. */
 import { signal } from '@preact/signals';
 import type { Client } from '../engine/client.ts';
 import { describeSpeed, Generation } from './generation.ts';
@@ -7,7 +7,7 @@ const generation = new Generation();
 const beginning = signal<string | undefined>(undefined);
 const continuation = signal('');
 
-export function Recital({
+export function TrainedWriter({
   client,
   beginning: suggested,
 }: {
@@ -16,24 +16,24 @@ export function Recital({
 }) {
   const running = generation.running.value;
   const prompt = beginning.value ?? suggested;
-  const recite = () =>
+  const writeTrained = () =>
     generation.run(async (signal) => {
       continuation.value = '';
       const onEvent = (piece: string) => {
         continuation.value += piece;
       };
       const request = { prompt, temperature: 0.7, maxTokens: 150 };
-      return describeSpeed(await client.call('recite', request, { onEvent, signal }));
+      return describeSpeed(await client.call('writeTrained', request, { onEvent, signal }));
     });
   return (
-    <section class="recital" aria-labelledby="recital">
-      <h2 id="recital">Let it write</h2>
+    <section class="trained-writer" aria-labelledby="trained-writer">
+      <h2 id="trained-writer">Let it write</h2>
       <form
         class="line"
         onSubmit={(event) => {
           event.preventDefault();
           if (running) generation.stop();
-          else void recite();
+          else void writeTrained();
         }}
       >
         <input
@@ -48,7 +48,7 @@ export function Recital({
         </button>
       </form>
       {continuation.value && (
-        <p class="text" data-testid="recital">
+        <p class="text" data-testid="trained-writer">
           <b>{prompt}</b>
           {continuation.value}
         </p>

@@ -1,22 +1,22 @@
-/** The model that is loaded: it chats, writes, and lets itself be watched. */
+/** The loaded model: chats, generates, and can be observed. */
 import { Conversation } from '../../../src/generate/conversation.ts';
 import { LanguageModel, type LoadProgress } from '../../../src/languageModel.ts';
 import { loadIntoEngine } from '../../../src/loadModel.ts';
 import { type ChosenEngine, chooseEngine } from './chooseEngine.ts';
+import { ModelObserver, type Opened } from './observer.ts';
 import type { Anatomy, Calls, ModelCard, Observation, Ternary, Written } from './protocol.ts';
-import { type Opened, Specimen } from './specimen.ts';
-import { type Tell, writeDown } from './writeDown.ts';
+import { type Report, streamText } from './streamText.ts';
 
 type Request<M extends keyof Calls> = Calls[M]['request'];
 
-export class Speaker {
+export class LoadedModel {
   #opened: (Opened & { readonly model: LanguageModel }) | undefined;
   #conversation: Conversation | undefined;
-  #specimen: Specimen | undefined;
+  #observer: ModelObserver | undefined;
 
   async load(
     { source, engine: choice }: Request<'load'>,
-    tell: Tell<LoadProgress>,
+    report: Report<LoadProgress>,
     signal: AbortSignal,
   ): Promise<ModelCard> {
     let chosen: ChosenEngine | undefined;
@@ -24,11 +24,11 @@ export class Speaker {
       chosen = await chooseEngine(choice);
       return chosen.engine;
     };
-    const parts = await loadIntoEngine(source, createEngine, { onProgress: tell, signal });
+    const parts = await loadIntoEngine(source, createEngine, { onProgress: report, signal });
     await this.#opened?.model.dispose();
     this.#opened = { ...parts, model: new LanguageModel(parts) };
     this.#conversation = undefined;
-    this.#specimen = undefined;
+    this.#observer = undefined;
     const { config, architecture, tokenizer } = parts;
     const { weights, statePerSequence } = this.#opened.model.memory;
     return {
@@ -50,39 +50,39 @@ export class Speaker {
 
   async chat(
     { message, fresh, ...sampling }: Request<'chat'>,
-    tell: Tell<string>,
+    report: Report<string>,
     signal: AbortSignal,
   ): Promise<Written> {
     const { model } = this.#expectModel();
     if (fresh) this.#conversation = undefined;
     this.#conversation ??= new Conversation(() => model.session(), model.tokenizer!);
     const conversation = this.#conversation;
-    return writeDown((options) => conversation.reply(message, options), sampling, tell, signal);
+    return streamText((options) => conversation.reply(message, options), sampling, report, signal);
   }
 
   async write(
     { prompt, ...sampling }: Request<'write'>,
-    tell: Tell<string>,
+    report: Report<string>,
     signal: AbortSignal,
   ): Promise<Written> {
     const { model } = this.#expectModel();
-    return writeDown((options) => model.generate(prompt, options), sampling, tell, signal);
+    return streamText((options) => model.generate(prompt, options), sampling, report, signal);
   }
 
   async anatomy(): Promise<Anatomy> {
-    return this.#expectSpecimen().anatomy();
+    return this.#expectObserver().anatomy();
   }
 
-  async ternary({ name, most }: Request<'ternary'>): Promise<Ternary> {
-    return this.#expectSpecimen().ternary(name, most);
+  async ternary({ name, max }: Request<'ternary'>): Promise<Ternary> {
+    return this.#expectObserver().ternary(name, max);
   }
 
   async observe(
     request: Request<'observe'>,
-    tell: Tell<Observation>,
+    report: Report<Observation>,
     signal: AbortSignal,
   ): Promise<undefined> {
-    await this.#expectSpecimen().observe(request, tell, signal);
+    await this.#expectObserver().observe(request, report, signal);
   }
 
   #expectModel() {
@@ -90,9 +90,9 @@ export class Speaker {
     return this.#opened;
   }
 
-  #expectSpecimen(): Specimen {
-    this.#specimen ??= new Specimen(this.#expectModel());
-    return this.#specimen;
+  #expectObserver(): ModelObserver {
+    this.#observer ??= new ModelObserver(this.#expectModel());
+    return this.#observer;
   }
 }
 
