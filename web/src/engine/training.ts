@@ -1,6 +1,7 @@
 /** Trains a small model on the reader's text, and generates with it. */
 import type { Engine } from '../../../src/engine/engine.ts';
 import { InputError } from '../../../src/errors.ts';
+import type { GenerateOptions } from '../../../src/generate/generate.ts';
 import { LanguageModel } from '../../../src/languageModel.ts';
 import { architectureOf } from '../../../src/model/architecture.ts';
 import { type MatMulFreeConfig, namedConfig } from '../../../src/model/config.ts';
@@ -64,7 +65,9 @@ export class TextTraining {
   ): Promise<Written> {
     const model = this.#model;
     if (!model) throw new InputError('nothing was trained yet');
-    return streamText((options) => model.generate(prompt, options), sampling, report, signal);
+    // No text of the training ends, so the end token is never learned: drawing it means nothing.
+    const generate = (options: GenerateOptions) => model.generate(prompt, { ...options, stopAtEos: false });
+    return streamText(generate, sampling, report, signal);
   }
 
   async #train(
