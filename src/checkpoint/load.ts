@@ -5,9 +5,12 @@
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
-import { fillFixed, type ParameterSpec, scaleName } from '../model/parameters.ts';
-import { byteSize, type DType, elementCount, packedRows } from '../program/tensor.ts';
+import { fillFixed, type ParameterSpec, type Storage, scaleName } from '../model/parameters.ts';
+import { byteSize, elementCount, packedRows } from '../program/tensor.ts';
+import { isGrouped } from './groupedRows.ts';
+import { grouped, groupedAsF32 } from './loadGrouped.ts';
 import { checkPacked, quantiseMatrix } from './packing.ts';
+import { type ParameterStore, put, storage, writeFloat } from './parameterStore.ts';
 import {
   chunkElements,
   expectTensor,
@@ -26,22 +29,11 @@ import {
   tensorLabel,
 } from './tensorSource.ts';
 
-/** The memory that receives parameters. */
-export interface ParameterStore {
-  /** Announces that `name` will be stored as `dtype`. All calls come before the first to `bytes`. */
-  prepare(name: string, dtype: DType): void;
-  /** The parameter's storage; requested again before each write, because memory may move. */
-  bytes(name: string): Uint8Array;
-  /** Takes bytes of the parameter from byte `start` on, for stores that need not hold all of them at once. */
-  write?(name: string, bytes: Uint8Array, start: number): void;
-  /** The parameter is complete; `bytes` is not requested for it again. */
-  written(name: string): void;
-}
-
 export interface LoadOptions {
   /**
    * `inference`: a ternary matrix becomes two parameters, `….weight` packed and `….weight_scale` f32 [1]. Embeddings and
-   * dense matrices keep their stored type; int8 rows of an embedding have `….weight_scale` f32 [rows]. `training`:
+   * dense matrices keep their stored form; int8 rows of an embedding have `….weight_scale` f32 [rows], codes with a
+   * scale for each group `….weight_scale` [rows, groups]. `training`:
    * everything becomes f32; packed matrices become floats that BitLinear quantises to the same values and scale again (see
    * `expandTernary`).
    */
@@ -52,8 +44,8 @@ export interface LoadOptions {
 }
 
 /** How one parameter is loaded. */
-interface Step {
-  readonly parameters: readonly (readonly [name: string, dtype: DType])[];
+export interface Step {
+  readonly parameters: readonly (readonly [name: string, storage: Storage])[];
   readonly bytesToRead: number;
   load(store: ParameterStore, report: Report): Promise<void>;
 }
@@ -73,7 +65,7 @@ export async function loadParameters(
   const steps = specs.map((spec) => planStep(source, spec, options.mode));
   const total = steps.reduce((sum, step) => sum + step.bytesToRead, 0);
   const report = progressReport(total, options.onProgress, options.signal);
-  for (const [name, dtype] of steps.flatMap((step) => step.parameters)) store.prepare(name, dtype);
+  for (const [name, kind] of steps.flatMap((step) => step.parameters)) store.prepare(name, kind);
   for (const step of steps) await step.load(store, report);
 }
 
@@ -83,6 +75,9 @@ function planStep(source: TensorSource, spec: ParameterSpec, mode: LoadOptions['
     if (!isPacked(source, spec.name))
       return mode === 'inference' ? quantised(source, spec) : asF32(source, spec);
     return mode === 'inference' ? packed(source, spec) : expanded(source, spec);
+  }
+  if (isMatrix(spec) && isGrouped(source, spec.name)) {
+    return mode === 'inference' ? grouped(source, spec) : groupedAsF32(source, spec);
   }
   if (spec.role === 'embedding') {
     if (isInt8(source, spec.name))
@@ -279,7 +274,14 @@ function isLeftOut(source: TensorSource, { name, optional = false }: ParameterSp
   return optional && !source.tensors.has(name);
 }
 
-function hasScale(source: TensorSource, { name, role }: ParameterSpec): boolean {
+/** Dense matrices and tables, which may be stored as grouped codes. */
+function isMatrix({ role }: ParameterSpec): boolean {
+  return role === 'matrix' || role === 'embedding';
+}
+
+function hasScale(source: TensorSource, spec: ParameterSpec): boolean {
+  const { name, role } = spec;
+  if (isMatrix(spec) && isGrouped(source, name)) return true;
   return role === 'ternary' ? isPacked(source, name) : role === 'embedding' && isInt8(source, name);
 }
 
@@ -309,23 +311,6 @@ function expectFloats(source: TensorSource, { name, shape }: Pick<ParameterSpec,
   const { dtype, byteLength } = expectShape(source, name, shape);
   if (isFloat(dtype)) return { dtype, byteLength };
   throw new InputError(`${tensorLabel(source, name)}: found type ${dtype}, expected F32, F16 or BF16`);
-}
-
-function storage(store: ParameterStore, name: string, expected: number): Uint8Array {
-  const bytes = store.bytes(name);
-  if (bytes.length === expected) return bytes;
-  throw new RangeError(`store gave ${bytes.length} bytes for parameter ${name}, expected ${expected}`);
-}
-
-/** Bytes [start, …) of a parameter of `total` bytes. */
-function put(store: ParameterStore, name: string, bytes: Uint8Array, start: number, total: number): void {
-  if (store.write) store.write(name, bytes, start);
-  else storage(store, name, total).set(bytes, start);
-}
-
-function writeFloat(store: ParameterStore, name: string, value: number): void {
-  storage(store, name, 4).set(bytesOf(Float32Array.of(value)));
-  store.written(name);
 }
 
 /** Every exponent bit set means infinite or NaN, in each of the three types. */

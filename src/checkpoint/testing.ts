@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { type ParameterSpec, scaleName } from '../model/parameters.ts';
+import { type ParameterSpec, type Storage, scaleName } from '../model/parameters.ts';
 import { byteSize, type DType } from '../program/tensor.ts';
-import type { ParameterStore } from './load.ts';
+import type { ParameterStore } from './parameterStore.ts';
 import type { StoredDType } from './safetensors.ts';
 import type { TensorSource } from './tensorSource.ts';
 import type { TensorEntry } from './writeSafetensors.ts';
@@ -70,7 +70,12 @@ export class MemoryStore implements ParameterStore {
     }
   }
 
-  prepare(name: string, dtype: DType): void {
+  prepare(name: string, storage: Storage): void {
+    if (typeof storage === 'object') {
+      const [rows, columns] = this.#shapes.get(name) as [number, number];
+      this.#shapes.set(scaleName(name), [rows, columns / storage.group]);
+    }
+    const dtype = typeof storage === 'object' ? storage.codes : storage;
     this.dtypes.set(name, dtype);
     this.#bytes.set(name, new Uint8Array(byteSize(dtype, this.#shapes.get(name)!)).fill(0xaa));
   }

@@ -4,15 +4,14 @@
  */
 import { appendRows } from '../ops/appendRows/appendRows.ts';
 import { attention } from '../ops/attention/attention.ts';
-import { embedding } from '../ops/embedding/embedding.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { rotary, rotaryTable } from '../ops/rotary/rotary.ts';
 import { sizeOf } from '../program/shapes.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
 import type { AttentionArchitecture, Forward, KeyValueCache } from './architecture.ts';
 import type { DecoderConfig } from './config.ts';
-import { decoderParameters, embeddingTable as table } from './decoderParameters.ts';
-import { product, project } from './project.ts';
+import { decoderParameters, embeddingModule as table } from './decoderParameters.ts';
+import { lookUp, project } from './project.ts';
 import { rotationOf } from './rope.ts';
 import type { Weights } from './weights.ts';
 
@@ -56,7 +55,7 @@ function decoderForward(
   const { headSize, rope, layers } = config;
   const angles = rotaryTable(sizeOf(ids, 1), rotationOf(rope, headSize), cache?.held);
   const context = { config, weights, angles, cache };
-  let x = embedding(ids, weights.get(table), weights.rowScales(table));
+  let x = lookUp(ids, weights, `${table}.weight`);
   const hidden = [x];
   for (let layer = 0; layer < layers; layer++) {
     x = block(x, layer, context);
@@ -112,6 +111,6 @@ export function attend(
 /** Logits [batch, length, vocabulary] of hidden states after the final norm. */
 function decoderHead(config: DecoderConfig, weights: Weights, hidden: Tensor): Tensor {
   return config.tieWordEmbeddings
-    ? product(hidden, weights, table)
+    ? project(hidden, weights, table)
     : projection(hidden, 'lm_head', { config, weights });
 }

@@ -2,7 +2,8 @@
 import type { DecoderConfig } from './config.ts';
 import { deviations, type ParameterSpec } from './parameters.ts';
 
-export const embeddingTable = 'model.embed_tokens.weight';
+/** The table of embeddings, and the head of models that tie the two. */
+export const embeddingModule = 'model.embed_tokens';
 
 type Init = ParameterSpec['init'];
 
@@ -11,7 +12,7 @@ export function decoderParameters(config: DecoderConfig): ParameterSpec[] {
   const { vocabSize: V, hiddenSize: H, layers: L } = config;
   const { normal } = deviations(config);
   return [
-    { name: embeddingTable, shape: [V, H], role: 'embedding', init: normal },
+    { name: `${embeddingModule}.weight`, shape: [V, H], role: 'embedding', init: normal },
     ...Array.from({ length: L }, (_, i) => layerParameters(config, `model.layers.${i}`)).flat(),
     norm('model.norm', H),
     ...(config.tieWordEmbeddings ? [] : projection(config, 'lm_head', [V, H], normal)),

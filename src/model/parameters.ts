@@ -1,12 +1,14 @@
 /** The parameters of a model: one entry per tensor of its checkpoint, under its Hugging Face name. */
+import type { DType } from '../program/tensor.ts';
+
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
   /**
    * `ternary`: a BitLinear matrix [out, in], float in a training checkpoint, 2-bit in a packed one.
-   * `matrix`: a dense matrix [out, in], for inference kept in the type that the checkpoint stores it in.
-   * `embedding`: a table [vocabulary, width], kept in the type that the checkpoint stores it in: floats, or int8
-   * rows with a scale each (packingRows.ts).
+   * `matrix`: a dense matrix [out, in], for inference kept in the form that the checkpoint stores it in.
+   * `embedding`: a table [vocabulary, width], kept in the form that the checkpoint stores it in: floats, or int8
+   * rows with a scale each (packingRows.ts). Both may be codes with a scale for each group of neighbours.
    * `vector`: norms, biases and lower bounds, always f32 in memory.
    */
   readonly role: 'ternary' | 'matrix' | 'embedding' | 'vector';
@@ -18,6 +20,16 @@ export interface ParameterSpec {
     | { readonly constant: number }
     | { readonly each: (index: number) => number };
 }
+
+/** A matrix [out, in] of codes, with a scale [out, in / group] for each group of neighbours in a row. */
+export interface Grouped {
+  readonly codes: 'ternary' | 'binary' | 'i8';
+  readonly group: number;
+  readonly scales: 'f16' | 'f32';
+}
+
+/** What a parameter is in memory: elements of one type, or codes with scales. */
+export type Storage = DType | Grouped;
 
 /** Name of the scale of a packed matrix, or of the scales of int8 rows, as in Hugging Face's BitNet integration. */
 export function scaleName(weightName: string): string {

@@ -4,13 +4,13 @@
  */
 import { add } from '../ops/add/add.ts';
 import { bitLinear } from '../ops/bitLinear/bitLinear.ts';
-import { embedding } from '../ops/embedding/embedding.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
 import type { Tensor } from '../program/tensor.ts';
 import type { Forward } from './architecture.ts';
 import type { RecurrentConfig } from './config.ts';
 import { deviations, type ParameterSpec } from './parameters.ts';
+import { lookUp } from './project.ts';
 import type { Weights } from './weights.ts';
 
 /** A block: x [.., hidden] → the same, and the layer's next states. */
@@ -26,8 +26,7 @@ export function throughBlocks(
   ids: Tensor,
   block: RecurrentBlock,
 ): Forward {
-  const table = 'model.embeddings.weight';
-  let x = embedding(ids, weights.get(table), weights.rowScales(table));
+  let x = lookUp(ids, weights, 'model.embeddings.weight');
   const hidden = [x];
   const states: Tensor[] = [];
   for (let layer = 0; layer < config.layers; layer++) {

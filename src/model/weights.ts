@@ -2,8 +2,8 @@
 
 import type { BitLinearParameters } from '../ops/bitLinear/bitLinear.ts';
 import type { TernaryLinearParameters } from '../ops/ternaryLinear/ternaryLinear.ts';
-import { type DType, type Tensor, variable } from '../program/tensor.ts';
-import { type ParameterSpec, scaleName } from './parameters.ts';
+import { type DType, type Shape, type Tensor, variable } from '../program/tensor.ts';
+import { type ParameterSpec, type Storage, scaleName } from './parameters.ts';
 
 /**
  * Storage of ternary matrices. `training` keeps float weights and quantises them in each step. `inference` keeps packed
@@ -17,7 +17,9 @@ export type StoredMatrix =
   /** f32, f16, bf16, or int8 rows with scales [out]. */
   | { readonly form: 'dense'; readonly weight: Tensor; readonly scales: Tensor | undefined }
   /** Ternary with one scale: packed, or floats that each step quantises. */
-  | ({ readonly form: 'ternary' } & TernaryLinearParameters);
+  | ({ readonly form: 'ternary' } & TernaryLinearParameters)
+  /** Codes with scales [out, groups]. */
+  | { readonly form: 'grouped'; readonly codes: Tensor; readonly scales: Tensor };
 
 export class Weights {
   readonly mode: WeightMode;
@@ -25,26 +27,25 @@ export class Weights {
   readonly #ternary = new Set<string>();
 
   /**
-   * `dtypes` overrides a parameter's type in memory: an embedding may stay f16, bf16, or int8 rows with scales, a
-   * dense matrix f16 or bf16.
+   * `stored` says how parameters are stored in memory: an embedding may stay f16, bf16 or int8 rows with scales, a
+   * dense matrix f16 or bf16, both codes with scales for groups. Default: f32.
    * @param placed variables that already have memory, by parameter name
    */
   constructor(
     specs: readonly ParameterSpec[],
     mode: WeightMode,
-    dtypes: ReadonlyMap<string, DType> = new Map(),
+    stored: ReadonlyMap<string, Storage> = new Map(),
     placed: ReadonlyMap<string, Tensor> = new Map(),
   ) {
     this.mode = mode;
     for (const { name, shape, role } of specs) {
       if (role === 'ternary') this.#ternary.add(name);
       const packed = role === 'ternary' && mode === 'inference';
-      const dtype = packed ? 'ternary' : (dtypes.get(name) ?? 'f32');
+      const form = packed ? 'ternary' : (stored.get(name) ?? 'f32');
+      const dtype = typeof form === 'object' ? form.codes : form;
       this.#tensors.set(name, placed.get(name) ?? variable(name, shape, dtype));
-      if (packed) this.#tensors.set(scaleName(name), variable(scaleName(name), [1]));
-      if (dtypes.get(name) === 'i8') {
-        this.#tensors.set(scaleName(name), variable(scaleName(name), [shape[0]!]));
-      }
+      const scales = scalesOf(shape, form);
+      if (scales) this.#tensors.set(scaleName(name), variable(scaleName(name), ...scales));
     }
   }
 
@@ -52,11 +53,6 @@ export class Weights {
     const tensor = this.#tensors.get(name);
     if (!tensor) throw new Error(`the model has no parameter ${name}`);
     return tensor;
-  }
-
-  /** The scales of a parameter that is stored as int8 rows. */
-  rowScales(name: string): Tensor | undefined {
-    return this.get(name).dtype === 'i8' ? this.get(scaleName(name)) : undefined;
   }
 
   has(name: string): boolean {
@@ -69,9 +65,11 @@ export class Weights {
 
   /** The matrix of this name. */
   matrix(name: string): StoredMatrix {
-    return this.#ternary.has(name)
-      ? { form: 'ternary', ...this.#ternaryMatrix(name) }
-      : { form: 'dense', weight: this.get(name), scales: this.rowScales(name) };
+    if (this.#ternary.has(name)) return { form: 'ternary', ...this.#ternaryMatrix(name) };
+    const [weight, scales] = [this.get(name), this.#tensors.get(scaleName(name))];
+    return scales?.shape.length === 2
+      ? { form: 'grouped', codes: weight, scales }
+      : { form: 'dense', weight, scales };
   }
 
   /** The parameters `<prefix>.weight`, its scale if packed, and `<prefix>.norm.weight`. */
@@ -86,4 +84,11 @@ export class Weights {
       plain: this.mode === 'plain',
     };
   }
+}
+
+/** Shape and type of a parameter's scales, if it is stored with any: one, one a row, or one a group. */
+function scalesOf(shape: Shape, form: Storage): [Shape, DType] | undefined {
+  if (typeof form === 'object') return [[shape[0]!, shape[1]! / form.group], form.scales];
+  if (form === 'ternary') return [[1], 'f32'];
+  return form === 'i8' ? [[shape[0]!], 'f32'] : undefined;
 }

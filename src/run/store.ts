@@ -1,8 +1,8 @@
 /** Receives a checkpoint's parameters and places them in an engine. */
-import type { ParameterStore } from '../checkpoint/load.ts';
+import type { ParameterStore } from '../checkpoint/parameterStore.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Storage } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
-import type { DType } from '../program/tensor.ts';
 
 /** Leading bytes of each parameter that are kept: enough to distinguish models. */
 const beginningBytes = 4096;
@@ -13,21 +13,21 @@ const beginningBytes = 4096;
  */
 export class EngineParameterStore implements ParameterStore {
   readonly #engine: Engine;
-  readonly #createWeights: (dtypes: ReadonlyMap<string, DType>) => Weights;
-  readonly #dtypes = new Map<string, DType>();
+  readonly #createWeights: (stored: ReadonlyMap<string, Storage>) => Weights;
+  readonly #stored = new Map<string, Storage>();
   /** Parameters that are being read, if the host cannot access the engine's memory. */
   readonly #pending = new Map<string, Uint8Array>();
   readonly #beginnings = new Map<string, Uint8Array>();
   #weights: Weights | undefined;
 
   /** @param createWeights receives the element types of the checkpoint's parameters in memory */
-  constructor(engine: Engine, createWeights: (dtypes: ReadonlyMap<string, DType>) => Weights) {
+  constructor(engine: Engine, createWeights: (stored: ReadonlyMap<string, Storage>) => Weights) {
     this.#engine = engine;
     this.#createWeights = createWeights;
   }
 
-  prepare(name: string, dtype: DType): void {
-    this.#dtypes.set(name, dtype);
+  prepare(name: string, storage: Storage): void {
+    this.#stored.set(name, storage);
   }
 
   bytes(name: string): Uint8Array {
@@ -64,7 +64,7 @@ export class EngineParameterStore implements ParameterStore {
   /** The parameters. Call it after the last `prepare`. */
   weights(): Weights {
     if (!this.#weights) {
-      this.#weights = this.#createWeights(this.#dtypes);
+      this.#weights = this.#createWeights(this.#stored);
       for (const tensor of this.#weights.all()) this.#engine.allocate(tensor);
     }
     return this.#weights;

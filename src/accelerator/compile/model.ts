@@ -1,10 +1,11 @@
 /** A checkpoint through the compiler. */
 import { Checkpoint } from '../../checkpoint/checkpoint.ts';
-import { loadParameters, type ParameterStore } from '../../checkpoint/load.ts';
+import { loadParameters } from '../../checkpoint/load.ts';
+import type { ParameterStore } from '../../checkpoint/parameterStore.ts';
 import { InputError } from '../../errors.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { scaleName } from '../../model/parameters.ts';
+import { type Storage, scaleName } from '../../model/parameters.ts';
 import { Weights } from '../../model/weights.ts';
 import { floatDecoder } from '../../ops/halfFloats.ts';
 import { byteSize, type DType, type Tensor } from '../../program/tensor.ts';
@@ -23,8 +24,14 @@ class HostStore implements ParameterStore, Constants {
     this.#shapes = shapes;
   }
 
-  prepare(name: string, dtype: DType): void {
-    this.dtypes.set(name, dtype);
+  prepare(name: string, storage: Storage): void {
+    if (typeof storage === 'object') {
+      throw new InputError(
+        `parameter ${name}: found codes with a scale for each group, expected one scale a matrix: the accelerator has ` +
+          'no other; convert the checkpoint to floats first',
+      );
+    }
+    this.dtypes.set(name, storage);
   }
 
   bytes(name: string): Uint8Array {

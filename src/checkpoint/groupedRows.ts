@@ -1,0 +1,168 @@
+/**
+ * Matrices of codes with a scale for each group of neighbours in a row, as sources of tensors hold them:
+ *
+ * - `weight`: rows of codes, one row after the other. Ternary ones (value + 1 in two bits) lie four to a byte, U8
+ *   [rows, columns / 4], binary ones (a bit, set for +1) eight to a byte, U8 [rows, columns / 8], the first in the
+ *   lowest bits; int8 codes are I8 [rows, columns].
+ * - `weight_scale`: F16 or F32 [rows, columns / group]. An entry is its code times the scale of its group.
+ *
+ * How they lie in memory is the engines' matter: see src/ops/groupedLinear/packed.ts.
+ */
+import { InputError } from '../errors.ts';
+import { show } from '../json.ts';
+import { type Grouped, type ParameterSpec, scaleName } from '../model/parameters.ts';
+import {
+  chunkElements,
+  expectTensor,
+  floatReader,
+  type Report,
+  type TensorSource,
+  tensorLabel,
+} from './tensorSource.ts';
+
+type CodeType = Grouped['codes'];
+
+export const codesPerByte = { ternary: 4, binary: 8, i8: 1 } as const;
+
+/** Sizes of groups that can be computed with. */
+const groupSizes: readonly number[] = [16, 32, 64, 128, 256];
+
+type Matrix = Pick<ParameterSpec, 'name' | 'shape'>;
+
+/** Whether a source holds a matrix as codes with scales for groups: told by the two axes of its scales. */
+export function isGrouped(source: TensorSource, name: string): boolean {
+  const isCodes = ['U8', 'I8'].includes(source.tensors.get(name)?.dtype ?? '');
+  return isCodes && source.tensors.get(scaleName(name))?.shape.length === 2;
+}
+
+/** @throws InputError unless codes and scales are those of a matrix of this shape */
+export function groupedForm(source: TensorSource, { name, shape }: Matrix): Grouped {
+  const [rows, columns] = shape as readonly [number, number];
+  const info = expectTensor(source, name);
+  const [found, width] = info.shape;
+  const type: CodeType = info.dtype === 'I8' ? 'i8' : width === columns / 8 ? 'binary' : 'ternary';
+  const expected = [rows, columns / codesPerByte[type]];
+  if (info.shape.length !== 2 || found !== rows || width !== expected[1]) {
+    throw new InputError(
+      `${tensorLabel(source, name)}: found ${info.dtype} of shape ${show(info.shape)}, expected shape ${show(expected)}`,
+    );
+  }
+  const scales = expectTensor(source, scaleName(name));
+  const group = columns / scales.shape[1]!;
+  const where = tensorLabel(source, scaleName(name));
+  if (scales.shape[0] !== rows || !groupSizes.includes(group)) {
+    throw new InputError(
+      `${where}: found shape ${show(scales.shape)}, expected [${rows}, ${columns} / group], a group being ${groupSizes.join(', ')}`,
+    );
+  }
+  if (scales.dtype !== 'F16' && scales.dtype !== 'F32') {
+    throw new InputError(`${where}: found type ${scales.dtype}, expected F16 or F32`);
+  }
+  return { codes: type, group, scales: scales.dtype === 'F16' ? 'f16' : 'f32' };
+}
+
+export interface RowsOfCodes {
+  readonly firstRow: number;
+  /** [rows, columns]; overwritten by the next. */
+  readonly codes: Int8Array<ArrayBuffer>;
+}
+
+/** Reads the codes, some whole rows at a time. @throws InputError for an invalid code */
+export async function* readCodes(
+  source: TensorSource,
+  { name, shape }: Matrix,
+  type: CodeType,
+  report: Report,
+): AsyncGenerator<RowsOfCodes> {
+  const [rows, columns] = shape as readonly [number, number];
+  const rowBytes = columns / codesPerByte[type];
+  const perChunk = Math.max(1, Math.floor(chunkElements / columns));
+  const bytes = new Uint8Array(perChunk * rowBytes);
+  const codes = type === 'i8' ? new Int8Array(bytes.buffer) : new Int8Array(perChunk * columns);
+  for (let firstRow = 0; firstRow < rows; firstRow += perChunk) {
+    const count = Math.min(perChunk, rows - firstRow);
+    const part = bytes.subarray(0, count * rowBytes);
+    await source.readInto(name, part, firstRow * rowBytes);
+    if (type !== 'i8') unpackRow[type](part, codes, `${tensorLabel(source, name)}: row ${firstRow}`);
+    report(part.length);
+    yield { firstRow, codes: codes.subarray(0, count * columns) };
+  }
+}
+
+/** Four codes for each byte, as one 32-bit word; those of a byte with an invalid code are 0x7f. */
+const ternaryWords = Int32Array.from({ length: 256 }, (_, byte) =>
+  word([0, 2, 4, 6].map((shift) => ((byte >> shift) & 3) - 1)),
+);
+
+const binaryWords = Int32Array.from({ length: 16 }, (_, bits) =>
+  word([0, 1, 2, 3].map((bit) => 2 * ((bits >> bit) & 1) - 1)),
+);
+
+function word(codes: readonly number[]): number {
+  return codes.reduce((sum, code, k) => sum | ((code & 255) << (8 * k)), 0);
+}
+
+const unpackRow = {
+  ternary(bytes: Uint8Array, codes: Int8Array, where: string): void {
+    const words = new Int32Array(codes.buffer);
+    for (let k = 0; k < bytes.length; k++) {
+      const byte = bytes[k]!;
+      if ((byte & (byte >> 1) & 0b01010101) !== 0) {
+        throw new InputError(`${where}: byte ${k}: found code 3, expected codes 0, 1 and 2 (value + 1)`);
+      }
+      words[k] = ternaryWords[byte]!;
+    }
+  },
+  binary(bytes: Uint8Array, codes: Int8Array): void {
+    const words = new Int32Array(codes.buffer);
+    for (let k = 0; k < bytes.length; k++) {
+      words[2 * k] = binaryWords[bytes[k]! & 15]!;
+      words[2 * k + 1] = binaryWords[bytes[k]! >> 4]!;
+    }
+  },
+};
+
+/** Packs codes as sources hold them; the inverse of `readCodes`. @returns the bytes of these rows */
+export function packRowsOfCodes(codes: Int8Array, type: CodeType): Uint8Array<ArrayBuffer> {
+  const per = codesPerByte[type];
+  const bytes = new Uint8Array(codes.length / per);
+  const bits = 8 / per;
+  const offset = type === 'ternary' ? 1 : 0;
+  for (let k = 0; k < codes.length; k++) {
+    const value = type === 'binary' ? (codes[k]! + 1) >> 1 : codes[k]! + offset;
+    bytes[Math.floor(k / per)]! |= value << (bits * (k % per));
+  }
+  return bytes;
+}
+
+/** The scales [rows, groups]. @throws InputError for one that is not finite */
+export async function readGroupScales(
+  source: TensorSource,
+  name: string,
+  report: Report,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { shape } = expectTensor(source, scaleName(name));
+  const scales = (await floatReader(source, scaleName(name), report)(0, shape[0]! * shape[1]!)).slice();
+  const wrong = scales.findIndex((scale) => !Number.isFinite(scale));
+  if (wrong < 0) return scales;
+  const where = tensorLabel(source, scaleName(name));
+  throw new InputError(`${where}: element ${wrong}: found ${scales[wrong]}, expected a finite number`);
+}
+
+/** Reads a matrix as floats, some rows at a time; a chunk is overwritten by the next. */
+export async function* readGroupedFloats(
+  source: TensorSource,
+  matrix: Matrix,
+  report: Report,
+): AsyncGenerator<Float32Array<ArrayBuffer>> {
+  const { codes: type, group } = groupedForm(source, matrix);
+  const columns = matrix.shape[1]!;
+  const scales = await readGroupScales(source, matrix.name, report);
+  let floats = new Float32Array(0);
+  for await (const { firstRow, codes } of readCodes(source, matrix, type, report)) {
+    if (floats.length < codes.length) floats = new Float32Array(codes.length);
+    const first = (firstRow * columns) / group;
+    for (let k = 0; k < codes.length; k++) floats[k] = codes[k]! * scales[first + Math.floor(k / group)]!;
+    yield floats.subarray(0, codes.length);
+  }
+}
