@@ -7,7 +7,7 @@ import { InputError } from '../errors.ts';
 import { readJsonFile } from '../files.ts';
 import { isObject, show } from '../json.ts';
 import { attends, type ModelConfig } from '../model/config.ts';
-import { isGguf } from '../platform/ggufMember.ts';
+import { isGguf } from '../platform/ggufPaths.ts';
 import { refuseAdapter, refuseAdapterTensors } from './adapter.ts';
 import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
 import { GgufFile } from './gguf/ggufFile.ts';

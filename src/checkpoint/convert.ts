@@ -4,9 +4,11 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { readFile } from '../files.ts';
 import { architectureOf } from '../model/architecture.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { scaleName } from '../model/parameters.ts';
+import { isGguf } from '../platform/ggufPaths.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
 import { floatFields, packedFields } from './attentionConfig.ts';
 import { Checkpoint } from './checkpoint.ts';
@@ -293,7 +295,16 @@ async function* floatChunks(source: Checkpoint, name: string, report: Report): A
 }
 
 async function copyTokenizer(from: string, to: string): Promise<void> {
+  if (isGguf(from)) return writeTokenizerOf(from, to);
   for (const name of (await fs.readdir(from)).filter(isTokenizerFile)) {
     await onDisk(join(to, name), () => fs.copyFile(join(from, name), join(to, name)));
+  }
+}
+
+/** The tokenizer's files that a GGUF file's metadata makes. */
+async function writeTokenizerOf(gguf: string, to: string): Promise<void> {
+  for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
+    const bytes = await readFile(join(gguf, name), 2 ** 28, 'a tokenizer');
+    if (bytes) await onDisk(join(to, name), () => fs.writeFile(join(to, name), bytes));
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { InputError } from '../errors.ts';
 import { ownMark, parseMark } from '../processMark.ts';
@@ -189,6 +189,46 @@ describe('downloading', () => {
     const downloading = downloadModel(id, { ...options, onProgress, signal: controller.signal });
     await expect(downloading).rejects.toThrow('enough');
     await expect(stat(join(cacheDir, 'someone--tiny-1.0', commit))).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('GGUF files', () => {
+  const split = ['big-00001-of-00002.gguf', 'big-00002-of-00002.gguf'];
+  async function setUpFiles() {
+    const { hub, cacheDir, options } = await setUp();
+    for (const name of hub.files.keys()) if (name !== 'config.json') hub.files.delete(name);
+    for (const name of ['small.gguf', ...split]) hub.files.set(name, Buffer.from(name));
+    return { hub, cacheDir, options };
+  }
+
+  it('are downloaded one by one, and once', async () => {
+    const { hub, cacheDir, options } = await setUpFiles();
+    const path = await downloadModel(`${id}:small.gguf`, options);
+    expect(path).toBe(join(cacheDir, 'someone--tiny-1.0', `${commit}--small`, 'small.gguf'));
+    expect(await readFile(path, 'utf8')).toBe('small.gguf');
+    hub.stop();
+    expect(await downloadModel(`${id}:small.gguf`, options)).toBe(path);
+    await expect(downloadModel(`${id}:${split[0]}`, options)).rejects.toThrow(/download failed/);
+  });
+
+  it('come with their further parts', async () => {
+    const { options } = await setUpFiles();
+    const path = await downloadModel(`${id}:${split[0]}`, options);
+    expect((await readdir(dirname(path))).sort()).toEqual(split);
+  });
+
+  it('are named where there are several, or others than the one asked for', async () => {
+    const { hub, options } = await setUpFiles();
+    await expect(downloadModel(id, options)).rejects.toThrow(
+      /holds the GGUF files small.gguf \(10 B\), big-00001-of-00002.gguf \(23 B\); expected the name of one: "someone/,
+    );
+    await expect(downloadModel(`${id}:other.gguf`, options)).rejects.toThrow(
+      /found no file other.gguf, expected one of small.gguf, big-00001-of-00002.gguf/,
+    );
+    hub.files.delete(split[1]!);
+    await expect(downloadModel(`${id}:${split[0]}`, options)).rejects.toThrow(
+      /no file big-00002-of-00002.gguf/,
+    );
   });
 });
 

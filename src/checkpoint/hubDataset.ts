@@ -41,7 +41,7 @@ export async function downloadDatasetFiles(
   const { revision = 'main', cacheDir = defaultCache(), signal } = options;
   const repository = toRepository('dataset', id, options);
   const home = join(cacheDir, `datasets--${id.replace('/', '--')}`);
-  const commit = await resolveCommit(repository, revision, home, signal);
+  const commit = await resolveCommit(repository, revision, home, { signal });
   const folder = join(home, commit);
   try {
     const files = await listing(repository, commit, folder);

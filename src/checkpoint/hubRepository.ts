@@ -55,12 +55,15 @@ export function toRepository(kind: Repository['kind'], id: string, options: Down
   return { kind, id, url, hubUrl, fetch, token: token || undefined };
 }
 
-/** Resolves a revision to a commit: by the Hub, or from the cache if the Hub cannot be reached. */
+/**
+ * Resolves a revision to a commit: by the Hub, or from the cache if the Hub cannot be reached.
+ * @param options.ending what the name of the cached folder has after the commit
+ */
 export async function resolveCommit(
   repository: Repository,
   revision: string,
   home: string,
-  signal: AbortSignal | undefined,
+  { ending = '', signal }: { readonly ending?: string; readonly signal?: AbortSignal | undefined },
 ): Promise<string> {
   if (isCommit.test(revision)) return revision;
   const remembered = join(home, 'refs', encodeURIComponent(revision).replaceAll('.', '%2E'));
@@ -78,7 +81,7 @@ export async function resolveCommit(
     if (error instanceof InputError) throw error;
     if (isUnreachable(error)) {
       const commit = await fs.readFile(remembered, 'utf8').catch(() => '');
-      if (isCommit.test(commit) && (await exists(join(home, commit)))) return commit;
+      if (isCommit.test(commit) && (await exists(join(home, commit + ending)))) return commit;
     }
     throw explain(error, repository, revision);
   }

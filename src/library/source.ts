@@ -1,10 +1,11 @@
 /** What `LanguageModel.load` accepts as a model, brought to the name or folder that the rest of the library reads. */
 import { InputError } from '../errors.ts';
+import { isFirstGguf } from '../platform/ggufPaths.ts';
 import { type FileContent, giveFiles } from '../platform/givenFiles.ts';
 
 /**
- * A model folder's files: `File`s, as an `<input type="file" multiple webkitdirectory>` or a drop gives them, or
- * contents by name, such as `{ 'config.json': bytes, 'model.safetensors': blob, 'tokenizer.json': bytes }`.
+ * A model folder's files, or a GGUF file: `File`s, as an `<input type="file" multiple webkitdirectory>` or a drop gives
+ * them, or contents by name, such as `{ 'config.json': bytes, 'model.safetensors': blob, 'tokenizer.json': bytes }`.
  */
 export type ModelFiles = Iterable<File> | Readonly<Record<string, FileContent>>;
 
@@ -13,14 +14,21 @@ export type ModelSource = string | URL | ModelFiles;
 
 const expected =
   'expected a model folder, a Hub name, an address (text or URL), a list of File objects, or contents by name: ' +
-  "{ 'config.json': …, 'model.safetensors': …, 'tokenizer.json': … }";
+  "{ 'config.json': …, 'model.safetensors': …, 'tokenizer.json': … } or { 'model.gguf': … }";
 
 /** A name for the source, valid until `release` is called. @throws InputError if it is nothing that can be loaded */
 export function openSource(source: ModelSource): { readonly name: string; readonly release: () => void } {
   if (typeof source === 'string') return { name: fromFileAddress(source), release() {} };
   if (source instanceof URL) return { name: fromFileAddress(source.href), release() {} };
-  const { folder, remove } = giveFiles(filesOf(source));
-  return { name: folder, release: remove };
+  const files = filesOf(source);
+  const { folder, remove } = giveFiles(files);
+  const gguf = files.has('config.json') ? undefined : firstGguf(files.keys());
+  return { name: gguf === undefined ? folder : `${folder}/${gguf}`, release: remove };
+}
+
+/** The GGUF file, or the first part of a split one. */
+function firstGguf(names: Iterable<string>): string | undefined {
+  return [...names].find(isFirstGguf);
 }
 
 function filesOf(source: ModelFiles): ReadonlyMap<string, FileContent> {
@@ -43,7 +51,7 @@ function filesOf(source: ModelFiles): ReadonlyMap<string, FileContent> {
     }
     files.set(name, content);
   }
-  if (!files.has('config.json')) {
+  if (!files.has('config.json') && firstGguf(files.keys()) === undefined) {
     throw new InputError(`model: found the files ${[...files.keys()].join(', ') || '(none)'}, ${expected}`);
   }
   return files;

@@ -3,7 +3,7 @@ import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import { NoGpuError, remedy } from '../engine/webgpu/errors.ts';
 import { InputError } from '../errors.ts';
 import { fetchModelFile } from './browserCache.ts';
-import { ggufMember } from './ggufMember.ts';
+import { ggufMember } from './ggufPaths.ts';
 import { blobFile, isGiven, openGiven } from './givenFiles.ts';
 import { kernelAddress } from './kernelFolder.ts';
 import type { ReadableFile, Thread } from './platform.ts';

@@ -2,17 +2,20 @@
 import { InputError } from '../errors.ts';
 import { isObject, parseJsonObject } from '../json.ts';
 import { fetchModelFile, reopenFolder } from './browserCache.ts';
+import { ggufParts, isGguf } from './ggufPaths.ts';
 import { isGiven } from './givenFiles.ts';
 import type { DownloadOptions } from './platform.ts';
 
 const hubName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
+/** owner/name:file.gguf */
+const hubFile = /^([A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*):([\w-][\w.-]*\.gguf)$/i;
 const hubPage = /^\/([^/]+\/[^/]+)(?:\/tree\/([^/]+))?\/?$/;
 const hub = 'https://huggingface.co';
 
 /**
- * The address of the folder of a model.
+ * The address of the folder of a model, or of its GGUF file.
  * @param source the address of a folder with config.json and model.safetensors, absolute or relative to the page,
- *   a Hub name such as `ridger/MMfreeLM-370M`, or its page's address. What begins with `./`, `../` or `/` is
+ *   a Hub name such as `ridger/MMfreeLM-370M` or `owner/name:file.gguf`, or its page's address. What begins with `./`, `../` or `/` is
  *   never a Hub name.
  */
 export async function findModelFolder(source: string, options: DownloadOptions = {}): Promise<string> {
@@ -20,6 +23,10 @@ export async function findModelFolder(source: string, options: DownloadOptions =
   const folder = folderAddress(source, options);
   const { signal, onProgress } = options;
   reopenFolder(folder);
+  if (isGguf(folder)) {
+    await fetchGguf(folder, options);
+    return folder;
+  }
   const file = async (name: string, progress?: typeof onProgress) =>
     fetchModelFile(`${folder}/${name}`, { signal, onProgress: progress });
   await file('config.json');
@@ -35,6 +42,8 @@ function folderAddress(source: string, { revision = 'main', hubUrl = hub }: Down
   const bundled = /^plusminus\/([\w-]+)$/.exec(source);
   if (bundled) return new URL(`models/${bundled[1]}`, location.href).href; // which the app serves beside its page
   if (hubName.test(source) && !source.startsWith('.')) return `${hubUrl}/${source}/resolve/${revision}`;
+  const [, repository, file] = hubFile.exec(source) ?? [];
+  if (repository) return `${hubUrl}/${repository}/resolve/${revision}/${file}`;
   if (!URL.canParse(source, location.href)) {
     throw new InputError(`model: found ${JSON.stringify(source)}, expected the address of a model folder`);
   }
@@ -42,6 +51,18 @@ function folderAddress(source: string, { revision = 'main', hubUrl = hub }: Down
   const page = url.origin === hub ? url.pathname.match(hubPage) : undefined;
   if (page) return `${hub}/${page[1]}/resolve/${page[2] ?? revision}`;
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+}
+
+/** A GGUF file, and its further parts if it was split. */
+async function fetchGguf(address: string, { signal, onProgress }: DownloadOptions): Promise<void> {
+  let before = 0;
+  for (const part of ggufParts(address).slice(0, 1000)) {
+    const blob = await fetchModelFile(part, {
+      signal,
+      onProgress: ({ loaded, total }) => onProgress?.({ loaded: before + loaded, total: before + total }),
+    });
+    before += blob?.size ?? 0;
+  }
 }
 
 type FetchNamed = (name: string, progress?: DownloadOptions['onProgress']) => Promise<Blob | undefined>;

@@ -2,23 +2,29 @@
 import { constants } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join as joinPaths } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import { InputError } from '../errors.ts';
-import { ggufMember } from './ggufMember.ts';
+import { ggufMember } from './ggufPaths.ts';
 import { isGiven, openGiven } from './givenFiles.ts';
 import { kernelAddress } from './kernelFolder.ts';
 import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
+import { isAddress, openRange } from './rangeFile.ts';
 import { refuseStaleKernels } from './staleKernels.ts';
 
-export { join };
+/** An address keeps the two slashes after its scheme, which a path would lose. */
+export function join(folder: string, name: string): string {
+  return isAddress(folder) ? `${folder}/${name}` : joinPaths(folder, name);
+}
 
 /** Node refuses single reads of 2 GiB and more. */
 const largestRead = 2 ** 28;
 
 export async function openFile(path: string): Promise<ReadableFile | undefined> {
-  return (isGiven(path) ? openGiven(path) : await openLocal(path)) ?? openMade(path);
+  if (isGiven(path)) return openGiven(path) ?? openMade(path);
+  if (isAddress(path)) return ggufMember(path) ? openMade(path) : openRange(path);
+  return (await openLocal(path)) ?? openMade(path);
 }
 
 /** A file that is made from the metadata of a GGUF file. */

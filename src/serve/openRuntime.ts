@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import fs from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { findModelFolder } from '#platform';
+import { findModelFolder, openFile } from '#platform';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
 import { InputError } from '../errors.ts';
 import { FolderLock } from '../folderLock.ts';
 import type { LoadOptions, ModelParts } from '../languageModel.ts';
 import { loadModel } from '../loadModel.ts';
 import { attends } from '../model/config.ts';
+import { ggufParts, isGguf } from '../platform/ggufPaths.ts';
 import { sequenceReader, slotModel } from '../run/readers.ts';
 import type { SlotModel } from '../run/slotModel.ts';
 import { SlotsOneByOne } from '../run/slotsOneByOne.ts';
@@ -176,8 +177,12 @@ function slotsOf(parts: ModelParts, slots: number, oneByOne: boolean): SlotModel
 
 /** SHA-256 of the model's files: config, weights, tokenizer. */
 async function hashOf(folder: string): Promise<Uint8Array> {
-  const names = (await fs.readdir(folder)).sort();
   const hash = createHash('sha256');
+  if (isGguf(folder)) {
+    for await (const part of bytesOfParts(folder)) hash.update(part);
+    return hash.digest();
+  }
+  const names = (await fs.readdir(folder)).sort();
   for (const name of names) {
     if (!isWeightFile(name) && !/^(config\.json|tokenizer\.(json|model))$/.test(name)) continue;
     hash.update(`${name}\0`);
@@ -186,8 +191,26 @@ async function hashOf(folder: string): Promise<Uint8Array> {
   return hash.digest();
 }
 
+async function* bytesOfParts(path: string): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(2 ** 22);
+  for (const part of ggufParts(path)) {
+    const file = await openFile(part);
+    if (!file) throw new InputError(`${part}: no such file; expected a part of the model`);
+    try {
+      for (let at = 0, count = 1; count > 0; at += count) {
+        count = await file.read(buffer, at);
+        yield buffer.subarray(0, count);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+}
+
 function nameOf(source: string, folder: string): string {
-  return /^[\w.-]+\/[\w.-]+$/.test(source) && !folder.endsWith(source) ? source : basename(folder);
+  return /^[\w.-]+\/[\w.:-]+$/.test(source) && !folder.endsWith(source)
+    ? source
+    : basename(folder).replace(/\.gguf$/i, '');
 }
 
 /** Two servers on one folder would overwrite turns that the other has acknowledged. */

@@ -3,10 +3,10 @@ import { openFile, type ReadableFile } from '#platform';
 import { InputError } from '../../errors.ts';
 import { readFully } from '../../files.ts';
 import { show } from '../../json.ts';
+import { ggufParts } from '../../platform/ggufPaths.ts';
 import { type GgufHeader, type GgufTensor, readHeader } from './header.ts';
 import type { Metadata } from './metadata.ts';
 
-const partName = /-(\d{5})-of-(\d{5})\.gguf$/;
 const maxParts = 1000;
 
 interface Part extends GgufHeader {
@@ -85,21 +85,18 @@ function furtherParts(path: string, { metadata }: Part): string[] {
   const count = metadata.integer('split.count', { absent: 1 });
   if (count <= 1) return [];
   if (count > maxParts) throw metadata.error('split.count', `at most ${maxParts} parts`);
-  const [, first, total] = partName.exec(path) ?? [];
-  if (Number(total) !== count) {
+  const names = ggufParts(path);
+  if (names.length !== count) {
     throw new InputError(
       `${path}: found one of ${count} parts, expected a name that ends in -00001-of-${fiveDigits(count)}.gguf`,
     );
   }
-  if (Number(first) !== 1) {
-    const begin = path.replace(partName, `-00001-of-${total}.gguf`);
+  if (path !== names[0]) {
     throw new InputError(
-      `${path}: found part ${Number(first)} of a model, expected the first; name ${begin}`,
+      `${path}: found part ${names.indexOf(path) + 1} of a model, expected the first; name ${names[0]}`,
     );
   }
-  return Array.from({ length: count - 1 }, (_, k) =>
-    path.replace(partName, `-${fiveDigits(k + 2)}-of-${total}.gguf`),
-  );
+  return names.slice(1);
 }
 
 function checkNumber({ metadata, path }: Part, index: number, count: number): void {

@@ -3,7 +3,7 @@
  * whatever reads a model folder reads a GGUF file.
  */
 import type { ReadableFile } from '#platform';
-import { ggufMember } from '../../platform/ggufMember.ts';
+import { ggufMember } from '../../platform/ggufPaths.ts';
 import { bytesFile } from '../../platform/givenFiles.ts';
 import { configOf } from './architecture.ts';
 import { GgufFile } from './ggufFile.ts';

@@ -102,7 +102,9 @@ function addedTokens(tokens: readonly Token[]): AddedToken[] {
 /** Byte-level BPE, as Llama 3, Qwen and Falcon have it. */
 function byteLevel(metadata: Metadata, tokens: readonly Token[]): TokenizerJson {
   const splitting = splittingOfFile(metadata);
-  const used = tokens.flatMap(({ text, kind }, id) => (kind === UNUSED ? [] : [[text, id] as const]));
+  const used = new Map(
+    tokens.flatMap(({ text, kind }, id) => (kind === UNUSED ? [] : [[text, id] as const])),
+  );
   return {
     version: '1.0',
     added_tokens: addedTokens(tokens),
@@ -118,9 +120,15 @@ function byteLevel(metadata: Metadata, tokens: readonly Token[]): TokenizerJson 
       byte_fallback: false,
       ignore_merges: splitting.ignoreMerges,
       vocab: Object.fromEntries(used),
-      merges: metadata.texts(key('merges')),
+      merges: metadata.texts(key('merges')).filter((merge) => joinsTokens(merge, used)),
     },
   };
+}
+
+/** Files whose vocabulary was cut have merges that never apply. */
+function joinsTokens(merge: string, tokens: ReadonlyMap<string, number>): boolean {
+  const [left, right] = merge.split(' ');
+  return tokens.has(left ?? '') && tokens.has(right ?? '') && tokens.has(`${left}${right}`);
 }
 
 /** Microsoft's files of BitNet do not name the splitting, which is Llama 3's. */

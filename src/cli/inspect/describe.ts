@@ -1,8 +1,10 @@
 /** Sizes, memory and operations of a model, computed without running it. */
+
 import { isTokenizerFile, isWeightFile } from '../../checkpoint/modelFiles.ts';
 import { formatBytes, formatCount, formatTable } from '../../format.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import { attends, type ModelConfig } from '../../model/config.ts';
+import { isGguf } from '../../platform/ggufPaths.ts';
 import { elementCount } from '../../program/tensor.ts';
 import { type Audit, auditModel, auditTable } from '../../run/audit.ts';
 import { type MemoryNeeds, memoryNeeds } from '../../run/memory.ts';
@@ -42,7 +44,10 @@ export function describe(model: string, found: Found): Report {
       vectors: count(({ role }) => role === 'vector'),
       total: count(() => true),
     },
-    files: files.length > 0 ? { weights: size(isWeightFile), tokenizer: size(isTokenizerFile) } : undefined,
+    files:
+      files.length > 0
+        ? { weights: size((name) => isWeightFile(name) || isGguf(name)), tokenizer: size(isTokenizerFile) }
+        : undefined,
     memory: memoryNeeds({ architecture, weights: weightsOf(found) }),
     audit: auditModel(config, embedding),
   };
