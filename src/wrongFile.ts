@@ -70,7 +70,8 @@ function webPageIn(text: string): WrongFile | undefined {
 function otherWeightsIn(start: Uint8Array): WrongFile | undefined {
   const remedy = 'download the safetensors file, or convert the weights with the tools of their format';
   const begins = (...bytes: number[]) => bytes.every((byte, at) => start[at] === byte);
-  if (begins(0x47, 0x47, 0x55, 0x46)) return { found: 'a GGUF file', remedy: 'name it as the model, with a name that ends in .gguf' };
+  if (begins(0x47, 0x47, 0x55, 0x46))
+    return { found: 'a GGUF file', remedy: 'name it as the model, with a name that ends in .gguf' };
   if (begins(0x50, 0x4b, 0x03, 0x04)) return { found: 'a ZIP archive, such as a PyTorch checkpoint', remedy };
   if (begins(0x80, 0x02)) return { found: 'pickled Python objects', remedy };
   if (begins(0x1f, 0x8b)) return { found: 'a gzip file', remedy: 'unpack it first' };

@@ -28,8 +28,13 @@ const engines: EngineUnderTest[] = [
 /** `int8`: models that round activations to int8, where a sum in f32 may fall on the other side of a half. */
 const cases = [
   { one: 'bitnet-i2s', int8: true },
+  { one: 'falcon-i2s', int8: true },
   { one: 'trilm-tq1', int8: false },
   { one: 'trilm-tq2', int8: false },
+  { one: 'bonsai-q1', int8: false },
+  { one: 'bonsai-q2-64', int8: false },
+  { one: 'bonsai-q2-128', int8: false },
+  { one: 'bonsai-pq2', int8: false },
 ];
 
 for (const { name, skip, create } of engines) {

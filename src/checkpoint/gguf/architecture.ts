@@ -3,10 +3,12 @@
  * to the architecture is either understood, known to change nothing, or a reason to refuse: a model that is understood
  * by half writes garbage.
  */
+import { bytesOf } from '../../engine/engine.ts';
 import { InputError } from '../../errors.ts';
 import { type JsonObject, show } from '../../json.ts';
 import type { GgufFile } from './ggufFile.ts';
 import type { Metadata } from './metadata.ts';
+import { frequencyFactors } from './tensorNames.ts';
 import { endTokens } from './tokenizer.ts';
 
 interface Family {
@@ -53,7 +55,7 @@ const harmless = /^(general|tokenizer|split|quantize|imatrix|llama_cpp|\w+_hash)
  * @returns the fields of `config.json`
  * @throws InputError naming a key that is missing, contradictory, or unknown and not zero
  */
-export function configOf(file: GgufFile): JsonObject {
+export async function configOf(file: GgufFile): Promise<JsonObject> {
   const { metadata, tensors, path } = file;
   const { modelType, activation } = familyOf(metadata);
   const prefix = metadata.text('general.architecture');
@@ -79,8 +81,9 @@ export function configOf(file: GgufFile): JsonObject {
     tie_word_embeddings: !tensors.has('output.weight'),
     bos_token_id: beginningToken(metadata),
     eos_token_id: listOf(endTokens(metadata)),
-    ...rotary(file, prefix),
-    ...(modelType === 'qwen3' ? {} : { attention_bias: tensors.has('blk.0.attn_q.bias') }),
+    attention_bias: tensors.has('blk.0.attn_q.bias'),
+    ...(modelType === 'llama' ? { mlp_bias: tensors.has('blk.0.ffn_up.bias') } : {}),
+    ...(await rotary(file, prefix, headSize)),
     ...ternary(file, modelType),
   };
 }
@@ -128,20 +131,43 @@ function shortest(value: number): number {
   return value;
 }
 
-function rotary({ metadata, tensors, path }: GgufFile, prefix: string): JsonObject {
+/** Positions: plain, stretched, or with a factor for each frequency, as Llama 3's are written. */
+async function rotary(file: GgufFile, prefix: string, headSize: number): Promise<JsonObject> {
+  const { metadata } = file;
   const theta = shortest(metadata.number(`${prefix}.rope.freq_base`, { absent: 10_000 }));
-  if (tensors.has('rope_freqs.weight')) {
+  const scaling = { ...(await factorsOf(file, headSize)), ...stretchOf(metadata, prefix) };
+  return Object.keys(scaling).length === 0
+    ? { rope_theta: theta }
+    : { rope_theta: theta, rope_scaling: scaling };
+}
+
+async function factorsOf(file: GgufFile, headSize: number): Promise<JsonObject> {
+  const tensor = file.tensors.get(frequencyFactors);
+  if (!tensor) return {};
+  const count = headSize / 2;
+  if (tensor.type.name !== 'F32' || tensor.shape.join() !== `${count}`) {
     throw new InputError(
-      `${path}: tensor "rope_freqs.weight": factors of rotary frequencies are not supported; expected plain positions`,
+      `${file.path}: tensor "${frequencyFactors}": found ${tensor.type.name} of shape ${show(tensor.shape)}, ` +
+        `expected F32 of shape [${count}], half of a head`,
     );
   }
-  const type = metadata.text(`${prefix}.rope.scaling.type`, { absent: 'none' });
-  const factor = metadata.number(`${prefix}.rope.scaling.factor`, {
-    absent: metadata.number(`${prefix}.rope.scale_linear`, { absent: 1 }),
-  });
-  if (type !== 'none' && factor !== 1 && factor !== 0)
-    throw metadata.error(`${prefix}.rope.scaling.type`, '"none": scaled positions are not supported');
-  return { rope_theta: theta };
+  const factors = new Float32Array(count);
+  await file.readInto(frequencyFactors, bytesOf(factors), 0);
+  const list = [...factors];
+  // Hugging Face's name for a list of factors; one list serves texts of every length.
+  return { rope_type: 'longrope', factor: 1, attention_factor: 1, short_factor: list, long_factor: list };
+}
+
+function stretchOf(metadata: Metadata, prefix: string): JsonObject {
+  const key = `${prefix}.rope.scaling`;
+  const type = metadata.text(`${key}.type`, { absent: 'none' });
+  const older = metadata.number(`${prefix}.rope.scale_linear`, { absent: 1 });
+  const factor = metadata.number(`${key}.factor`, { absent: older });
+  if (type === 'none' || factor === 1 || factor === 0) return {};
+  if (type === 'linear') return { rope_type: 'linear', factor };
+  if (type !== 'yarn') throw metadata.error(`${key}.type`, '"none", "linear" or "yarn"');
+  const original = metadata.integer(`${key}.original_context_length`);
+  return { rope_type: 'yarn', factor, original_max_position_embeddings: original };
 }
 
 /** I2_S holds the codes of layers that round their inputs to int8; its scale multiplies. */

@@ -22,7 +22,7 @@ export async function openInGguf(path: string): Promise<ReadableFile | undefined
   if (!member || !make) return undefined;
   const file = await GgufFile.open(member.source);
   try {
-    const content = make(file);
+    const content = await make(file);
     return content === undefined ? undefined : bytesFile(new TextEncoder().encode(JSON.stringify(content)));
   } finally {
     await file.close();

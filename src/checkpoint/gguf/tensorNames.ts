@@ -24,6 +24,9 @@ const ofLayer: Readonly<Record<string, string>> = {
   ffn_sub_norm: 'mlp.ffn_sub_norm',
 };
 
+/** Factors of the rotary frequencies, which belong to the configuration. */
+export const frequencyFactors = 'rope_freqs.weight';
+
 /** @throws InputError for a tensor that these architectures do not have */
 export function huggingFaceName(name: string, path: string): string {
   if (Object.hasOwn(whole, name)) return whole[name]!;

@@ -12,7 +12,7 @@ import { dequantise } from './dequantise.ts';
 import type { GgufFile } from './ggufFile.ts';
 import type { GgufTensor } from './header.ts';
 import { fillFromRows, type Rows, rowsOf } from './rows.ts';
-import { huggingFaceName, isRotated } from './tensorNames.ts';
+import { frequencyFactors, huggingFaceName, isRotated } from './tensorNames.ts';
 import { packI2 } from './ternaryRows.ts';
 
 /** A tensor as it is presented. */
@@ -39,8 +39,9 @@ export class GgufTensors implements WeightFile {
   constructor(file: GgufFile, headSize: number) {
     this.path = file.path;
     this.#file = file;
+    const names = [...file.tensors.keys()].filter((name) => name !== frequencyFactors);
     const heads = { headSize, turned: familyOf(file.metadata).turnsRows };
-    this.#presented = new Map([...file.tensors.keys()].flatMap((name) => present(file, name, heads)));
+    this.#presented = new Map(names.flatMap((name) => present(file, name, heads)));
     this.tensors = this.#presented;
   }
 
