@@ -48,7 +48,7 @@ export function TrainedWriter({
         </button>
       </form>
       {continuation.value && (
-        <p class="text" data-testid="trained-writer">
+        <p class="text" data-testid="trained-text">
           <b>{prompt}</b>
           {continuation.value}
         </p>
