@@ -5,6 +5,7 @@
 import { describe } from 'vitest';
 import { CpuEngine, type CpuOptions } from '../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../src/engine/engine.ts';
+import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { NoGpuError } from '../src/engine/webgpu/errors.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 
@@ -29,6 +30,12 @@ export const cpuEngines = [
   cpu('2 threads, dots of pairs', 2, { byteDots: false }),
   cpu('2 threads, dots of pairs, vectors in pairs', 2, { fusesVectors: true }),
 ];
+
+export const referenceEngine: EngineUnderTest = {
+  name: 'reference',
+  skip: false,
+  create: async () => new ReferenceEngine(),
+};
 
 export const webGpu: EngineUnderTest = {
   name: 'webgpu',

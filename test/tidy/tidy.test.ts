@@ -56,7 +56,6 @@ const entries = [
 const longOnes = {
   'src/kernels/cpu/kernelArguments.ts': 'generated',
   'src/engine/webgpu/fused/projections.wgsl.ts fusedProjections': 'one shader',
-  'src/ops/attention/kernel.wgsl.ts byQuery': 'one shader',
   'src/ops/sample/kernel.wgsl.ts code': 'one shader',
 };
 

@@ -4,6 +4,7 @@ import type { CpuLowering } from '../../kernels/cpu/lowering.ts';
 import { adamwOnCpu } from '../../ops/adamw/cpu.ts';
 import { addOnCpu } from '../../ops/add/cpu.ts';
 import { appendRowsOnCpu } from '../../ops/appendRows/cpu.ts';
+import { appendToPagesOnCpu } from '../../ops/appendToPages/cpu.ts';
 import { attentionOnCpu } from '../../ops/attention/cpu.ts';
 import { bitLinearOnCpu } from '../../ops/bitLinear/cpu.ts';
 import { crossEntropyOnCpu } from '../../ops/crossEntropy/cpu.ts';
@@ -18,6 +19,7 @@ import { lastTokenOnCpu } from '../../ops/lastToken/cpu.ts';
 import { linearOnCpu } from '../../ops/linear/cpu.ts';
 import { lowerBoundsOnCpu } from '../../ops/lowerBounds/cpu.ts';
 import { mlgruOnCpu } from '../../ops/mlgru/cpu.ts';
+import { pagedAttentionOnCpu } from '../../ops/pagedAttention/cpu.ts';
 import { rmsNormOnCpu } from '../../ops/rmsNorm/cpu.ts';
 import { rotaryOnCpu } from '../../ops/rotary/cpu.ts';
 import { sigmoidGateOnCpu } from '../../ops/sigmoidGate/cpu.ts';
@@ -33,6 +35,7 @@ export const cpuLowerings: Lowerings<CpuLowering> = lowerings([
   ...adamwOnCpu,
   ...addOnCpu,
   ...appendRowsOnCpu,
+  ...appendToPagesOnCpu,
   ...attentionOnCpu,
   ...bitLinearOnCpu,
   ...crossEntropyOnCpu,
@@ -47,6 +50,7 @@ export const cpuLowerings: Lowerings<CpuLowering> = lowerings([
   ...linearOnCpu,
   ...lowerBoundsOnCpu,
   ...mlgruOnCpu,
+  ...pagedAttentionOnCpu,
   ...rmsNormOnCpu,
   ...rotaryOnCpu,
   ...sigmoidGateOnCpu,

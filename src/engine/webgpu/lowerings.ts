@@ -4,6 +4,7 @@ import type { WebGpuLowering } from '../../kernels/webgpu/lowering.ts';
 import { adamwOnWebGpu } from '../../ops/adamw/webgpu.ts';
 import { addOnWebGpu } from '../../ops/add/webgpu.ts';
 import { appendRowsOnWebGpu } from '../../ops/appendRows/webgpu.ts';
+import { appendToPagesOnWebGpu } from '../../ops/appendToPages/webgpu.ts';
 import { attentionOnWebGpu } from '../../ops/attention/webgpu.ts';
 import { bitLinearOnWebGpu } from '../../ops/bitLinear/webgpu.ts';
 import { crossEntropyOnWebGpu } from '../../ops/crossEntropy/webgpu.ts';
@@ -18,6 +19,7 @@ import { lastTokenOnWebGpu } from '../../ops/lastToken/webgpu.ts';
 import { linearOnWebGpu } from '../../ops/linear/webgpu.ts';
 import { lowerBoundsOnWebGpu } from '../../ops/lowerBounds/webgpu.ts';
 import { mlgruOnWebGpu } from '../../ops/mlgru/webgpu.ts';
+import { pagedAttentionOnWebGpu } from '../../ops/pagedAttention/webgpu.ts';
 import { rmsNormOnWebGpu } from '../../ops/rmsNorm/webgpu.ts';
 import { rotaryOnWebGpu } from '../../ops/rotary/webgpu.ts';
 import { sampleOnWebGpu } from '../../ops/sample/webgpu.ts';
@@ -36,6 +38,7 @@ export const webgpuLowerings: Lowerings<WebGpuLowering> = lowerings([
   ...adamwOnWebGpu,
   ...addOnWebGpu,
   ...appendRowsOnWebGpu,
+  ...appendToPagesOnWebGpu,
   ...attentionOnWebGpu,
   ...bitLinearOnWebGpu,
   ...crossEntropyOnWebGpu,
@@ -50,6 +53,7 @@ export const webgpuLowerings: Lowerings<WebGpuLowering> = lowerings([
   ...linearOnWebGpu,
   ...lowerBoundsOnWebGpu,
   ...mlgruOnWebGpu,
+  ...pagedAttentionOnWebGpu,
   ...rmsNormOnWebGpu,
   ...rotaryOnWebGpu,
   ...sampleOnWebGpu,

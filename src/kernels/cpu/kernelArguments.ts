@@ -31,6 +31,16 @@ export interface KernelArguments {
     readonly length: Size<'length'>;
     readonly width: Size<'width'>;
   };
+  readonly appendToPages: {
+    readonly rows: Tensor;
+    readonly slots: Tensor;
+    readonly positions: Tensor;
+    readonly pages: Tensor;
+    readonly next: Tensor;
+    readonly length: Size<'length'>;
+    readonly width: Size<'width'>;
+    readonly maxPages: Size<'maxPages'>;
+  };
   readonly attentionBackward: {
     readonly q: Tensor;
     readonly k: Tensor;
@@ -373,6 +383,20 @@ export interface KernelArguments {
     readonly width: Size<'width'>;
     readonly parts: Size<'parts'>;
   };
+  readonly pagedAttention: {
+    readonly q: Tensor;
+    readonly k: Tensor;
+    readonly v: Tensor;
+    readonly slots: Tensor;
+    readonly positions: Tensor;
+    readonly pages: Tensor;
+    readonly y: Tensor;
+    readonly rows: Size<'rows'>;
+    readonly heads: Size<'heads'>;
+    readonly keyHeads: Size<'keyHeads'>;
+    readonly headSize: Size<'headSize'>;
+    readonly maxPages: Size<'maxPages'>;
+  };
   readonly quantiseActivations: {
     readonly x: Tensor;
     readonly gamma: Tensor;
@@ -438,10 +462,11 @@ export interface KernelArguments {
     readonly direction: number;
   };
   readonly rotaryTable: {
-    readonly first: Tensor | undefined;
+    readonly positions: Tensor | undefined;
     readonly table: Tensor;
     readonly length: Size<'length'>;
     readonly half: Size<'half'>;
+    readonly each: Size<'each'>;
     readonly magnitude: number;
   };
   readonly roundRows: {
@@ -653,6 +678,16 @@ export const kernelFields: {
     next: 'tensor',
     length: 'i32',
     width: 'i32',
+  },
+  appendToPages: {
+    rows: 'tensor',
+    slots: 'tensor',
+    positions: 'tensor',
+    pages: 'tensor',
+    next: 'tensor',
+    length: 'i32',
+    width: 'i32',
+    maxPages: 'i32',
   },
   attentionBackward: {
     q: 'tensor',
@@ -996,6 +1031,20 @@ export const kernelFields: {
     width: 'i32',
     parts: 'i32',
   },
+  pagedAttention: {
+    q: 'tensor',
+    k: 'tensor',
+    v: 'tensor',
+    slots: 'tensor',
+    positions: 'tensor',
+    pages: 'tensor',
+    y: 'tensor',
+    rows: 'i32',
+    heads: 'i32',
+    keyHeads: 'i32',
+    headSize: 'i32',
+    maxPages: 'i32',
+  },
   quantiseActivations: {
     x: 'tensor',
     gamma: 'tensor',
@@ -1061,10 +1110,11 @@ export const kernelFields: {
     direction: 'f32',
   },
   rotaryTable: {
-    first: 'optional',
+    positions: 'optional',
     table: 'tensor',
     length: 'i32',
     half: 'i32',
+    each: 'i32',
     magnitude: 'f32',
   },
   roundRows: {

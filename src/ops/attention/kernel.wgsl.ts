@@ -1,6 +1,7 @@
 /** Causal attention with a running softmax over tiles of keys; scores stay in the workgroup. */
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { queryByQuery } from './byQuery.wgsl.ts';
 import {
   attentionNumbers,
   keyRow,
@@ -34,88 +35,20 @@ export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: A
   return sizes.length <= maxSingleQueries ? byQuery(t, first, sizes) : inTiles(t, first, sizes);
 }
 
-const lanes = 128;
-
-/**
- * A workgroup processes one head of one query, 128 keys at a time. An invocation first computes the score of a key, then
- * sums four columns of the values over its share of the keys.
- */
 function byQuery(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
-  if (headSize > 4 * lanes) {
-    throw new Error(`attention: heads of ${headSize} are too large, expected at most ${4 * lanes}`);
-  }
   return {
     shader: 'attentionByQuery',
-    code: `
-${sharedBefore(first)}
-var<workgroup> query: array<vec4f, ${lanes}>;
-var<workgroup> weights: array<f32, ${lanes}>;
-var<workgroup> parts: array<f32, ${lanes}>;
-var<workgroup> sums: array<vec4f, ${lanes}>;
-
-fn total(value: f32, lane: u32, takeMax: bool) -> f32 {
-  parts[lane] = value;
-  workgroupBarrier();
-  if (lane < 8u) {
-    var part = parts[lane];
-    for (var i = lane + 8u; i < ${lanes}u; i += 8u) { part = select(part + parts[i], max(part, parts[i]), takeMax); }
-    parts[lane] = part;
-  }
-  workgroupBarrier();
-  var all = parts[0];
-  for (var i = 1u; i < 8u; i++) { all = select(all + parts[i], max(all, parts[i]), takeMax); }
-  workgroupBarrier();
-  return all;
-}
-
-@compute @workgroup_size(${lanes})
-fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
-  let fours = p.fours;
-  let shares = ${lanes}u / fours;
-  let head = group.x;
+    code: queryByQuery(headSize, {
+      declarations: sharedBefore(first),
+      keysOfQuery: `
   let row = (group.z * p.length + group.y) * p.heads + head;
-  let keyHead = head / (p.heads / p.keyHeads);
-  let keyRow = group.z * p.capacity * p.keyHeads + keyHead;
+  let firstRow = group.z * p.capacity;
   ${tokensBefore(first)}
-  let keys = before + group.y + 1u;
-  let column = lane % fours;
-  let share = lane / fours;
-  if (lane < fours) { query[lane] = q[row * fours + lane] * p.scale; }
-  workgroupBarrier();
-  var top = ${lowest};
-  var sum = 0.0;
-  var value = vec4f();
-  for (var start = 0u; start < keys; start += ${lanes}u) {
-    var score = ${lowest};
-    if (start + lane < keys) {
-      let at = (keyRow + (start + lane) * p.keyHeads) * fours;
-      score = 0.0;
-      for (var c = 0u; c < fours; c++) { score += dot(query[c], k[at + c]); }
-    }
-    let higher = max(top, total(score, lane, true));
-    let weight = select(0.0, exp(score - higher), start + lane < keys);
-    let shrink = exp(top - higher);
-    top = higher;
-    sum = sum * shrink + total(weight, lane, false);
-    weights[lane] = weight;
-    workgroupBarrier();
-    value *= shrink;
-    if (share < shares) {
-      for (var j = share; j < min(${lanes}u, keys - start); j += shares) {
-        value += weights[j] * v[(keyRow + (start + j) * p.keyHeads) * fours + column];
-      }
-    }
-    workgroupBarrier();
-  }
-  sums[lane] = value;
-  workgroupBarrier();
-  if (lane < fours) {
-    for (var i = 1u; i < shares; i++) { value += sums[i * fours + lane]; }
-    y[row * fours + lane] = value / sum;
-  }
-  if (lane == 0u) { logSumExp[row] = top + log(sum); }
-}`,
+  let keys = before + group.y + 1u;`,
+      rowOfKey: (j) => `(firstRow + ${j})`,
+      finish: 'logSumExp[row] = top + log(sum);',
+    }),
     tensors: { ...t, first },
     types: { q: 'vec4f', k: 'vec4f', v: 'vec4f', y: 'vec4f' },
     numbers: attentionNumbers(sizes),

@@ -3,10 +3,11 @@ import { floatAt, shareStart } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class RotaryTable {
-  first: Optional; // [1] i32, or 0: the first position
+  positions: Optional; // [length] or [1] i32, or 0: those of each row, or of the first
   table: usize; // [length, 2·half]: cosines, then sines
   length: i32;
   half: i32;
+  each: i32; // 1 if each row has a position of its own
   magnitude: f32;
   // Then `half` numbers u32: turns per token in units of 2⁻³².
 }
@@ -14,14 +15,15 @@ class RotaryTable {
 export function rotaryTable(args: usize, thread: i32, threads: i32): void {
   const p = changetype<RotaryTable>(args);
   const turns = args + offsetof<RotaryTable>();
-  const first: u32 = p.first ? load<u32>(p.first) : 0;
+  const first: u32 = p.positions ? load<u32>(p.positions) : 0;
   const end = shareStart(p.length, 1, thread + 1, threads);
   for (let t = shareStart(p.length, 1, thread, threads); t < end; t++) {
     const row = floatAt(p.table, t, 2 * p.half);
+    const position = p.each ? load<u32>(p.positions + ((<usize>t) << 2)) : first + <u32>t;
     for (let i = 0; i < p.half; i++) {
       const at = (<usize>i) << 2;
       // Whole turns overflow and vanish.
-      const part = (first + <u32>t) * load<u32>(turns + at);
+      const part = position * load<u32>(turns + at);
       const angle = <f64>(<i32>part) * (2 * Math.PI / 4294967296.0);
       const magnitude = <f64>p.magnitude;
       store<f32>(row + at, <f32>(magnitude * Math.cos(angle)));

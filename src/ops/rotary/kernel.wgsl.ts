@@ -1,6 +1,6 @@
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
-import { widthOf } from '../../program/shapes.ts';
+import { sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 
 /**
@@ -8,12 +8,14 @@ import type { Tensor } from '../../program/tensor.ts';
  * for sin and cos, so they are computed within an eighth of a turn, where short series are exact to rounding.
  */
 export function rotaryTable(
-  first: Tensor | undefined,
+  positions: Tensor | undefined,
   table: Tensor,
   turns: readonly number[],
   magnitude: number,
 ): Dispatch {
   const half = turns.length;
+  const each = positions?.size === sizeOf(table, 0);
+  const position = each ? 'u32(positions[t])' : positions ? '(u32(positions[0]) + t)' : 't';
   return {
     shader: 'rotaryTable',
     code: `
@@ -37,10 +39,10 @@ fn pointOn(units: u32) -> vec2f {
 ${elementKernel(`
     let t = i / ${half}u;
     let k = i % ${half}u;
-    let point = pointOn((${first ? 'u32(first[0]) + ' : ''}t) * turns[k]) * p.magnitude;
+    let point = pointOn(${position} * turns[k]) * p.magnitude;
     table[t * ${2 * half}u + k] = point.x;
     table[t * ${2 * half}u + ${half}u + k] = point.y;`)}`,
-    tensors: { first, table },
+    tensors: { positions, table },
     numbers: { size: table.size / 2, magnitude: { f32: magnitude } },
     workgroups: overElements(table.size / 2),
   };

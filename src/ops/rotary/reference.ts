@@ -1,15 +1,20 @@
 import type { Data } from '../../program/op.ts';
 
-/** Row t of the table: magnitude times the cosines, then the sines, of the angles of position `first` + t. */
+/**
+ * Row t of the table: magnitude times the cosines, then the sines, of the angles of its position, which is positions[t],
+ * or t after the only one given, or t.
+ */
 export function rotaryTableReference(
   { frequencies, magnitude }: { readonly frequencies: readonly number[]; readonly magnitude: number },
-  first: number,
+  positions: Data | undefined,
   table: Data,
 ): void {
   const half = frequencies.length;
-  for (let t = 0; t * 2 * half < table.length; t++) {
+  const length = table.length / (2 * half);
+  for (let t = 0; t < length; t++) {
+    const position = positions?.length === length ? positions[t]! : (positions?.[0] ?? 0) + t;
     for (let i = 0; i < half; i++) {
-      const angle = (first + t) * frequencies[i]!;
+      const angle = position * frequencies[i]!;
       table[t * 2 * half + i] = magnitude * Math.cos(angle);
       table[t * 2 * half + half + i] = magnitude * Math.sin(angle);
     }

@@ -32,4 +32,10 @@ testOp('rotary', [
       { straightThrough: true, tolerance: position > 5000 ? 1e-4 : 1e-5 },
     ),
   ),
+  opCase(
+    'a position of each row',
+    [noise('x', [1, 6, 32], 1), integers('positions', [6], 2, (random) => random.integer(200))],
+    (x, positions) => [rotary(x!, rotaryTable(6, { frequencies: frequencies(16, 10_000) }, positions))],
+    { straightThrough: true },
+  ),
 ]);

@@ -16,15 +16,16 @@ interface TableAttributes extends Required<RotaryOptions> {
 }
 
 /**
- * The rotations of `length` positions as a table [length, size]: size/2 cosines, then as many sines. The first position
- * is the number in `first` [1] i32, or 0. All layers share the table.
+ * The rotations of `length` positions as a table [length, size]: size/2 cosines, then as many sines. `positions` i32
+ * are those of each row [length], or that of the first row [1], which the others follow; by default they begin at 0.
+ * All layers share the table.
  */
 export function rotaryTable(
   length: number,
   { frequencies, magnitude = 1 }: RotaryOptions,
-  first?: Tensor,
+  positions?: Tensor,
 ): Tensor {
-  return emit(rotaryTableOp, { first }, { frequencies, magnitude, length }).table;
+  return emit(rotaryTableOp, { positions }, { frequencies, magnitude, length }).table;
 }
 
 /** Rotary position embedding: rotates every head of x [batch, length, heads · size] by its row of the table. */
@@ -56,16 +57,15 @@ export function turnUnits({ frequencies }: RotaryOptions): number[] {
   return frequencies.map((radians) => Math.round(((radians / (2 * Math.PI)) % 1) * 2 ** 32) % 2 ** 32);
 }
 
-export const rotaryTableOp: Op<Tensors<never, 'first'>, Tensors<'table'>, TableAttributes> = {
+export const rotaryTableOp: Op<Tensors<never, 'positions'>, Tensors<'table'>, TableAttributes> = {
   name: 'rotaryTable',
   outputs: (_, { length, frequencies }) => ({ table: { shape: [length, 2 * frequencies.length] } }),
   cost: (call) => {
     const n = call.outputs.table.size;
     return cost(call, { multiplications: n, special: n });
   },
-  reference({ inputs: { first }, outputs: { table }, attributes }, data) {
-    const position = (first && data(first)[0]) ?? 0;
-    rotaryTableReference(attributes, position, data(table));
+  reference({ inputs: { positions }, outputs: { table }, attributes }, data) {
+    rotaryTableReference(attributes, positions && data(positions), data(table));
   },
   backward() {}, // positions are not learnt
 };

@@ -3,8 +3,8 @@ import { rotary, rotaryTable } from './kernel.wgsl.ts';
 import { rotaryOp, rotaryTableOp, turnUnits } from './rotary.ts';
 
 export const rotaryOnWebGpu = [
-  onWebGpu(rotaryTableOp, ({ inputs: { first }, outputs: { table }, attributes }) => [
-    rotaryTable(first, table, turnUnits(attributes), attributes.magnitude),
+  onWebGpu(rotaryTableOp, ({ inputs: { positions }, outputs: { table }, attributes }) => [
+    rotaryTable(positions, table, turnUnits(attributes), attributes.magnitude),
   ]),
   onWebGpu(rotaryOp, ({ inputs: { x, table }, outputs: { y }, attributes: { direction } }) => [
     rotary(x, table, y, direction),

@@ -1,0 +1,10 @@
+import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { onCpu } from '../../kernels/cpu/lowering.ts';
+import { pagedAttentionOp, pagedSizes } from './pagedAttention.ts';
+
+export const pagedAttentionOnCpu = [
+  onCpu(pagedAttentionOp, ({ inputs, outputs, attributes: { headSize } }) => {
+    const sizes = pagedSizes(inputs.q, inputs.k, inputs.pages, headSize);
+    return [kernelCall('pagedAttention', { ...inputs, ...outputs, ...sizes })];
+  }),
+];

@@ -1,0 +1,65 @@
+import { cost, type Op, type Tensors } from '../../program/op.ts';
+import { emit } from '../../program/record.ts';
+import { expectShape, rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import { checkPaging, type Paging, pageSize } from '../pages.ts';
+import { type PagedSizes, pagedAttentionReference } from './reference.ts';
+
+interface Attributes {
+  readonly headSize: number;
+}
+
+/**
+ * Causal attention of rows of many sequences: q [1, rows, heads · size]; keys and values in pools
+ * [pages, pageSize, keyHeads · size]. A row at position p of its sequence sees the keys 0 … p of that sequence, its own
+ * among them. Heads of queries share keys and values in groups, as in `attention`. Inference only.
+ */
+export function pagedAttention(
+  { q, k, v }: { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor },
+  headSize: number,
+  paging: Paging,
+): Tensor {
+  checkPaging('pagedAttention', q, k, paging);
+  expectShape('pagedAttention', 'v', v, k.shape);
+  if (headSize % 4 || widthOf(q) % headSize || widthOf(k) % headSize || widthOf(q) % widthOf(k)) {
+    throw new Error(
+      `pagedAttention: expected heads of a multiple of 4 in whole groups, found ${q}, ${k}, ${headSize}`,
+    );
+  }
+  return emit(pagedAttentionOp, { q, k, v, ...paging }, { headSize }).y;
+}
+
+export const pagedAttentionOp: Op<Tensors<'q' | 'k' | 'v' | keyof Paging>, Tensors<'y'>, Attributes> = {
+  name: 'pagedAttention',
+  outputs: ({ q }) => ({ y: { shape: q.shape } }),
+  // Positions are known only while it runs: a full table is counted.
+  cost: (call) => {
+    const { q, k, pages } = call.inputs;
+    const { headSize } = call.attributes;
+    const keys = sizeOf(pages, 1) * pageSize;
+    const pairs = (q.size / headSize) * keys;
+    const products = 2 * pairs * headSize;
+    const counts = {
+      additions: products + 2 * pairs,
+      multiplications: pairs,
+      productMultiplications: products,
+      special: pairs,
+    };
+    return cost(call, counts, q.bytes + 2 * rowsOf(q) * keys * widthOf(k) * 4);
+  },
+  reference({ inputs: { q, k, v, slots, positions, pages }, outputs: { y }, attributes }, data) {
+    const paging = { slots: data(slots), positions: data(positions), pages: data(pages) };
+    const sizes = pagedSizes(q, k, pages, attributes.headSize);
+    pagedAttentionReference({ q: data(q), k: data(k), v: data(v) }, paging, sizes, data(y));
+  },
+};
+
+export function pagedSizes(q: Tensor, k: Tensor, pages: Tensor, headSize: number): PagedSizes {
+  return {
+    rows: rowsOf(q),
+    heads: widthOf(q) / headSize,
+    keyHeads: widthOf(k) / headSize,
+    headSize,
+    maxPages: sizeOf(pages, 1),
+  };
+}

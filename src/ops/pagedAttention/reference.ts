@@ -1,0 +1,39 @@
+import type { Data } from '../../program/op.ts';
+import { attentionReference } from '../attention/reference.ts';
+import { poolRow } from '../pages.ts';
+
+export interface PagedSizes {
+  readonly rows: number;
+  readonly heads: number;
+  readonly keyHeads: number;
+  readonly headSize: number;
+  readonly maxPages: number;
+}
+
+/** Each row by itself: its keys and values are collected from their pages, then it attends to them. */
+export function pagedAttentionReference(
+  { q, k, v }: { q: Data; k: Data; v: Data },
+  { slots, positions, pages }: { slots: Data; positions: Data; pages: Data },
+  { rows, heads, keyHeads, headSize, maxPages }: PagedSizes,
+  y: Data,
+): void {
+  const [width, keyWidth] = [heads * headSize, keyHeads * headSize];
+  for (let r = 0; r < rows; r++) {
+    const keys = positions[r]! + 1;
+    const collect = (pool: Data) => {
+      const collected = new Float64Array(keys * keyWidth);
+      for (let j = 0; j < keys; j++) {
+        const from = poolRow(pages, maxPages, slots[r]!, j) * keyWidth;
+        collected.set(pool.subarray(from, from + keyWidth), j * keyWidth);
+      }
+      return collected;
+    };
+    const own = (all: Data) => all.subarray(r * width, (r + 1) * width);
+    attentionReference(
+      { q: own(q), k: collect(k), v: collect(v) },
+      { batch: 1, length: 1, capacity: keys, heads, keyHeads, headSize },
+      keys - 1,
+      { y: own(y), logSumExp: new Float64Array(heads) },
+    );
+  }
+}
