@@ -32,6 +32,7 @@ interface Flags extends ModelOptions {
   readonly sessions?: string;
   readonly memoryMb?: number;
   readonly cacheMb: number;
+  readonly kvCacheMb: number;
   readonly cacheFolder?: string;
   readonly cacheFolderMb: number;
   readonly maxTokens: number;
@@ -70,6 +71,12 @@ function addServing(command: Command): Command {
       'file with the key that signs session states; use the same on all replicas',
     )
     .option('--cache-mb <n>', 'memory for the state cache, in megabytes', integer(0), 256)
+    .option(
+      '--kv-cache-mb <n>',
+      'memory for keys and values of models that attend, in megabytes',
+      integer(1),
+      1024,
+    )
     .option('--cache-folder <folder>', 'folder for cached states that no longer fit in memory')
     .option('--cache-folder-mb <n>', 'max size of the cache folder, in megabytes', integer(1), 4096)
     .option('--cors <origin>', 'allowed CORS origin, for example https://example.com, or *')
@@ -101,6 +108,7 @@ async function serve(flags: Flags): Promise<void> {
   const runtime = await openRuntime(source, {
     ...{ engine: flags.engine, threads: flags.threads, name: flags.name },
     ...{ slots: flags.slots, maxWaiting: flags.queue, oneByOne: flags.oneByOne, sessions: flags.sessions },
+    keyValueBytes: 1e6 * flags.kvCacheMb,
     ...{ cacheBytes: 1e6 * flags.cacheMb, cacheFolder: flags.cacheFolder },
     memoryBytes: flags.memoryMb === undefined ? undefined : 1e6 * flags.memoryMb,
     cacheFolderBytes: 1e6 * flags.cacheFolderMb,

@@ -15,8 +15,7 @@ export class Generations {
   readonly #reader: SequenceReader;
   readonly #checkOpen: () => void;
   #active = 0;
-  /** Null if the model cannot batch. */
-  #batch: Batch | null | undefined;
+  #batch: Batch | undefined;
 
   constructor(model: RunnableModel, reader: SequenceReader, checkOpen: () => void) {
     this.#model = model;
@@ -33,7 +32,7 @@ export class Generations {
     const model: SequenceModel = {
       append: async (tokens, signal) => {
         this.#checkOpen();
-        if (this.#active > 1) slot ??= await this.#batchIfAny()?.join(state);
+        if (this.#active > 1) slot ??= await this.#openBatch().join(state);
         if (slot !== undefined) return this.#batch!.append(slot, tokens, signal);
         return reader.run(tokens, state, 'last', signal);
       },
@@ -48,11 +47,8 @@ export class Generations {
     }
   }
 
-  #batchIfAny(): Batch | null {
-    if (this.#batch === undefined) {
-      const canBatch = this.#model.architecture.memory === 'states';
-      this.#batch = canBatch ? new Batch(slotModel(this.#model, { slots, maxTokens })) : null;
-    }
+  #openBatch(): Batch {
+    this.#batch ??= new Batch(slotModel(this.#model, { slots, maxTokens }));
     return this.#batch;
   }
 }

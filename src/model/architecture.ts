@@ -1,4 +1,5 @@
 /** One interface for every kind of model: its parameters, its state and its computation. */
+import type { Paging } from '../ops/pages.ts';
 import type { Sequences } from '../ops/sequences.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { bitNetBlock } from './bitnet.ts';
@@ -47,10 +48,19 @@ export interface RecurrentArchitecture extends Common {
 
 /** The keys and values of one sequence, layer by layer. */
 export interface KeyValueCache {
+  readonly kind: 'sequence';
   /** Keys, then values, of each layer: [1, capacity, keyHeads · headSize]. */
   readonly tensors: readonly Tensor[];
   /** Number of tokens in the cache: [1] i32, written before each run. */
   readonly held: Tensor;
+}
+
+/** The keys and values of many sequences, in pages of one pool. */
+export interface KeyValuePages {
+  readonly kind: 'pages';
+  readonly paging: Paging;
+  /** Keys, then values, of each layer: [pages, pageSize, keyHeads · headSize]. */
+  readonly tensors: readonly Tensor[];
 }
 
 /** A model that attends to all earlier tokens. Its state is a cache of keys and values that grows. */
@@ -60,11 +70,13 @@ export interface AttentionArchitecture extends Common {
   readonly contextLength: number;
   /** Tensors for the keys and values of `capacity` tokens. */
   cache(capacity: number): Tensor[];
+  /** Tensors for the keys and values of so many pages. */
+  pools(pages: number): Tensor[];
   /**
    * ids [batch, length] i32 → hidden states. With a cache, ids are [1, length] and follow the tokens in the cache;
-   * their keys and values are appended to it.
+   * their keys and values are appended to it. With pages, ids are [1, rows], tokens of many sequences.
    */
-  forward(weights: Weights, ids: Tensor, cache?: KeyValueCache): Forward;
+  forward(weights: Weights, ids: Tensor, cache?: KeyValueCache | KeyValuePages): Forward;
 }
 
 export type Architecture = RecurrentArchitecture | AttentionArchitecture;

@@ -3,21 +3,24 @@
  * and values, and head. Their blocks are in transformer.ts and bitnet.ts.
  */
 import { appendRows } from '../ops/appendRows/appendRows.ts';
+import { appendToPages } from '../ops/appendToPages/appendToPages.ts';
 import { attention } from '../ops/attention/attention.ts';
+import { pagedAttention } from '../ops/pagedAttention/pagedAttention.ts';
+import { pageSize } from '../ops/pages.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { rotary, rotaryTable } from '../ops/rotary/rotary.ts';
 import { sizeOf } from '../program/shapes.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
-import type { AttentionArchitecture, Forward, KeyValueCache } from './architecture.ts';
+import type { AttentionArchitecture, Forward, KeyValueCache, KeyValuePages } from './architecture.ts';
 import type { DecoderConfig } from './config.ts';
 import { decoderParameters, embeddingModule as table } from './decoderParameters.ts';
 import { lookUp, project } from './project.ts';
 import { rotationOf } from './rope.ts';
 import type { Weights } from './weights.ts';
 
-/** Tensors for the keys and values of `capacity` tokens. */
-function decoderCache(config: DecoderConfig, capacity: number): Tensor[] {
-  const shape = [1, capacity, config.keyHeads * config.headSize];
+/** Tensors [.., keyHeads · headSize] for keys and values: room for a number of tokens, or pages of them. */
+function keysAndValues(config: DecoderConfig, ...room: [number, number]): Tensor[] {
+  const shape = [...room, config.keyHeads * config.headSize];
   return Array.from({ length: config.layers }, (_, layer) =>
     ['keys', 'values'].map((name) => variable(`${name}.${layer}`, shape)),
   ).flat();
@@ -29,7 +32,7 @@ export interface DecoderContext {
   readonly weights: Weights;
   /** Cosines and sines of the positions. */
   readonly angles: Tensor;
-  readonly cache: KeyValueCache | undefined;
+  readonly cache: KeyValueCache | KeyValuePages | undefined;
 }
 
 /** A block: x [batch, length, hidden] → the same. */
@@ -41,7 +44,8 @@ export function decoder(config: DecoderConfig, block: DecoderBlock): AttentionAr
     memory: 'cache',
     contextLength: config.maxPositionEmbeddings,
     parameters: () => decoderParameters(config),
-    cache: (capacity) => decoderCache(config, capacity),
+    cache: (capacity) => keysAndValues(config, 1, capacity),
+    pools: (pages) => keysAndValues(config, pages, pageSize),
     forward: (weights, ids, cache) => decoderForward({ config, weights, cache }, ids, block),
     head: (weights, hidden) => decoderHead(config, weights, hidden),
   };
@@ -53,7 +57,7 @@ function decoderForward(
   block: DecoderBlock,
 ): Forward {
   const { headSize, rope, layers } = config;
-  const angles = rotaryTable(sizeOf(ids, 1), rotationOf(rope, headSize), cache?.held);
+  const angles = rotaryTable(sizeOf(ids, 1), rotationOf(rope, headSize), positionsOf(cache));
   const context = { config, weights, angles, cache };
   let x = lookUp(ids, weights, `${table}.weight`);
   const hidden = [x];
@@ -63,6 +67,11 @@ function decoderForward(
   }
   hidden.push(rmsNorm(x, weights.get('model.norm.weight'), config.rmsNormEps));
   return { hidden, states: [] };
+}
+
+/** Those of each row, or of the first one; without a cache they begin at 0. */
+function positionsOf(cache: DecoderContext['cache']): Tensor | undefined {
+  return cache?.kind === 'pages' ? cache.paging.positions : cache?.held;
 }
 
 /** The norms and projections of a layer as functions. */
@@ -89,7 +98,7 @@ function projection(
 
 /**
  * Normalises the heads of queries and keys if the model does that, rotates them, appends keys and values to the cache
- * if there is one, and applies causal attention.
+ * or the pages if there are any, and applies causal attention.
  */
 export function attend(
   { q, k, v }: Readonly<Record<'q' | 'k' | 'v', Tensor>>,
@@ -104,6 +113,11 @@ export function attend(
   if (!cache) return attention(rotated, config.headSize);
   const [keys, values] = cache.tensors.slice(2 * layer, 2 * layer + 2);
   if (!keys || !values) throw new Error(`attention: the cache has no keys and values of layer ${layer}`);
+  if (cache.kind === 'pages') {
+    const { paging } = cache;
+    const pools = { k: appendToPages(keys, rotated.k, paging), v: appendToPages(values, v, paging) };
+    return pagedAttention({ q: rotated.q, ...pools }, config.headSize, paging);
+  }
   const all = { k: appendRows(keys, rotated.k, cache.held), v: appendRows(values, v, cache.held) };
   return attention({ q: rotated.q, ...all }, config.headSize, cache.held);
 }

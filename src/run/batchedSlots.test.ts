@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { Weights } from '../model/weights.ts';
+import { pageSize } from '../ops/pages.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
 import { sequenceReader, slotModel } from './readers.ts';
 import type { SequenceReader } from './sequenceReader.ts';
@@ -18,7 +19,7 @@ import { Turns } from './turns.ts';
 
 interface Loaded {
   readonly reader: SequenceReader;
-  readonly batch: (slots: number, maxTokens: number) => SlotModel;
+  readonly batch: (slots: number, maxTokens: number, cacheBytes?: number) => SlotModel;
   readonly vocabulary: number;
 }
 
@@ -33,9 +34,28 @@ async function load(engine: Engine, folder: string): Promise<Loaded> {
   const model = { engine, architecture, weights: store.weights(), vocabulary, turns: new Turns() };
   return {
     reader: sequenceReader(model),
-    batch: (slots, maxTokens) => slotModel(model, { slots, maxTokens }),
+    batch: (slots, maxTokens, cacheBytes) => slotModel(model, { slots, maxTokens, cacheBytes }),
     vocabulary,
   };
+}
+
+type CountingEngine = Engine & { rows: number; fail: boolean };
+
+/** Counts the rows of the programs that run, and can fail to run them. */
+function countRows(engine: Engine): CountingEngine {
+  const counting = Object.assign(engine, { rows: 0, fail: false });
+  const load = engine.load.bind(engine);
+  counting.load = (program) => {
+    const executable = load(program);
+    const run = executable.run.bind(executable);
+    executable.run = async () => {
+      if (counting.fail) throw new Error('the engine fails');
+      counting.rows += Number.parseInt(program.name, 10);
+      await run();
+    };
+    return executable;
+  };
+  return counting;
 }
 
 /** Texts of different lengths, cut into chunks at random; who takes part in a step is random too. */
@@ -69,17 +89,19 @@ function textsOf(vocabulary: number, lengths: readonly number[]): number[][] {
   return lengths.map((length) => Array.from({ length }, () => random.integer(vocabulary)));
 }
 
-const architectures = ['matmul-free', 'rwkv'] as const;
-type Small = Record<(typeof architectures)[number], SmallModel>;
+const architectures = ['matmul-free', 'rwkv', 'llama', 'bitnet'] as const;
+type Small = Map<(typeof architectures)[number], SmallModel>;
 
 let small: Small;
 beforeAll(async () => {
-  const [matmulFree, rwkv] = await Promise.all(
-    architectures.map((architecture) => makeSmallModel({ architecture })),
+  const models = await Promise.all(
+    architectures.map(
+      async (architecture) => [architecture, await makeSmallModel({ architecture })] as const,
+    ),
   );
-  small = { 'matmul-free': matmulFree!, rwkv: rwkv! };
+  small = new Map(models);
 });
-afterAll(() => Promise.all(architectures.map((architecture) => small?.[architecture].remove())));
+afterAll(() => Promise.all([...(small?.values() ?? [])].map((model) => model.remove())));
 
 const cases = [...cpuEngines, webGpu].flatMap((engine) =>
   architectures.map((architecture) => ({ ...engine, architecture })),
@@ -93,7 +115,7 @@ describe.each(cases)('batched slots of $architecture, $name', ({ skip, create, n
   beforeAll(async () => {
     if (skip) return;
     engine = await create();
-    model = await load(engine, small[architecture].folder);
+    model = await load(engine, small.get(architecture)!.folder);
   });
   afterAll(() => engine?.dispose());
 
@@ -151,10 +173,79 @@ describe.each(cases)('batched slots of $architecture, $name', ({ skip, create, n
   });
 });
 
+describe('pages of keys and values', () => {
+  /** 3 layers of keys and values of 96 floats. */
+  const pageBytes = 3 * 2 * pageSize * 96 * 4;
+  let engine: CountingEngine;
+  let model: Loaded;
+  beforeAll(async () => {
+    engine = countRows(await cpuEngines[0]!.create());
+    model = await load(engine, small.get('llama')!.folder);
+  });
+  afterAll(() => engine?.dispose());
+
+  it('a pool with room for less than all sequences gives the same logits', async () => {
+    const texts = textsOf(model.vocabulary, [100, 150, 20, 64, 129]);
+    const expected: Float32Array[] = [];
+    for (const text of texts) expected.push(await model.reader.run(text, model.reader.newState(), 'all'));
+    // The longest text needs three pages; one more is for padding.
+    for (const pages of [3, 4, 7])
+      expect(await runMixed(model.batch(5, 16, (pages + 1) * pageBytes), texts, pages)).toEqual(expected);
+  });
+
+  it('a sequence that does not fit into the pool is refused, and the others go on', async () => {
+    const batch = model.batch(2, 64, 3 * pageBytes);
+    const [text] = textsOf(model.vocabulary, [129]);
+    await batch.step([{ slot: 0, tokens: text!.slice(0, 64), wanted: 'none' }]);
+    await batch.step([{ slot: 0, tokens: text!.slice(64, 128), wanted: 'none' }]);
+    await expect(batch.step([{ slot: 0, tokens: text!.slice(128), wanted: 'last' }])).rejects.toThrow(
+      /found a sequence of 129 tokens, but the memory for keys and values holds only 128 tokens/,
+    );
+    const [logits] = await batch.step([{ slot: 1, tokens: [5], wanted: 'last' }]);
+    expect(logits).toEqual(await model.reader.run([5], model.reader.newState(), 'last'));
+    expect((await batch.save(0))[0]).toBe(128);
+  });
+
+  it('sequences that begin alike share their full pages', async () => {
+    const batch = model.batch(3, 256);
+    const [text, other] = textsOf(model.vocabulary, [200, 50]) as [number[], number[]];
+    await batch.step([{ slot: 0, tokens: text, wanted: 'last' }]);
+    const state = await batch.save(0);
+    const expected = await model.reader.run([...text, 7], model.reader.newState(), 'last');
+    for (const slot of [1, 2]) {
+      await batch.load(slot, state);
+      engine.rows = 0;
+      const [logits] = await batch.step([{ slot, tokens: [7], wanted: 'last' }]);
+      expect(logits!.slice()).toEqual(expected);
+      // 200 tokens are three pages and 8 tokens, which are read again.
+      expect(engine.rows).toBe(9);
+    }
+    // The pages survive the sequence that filled them.
+    await batch.load(0);
+    await batch.step([{ slot: 0, tokens: other, wanted: 'none' }]);
+    await batch.load(1, state);
+    engine.rows = 0;
+    await batch.step([{ slot: 1, tokens: [7], wanted: 'last' }]);
+    expect(engine.rows).toBe(9);
+  });
+
+  it('a step that fails leaves the sequences as they were', async () => {
+    const batch = model.batch(2, 128);
+    const [text] = textsOf(model.vocabulary, [70]);
+    await batch.step([{ slot: 0, tokens: text!.slice(0, 60), wanted: 'none' }]);
+    engine.fail = true;
+    const step = { slot: 0, tokens: text!.slice(60), wanted: 'last' } as const;
+    await expect(batch.step([step])).rejects.toThrow('the engine fails');
+    engine.fail = false;
+    const [logits] = await batch.step([step]);
+    expect(logits).toEqual(await model.reader.run(text!, model.reader.newState(), 'last'));
+  });
+});
+
 describe('batched slots', () => {
   it('takes no more memory however many steps are run', async () => {
     const engine = (await cpuEngines[0]!.create()) as Engine & { usedBytes: number };
-    const model = await load(engine, small['matmul-free'].folder);
+    const model = await load(engine, small.get('matmul-free')!.folder);
     const batch = model.batch(5, 16);
     const texts = textsOf(model.vocabulary, [30, 40, 20, 3, 50]);
     for (const seed of [1, 2, 3, 4]) await runMixed(batch, texts, seed);

@@ -10,14 +10,24 @@ import { bytesOf, type Engine, type Executable, readFloats } from '../engine/eng
 import { InputError } from '../errors.ts';
 import { lastHidden, type RecurrentArchitecture } from '../model/architecture.ts';
 import { embedding } from '../ops/embedding/embedding.ts';
-import { output, type Program, record } from '../program/record.ts';
+import { output, record } from '../program/record.ts';
 import { widthOf } from '../program/shapes.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RecordedModel, RunnableModel } from './model.ts';
+import {
+  checkBatchSizes,
+  checkParts,
+  checkSlot,
+  listWanted,
+  type RowStep,
+  recordRowStep,
+  runRowStep,
+  shareLogits,
+} from './rowStep.ts';
 import type { SequenceState } from './sequenceReader.ts';
 import { type BatchSizes, bucketOf, type SlotModel, type SlotTokens } from './slotModel.ts';
-import { assignStates, checkTokens } from './steps.ts';
+import { assignStates } from './steps.ts';
 
 type Model = RunnableModel<RecurrentArchitecture>;
 
@@ -32,51 +42,34 @@ export class BatchedSlots implements SlotModel {
   #reader: StateReader | undefined;
   #logits = new Float32Array();
 
-  constructor(model: Model, { slots, maxTokens }: BatchSizes) {
-    if (!(slots >= 1 && maxTokens >= slots))
-      throw new RangeError(
-        `found ${slots} slots and ${maxTokens} tokens a step, expected 1 ≤ slots ≤ tokens`,
-      );
-    this.slots = slots;
-    this.maxTokens = bucketOf(maxTokens);
+  constructor(model: Model, sizes: BatchSizes) {
+    checkBatchSizes(sizes);
+    this.slots = sizes.slots;
+    this.maxTokens = bucketOf(sizes.maxTokens);
     this.#model = model;
-    this.#states = model.architecture.states(slots + 1);
+    this.#states = model.architecture.states(this.slots + 1);
     for (const tensor of this.#states) model.engine.allocate(tensor);
     this.#steps = new LoadedPrograms(model.engine);
   }
 
   step(parts: readonly SlotTokens[]): Promise<Float32Array[]> {
-    return this.#model.turns.take(async () => {
-      const rows = this.#check(parts);
-      const wantedRows = listWanted(parts);
-      const [length, count] = [bucketOf(rows), wantedRows.length === 0 ? 0 : bucketOf(wantedRows.length)];
-      const { executable, ids, slots, wanted, logits } = this.#steps.get(`${length} ${count}`, () =>
-        recordBatchedStep(this.#model, this.#states, length, count),
-      );
-      const idWords = new Int32Array(ids.size);
-      const slotWords = new Int32Array(slots.size).fill(this.slots);
-      let row = 0;
-      for (const { slot, tokens } of parts) {
-        idWords.set(tokens, row);
-        slotWords.fill(slot, row, row + tokens.length);
-        row += tokens.length;
-      }
-      this.#model.engine.write(ids, bytesOf(idWords));
-      this.#model.engine.write(slots, bytesOf(slotWords));
-      if (logits) {
-        const wantedWords = new Int32Array(wanted.size);
-        wantedWords.set(wantedRows);
-        this.#model.engine.write(wanted, bytesOf(wantedWords));
-      }
-      await executable.run();
-      if (logits) await readFloats(this.#model.engine, logits, this.#room(logits.size));
-      return this.#share(parts);
+    const { engine, vocabulary, turns } = this.#model;
+    return turns.take(async () => {
+      const rows = checkParts(parts, this, vocabulary);
+      const count = listWanted(parts).length;
+      const step = this.#stepFor(bucketOf(rows), count === 0 ? 0 : bucketOf(count));
+      const slotWords = new Int32Array(step.slots.size).fill(this.slots);
+      slotWords.set(parts.flatMap(({ slot, tokens }) => tokens.map(() => slot)));
+      engine.write(step.slots, bytesOf(slotWords));
+      const logits = this.#room(step.logits?.size ?? 0);
+      await runRowStep(engine, step, parts, logits);
+      return shareLogits(parts, logits, vocabulary);
     });
   }
 
   load(slot: number, state?: SequenceState): Promise<void> {
     return this.#model.turns.take(async () => {
-      this.#checkSlot(slot);
+      checkSlot(slot, this.slots);
       const size = this.#states.reduce((sum, tensor) => sum + widthOf(tensor), 0);
       const source = state ?? new Float32Array(size);
       if (source.length !== size)
@@ -92,32 +85,16 @@ export class BatchedSlots implements SlotModel {
 
   save(slot: number): Promise<SequenceState> {
     return this.#model.turns.take(async () => {
-      this.#checkSlot(slot);
+      checkSlot(slot, this.slots);
       this.#reader ??= new StateReader(this.#model.engine, this.#states);
       return this.#reader.read(slot);
     });
   }
 
-  #checkSlot(slot: number): void {
-    if (Number.isInteger(slot) && slot >= 0 && slot < this.slots) return;
-    throw new RangeError(`slot: found ${slot}, expected an integer from 0 to ${this.slots - 1}`);
-  }
-
-  /** Returns the number of tokens. */
-  #check(parts: readonly SlotTokens[]): number {
-    let rows = 0;
-    const seen = new Set<number>();
-    for (const { slot, tokens } of parts) {
-      this.#checkSlot(slot);
-      if (seen.has(slot)) throw new Error(`slot ${slot} occurs twice in one step`);
-      seen.add(slot);
-      if (tokens.length === 0) throw new InputError('found no token, expected at least one');
-      checkTokens(tokens, this.#model.vocabulary);
-      rows += tokens.length;
-    }
-    if (rows === 0 || rows > this.maxTokens)
-      throw new InputError(`step: found ${rows} tokens, expected 1 to ${this.maxTokens}`);
-    return rows;
+  #stepFor(rows: number, count: number) {
+    return this.#steps.get(`${rows} ${count}`, () =>
+      recordBatchedStep(this.#model, this.#states, rows, count),
+    );
   }
 
   /** Memory for logits, reused by all steps. */
@@ -125,48 +102,27 @@ export class BatchedSlots implements SlotModel {
     if (this.#logits.length < size) this.#logits = new Float32Array(size);
     return this.#logits.subarray(0, size);
   }
-
-  #share(parts: readonly SlotTokens[]): Float32Array[] {
-    let start = 0;
-    return parts.map((part) => {
-      const end = start + wantedCount(part) * this.#model.vocabulary;
-      const rows = this.#logits.subarray(start, end);
-      start = end;
-      return rows;
-    });
-  }
 }
 
-interface BatchedStep {
-  readonly program: Program;
-  /** [1, rows] i32 */
-  readonly ids: Tensor;
+interface BatchedStep extends RowStep {
   /** [rows] i32 */
   readonly slots: Tensor;
-  /** Rows whose logits are computed, [count] i32. */
-  readonly wanted: Tensor;
-  /** [count, vocabulary] */
-  readonly logits: Tensor | undefined;
 }
 
 /** The program that reads `rows` tokens of several sequences and computes the logits of `count` of them. */
 function recordBatchedStep(
-  { architecture, weights }: RecordedModel<RecurrentArchitecture>,
+  model: RecordedModel<RecurrentArchitecture>,
   states: readonly Tensor[],
   rows: number,
   count: number,
 ): BatchedStep {
-  const ids = input('ids', [1, rows], 'i32');
   const slots = input('slots', [rows], 'i32');
-  const wanted = input('wanted rows', [count], 'i32');
-  let logits: Tensor | undefined;
-  const program = record(`${rows} tokens of several sequences, ${count} rows of logits`, () => {
-    const forward = architecture.forward(weights, ids, { kind: 'slots', slots, states });
+  const step = recordRowStep(model, rows, count, (ids) => {
+    const forward = model.architecture.forward(model.weights, ids, { kind: 'slots', slots, states });
     assignStates(states, forward.states);
-    // Rows of a table: here the table is the hidden states.
-    if (count > 0) logits = output(architecture.head(weights, embedding(wanted, lastHidden(forward))));
+    return lastHidden(forward);
   });
-  return { program, ids, slots, wanted, logits };
+  return { ...step, slots };
 }
 
 /** Reads one slot of every layer: directly if the host can access the engine's memory, else by a program. */
@@ -204,19 +160,4 @@ class StateReader {
     }
     return state;
   }
-}
-
-function wantedCount({ tokens, wanted }: SlotTokens): number {
-  return { all: tokens.length, last: 1, none: 0 }[wanted];
-}
-
-/** The rows whose logits are wanted. */
-function listWanted(parts: readonly SlotTokens[]): number[] {
-  const rows: number[] = [];
-  let end = 0;
-  for (const part of parts) {
-    end += part.tokens.length;
-    for (let row = end - wantedCount(part); row < end; row++) rows.push(row);
-  }
-  return rows;
 }

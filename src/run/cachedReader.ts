@@ -5,7 +5,6 @@
  * its continuations, and a restored conversation is read again.
  */
 import { bytesOf, type Engine, OutOfMemoryError, readFloats } from '../engine/engine.ts';
-import { InputError } from '../errors.ts';
 import type { AttentionArchitecture } from '../model/architecture.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
@@ -13,13 +12,13 @@ import type { RunnableModel } from './model.ts';
 import type { SequenceReader, SequenceState } from './sequenceReader.ts';
 import {
   checkSomeTokens,
-  checkTokens,
   type RecordedStep,
   readInSteps,
   recordStep,
   stepLength,
   type WantedLogits,
 } from './steps.ts';
+import { checkContext, stateOfTokens, tokensOfState } from './tokenState.ts';
 
 /** Max caches kept, for sequences that take turns. */
 const maxCaches = 4;
@@ -40,9 +39,9 @@ export class CachedReader implements SequenceReader {
     this.#contextLength = model.architecture.contextLength;
   }
 
-  /** The state without tokens: a count of 0, then room for as many ids as the context length. */
+  /** The state without tokens. */
   newState(): SequenceState {
-    return new Float32Array(1 + this.#contextLength);
+    return stateOfTokens(this.#contextLength);
   }
 
   /**
@@ -57,15 +56,10 @@ export class CachedReader implements SequenceReader {
     signal?: AbortSignal,
   ): Promise<Float32Array> {
     checkSomeTokens(tokens, this.#model.vocabulary);
-    const all = this.#tokensOf(state);
+    const all = tokensOfState(state, this.#contextLength, this.#model.vocabulary);
     const start = all.length;
     all.push(...tokens);
-    if (all.length > this.#contextLength) {
-      throw new InputError(
-        `found a sequence of ${all.length} tokens, expected at most ${this.#contextLength}, the context length of ` +
-          'this model (max_position_embeddings); start a new sequence',
-      );
-    }
+    checkContext(all.length, this.#contextLength);
     let at = start;
     const logits = await readInSteps(
       this.#model,
@@ -85,19 +79,6 @@ export class CachedReader implements SequenceReader {
   /** Memory in use for keys and values, in bytes. */
   get cacheBytes(): number {
     return this.#caches.reduce((sum, cache) => sum + cache.bytes, 0);
-  }
-
-  #tokensOf(state: SequenceState): number[] {
-    const [count = Number.NaN] = state;
-    const isCount = Number.isInteger(count) && count >= 0 && count < state.length;
-    if (state.length !== 1 + this.#contextLength || !isCount) {
-      throw new InputError(
-        `state: found ${state.length} numbers for ${count} tokens, expected ${1 + this.#contextLength} numbers`,
-      );
-    }
-    const tokens = [...state.subarray(1, 1 + count)];
-    checkTokens(tokens, this.#model.vocabulary);
-    return tokens;
   }
 
   /** Reads `tokens` after `history`. Computes only the tokens of `history` that the cache lacks. */
@@ -206,7 +187,7 @@ class EngineCache {
   /** Reads tokens after those in the cache. */
   async run(tokens: readonly number[], wanted: WantedLogits, target: Float32Array): Promise<void> {
     const { length } = tokens;
-    const cache = { tensors: this.#tensors, held: this.#held };
+    const cache = { kind: 'sequence', tensors: this.#tensors, held: this.#held } as const;
     const { executable, ids, logits } = this.#steps.get(`${wanted} ${length}`, () =>
       recordStep(this.#model, { kind: 'cache', cache }, length, wanted),
     );

@@ -4,11 +4,11 @@ import { CachedReader } from './cachedReader.ts';
 import { ForkedScorer } from './forkedScorer.ts';
 import type { RunnableModel } from './model.ts';
 import { PaddedScorer } from './paddedScorer.ts';
+import { PagedSlots } from './pagedSlots.ts';
 import { RecurrentReader } from './recurrentReader.ts';
 import type { Scorer } from './scoring.ts';
 import type { SequenceReader } from './sequenceReader.ts';
 import type { BatchSizes, SlotModel } from './slotModel.ts';
-import { SlotsOneByOne } from './slotsOneByOne.ts';
 
 /** Returns the reader of single sequences: from state to state, or with a cache of keys and values. */
 export function sequenceReader(model: RunnableModel): SequenceReader {
@@ -21,14 +21,14 @@ export function sequenceReader(model: RunnableModel): SequenceReader {
   }
 }
 
-/** Returns what advances many sequences: in one program if the model is recurrent, else one after the other. */
+/** Returns what advances many sequences in one program: with their states, or with pages of keys and values. */
 export function slotModel(model: RunnableModel, sizes: BatchSizes): SlotModel {
   const { architecture } = model;
   switch (architecture.memory) {
     case 'states':
       return new BatchedSlots({ ...model, architecture }, sizes);
     case 'cache':
-      return new SlotsOneByOne(sequenceReader(model), sizes);
+      return new PagedSlots({ ...model, architecture }, sizes);
   }
 }
 

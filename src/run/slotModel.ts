@@ -37,6 +37,8 @@ export interface BatchSizes {
   readonly slots: number;
   /** Max tokens of one step; at least the number of slots, so that all sequences can advance. */
   readonly maxTokens: number;
+  /** Models that attend: max bytes of keys and values, over all sequences. Default: 256 MiB. */
+  readonly cacheBytes?: number | undefined;
 }
 
 /** Rounds up to 1, 2, 3, 4, 6, 8, 12, 16, …: few program sizes, and at most a third of the rows are padding. */

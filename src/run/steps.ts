@@ -75,7 +75,7 @@ export function assignStates(states: readonly Tensor[], next: readonly Tensor[])
 export function stepMemory(architecture: Architecture, capacity: number): StepMemory {
   if (architecture.memory === 'states') return { kind: 'states', states: architecture.states(1) };
   const tensors = architecture.cache(capacity);
-  return { kind: 'cache', cache: { tensors, held: input('tokens held', [1], 'i32') } };
+  return { kind: 'cache', cache: { kind: 'sequence', tensors, held: input('tokens held', [1], 'i32') } };
 }
 
 /** The program of a step, to count its costs. A model that attends sees `context` tokens, including the step's own. */

@@ -23,6 +23,7 @@ const served: [ArchitectureName, boolean][] = [
   ...architectureNames.map((name): [ArchitectureName, boolean] => [name, false]),
   ['matmul-free', true],
   ['rwkv', true],
+  ['llama', true],
 ];
 
 describe.each(served)('%s, one by one: %s', (architecture, oneByOne) => {
@@ -61,9 +62,9 @@ describe.each(served)('%s, one by one: %s', (architecture, oneByOne) => {
     ...{ prompt, temperature: 0, max_tokens: 5, ignore_eos: true, echo: true, logprobs: 0 },
   });
 
-  it('batches recurrent models', async () => {
+  it('batches every model', async () => {
     const health = await (await fetch(`${server.url}/health`)).json();
-    expect(health.batched).toBe(!oneByOne && ['matmul-free', 'rwkv'].includes(architecture));
+    expect(health.batched).toBe(!oneByOne);
   });
 
   it('samples with a seed as the library does, alone and among others', async () => {

@@ -35,6 +35,8 @@ export interface RuntimeOptions extends LoadOptions {
   readonly maxWaiting?: number | undefined;
   /** Disable batching, for measurements. */
   readonly oneByOne?: boolean | undefined;
+  /** Max bytes of keys and values, over all sequences of a model that attends; default 256 MiB. */
+  readonly keyValueBytes?: number | undefined;
   /** Bytes of memory for states of earlier texts; default 256 MB. */
   readonly cacheBytes?: number | undefined;
   /** Limit for the process in bytes, with all of the server: caches and requests share what the model leaves. */
@@ -106,9 +108,9 @@ async function assemble(
   const { config, tokenizer, engine, fingerprint } = parts;
   if (!tokenizer) throw new InputError('this model has no tokenizer.json, which serving needs');
   const { modelHash } = options;
-  const { slots = 64, maxWaiting = 256, cacheFolder, cacheFolderBytes = 4e9, memoryBytes } = options;
+  const { maxWaiting = 256, cacheFolder, cacheFolderBytes = 4e9, memoryBytes } = options;
   const metrics = new Measurements();
-  const model = slotsOf(parts, slots, options.oneByOne === true);
+  const model = slotsOf(parts, options);
   const scheduler = new Scheduler(model, {
     vocabulary: config.vocabSize,
     maxWaiting,
@@ -168,10 +170,10 @@ function detailsOf({ config, architecture, tokenizer }: ModelParts): ModelDetail
 }
 
 /** Advances the sequences of all requests. */
-function slotsOf(parts: ModelParts, slots: number, oneByOne: boolean): SlotModel {
+function slotsOf(parts: ModelParts, { slots = 64, oneByOne, keyValueBytes }: RuntimeOptions): SlotModel {
   const { engine, architecture, weights, config } = parts;
   const model = { engine, architecture, weights, vocabulary: config.vocabSize, turns: new Turns() };
-  const sizes = { slots, maxTokens: Math.max(slots, tokensOfStep) };
+  const sizes = { slots, maxTokens: Math.max(slots, tokensOfStep), cacheBytes: keyValueBytes };
   return oneByOne ? new SlotsOneByOne(sequenceReader(model), sizes) : slotModel(model, sizes);
 }
 
