@@ -115,7 +115,7 @@ const housekeeping = new Set([
 ]);
 
 const architectural =
-  /head|layer|hidden|intermediate|embed|vocab|norm|eps|attn|attention|rope|rotary|position|conv|expert|moe|router|bias|scal|act|gate|expand|ratio|rank|state|ssm|residual|window|sparse|quant|bit|mlp|ffn|tie|lower_bound|_size$|_dim$/;
+  /head|layer|hidden|intermediate|embed|vocab|norm|eps|attn|attention|rope|rotary|position|conv|expert|moe|router|bias|scal|act|gate|expand|ratio|rank|state|ssm|residual|window|sparse|quant|bit|mlp|ffn|tie|lower_bound|logit|cap|multipl|clip|qk|alibi|_size$|_dim$/;
 
 /**
  * @param where name of the source in errors, e.g. the path

@@ -69,6 +69,15 @@ export async function loadParameters(
   for (const step of steps) await step.load(store, report);
 }
 
+/** What each parameter becomes in memory for inference. @throws InputError as loading does, but for unsound numbers */
+export function storedForms(
+  source: TensorSource,
+  specs: readonly ParameterSpec[],
+): ReadonlyMap<string, Storage> {
+  refuseMissing(source, specs);
+  return new Map(specs.flatMap((spec) => planStep(source, spec, 'inference').parameters));
+}
+
 function planStep(source: TensorSource, spec: ParameterSpec, mode: LoadOptions['mode']): Step {
   if (isLeftOut(source, spec)) return asInitialised(spec);
   if (spec.role === 'ternary') {

@@ -86,6 +86,19 @@ export class Weights {
   }
 }
 
+/**
+ * The parameters of a model for inference.
+ * @param stored how they are stored, or the element type of the embedding and of dense matrices
+ */
+export function weightsStoredAs(
+  specs: readonly ParameterSpec[],
+  stored: DType | ReadonlyMap<string, Storage>,
+): Weights {
+  if (typeof stored !== 'string') return new Weights(specs, 'inference', stored);
+  const dense = specs.filter(({ role }) => role === 'embedding' || role === 'matrix');
+  return new Weights(specs, 'inference', new Map(dense.map(({ name }) => [name, stored])));
+}
+
 /** Shape and type of a parameter's scales, if it is stored with any: one, one a row, or one a group. */
 function scalesOf(shape: Shape, form: Storage): [Shape, DType] | undefined {
   if (typeof form === 'object') return [[shape[0]!, shape[1]! / form.group], form.scales];

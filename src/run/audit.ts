@@ -5,7 +5,8 @@
 import { formatBytes, formatCount, formatTable } from '../format.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { attends, type ModelConfig } from '../model/config.ts';
-import { Weights } from '../model/weights.ts';
+import type { Storage } from '../model/parameters.ts';
+import { weightsStoredAs } from '../model/weights.ts';
 import type { Cost } from '../program/op.ts';
 import type { Program } from '../program/record.ts';
 import type { DType } from '../program/tensor.ts';
@@ -33,14 +34,10 @@ export interface Audit {
 /** Context of the counted token for models that attend, unless the context length is shorter. */
 const usualContext = 2048;
 
-/** @param embedding element type of the embedding and of dense matrices */
-export function auditModel(config: ModelConfig, embedding: DType = 'f16'): Audit {
+/** @param stored how parameters are stored, or the element type of the embedding and of dense matrices */
+export function auditModel(config: ModelConfig, stored: DType | ReadonlyMap<string, Storage> = 'f16'): Audit {
   const architecture = architectureOf(config);
-  const specs = architecture.parameters();
-  const dtypes = specs
-    .filter(({ role }) => role === 'embedding' || role === 'matrix')
-    .map(({ name }) => [name, embedding] as const);
-  const weights = new Weights(specs, 'inference', new Map(dtypes));
+  const weights = weightsStoredAs(architecture.parameters(), stored);
   const context =
     architecture.memory === 'cache' ? Math.min(usualContext, architecture.contextLength) : undefined;
   const program = recordTypicalStep({ architecture, weights }, 1, 'last', context ?? 0);
@@ -79,8 +76,10 @@ function sum(op: string, a: AuditRow, b: AuditRow): AuditRow {
 /** Queries, keys, values, output; gate, up, down; the head. */
 function transformerProducts(config: ModelConfig): AuditRow {
   const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers: L } = config;
-  const keys = attends(config) ? config.keyHeads * config.headSize : H;
-  const matrices = L * (2 * H * H + 2 * H * keys + 3 * H * I) + V * H;
+  const [queries, keys] = attends(config)
+    ? [config.heads * config.headSize, config.keyHeads * config.headSize]
+    : [H, H];
+  const matrices = L * (2 * H * queries + 2 * H * keys + 3 * H * I) + V * H;
   return {
     ...none,
     op: 'Transformer++, matrix products only',

@@ -11,8 +11,8 @@ import { dataOf, smallSettings, stateFiles, withMachine } from './testing.ts';
 const choices = { steps: 30, length: 24, learningRate: 0.01, schedule: 'cosine', saveEvery: 10 } as const;
 
 type Architecture = (typeof tested)[number];
-const tested = ['rwkv', 'llama', 'bitnet'] as const;
-const modelTypes = { rwkv: 'rwkv_bit', llama: 'llama', bitnet: 'bitnet' };
+const tested = ['rwkv', 'llama', 'bitnet', 'qwen3'] as const;
+const modelTypes = { rwkv: 'rwkv_bit', llama: 'llama', bitnet: 'bitnet', qwen3: 'qwen3' };
 
 async function train(folder: string, architecture: Architecture, stopAfter?: number): Promise<void> {
   const data = await dataOf(folder);

@@ -24,7 +24,14 @@ const configs: Readonly<Record<string, ModelConfig>> = {
   'MatMul-free': namedConfig('tiny', sizes),
   llama,
   'llama whose head is its embedding': { ...llama, tieWordEmbeddings: true },
+  'qwen3 with biases': qwenWithBiases(),
 };
+
+/** Heads are wider than the model divided by them, and share keys. */
+function qwenWithBiases(): ModelConfig {
+  const qwen = namedConfig('tiny', { ...sizes, architecture: 'qwen3' });
+  return { ...qwen, heads: 4, keyHeads: 2, headSize: 12, attentionBias: true, mlpBias: true };
+}
 
 interface Recorded {
   readonly engine: Engine;
@@ -95,16 +102,13 @@ describe.for(engines)('the head in parts on $name', ({ name, skip, create, toler
 });
 
 describe('the head in parts', () => {
-  it.for([false, true])('has the gradients of finite differences; tied: %s', async (tieWordEmbeddings) => {
+  const small = { hiddenSize: 16, intermediateSize: 24, layers: 1, headSize: 4 };
+  it.for([
+    { name: 'llama', config: { ...llama, ...small } },
+    { name: 'a tied head', config: { ...llama, ...small, tieWordEmbeddings: true } },
+    { name: 'qwen3 with biases', config: { ...qwenWithBiases(), ...small } },
+  ])('has the gradients of finite differences: $name', async ({ config }) => {
     const engine = new ReferenceEngine();
-    const config = {
-      ...llama,
-      hiddenSize: 16,
-      intermediateSize: 24,
-      layers: 1,
-      headSize: 4,
-      tieWordEmbeddings,
-    };
     const recorded = load(engine, config, { logitBytes });
     const loss = async () => {
       await recorded.run();

@@ -25,7 +25,7 @@ export interface Report {
 }
 
 export function describe(model: string, found: Found): Report {
-  const { config, embedding, files } = found;
+  const { config, stored, files } = found;
   const architecture = architectureOf(config);
   const specs = architecture.parameters();
   const count = (holds: (spec: (typeof specs)[number]) => boolean) =>
@@ -49,7 +49,7 @@ export function describe(model: string, found: Found): Report {
         ? { weights: size((name) => isWeightFile(name) || isGguf(name)), tokenizer: size(isTokenizerFile) }
         : undefined,
     memory: memoryNeeds({ architecture, weights: weightsOf(found) }),
-    audit: auditModel(config, embedding),
+    audit: auditModel(config, stored),
   };
 }
 

@@ -109,6 +109,7 @@ const models: readonly (readonly [ArchitectureName, WeightMode])[] = [
   ['rwkv', 'training'],
   ['llama', 'training'],
   ['bitnet', 'training'],
+  ['qwen3', 'training'],
 ];
 
 describe.for(Object.entries(deviceKinds))('shaders for %s', ([name, features]) => {
