@@ -30,7 +30,7 @@ export interface LoadProgress extends Progress {
 }
 
 export interface LoadOptions {
-  /** The engine: `cpu`, `webgpu` or `reference`. Default: `auto`, which is the CPU. */
+  /** The engine: `cpu`, `webgpu`, `cuda` or `reference`. Default: `auto`, which is the CPU. */
   readonly engine?: EngineChoice | undefined;
   /** Worker threads of the CPU, 0 to 256; 0 computes on the calling thread. Default: the cores, at most 16. */
   readonly threads?: number | undefined;

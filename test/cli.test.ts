@@ -287,7 +287,7 @@ describe('--engine', () => {
   ])('%s lists the engines there are', async (...args) => {
     expectRefusal(
       await plusminus(args),
-      /'abacus' is invalid. Allowed choices are auto, cpu, webgpu, reference/,
+      /'abacus' is invalid. Allowed choices are auto, cpu, webgpu, cuda, reference/,
     );
   });
 

@@ -1,9 +1,12 @@
 /**
- * The engines that tests run on. WebGPU is among them where there is an adapter; where there must be one, as in
- * CI, PLUSMINUS_REQUIRE_WEBGPU=1 turns a missing one from a skipped test into a failed one.
+ * The engines that tests run on. WebGPU is among them where there is an adapter, CUDA where there is an NVIDIA GPU; where
+ * there must be one, PLUSMINUS_REQUIRE_WEBGPU=1 (as in CI) and PLUSMINUS_REQUIRE_CUDA=1 (as in npm run test:cuda) turn a
+ * missing one from a skipped test into a failed one.
  */
 import { describe } from 'vitest';
 import { CpuEngine, type CpuOptions } from '../src/engine/cpu/cpuEngine.ts';
+import { CudaEngine, type CudaOptions } from '../src/engine/cuda/cudaEngine.ts';
+import { NoCudaError } from '../src/engine/cuda/errors.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { NoGpuError } from '../src/engine/webgpu/errors.ts';
@@ -39,19 +42,45 @@ export const referenceEngine: EngineUnderTest = {
 
 export const webGpu: EngineUnderTest = {
   name: 'webgpu',
-  skip: process.env.PLUSMINUS_REQUIRE_WEBGPU !== '1' && !(await hasAdapter()),
+  skip:
+    process.env.PLUSMINUS_REQUIRE_WEBGPU !== '1' && !(await exists(() => WebGpuEngine.create(), NoGpuError)),
   create: () => WebGpuEngine.create({ poison: true }),
 };
 
-/** `describe` for tests that need a GPU. */
+const hasCuda =
+  process.env.PLUSMINUS_REQUIRE_CUDA === '1' || (await exists(() => CudaEngine.create(), NoCudaError));
+
+const onCuda = (name: string, options: CudaOptions): EngineUnderTest => ({
+  name,
+  skip: !hasCuda,
+  create: () => CudaEngine.create({ poison: true, ...options }),
+});
+
+/** Products in f32, which are held to the tolerances of the CPU; small ones are in any case. */
+export const cuda = onCuda('cuda', { minHalfWork: Number.POSITIVE_INFINITY });
+
+/** Small products in bf16 too, and int8 on tensor cores, as large ones are. */
+export const cudaInHalves = onCuda('cuda, tensor cores', { minHalfWork: 2 ** 16 });
+
+export const gpuEngines = [webGpu, cuda];
+
+/** Whether the engine of this name takes sums in another order for another number of rows. */
+export function isOnGpu(name: string): boolean {
+  return name === webGpu.name || name.startsWith(cuda.name);
+}
+
+/** `describe` for tests that need WebGPU. */
 export const describeOnGpu = describe.skipIf(webGpu.skip);
 
-async function hasAdapter(): Promise<boolean> {
+async function exists(
+  create: () => Promise<Engine>,
+  missing: typeof NoGpuError | typeof NoCudaError,
+): Promise<boolean> {
   try {
-    await (await WebGpuEngine.create()).dispose();
+    await (await create()).dispose();
     return true;
   } catch (error) {
-    if (error instanceof NoGpuError) return false;
+    if (error instanceof missing) return false;
     throw error;
   }
 }

@@ -22,7 +22,7 @@ describe('a fourth engine', () => {
   });
 
   it.each(['echo', 'constructor'])('is refused as %s where it does not', async (engine) => {
-    const message = `engine: found "${engine}", expected auto, cpu, webgpu, reference`;
+    const message = `engine: found "${engine}", expected auto, cpu, webgpu, cuda, reference`;
     await expect(createEngine(engine)).rejects.toThrow(message);
     await expect(LanguageModel.load(golden, { engine: engine as 'cpu' })).rejects.toThrow(message);
   });

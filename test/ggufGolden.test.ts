@@ -15,14 +15,14 @@ import { Weights } from '../src/model/weights.ts';
 import { output, record } from '../src/program/record.ts';
 import { input } from '../src/program/tensor.ts';
 import { EngineParameterStore } from '../src/run/store.ts';
-import { type EngineUnderTest, webGpu } from './engines.ts';
+import { type EngineUnderTest, gpuEngines } from './engines.ts';
 
 const folderOf = (name: string) => fileURLToPath(new URL(`fixtures/golden/gguf/${name}`, import.meta.url));
 
 const engines: EngineUnderTest[] = [
   { name: 'reference', skip: false, create: async () => new ReferenceEngine() },
   { name: 'cpu', skip: false, create: () => CpuEngine.create({ threads: 1, poison: true }) },
-  webGpu,
+  ...gpuEngines,
 ];
 
 /** `int8`: models that round activations to int8, where a sum in f32 may fall on the other side of a half. */

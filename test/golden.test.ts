@@ -22,7 +22,7 @@ import { sequenceReader } from '../src/run/readers.ts';
 import { EngineParameterStore } from '../src/run/store.ts';
 import { Turns } from '../src/run/turns.ts';
 import { recordTrainingStep } from '../src/train/step.ts';
-import { type EngineUnderTest, webGpu } from './engines.ts';
+import { type EngineUnderTest, gpuEngines } from './engines.ts';
 
 const folderOf = (name: string) => fileURLToPath(new URL(`fixtures/golden/${name}`, import.meta.url));
 
@@ -100,7 +100,7 @@ const engines: EngineUnderTest[] = [
     skip: false,
     create: () => CpuEngine.create({ threads, poison: true }),
   })),
-  webGpu,
+  ...gpuEngines,
 ];
 
 for (const { name, skip, create } of engines) {

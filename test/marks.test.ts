@@ -12,7 +12,7 @@ import { gradients } from '../src/ops/gradients.ts';
 import { planMemory } from '../src/program/plan.ts';
 import { assign, mark, output, record } from '../src/program/record.ts';
 import { input, part, type Tensor, variable } from '../src/program/tensor.ts';
-import { cpuEngines, type EngineUnderTest, webGpu } from './engines.ts';
+import { cpuEngines, type EngineUnderTest, gpuEngines } from './engines.ts';
 
 const reference: EngineUnderTest = {
   name: 'reference',
@@ -20,7 +20,7 @@ const reference: EngineUnderTest = {
   create: async () => new ReferenceEngine(),
 };
 
-describe.each([reference, ...cpuEngines, webGpu])('marks on $name', ({ skip, create }) => {
+describe.each([reference, ...cpuEngines, ...gpuEngines])('marks on $name', ({ skip, create }) => {
   it.skipIf(skip)('show what was assigned before them, while the rest goes on', async () => {
     const engine = await create();
     const whole = variable('whole', [128 + 3]);

@@ -3,6 +3,7 @@
  * data, with temporaries pre-filled with NaN; gradients of the reference against finite differences.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CudaEngine } from '../src/engine/cuda/cudaEngine.ts';
 import { bytesOf, type Engine, readFloats } from '../src/engine/engine.ts';
 import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
@@ -10,7 +11,8 @@ import { backward } from '../src/ops/gradients.ts';
 import { output, type Program, record } from '../src/program/record.ts';
 import { input, type Tensor } from '../src/program/tensor.ts';
 import { SeededRandom } from '../src/text/seededRandom.ts';
-import { cpuEngines, webGpu } from './engines.ts';
+import { compileProgram, compiler, everyCard } from './cudaCompiler.ts';
+import { cpuEngines, cudaInHalves, gpuEngines } from './engines.ts';
 
 /** Data of one input: floats, or integers (ids, labels) that are not differentiated. */
 export type InputData = Float32Array | Int32Array | Uint16Array | Int8Array | Uint8Array;
@@ -33,7 +35,7 @@ export interface OpCase {
 
 export function testOp(name: string, cases: readonly OpCase[]): void {
   describe(name, () => {
-    for (const { name: engineName, skip, create } of [...cpuEngines, webGpu]) {
+    for (const { name: engineName, skip, create } of [...cpuEngines, ...gpuEngines, cudaInHalves]) {
       describe.skipIf(skip)(engineName, () => {
         let engine: Engine;
         beforeAll(async () => {
@@ -43,6 +45,9 @@ export function testOp(name: string, cases: readonly OpCase[]): void {
         for (const one of cases) it(`matches the reference: ${one.id}`, () => matchesReference(engine, one));
       });
     }
+    it.skipIf(!compiler)('has kernels for every NVIDIA card', { timeout: 300_000 }, () => {
+      for (const one of cases) for (const card of everyCard) compileProgram(recordCase(one).program, card);
+    });
     for (const one of cases.filter((c) => !c.straightThrough && differentiated(c).length > 0)) {
       it(`gradients match finite differences: ${one.id}`, () => matchesDifferences(one));
     }
@@ -105,9 +110,14 @@ async function matchesReference(engine: Engine, one: OpCase): Promise<void> {
   const recorded = recordCase(one);
   const expected = await run(new ReferenceEngine(), one, recorded);
   const found = await run(engine, one, recorded);
-  const inHalves = engine instanceof WebGpuEngine && engine.features.halfMatrices;
-  const tolerance = (inHalves && one.halfTolerance) || (one.tolerance ?? 1e-5);
+  const tolerance = halfUnits(engine) * (one.halfTolerance ?? 0) || (one.tolerance ?? 1e-5);
   for (const [name, values] of expected) expectClose(name, found.get(name)!, values, tolerance);
+}
+
+/** How much the engine's narrow operands lose of what f16 keeps, eleven bits; 0 for engines that have none. */
+function halfUnits(engine: Engine): number {
+  if (engine instanceof WebGpuEngine) return engine.features.halfMatrices ? 1 : 0;
+  return engine instanceof CudaEngine && engine.features.minHalfWork < Number.POSITIVE_INFINITY ? 8 : 0; // bf16: eight bits
 }
 
 /** Largest difference, relative to the largest expected entry (or 1e-3, so that zeros are compared too). */

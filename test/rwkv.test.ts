@@ -18,7 +18,7 @@ import { RecurrentReader } from '../src/run/recurrentReader.ts';
 import { SlotsOneByOne } from '../src/run/slotsOneByOne.ts';
 import { Turns } from '../src/run/turns.ts';
 import { SeededRandom } from '../src/text/seededRandom.ts';
-import { cpuEngines, webGpu } from './engines.ts';
+import { cpuEngines, gpuEngines, isOnGpu } from './engines.ts';
 import { plainRwkv } from './rwkvPlain.ts';
 
 const sizes = { layers: 2, hiddenSize: 24, intermediateSize: 40, vocabSize: 50 };
@@ -54,10 +54,10 @@ function expectClose(found: Float32Array, expected: readonly number[], what: str
     expect(Math.abs(found[i]! - value) / largest, `${what}[${i}]`).toBeLessThan(2e-5);
 }
 
-describe.each([cpuEngines[0]!, cpuEngines[2]!, webGpu])('RWKV on $name', ({ skip, create, name }) => {
+describe.each([cpuEngines[0]!, cpuEngines[2]!, ...gpuEngines])('RWKV on $name', ({ skip, create, name }) => {
   let engine: Engine;
   let inference: RecurrentReader;
-  const exact = name !== 'webgpu';
+  const exact = !isOnGpu(name);
   beforeAll(async () => {
     if (skip) return;
     engine = await create();

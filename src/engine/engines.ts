@@ -1,4 +1,5 @@
 /** The list of engines, used by `--engine`, the library's option and the run file. */
+import { createCudaEngine } from '#platform';
 import { InputError } from '../errors.ts';
 import { CpuEngine } from './cpu/cpuEngine.ts';
 import type { Engine } from './engine.ts';
@@ -40,6 +41,11 @@ export const engines = {
     runsOn: 'gpu',
     create: ({ unfused }: EngineOptions): Promise<Engine> =>
       WebGpuEngine.create(unfused ? { passes: [] } : {}),
+  },
+  cuda: {
+    about: 'an NVIDIA GPU, through CUDA',
+    runsOn: 'gpu',
+    create: ({ unfused }: EngineOptions): Promise<Engine> => createCudaEngine(unfused ? { passes: [] } : {}),
   },
   reference: {
     about: 'plain formulas in float64: slow, for checking other engines',

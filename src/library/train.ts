@@ -11,7 +11,7 @@ export { defaultSettings, type TrainingChoices, type TrainingSettings } from '..
 
 export interface RunOptions {
   /** `auto`, the default, takes the CPU. */
-  readonly engine?: 'auto' | 'cpu' | 'webgpu' | undefined;
+  readonly engine?: 'auto' | 'cpu' | 'webgpu' | 'cuda' | undefined;
   /** Worker threads of the CPU. Default: the cores, at most 16. */
   readonly threads?: number | undefined;
   /** Aborting it stops the run after the current step, and saves. */

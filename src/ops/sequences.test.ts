@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cpuEngines, webGpu } from '../../test/engines.ts';
+import { cpuEngines, gpuEngines, isOnGpu } from '../../test/engines.ts';
 import { noise } from '../../test/opSuite.ts';
 import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import { assign, output, record } from '../program/record.ts';
@@ -63,7 +63,7 @@ async function readTogether(
   return Promise.all(results.map(async (result) => [...(await readFloats(engine, result))]));
 }
 
-describe.each([...cpuEngines, webGpu])('sequences in slots on $name', ({ name, skip, create }) => {
+describe.each([...cpuEngines, ...gpuEngines])('sequences in slots on $name', ({ name, skip, create }) => {
   let engine: Engine;
   beforeAll(async () => {
     if (skip) return;
@@ -98,7 +98,7 @@ describe.each([...cpuEngines, webGpu])('sequences in slots on $name', ({ name, s
           rowsOf(second, 5, 7),
           [...rowsOf(first, 0, 3), ...rowsOf(second, 7, 8)],
         ][slot]!;
-        if (name === 'webgpu') expectNear(found, expected);
+        if (isOnGpu(name)) expectNear(found, expected);
         else expect(found, `slot ${slot}, result ${index}`).toEqual(expected);
       }
     }

@@ -89,6 +89,10 @@ export function awaitPatiently<T>(answer: Promise<T>): Promise<T> {
   return answer;
 }
 
+export async function createCudaEngine(): Promise<never> {
+  throw new NoGpuError("CUDA runs in Node; use WebGPU: --engine webgpu (in code: engine: 'webgpu')");
+}
+
 export async function findGpu(): Promise<GPU> {
   if (navigator.gpu) return navigator.gpu;
   throw new NoGpuError(`this browser has no WebGPU (pages need https or localhost); ${remedy}`);

@@ -5,6 +5,8 @@ import { availableParallelism } from 'node:os';
 import { join as joinPaths } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
+import type { CudaOptions } from '../engine/cuda/cudaEngine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { ggufMember } from './ggufPaths.ts';
 import { isGiven, openGiven } from './givenFiles.ts';
@@ -121,6 +123,10 @@ export function letEventsIn(): Promise<void> {
 
 export async function findGpu(): Promise<GPU> {
   return (await import('../engine/webgpu/nodeGpu.ts')).nodeGpu();
+}
+
+export async function createCudaEngine(options: CudaOptions): Promise<Engine> {
+  return (await import('../engine/cuda/cudaEngine.ts')).CudaEngine.create(options);
 }
 
 export { awaitPatiently } from './patience.ts';

@@ -5,6 +5,8 @@
  */
 import type { DownloadOptions } from '../checkpoint/hub.ts';
 import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
+import type { CudaOptions } from '../engine/cuda/cudaEngine.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { ReadableFile } from './readableFile.ts';
 
 export type { DownloadOptions } from '../checkpoint/hub.ts';
@@ -41,6 +43,8 @@ export interface Platform {
   awaitPatiently<T>(answer: Promise<T>): Promise<T>;
   /** Where WebGPU comes from. @throws NoGpuError if there is none */
   findGpu(): Promise<GPU>;
+  /** An engine on an NVIDIA GPU. @throws NoCudaError if there is none, or a library is missing */
+  createCudaEngine(options: CudaOptions): Promise<Engine>;
 }
 
 /** A worker thread, in Node or a browser. */

@@ -1,6 +1,6 @@
 /** Sequences that advance together must compute what each computes alone: bit for bit on the CPU. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cpuEngines, webGpu } from '../../test/engines.ts';
+import { cpuEngines, gpuEngines, isOnGpu } from '../../test/engines.ts';
 import { golden, makeSmallModel, type SmallModel } from '../../test/smallModel.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { loadParameters } from '../checkpoint/load.ts';
@@ -103,14 +103,14 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([...(small?.values() ?? [])].map((model) => model.remove())));
 
-const cases = [...cpuEngines, webGpu].flatMap((engine) =>
+const cases = [...cpuEngines, ...gpuEngines].flatMap((engine) =>
   architectures.map((architecture) => ({ ...engine, architecture })),
 );
 
 describe.each(cases)('batched slots of $architecture, $name', ({ skip, create, name, architecture }) => {
   let engine: Engine;
   let model: Loaded;
-  const exact = name !== 'webgpu';
+  const exact = !isOnGpu(name);
 
   beforeAll(async () => {
     if (skip) return;

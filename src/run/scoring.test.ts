@@ -1,7 +1,7 @@
 /** Texts that are scored together get what each gets alone: bit for bit on the CPU. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cpuEngines, webGpu } from '../../test/engines.ts';
+import { cpuEngines, gpuEngines, isOnGpu } from '../../test/engines.ts';
 import { makeSmallModel, type SmallModel } from '../../test/smallModel.ts';
 import { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { loadParameters } from '../checkpoint/load.ts';
@@ -87,8 +87,8 @@ const shapes = [
   [1, [17, 2]],
 ] as const;
 
-describe.each([...cpuEngines, webGpu])('scoring, $name', ({ skip, create, name: engineName }) => {
-  const exact = engineName !== 'webgpu';
+describe.each([...cpuEngines, ...gpuEngines])('scoring, $name', ({ skip, create, name: engineName }) => {
+  const exact = !isOnGpu(engineName);
   let engine: Engine;
   beforeAll(async () => {
     if (!skip) engine = await create();

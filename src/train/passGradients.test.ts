@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cpuEngines, webGpu } from '../../test/engines.ts';
+import { cpuEngines, cuda, webGpu } from '../../test/engines.ts';
 import { expectClose } from '../../test/opSuite.ts';
 import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import { ReferenceEngine } from '../engine/reference/referenceEngine.ts';
@@ -81,6 +81,7 @@ const engines = [
   { name: 'reference', skip: false, create: async () => new ReferenceEngine(), tolerance: 1e-6 },
   { ...cpuEngines[2]!, tolerance: 2e-5 },
   { ...webGpu, tolerance: 2e-3 }, // on tensor cores, operands of eleven bits
+  { ...cuda, tolerance: 2e-5 },
 ];
 
 describe.for(engines)('the head in parts on $name', ({ name, skip, create, tolerance }) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cpuEngines, webGpu } from '../../test/engines.ts';
+import { cpuEngines, cuda, webGpu } from '../../test/engines.ts';
 import { expectClose } from '../../test/opSuite.ts';
 import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import { ReferenceEngine } from '../engine/reference/referenceEngine.ts';
@@ -59,6 +59,7 @@ const engines = [
   // moves by a part of 1/127 of an entry.
   { ...cpuEngines[2]!, architectures: both, tolerance: 5e-3 },
   { ...webGpu, architectures: both.slice(0, 1), tolerance: 5e-3 }, // drivers in software compile for long
+  { ...cuda, architectures: both, tolerance: 5e-3 },
 ];
 
 describe.for(engines)('plain projections on $name', ({ skip, create, tolerance, architectures }) => {

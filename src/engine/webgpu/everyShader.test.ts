@@ -4,16 +4,8 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { create } from 'webgpu';
-import { architectureOf } from '../../model/architecture.ts';
-import { type ArchitectureName, attends, type ModelConfig, namedConfig } from '../../model/config.ts';
-import { type WeightMode, Weights } from '../../model/weights.ts';
-import { sample, sampleState } from '../../ops/sample/sample.ts';
-import { type Program, record } from '../../program/record.ts';
-import { input } from '../../program/tensor.ts';
-import { recordForkedStep } from '../../run/forkedScorer.ts';
-import { recordPaddedStep } from '../../run/paddedScorer.ts';
-import { recordStep, stepMemory } from '../../run/steps.ts';
-import { recordTrainingStep } from '../../train/step.ts';
+import { everyModel, programsOf } from '../../../test/everyProgram.ts';
+import type { Program } from '../../program/record.ts';
 import { assembleProgram } from './assembleProgram.ts';
 import { type DeviceFeatures, tileBytes } from './device.ts';
 import { deviceKinds } from './deviceKinds.ts';
@@ -40,39 +32,6 @@ beforeAll(async () => {
   });
   pipelines = new Pipelines(device);
 });
-
-/** A small model whose attention heads are as large as the kernels on tensor cores accept. */
-function smallConfig(architecture: ArchitectureName): ModelConfig {
-  const config = namedConfig('mini', { vocabSize: 512, layers: 2, architecture });
-  if (!attends(config)) return config;
-  const heads = config.hiddenSize / 128;
-  return { ...config, headSize: 128, heads, keyHeads: heads };
-}
-
-function programsOf(architectureName: ArchitectureName, mode: WeightMode): Program[] {
-  const config = smallConfig(architectureName);
-  const architecture = architectureOf(config);
-  const training = new Weights(architecture.parameters(), mode);
-  // Logits of 100 tokens at a time: the head in parts.
-  const shape = { batch: 2, length: 160, accumulation: 2, logitBytes: 100 * 4 * 512 };
-  const step = recordTrainingStep(architecture, training, shape, () => 0.1).program;
-  const weights = new Weights(architecture.parameters(), 'inference');
-  const inference = [1, 3, 256].map((length) => {
-    const memory = stepMemory(architecture, 512);
-    return recordStep({ architecture, weights }, memory, length, 'last').program;
-  });
-  const sampled = record('a token, sampled', () => {
-    sample(input('logits', [1, 512]), sampleState(512, 8));
-  });
-  const scored =
-    architecture.memory === 'states'
-      ? [true, false].map(
-          (isScored) =>
-            recordForkedStep({ architecture, weights }, architecture.states(6), 96, isScored).program,
-        )
-      : [recordPaddedStep({ architecture, weights }, 3, 48, 64).program];
-  return [step, ...inference, sampled, ...scored];
-}
 
 /** A shader must be valid WGSL and make a valid pipeline; only this backend's limits, smaller than GPUs', may stop it. */
 async function check(name: string, source: string, bindings: number): Promise<void> {
@@ -103,17 +62,8 @@ async function compile(recorded: Program, features: DeviceFeatures): Promise<str
   return list.map(({ dispatch }) => dispatch.shader);
 }
 
-const models: readonly (readonly [ArchitectureName, WeightMode])[] = [
-  ['matmul-free', 'training'],
-  ['matmul-free', 'plain'],
-  ['rwkv', 'training'],
-  ['llama', 'training'],
-  ['bitnet', 'training'],
-  ['qwen3', 'training'],
-];
-
 describe.for(Object.entries(deviceKinds))('shaders for %s', ([name, features]) => {
-  it.for(models)('compile: %s, %s', async ([architecture, mode]) => {
+  it.for(everyModel)('compile: %s, %s', async ([architecture, mode]) => {
     const shaders = new Set<string>();
     for (const program of programsOf(architecture, mode))
       for (const shader of await compile(program, features)) shaders.add(shader);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { webGpu } from '../../../test/engines.ts';
+import { gpuEngines } from '../../../test/engines.ts';
 import { expectClose } from '../../../test/opSuite.ts';
 import { CpuEngine } from '../../engine/cpu/cpuEngine.ts';
 import { bytesOf, type Engine, readFloats } from '../../engine/engine.ts';
@@ -60,15 +60,17 @@ describe('adamw', () => {
       expect(expected.at(-1)![1]! < 1).toBe(maxNorm === 1);
     });
 
-    it.skipIf(webGpu.skip)(`matches the reference on webgpu, clipped at ${maxNorm}`, async () => {
-      const expected = await threeSteps(new ReferenceEngine(), maxNorm);
-      const engine = await webGpu.create();
-      const found = await threeSteps(engine, maxNorm);
-      await engine.dispose();
-      // The device's square roots and divisions may be off by a few units in the last place.
-      found.forEach((values, index) => {
-        expectClose(`tensor ${index}`, values, expected[index]!, 4e-6);
+    for (const { name, skip, create } of gpuEngines) {
+      it.skipIf(skip)(`matches the reference on ${name}, clipped at ${maxNorm}`, async () => {
+        const expected = await threeSteps(new ReferenceEngine(), maxNorm);
+        const engine = await create();
+        const found = await threeSteps(engine, maxNorm);
+        await engine.dispose();
+        // The device's square roots and divisions may be off by a few units in the last place.
+        found.forEach((values, index) => {
+          expectClose(`tensor ${index}`, values, expected[index]!, 4e-6);
+        });
       });
-    });
+    }
   }
 });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { cpuEngines, referenceEngine, webGpu } from '../../../test/engines.ts';
+import { cpuEngines, gpuEngines, referenceEngine } from '../../../test/engines.ts';
 import { bytesOf, readFloats } from '../../engine/engine.ts';
 import { record } from '../../program/record.ts';
 import { input, variable } from '../../program/tensor.ts';
 import { appendRows } from './appendRows.ts';
 
 describe('appendRows', () => {
-  for (const { name, skip, create } of [referenceEngine, ...cpuEngines, webGpu]) {
+  for (const { name, skip, create } of [referenceEngine, ...cpuEngines, ...gpuEngines]) {
     it.skipIf(skip)(`fills a cache from run to run: ${name}`, async () => {
       const [capacity, length, width] = [7, 3, 5];
       const engine = await create();

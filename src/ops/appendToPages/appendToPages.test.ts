@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { cpuEngines, referenceEngine, webGpu } from '../../../test/engines.ts';
+import { cpuEngines, gpuEngines, referenceEngine } from '../../../test/engines.ts';
 import { bytesOf, readFloats } from '../../engine/engine.ts';
 import { record } from '../../program/record.ts';
 import { input, variable } from '../../program/tensor.ts';
 import { pageSize } from '../pages.ts';
 import { appendToPages } from './appendToPages.ts';
 
-for (const { name, skip, create } of [referenceEngine, ...cpuEngines, webGpu]) {
+for (const { name, skip, create } of [referenceEngine, ...cpuEngines, ...gpuEngines]) {
   it.skipIf(skip)(`appendToPages fills a pool from run to run: ${name}`, async () => {
     const [poolPages, width, maxPages] = [4, 5, 2];
     const engine = await create();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { describeOnGpu, webGpu } from '../../../test/engines.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gpuEngines } from '../../../test/engines.ts';
 import { bytesOf, type Engine } from '../../engine/engine.ts';
 import { ReferenceEngine } from '../../engine/reference/referenceEngine.ts';
 import { sample as sampleOnHost } from '../../generate/sampling.ts';
@@ -71,14 +71,14 @@ it('the formula draws what the host draws from the same random numbers', () => {
   );
 });
 
-describeOnGpu('sample on webgpu', () => {
+describe.each(gpuEngines)('sample on $name', ({ skip, create }) => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await webGpu.create();
+    if (!skip) engine = await create();
   });
   afterAll(() => engine?.dispose());
 
-  it.for(settingsCases)('draws the tokens of the formula: %o', async (choices) => {
+  it.skipIf(skip).for(settingsCases)('draws the tokens of the formula: %o', async (choices) => {
     const settings = { ...plain, ...choices };
     for (const size of [1, 5, 300, 5000]) {
       const logits = normal(size, size);
@@ -88,7 +88,7 @@ describeOnGpu('sample on webgpu', () => {
     }
   });
 
-  it('takes the smaller id of equal logits, and as many as were asked for', async () => {
+  it.skipIf(skip)('takes the smaller id of equal logits, and as many as were asked for', async () => {
     const logits = new Float32Array(500).fill(2);
     expect(await draw(engine, logits, { ...plain, temperature: 0 }, uniforms.slice(0, 1))).toEqual([0]);
     const few = await draw(engine, logits, { ...plain, topK: 3 }, uniforms);
@@ -97,7 +97,7 @@ describeOnGpu('sample on webgpu', () => {
     expect(Math.max(...share)).toBe(4);
   });
 
-  it('never draws what is impossible, and tells of what is no number', async () => {
+  it.skipIf(skip)('never draws what is impossible, and tells of what is no number', async () => {
     const logits = normal(50, 1).map((x, id) => (id % 2 ? x : -Infinity));
     for (const id of await draw(engine, logits, plain, uniforms)) expect(id % 2).toBe(1);
     const one = uniforms.slice(0, 1);

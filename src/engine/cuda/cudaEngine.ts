@@ -1,0 +1,187 @@
+/**
+ * The CUDA engine: kernels in CUDA C++, compiled when they are first used, and NVIDIA's own dense products. A program
+ * becomes CUDA graphs, made once; a run launches them. See docs/cuda.md.
+ */
+import type { CudaFeatures } from '../../kernels/cuda/launch.ts';
+import type { CudaLowering } from '../../kernels/cuda/lowering.ts';
+import type { Program } from '../../program/record.ts';
+import type { Tensor } from '../../program/tensor.ts';
+import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
+import type { Lowerings } from '../lowerings.ts';
+import { CublasLt, workspaceBytes } from './cublasLt.ts';
+import { type OpenDriver, openDriver } from './driver.ts';
+import { GraphProgram } from './graph.ts';
+import { Kernels } from './kernels.ts';
+import { cudaLowerings } from './lowerings.ts';
+import { DeviceMemory } from './memory.ts';
+import { Nvrtc } from './nvrtc.ts';
+import { planSteps } from './steps.ts';
+import { Stream } from './stream.ts';
+
+export interface CudaOptions {
+  /** Number of the card, in the order in which the driver lists them. Default 0. */
+  readonly device?: number | undefined;
+  /** Most bytes of GPU memory to use. */
+  readonly memoryLimit?: number | undefined;
+  /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
+  readonly poison?: boolean | undefined;
+  /** How programs are rewritten before they are run; default: fusing. */
+  readonly passes?: readonly ((program: Program, features: CudaFeatures) => Program)[] | undefined;
+  /** What to run for each op; default: the kernels of all ops. */
+  readonly lowerings?: Lowerings<CudaLowering> | undefined;
+  /** Multiply-adds from which products take bf16 operands; Infinity: never. */
+  readonly minHalfWork?: number | undefined;
+}
+
+/** Below this many multiply-adds the conversions cost more than f32 products do. */
+const minHalfWork = 2 ** 24;
+
+export class CudaEngine implements Engine {
+  readonly name = 'cuda';
+  readonly samplesAhead = 8;
+  readonly longestStep = 2048;
+  readonly description: string;
+  readonly features: CudaFeatures;
+  readonly #open: OpenDriver;
+  readonly #options: CudaOptions;
+  readonly #memory: DeviceMemory;
+  readonly #kernels: Kernels;
+  readonly #stream: Stream;
+  readonly #workspace: bigint;
+  readonly #zero: bigint;
+  readonly #programs = new Set<GraphProgram>();
+  #products: CublasLt | undefined;
+  #lastRun: GraphProgram | undefined;
+  #isDisposed = false;
+
+  private constructor(open: OpenDriver, options: CudaOptions) {
+    const { driver, koffi, card, cudaMajor } = open;
+    this.#open = open;
+    this.#options = options;
+    this.description = `${card.name}, ${(card.memoryBytes / 2 ** 30).toFixed(0)} GiB, compute capability ${card.capability / 10}`;
+    this.features = { minHalfWork: options.minHalfWork ?? minHalfWork, processors: card.processors };
+    this.#memory = new DeviceMemory(driver, options.memoryLimit ?? Number.POSITIVE_INFINITY);
+    this.#kernels = new Kernels(driver, () => Nvrtc.open(koffi, cudaMajor), card.capability);
+    this.#stream = new Stream(driver, koffi);
+    this.#workspace = this.#memory.reserve(workspaceBytes + 256, 'the workspace of products').address;
+    this.#zero = this.#workspace + BigInt(workspaceBytes);
+    this.#stream.fill(this.#zero, 0, 256);
+  }
+
+  /** @throws NoCudaError if there is no card, driver or compiler here */
+  static async create(options: CudaOptions = {}): Promise<CudaEngine> {
+    return new CudaEngine(await openDriver(options.device), options);
+  }
+
+  get usedBytes(): number {
+    return this.#memory.usedBytes;
+  }
+
+  allocate(tensor: Tensor): void {
+    if (tensor.kind === 'temporary')
+      throw new Error(`allocate: ${tensor} is a temporary, which programs place`);
+    const made = this.#memory.allocate(tensor);
+    if (made) this.#stream.fill(made.address, 0, made.bytes);
+  }
+
+  free(tensor: Tensor): void {
+    this.#memory.free(tensor);
+  }
+
+  write(tensor: Tensor, bytes: Uint8Array, byteOffset = 0): void {
+    if (byteOffset + bytes.length > tensor.bytes) {
+      throw new RangeError(
+        `write: ${tensor} has ${tensor.bytes} bytes, found ${bytes.length} at ${byteOffset}`,
+      );
+    }
+    this.allocate(tensor);
+    this.#stream.write(this.#memory.addressOf(tensor) + BigInt(byteOffset), bytes);
+  }
+
+  async read(tensor: Tensor, target: Uint8Array = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
+    await this.#stream.read([{ address: this.#addressOf(tensor), target }]);
+    return target;
+  }
+
+  load(recorded: Program): Executable {
+    const { passes = [], lowerings = cudaLowerings } = this.#options;
+    const program = passes.reduce((rewritten, pass) => pass(rewritten, this.features), recorded);
+    const planned = planSteps(program, this.features, lowerings);
+    for (const tensor of program.persistent()) this.allocate(tensor);
+    if (this.#memory.growArena(planned.plan.peakBytes, program.name)) this.#lastRun = undefined;
+    const graphs = new GraphProgram(
+      {
+        ...{ koffi: this.#open.koffi, driver: this.#open.driver, memory: this.#memory },
+        ...{ kernels: this.#kernels, stream: this.#stream, workspace: this.#workspace, zero: this.#zero },
+        products: () => this.#openProducts(),
+      },
+      planned,
+    );
+    this.#programs.add(graphs);
+    return {
+      program,
+      plan: planned.plan,
+      run: (reads, reached, times) => this.#run(graphs, reads, reached, times),
+      profile: () => this.#profile(graphs),
+    };
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    const { driver, device } = this.#open;
+    this.#stream.dispose();
+    for (const program of this.#programs) program.dispose();
+    this.#memory.dispose();
+    driver.status('cuMemFree_v2', this.#workspace);
+    this.#products?.dispose();
+    this.#kernels.dispose();
+    driver.status('cuDevicePrimaryCtxRelease_v2', device);
+  }
+
+  #openProducts(): CublasLt {
+    this.#products ??= new CublasLt(this.#open.koffi, this.#open.cudaMajor);
+    return this.#products;
+  }
+
+  async #run(
+    graphs: GraphProgram,
+    reads: readonly Read[] = [],
+    reached?: (mark: number) => void,
+    times = 1,
+  ): Promise<void> {
+    graphs.prepare();
+    this.#lastRun = graphs;
+    for (let time = 0; time < times; time++) {
+      if (this.#options.poison) this.#poisonArena();
+      for (let graph = 0; graph < graphs.length; graph++) {
+        graphs.launch(graph);
+        if (time === times - 1 && graph < graphs.length - 1) reached?.(graph);
+      }
+    }
+    if (reads.length === 0) return this.#stream.settle();
+    return this.#stream.read(
+      reads.map(({ tensor, target }) => ({ address: this.#addressOf(tensor), target })),
+    );
+  }
+
+  async #profile(graphs: GraphProgram): Promise<KernelTime[]> {
+    graphs.prepare();
+    this.#lastRun = graphs;
+    return this.#stream.time(graphs.pieces());
+  }
+
+  /** Where a tensor lies that may be read now. */
+  #addressOf(tensor: Tensor): bigint {
+    if (tensor.kind !== 'temporary') return this.#memory.addressOf(tensor);
+    const program = this.#lastRun?.planned.program;
+    if (!program?.outputs.has(tensor) && !program?.assignments.has(tensor)) {
+      throw new Error(`read: ${tensor} is not an output of the program that ran last`);
+    }
+    return this.#lastRun!.placeOf(tensor);
+  }
+
+  #poisonArena(): void {
+    this.#stream.fill(this.#memory.arena.address, 0xff, this.#memory.arena.bytes);
+  }
+}

@@ -1,0 +1,54 @@
+/** From a launch to complete CUDA C++: its parameters are declared here, by the tensors and numbers that it names. */
+import type { Launch } from '../../kernels/cuda/launch.ts';
+import { prelude } from '../../kernels/cuda/prelude.cuda.ts';
+import type { Tensor } from '../../program/tensor.ts';
+
+export interface AssembledKernel {
+  readonly source: string;
+  /** The kernel's name in the source. */
+  readonly entry: string;
+  /** Its arguments in order, each a tensor's address (null for one that is absent) or the bits of a number. */
+  readonly arguments: readonly (Tensor | null | { readonly bits: number })[];
+}
+
+const elementTypes = {
+  ...{ f32: 'float', f16: 'f16', bf16: 'bf16' },
+  ...{
+    i32: 'int',
+    i8: 'signed char',
+    u8: 'unsigned char',
+    ternary: 'unsigned char',
+    binary: 'unsigned char',
+  },
+} as const;
+
+export function assembleKernel(launch: Launch): AssembledKernel {
+  const { kernel, functions = '', body, tensors, types, numbers, block } = launch;
+  const pointers = Object.entries(tensors).map(
+    ([name, tensor]) => `${types?.[name] ?? (tensor ? elementTypes[tensor.dtype] : 'float')}* ${name}`,
+  );
+  const values = Object.entries(numbers).map(
+    ([name, value]) => `const ${typeof value === 'number' ? 'unsigned' : 'float'} ${name}`,
+  );
+  const entry = kernel.replaceAll(/\W/g, '_');
+  const parameters = [...pointers, ...values].join(', ');
+  return {
+    source: `${prelude}${functions}
+extern "C" __global__ void __launch_bounds__(${block}) ${entry}_kernel(${parameters}) {${body}
+}
+`,
+    entry: `${entry}_kernel`,
+    arguments: [
+      ...Object.values(tensors).map((tensor) => tensor ?? null),
+      ...Object.values(numbers).map((value) => ({ bits: bitsOf(value) })),
+    ],
+  };
+}
+
+const word = new DataView(new ArrayBuffer(4));
+
+function bitsOf(value: number | { readonly f32: number }): number {
+  if (typeof value === 'number') return value;
+  word.setFloat32(0, value.f32);
+  return word.getUint32(0);
+}

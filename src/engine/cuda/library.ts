@@ -1,0 +1,70 @@
+/** Calls of C functions through koffi. Handles are numbers, and results come through pointers. */
+import type { KoffiFunc, LibraryHandle } from 'koffi';
+import { NoCudaError, remedy } from './errors.ts';
+
+export type Koffi = typeof import('koffi').default;
+
+/** `*` is a pointer, `h` a handle or a device address, `s` text, `z` a size, `i` and `u` 32-bit integers. */
+const types = {
+  '*': 'void *',
+  h: 'uint64_t',
+  s: 'const char *',
+  z: 'size_t',
+  i: 'int',
+  u: 'uint32_t',
+} as const;
+
+type CFunction = KoffiFunc<(...args: readonly unknown[]) => number>;
+
+/** The functions of one library, each by the letters of its parameters. */
+export class Library<Names extends string> {
+  readonly #library: LibraryHandle;
+  readonly #signatures: Readonly<Record<Names, string>>;
+  readonly #functions = new Map<Names, CFunction>();
+  readonly #explain: (name: Names, status: number) => Error;
+
+  constructor(
+    library: LibraryHandle,
+    signatures: Readonly<Record<Names, string>>,
+    explain: (name: Names, status: number) => Error,
+  ) {
+    this.#library = library;
+    this.#signatures = signatures;
+    this.#explain = explain;
+  }
+
+  /** Calls a function and returns its status. */
+  status(name: Names, ...args: readonly unknown[]): number {
+    let found = this.#functions.get(name);
+    if (!found) {
+      const parameters = [...this.#signatures[name]].map((letter) => types[letter as keyof typeof types]);
+      found = this.#library.func(name, 'int', parameters) as CFunction;
+      this.#functions.set(name, found);
+    }
+    return found(...args);
+  }
+
+  /** Calls a function; throws unless its status is 0. */
+  call(name: Names, ...args: readonly unknown[]): void {
+    const status = this.status(name, ...args);
+    if (status !== 0) throw this.#explain(name, status);
+  }
+
+  /** Calls a function whose first parameter receives a handle or an address, and returns that. */
+  make(name: Names, ...args: readonly unknown[]): bigint {
+    const place = new BigUint64Array(1);
+    this.call(name, place, ...args);
+    return place[0]!;
+  }
+}
+
+export async function loadKoffi(): Promise<Koffi> {
+  const name = 'koffi'; // a variable, so that bundlers for browsers don't follow the import
+  const module = await import(/* @vite-ignore */ name).catch((cause) => {
+    throw new NoCudaError(
+      `the CUDA engine reaches NVIDIA's libraries through the package "koffi": run "npm install koffi", or ${remedy}`,
+      { cause },
+    );
+  });
+  return module.default;
+}

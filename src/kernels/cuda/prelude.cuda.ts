@@ -1,0 +1,86 @@
+/**
+ * Functions that kernels may call. NVRTC needs no header for them: halves are converted by instructions, so that the
+ * toolkit's include folder is not needed.
+ */
+
+/** Elements of 16 bits. Both are stored as bits; a struct of its own keeps one from being taken for the other. */
+const halves = `
+struct f16 { unsigned short bits; };
+struct bf16 { unsigned short bits; };
+__device__ inline float toFloat(float x) { return x; }
+__device__ inline float toFloat(int x) { return (float)x; }
+__device__ inline float toFloat(signed char x) { return (float)x; }
+__device__ inline float toFloat(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }
+__device__ inline float toFloat(f16 x) { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits)); return y; }
+__device__ inline bf16 toBf16(float x) { bf16 y; asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x)); return y; }
+/** Two bf16 in a word, the first one in its lower half. */
+__device__ inline unsigned twoBf16(float first, float second) {
+  unsigned y; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(second), "f"(first)); return y;
+}
+`;
+
+/** σ, SiLU and SiLU' from x and σ(x). The exponent is never positive, so that nothing overflows; NaN stays NaN. */
+const activations = `
+__device__ inline float sigmoid(float x) {
+  const float e = expf(-fabsf(x));
+  return (x < 0.f ? e : 1.f) / (1.f + e);
+}
+__device__ inline float silu(float x) { return x * sigmoid(x); }
+__device__ inline float siluSlope(float x, float s) { return s * (1.f + x * (1.f - s)); }
+`;
+
+/**
+ * Reductions over a warp, and over a block of whole warps: every thread gets the result, always combined in the same
+ * order. The barrier before the store keeps a block's next reduction from overtaking the last.
+ */
+const reductions = `
+template <typename T> __device__ inline T warpSum(T x) {
+  for (int d = 16; d; d >>= 1) x += __shfl_xor_sync(~0u, x, d);
+  return x;
+}
+__device__ inline float warpMax(float x) {
+  for (int d = 16; d; d >>= 1) x = fmaxf(x, __shfl_xor_sync(~0u, x, d));
+  return x;
+}
+template <typename T> __device__ inline T blockSum(T x) {
+  __shared__ T parts[32];
+  x = warpSum(x);
+  if (blockDim.x <= 32) return x;
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
+  __syncthreads();
+  T total = parts[0];
+  for (unsigned k = 1; k < blockDim.x / 32; k++) total += parts[k];
+  return total;
+}
+__device__ inline float blockMax(float x) {
+  __shared__ float parts[32];
+  x = warpMax(x);
+  if (blockDim.x <= 32) return x;
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
+  __syncthreads();
+  float top = parts[0];
+  for (unsigned k = 1; k < blockDim.x / 32; k++) top = fmaxf(top, parts[k]);
+  return top;
+}
+`;
+
+/** Four numbers at once: 16 bytes of memory, or a word of int8. */
+const vectors = `
+__device__ inline float4 operator*(float4 a, float4 b) { return make_float4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w); }
+__device__ inline float4 operator*(float4 a, float b) { return make_float4(a.x * b, a.y * b, a.z * b, a.w * b); }
+__device__ inline float4 operator+(float4 a, float4 b) { return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w); }
+__device__ inline float dot(float4 a, float4 b) { return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w; }
+__device__ inline float largestOf(float4 a) {
+  return fmaxf(fmaxf(fabsf(a.x), fabsf(a.y)), fmaxf(fabsf(a.z), fabsf(a.w)));
+}
+__device__ inline float4 silu(float4 x) { return make_float4(silu(x.x), silu(x.y), silu(x.z), silu(x.w)); }
+/** Rounds to the nearest int8, of two equally near ones to the even one. */
+__device__ inline int toInt8(float x) { return min(max(__float2int_rn(x), -128), 127); }
+__device__ inline unsigned packInt8(int a, int b, int c, int d) {
+  return (a & 255) | (b & 255) << 8 | (c & 255) << 16 | (unsigned)d << 24;
+}
+`;
+
+export const prelude = halves + activations + reductions + vectors;

@@ -1,0 +1,161 @@
+/** The recurrence in chunks: see chunks.cuda.ts. A chunk's map is a product and a sum, state ↦ P·state + S. */
+import {
+  type Chunks,
+  chunkMaps,
+  chunksOf,
+  copyOf,
+  earlierChunks,
+  laterChunks,
+  overChunks,
+} from '../../kernels/cuda/chunks.cuda.ts';
+import type { Launch } from '../../kernels/cuda/launch.ts';
+import { overSlots } from '../../kernels/cuda/slots.cuda.ts';
+import { columnSums, startSum } from '../../kernels/cuda/sums.cuda.ts';
+import type { Tensor } from '../../program/tensor.ts';
+
+type Optional = Tensor | undefined;
+
+/** The step of every form; `gate` is σ(x_f). */
+const mlgruStep = `
+__device__ inline float forgetGate(float gate, float bound) { return bound + (1.f - bound) * gate; }
+__device__ inline float mlgruStep(float state, float f, float x) { return f * state + silu(x) * (1.f - f); }
+`;
+
+/** The layer's bound of column c. */
+const boundOf = 'const float bound = bounds ? bounds[layer * width + c] : 0.f;';
+
+/** The state after the token at element `at`, from the state before it. */
+const next = `
+      const float f = forgetGate(sigmoid(xf[at]), bound);
+      state = mlgruStep(state, f, xi[at]);`;
+
+/** Products and sums of the chunks, and in the backward pass their shares in the gradient of the bounds. */
+const mapValues = 3;
+
+/** A launch over chunks whose `body` knows the `bound` of its column. */
+function overBounded(
+  kernel: string,
+  chunks: Chunks,
+  tensors: Launch['tensors'],
+  layer: number,
+  body: string,
+): Launch {
+  return overChunks(kernel, chunks, tensors, { functions: mlgruStep, body: boundOf + body }, { layer });
+}
+
+/** `value` through the map of another chunk. */
+const through = (value: string) => `${value} = maps[other] * ${value} + maps[size + other];`;
+
+/** Code for each token of a chunk, in order or from the last one, at element `at`. */
+const forwards = (body: string) => `
+    for (unsigned token = begin; token < end; token++) {
+      const unsigned at = (sequence * length + token) * width + c;
+      ${body}
+    }`;
+const backwards = (body: string) => `
+    for (unsigned token = end; token-- > begin;) {
+      const unsigned at = (sequence * length + token) * width + c;
+      ${body}
+    }`;
+
+/** xi, xf, h [batch, length, width], start and last [batch, width], bounds [layers, width]; `last` may be `start`. */
+export function mlgruForward(
+  t: Record<'xi' | 'xf' | 'h' | 'last', Tensor> & Record<'start' | 'bounds', Optional>,
+  layer: number,
+): Launch[] {
+  const { xi, xf, h, last, start, bounds } = t;
+  const chunks = chunksOf(xi);
+  const maps = chunks.count > 1 ? chunkMaps(chunks, mapValues) : undefined;
+  const { copy, steps } = copyOf(start, chunks);
+  const findMaps = `
+    float product = 1.f, state = 0.f;
+    ${forwards(`${next}
+      product *= f;`)}
+    maps[i] = product;
+    maps[size + i] = state;`;
+  const walk = `
+    float state = start ? start[sequence * width + c] : 0.f;
+    ${maps ? earlierChunks(through('state')) : ''}
+    ${forwards(`${next}
+      h[at] = state;`)}
+    if (end == length) last[sequence * width + c] = state;`;
+  return [
+    ...steps,
+    ...(maps ? [overBounded('mlgruChunks', chunks, { xi, xf, bounds, maps }, layer, findMaps)] : []),
+    overBounded('mlgru', chunks, { xi, xf, bounds, h, last, start: copy, maps }, layer, walk),
+  ];
+}
+
+/** xi, xf, h [rows, width], slots [rows], states and next [count, width]; `next` may be `states`. */
+export function mlgruSlotsForward(
+  t: Record<'xi' | 'xf' | 'slots' | 'states' | 'h' | 'next', Tensor> & { bounds: Optional },
+  layer: number,
+): Launch[] {
+  const { states, ...tensors } = t;
+  const walk = {
+    functions: mlgruStep,
+    begin: `${boundOf}
+    float state = next[slot * width + c];`,
+    row: `${next}
+      h[at] = state;`,
+    end: 'next[slot * width + c] = state;',
+  };
+  return [
+    startSum(t.next, states), // a copy onto itself where `next` is assigned to `states`
+    overSlots('mlgruSlots', t.xi, tensors, walk, { layer }),
+  ];
+}
+
+type Backward = Record<'xi' | 'xf' | 'h' | 'di' | 'df' | 'dStart', Tensor> &
+  Record<'start' | 'bounds' | 'dh' | 'dLast' | 'before' | 'dBounds', Optional>;
+
+/** What a chunk does to f_{t+1} ⊙ dh_{t+1}, which is carried from token to token. */
+const carry = `
+    float product = 1.f, carried = 0.f;
+    ${backwards(`const float f = forgetGate(sigmoid(xf[at]), bound);
+      carried = f * ((dh ? dh[at] : 0.f) + carried);
+      product *= f;`)}
+    maps[i] = product;
+    maps[size + i] = carried;`;
+
+/** di may be the memory of xi, df that of xf, dStart that of dLast. */
+export function mlgruBackward(t: Backward, layer: number): Launch[] {
+  const { xi, xf, h, di, df, dStart, start, bounds, dh, dLast, dBounds } = t;
+  const chunks = chunksOf(xi);
+  const maps = chunkMaps(chunks, mapValues);
+  const alone = chunks.count === 1;
+  const { copy, steps } = copyOf(dLast, chunks);
+  const walk = `
+    float carried = dLast ? dLast[sequence * width + c] : 0.f, sum = 0.f;
+    ${alone ? '' : laterChunks(through('carried'))}
+    ${backwards(`const float gate = sigmoid(xf[at]), f = forgetGate(gate, bound), x = xi[at], s = sigmoid(x);
+      const float d = (dh ? dh[at] : 0.f) + carried;
+      const float earlier = token > 0 ? h[at - width] : start ? start[sequence * width + c] : 0.f;
+      const float dGate = d * (earlier - x * s);
+      df[at] = dGate * (1.f - bound) * (gate * (1.f - gate));
+      di[at] = d * (1.f - f) * siluSlope(x, s);
+      sum += dGate * (1.f - gate);
+      carried = f * d;`)}
+    if (begin == 0) dStart[sequence * width + c] = carried;
+    maps[2 * size + i] = sum;`;
+  const tensors = { xi, xf, h, di, df, dStart, start, bounds, dh, dLast: copy, maps };
+  return [
+    ...steps,
+    ...(alone ? [] : [overBounded('mlgruBackwardChunks', chunks, { xf, dh, bounds, maps }, layer, carry)]),
+    overBounded('mlgruBackward', chunks, tensors, layer, walk),
+    ...(dBounds ? sumOfBounds(maps, t.before, dBounds, layer) : []),
+  ];
+}
+
+/** Every sequence and chunk has a share in the gradient of a column's bound; other layers' rows stay as before. */
+function sumOfBounds(maps: Tensor, before: Optional, dBounds: Tensor, layer: number): Launch[] {
+  const [, batch, count, width] = maps.shape as [number, number, number, number];
+  return [
+    startSum(dBounds, before),
+    ...columnSums({
+      ...{ kernel: 'mlgruBounds', rows: batch * count, width },
+      ...{ term: 'maps[2 * rows * width + i]', tensors: { maps } },
+      ...{ y: dBounds, before: dBounds, first: layer * width },
+    }),
+  ];
+}

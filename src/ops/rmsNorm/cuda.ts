@@ -1,0 +1,12 @@
+import { onCuda } from '../../kernels/cuda/lowering.ts';
+import { rmsNormBackward, rmsNormForward } from './kernel.cuda.ts';
+import { rmsNormBackwardOp, rmsNormOp } from './rmsNorm.ts';
+
+export const rmsNormOnCuda = [
+  onCuda(rmsNormOp, ({ inputs: { x, gamma }, outputs: { y }, attributes: { epsilon } }) => [
+    rmsNormForward(x, gamma, y, epsilon),
+  ]),
+  onCuda(rmsNormBackwardOp, ({ inputs, outputs, attributes: { epsilon } }) =>
+    rmsNormBackward({ ...inputs, ...outputs }, epsilon),
+  ),
+];

@@ -1,0 +1,52 @@
+/**
+ * CUDA without a GPU: the kernels that a program would launch are compiled for cards of three generations, and launches and
+ * products are checked against the limits of cards. Tests that need the compiler are skipped where it is missing;
+ * PLUSMINUS_REQUIRE_NVRTC=1, as in CI, turns that into a failure.
+ */
+import { expect } from 'vitest';
+import { NoCudaError } from '../src/engine/cuda/errors.ts';
+import { assembleKernel } from '../src/engine/cuda/kernelSource.ts';
+import { compileKernel } from '../src/engine/cuda/kernels.ts';
+import { loadKoffi } from '../src/engine/cuda/library.ts';
+import { Nvrtc } from '../src/engine/cuda/nvrtc.ts';
+import { planSteps } from '../src/engine/cuda/steps.ts';
+import { type CudaFeatures, isProduct } from '../src/kernels/cuda/launch.ts';
+import type { Program } from '../src/program/record.ts';
+
+/** Ampere, Hopper, and Blackwell for desktops. */
+export const capabilities = [80, 90, 120];
+
+/** A card with products in f32, and one on which small products take narrow operands too. */
+export const everyCard: readonly CudaFeatures[] = [
+  { minHalfWork: Number.POSITIVE_INFINITY, processors: 108 },
+  { minHalfWork: 2 ** 16, processors: 132 },
+];
+
+/** The compiler; undefined where it is missing and need not be there. */
+export const compiler = await openCompiler();
+
+async function openCompiler(): Promise<Nvrtc | undefined> {
+  const koffi = await loadKoffi();
+  try {
+    return Nvrtc.open(koffi, 13);
+  } catch (error) {
+    if (error instanceof NoCudaError && process.env.PLUSMINUS_REQUIRE_NVRTC !== '1') return undefined;
+    throw error;
+  }
+}
+
+const compiled = new Set<string>();
+
+/** Compiles what a program launches, and returns the names of its kernels and products. */
+export function compileProgram(program: Program, features: CudaFeatures): string[] {
+  return planSteps(program, features).steps.map((step) => {
+    if (isProduct(step)) return step.product;
+    const kernel = assembleKernel(step);
+    if (compiled.has(kernel.source)) return step.kernel;
+    compiled.add(kernel.source);
+    for (const capability of capabilities) {
+      expect(compileKernel(compiler!, kernel, capability).length, step.kernel).toBeGreaterThan(0);
+    }
+    return step.kernel;
+  });
+}
