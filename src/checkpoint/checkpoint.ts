@@ -6,7 +6,7 @@ import { join, openFile } from '#platform';
 import { InputError } from '../errors.ts';
 import { readJsonFile } from '../files.ts';
 import { isObject, show } from '../json.ts';
-import { attends, type ModelConfig } from '../model/config.ts';
+import type { ModelConfig } from '../model/config.ts';
 import { isGguf } from '../platform/ggufPaths.ts';
 import { refuseAdapter, refuseAdapterTensors } from './adapter.ts';
 import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
@@ -106,7 +106,7 @@ export class Checkpoint implements TensorSource {
 async function openGguf(path: string, { config }: StoredConfig): Promise<WeightFile> {
   const file = await GgufFile.open(path);
   try {
-    return new GgufTensors(file, attends(config) ? config.headSize : 1);
+    return await GgufTensors.open(file, config);
   } catch (error) {
     await file.close();
     throw error;

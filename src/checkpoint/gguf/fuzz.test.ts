@@ -6,7 +6,7 @@ import { giveFiles } from '../../platform/givenFiles.ts';
 import { SeededRandom } from '../../text/seededRandom.ts';
 import { TextTokenizer } from '../../text/tokenizer.ts';
 import { Checkpoint } from '../checkpoint.ts';
-import { ggufBytes, type PlainTensor, zeros } from './testing.ts';
+import { ggufBytes, zeros } from './testing.ts';
 
 const files = new Map<string, Uint8Array>();
 const { folder, remove } = giveFiles(files);
@@ -14,22 +14,22 @@ afterAll(remove);
 
 const runs = 10_000;
 
-/** A model of one layer with a tensor of each kind of type. */
-function sample(): Uint8Array {
+/** A model of one layer with matrices of these types. */
+function sample(architecture: string, types: readonly number[]): Uint8Array {
   const width = 256;
-  const matrix = (name: string, type: number): PlainTensor => zeros(`blk.0.${name}.weight`, [width, 8], type);
+  const names = ['attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'];
   return ggufBytes(
     {
-      'general.architecture': 'bitnet-b1.58',
-      'bitnet-b1.58.context_length': 64,
-      'bitnet-b1.58.embedding_length': width,
-      'bitnet-b1.58.block_count': 1,
-      'bitnet-b1.58.feed_forward_length': 8,
-      'bitnet-b1.58.attention.head_count': 2,
-      'bitnet-b1.58.attention.head_count_kv': 2,
-      'bitnet-b1.58.attention.key_length': 4,
-      'bitnet-b1.58.attention.layer_norm_rms_epsilon': 1e-5,
-      'bitnet-b1.58.rope.freq_base': 10000,
+      'general.architecture': architecture,
+      [`${architecture}.context_length`]: 64,
+      [`${architecture}.embedding_length`]: width,
+      [`${architecture}.block_count`]: 1,
+      [`${architecture}.feed_forward_length`]: 8,
+      [`${architecture}.attention.head_count`]: 2,
+      [`${architecture}.attention.head_count_kv`]: 2,
+      [`${architecture}.attention.key_length`]: 4,
+      [`${architecture}.attention.layer_norm_rms_epsilon`]: 1e-5,
+      [`${architecture}.rope.freq_base`]: 10000,
       'tokenizer.ggml.model': 'gpt2',
       'tokenizer.ggml.pre': 'llama-bpe',
       'tokenizer.ggml.tokens': ['<s>', '</s>', 'a', 'b', 'ab', 'Ġ', 'Ġa', '[PAD]'],
@@ -41,15 +41,19 @@ function sample(): Uint8Array {
       'tokenizer.chat_template': '{{ messages[0].content }}',
     },
     [
-      matrix('attn_q', 36),
-      ...[34, 35, 41, 42, 142, 14].map((type, k) =>
-        matrix(['attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'][k]!, type),
-      ),
+      ...types.map((type, k) => zeros(`blk.0.${names[k]}.weight`, [width, 8], type)),
       zeros('blk.0.attn_norm.weight', [width]),
       zeros('token_embd.weight', [width, 8], 8),
+      zeros('output.weight', [width, 8], 14),
     ],
   );
 }
+
+const samples = [
+  sample('bitnet-b1.58', [36, 34, 35, 42, 142, 0, 1]),
+  sample('qwen3', [34, 35, 41, 142, 2, 12, 13]),
+  sample('llama', [0, 1, 30, 42, 41, 8, 14]),
+];
 
 async function read(bytes: Uint8Array): Promise<void> {
   files.set('model.gguf', bytes);
@@ -66,14 +70,14 @@ async function read(bytes: Uint8Array): Promise<void> {
 
 it('are read or refused', { timeout: 120_000 }, async () => {
   const random = new SeededRandom(19);
-  const whole = sample();
-  await read(whole);
+  for (const whole of samples) await read(whole);
   const outcomes = { read: 0, refused: 0 };
   for (let run = 0; run < runs; run++) {
+    const whole = samples[run % 3]!;
     // Most damage to the header: data are zeros wherever they are cut.
     const header = 1600;
     const bytes =
-      run % 4 === 0
+      run % 4 === 3
         ? mutated(whole, random)
         : Buffer.concat([mutated(whole.subarray(0, header), random), whole.subarray(header)]);
     const error = await read(new Uint8Array(bytes)).then(

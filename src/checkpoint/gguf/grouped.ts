@@ -11,14 +11,19 @@ export interface GroupedType {
   readonly group: number;
   /** Writes the codes of the block that begins at byte `from`. */
   codes(bytes: Uint8Array, from: number, target: Int8Array, to: number): void;
+  /** Where a block has its one scale, in half precision; undefined if it has several. */
+  readonly scaleAt?: number;
   /** Writes the scales of the block that begins at byte `from`. */
   scales(bytes: Uint8Array, from: number, target: Float32Array, to: number): void;
 }
 
-/** The one scale of a block, in half precision `at` bytes after its beginning. */
-function halfAt(at: number): GroupedType['scales'] {
-  return (bytes, from, target, to) => {
-    target[to] = halfOf(bytes, from + at);
+/** The one scale of a block, in half precision `scaleAt` bytes after its beginning. */
+function oneScale(scaleAt: number): Pick<GroupedType, 'scaleAt' | 'scales'> {
+  return {
+    scaleAt,
+    scales(bytes, from, target, to) {
+      target[to] = halfOf(bytes, from + scaleAt);
+    },
   };
 }
 
@@ -35,7 +40,7 @@ function neighbouringCodes(group: number): GroupedType {
       for (let k = 0; k < group; k++)
         target[to + k] = ((bytes[from + 2 + (k >> 2)]! >> (2 * (k & 3))) & 3) - 1;
     },
-    scales: halfAt(0),
+    ...oneScale(0),
   };
 }
 
@@ -49,7 +54,7 @@ const tq2: GroupedType = {
       target[to + k] = ((byte >> (2 * ((k >> 5) & 3))) & 3) - 1;
     }
   },
-  scales: halfAt(64),
+  ...oneScale(64),
 };
 
 const powersOf3 = [1, 3, 9, 27, 81];
@@ -69,7 +74,7 @@ const tq1: GroupedType = {
       }
     }
   },
-  scales: halfAt(52),
+  ...oneScale(52),
 };
 
 /** First byte, number of bytes, digits of each. */
@@ -85,7 +90,7 @@ const q1: GroupedType = {
   codes(bytes, from, target, to) {
     for (let k = 0; k < 128; k++) target[to + k] = (bytes[from + 2 + (k >> 3)]! >> (k & 7)) & 1 ? 1 : -1;
   },
-  scales: halfAt(0),
+  ...oneScale(0),
 };
 
 const q8: GroupedType = {
@@ -94,7 +99,7 @@ const q8: GroupedType = {
   codes(bytes, from, target, to) {
     for (let k = 0; k < 32; k++) target[to + k] = bytes[from + 2 + k]!;
   },
-  scales: halfAt(0),
+  ...oneScale(0),
 };
 
 const q4: GroupedType = {
@@ -107,7 +112,7 @@ const q4: GroupedType = {
       target[to + 16 + k] = (byte >> 4) - 8;
     }
   },
-  scales: halfAt(0),
+  ...oneScale(0),
 };
 
 /** Low four bits, 128 bytes; high two bits, 64 bytes; 16 int8 scales, which a half-precision number multiplies. */
