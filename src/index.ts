@@ -3,6 +3,7 @@ export { OutOfMemoryError } from './engine/engine.ts';
 export { GpuError, NoGpuError } from './engine/webgpu/errors.ts';
 export { BusyError, DisposedError, type ErrorCode, InputError, NumericalError } from './errors.ts';
 export { type ChatMessage, type ChatOptions, renderChat } from './generate/chatTemplate.ts';
+export type { ResponseFormat } from './generate/constraint/responseFormat.ts';
 export type { Finish, FinishReason, GenerateOptions } from './generate/generate.ts';
 export type { SamplingOptions } from './generate/samplingOptions.ts';
 export type { AppendOptions, Session } from './generate/session.ts';

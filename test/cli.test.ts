@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
 import { saveCheckpoint } from '../src/checkpoint/save.ts';
+import { temporaryFolder } from '../src/checkpoint/testing.ts';
 import { LanguageModel } from '../src/index.ts';
 import { golden, makeSmallModel, type SmallModel } from './smallModel.ts';
 
@@ -102,6 +103,20 @@ describe('plusminus', () => {
 
 describe('generate', () => {
   const quick = ['--max-tokens', '12', '--seed', '7', '--threads', '1'];
+
+  it('writes JSON that meets a schema, and says that its form ended it', async () => {
+    const file = join(await temporaryFolder(), 'person.json');
+    await writeFile(
+      file,
+      JSON.stringify({ type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'] }),
+    );
+    const args = ['generate', 'x', '--model', small.folder, '--json-schema', file];
+    const { stdout, stderr } = await plusminus(args);
+    expect(stdout).toMatch(/^\{"a": (true|false)\}\n$/);
+    expect(stderr).toMatch(/ended by a stop text or its complete form/);
+    const missing = await plusminus([...args.slice(0, -1), `${file}.x`]);
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/--json-schema: found no file/) });
+  });
 
   it('streams text, with statistics beside it', async () => {
     const { code, stdout, stderr } = await plusminus([

@@ -1,4 +1,5 @@
 /** `plusminus generate`: continues a text. */
+import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { InputError } from '../errors.ts';
 import type { Finish } from '../generate/generate.ts';
@@ -19,11 +20,13 @@ const examples = `
 Examples:
   $ plusminus generate "Once upon a time" --max-tokens 64
   $ echo "Once upon a time" | plusminus generate --model runs/demo --temperature 0.7 --seed 7
+  $ plusminus generate "A person as JSON: " --json-schema person.json
   $ plusminus generate --model ridger/MMfreeLM-370M "The whale" --stop "." --json`;
 
 interface Flags extends ModelOptions, SamplingFlags {
   readonly tokens?: readonly number[];
   readonly allowSpecial?: true;
+  readonly jsonSchema?: string;
 }
 
 export function generateCommand(): Command {
@@ -34,6 +37,7 @@ export function generateCommand(): Command {
   return command
     .option('--tokens <ids>', 'the prompt as token ids; a model without tokenizer prints ids', tokenList)
     .option('--allow-special', 'read special tokens in the prompt, such as </s>, as tokens instead of text')
+    .option('--json-schema <file>', 'file with a JSON schema that the text must meet')
     .addHelpText('after', examples)
     .action((words: string[], flags: Flags) => generateText(words, flags));
 }
@@ -48,10 +52,14 @@ async function generateText(words: readonly string[], flags: Flags): Promise<voi
     const prompt = flags.tokens ?? (await readPrompt(words, signal));
     const sampling = samplingOf(flags);
     const special = { allowSpecial: flags.allowSpecial === true };
+    const responseFormat =
+      flags.jsonSchema === undefined
+        ? undefined
+        : { type: 'json' as const, schema: await schemaIn(flags.jsonSchema) };
     const result = await run(
       model,
       prompt,
-      { ...sampling, ...special, signal },
+      { ...sampling, ...special, responseFormat, signal },
       flags.json ? undefined : writeText,
     );
     if (flags.json) {
@@ -61,6 +69,19 @@ async function generateText(words: readonly string[], flags: Flags): Promise<voi
     await write('\n');
     if (!flags.quiet) console.error(statistics(result, sampling));
   });
+}
+
+async function schemaIn(file: string): Promise<object> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new InputError(
+      `--json-schema: found no file ${file} (${error.code}), expected one with a JSON schema`,
+    );
+  });
+  try {
+    return JSON.parse(text) as object;
+  } catch (error) {
+    throw new InputError(`--json-schema: ${file} is not JSON: ${(error as Error).message}`);
+  }
 }
 
 interface Result {
@@ -116,7 +137,7 @@ async function run(
 }
 
 const reasons = {
-  stop: 'stop text',
+  stop: 'a stop text or its complete form',
   length: '--max-tokens',
   eos: 'end of text',
   abort: 'interrupted',

@@ -1,6 +1,7 @@
 /** Generates text from a model, token by token. */
 import { InputError } from '../errors.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
+import { formOf, type ResponseFormat } from './constraint/answerForm.ts';
 import { sample } from './sampling.ts';
 import { checkSampling, refuseUnknown, SAMPLING_OPTIONS, type SamplingOptions } from './samplingOptions.ts';
 import { StopStrings } from './stopStrings.ts';
@@ -47,7 +48,7 @@ export interface Finish {
   /** Number of sampled tokens, without the eos token. */
   tokens: number;
   promptTokens: number;
-  /** Sampled tokens that the model has not read, at most one. Append them first to continue the conversation. */
+  /** Tokens of the answer that the model has not read. Append them first to continue the conversation. */
   unread: readonly number[];
 }
 
@@ -60,6 +61,11 @@ export interface GenerateOptions extends SamplingOptions {
   stop?: string | readonly string[];
   /** End at the model's end tokens. Default true. */
   stopAtEos?: boolean;
+  /**
+   * The form that the text must have: JSON, with a schema if need be, a regular expression, a grammar or one of several
+   * texts. The text ends with the reason `stop` when it is complete; one that `maxTokens` cuts off ends with `length`.
+   */
+  responseFormat?: ResponseFormat | undefined;
   /** Special tokens that the prompt spells, such as `</s>`, become these tokens. Default false: text is text. */
   allowSpecial?: boolean;
   /** Ends the generation, without an error: the reason is then 'abort'. Checked between tokens. */
@@ -83,22 +89,16 @@ export async function* generate(
   prompt: string | readonly number[],
   options: GenerateOptions = {},
 ): AsyncGenerator<string> {
-  const {
-    maxTokens: wanted,
-    sampling,
-    random,
-    stops,
-    stopTokens,
-    signal,
-    onToken,
-    onFinish,
-  } = checkOptions(options, tokenizer);
+  const checked = checkOptions(options, tokenizer);
+  const { sampling, random, stopTokens, signal, onToken, onFinish } = checked;
   const promptIds = checkPrompt(prompt, tokenizer, options.allowSpecial ?? false);
-  const maxTokens = tokensThatFit(wanted, promptIds.length, model.contextLength);
+  const maxTokens = tokensThatFit(checked.maxTokens, promptIds.length, model.contextLength);
   const history = [...promptIds];
   const text = tokenizer.stream();
   for (const id of promptIds) text.push(id); // the stream needs the text before the first piece
-  const output = new StopStrings(stops);
+  const output = new StopStrings(checked.stops);
+  const form = formOf(options.responseFormat, tokenizer, stopTokens);
+  /** Tokens that the model has not read yet. */
   let next = promptIds;
   let unread: readonly number[] = [];
   let tokens = 0;
@@ -108,13 +108,16 @@ export async function* generate(
   }
 
   const fromLogits = async () => {
+    const forced = form?.forced();
+    if (forced !== undefined) return signal?.aborted ? undefined : forced;
     const logits = await unlessAborted(() => model.append(next, signal), signal);
     if (logits === undefined) return undefined;
-    unread = [];
-    return signal?.aborted ? undefined : sample(logits, sampling, random, history);
+    next = unread = [];
+    if (signal?.aborted) return undefined;
+    return sample(form ? form.restricted(logits) : logits, sampling, random, history);
   };
   const batches =
-    maxTokens > 0 ? model.sampled?.(promptIds, sampling, () => random.uniform(), signal) : undefined;
+    maxTokens > 0 && !form ? model.sampled?.(promptIds, sampling, () => random.uniform(), signal) : undefined;
   const drawn: number[] = [];
   const fromDevice = async () => {
     if (drawn.length === 0)
@@ -128,11 +131,13 @@ export async function* generate(
       if (id === undefined) return yield* end('abort');
       history.push(id);
       onToken?.(id);
-      next = unread = [id];
+      unread = batches ? [id] : [...unread, id];
+      if (!batches) next = [...next, id];
       const reason = stopTokens.get(id);
       if (reason === 'eos') return yield* end(reason);
       yield* nonEmpty(reason === undefined ? output.push(text.push(id)) : '');
-      if (reason === 'stop' || output.stopped) {
+      form?.accept(id, reason !== undefined);
+      if (reason === 'stop' || output.stopped || form?.isEnded) {
         tokens += 1;
         return yield* end('stop');
       }
@@ -185,7 +190,17 @@ function checkPrompt(
 }
 
 const OWN_OPTIONS = [
-  ...['maxTokens', 'seed', 'stop', 'stopAtEos', 'allowSpecial', 'signal', 'onToken', 'onFinish'],
+  ...[
+    'maxTokens',
+    'seed',
+    'stop',
+    'stopAtEos',
+    'responseFormat',
+    'allowSpecial',
+    'signal',
+    'onToken',
+    'onFinish',
+  ],
 ] as const;
 
 function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) {
@@ -195,6 +210,7 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
     seed = randomSeed(),
     stop = [],
     stopAtEos = true,
+    responseFormat: _format,
     allowSpecial = false,
     signal,
     onToken,

@@ -135,6 +135,9 @@ export class Session {
       },
     };
     this.#begin();
+    const { bosTokenId } = this.#model.tokenizer;
+    // Tokens that a form forces come before the first call of `append`.
+    if (before === 0 && options.responseFormat && bosTokenId !== undefined) this.#add([bosTokenId]);
     try {
       yield* generate(model, this.#model.tokenizer, this.#recent, {
         ...options,

@@ -12,7 +12,7 @@ export interface Completion {
   readonly text: string;
   /** Ids of the sampled tokens, the end-of-sequence token included. */
   readonly tokens: readonly number[];
-  /** `stop` at a stop text, `eos` at an end-of-sequence token, `length` at `maxTokens`. */
+  /** `stop` at a stop text or when the form is complete, `eos` at an end-of-sequence token, `length` at `maxTokens`. */
   readonly finishReason: Exclude<FinishReason, 'abort'>;
   readonly usage: Usage;
 }

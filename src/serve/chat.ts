@@ -35,7 +35,9 @@ export async function chatWire(
   const { name, value } = maxTokensOf(fields);
   const maxTokens = checkMaxTokens(runtime, name, value ?? runtime.limits.maxTokens);
   const logprobs = logprobsOf(fields);
-  const options = choiceOptionsOf(fields, { maxTokens, logprobs, vocabulary: runtime.scheduler.vocabulary });
+  const options = choiceOptionsOf(fields, {
+    ...{ maxTokens, logprobs, vocabulary: runtime.scheduler.vocabulary, form: runtime.forms.of(fields) },
+  });
   const answer = new ChatAnswer(runtime, tokenizer, {
     n,
     logprobs: logprobs !== undefined,

@@ -1,4 +1,5 @@
 /** One choice of an answer: a generated sequence, token by token, with facts about each token. */
+import type { Constraint } from '../generate/constraint/matcher.ts';
 import { type FinishReason, generate, type SequenceModel } from '../generate/generate.ts';
 import type { SamplingOptions } from '../generate/samplingOptions.ts';
 import type { SavedSession } from '../generate/savedSession.ts';
@@ -17,6 +18,8 @@ export interface ChoiceOptions {
   readonly presencePenalty: number;
   /** Added to logits. */
   readonly logitBias: ReadonlyMap<number, number>;
+  /** The form that the answer must have. */
+  readonly form: Constraint | undefined;
   /** Number of most probable tokens to list for each token; undefined: no log-probabilities. */
   readonly logprobs: number | undefined;
 }
@@ -66,7 +69,7 @@ export async function* answer(
   options: ChoiceOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Piece, ChoiceEnd> {
-  const { sampling, maxTokens, stop, stopAtEos, seed, logprobs } = options;
+  const { sampling, maxTokens, stop, stopAtEos, seed, form, logprobs } = options;
   const all = [...(earlier?.recent ?? []), ...tokens];
   // Apart from the repetition penalty only the text's end matters: the next turn of a long chat costs no more.
   const history = sampling.repetitionPenalty === 1 ? all.slice(-textContext) : all;
@@ -78,15 +81,18 @@ export async function* answer(
   const model: SequenceModel = {
     async append() {
       logits = (await sequence.append(unread, signal)) as typeof logits;
+      unread = [];
       return adjusted(logits, generated, options);
     },
   };
   const pieces = generate(model, tokenizer, history, {
     ...{ ...sampling, maxTokens, stop, stopAtEos, signal },
     ...(seed === undefined ? {} : { seed }),
+    // Log-probabilities are the model's: it is asked for every token.
+    responseFormat: logprobs === undefined ? form : form?.unforced(),
     onToken(id) {
       generated.push(id);
-      unread = [id];
+      unread = [...unread, id];
       record?.add(id, logits);
     },
     onFinish: (finish) => {

@@ -65,7 +65,9 @@ export async function completionWire(
     request: {
       prompts: tokens,
       n,
-      options: choiceOptionsOf(fields, { maxTokens, logprobs, vocabulary: runtime.scheduler.vocabulary }),
+      options: choiceOptionsOf(fields, {
+        ...{ maxTokens, logprobs, vocabulary: runtime.scheduler.vocabulary, form: runtime.forms.of(fields) },
+      }),
       scored: echo ? logprobs : undefined,
     },
     stream: fields.stream === true,

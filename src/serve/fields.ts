@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import { ApiError } from './apiError.ts';
 import type { ChoiceOptions } from './choice.ts';
+import { formFields } from './forms.ts';
 
 /** A field that may be absent or null. */
 const optional = <S extends v.GenericSchema>(schema: S) => v.nullish(schema);
@@ -66,6 +67,7 @@ const common = {
   store: optional(v.literal(false)),
   service_tier: optional(v.picklist(['auto', 'default'])),
   ignore_eos: optional(flag),
+  ...formFields,
   state: optional(text),
   return_state: optional(flag),
   session: optional(text),
@@ -117,7 +119,6 @@ const chatFields = v.strictObject({
   max_completion_tokens: optional(integerOrDefault(0)),
   logprobs: optional(flag),
   top_logprobs: optional(integer(0, 20)),
-  response_format: optional(v.strictObject({ type: v.literal('text') })),
   modalities: optional(v.tuple([v.literal('text')])),
   parallel_tool_calls: optional(flag),
 });
@@ -214,7 +215,7 @@ function shape(value: object | null): string {
 /** How tokens are chosen, and when an answer ends. */
 export function choiceOptionsOf(
   fields: CompletionFields | ChatFields,
-  given: { readonly maxTokens: number; readonly logprobs: number | undefined; readonly vocabulary: number },
+  given: Pick<ChoiceOptions, 'maxTokens' | 'logprobs' | 'form'> & { readonly vocabulary: number },
 ): ChoiceOptions {
   const stop = fields.stop ?? [];
   const stops = typeof stop === 'string' ? [stop] : stop;
@@ -236,6 +237,7 @@ export function choiceOptionsOf(
     presencePenalty: fields.presence_penalty ?? 0,
     logitBias: biases(fields.logit_bias ?? {}, given.vocabulary),
     logprobs: given.logprobs,
+    form: given.form,
   };
 }
 

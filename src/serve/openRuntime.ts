@@ -15,6 +15,7 @@ import { sequenceReader, slotModel } from '../run/readers.ts';
 import type { SlotModel } from '../run/slotModel.ts';
 import { SlotsOneByOne } from '../run/slotsOneByOne.ts';
 import { Turns } from '../run/turns.ts';
+import { Forms } from './forms.ts';
 import { MemoryGuard, memoryShares, RequestMemory } from './memory.ts';
 import { Measurements } from './metrics.ts';
 import { ownSecret } from './ownSecret.ts';
@@ -145,6 +146,7 @@ async function assemble(
     limits,
     ...{ requestMemory: new RequestMemory(limits.requestBytes), guard },
     encoder: new PromptEncoder(tokenizer, limits),
+    forms: new Forms(tokenizer),
     engine: `${engine.name} (${engine.description})`,
     async close() {
       await files?.flush();

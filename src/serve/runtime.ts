@@ -1,5 +1,6 @@
 /** Objects that all requests share: the model with its scheduler, the caches, the limits. */
 import type { TextTokenizer } from '../text/tokenizer.ts';
+import type { Forms } from './forms.ts';
 import type { MemoryGuard, RequestMemory } from './memory.ts';
 import type { Measurements } from './metrics.ts';
 import type { PromptEncoder } from './promptEncoder.ts';
@@ -53,6 +54,7 @@ export interface Runtime {
   readonly sessions: SessionStore | undefined;
   readonly tokenizer: TextTokenizer;
   readonly encoder: PromptEncoder;
+  readonly forms: Forms;
   readonly limits: Limits;
   readonly metrics: Measurements;
   readonly requestMemory: RequestMemory;

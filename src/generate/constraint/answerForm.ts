@@ -1,0 +1,90 @@
+/** The form of an answer while it is generated: which tokens may come next, and which come without asking the model. */
+import { InputError } from '../../errors.ts';
+import type { GenerationTokenizer } from '../generate.ts';
+import { Constraint, type Matcher } from './matcher.ts';
+import { constraintOf, type ResponseFormat as Format } from './responseFormat.ts';
+import type { ConstraintTokenizer } from './tokenTrie.ts';
+
+/** A form, or one that was made ready before. */
+export type ResponseFormat = Format | Constraint;
+
+/**
+ * @param stopTokens tokens that end an answer, which they may once its form is complete
+ * @returns undefined if any text will do
+ * @throws InputError if the form is wrong, or the model has no tokenizer
+ */
+export function formOf(
+  format: ResponseFormat | undefined,
+  tokenizer: GenerationTokenizer,
+  stopTokens: ReadonlyMap<number, unknown>,
+): AnswerForm | undefined {
+  if (format === undefined) return undefined;
+  if (format instanceof Constraint) return new AnswerForm(format.start(), stopTokens);
+  if (!isForConstraints(tokenizer))
+    throw new InputError('responseFormat: this model has no tokenizer, which forms of answers need');
+  const constraint = constraintOf(format, tokenizer);
+  return constraint && new AnswerForm(constraint.start(), stopTokens);
+}
+
+function isForConstraints(
+  tokenizer: GenerationTokenizer | ConstraintTokenizer,
+): tokenizer is ConstraintTokenizer {
+  return 'bytes' in tokenizer;
+}
+
+class AnswerForm {
+  readonly #matcher: Matcher;
+  readonly #stopTokens: ReadonlyMap<number, unknown>;
+  #forced: number[] | undefined;
+  #restricted = new Float32Array();
+
+  constructor(matcher: Matcher, stopTokens: ReadonlyMap<number, unknown>) {
+    this.#matcher = matcher;
+    this.#stopTokens = stopTokens;
+  }
+
+  /** Whether the answer is complete, and nothing may follow. */
+  get isEnded(): boolean {
+    return this.#matcher.isEnded;
+  }
+
+  /** The next token if the form leaves no choice. */
+  forced(): number | undefined {
+    this.#forced ??= this.#matcher.forced();
+    return this.#forced.shift();
+  }
+
+  /**
+   * Logits in which tokens that may not come next are −Infinity; valid until the next call.
+   * @throws InputError if no token of the vocabulary may come next
+   */
+  restricted(logits: Float32Array): Float32Array {
+    if (this.#restricted.length !== logits.length) this.#restricted = new Float32Array(logits.length);
+    const restricted = this.#restricted.fill(Number.NEGATIVE_INFINITY);
+    const allowed = this.#matcher.allowed();
+    let count = 0;
+    for (const [at, word] of allowed.entries()) {
+      for (let rest = word; rest !== 0; rest &= rest - 1) {
+        const id = 32 * at + 31 - Math.clz32(rest & -rest);
+        restricted[id] = logits[id]!;
+        count++;
+      }
+    }
+    if (this.#matcher.isComplete) {
+      for (const id of this.#stopTokens.keys()) restricted[id] = logits[id]!;
+      count += this.#stopTokens.size;
+    }
+    if (count === 0)
+      throw new InputError(
+        'responseFormat: no token of this vocabulary continues the answer; its form asks for other bytes',
+      );
+    return restricted;
+  }
+
+  /** @param ends whether the token ends the answer, and is no part of its text */
+  accept(id: number, ends: boolean): void {
+    if (ends) return;
+    this.#matcher.accept(id);
+    if (this.#forced?.length === 0) this.#forced = undefined;
+  }
+}

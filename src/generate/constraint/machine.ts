@@ -1,0 +1,210 @@
+/**
+ * Runs an automaton over bytes. A state is what the automaton may be doing after the bytes so far: nodes, each with the
+ * calls and loops that are at work. States are found as they are needed and kept, so that reading a byte in a known
+ * state is a look-up; when they grow too many, they are forgotten and found anew.
+ */
+import { InputError } from '../../errors.ts';
+import { levelsOf } from './analysis.ts';
+import { type Automaton, maxDepth } from './automaton.ts';
+
+export interface State {
+  /** Nodes that wait for a byte, each followed by its stack. */
+  readonly items: Int32Array;
+  /** Whether the bytes so far are a whole text of the grammar. */
+  readonly accepts: boolean;
+  /** By class of byte: the next state, null if no text goes on so; undefined: not yet found. */
+  readonly next: (State | null | undefined)[];
+  /** What its stacks are made of. */
+  readonly frames: readonly Frame[];
+  /** Tokens that may come next: see `Matcher`. */
+  allowed?: Uint32Array;
+}
+
+/** What a stack returns to: a node after a call, or a loop in its round `count`. */
+interface Frame {
+  readonly target: number;
+  /** −1 for a call. */
+  readonly count: number;
+  readonly parent: number;
+  readonly depth: number;
+}
+
+const bottom: Frame = { target: -1, count: -1, parent: -1, depth: 0 };
+
+/** Items of a state, and what all states together may hold. */
+const maxItems = 1024;
+const maxKept = 200_000;
+/** Masks that are kept, of all states. */
+const maxMasks = 256;
+
+export class Machine {
+  readonly automaton: Automaton;
+  #kept = 0;
+  #masks = 0;
+  #states = new Map<string, State>();
+  /** Stack 0 is empty. */
+  #frames: Frame[] = [bottom];
+  #frameIds = new Map<string, number>();
+  /** Nodes visited since `allowance` was last set; a hostile grammar could visit millions for a token. */
+  #allowance = Number.POSITIVE_INFINITY;
+
+  constructor(automaton: Automaton) {
+    this.automaton = automaton;
+  }
+
+  start(): State {
+    const reached = new Reached();
+    this.#reach(this.automaton.start, 0, reached);
+    return this.#stateOf(reached) ?? this.#intern(new Int32Array(), false);
+  }
+
+  /** @returns null if no text of the grammar goes on with a byte of this class */
+  step(state: State, byteClass: number): State | null {
+    const known = state.next[byteClass];
+    if (known !== undefined) return known;
+    const reached = new Reached();
+    const [byte] = this.automaton.classes[byteClass]!;
+    for (let at = 0; at < state.items.length; at += 2) {
+      for (const { from, to, target } of this.automaton.bytes[state.items[at]!]!)
+        if (byte! >= from && byte! <= to) this.#reach(target, state.items[at + 1]!, reached);
+    }
+    const next = this.#stateOf(reached);
+    state.next[byteClass] = next;
+    return next;
+  }
+
+  /** Bounds the nodes that may be visited until this is called again. */
+  allow(visits: number): void {
+    this.#allowance = visits;
+  }
+
+  /** Keeps the mask of a state, and forgets all states if there are too many. */
+  keepMask(state: State, allowed: Uint32Array): void {
+    state.allowed = allowed;
+    this.#masks += 1;
+  }
+
+  /** Forgets what takes too much room. A state from before that is found anew, and goes on alike. */
+  tidy(state: State): State {
+    if (this.#kept > maxKept || this.#masks > maxMasks) {
+      this.#kept = this.#masks = 0;
+      this.#states = new Map();
+      this.#frames = [bottom];
+      this.#frameIds = new Map();
+    }
+    if (state.frames === this.#frames) return state;
+    const items = state.items.map((value, index) => (index % 2 === 0 ? value : this.#restore(state, value)));
+    return this.#intern(sorted(items), state.accepts);
+  }
+
+  /** The stack of an older state. */
+  #restore({ frames }: State, stack: number): number {
+    const above: Frame[] = [];
+    for (let at = stack; at > 0; at = frames[at]!.parent) above.push(frames[at]!);
+    return above.reduceRight((below, { target, count }) => this.#push(target, count, below), 0);
+  }
+
+  /** Adds the nodes that are reached from a node without a byte. */
+  #reach(node: number, stack: number, reached: Reached): void {
+    const { free, calls, loopsAt, loops, entries, bytes, need } = this.automaton;
+    const open = [node, stack];
+    while (open.length > 0) {
+      const onTop = open.pop()!;
+      const at = open.pop()!;
+      const depth = this.#frames[onTop]!.depth;
+      if (depth + need[at]! > maxDepth || !reached.see(at, onTop)) continue;
+      if (--this.#allowance < 0)
+        throw new InputError('responseFormat: the form is too ambiguous; expected a simpler one');
+      if (at === 0) {
+        this.#return(onTop, reached, open);
+        continue;
+      }
+      if (bytes[at]!.length > 0) reached.items.push(at, onTop);
+      for (const target of free[at]!) open.push(target, onTop);
+      for (const { rule, target } of calls[at]!) {
+        const levels = levelsOf(target);
+        if (depth + levels + need[entries[rule]!]! > maxDepth || depth + need[target]! > maxDepth) continue;
+        open.push(entries[rule]!, levels === 0 ? onTop : this.#push(target, -1, onTop));
+      }
+      for (const loop of loopsAt[at]!) {
+        const { body, target } = loops[loop]!;
+        if (depth + 1 + need[body]! > maxDepth || depth + need[target]! > maxDepth) continue;
+        open.push(body, this.#push(loop, 0, onTop));
+      }
+    }
+  }
+
+  #return(stack: number, reached: Reached, open: number[]): void {
+    if (stack === 0) {
+      reached.accepts = true;
+      return;
+    }
+    const { target, count, parent } = this.#frames[stack]!;
+    if (count < 0) {
+      open.push(target, parent);
+      return;
+    }
+    const { body, min, max, target: after } = this.automaton.loops[target]!;
+    const done = Math.min(count + 1, max === Number.POSITIVE_INFINITY ? min : max);
+    if (done >= min) open.push(after, parent);
+    if (max === Number.POSITIVE_INFINITY || done < max) open.push(body, this.#push(target, done, parent));
+  }
+
+  #push(target: number, count: number, parent: number): number {
+    const key = `${target},${count},${parent}`;
+    const known = this.#frameIds.get(key);
+    if (known !== undefined) return known;
+    this.#kept += 1;
+    const id = this.#frames.push({ target, count, parent, depth: this.#frames[parent]!.depth + 1 }) - 1;
+    this.#frameIds.set(key, id);
+    return id;
+  }
+
+  #stateOf({ items, accepts }: Reached): State | null {
+    if (items.length === 0 && !accepts) return null;
+    if (items.length > 2 * maxItems)
+      throw new InputError(
+        `responseFormat: the form can go on in more than ${maxItems} ways at once; expected a less ambiguous one`,
+      );
+    return this.#intern(sorted(Int32Array.from(items)), accepts);
+  }
+
+  #intern(items: Int32Array, accepts: boolean): State {
+    const key = `${items.join()};${accepts}`;
+    const known = this.#states.get(key);
+    if (known) return known;
+    const state: State = {
+      items,
+      accepts,
+      next: new Array(this.automaton.classes.length),
+      frames: this.#frames,
+    };
+    this.#states.set(key, state);
+    this.#kept += items.length + state.next.length;
+    return state;
+  }
+}
+
+/** What a step has reached. */
+class Reached {
+  readonly items: number[] = [];
+  accepts = false;
+  readonly #seen = new Set<number>();
+
+  /** Whether it is seen for the first time. */
+  see(node: number, stack: number): boolean {
+    const key = stack * 65_536 + node;
+    if (this.#seen.has(key)) return false;
+    this.#seen.add(key);
+    return true;
+  }
+}
+
+/** Pairs in order, so that equal states are one. */
+function sorted(items: Int32Array): Int32Array {
+  const pairs = Array.from(
+    { length: items.length / 2 },
+    (_, at) => [items[2 * at]!, items[2 * at + 1]!] as const,
+  );
+  return Int32Array.from(pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1]).flat());
+}
