@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { InputError } from '../errors.ts';
 import { ownMark, parseMark } from '../processMark.ts';
-import { downloadModel } from './hub.ts';
+import { downloadModel, nameOfFile } from './hub.ts';
 import type { Progress } from './tensorSource.ts';
 import { golden, sameBytes, temporaryFolder } from './testing.ts';
 
@@ -229,6 +229,18 @@ describe('GGUF files', () => {
     await expect(downloadModel(`${id}:${split[0]}`, options)).rejects.toThrow(
       /no file big-00002-of-00002.gguf/,
     );
+  });
+
+  it('are found by a pattern, without a network among those in the cache', async () => {
+    const { hub, options } = await setUpFiles();
+    expect(await nameOfFile(id, /^small/, options)).toBe(`${id}:small.gguf`);
+    await expect(nameOfFile(id, /gguf$/, options)).rejects.toThrow(
+      /found small.gguf, big-00001-of-00002.gguf, expected one file/,
+    );
+    await downloadModel(`${id}:small.gguf`, options);
+    hub.stop();
+    expect(await nameOfFile(id, /^small/, options)).toBe(`${id}:small.gguf`);
+    await expect(nameOfFile(id, /^big/, options)).rejects.toThrow(/found small.gguf, expected one file/);
   });
 });
 

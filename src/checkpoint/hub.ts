@@ -15,11 +15,15 @@ import { ggufParts, isFirstGguf, isGguf } from '../platform/ggufPaths.ts';
 import { adapterConfig } from './adapter.ts';
 import { downloadFile, type RemoteFile } from './downloadFile.ts';
 import { exclusively } from './exclusively.ts';
+import { checkFreeSpace } from './freeSpace.ts';
+import { commitOf } from './hubApi.ts';
+import { cachedFiles } from './hubCache.ts';
 import {
   type DownloadOptions,
   defaultCache,
   exists,
   explain,
+  isUnreachable,
   listRepositoryFiles,
   type Repository,
   resolveCommit,
@@ -58,6 +62,31 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
   return file === undefined ? folder : join(folder, file);
 }
 
+/**
+ * The name `owner/name:file.gguf` of the GGUF file of a repository whose name matches; without a network, of the one in
+ * the cache.
+ * @throws InputError if none or several match, and as `downloadModel` does
+ */
+export async function nameOfFile(id: string, file: RegExp, options: DownloadOptions = {}): Promise<string> {
+  const { revision = 'main', cacheDir = defaultCache(), signal } = options;
+  const repository = toRepository('model', id, options);
+  let names: string[];
+  try {
+    const listed = await listRepositoryFiles(repository, await commitOf(repository, revision), isGguf);
+    names = choicesOf(listed).map(({ path }) => path);
+  } catch (error) {
+    signal?.throwIfAborted();
+    names = isUnreachable(error) ? await cachedFiles(id, cacheDir) : [];
+    if (names.length === 0) throw error instanceof InputError ? error : explain(error, repository, revision);
+  }
+  const found = names.filter((name) => file.test(name));
+  if (found.length === 1) return `${id}:${found[0]}`;
+  throw new InputError(
+    `${id}: found ${names.join(', ') || 'no GGUF file'}, expected one file that matches ${file}; ` +
+      `name one: "${id}:${found[0] ?? names[0] ?? 'file.gguf'}"`,
+  );
+}
+
 async function fill(
   folder: string,
   repository: Repository,
@@ -71,6 +100,7 @@ async function fill(
     const files = await list();
     const total = files.reduce((sum, file) => sum + file.size, 0);
     await onDisk(partial, () => fs.mkdir(partial, { recursive: true }));
+    await checkFreeSpace(files, partial);
     let loaded = 0;
     for (const file of files) {
       await downloadFile(file, partial, repository, (bytes) => {

@@ -5,15 +5,16 @@ import { InputError } from '../errors.ts';
 import { isFirstGguf, isGguf } from '../platform/ggufPaths.ts';
 import { isGiven } from '../platform/givenFiles.ts';
 import { bundledFolder, isBundledName } from './bundledModels.ts';
-import { type DownloadOptions, downloadModel, hubName } from './hub.ts';
+import { catalogue, findInCatalogue } from './catalogue.ts';
+import { type DownloadOptions, downloadModel, hubName, nameOfFile } from './hub.ts';
 
 const examples =
-  'expected a model folder, a GGUF file, a Hub name such as "ridger/MMfreeLM-370M" or "owner/name:file.gguf", or an ' +
-  'https address';
+  `expected a model folder, a GGUF file, a name that "plusminus models" lists (such as ${catalogue[0]?.name}), a Hub ` +
+  'name such as "ridger/MMfreeLM-370M" or "owner/name:file.gguf", or an https address';
 
 /**
  * Returns the folder of a model, or its GGUF file, after downloading it if necessary; `plusminus/stories` and
- * `plusminus/chat` are bundled. A GGUF file at an address outside the Hub is not downloaded: the address is returned, and
+ * `plusminus/chat` are bundled, and models of the catalogue have short names. A GGUF file at an address outside the Hub is not downloaded: the address is returned, and
  * parts of the file are read when they are needed. An existing folder takes precedence over a Hub name that reads the
  * same.
  * @throws InputError if there is no such model; the signal's reason if it is aborted
@@ -32,6 +33,11 @@ export async function findModelFolder(source: string, options: DownloadOptions =
     throw new InputError(
       `${source}: found a file, expected the folder that holds it with its config.json (${basename(source)})`,
     );
+  }
+  const entry = findInCatalogue(source);
+  if (entry) {
+    const { repository, file } = entry;
+    return downloadModel(file ? await nameOfFile(repository, file, options) : repository, options);
   }
   if (!hubName.test(source)) throw new InputError(`model: no folder or file "${source}" found; ${examples}`);
   try {

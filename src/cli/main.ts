@@ -53,6 +53,14 @@ const commands: Readonly<Record<string, Entry>> = {
     about: 'compile a model to the accelerator, simulate it, report its speed',
     load: async () => (await import('./accelerator.ts')).acceleratorCommand(),
   },
+  models: {
+    about: 'list models by name, and those on this disk; remove them',
+    load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  pull: {
+    about: 'download a model',
+    load: async () => (await import('./pull.ts')).pullCommand(),
+  },
   bench: {
     about: 'measure speed and memory on this machine',
     load: async () => (await import('./bench.ts')).benchCommand(),
