@@ -1,8 +1,7 @@
 // Rows of a table of grouped codes, laid out as groupedLinear/packed.ts says.
 
 import { floatAt, shareStart } from "../../kernels/cpu/math.as";
-import { binaryRows } from "../groupedLinear/binary.as";
-import { ternaryRows } from "../groupedLinear/ternary.as";
+import { heightOf } from "../groupedLinear/product.as";
 import { oneScale } from "../groupedLinear/tile.as";
 
 @unmanaged
@@ -29,7 +28,7 @@ export function groupedEmbedding(args: usize, thread: i32, threads: i32): void {
 }
 
 function tableRow(p: GroupedEmbedding, id: i32, y: usize): void {
-  const height = p.type == 0 ? ternaryRows : p.type == 1 ? binaryRows : 1;
+  const height = heightOf(p.type);
   const planes = p.type == 0 ? 4 : p.type == 1 ? 8 : 1;
   const first = id - (id % height);
   const rows = min(height, p.out - first);

@@ -1,12 +1,12 @@
-// What the tiles of ternary and of binary codes share: sums of a group, their scales, and the outputs of a tile.
+// What all products with grouped codes share: their arguments, scales of a group, and outputs of a tile.
 
+import { multiplyAdd } from "../../kernels/cpu/math.as";
 import { Optional } from "../../kernels/cpu/optional.as";
-import { halvesToFloats } from "../../kernels/cpu/math.as";
 
 @unmanaged
 export class GroupedMatrix {
   codes: usize; // [out, width], laid out as packed.ts says
-  scales: usize; // [out, width / group] in f16 or f32, laid out as packed.ts says
+  scales: usize; // [out, width / group] in f16 or f32, finite, laid out as packed.ts says
   bias: Optional; // [out]
   y: usize; // [rows, out]
   width: i32;
@@ -28,74 +28,65 @@ export class GroupedProduct extends GroupedMatrix {
 /** Lanes of a whole tile: neighbouring words of four columns. */
 export const tileLanes: i32 = 8;
 
-/** Products of int8 activations with codes of at most 7 bits, added in pairs: eight 16-bit sums. */
+/** Bytes of numbers [planes, 8 lanes]. */
 // @ts-ignore: decorator
 @inline
-export function pairs(q: v128, codes: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(q, codes);
-  return q; // without it, nobody comes here
+export function planeBytes(planes: i32): usize {
+  return (<usize>planes) << 5;
 }
 
-/** Adds m times pairs of 16-bit sums to the 32-bit sums at `to`. */
+/** Four neighbouring scales, times `worth`. Half-precision bits, shifted into place, lack a factor of 2^112. */
 // @ts-ignore: decorator
 @inline
-export function addTimes(to: usize, pairs: v128, m: v128): void {
-  v128.store(to, i32x4.add(v128.load(to), i32x4.dot_i16x8_s(pairs, m)));
-}
-
-/** The same for products that were not added in pairs: those of lanes 0 and 1, and those of lanes 2 and 3. */
-// @ts-ignore: decorator
-@inline
-export function addProductsTimes(to: usize, low: v128, high: v128, m: v128): void {
-  const a = i32x4.dot_i16x8_s(low, m);
-  const b = i32x4.dot_i16x8_s(high, m);
-  const sums = i32x4.add(i32x4.shuffle(a, b, 0, 2, 4, 6), i32x4.shuffle(a, b, 1, 3, 5, 7));
-  v128.store(to, i32x4.add(v128.load(to), sums));
-}
-
-// @ts-ignore: decorator
-@inline
-export function clear(to: usize, bytes: usize): void {
-  for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, i32x4.splat(0));
-}
-
-/** Copies `steps` groups of four columns of a last tile, with fewer lanes, to where they have all eight. */
-export function widen(codes: usize, lanes: i32, steps: i32, to: usize): void {
-  clear(to, (<usize>steps) << 5);
-  const bytes = (<usize>lanes) << 2;
-  for (let k = 0; k < steps; k++) memory.copy(to + ((<usize>k) << 5), codes + <usize>k * bytes, bytes);
-}
-
-/** Four neighbouring scales. */
-// @ts-ignore: decorator
-@inline
-export function fourScales(scales: usize, index: i32, halves: i32): v128 {
-  if (halves) return halvesToFloats(v128.load16x4_u(scales + ((<usize>index) << 1)));
-  return v128.load(scales + ((<usize>index) << 2));
+export function fourScales(scales: usize, index: i32, halves: i32, worth: f32): v128 {
+  if (!halves) return f32x4.mul(v128.load(scales + ((<usize>index) << 2)), f32x4.splat(worth));
+  const bits = i32x4.shl(v128.load16x4_s(scales + ((<usize>index) << 1)), 13);
+  const factor = f32x4.splat(worth * reinterpret<f32>((112 + 127) << 23));
+  return f32x4.mul(v128.and(bits, i32x4.splat(0x8fffe000)), factor);
 }
 
 /** One scale. */
-// @ts-ignore: decorator
-@inline
 export function oneScale(scales: usize, index: i32, halves: i32): f32 {
-  if (halves) return f32x4.extract_lane(halvesToFloats(i32x4.splat(load<u16>(scales + ((<usize>index) << 1)))), 0);
-  return load<f32>(scales + ((<usize>index) << 2));
+  if (!halves) return load<f32>(scales + ((<usize>index) << 2));
+  const bits = (<i32>load<i16>(scales + ((<usize>index) << 1)) << 13) & 0x8fffe000;
+  return reinterpret<f32>(bits) * reinterpret<f32>((112 + 127) << 23);
 }
 
-/** Scales [rows] of a last tile, at `from`, in the order of sums: eight lanes for each plane. */
-export function widenScales(scales: usize, from: i32, halves: i32, rows: i32, lanes: i32, planes: i32, to: usize): void {
-  clear(to, (<usize>planes) << 5);
+/** The scales of a tile's rows in one group, from `index` on, as floats [planes, 8 lanes]. */
+export function scalesOfGroup(p: GroupedMatrix, index: i32, rows: i32, lanes: i32, planes: i32, to: usize): void {
+  if (rows == planes * tileLanes) {
+    for (let k = 0; k < rows; k += 4) v128.store(to + ((<usize>k) << 2), fourScales(p.scales, index + k, p.halves, 1));
+    return;
+  }
+  memory.fill(to, 0, planeBytes(planes));
   for (let row = 0; row < rows; row++) {
     const slot = (row / lanes) * tileLanes + (row % lanes);
-    store<f32>(to + ((<usize>slot) << 2), oneScale(scales, from + row, halves));
+    store<f32>(to + ((<usize>slot) << 2), oneScale(p.scales, index + row, p.halves));
   }
 }
 
-/** y = u · sums + bias for the outputs of a tile, from its sums in lanes and planes. */
+/** Adds s·sum to the floats [planes, 8 lanes], for integer sums of a group and its scales. */
+// @ts-ignore: decorator
+@inline
+export function addScaled(sums: usize, scales: usize, bytes: usize, to: usize): void {
+  for (let at: usize = 0; at < bytes; at += 32) {
+    const a = f32x4.convert_i32x4_s(v128.load(sums + at));
+    const b = f32x4.convert_i32x4_s(v128.load(sums + at, 16));
+    v128.store(to + at, multiplyAdd(a, v128.load(scales + at), v128.load(to + at)));
+    v128.store(to + at, multiplyAdd(b, v128.load(scales + at, 16), v128.load(to + at, 16)), 16);
+  }
+}
+
+/** y = u · sums + bias for the outputs of a tile, from its sums [planes, 8 lanes]. */
 export function writeTile(p: GroupedProduct, row: i32, first: i32, rows: i32, lanes: i32, sums: usize): void {
   const unit = load<f32>(p.unit + ((<usize>row) << 2));
   const y = p.y + ((<usize>row * <usize>p.out + <usize>first) << 2);
   const bias = p.bias + ((<usize>first) << 2);
+  if (lanes == tileLanes && !p.bias && (rows & 3) == 0) {
+    const end = (<usize>rows) << 2;
+    for (let at: usize = 0; at < end; at += 16) v128.store(y + at, f32x4.mul(v128.load(sums + at), f32x4.splat(unit)));
+    return;
+  }
   for (let r = 0; r < rows; r++) {
     const slot = (r / lanes) * tileLanes + (r % lanes);
     const at = (<usize>r) << 2;

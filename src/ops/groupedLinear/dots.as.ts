@@ -1,0 +1,68 @@
+// Products of int8 activations with small unsigned codes, in 16-bit and in 32-bit sums.
+
+/** Products of int8 activations with codes of at most 7 bits, added in pairs: eight 16-bit sums. */
+// @ts-ignore: decorator
+@inline
+function addPairs(sums: v128, q: v128, codes: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.add(sums, i16x8.relaxed_dot_i8x16_i7x16_s(q, codes));
+  return sums; // without it, kernels call `addLow` and `addHigh`
+}
+
+/** The same added in fours: four 32-bit sums. One instruction where the machine adds dots of bytes. */
+// @ts-ignore: decorator
+@inline
+function addFours(sums: v128, q: v128, codes: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(q, codes, sums);
+  return sums;
+}
+
+/** Products in 16 bits, of lanes 0 and 1 and of lanes 2 and 3, where bytes cannot be multiplied in pairs. */
+// @ts-ignore: decorator
+@inline
+export function addLow(sums: v128, q: v128, codes: v128): v128 {
+  return i16x8.add(sums, i16x8.extmul_low_i8x16_s(q, codes));
+}
+
+// @ts-ignore: decorator
+@inline
+export function addHigh(sums: v128, q: v128, codes: v128): v128 {
+  return i16x8.add(sums, i16x8.extmul_high_i8x16_s(q, codes));
+}
+
+/** One of the two, chosen where the call is compiled. */
+// @ts-ignore: decorator
+@inline
+export function addDots(sums: v128, q: v128, codes: v128, fours: bool): v128 {
+  return fours ? addFours(sums, q, codes) : addPairs(sums, q, codes);
+}
+
+// @ts-ignore: decorator
+@inline
+export function addDotsTimes(to: usize, sums: v128, m: v128, fours: bool): void {
+  if (fours) addFoursTimes(to, sums, m);
+  else addPairsTimes(to, sums, m);
+}
+
+/** Adds m times pairs of 16-bit sums to the 32-bit sums at `to`; m is in both halves of each lane. */
+// @ts-ignore: decorator
+@inline
+function addPairsTimes(to: usize, pairs: v128, m: v128): void {
+  v128.store(to, i32x4.add(v128.load(to), i32x4.dot_i16x8_s(pairs, m)));
+}
+
+/** Adds m times 32-bit sums to those at `to`. */
+// @ts-ignore: decorator
+@inline
+function addFoursTimes(to: usize, fours: v128, m: v128): void {
+  v128.store(to, i32x4.add(v128.load(to), i32x4.mul(fours, i32x4.shr_u(m, 16))));
+}
+
+/** The same as `addPairsTimes` for the sums of `addLow` and `addHigh`. */
+// @ts-ignore: decorator
+@inline
+export function addProductsTimes(to: usize, low: v128, high: v128, m: v128): void {
+  const a = i32x4.dot_i16x8_s(low, m);
+  const b = i32x4.dot_i16x8_s(high, m);
+  const sums = i32x4.add(i32x4.shuffle(a, b, 0, 2, 4, 6), i32x4.shuffle(a, b, 1, 3, 5, 7));
+  v128.store(to, i32x4.add(v128.load(to), sums));
+}

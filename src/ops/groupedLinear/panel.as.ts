@@ -1,0 +1,191 @@
+// Several rows of activations with a tile: the codes of a group are unpacked once, to a byte each, for all rows.
+
+import { byteDots, workspaceStart } from "../../kernels/cpu/workspace.as";
+import { addDots, addDotsTimes, addHigh, addLow, addProductsTimes } from "./dots.as";
+import { blockSize, blocksOf } from "./rounding.as";
+import { addScaled, GroupedProduct, planeBytes, scalesOfGroup, tileLanes, writeTile } from "./tile.as";
+
+/** Rows of activations that a tile is multiplied with at a time; their float sums take 256 bytes each. */
+const mostRows: i32 = 256;
+
+/** Where a thread keeps scales of a group, integer sums of two rows, unpacked codes, and float sums. */
+const scalesAt: usize = 1024;
+const integersAt: usize = scalesAt + 256;
+const panelAt: usize = integersAt + 512;
+/** 256 columns of 64 rows, at most. */
+const floatsAt: usize = panelAt + 16384;
+
+/** A tile of outputs of all rows, from output `first` on. */
+export function panelTile(p: GroupedProduct, first: i32, height: i32): void {
+  const rows = min(height, p.out - first);
+  const planes = height / tileLanes;
+  const lanes = (rows + planes - 1) / planes;
+  const bytes = planeBytes(planes);
+  const groups = p.width / p.group;
+  const scales = workspaceStart() + scalesAt;
+  const panel = workspaceStart() + panelAt;
+  const floats = workspaceStart() + floatsAt;
+  for (let row = 0; row < p.rows; row += mostRows) {
+    const end = min(row + mostRows, p.rows);
+    let codes = p.codes + <usize>(first / planes) * <usize>p.width;
+    memory.fill(floats, 0, <usize>(end - row) * bytes);
+    for (let g = 0; g < groups; g++) {
+      unpack(codes, lanes, planes, p.group >> 2, panel);
+      scalesOfGroup(p, first * groups + g * rows, rows, lanes, planes, scales);
+      for (let r = row; r < end; r += 2) {
+        twoRows(p, r, min(r + 1, end - 1), g, planes, floats + <usize>(r - row) * bytes);
+      }
+      codes += <usize>(p.group * lanes);
+    }
+    for (let r = row; r < end; r++) writeTile(p, r, first, rows, lanes, floats + <usize>(r - row) * bytes);
+  }
+}
+
+/** Codes w + 1 of `steps` groups of four columns, as bytes [steps, planes, 8 lanes, 4]. */
+function unpack(codes: usize, lanes: i32, planes: i32, steps: i32, to: usize): void {
+  for (let step = 0; step < steps; step++) {
+    const bytes = (<usize>lanes) << 2;
+    for (let half: usize = 0; half < 32; half += 16) {
+      const w = half < bytes ? lanesAt(codes + half, bytes - half) : i32x4.splat(0);
+      for (let plane = 0; plane < planes; plane++) {
+        const code = planes == 4
+          ? v128.and(i16x8.shr_u(w, 2 * plane), i32x4.splat(0x03030303))
+          : v128.and(plane == 0 ? i16x8.shl(w, 1) : i16x8.shr_u(w, plane - 1), i32x4.splat(0x02020202));
+        v128.store(to + half + ((<usize>plane) << 5), code);
+      }
+    }
+    codes += bytes;
+    to += planeBytes(planes);
+  }
+}
+
+/** Up to four lanes. */
+// @ts-ignore: decorator
+@inline
+function lanesAt(codes: usize, bytes: usize): v128 {
+  if (bytes >= 16) return v128.load(codes);
+  let w = v128.load32_zero(codes);
+  if (bytes > 4) w = v128.load32_lane(codes, w, 1, 4);
+  if (bytes > 8) w = v128.load32_lane(codes, w, 2, 8);
+  return w;
+}
+
+/** Rows a and b, which may be the same, with a group of a tile; adds to their floats, one after the other. */
+function twoRows(p: GroupedProduct, a: i32, b: i32, g: i32, planes: i32, floats: usize): void {
+  const panel = workspaceStart() + panelAt;
+  const scales = workspaceStart() + scalesAt;
+  const sumsA = workspaceStart() + integersAt;
+  const sumsB = sumsA + 256;
+  const bytes = planeBytes(planes);
+  const groups = p.width / p.group;
+  const startA = i32x4.splat(-load<i32>(p.sums + ((<usize>(a * groups + g)) << 2)));
+  const startB = i32x4.splat(-load<i32>(p.sums + ((<usize>(b * groups + g)) << 2)));
+  for (let at: usize = 0; at < bytes; at += 16) {
+    v128.store(sumsA + at, startA);
+    v128.store(sumsB + at, startB);
+  }
+  const column = g * p.group;
+  const blocks = blocksOf(p.width);
+  const qA = p.q + <usize>a * <usize>p.width + <usize>column;
+  const qB = p.q + <usize>b * <usize>p.width + <usize>column;
+  const unitsA = p.units + ((<usize>(a * blocks + column / blockSize)) << 2);
+  const unitsB = p.units + ((<usize>(b * blocks + column / blockSize)) << 2);
+  const taken = min(p.group, blockSize);
+  const pieces = p.group / taken;
+  for (let at: usize = 0; at < bytes; at += 64) {
+    fourVectors(panel + at, bytes, qA, qB, unitsA, unitsB, pieces, taken >> 2, sumsA + at, sumsB + at);
+  }
+  addScaled(sumsA, scales, bytes, floats);
+  addScaled(sumsB, scales, bytes, floats + bytes);
+}
+
+/** Adds Σ m·q·code of both rows with four vectors of codes of each step to four vectors of sums each. */
+function fourVectors(codes: usize, stride: usize, qA: usize, qB: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, toA: usize, toB: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (byteDots()) fourVectorsInDots(codes, stride, qA, qB, unitsA, unitsB, pieces, steps, toA, toB, true);
+    else fourVectorsInDots(codes, stride, qA, qB, unitsA, unitsB, pieces, steps, toA, toB, false);
+  } else {
+    fourVectorsPlain(codes, stride, qA, unitsA, pieces, steps, toA);
+    fourVectorsPlain(codes, stride, qB, unitsB, pieces, steps, toB);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function fourVectorsInDots(codes: usize, stride: usize, qA: usize, qB: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, toA: usize, toB: usize, fours: bool): void {
+  for (let piece = 0; piece < pieces; piece++) {
+    let a0 = i32x4.splat(0);
+    let a1 = i32x4.splat(0);
+    let a2 = i32x4.splat(0);
+    let a3 = i32x4.splat(0);
+    let b0 = i32x4.splat(0);
+    let b1 = i32x4.splat(0);
+    let b2 = i32x4.splat(0);
+    let b3 = i32x4.splat(0);
+    const end = qA + ((<usize>steps) << 2);
+    for (; qA < end; qA += 4) {
+      const x = v128.load32_splat(qA);
+      const y = v128.load32_splat(qB);
+      const w0 = v128.load(codes);
+      a0 = addDots(a0, x, w0, fours);
+      b0 = addDots(b0, y, w0, fours);
+      const w1 = v128.load(codes, 16);
+      a1 = addDots(a1, x, w1, fours);
+      b1 = addDots(b1, y, w1, fours);
+      const w2 = v128.load(codes, 32);
+      a2 = addDots(a2, x, w2, fours);
+      b2 = addDots(b2, y, w2, fours);
+      const w3 = v128.load(codes, 48);
+      a3 = addDots(a3, x, w3, fours);
+      b3 = addDots(b3, y, w3, fours);
+      codes += stride;
+      qB += 4;
+    }
+    const mA = v128.load32_splat(unitsA + ((<usize>piece) << 2));
+    addDotsTimes(toA, a0, mA, fours);
+    addDotsTimes(toA + 16, a1, mA, fours);
+    addDotsTimes(toA + 32, a2, mA, fours);
+    addDotsTimes(toA + 48, a3, mA, fours);
+    const mB = v128.load32_splat(unitsB + ((<usize>piece) << 2));
+    addDotsTimes(toB, b0, mB, fours);
+    addDotsTimes(toB + 16, b1, mB, fours);
+    addDotsTimes(toB + 32, b2, mB, fours);
+    addDotsTimes(toB + 48, b3, mB, fours);
+  }
+}
+
+/** One row, where bytes cannot be multiplied in pairs. */
+function fourVectorsPlain(codes: usize, stride: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
+  for (let piece = 0; piece < pieces; piece++) {
+    let a0 = i32x4.splat(0);
+    let a1 = i32x4.splat(0);
+    let a2 = i32x4.splat(0);
+    let a3 = i32x4.splat(0);
+    let b0 = i32x4.splat(0);
+    let b1 = i32x4.splat(0);
+    let b2 = i32x4.splat(0);
+    let b3 = i32x4.splat(0);
+    const end = q + ((<usize>steps) << 2);
+    for (; q < end; q += 4) {
+      const x = v128.load32_splat(q);
+      const w0 = v128.load(codes);
+      a0 = addLow(a0, x, w0);
+      b0 = addHigh(b0, x, w0);
+      const w1 = v128.load(codes, 16);
+      a1 = addLow(a1, x, w1);
+      b1 = addHigh(b1, x, w1);
+      const w2 = v128.load(codes, 32);
+      a2 = addLow(a2, x, w2);
+      b2 = addHigh(b2, x, w2);
+      const w3 = v128.load(codes, 48);
+      a3 = addLow(a3, x, w3);
+      b3 = addHigh(b3, x, w3);
+      codes += stride;
+    }
+    const m = v128.load32_splat(units + ((<usize>piece) << 2));
+    addProductsTimes(to, a0, b0, m);
+    addProductsTimes(to + 16, a1, b1, m);
+    addProductsTimes(to + 32, a2, b2, m);
+    addProductsTimes(to + 48, a3, b3, m);
+  }
+}
