@@ -478,6 +478,7 @@ export interface KernelArguments {
     readonly rows: Size<'rows'>;
     readonly width: Size<'width'>;
     readonly group: Size<'group'>;
+    readonly inPairs: Size<'inPairs'>;
   };
   readonly sigmoidGateBackward: {
     readonly x: Tensor;
@@ -1126,6 +1127,7 @@ export const kernelFields: {
     rows: 'i32',
     width: 'i32',
     group: 'i32',
+    inPairs: 'i32',
   },
   sigmoidGateBackward: {
     x: 'tensor',

@@ -13,9 +13,10 @@ export const groupedLinearOnCpu = [
     const [rows, width] = [rowsOf(x), widthOf(x)];
     const matrix = { ...matrixArguments(codes, scales), bias, y };
     if (rows === 1 && width <= maxRowWidth) return [kernelCall('groupedRow', { ...matrix, x })];
-    const rounded = roundedRows(x, matrix.group);
+    const inPairs = codes.dtype === 'i8' ? 0 : 1;
+    const rounded = roundedRows(x, matrix.group, inPairs ? 2 : 1);
     return [
-      kernelCall('roundRows', { x, ...rounded, rows, width, group: matrix.group }),
+      kernelCall('roundRows', { x, ...rounded, rows, width, group: matrix.group, inPairs }),
       kernelCall('groupedProduct', { ...matrix, ...rounded, rows }),
     ];
   }),

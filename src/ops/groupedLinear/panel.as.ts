@@ -1,8 +1,8 @@
 // Several rows of activations with a tile: the codes of a group are unpacked once, to a byte each, for all rows.
 
 import { byteDots, workspaceStart } from "../../kernels/cpu/workspace.as";
-import { addDots, addDotsTimes, addHigh, addLow, addProductsTimes } from "./dots.as";
-import { blockSize, blocksOf } from "./rounding.as";
+import { addDots, addBothTimes, addHigh, addLow, addProductsTimes } from "./dots.as";
+import { blockSize, blocksOf, pairAt } from "./rounding.as";
 import { addScaled, GroupedProduct, planeBytes, scalesOfGroup, tileLanes, writeTile } from "./tile.as";
 
 /** Rows of activations that a tile is multiplied with at a time; their float sums take 256 bytes each. */
@@ -41,22 +41,43 @@ export function panelTile(p: GroupedProduct, first: i32, height: i32): void {
   }
 }
 
-/** Codes w + 1 of `steps` groups of four columns, as bytes [steps, planes, 8 lanes, 4]. */
+/** Codes w + 1 of `steps` groups of four columns, as bytes [planes / 2, steps, 2, 8 lanes, 4]. */
 function unpack(codes: usize, lanes: i32, planes: i32, steps: i32, to: usize): void {
+  const bytes = (<usize>lanes) << 2;
+  const apart = (<usize>steps) << 6;
   for (let step = 0; step < steps; step++) {
-    const bytes = (<usize>lanes) << 2;
     for (let half: usize = 0; half < 32; half += 16) {
       const w = half < bytes ? lanesAt(codes + half, bytes - half) : i32x4.splat(0);
-      for (let plane = 0; plane < planes; plane++) {
-        const code = planes == 4
-          ? v128.and(i16x8.shr_u(w, 2 * plane), i32x4.splat(0x03030303))
-          : v128.and(plane == 0 ? i16x8.shl(w, 1) : i16x8.shr_u(w, plane - 1), i32x4.splat(0x02020202));
-        v128.store(to + half + ((<usize>plane) << 5), code);
-      }
+      if (planes == 4) unpackTernary(w, to + half, apart);
+      else unpackBinary(w, to + half, apart);
     }
     codes += bytes;
-    to += planeBytes(planes);
+    to += 64;
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function unpackTernary(w: v128, to: usize, apart: usize): void {
+  const mask = i32x4.splat(0x03030303);
+  v128.store(to, v128.and(w, mask));
+  v128.store(to, v128.and(i16x8.shr_u(w, 2), mask), 32);
+  v128.store(to + apart, v128.and(i16x8.shr_u(w, 4), mask));
+  v128.store(to + apart, v128.and(i16x8.shr_u(w, 6), mask), 32);
+}
+
+// @ts-ignore: decorator
+@inline
+function unpackBinary(w: v128, to: usize, apart: usize): void {
+  const mask = i32x4.splat(0x02020202);
+  v128.store(to, v128.and(i16x8.shl(w, 1), mask));
+  v128.store(to, v128.and(w, mask), 32);
+  v128.store(to + apart, v128.and(i16x8.shr_u(w, 1), mask));
+  v128.store(to + apart, v128.and(i16x8.shr_u(w, 2), mask), 32);
+  v128.store(to + 2 * apart, v128.and(i16x8.shr_u(w, 3), mask));
+  v128.store(to + 2 * apart, v128.and(i16x8.shr_u(w, 4), mask), 32);
+  v128.store(to + 3 * apart, v128.and(i16x8.shr_u(w, 5), mask));
+  v128.store(to + 3 * apart, v128.and(i16x8.shr_u(w, 6), mask), 32);
 }
 
 /** Up to four lanes. */
@@ -86,33 +107,31 @@ function twoRows(p: GroupedProduct, a: i32, b: i32, g: i32, planes: i32, floats:
   }
   const column = g * p.group;
   const blocks = blocksOf(p.width);
-  const qA = p.q + <usize>a * <usize>p.width + <usize>column;
-  const qB = p.q + <usize>b * <usize>p.width + <usize>column;
+  const q = pairAt(p.q + <usize>g * <usize>p.group * <usize>((p.rows + 1) & ~1), a, p.group);
   const unitsA = p.units + ((<usize>(a * blocks + column / blockSize)) << 2);
   const unitsB = p.units + ((<usize>(b * blocks + column / blockSize)) << 2);
   const taken = min(p.group, blockSize);
   const pieces = p.group / taken;
   for (let at: usize = 0; at < bytes; at += 64) {
-    fourVectors(panel + at, bytes, qA, qB, unitsA, unitsB, pieces, taken >> 2, sumsA + at, sumsB + at);
+    const codes = panel + at * <usize>(p.group >> 2);
+    fourVectors(codes, q, unitsA, unitsB, pieces, taken >> 2, sumsA + at, sumsB + at);
   }
   addScaled(sumsA, scales, bytes, floats);
   addScaled(sumsB, scales, bytes, floats + bytes);
 }
 
 /** Adds Σ m·q·code of both rows with four vectors of codes of each step to four vectors of sums each. */
-function fourVectors(codes: usize, stride: usize, qA: usize, qB: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, toA: usize, toB: usize): void {
+function fourVectors(codes: usize, q: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, toA: usize, toB: usize): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (byteDots()) fourVectorsInDots(codes, stride, qA, qB, unitsA, unitsB, pieces, steps, toA, toB, true);
-    else fourVectorsInDots(codes, stride, qA, qB, unitsA, unitsB, pieces, steps, toA, toB, false);
+    if (byteDots()) fourVectorsInDots<i32>(codes, q, unitsA, unitsB, pieces, steps, toA, toB);
+    else fourVectorsInDots<i16>(codes, q, unitsA, unitsB, pieces, steps, toA, toB);
   } else {
-    fourVectorsPlain(codes, stride, qA, unitsA, pieces, steps, toA);
-    fourVectorsPlain(codes, stride, qB, unitsB, pieces, steps, toB);
+    fourVectorsPlain(codes, q, unitsA, pieces, steps, toA);
+    fourVectorsPlain(codes, q + 4, unitsB, pieces, steps, toB);
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function fourVectorsInDots(codes: usize, stride: usize, qA: usize, qB: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, toA: usize, toB: usize, fours: bool): void {
+function fourVectorsInDots<Sum>(codes: usize, q: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, toA: usize, toB: usize): void {
   for (let piece = 0; piece < pieces; piece++) {
     let a0 = i32x4.splat(0);
     let a1 = i32x4.splat(0);
@@ -122,40 +141,49 @@ function fourVectorsInDots(codes: usize, stride: usize, qA: usize, qB: usize, un
     let b1 = i32x4.splat(0);
     let b2 = i32x4.splat(0);
     let b3 = i32x4.splat(0);
-    const end = qA + ((<usize>steps) << 2);
-    for (; qA < end; qA += 4) {
-      const x = v128.load32_splat(qA);
-      const y = v128.load32_splat(qB);
-      const w0 = v128.load(codes);
-      a0 = addDots(a0, x, w0, fours);
-      b0 = addDots(b0, y, w0, fours);
-      const w1 = v128.load(codes, 16);
-      a1 = addDots(a1, x, w1, fours);
-      b1 = addDots(b1, y, w1, fours);
-      const w2 = v128.load(codes, 32);
-      a2 = addDots(a2, x, w2, fours);
-      b2 = addDots(b2, y, w2, fours);
-      const w3 = v128.load(codes, 48);
-      a3 = addDots(a3, x, w3, fours);
-      b3 = addDots(b3, y, w3, fours);
-      codes += stride;
-      qB += 4;
+    // Two steps at a time: a loop's own instructions would cost as much as a quarter of one.
+    for (const end = q + ((<usize>steps) << 3); q < end; q += 16) {
+      const x0 = v128.load32_splat(q);
+      const y0 = v128.load32_splat(q, 4);
+      const w00 = v128.load(codes);
+      a0 = addDots<Sum>(a0, x0, w00);
+      b0 = addDots<Sum>(b0, y0, w00);
+      const w01 = v128.load(codes, 16);
+      a1 = addDots<Sum>(a1, x0, w01);
+      b1 = addDots<Sum>(b1, y0, w01);
+      const w02 = v128.load(codes, 32);
+      a2 = addDots<Sum>(a2, x0, w02);
+      b2 = addDots<Sum>(b2, y0, w02);
+      const w03 = v128.load(codes, 48);
+      a3 = addDots<Sum>(a3, x0, w03);
+      b3 = addDots<Sum>(b3, y0, w03);
+      const x1 = v128.load32_splat(q, 8);
+      const y1 = v128.load32_splat(q, 12);
+      const w10 = v128.load(codes, 64);
+      a0 = addDots<Sum>(a0, x1, w10);
+      b0 = addDots<Sum>(b0, y1, w10);
+      const w11 = v128.load(codes, 80);
+      a1 = addDots<Sum>(a1, x1, w11);
+      b1 = addDots<Sum>(b1, y1, w11);
+      const w12 = v128.load(codes, 96);
+      a2 = addDots<Sum>(a2, x1, w12);
+      b2 = addDots<Sum>(b2, y1, w12);
+      const w13 = v128.load(codes, 112);
+      a3 = addDots<Sum>(a3, x1, w13);
+      b3 = addDots<Sum>(b3, y1, w13);
+      codes += 128;
     }
     const mA = v128.load32_splat(unitsA + ((<usize>piece) << 2));
-    addDotsTimes(toA, a0, mA, fours);
-    addDotsTimes(toA + 16, a1, mA, fours);
-    addDotsTimes(toA + 32, a2, mA, fours);
-    addDotsTimes(toA + 48, a3, mA, fours);
+    addBothTimes<Sum>(toA, a0, a1, mA);
+    addBothTimes<Sum>(toA + 32, a2, a3, mA);
     const mB = v128.load32_splat(unitsB + ((<usize>piece) << 2));
-    addDotsTimes(toB, b0, mB, fours);
-    addDotsTimes(toB + 16, b1, mB, fours);
-    addDotsTimes(toB + 32, b2, mB, fours);
-    addDotsTimes(toB + 48, b3, mB, fours);
+    addBothTimes<Sum>(toB, b0, b1, mB);
+    addBothTimes<Sum>(toB + 32, b2, b3, mB);
   }
 }
 
 /** One row, where bytes cannot be multiplied in pairs. */
-function fourVectorsPlain(codes: usize, stride: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
+function fourVectorsPlain(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
   for (let piece = 0; piece < pieces; piece++) {
     let a0 = i32x4.splat(0);
     let a1 = i32x4.splat(0);
@@ -165,8 +193,7 @@ function fourVectorsPlain(codes: usize, stride: usize, q: usize, units: usize, p
     let b1 = i32x4.splat(0);
     let b2 = i32x4.splat(0);
     let b3 = i32x4.splat(0);
-    const end = q + ((<usize>steps) << 2);
-    for (; q < end; q += 4) {
+    for (const end = q + ((<usize>steps) << 3); q < end; q += 8) {
       const x = v128.load32_splat(q);
       const w0 = v128.load(codes);
       a0 = addLow(a0, x, w0);
@@ -180,7 +207,7 @@ function fourVectorsPlain(codes: usize, stride: usize, q: usize, units: usize, p
       const w3 = v128.load(codes, 48);
       a3 = addLow(a3, x, w3);
       b3 = addHigh(b3, x, w3);
-      codes += stride;
+      codes += 64;
     }
     const m = v128.load32_splat(units + ((<usize>piece) << 2));
     addProductsTimes(to, a0, b0, m);

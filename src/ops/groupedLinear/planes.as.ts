@@ -7,7 +7,7 @@
 // 16·127·16 stays below 2^15.
 
 import { byteDots } from "../../kernels/cpu/workspace.as";
-import { addDots, addDotsTimes, addHigh, addLow, addProductsTimes } from "./dots.as";
+import { addDots, addBothTimes, addHigh, addLow, addProductsTimes } from "./dots.as";
 
 /** Masks of the planes. Loaded from memory: a constant would be built anew at every use. */
 const ternaryMasks = memory.data<u32>([0x03030303, 0x0c0c0c0c]);
@@ -20,41 +20,39 @@ export function placeOf(plane: i32, planes: i32): i32 {
   return planes == 4 ? (plane & 1) << 1 : plane & 3;
 }
 
-/** Which four planes of a byte. */
-const ternary: i32 = 0;
-const lowerBinary: i32 = 1;
-const upperBinary: i32 = 2;
+/** Which four planes of a byte: types, because an argument would be tested in the loops. */
+class Ternary {}
+class LowerBinary {}
+class UpperBinary {}
 
 /** Bytes of codes with the first of four planes, in place. Neighbouring bytes shift into each other; masks cut that off. */
 // @ts-ignore: decorator
 @inline
-function lower(codes: v128, which: i32): v128 {
-  if (which == lowerBinary) return i16x8.shl(codes, 1);
-  return which == upperBinary ? i16x8.shr_u(codes, 3) : codes;
+function lower<Which>(codes: v128): v128 {
+  if (idof<Which>() == idof<LowerBinary>()) return i16x8.shl(codes, 1);
+  return idof<Which>() == idof<UpperBinary>() ? i16x8.shr_u(codes, 3) : codes;
 }
 
 /** The same for the third and the fourth. */
 // @ts-ignore: decorator
 @inline
-function upper(codes: v128, which: i32): v128 {
-  return which == ternary ? i16x8.shr_u(codes, 4) : codes;
+function upper<Which>(codes: v128): v128 {
+  return idof<Which>() == idof<Ternary>() ? i16x8.shr_u(codes, 4) : codes;
 }
 
 // @ts-ignore: decorator
 @inline
-function maskOf(plane: i32, which: i32): v128 {
-  if (which == ternary) return v128.load32_splat(ternaryMasks + ((<usize>(plane & 1)) << 2));
+function maskOf<Which>(plane: i32): v128 {
+  if (idof<Which>() == idof<Ternary>()) return v128.load32_splat(ternaryMasks + ((<usize>(plane & 1)) << 2));
   return v128.load32_splat(binaryMasks + ((<usize>plane) << 2));
 }
 
 /** Adds Σ m·q·code of `pieces` pieces of `steps` groups of four columns to the sums [4 planes, 8 lanes] at `to`. */
-// @ts-ignore: decorator
-@inline
-function fourPlanes(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize, which: i32, fours: bool): void {
-  const mask0 = maskOf(0, which);
-  const mask1 = maskOf(1, which);
-  const mask2 = maskOf(2, which);
-  const mask3 = maskOf(3, which);
+function fourPlanes<Sum, Which>(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
+  const mask0 = maskOf<Which>(0);
+  const mask1 = maskOf<Which>(1);
+  const mask2 = maskOf<Which>(2);
+  const mask3 = maskOf<Which>(3);
   for (let piece = 0; piece < pieces; piece++) {
     let a0 = i32x4.splat(0);
     let a1 = i32x4.splat(0);
@@ -65,42 +63,50 @@ function fourPlanes(codes: usize, q: usize, units: usize, pieces: i32, steps: i3
     let b2 = i32x4.splat(0);
     let b3 = i32x4.splat(0);
     const end = q + ((<usize>steps) << 2);
-    for (; q < end; q += 4) {
+    // Two steps at a time: a loop's own instructions would cost as much as a quarter of one.
+    for (; q < end; q += 8) {
       const x = v128.load32_splat(q);
-      const a = lower(v128.load(codes), which);
-      a0 = addDots(a0, x, v128.and(a, mask0), fours);
-      a1 = addDots(a1, x, v128.and(a, mask1), fours);
-      const aUpper = upper(a, which);
-      a2 = addDots(a2, x, v128.and(aUpper, mask2), fours);
-      a3 = addDots(a3, x, v128.and(aUpper, mask3), fours);
-      const b = lower(v128.load(codes, 16), which);
-      b0 = addDots(b0, x, v128.and(b, mask0), fours);
-      b1 = addDots(b1, x, v128.and(b, mask1), fours);
-      const bUpper = upper(b, which);
-      b2 = addDots(b2, x, v128.and(bUpper, mask2), fours);
-      b3 = addDots(b3, x, v128.and(bUpper, mask3), fours);
-      codes += 32;
+      const a = lower<Which>(v128.load(codes));
+      a0 = addDots<Sum>(a0, x, v128.and(a, mask0));
+      a1 = addDots<Sum>(a1, x, v128.and(a, mask1));
+      const aUpper = upper<Which>(a);
+      a2 = addDots<Sum>(a2, x, v128.and(aUpper, mask2));
+      a3 = addDots<Sum>(a3, x, v128.and(aUpper, mask3));
+      const b = lower<Which>(v128.load(codes, 16));
+      b0 = addDots<Sum>(b0, x, v128.and(b, mask0));
+      b1 = addDots<Sum>(b1, x, v128.and(b, mask1));
+      const bUpper = upper<Which>(b);
+      b2 = addDots<Sum>(b2, x, v128.and(bUpper, mask2));
+      b3 = addDots<Sum>(b3, x, v128.and(bUpper, mask3));
+      const y = v128.load32_splat(q, 4);
+      const c = lower<Which>(v128.load(codes, 32));
+      a0 = addDots<Sum>(a0, y, v128.and(c, mask0));
+      a1 = addDots<Sum>(a1, y, v128.and(c, mask1));
+      const cUpper = upper<Which>(c);
+      a2 = addDots<Sum>(a2, y, v128.and(cUpper, mask2));
+      a3 = addDots<Sum>(a3, y, v128.and(cUpper, mask3));
+      const d = lower<Which>(v128.load(codes, 48));
+      b0 = addDots<Sum>(b0, y, v128.and(d, mask0));
+      b1 = addDots<Sum>(b1, y, v128.and(d, mask1));
+      const dUpper = upper<Which>(d);
+      b2 = addDots<Sum>(b2, y, v128.and(dUpper, mask2));
+      b3 = addDots<Sum>(b3, y, v128.and(dUpper, mask3));
+      codes += 64;
     }
     const m = v128.load32_splat(units + ((<usize>piece) << 2));
-    addDotsTimes(to, a0, m, fours);
-    addDotsTimes(to + 16, b0, m, fours);
-    addDotsTimes(to + 32, a1, m, fours);
-    addDotsTimes(to + 48, b1, m, fours);
-    addDotsTimes(to + 64, a2, m, fours);
-    addDotsTimes(to + 80, b2, m, fours);
-    addDotsTimes(to + 96, a3, m, fours);
-    addDotsTimes(to + 112, b3, m, fours);
+    addBothTimes<Sum>(to, a0, b0, m);
+    addBothTimes<Sum>(to + 32, a1, b1, m);
+    addBothTimes<Sum>(to + 64, a2, b2, m);
+    addBothTimes<Sum>(to + 96, a3, b3, m);
   }
 }
 
 /** The same for four of the eight lanes, where bytes cannot be multiplied in pairs. */
-// @ts-ignore: decorator
-@inline
-function fourPlanesPlain(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize, which: i32): void {
-  const mask0 = maskOf(0, which);
-  const mask1 = maskOf(1, which);
-  const mask2 = maskOf(2, which);
-  const mask3 = maskOf(3, which);
+function fourPlanesPlain<Which>(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
+  const mask0 = maskOf<Which>(0);
+  const mask1 = maskOf<Which>(1);
+  const mask2 = maskOf<Which>(2);
+  const mask3 = maskOf<Which>(3);
   for (let piece = 0; piece < pieces; piece++) {
     let a0 = i32x4.splat(0);
     let a1 = i32x4.splat(0);
@@ -113,14 +119,14 @@ function fourPlanesPlain(codes: usize, q: usize, units: usize, pieces: i32, step
     const end = q + ((<usize>steps) << 2);
     for (; q < end; q += 4) {
       const x = v128.load32_splat(q);
-      const w = lower(v128.load(codes), which);
+      const w = lower<Which>(v128.load(codes));
       const w0 = v128.and(w, mask0);
       a0 = addLow(a0, x, w0);
       b0 = addHigh(b0, x, w0);
       const w1 = v128.and(w, mask1);
       a1 = addLow(a1, x, w1);
       b1 = addHigh(b1, x, w1);
-      const wUpper = upper(w, which);
+      const wUpper = upper<Which>(w);
       const w2 = v128.and(wUpper, mask2);
       a2 = addLow(a2, x, w2);
       b2 = addHigh(b2, x, w2);
@@ -143,21 +149,21 @@ function fourPlanesPlain(codes: usize, q: usize, units: usize, pieces: i32, step
  */
 // @ts-ignore: decorator
 @inline
-function sumsOfFour(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize, which: i32): void {
+function sumsOfFour<Which>(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (byteDots()) fourPlanes(codes, q, units, pieces, steps, to, which, true);
-    else fourPlanes(codes, q, units, pieces, steps, to, which, false);
+    if (byteDots()) fourPlanes<i32, Which>(codes, q, units, pieces, steps, to);
+    else fourPlanes<i16, Which>(codes, q, units, pieces, steps, to);
   } else {
-    fourPlanesPlain(codes, q, units, pieces, steps, to, which);
-    fourPlanesPlain(codes + 16, q, units, pieces, steps, to + 16, which);
+    fourPlanesPlain<Which>(codes, q, units, pieces, steps, to);
+    fourPlanesPlain<Which>(codes + 16, q, units, pieces, steps, to + 16);
   }
 }
 
 export function ternarySums(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
-  sumsOfFour(codes, q, units, pieces, steps, to, ternary);
+  sumsOfFour<Ternary>(codes, q, units, pieces, steps, to);
 }
 
 export function binarySums(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
-  sumsOfFour(codes, q, units, pieces, steps, to, lowerBinary);
-  sumsOfFour(codes, q, units, pieces, steps, to + 128, upperBinary);
+  sumsOfFour<LowerBinary>(codes, q, units, pieces, steps, to);
+  sumsOfFour<UpperBinary>(codes, q, units, pieces, steps, to + 128);
 }

@@ -11,13 +11,14 @@ const mostUnits: f32 = 4095;
 @unmanaged
 class RoundRows {
   x: usize; // [rows, width]
-  q: usize; // [rows, width] i8
+  q: usize; // [rows, width] i8, or [groups, rows / 2, group / 4, 2, 4] if `inPairs`
   units: usize; // [rows, ceil(width / 32)] u32: m in both halves, so that a splat of it multiplies pairs of sums
   sums: usize; // [rows, width / group] i32: Σ m·q of each group of weights
   unit: usize; // [rows] f32
   rows: i32;
   width: i32;
   group: i32;
+  inPairs: i32;
 }
 
 export function roundRows(args: usize, thread: i32, threads: i32): void {
@@ -26,10 +27,21 @@ export function roundRows(args: usize, thread: i32, threads: i32): void {
   const blocks = blocksOf(p.width);
   for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
     const x = floatAt(p.x, row, p.width);
-    const q = p.q + <usize>row * <usize>p.width;
+    const q = p.inPairs ? pairAt(p.q, row, p.group) : p.q + <usize>row * <usize>p.width;
     const sums = floatAt(p.sums, row, p.width / p.group);
-    roundRow(x, p.width, p.group, q, floatAt(p.units, row, blocks), sums, floatAt(p.unit, row, 1));
+    const next = <usize>p.group * (p.inPairs ? <usize>((p.rows + 1) & ~1) : 1);
+    roundRow(x, p.width, p.group, q, p.inPairs ? 8 : 4, next, floatAt(p.units, row, blocks), sums, floatAt(p.unit, row, 1));
   }
+}
+
+/**
+ * A row among those of a group, pairs whose groups of four columns take turns. Groups come first, because rows whose
+ * distance is a power of two would drive one another out of the cache.
+ */
+// @ts-ignore: decorator
+@inline
+export function pairAt(q: usize, row: i32, group: i32): usize {
+  return q + <usize>((row & ~1) * group) + ((<usize>(row & 1)) << 2);
 }
 
 // @ts-ignore: decorator
@@ -38,38 +50,39 @@ export function blocksOf(width: i32): i32 {
   return (width + blockSize - 1) / blockSize;
 }
 
-/** One row, whose width is a multiple of 16. */
-export function roundRow(x: usize, width: i32, group: i32, q: usize, units: usize, sums: usize, unit: usize): void {
+/** One row, whose width is a multiple of 16. Fours of columns are written `apart` bytes from one another, groups `next`. */
+export function roundRow(x: usize, width: i32, group: i32, q: usize, apart: usize, next: usize, units: usize, sums: usize, unit: usize): void {
   const one = max(largestOf(x, 0, width), 1e-30) / (127 * mostUnits);
   store<f32>(unit, one);
-  for (let b = 0; b < blocksOf(width); b++) {
-    const first = b * blockSize;
-    const end = min(first + blockSize, width);
-    const m = min(Mathf.floor(largestOf(x, first, end) / (127 * one)) + 1, mostUnits);
-    const whole = <u32>m;
-    store<u32>(units + ((<usize>b) << 2), whole | (whole << 16));
-    const step = f32x4.splat(m * one);
-    for (let c = first; c < end; c += 16) {
+  let m = i32x4.splat(0);
+  let step = f32x4.splat(0);
+  for (let first = 0; first < width; first += group) {
+    let sum = i32x4.splat(0);
+    let to = q;
+    for (let c = first; c < first + group; c += 16) {
+      if ((c & (blockSize - 1)) == 0) {
+        const count = min(Mathf.floor(largestOf(x, c, min(c + blockSize, width)) / (127 * one)) + 1, mostUnits);
+        m = i32x4.splat(<u32>count | (<u32>count << 16));
+        step = f32x4.splat(count * one);
+        v128.store32_lane(units, m, 0);
+        units += 4;
+      }
       const at = x + ((<usize>c) << 2);
       const low = i16x8.narrow_i32x4_s(rounded(v128.load(at), step), rounded(v128.load(at, 16), step));
       const high = i16x8.narrow_i32x4_s(rounded(v128.load(at, 32), step), rounded(v128.load(at, 48), step));
-      v128.store(q + <usize>c, i8x16.narrow_i16x8_s(low, high));
+      sum = i32x4.add(sum, i32x4.add(i32x4.dot_i16x8_s(low, m), i32x4.dot_i16x8_s(high, m)));
+      const bytes = i8x16.narrow_i16x8_s(low, high);
+      v128.store32_lane(to, bytes, 0);
+      v128.store32_lane(to + apart, bytes, 1);
+      v128.store32_lane(to + 2 * apart, bytes, 2);
+      v128.store32_lane(to + 3 * apart, bytes, 3);
+      to += 4 * apart;
     }
+    const even = i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 2);
+    store<i32>(sums, even + i32x4.extract_lane(sum, 1) + i32x4.extract_lane(sum, 3));
+    sums += 4;
+    q += next;
   }
-  for (let g = 0; g < width / group; g++) {
-    store<i32>(sums + ((<usize>g) << 2), sumOfGroup(q, units, g * group, (g + 1) * group));
-  }
-}
-
-/** Σ m·q of columns [from, end), multiples of 16. */
-function sumOfGroup(q: usize, units: usize, from: i32, end: i32): i32 {
-  let sum = i32x4.splat(0);
-  for (let c = from; c < end; c += 16) {
-    const m = v128.load32_splat(units + ((<usize>(c / blockSize)) << 2));
-    const pairs = i16x8.extadd_pairwise_i8x16_s(v128.load(q + <usize>c));
-    sum = i32x4.add(sum, i32x4.dot_i16x8_s(pairs, m));
-  }
-  return i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1) + (i32x4.extract_lane(sum, 2) + i32x4.extract_lane(sum, 3));
 }
 
 /** max|x| of columns [from, end) */

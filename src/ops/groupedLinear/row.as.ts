@@ -21,6 +21,6 @@ export function groupedRow(args: usize, thread: i32, threads: i32): void {
   product.units = own + 128;
   product.sums = product.units + ((<usize>blocksOf(p.width)) << 2);
   product.q = product.sums + ((<usize>(p.width / p.group)) << 2);
-  roundRow(p.x, p.width, p.group, product.q, product.units, product.sums, product.unit);
+  roundRow(p.x, p.width, p.group, product.q, 4, <usize>p.group, product.units, product.sums, product.unit);
   multiplyGrouped(product, thread, threads);
 }

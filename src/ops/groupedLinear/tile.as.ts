@@ -18,7 +18,7 @@ export class GroupedMatrix {
 
 @unmanaged
 export class GroupedProduct extends GroupedMatrix {
-  q: usize; // [rows, width] i8
+  q: usize; // [rows, width] i8, or [groups, rows / 2, group / 4, 2, 4] for several rows with tiles
   units: usize; // [rows, ceil(width / 32)] u32: m in both halves
   sums: usize; // [rows, width / group] i32
   unit: usize; // [rows] f32
