@@ -1,5 +1,7 @@
 // Products of int8 activations with small unsigned codes, in 16-bit and in 32-bit sums.
 
+import { multiplyAdd } from "../../kernels/cpu/math.as";
+
 /** Products of int8 activations with codes of at most 7 bits, added in pairs: eight 16-bit sums. */
 // @ts-ignore: decorator
 @inline
@@ -64,4 +66,22 @@ export function addProductsTimes(to: usize, low: v128, high: v128, m: v128): voi
   const b = i32x4.dot_i16x8_s(high, m);
   const sums = i32x4.add(i32x4.shuffle(a, b, 0, 2, 4, 6), i32x4.shuffle(a, b, 1, 3, 5, 7));
   v128.store(to, i32x4.add(v128.load(to), sums));
+}
+
+/** Starts two neighbouring vectors of sums of a group. */
+// @ts-ignore: decorator
+@inline
+export function startBoth(to: usize, start: v128): void {
+  v128.store(to, start);
+  v128.store(to, start, 16);
+}
+
+/** Adds two neighbouring vectors of sums of a group, times its scales, to floats. */
+// @ts-ignore: decorator
+@inline
+export function addBothScaled(sums: usize, scales: usize, to: usize): void {
+  const a = multiplyAdd(f32x4.convert_i32x4_s(v128.load(sums)), v128.load(scales), v128.load(to));
+  const b = multiplyAdd(f32x4.convert_i32x4_s(v128.load(sums, 16)), v128.load(scales, 16), v128.load(to, 16));
+  v128.store(to, a);
+  v128.store(to, b, 16);
 }

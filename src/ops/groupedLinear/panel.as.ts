@@ -1,9 +1,9 @@
 // Several rows of activations with a tile: the codes of a group are unpacked once, to a byte each, for all rows.
 
 import { byteDots, workspaceStart } from "../../kernels/cpu/workspace.as";
-import { addDots, addBothTimes, addHigh, addLow, addProductsTimes } from "./dots.as";
+import { addBothScaled, addBothTimes, addDots, addHigh, addLow, addProductsTimes, startBoth } from "./dots.as";
 import { blockSize, blocksOf, pairAt } from "./rounding.as";
-import { addScaled, GroupedProduct, planeBytes, scalesOfGroup, tileLanes, writeTile } from "./tile.as";
+import { GroupedProduct, planeBytes, scalesOfGroup, tileLanes, writeTile } from "./tile.as";
 
 /** Rows of activations that a tile is multiplied with at a time; their float sums take 256 bytes each. */
 const mostRows: i32 = 256;
@@ -93,35 +93,38 @@ function lanesAt(codes: usize, bytes: usize): v128 {
 
 /** Rows a and b, which may be the same, with a group of a tile; adds to their floats, one after the other. */
 function twoRows(p: GroupedProduct, a: i32, b: i32, g: i32, planes: i32, floats: usize): void {
-  const panel = workspaceStart() + panelAt;
-  const scales = workspaceStart() + scalesAt;
-  const sumsA = workspaceStart() + integersAt;
-  const sumsB = sumsA + 256;
   const bytes = planeBytes(planes);
   const groups = p.width / p.group;
-  const startA = i32x4.splat(-load<i32>(p.sums + ((<usize>(a * groups + g)) << 2)));
-  const startB = i32x4.splat(-load<i32>(p.sums + ((<usize>(b * groups + g)) << 2)));
-  for (let at: usize = 0; at < bytes; at += 16) {
-    v128.store(sumsA + at, startA);
-    v128.store(sumsB + at, startB);
-  }
-  const column = g * p.group;
-  const blocks = blocksOf(p.width);
+  const sumA = load<i32>(p.sums + ((<usize>(a * groups + g)) << 2));
+  const sumB = load<i32>(p.sums + ((<usize>(b * groups + g)) << 2));
   const q = pairAt(p.q + <usize>g * <usize>p.group * <usize>((p.rows + 1) & ~1), a, p.group);
-  const unitsA = p.units + ((<usize>(a * blocks + column / blockSize)) << 2);
-  const unitsB = p.units + ((<usize>(b * blocks + column / blockSize)) << 2);
+  const block = g * p.group / blockSize;
+  const unitsA = p.units + ((<usize>(a * blocksOf(p.width) + block)) << 2);
+  const unitsB = p.units + ((<usize>(b * blocksOf(p.width) + block)) << 2);
   const taken = min(p.group, blockSize);
   const pieces = p.group / taken;
-  for (let at: usize = 0; at < bytes; at += 64) {
-    const codes = panel + at * <usize>(p.group >> 2);
-    fourVectors(codes, q, unitsA, unitsB, pieces, taken >> 2, sumsA + at, sumsB + at);
+  let codes = workspaceStart() + panelAt;
+  let scales = workspaceStart() + scalesAt;
+  for (const end = floats + bytes; floats < end; floats += 64) {
+    fourVectors(codes, q, unitsA, unitsB, pieces, taken >> 2, -sumA, -sumB, scales, floats, floats + bytes);
+    codes += <usize>p.group << 4;
+    scales += 64;
   }
-  addScaled(sumsA, scales, bytes, floats);
-  addScaled(sumsB, scales, bytes, floats + bytes);
 }
 
-/** Adds Σ m·q·code of both rows with four vectors of codes of each step to four vectors of sums each. */
-function fourVectors(codes: usize, q: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, toA: usize, toB: usize): void {
+/**
+ * Adds s·Σ m·q·w of both rows, with four vectors of codes w + 1 of each step, to four vectors of floats each.
+ * @param startA −Σ m·q of the group, in row a
+ */
+// @ts-ignore: decorator
+@inline
+function fourVectors(codes: usize, q: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, startA: i32, startB: i32, scales: usize, floatsA: usize, floatsB: usize): void {
+  const toA = workspaceStart() + integersAt;
+  const toB = toA + 64;
+  startBoth(toA, i32x4.splat(startA));
+  startBoth(toA + 32, i32x4.splat(startA));
+  startBoth(toB, i32x4.splat(startB));
+  startBoth(toB + 32, i32x4.splat(startB));
   if (ASC_FEATURE_RELAXED_SIMD) {
     if (byteDots()) fourVectorsInDots<i32>(codes, q, unitsA, unitsB, pieces, steps, toA, toB);
     else fourVectorsInDots<i16>(codes, q, unitsA, unitsB, pieces, steps, toA, toB);
@@ -129,8 +132,13 @@ function fourVectors(codes: usize, q: usize, unitsA: usize, unitsB: usize, piece
     fourVectorsPlain(codes, q, unitsA, pieces, steps, toA);
     fourVectorsPlain(codes, q + 4, unitsB, pieces, steps, toB);
   }
+  addBothScaled(toA, scales, floatsA);
+  addBothScaled(toA + 32, scales + 32, floatsA + 32);
+  addBothScaled(toB, scales, floatsB);
+  addBothScaled(toB + 32, scales + 32, floatsB + 32);
 }
 
+/** Adds Σ m·q·code of both rows to four vectors of sums each. */
 function fourVectorsInDots<Sum>(codes: usize, q: usize, unitsA: usize, unitsB: usize, pieces: i32, steps: i32, toA: usize, toB: usize): void {
   for (let piece = 0; piece < pieces; piece++) {
     let a0 = i32x4.splat(0);

@@ -6,8 +6,8 @@
 // the place of the plane. A 16-bit sum takes two columns of a step and is multiplied by m after at most eight steps:
 // 16·127·16 stays below 2^15.
 
-import { byteDots } from "../../kernels/cpu/workspace.as";
-import { addDots, addBothTimes, addHigh, addLow, addProductsTimes } from "./dots.as";
+import { byteDots, workspaceStart } from "../../kernels/cpu/workspace.as";
+import { addBothScaled, addBothTimes, addDots, addHigh, addLow, addProductsTimes, startBoth } from "./dots.as";
 
 /** Masks of the planes. Loaded from memory: a constant would be built anew at every use. */
 const ternaryMasks = memory.data<u32>([0x03030303, 0x0c0c0c0c]);
@@ -47,8 +47,14 @@ function maskOf<Which>(plane: i32): v128 {
   return v128.load32_splat(binaryMasks + ((<usize>plane) << 2));
 }
 
-/** Adds Σ m·q·code of `pieces` pieces of `steps` groups of four columns to the sums [4 planes, 8 lanes] at `to`. */
-function fourPlanes<Sum, Which>(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
+/**
+ * Adds s·Σ m·q·w of a group, in pieces of `steps` groups of four columns, to the floats [4 planes, 8 lanes].
+ * @param start −Σ m·q of the group: codes are w + 1, times the place of their plane
+ * @param scales [4 planes, 8 lanes], divided by the places of the planes
+ */
+function fourPlanes<Sum, Which>(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, start: i32, scales: usize, floats: usize): void {
+  const to = workspaceStart();
+  startPlanes<Which>(to, start);
   const mask0 = maskOf<Which>(0);
   const mask1 = maskOf<Which>(1);
   const mask2 = maskOf<Which>(2);
@@ -99,9 +105,23 @@ function fourPlanes<Sum, Which>(codes: usize, q: usize, units: usize, pieces: i3
     addBothTimes<Sum>(to + 64, a2, b2, m);
     addBothTimes<Sum>(to + 96, a3, b3, m);
   }
+  addBothScaled(to, scales, floats);
+  addBothScaled(to + 32, scales + 32, floats + 32);
+  addBothScaled(to + 64, scales + 64, floats + 64);
+  addBothScaled(to + 96, scales + 96, floats + 96);
 }
 
-/** The same for four of the eight lanes, where bytes cannot be multiplied in pairs. */
+// @ts-ignore: decorator
+@inline
+function startPlanes<Which>(to: usize, start: i32): void {
+  const planes = idof<Which>() == idof<Ternary>() ? 4 : 8;
+  startBoth(to, i32x4.splat(start << placeOf(0, planes)));
+  startBoth(to + 32, i32x4.splat(start << placeOf(1, planes)));
+  startBoth(to + 64, i32x4.splat(start << placeOf(2, planes)));
+  startBoth(to + 96, i32x4.splat(start << placeOf(3, planes)));
+}
+
+/** Adds Σ m·q·code to the sums of four of the eight lanes, where bytes cannot be multiplied in pairs. */
 function fourPlanesPlain<Which>(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
   const mask0 = maskOf<Which>(0);
   const mask1 = maskOf<Which>(1);
@@ -143,27 +163,32 @@ function fourPlanesPlain<Which>(codes: usize, q: usize, units: usize, pieces: i3
   }
 }
 
-/**
- * Adds Σ m·q·code of `pieces` pieces of `steps` groups of four columns to the sums [planes, 8 lanes] at `to`. Codes are
- * w + 1, times the place of their plane.
- */
+/** The same by the kernel that the machine runs best. */
 // @ts-ignore: decorator
 @inline
-function sumsOfFour<Which>(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
+function sumsOfFour<Which>(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, start: i32, scales: usize, floats: usize): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (byteDots()) fourPlanes<i32, Which>(codes, q, units, pieces, steps, to);
-    else fourPlanes<i16, Which>(codes, q, units, pieces, steps, to);
+    if (byteDots()) fourPlanes<i32, Which>(codes, q, units, pieces, steps, start, scales, floats);
+    else fourPlanes<i16, Which>(codes, q, units, pieces, steps, start, scales, floats);
   } else {
+    const to = workspaceStart();
+    startPlanes<Which>(to, start);
     fourPlanesPlain<Which>(codes, q, units, pieces, steps, to);
     fourPlanesPlain<Which>(codes + 16, q, units, pieces, steps, to + 16);
+    for (let at: usize = 0; at < 128; at += 32) addBothScaled(to + at, scales + at, floats + at);
   }
 }
 
-export function ternarySums(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
-  sumsOfFour<Ternary>(codes, q, units, pieces, steps, to);
+/**
+ * Adds s·Σ m·q·w of a group, in pieces of `steps` groups of four columns, to the floats [planes, 8 lanes].
+ * @param sum Σ m·q of the group
+ * @param scales [planes, 8 lanes], divided by the places of the planes
+ */
+export function addTernary(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, sum: i32, scales: usize, floats: usize): void {
+  sumsOfFour<Ternary>(codes, q, units, pieces, steps, -sum, scales, floats);
 }
 
-export function binarySums(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, to: usize): void {
-  sumsOfFour<LowerBinary>(codes, q, units, pieces, steps, to);
-  sumsOfFour<UpperBinary>(codes, q, units, pieces, steps, to + 128);
+export function addBinary(codes: usize, q: usize, units: usize, pieces: i32, steps: i32, sum: i32, scales: usize, floats: usize): void {
+  sumsOfFour<LowerBinary>(codes, q, units, pieces, steps, -sum, scales, floats);
+  sumsOfFour<UpperBinary>(codes, q, units, pieces, steps, -sum, scales + 128, floats + 128);
 }

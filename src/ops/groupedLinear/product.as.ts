@@ -4,16 +4,16 @@ import { shareStart } from "../../kernels/cpu/math.as";
 import { workspaceStart } from "../../kernels/cpu/workspace.as";
 import { byteOutput } from "./bytes.as";
 import { panelTile } from "./panel.as";
-import { binarySums, placeOf, ternarySums } from "./planes.as";
+import { addBinary, addTernary, placeOf } from "./planes.as";
 import { blockSize } from "./rounding.as";
-import { addScaled, fourScales, GroupedProduct, planeBytes, scalesOfGroup, tileLanes, writeTile } from "./tile.as";
+import { fourScales, GroupedProduct, planeBytes, scalesOfGroup, tileLanes, writeTile } from "./tile.as";
 
-/** Where a thread keeps what it needs for a tile: integer sums, float sums, scales and codes of a last tile. */
+/** Where a thread keeps float sums, scales, and a group of codes of the last tile; integer sums come first. */
 const floatsAt: usize = 256;
 const scalesAt: usize = 512;
 const codesAt: usize = 768;
-/** Bytes of all that, and of the panel of several rows: see panel.as.ts. */
-export const tileBytes: usize = 1024;
+/** Bytes of all that. */
+export const tileBytes: usize = codesAt + 256 * 8;
 
 export function groupedProduct(args: usize, thread: i32, threads: i32): void {
   multiplyGrouped(changetype<GroupedProduct>(args), thread, threads);
@@ -42,62 +42,32 @@ function tileOfRow(p: GroupedProduct, first: i32, height: i32): void {
   const planes = height / tileLanes;
   const lanes = (rows + planes - 1) / planes;
   const groups = p.width / p.group;
-  const bytes = planeBytes(planes);
-  const integers = workspaceStart();
-  const floats = integers + floatsAt;
-  const scales = integers + scalesAt;
-  const groupBytes = <usize>(p.group * lanes);
+  const taken = min(p.group, blockSize);
+  const pieces = p.group / taken;
+  const floats = workspaceStart() + floatsAt;
+  const scales = workspaceStart() + scalesAt;
   let codes = p.codes + <usize>(first / planes) * <usize>p.width;
-  memory.fill(floats, 0, bytes);
+  memory.fill(floats, 0, planeBytes(planes));
   for (let g = 0; g < groups; g++) {
-    startSums(integers, planes, load<i32>(p.sums + ((<usize>g) << 2)));
-    groupSums(p, codes, lanes, g * p.group, integers);
     if (rows == height) scalesInPlace(p, first * groups + g * rows, planes, scales);
     else brokenScales(p, first * groups + g * rows, rows, lanes, planes, scales);
-    addScaled(integers, scales, bytes, floats);
-    codes += groupBytes;
+    const wide = lanes == tileLanes ? codes : widen(codes, lanes, p.group >> 2, workspaceStart() + codesAt);
+    const q = p.q + <usize>(g * p.group);
+    const units = p.units + ((<usize>(g * p.group / blockSize)) << 2);
+    const sum = load<i32>(p.sums + ((<usize>g) << 2));
+    if (p.type == 0) addTernary(wide, q, units, pieces, taken >> 2, sum, scales, floats);
+    else addBinary(wide, q, units, pieces, taken >> 2, sum, scales, floats);
+    codes += <usize>(p.group * lanes);
   }
   writeTile(p, 0, first, rows, lanes, floats);
 }
 
-/** Sums of codes w + 1 begin at −Σ q, times the place of their plane. */
-// @ts-ignore: decorator
-@inline
-function startSums(to: usize, planes: i32, sum: i32): void {
-  for (let plane = 0; plane < planes; plane++) {
-    const start = i32x4.splat(-(sum << placeOf(plane, planes)));
-    v128.store(to + ((<usize>plane) << 5), start);
-    v128.store(to + ((<usize>plane) << 5), start, 16);
-  }
-}
-
-/** Σ m·q·code of a group of columns, from `column` on, for all rows of a tile. */
-// @ts-ignore: decorator
-@inline
-function groupSums(p: GroupedProduct, codes: usize, lanes: i32, column: i32, to: usize): void {
-  const taken = min(p.group, blockSize);
-  const pieces = p.group / taken;
-  const q = p.q + <usize>column;
-  const units = p.units + ((<usize>(column / blockSize)) << 2);
-  if (lanes == tileLanes) {
-    if (p.type == 0) ternarySums(codes, q, units, pieces, taken >> 2, to);
-    else binarySums(codes, q, units, pieces, taken >> 2, to);
-    return;
-  }
-  const wide = workspaceStart() + codesAt;
-  for (let piece = 0; piece < pieces; piece++) {
-    const at = piece * taken;
-    widen(codes + <usize>(at * lanes), lanes, taken >> 2, wide);
-    if (p.type == 0) ternarySums(wide, q + <usize>at, units + ((<usize>piece) << 2), 1, taken >> 2, to);
-    else binarySums(wide, q + <usize>at, units + ((<usize>piece) << 2), 1, taken >> 2, to);
-  }
-}
-
 /** Copies `steps` groups of four columns of a last tile, with fewer lanes, to where they have all eight. */
-export function widen(codes: usize, lanes: i32, steps: i32, to: usize): void {
+function widen(codes: usize, lanes: i32, steps: i32, to: usize): usize {
   memory.fill(to, 0, (<usize>steps) << 5);
   const bytes = (<usize>lanes) << 2;
   for (let k = 0; k < steps; k++) memory.copy(to + ((<usize>k) << 5), codes + <usize>k * bytes, bytes);
+  return to;
 }
 
 /** Scales of a whole tile, divided by the places of their planes. */

@@ -1,6 +1,5 @@
 // What all products with grouped codes share: their arguments, scales of a group, and outputs of a tile.
 
-import { multiplyAdd } from "../../kernels/cpu/math.as";
 import { Optional } from "../../kernels/cpu/optional.as";
 
 @unmanaged
@@ -62,18 +61,6 @@ export function scalesOfGroup(p: GroupedMatrix, index: i32, rows: i32, lanes: i3
   for (let row = 0; row < rows; row++) {
     const slot = (row / lanes) * tileLanes + (row % lanes);
     store<f32>(to + ((<usize>slot) << 2), oneScale(p.scales, index + row, p.halves));
-  }
-}
-
-/** Adds s·sum to the floats [planes, 8 lanes], for integer sums of a group and its scales. */
-// @ts-ignore: decorator
-@inline
-export function addScaled(sums: usize, scales: usize, bytes: usize, to: usize): void {
-  for (let at: usize = 0; at < bytes; at += 32) {
-    const a = f32x4.convert_i32x4_s(v128.load(sums + at));
-    const b = f32x4.convert_i32x4_s(v128.load(sums + at, 16));
-    v128.store(to + at, multiplyAdd(a, v128.load(scales + at), v128.load(to + at)));
-    v128.store(to + at, multiplyAdd(b, v128.load(scales + at, 16), v128.load(to + at, 16)), 16);
   }
 }
 
