@@ -119,6 +119,22 @@ describe('ternary Llama checkpoints, whose scales divide', () => {
     expect(largestDifference(found.subarray(0, compared), logits.subarray(0, compared))).toBeLessThan(2e-4);
   });
 
+  it('with biases are packed with scales that divide: the other class would scale the biases', async () => {
+    const folder = await scratch();
+    const sizes = { layers: 1, hiddenSize: 32, intermediateSize: 48, vocabSize: 50 };
+    const llama = namedConfig('tiny', { ...sizes, architecture: 'llama' });
+    const projections = { kind: 'ternary', normEpsilon: null, exceptions: ['lm_head'] } as const;
+    const config = { ...llama, projections, mlpBias: true };
+    await randomCheckpoint(join(folder, 'packed'), config, architectureOf(config).parameters(), { seed: 5 });
+    const json = JSON.parse(await readFile(join(folder, 'packed', 'config.json'), 'utf8'));
+    expect(json.quantization_config).toMatchObject({ linear_class: 'bitlinear' });
+    await convertCheckpoint(join(folder, 'packed'), join(folder, 'floats'), { to: 'f32' });
+    await convertCheckpoint(join(folder, 'floats'), join(folder, 'again'), { to: 'packed' });
+    const logits = await logitsOf(join(folder, 'packed'), [1, 2, 3]);
+    for (const name of ['floats', 'again'])
+      expect(largestDifference(await logitsOf(join(folder, name), [1, 2, 3]), logits)).toBeLessThan(1e-5);
+  });
+
   it('without a list of float modules keep their head as it is', async () => {
     const folder = await scratch();
     await cp(golden('falcon-tiny'), folder, { recursive: true });

@@ -105,12 +105,17 @@ describe('quantization_config', () => {
   it.each([
     [{ quant_method: 'awq' }, /quant_method: found "awq", not supported; expected "bitnet"/],
     [{ ...bitnet, linear_class: 'mine' }, /linear_class: found "mine"/],
+    [
+      { ...bitnet, linear_class: 'autobitlinear' },
+      /linear_class: found "autobitlinear" with biases, which that class scales too/,
+      { attention_bias: true },
+    ],
     [{ ...bitnet, weight_bits: 4 }, /quantization_config.weight_bits: found 4, but this key is unknown/],
     [
       { ...bitnet, modules_to_not_convert: ['layers.*'] },
       /modules_to_not_convert: found "layers.\*", expected names of modules/,
     ],
-  ])('is refused by name: %j', (quantization_config, message) => {
-    expect(() => read(quantization_config)).toThrow(message);
+  ])('is refused by name: %j', (quantization_config, message, fields: object = {}) => {
+    expect(() => read(quantization_config, fields)).toThrow(message);
   });
 });

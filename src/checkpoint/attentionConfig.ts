@@ -4,7 +4,12 @@ import { InputError } from '../errors.ts';
 import { type JsonObject, show } from '../json.ts';
 import { attends, type DecoderConfig, type ModelConfig } from '../model/config.ts';
 import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
-import { formatQuantization, quantizationConfig, ternaryProjections } from './quantizationConfig.ts';
+import {
+  formatQuantization,
+  quantizationConfig,
+  refuseScaledBiases,
+  ternaryProjections,
+} from './quantizationConfig.ts';
 import { formatRope, parseRope, ropeFields } from './ropeConfig.ts';
 
 const fields = v.object({
@@ -100,7 +105,7 @@ function parseDecoder(parsed: Fields, where: string, modelType: Type): DecoderCo
     refuse(where, 'mlp_bias', true, `expected false in a model of type ${modelType}`);
   }
   const isTernary = modelType === 'bitnet' || parsed.quantization_config != null;
-  return {
+  const config = {
     modelType,
     ...sizes(parsed, where, kind),
     projections: isTernary
@@ -116,6 +121,8 @@ function parseDecoder(parsed: Fields, where: string, modelType: Type): DecoderCo
     eosTokenId: parsed.eos_token_id === undefined ? kind.eosTokenId : parsed.eos_token_id,
     initializerRange: parsed.initializer_range,
   };
+  if (isTernary) refuseScaledBiases(parsed.quantization_config, config, where);
+  return config;
 }
 
 function sizes(parsed: Fields, where: string, kind: Kind) {
@@ -153,12 +160,12 @@ const classes = { llama: 'LlamaForCausalLM', bitnet: 'BitNetForCausalLM', qwen3:
 
 /** The fields of a config.json that say that ternary matrices are packed, if the model has any. */
 export function packedFields(config: ModelConfig): JsonObject {
-  return attends(config) ? formatQuantization(config.projections, 'offline') : {};
+  return attends(config) ? formatQuantization(config, 'offline') : {};
 }
 
 /** The fields that say that matrices are floats. */
 export function floatFields(config: ModelConfig): JsonObject {
-  return attends(config) ? formatQuantization(config.projections, 'online') : {};
+  return attends(config) ? formatQuantization(config, 'online') : {};
 }
 
 /** The fields of a config.json that Hugging Face's package and this project read. */

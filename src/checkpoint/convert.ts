@@ -15,11 +15,13 @@ import { Checkpoint } from './checkpoint.ts';
 import { isTokenizerFile } from './modelFiles.ts';
 import { packRows, type ReadRows, ternaryScale } from './packing.ts';
 import { packRowsInt8 } from './packingRows.ts';
+import { packedScaleOf } from './quantizationConfig.ts';
 import { narrowed, type SavedDType, saveCheckpoint } from './save.ts';
 import {
   chunkElements,
   floatReader,
   isFloat,
+  type PackedScale,
   type Progress,
   progressReport,
   type Report,
@@ -27,6 +29,7 @@ import {
   readExpanded,
   readInt8Rows,
   readScale,
+  storedScale,
   tensorLabel,
 } from './tensorSource.ts';
 import { onDisk, type TensorEntry } from './writeSafetensors.ts';
@@ -53,6 +56,8 @@ interface Conversion {
   readonly ternary: ReadonlyMap<string, number>;
   /** The name of the embedding's table. */
   readonly table: string;
+  /** The meaning of the scales that are written. */
+  readonly packedScale: PackedScale;
 }
 
 function ternaryMatrices(config: ModelConfig): ReadonlyMap<string, number> {
@@ -90,7 +95,9 @@ async function convertOpened(source: Checkpoint, target: string, options: Conver
   const { embedding } = options;
   refuseEmbedding(source, options);
   const table = tableOf(source.config);
-  const conversion = { source, to, table, ternary: ternaryMatrices(source.config) };
+  const quantisation = to === 'packed' ? packedFields(source.config) : floatFields(source.config);
+  const packedScale = packedScaleOf(quantisation);
+  const conversion = { source, to, table, packedScale, ternary: ternaryMatrices(source.config) };
   if (to === 'packed' && conversion.ternary.size === 0) {
     throw new InputError(
       `${source.location}: to: found packed, but a model of type ${source.config.modelType} has no ternary matrices; ` +
@@ -110,9 +117,8 @@ async function convertOpened(source: Checkpoint, target: string, options: Conver
     shardBytes,
     keptFields: {
       ...source.storedConfig.fields,
-      ...(to === 'packed'
-        ? packedFields(source.config)
-        : { ...floatFields(source.config), ...torchType(to) }),
+      ...quantisation,
+      ...(to === 'packed' ? {} : torchType(to)),
     },
     alsoWrite: (temporary) => copyTokenizer(source.location, temporary),
   });
@@ -142,10 +148,10 @@ function bytesToRead(conversion: Conversion, name: string): number {
 function convertedEntries(conversion: Conversion, name: string, report: Report): TensorEntry[] {
   const { source, to, ternary } = conversion;
   const info = source.tensor(name);
-  if (mustPack(conversion, name)) return packedEntries(source, name, report);
+  if (mustPack(conversion, name)) return packedEntries(conversion, name, report);
   if (mustExpand(conversion, name)) return [expandedEntry(source, name, ternary.get(name)!, report)];
   if (isScaleOfExpanded(conversion, name)) return [];
-  if (isScaleOfPacked(conversion, name)) return [scaleEntry(source, name, report)];
+  if (isScaleOfPacked(conversion, name)) return [scaleEntry(conversion, name, report)];
   const wanted = { packed: info.dtype, f32: 'F32', f16: 'F16', bf16: 'BF16' }[to];
   if (!isFloat(info.dtype) || info.dtype === wanted) {
     return [{ name, dtype: info.dtype, shape: info.shape, chunks: () => rawChunks(source, name, report) }];
@@ -162,15 +168,16 @@ function isScaleOfExpanded(conversion: Conversion, name: string): boolean {
   );
 }
 
-/** A scale that stays beside its codes; in what is written it multiplies, whatever it did. */
+/** A scale that stays beside its codes, though its meaning may change. */
 function isScaleOfPacked({ source, ternary }: Conversion, name: string): boolean {
   const matrix = weightOfScale(name);
   return matrix !== name && ternary.has(matrix) && source.tensors.get(matrix)?.dtype === 'U8';
 }
 
-function scaleEntry(source: Checkpoint, name: string, report: Report): TensorEntry {
+function scaleEntry({ source, packedScale }: Conversion, name: string, report: Report): TensorEntry {
   async function* chunks() {
-    yield bytesOf(Float32Array.of(await readScale(source, weightOfScale(name), report)));
+    const scale = await readScale(source, weightOfScale(name), report);
+    yield bytesOf(Float32Array.of(storedScale(scale, packedScale)));
   }
   return { name, dtype: 'F32', shape: [1], chunks };
 }
@@ -247,7 +254,7 @@ function refuseEmbedding(source: Checkpoint, { to, embedding }: ConvertOptions):
   throw new InputError(`${tensorLabel(source, table)}: not found, expected an embedding to convert`);
 }
 
-function packedEntries(source: Checkpoint, name: string, report: Report): TensorEntry[] {
+function packedEntries({ source, packedScale }: Conversion, name: string, report: Report): TensorEntry[] {
   const [rows, columns] = source.tensor(name).shape as [number, number];
   const where = tensorLabel(source, name);
   // One reader per pass, because its buffers must not outlive the pass: a model has hundreds of matrices.
@@ -263,7 +270,7 @@ function packedEntries(source: Checkpoint, name: string, report: Report): Tensor
     yield packed;
   }
   async function* scales() {
-    yield bytesOf(Float32Array.of(await scaleOnce()));
+    yield bytesOf(Float32Array.of(storedScale(await scaleOnce(), packedScale)));
   }
   return [
     { name, dtype: 'U8', shape: [packedRows(rows), columns], chunks: codes },

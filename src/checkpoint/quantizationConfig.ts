@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import { type JsonObject, show } from '../json.ts';
-import type { Projections } from '../model/config.ts';
+import type { AttentionConfig, Projections } from '../model/config.ts';
 import { flag, only, positive } from './configFields.ts';
 import type { PackedScale } from './tensorSource.ts';
 
@@ -45,6 +45,25 @@ export function ternaryProjections(fields: Fields, where: string): Extract<Proje
   return { kind: 'ternary', normEpsilon, exceptions };
 }
 
+type Ternary = Pick<AttentionConfig, 'projections' | 'attentionBias' | 'mlpBias'>;
+
+function hasBiases({ attentionBias, mlpBias }: Ternary): boolean {
+  return attentionBias || mlpBias;
+}
+
+/**
+ * Hugging Face's class whose scales multiply does so after it has added the biases, the other one before. No model is
+ * published so; computing it with the biases as they are would be wrong.
+ */
+export function refuseScaledBiases(fields: Fields, config: Ternary, where: string): void {
+  const isOffline = (fields?.quantization_mode ?? 'offline') === 'offline';
+  if (fields?.linear_class !== 'autobitlinear' || !isOffline || !hasBiases(config)) return;
+  throw new InputError(
+    `${where}: quantization_config.linear_class: found "autobitlinear" with biases, which that class scales too; ` +
+      'expected "bitlinear", or no biases',
+  );
+}
+
 /**
  * Whether the outputs of a packed matrix are multiplied by its scale or divided by it, which depends on the class of
  * Hugging Face's layer; without one it divides.
@@ -56,17 +75,18 @@ export function packedScaleOf(fields: JsonObject): PackedScale {
 }
 
 /**
- * The `quantization_config` of what is written: float weights to be rounded (`online`), or packed ones (`offline`)
- * whose scales multiply.
+ * The `quantization_config` of what is written: float weights to be rounded (`online`), or packed ones (`offline`).
+ * Their scales multiply, but with biases they divide: see `refuseScaledBiases`.
  */
-export function formatQuantization(projections: Projections, mode: 'online' | 'offline'): JsonObject {
+export function formatQuantization(config: Ternary, mode: 'online' | 'offline'): JsonObject {
+  const { projections } = config;
   if (projections.kind === 'float') return {};
   const { normEpsilon, exceptions } = projections;
   const isUsual = exceptions.join() === usualExceptions.join();
   return {
     quantization_config: {
       quant_method: 'bitnet',
-      linear_class: 'autobitlinear',
+      linear_class: mode === 'offline' && hasBiases(config) ? 'bitlinear' : 'autobitlinear',
       quantization_mode: mode,
       ...(normEpsilon === null ? {} : { use_rms_norm: true, rms_norm_eps: normEpsilon }),
       ...(isUsual ? {} : { modules_to_not_convert: exceptions }),

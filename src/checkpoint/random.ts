@@ -7,8 +7,9 @@ import { packedFields } from './attentionConfig.ts';
 import { f32ToF16 } from './floats.ts';
 import { clearPadding } from './packing.ts';
 import { packRowsInt8 } from './packingRows.ts';
+import { packedScaleOf } from './quantizationConfig.ts';
 import { saveCheckpoint } from './save.ts';
-import { chunkElements } from './tensorSource.ts';
+import { chunkElements, type PackedScale, storedScale } from './tensorSource.ts';
 import type { TensorEntry } from './writeSafetensors.ts';
 
 /**
@@ -28,15 +29,21 @@ export async function randomCheckpoint(
   },
 ): Promise<void> {
   const { seed, embedding, signal } = options;
+  const quantisation = packedFields(config);
   const entries = specs.flatMap((spec) =>
     spec.role === 'embedding' && embedding === 'int8'
       ? randomRows(spec, seed, signal)
-      : randomEntries(spec, seed, signal),
+      : randomEntries(spec, seed, packedScaleOf(quantisation), signal),
   );
-  await saveCheckpoint(target, config, entries, { keptFields: packedFields(config) });
+  await saveCheckpoint(target, config, entries, { keptFields: quantisation });
 }
 
-function randomEntries(spec: ParameterSpec, seed: number, signal: AbortSignal | undefined): TensorEntry[] {
+function randomEntries(
+  spec: ParameterSpec,
+  seed: number,
+  packedScale: PackedScale,
+  signal: AbortSignal | undefined,
+): TensorEntry[] {
   const { name, shape, role } = spec;
   const next = () => randomBits(seed, name);
   if (role === 'ternary') {
@@ -44,7 +51,7 @@ function randomEntries(spec: ParameterSpec, seed: number, signal: AbortSignal | 
       throw new RangeError(`parameter ${name}: a ternary matrix starts as normal noise`);
     const packedShape = [packedRows(shape[0]!), shape[1]!];
     // The mean of |N(0, σ)|: the scale that quantising computes.
-    const scale = Float32Array.of(deviation(spec) * Math.sqrt(2 / Math.PI));
+    const scale = Float32Array.of(storedScale(deviation(spec) * Math.sqrt(2 / Math.PI), packedScale));
     return [
       { name, dtype: 'U8', shape: packedShape, chunks: () => randomCodes(shape, next(), signal) },
       { name: scaleName(name), dtype: 'F32', shape: [1], chunks: () => [bytesOf(scale)] },

@@ -10,6 +10,11 @@ import { bytesPerElement, type StoredDType, type TensorInfo } from './safetensor
 /** What is done with the scale of a packed matrix to get its outputs. */
 export type PackedScale = 'multiplies' | 'divides';
 
+/** The number in a file whose packed scales have this meaning, of a scale that multiplies; and the other way round. */
+export function storedScale(scale: number, meaning: PackedScale | undefined): number {
+  return meaning === 'divides' ? Math.fround(1 / scale) : scale;
+}
+
 /** A source of tensors: files of a folder, ranged requests, memory. */
 export interface TensorSource {
   /** Name for errors, e.g. the folder. */
@@ -100,7 +105,7 @@ export async function readScale(source: TensorSource, weightName: string, report
     throw new InputError(`${tensorLabel(source, name)}: found shape ${show(shape)}, expected [1]`);
   }
   const stored = (await floatReader(source, name, report)(0, 1))[0]!;
-  const scale = source.packedScale === 'divides' ? Math.fround(1 / stored) : stored;
+  const scale = storedScale(stored, source.packedScale);
   if (scale > 0 && Number.isFinite(scale)) return scale;
   throw new InputError(`${tensorLabel(source, name)}: found ${stored}, expected a finite scale above 0`);
 }
