@@ -10,7 +10,8 @@ import { refuseUnknown } from './generate/samplingOptions.ts';
 import type { LoadOptions, ModelParts } from './languageModel.ts';
 import { type ModelSource, openSource } from './library/source.ts';
 import { architectureOf } from './model/architecture.ts';
-import { attends, type ModelConfig } from './model/config.ts';
+import type { ModelConfig } from './model/config.ts';
+import { identityOf } from './model/identity.ts';
 import { Weights } from './model/weights.ts';
 import { folderAddress, setKernelFolder } from './platform/kernelFolder.ts';
 import { EngineParameterStore } from './run/store.ts';
@@ -97,13 +98,7 @@ function checkOptions(options: LoadOptions): void {
 function fingerprintOf(config: ModelConfig, store: EngineParameterStore): number {
   const checksum = new Checksum();
   const text = (value: unknown) => checksum.add(new TextEncoder().encode(JSON.stringify(value)));
-  const { modelType, rmsNormEps } = config;
-  if (attends(config)) {
-    const { heads, rope, projections, activation } = config;
-    text([modelType, heads, rope, projections, activation, rmsNormEps]);
-  }
-  if (config.modelType === 'hgrn_bit') text([modelType, config.variant, rmsNormEps]);
-  if (config.modelType === 'rwkv_bit') text([modelType, rmsNormEps]);
+  text(identityOf(config));
   for (const { name, shape } of store.weights().all()) {
     text([name, shape]);
     checksum.add(store.beginning(name));

@@ -66,7 +66,7 @@ describe('load', () => {
   });
 
   it.each([
-    ['nowhere', {}, /no folder "nowhere" found; expected a model folder, a Hub name/],
+    ['nowhere', {}, /no folder or file "nowhere" found; expected a model folder/],
     [`${golden}/config.json`, {}, /found a file, expected the folder that holds it/],
     ['', {}, /model: found "", expected a model folder/],
     ['ftp://example.com/a/b', {}, /expected https:\/\/huggingface\.co\/owner\/name/],
@@ -341,9 +341,9 @@ describe('restore', () => {
       damaged[at]! ^= 1 << (at % 8);
       expect(() => model.restore(damaged), `${at}`).toThrow(InputError);
     }
-    expect(() => model.restore(saved.slice(0, 200))).toThrow(/found 200 bytes, expected \d+; it was cut off/);
+    expect(() => model.restore(saved.slice(0, 200))).toThrow(/found 200 bytes, expected \d+; it was truncated/);
     expect(() => model.restore(new Uint8Array([...saved, 0]))).toThrow(/truncated or altered/);
-    expect(() => model.restore('text' as never)).toThrow(/expected the Uint8Array that save\(\) gave/);
+    expect(() => model.restore('text' as never)).toThrow(/expected the Uint8Array that save\(\) returned/);
   });
 
   it('refuses a newer version and says so', () => {

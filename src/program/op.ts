@@ -97,6 +97,20 @@ export interface Cost {
   readonly bytesWritten: number;
 }
 
+/** The work of several calls together. */
+export function sumOfCosts(costs: readonly Cost[]): Cost {
+  const sum = (field: keyof Cost) => costs.reduce((total, one) => total + one[field], 0);
+  return {
+    additions: sum('additions'),
+    integerAdditions: sum('integerAdditions'),
+    multiplications: sum('multiplications'),
+    productMultiplications: sum('productMultiplications'),
+    special: sum('special'),
+    bytesRead: sum('bytesRead'),
+    bytesWritten: sum('bytesWritten'),
+  };
+}
+
 /** A cost from its operation counts; bytes follow from the call's tensors, each read or written once. */
 export function cost(
   call: { readonly inputs: Operands; readonly outputs: Operands },

@@ -7,7 +7,7 @@ import { architectureOf } from '../model/architecture.ts';
 import { attends, type ModelConfig } from '../model/config.ts';
 import type { Storage } from '../model/parameters.ts';
 import { weightsStoredAs } from '../model/weights.ts';
-import type { Cost } from '../program/op.ts';
+import { type Cost, sumOfCosts } from '../program/op.ts';
 import type { Program } from '../program/record.ts';
 import type { DType } from '../program/tensor.ts';
 import { recordTypicalStep } from './steps.ts';
@@ -45,32 +45,15 @@ export function auditModel(config: ModelConfig, stored: DType | ReadonlyMap<stri
 }
 
 export function auditProgram(program: Program): Pick<Audit, 'rows' | 'total'> {
-  const rows = new Map<string, AuditRow>();
-  for (const call of program.calls) {
-    const { name } = call.op;
-    rows.set(name, sum(name, rows.get(name) ?? none, { op: name, calls: 1, ...call.op.cost(call) }));
-  }
-  const total = [...rows.values()].reduce((all, row) => sum('total', all, row), none);
-  return { rows: [...rows.values()], total };
-}
-
-const none: AuditRow = {
-  ...{ op: '', calls: 0, additions: 0, integerAdditions: 0, multiplications: 0, productMultiplications: 0 },
-  ...{ special: 0, bytesRead: 0, bytesWritten: 0 },
-};
-
-function sum(op: string, a: AuditRow, b: AuditRow): AuditRow {
-  return {
-    op,
-    calls: a.calls + b.calls,
-    additions: a.additions + b.additions,
-    integerAdditions: a.integerAdditions + b.integerAdditions,
-    multiplications: a.multiplications + b.multiplications,
-    productMultiplications: a.productMultiplications + b.productMultiplications,
-    special: a.special + b.special,
-    bytesRead: a.bytesRead + b.bytesRead,
-    bytesWritten: a.bytesWritten + b.bytesWritten,
+  const costs = program.calls.map((call) => ({ op: call.op.name, cost: call.op.cost(call) }));
+  const row = (op: string, all: typeof costs): AuditRow => {
+    return { op, calls: all.length, ...sumOfCosts(all.map(({ cost }) => cost)) };
   };
+  const rows = Array.from(
+    Map.groupBy(costs, ({ op }) => op),
+    ([op, all]) => row(op, all),
+  );
+  return { rows, total: row('total', costs) };
 }
 
 /** Queries, keys, values, output; gate, up, down; the head. */
@@ -81,7 +64,7 @@ function transformerProducts(config: ModelConfig): AuditRow {
     : [H, H];
   const matrices = L * (2 * H * queries + 2 * H * keys + 3 * H * I) + V * H;
   return {
-    ...none,
+    ...sumOfCosts([]),
     op: 'Transformer++, matrix products only',
     calls: 7 * L + 1,
     additions: matrices,

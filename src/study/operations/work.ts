@@ -1,37 +1,17 @@
 /** The work of a recorded program, from the costs that its ops declare. */
-import type { Call } from '../../program/op.ts';
+import { sumOfCosts } from '../../program/op.ts';
 import type { Program } from '../../program/record.ts';
 import type { Work } from './energy.ts';
 
-const nothing: Work = {
-  ...{ integerAdditions: 0, floatAdditions: 0, floatMultiplications: 0 },
-  ...{ productMultiplications: 0, special: 0, bytes: 0 },
-};
-
 export function workOf(program: Program): Work {
-  return program.calls.map(workOfCall).reduce(sumOf, nothing);
-}
-
-function workOfCall(call: Call): Work {
-  const work = call.op.cost(call);
+  const total = sumOfCosts(program.calls.map((call) => call.op.cost(call)));
   return {
-    integerAdditions: work.integerAdditions,
-    floatAdditions: work.additions - work.integerAdditions,
-    floatMultiplications: work.multiplications,
-    productMultiplications: work.productMultiplications,
-    special: work.special,
-    bytes: work.bytesRead + work.bytesWritten,
-  };
-}
-
-function sumOf(a: Work, b: Work): Work {
-  return {
-    integerAdditions: a.integerAdditions + b.integerAdditions,
-    floatAdditions: a.floatAdditions + b.floatAdditions,
-    floatMultiplications: a.floatMultiplications + b.floatMultiplications,
-    productMultiplications: a.productMultiplications + b.productMultiplications,
-    special: a.special + b.special,
-    bytes: a.bytes + b.bytes,
+    integerAdditions: total.integerAdditions,
+    floatAdditions: total.additions - total.integerAdditions,
+    floatMultiplications: total.multiplications,
+    productMultiplications: total.productMultiplications,
+    special: total.special,
+    bytes: total.bytesRead + total.bytesWritten,
   };
 }
 

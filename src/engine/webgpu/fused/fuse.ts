@@ -18,6 +18,7 @@ import {
   cost,
   type Operands,
   present,
+  sumOfCosts,
 } from '../../../program/op.ts';
 import type { Program } from '../../../program/record.ts';
 import { rowsOf, sizeOf, widthOf } from '../../../program/shapes.ts';
@@ -178,15 +179,7 @@ interface Attributes {
 
 /** The work of the replaced calls, without reading and writing the tensors that they pass among themselves. */
 function workOf(call: Call<Operands, Operands, Attributes>): Cost {
-  const works = call.attributes.replaced.map((one) => one.op.cost(one));
-  const sum = (field: keyof Cost) => works.reduce((total, work) => total + work[field], 0);
-  return cost(call, {
-    additions: sum('additions'),
-    integerAdditions: sum('integerAdditions'),
-    multiplications: sum('multiplications'),
-    productMultiplications: sum('productMultiplications'),
-    special: sum('special'),
-  });
+  return cost(call, sumOfCosts(call.attributes.replaced.map((one) => one.op.cost(one))));
 }
 
 const fusedProjectionsOp = fusedOp<Attributes>('fusedProjections', workOf);
