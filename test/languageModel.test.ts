@@ -341,7 +341,9 @@ describe('restore', () => {
       damaged[at]! ^= 1 << (at % 8);
       expect(() => model.restore(damaged), `${at}`).toThrow(InputError);
     }
-    expect(() => model.restore(saved.slice(0, 200))).toThrow(/found 200 bytes, expected \d+; it was truncated/);
+    expect(() => model.restore(saved.slice(0, 200))).toThrow(
+      /found 200 bytes, expected \d+; it was truncated/,
+    );
     expect(() => model.restore(new Uint8Array([...saved, 0]))).toThrow(/truncated or altered/);
     expect(() => model.restore('text' as never)).toThrow(/expected the Uint8Array that save\(\) returned/);
   });
