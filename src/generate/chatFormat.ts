@@ -1,8 +1,9 @@
 /** Renders a chat as text: with the tokenizer's template, or, without one, as lines that start with a name. */
 import { InputError } from '../errors.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
-import { type ChatMessage, renderChat, renderPrompt } from './chatTemplate.ts';
+import { type ChatMessage, type ChatOptions, renderChat, renderPrompt } from './chatTemplate.ts';
 import type { ChatPrompt } from './literalText.ts';
+import { knowsTools, type ToolDefinition, toolsAsText } from './tools/tools.ts';
 
 /** A rendered chat. The model has not read the text after an offset. */
 export interface NextPrompt extends ChatPrompt {
@@ -11,18 +12,20 @@ export interface NextPrompt extends ChatPrompt {
   readonly continues?: boolean;
 }
 
+type Tools = readonly ToolDefinition[];
+
 export interface ChatFormat {
   /** The whole chat, up to where the answer begins. */
-  render(messages: readonly ChatMessage[]): ChatPrompt;
+  render(messages: readonly ChatMessage[], tools?: Tools): ChatPrompt;
   /** The ids of the whole chat. */
-  encode(messages: readonly ChatMessage[]): number[];
+  encode(messages: readonly ChatMessage[], tools?: Tools): number[];
   /**
    * A chat whose part after `from` follows an answer that the model has given already: its end, the messages and the
    * beginning of the next answer.
    * @param ended the special token that the model itself ended the answer with, if any
    * @throws InputError if the template writes earlier messages differently depending on later ones
    */
-  renderNext(messages: readonly ChatMessage[], ended: string | undefined): NextPrompt;
+  renderNext(messages: readonly ChatMessage[], ended: string | undefined, tools?: Tools): NextPrompt;
   /** Whether the tokenizer's bos token comes first; templates write it themselves. */
   readonly begins: boolean;
   readonly stop: readonly string[];
@@ -47,12 +50,15 @@ interface Probe {
 }
 
 /** Templates may demand a system message, or that the last message is a user's. */
-function probeOf(tokenizer: TextTokenizer): Probe | undefined {
+function probeOf(tokenizer: TextTokenizer, tools: Tools = []): Probe | undefined {
   for (const before of [[question], [system, question]]) {
     for (const after of [[], [question]]) {
       const messages = [...before, answer];
       const text = attempt(() =>
-        renderChat(tokenizer, [...messages, ...after], { addGenerationPrompt: false }),
+        renderChat(
+          tokenizer,
+          ...toldTo(tokenizer, [...messages, ...after], tools, { addGenerationPrompt: false }),
+        ),
       );
       const end = (text?.indexOf(mark) ?? -1) + mark.length;
       if (text === undefined || end < mark.length) continue;
@@ -71,18 +77,31 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
+/** What the template is given: tools as a variable, or as texts if it knows none. */
+function toldTo(
+  { chatTemplate }: TextTokenizer,
+  messages: readonly ChatMessage[],
+  tools: Tools,
+  options: ChatOptions = {},
+): [messages: readonly ChatMessage[], options: ChatOptions] {
+  if (!knowsTools(chatTemplate)) return [toolsAsText(messages, tools), options];
+  return [messages, { ...options, ...(tools.length > 0 && { variables: { tools } }) }];
+}
+
 function templateFormat(tokenizer: TextTokenizer): ChatFormat {
-  const probe = probeOf(tokenizer);
-  const end = probe && endOfAnswer(tokenizer, probe.after);
-  const render = (messages: readonly ChatMessage[]) => renderPrompt(tokenizer, messages);
+  const plainProbe = probeOf(tokenizer);
+  const end = plainProbe && endOfAnswer(tokenizer, plainProbe.after);
+  const render = (messages: readonly ChatMessage[], tools: Tools = []) =>
+    renderPrompt(tokenizer, ...toldTo(tokenizer, messages, tools));
   return {
     render,
-    encode: (messages) => {
-      const { text, allowSpecial } = render(messages);
+    encode: (messages, tools) => {
+      const { text, allowSpecial } = render(messages, tools);
       return tokenizer.encode(text, { addSpecialTokens: false, allowSpecial });
     },
-    renderNext(messages, ended) {
-      const { text: whole, allowSpecial } = render([...(probe?.messages ?? []), ...messages]);
+    renderNext(messages, ended, tools = []) {
+      const probe = tools.length > 0 ? probeOf(tokenizer, tools) : plainProbe;
+      const { text: whole, allowSpecial } = render([...(probe?.messages ?? []), ...messages], tools);
       if (!probe || !whole.startsWith(probe.upToAnswer)) {
         throw new InputError(
           'chat_template: it rewrites earlier messages, so a chat cannot continue from a state; send all messages',
@@ -120,10 +139,12 @@ export function idsFrom(
 
 /** For models that were trained on plain text only. */
 function plainFormat(tokenizer: TextTokenizer): ChatFormat {
-  const textOf = (messages: readonly ChatMessage[]) => `${plainLines(messages)}Assistant:`;
+  const textOf = (messages: readonly ChatMessage[], tools: Tools = []) =>
+    `${plainLines(toolsAsText(messages, tools))}Assistant:`;
   return {
-    render: (messages) => ({ text: textOf(messages), allowSpecial: () => false }),
-    encode: (messages) => tokenizer.encode(textOf(messages)),
+    render: (messages, tools) => ({ text: textOf(messages, tools), allowSpecial: () => false }),
+    encode: (messages, tools) => tokenizer.encode(textOf(messages, tools)),
+    // An earlier turn has told of the tools.
     renderNext: (messages) => ({
       ...{ text: `\n${textOf(messages)}`, allowSpecial: () => false, from: 0, continues: true },
     }),

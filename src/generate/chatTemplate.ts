@@ -85,17 +85,18 @@ function run(template: Template, context: Record<string, unknown>): string {
 }
 
 /**
- * The prompt with the special tokens that are the template's own; those that messages spell are text.
+ * The prompt with the special tokens that are the template's own; those that messages and tools spell are text.
  * @throws {InputError} as `renderChat`
  */
 export function renderPrompt(
   tokenizer: ChatTokenizer & Pick<TextTokenizer, 'specialTokens'>,
   messages: readonly ChatMessage[],
-  options: ChatOptions = {},
+  { variables = {}, ...options }: ChatOptions = {},
 ): ChatPrompt {
   checkMessages(messages);
-  return renderLiterally(messages, tokenizer.specialTokens, (marked) =>
-    renderChat(tokenizer, marked, options),
+  const { tools = null, ...rest } = variables;
+  return renderLiterally({ messages, tools }, tokenizer.specialTokens, (marked) =>
+    renderChat(tokenizer, marked.messages, { ...options, variables: { ...rest, tools: marked.tools } }),
   );
 }
 

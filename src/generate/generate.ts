@@ -227,7 +227,7 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
   if (!Array.isArray(texts) || texts.some((text) => typeof text !== 'string' || text === '')) {
     throw new InputError(`stop: found ${JSON.stringify(stop)}, expected texts, none empty`);
   }
-  // Special tokens have no text, so their names cannot occur in it.
+  // The name of a special token stops at the token; a text that spells it is text.
   const stopTokens = new Map<number, FinishReason>();
   for (const name of texts) {
     const id = tokenizer.tokenId(name);
@@ -236,7 +236,8 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
   for (const id of stopAtEos ? endTokensOf(tokenizer) : []) stopTokens.set(id, 'eos');
   const random = new SeededRandom(seed);
   const hooks = { signal, onToken, onFinish };
-  return { maxTokens, sampling: checkSampling(sampling), random, stops: texts, stopTokens, ...hooks };
+  const stops = texts.filter((text) => !stopTokens.has(tokenizer.tokenId(text) ?? -1));
+  return { maxTokens, sampling: checkSampling(sampling), random, stops, stopTokens, ...hooks };
 }
 
 function endTokensOf({ endTokenIds, eosTokenId }: GenerationTokenizer): readonly number[] {

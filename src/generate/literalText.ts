@@ -4,7 +4,6 @@
  * runs, and the marks are removed afterwards: they show which spellings come from messages.
  */
 import { InputError } from '../errors.ts';
-import type { ChatMessage } from '../text/corpus.ts';
 
 /** A rendered chat: its text, and which special tokens in it are the template's own. */
 export interface ChatPrompt {
@@ -21,18 +20,16 @@ const MARKS = 32;
  * @param specials the special tokens
  * @param render the template, which must not write marks of its own
  */
-export function renderLiterally(
-  messages: readonly ChatMessage[],
+export function renderLiterally<T>(
+  given: T,
   specials: readonly string[],
-  render: (messages: readonly ChatMessage[]) => string,
+  render: (given: T) => string,
 ): ChatPrompt {
-  const spells = messages.some(({ content }) => specials.some((special) => touches(content, special)));
-  if (!spells) return { text: render(messages), allowSpecial: () => true };
-  const mark = unusedMark(messages);
-  const marked = messages.map((message) => ({
-    ...message,
-    content: markedText(message.content, specials, mark),
-  }));
+  const texts = [...textsIn(given)];
+  const spells = texts.some((text) => specials.some((special) => touches(text, special)));
+  if (!spells) return { text: render(given), allowSpecial: () => true };
+  const mark = unusedMark(texts);
+  const marked = mapTexts(given, (text) => markedText(text, specials, mark));
   const [first = '', ...rest] = render(marked).split(mark);
   let text = first;
   const breaks: number[] = [];
@@ -41,6 +38,38 @@ export function renderLiterally(
     text += part;
   }
   return { text, allowSpecial: (start, end) => !(firstAbove(breaks, start) <= end) };
+}
+
+/**
+ * Texts of messages and tools, at any depth. Roles and the names of fields are words of the template; names inside of
+ * parameters and arguments are data.
+ */
+function* textsIn(value: unknown, isData = false): Generator<string> {
+  if (typeof value === 'string') yield value;
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, item] of Object.entries(value)) {
+    if (isData && !Array.isArray(value)) yield name;
+    if (isData || !isWord(name, item)) yield* textsIn(item, isData || holdsData(name));
+  }
+}
+
+function mapTexts<T>(value: T, change: (text: string) => string, isData = false): T {
+  if (typeof value === 'string') return change(value) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change, isData)) as T;
+  const entries = Object.entries(value).map(([name, item]) => [
+    isData ? change(name) : name,
+    !isData && isWord(name, item) ? item : mapTexts(item, change, isData || holdsData(name)),
+  ]);
+  return Object.fromEntries(entries) as T;
+}
+
+function holdsData(name: string): boolean {
+  return name === 'parameters' || name === 'arguments';
+}
+
+function isWord(name: string, value: unknown): boolean {
+  return name === 'role' || (name === 'type' && value === 'function');
 }
 
 /** The first of ascending numbers that is larger than `bound`; Infinity if none is. */
@@ -54,10 +83,10 @@ function firstAbove(numbers: readonly number[], bound: number): number {
   return numbers[low] ?? Number.POSITIVE_INFINITY;
 }
 
-function unusedMark(messages: readonly ChatMessage[]): string {
+function unusedMark(texts: readonly string[]): string {
   for (let code = FIRST_MARK; code < FIRST_MARK + MARKS; code++) {
     const mark = String.fromCharCode(code);
-    if (!messages.some(({ content }) => content.includes(mark))) return mark;
+    if (!texts.some((text) => text.includes(mark))) return mark;
   }
   throw new InputError(
     'messages: found all characters from U+FDD0 to U+FDEF, expected at least one to be absent',

@@ -1,21 +1,23 @@
-/** `/v1/chat/completions`: answers messages. */
-
-import { type ChatFormat, chatFormatOf } from '../generate/chatFormat.ts';
-import type { ChatMessage } from '../generate/chatTemplate.ts';
+/** `/v1/chat/completions`: messages answered. */
 import type { TextTokenizer } from '../text/tokenizer.ts';
+import { AnswerParts } from './answerParts.ts';
 import type { AnswerEvent } from './answers.ts';
-import { ApiError } from './apiError.ts';
+import { type ChatRequest, chatRequestOf } from './chatRequest.ts';
 import type { ChatFields } from './fields.ts';
-import { choiceOptionsOf } from './fields.ts';
 import type { Runtime } from './runtime.ts';
 import type { Caller } from './scope.ts';
-import { checkChoices, checkMaxTokens, continued, type Start } from './start.ts';
+import type { Start } from './start.ts';
 import { chatLogprob } from './tokenText.ts';
 import { type Envelope, envelopeOf, finishReason, type Wire, wantsUsage } from './wire.ts';
 
 interface Choice {
   readonly index: number;
-  readonly message: { readonly role: 'assistant'; content: string; readonly refusal: null };
+  readonly message: {
+    readonly role: 'assistant';
+    content: string | null;
+    readonly refusal: null;
+    tool_calls?: readonly object[];
+  };
   logprobs: { readonly content: object[]; readonly refusal: null } | null;
   finish_reason: string | null;
 }
@@ -26,33 +28,15 @@ export async function chatWire(
   start: Start,
   caller: Caller,
 ): Promise<Wire> {
-  const { tokenizer } = runtime;
-  const n = fields.n ?? 1;
-  checkChoices(runtime, n, start, caller);
-  const format = formatOf(tokenizer);
-  const ids = await encodeMessages(runtime, fields.messages, start.earlier, caller);
-  const tokens = continued(runtime, ids, start.earlier, 'messages');
-  const { name, value } = maxTokensOf(fields);
-  const maxTokens = checkMaxTokens(runtime, name, value ?? runtime.limits.maxTokens);
-  const logprobs = logprobsOf(fields);
-  const options = choiceOptionsOf(fields, {
-    ...{ maxTokens, logprobs, vocabulary: runtime.scheduler.vocabulary, form: runtime.forms.of(fields) },
-  });
-  const answer = new ChatAnswer(runtime, tokenizer, {
-    n,
-    logprobs: logprobs !== undefined,
+  const { request, isTool } = await chatRequestOf(runtime, fields, start, caller);
+  const answer = new ChatAnswer(runtime, {
+    n: request.n,
+    logprobs: request.options.logprobs !== undefined,
+    isTool,
     collects: fields.stream !== true,
   });
   return {
-    request: {
-      prompts: [tokens],
-      n,
-      options: {
-        ...options,
-        stop: fields.ignore_eos === true ? options.stop : [...options.stop, ...format.stop],
-      },
-      scored: undefined,
-    },
+    request,
     stream: fields.stream === true,
     includeUsage: wantsUsage(fields),
     chunks: (event) => answer.chunks(event),
@@ -66,6 +50,7 @@ const chunkObject = 'chat.completion.chunk';
 interface AnswerOptions {
   readonly n: number;
   readonly logprobs: boolean;
+  readonly isTool: ChatRequest['isTool'];
   /** Whether the answer is kept, to be sent as a whole. */
   readonly collects: boolean;
 }
@@ -74,12 +59,14 @@ class ChatAnswer {
   readonly envelope: Envelope;
   readonly choices: Choice[];
   readonly #tokenizer: TextTokenizer;
+  readonly #parts: readonly AnswerParts[];
   readonly #collects: boolean;
 
-  constructor(runtime: Runtime, tokenizer: TextTokenizer, options: AnswerOptions) {
+  constructor(runtime: Runtime, options: AnswerOptions) {
     this.#collects = options.collects;
     this.envelope = envelopeOf(runtime, 'chatcmpl', 'chat.completion');
-    this.#tokenizer = tokenizer;
+    this.#tokenizer = runtime.tokenizer;
+    this.#parts = Array.from({ length: options.n }, () => new AnswerParts(options.isTool));
     this.choices = Array.from({ length: options.n }, (_, index) => ({
       index,
       message: { role: 'assistant', content: '', refusal: null },
@@ -95,16 +82,35 @@ class ChatAnswer {
       );
     const choice = this.choices[event.index]!;
     if (event.type === 'end') {
-      choice.finish_reason = finishReason(event.reason);
-      return [this.#chunk(event.index, {}, [], choice.finish_reason)];
+      const { delta, calls } = this.#add(choice, undefined);
+      choice.finish_reason =
+        calls > 0 && event.reason !== 'length' ? 'tool_calls' : finishReason(event.reason);
+      const rest = Object.keys(delta).length > 0 ? [this.#chunk(event.index, delta)] : [];
+      return [...rest, this.#chunk(event.index, {}, [], choice.finish_reason)];
     }
     const told = event.tokens.filter(({ ends }) => !ends); // as OpenAI's
     const logprobs = told.map((token) => chatLogprob(this.#tokenizer, token));
-    if (this.#collects) {
-      choice.message.content += event.text;
-      choice.logprobs?.content.push(...logprobs);
-    }
-    return [this.#chunk(event.index, event.text === '' ? {} : { content: event.text }, logprobs)];
+    if (this.#collects) choice.logprobs?.content.push(...logprobs);
+    return [this.#chunk(event.index, this.#add(choice, event.text).delta, logprobs)];
+  }
+
+  /** Adds a piece to a choice, or what is left at its end: what a stream tells of it, and its calls so far. */
+  #add(choice: Choice, piece: string | undefined): { readonly delta: object; readonly calls: number } {
+    const parts = this.#parts[choice.index]!;
+    const first = parts.calls;
+    const { text, calls } = piece === undefined ? parts.end() : parts.push(piece);
+    const { message } = choice;
+    if (this.#collects) message.content = (message.content ?? '') + text;
+    const told = calls.map(({ id, name, arguments: args }) => ({
+      ...{ id, type: 'function' as const, function: { name, arguments: args } },
+    }));
+    if (this.#collects && told.length > 0) message.tool_calls = [...(message.tool_calls ?? []), ...told];
+    if (piece === undefined && parts.calls > 0 && message.content === '') message.content = null;
+    const delta = {
+      ...(text !== '' && { content: text }),
+      ...(told.length > 0 && { tool_calls: told.map((call, at) => ({ index: first + at, ...call })) }),
+    };
+    return { delta, calls: parts.calls };
   }
 
   #chunk(index: number, delta: object, content: object[] = [], reason: string | null = null): object {
@@ -112,54 +118,4 @@ class ChatAnswer {
     const choices = [{ index, delta, logprobs, finish_reason: reason }];
     return { ...this.envelope, object: chunkObject, choices };
   }
-}
-
-/** Templates are parsed once. */
-let known: { readonly tokenizer: TextTokenizer; readonly format: ChatFormat } | undefined;
-
-function formatOf(tokenizer: TextTokenizer): ChatFormat {
-  if (known?.tokenizer !== tokenizer) known = { tokenizer, format: chatFormatOf(tokenizer) };
-  return known.format;
-}
-
-/**
- * The ids of a chat, up to where the answer begins.
- * @param earlier a conversation that the messages continue; they then contain only what is new
- */
-export function encodeMessages(
-  { tokenizer, encoder }: Runtime,
-  given: ChatFields['messages'],
-  earlier: Start['earlier'],
-  caller: Caller,
-): Promise<readonly number[]> {
-  const format = formatOf(tokenizer);
-  const messages = given.map(plainMessage);
-  if (earlier) {
-    const next = format.renderNext(messages, format.ending(earlier.unread.at(-1)));
-    return encoder.encodeNext(next, 'messages', caller);
-  }
-  const { text, allowSpecial } = format.render(messages);
-  const options = { addSpecialTokens: format.begins, allowSpecial };
-  return encoder.encode(text, options, 'messages', caller);
-}
-
-function plainMessage({ role, content }: ChatFields['messages'][number]): ChatMessage {
-  return {
-    role: role === 'developer' ? 'system' : role,
-    content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join(''),
-  };
-}
-
-function maxTokensOf(fields: ChatFields) {
-  const { max_tokens, max_completion_tokens } = fields;
-  return typeof max_completion_tokens === 'number'
-    ? { name: 'max_completion_tokens', value: max_completion_tokens }
-    : { name: 'max_tokens', value: max_tokens ?? undefined };
-}
-
-function logprobsOf({ logprobs, top_logprobs }: ChatFields): number | undefined {
-  if (logprobs === true) return top_logprobs ?? 0;
-  if (typeof top_logprobs === 'number' && top_logprobs > 0)
-    throw new ApiError(400, 'top_logprobs: expected logprobs to be true too', { param: 'top_logprobs' });
-  return undefined;
 }

@@ -258,14 +258,12 @@ describe('openai: chat', () => {
   });
 
   it.each([
-    [{ tools: [{ type: 'function', function: { name: 'f' } }] }, /tools: this server does not support it/],
-
     [{ temperatur: 1 }, /temperatur: no such field/],
     [{ n: 33 }, /n: found 33 choices in all, expected at most 32/],
     [{ max_tokens: 5000 }, /max_tokens: found 5000, expected at most 4096/],
     [{ top_logprobs: 2 }, /expected logprobs to be true/],
     [{ stop: '' }, /stop: expected at most 16 texts/],
-    [{ messages: [{ role: 'tool', content: 'x' }] }, /messages\[0\]\.role: found "tool"/],
+    [{ messages: [{ role: 'critic', content: 'x' }] }, /messages\[0\]\.role: found "critic"/],
     [{ messages: [] }, /at least one message/],
     [{ model: 'gpt-5' }, /model: found "gpt-5", expected "small"/],
     [{ session: 'a' }, /session: this server stores none/],

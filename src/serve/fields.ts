@@ -91,12 +91,20 @@ const completionFields = v.strictObject({
 /** A field of an answer that clients send back in the history; here it must be empty. */
 const empty = optional(v.pipe(v.unknown(), v.check(meansNothing, 'nothing')));
 const part = v.strictObject({ type: v.literal('text'), text });
+const toolCall = v.strictObject({
+  id: optional(text),
+  index: optional(integer(0)),
+  type: optional(v.literal('function')),
+  function: v.strictObject({ name: text, arguments: text }),
+});
 const messageFields = v.strictObject({
-  role: v.picklist(['system', 'developer', 'user', 'assistant']),
+  role: v.picklist(['system', 'developer', 'user', 'assistant', 'tool']),
   content: optional(v.union([text, v.array(part)], 'a text, or a list of {"type": "text", "text": …}')),
   type: optional(v.literal('text')), // lm-evaluation-harness sends it
   name: optional(text),
-  ...{ refusal: empty, annotations: empty, tool_calls: empty, function_call: empty, audio: empty },
+  tool_calls: optional(v.array(toolCall)),
+  tool_call_id: optional(text),
+  ...{ refusal: empty, annotations: empty, function_call: empty, audio: empty },
   ...{ parsed: empty, reasoning: empty, reasoning_content: empty, reasoning_details: empty },
 });
 
@@ -113,6 +121,23 @@ export const messagesField = v.pipe(
   v.check((list) => list.length > 0, 'at least one message'),
 );
 
+const tool = v.strictObject({
+  type: v.literal('function'),
+  function: v.strictObject({
+    name: text,
+    description: optional(text),
+    parameters: optional(v.record(text, v.unknown())),
+    strict: optional(flag),
+  }),
+});
+const toolChoice = v.union(
+  [
+    v.picklist(['none', 'auto', 'required']),
+    v.strictObject({ type: v.literal('function'), function: v.strictObject({ name: text }) }),
+  ],
+  'none, auto, required or {"type": "function", "function": {"name": …}}',
+);
+
 const chatFields = v.strictObject({
   ...common,
   messages: messagesField,
@@ -121,6 +146,8 @@ const chatFields = v.strictObject({
   top_logprobs: optional(integer(0, 20)),
   modalities: optional(v.tuple([v.literal('text')])),
   parallel_tool_calls: optional(flag),
+  tools: optional(v.array(tool)),
+  tool_choice: optional(toolChoice),
 });
 
 export type CompletionFields = v.InferOutput<typeof completionFields>;
@@ -128,9 +155,7 @@ export type ChatFields = v.InferOutput<typeof chatFields>;
 
 /** Meaningful fields of OpenAI's API that this server does not support. */
 const unsupported = new Set(
-  'suffix tools tool_choice functions function_call audio prediction reasoning_effort verbosity web_search_options'.split(
-    ' ',
-  ),
+  'suffix functions function_call audio prediction reasoning_effort verbosity web_search_options'.split(' '),
 );
 
 export function completionFieldsOf(body: unknown): CompletionFields {
@@ -167,9 +192,7 @@ export function checkFields<S extends v.GenericSchema>(schema: S, body: unknown)
 /** An empty object of options asks for a web search with default options. */
 function asksNothing(name: string, value: unknown): boolean {
   if (name === 'web_search_options') return value === null || value === false;
-  return (
-    meansNothing(value) || value === (name === 'tool_choice' || name === 'reasoning_effort' ? 'none' : null)
-  );
+  return meansNothing(value) || value === (name === 'reasoning_effort' ? 'none' : null);
 }
 
 /** Whether a field asks for nothing: null, false, and empty texts, lists and objects. */

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import type { Constraint } from '../generate/constraint/matcher.ts';
 import { constraintOf, type ResponseFormat } from '../generate/constraint/responseFormat.ts';
+import { type RequiredCalls, requiredCalls } from '../generate/tools/toolGrammar.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { ApiError } from './apiError.ts';
 
@@ -61,11 +62,19 @@ export class Forms {
 
   /** @param field for messages */
   get(format: ResponseFormat, field: string): Constraint {
-    const key = JSON.stringify(format);
+    return this.#kept(JSON.stringify(format), field, () => constraintOf(format, this.#tokenizer)!);
+  }
+
+  /** The form of answers that call a tool. */
+  calls(calls: RequiredCalls): Constraint {
+    return this.#kept(`calls ${JSON.stringify(calls)}`, 'tools', () => requiredCalls(calls, this.#tokenizer));
+  }
+
+  #kept(key: string, field: string, compile: () => Constraint): Constraint {
     const known = this.#known.get(key);
     if (known) return known;
     try {
-      const form = constraintOf(format, this.#tokenizer)!;
+      const form = compile();
       this.#known.set(key, form);
       return form;
     } catch (error) {

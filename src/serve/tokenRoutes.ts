@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import * as v from 'valibot';
 import type { Env } from './app.ts';
 import type { BodyReader } from './body.ts';
-import { encodeMessages } from './chat.ts';
+import { encodeMessages } from './chatRequest.ts';
 import { checkFields, messagesField } from './fields.ts';
 import type { Runtime } from './runtime.ts';
 import { Scope } from './scope.ts';

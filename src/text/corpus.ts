@@ -13,6 +13,17 @@ export interface ChatMessage {
   /** usually system, user or assistant; chat templates may know others, or refuse some */
   role: string;
   content: string;
+  /** Functions that the assistant called. */
+  tool_calls?: readonly MessageToolCall[];
+  /** Of a message of the role `tool`: the call that it answers. */
+  tool_call_id?: string;
+}
+
+export interface MessageToolCall {
+  readonly id?: string;
+  readonly type: 'function';
+  /** Arguments are an object, as chat templates expect, or a text of JSON. */
+  readonly function: { readonly name: string; readonly arguments: unknown };
 }
 
 export interface CorpusOptions {
