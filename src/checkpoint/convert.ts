@@ -12,6 +12,7 @@ import { isGguf } from '../platform/ggufPaths.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
 import { floatFields, packedFields } from './attentionConfig.ts';
 import { Checkpoint } from './checkpoint.ts';
+import { expandedGroups, groupedEntries, possiblyGrouped } from './convertGroups.ts';
 import { isTokenizerFile } from './modelFiles.ts';
 import { packRows, type ReadRows, ternaryScale } from './packing.ts';
 import { packRowsInt8 } from './packingRows.ts';
@@ -36,7 +37,7 @@ import { onDisk, type TensorEntry } from './writeSafetensors.ts';
 
 export interface ConvertOptions {
   /**
-   * `packed`: ternary matrices to two bits a weight, everything else as stored. Otherwise all floats to this type, and
+   * `packed`: ternary matrices to two bits a weight, floats that are codes times scales to those, the rest as stored. Otherwise all floats to this type, and
    * packed matrices to floats that quantise to the same values and scale again.
    */
   readonly to: 'packed' | SavedDType;
@@ -98,20 +99,20 @@ async function convertOpened(source: Checkpoint, target: string, options: Conver
   const quantisation = to === 'packed' ? packedFields(source.config) : floatFields(source.config);
   const packedScale = packedScaleOf(quantisation);
   const conversion = { source, to, table, packedScale, ternary: ternaryMatrices(source.config) };
-  if (to === 'packed' && conversion.ternary.size === 0) {
-    throw new InputError(
-      `${source.location}: to: found packed, but a model of type ${source.config.modelType} has no ternary matrices; ` +
-        'expected f32, f16 or bf16',
-    );
-  }
+  const specs = architectureOf(source.config).parameters();
+  const packsGroups = to === 'packed' && conversion.ternary.size === 0;
   const names = [...source.tensors.keys()];
-  const total = names.reduce((sum, name) => sum + bytesToRead(conversion, name), 0);
+  const again = packsGroups ? possiblyGrouped(source, specs).map(({ name }) => name) : [];
+  const total = [...names, ...again].reduce((sum, name) => sum + bytesToRead(conversion, name), 0);
   const report = progressReport(total, onProgress, signal);
-  const entries = names.flatMap((name) =>
-    name === table
-      ? embeddingEntries(source, table, to === 'packed' ? (embedding ?? 'as stored') : to, report)
-      : convertedEntries(conversion, name, report),
-  );
+  const grouped = packsGroups
+    ? await groupedEntries(source, specs, report)
+    : expandedGroups(source, to === 'packed' ? [] : specs, report);
+  const entries = names.flatMap((name) => {
+    if (name !== table) return grouped.get(name) ?? convertedEntries(conversion, name, report);
+    const as = to === 'packed' ? (embedding ?? 'as stored') : to;
+    return (embedding === undefined && grouped.get(name)) || embeddingEntries(source, table, as, report);
+  });
   await saveCheckpoint(target, source.config, entries, {
     dtype: to === 'packed' ? 'f32' : to,
     shardBytes,
@@ -206,7 +207,7 @@ function embeddingEntries(
   const { dtype, shape } = source.tensor(name);
   const stored = { int8: 'I8', f32: 'F32', f16: 'F16', bf16: 'BF16', 'as stored': dtype }[as];
   if (dtype === stored) {
-    const kept = dtype === 'I8' ? [name, scales] : [name];
+    const kept = source.tensors.has(scales) ? [name, scales] : [name];
     return kept.map((one) => {
       const info = source.tensor(one);
       return {
