@@ -42,6 +42,12 @@ WHOLE = [
     "{% for k, v in messages[0].items() %}{{ k }}={{ v }};{% endfor %}{% for k in messages[0] %}{{ k }}{% endfor %}",
     "{% filter upper %}{{ messages[0].content }}{% endfilter %}{% raw %}{{ raw }}{% endraw %}",
     "{% set text %}block {{ messages[0].role }}{% endset %}{{ text }}{{ text|length }}",
+    "{% for k in messages[0].keys() %}{{ k }};{% endfor %}{% for v in messages[0].values() %}{{ v }};{% endfor %}{% for p in messages[0].items() %}{{ p }};{% endfor %}",
+    "{% set roles = messages | map(attribute='role') %}{% for r in roles %}{{ r }};{% endfor %}{% for r in roles %}again {{ r }};{% endfor %}",
+    "{% set roles = messages | map(attribute='role') | list %}{% for r in roles %}{{ r }};{% endfor %}{% for r in roles %}again {{ r }};{% endfor %}",
+    "{% set users = messages | selectattr('role', 'equalto', 'user') %}{% if users %}some{% endif %}{{ users | list | length }}{{ users | list | length }}",
+    "{% for m in messages | selectattr('role', 'equalto', 'user') if m.content %}{{ m.content }}/{{ loop.length }};{% endfor %}{{ messages | reverse | map(attribute='role') | join(',') }}",
+    "{% set keys = messages[0].keys() %}{% for k in keys %}{{ k }}{% endfor %}{% for k in keys %}{{ k }}{% endfor %}{{ keys | length }}",
     "{% macro wrap() %}<{{ caller() }}>{% endmacro %}{% call wrap() %}{{ messages[0].role }}{% endcall %}",
 ]
 
@@ -69,6 +75,18 @@ EXPRESSIONS = [
     "messages[0] | string", "-7 // 2", "7 % -3", "'🙂a' | length", "'🙂a'[0]", "'\ufeff a ' | trim", "[1] == (1,)", "1 in [1.0]", "namespace(a=1).a", "cycler('a', 'b').next()", "joiner(',')()", "'x'.zfill(3)", "'abc'.index('b')", "'{}-{}'.format(1, 'a')", "['b','A'] | sort",
     "[{'n': 2}, {'n': 1}] | sort(attribute='n')", "['a', 'B'] | max", "[3, 1] | min", "[1, 2, 3] | batch(2) | list", "[1,2,3] | slice(2) | list", "'aaa' | replace('a', 'b', 2)", "'a b' | urlencode",
     "'hello' | truncate(3)", "'x' | center(5)", "[1,2] | random in [1,2]", "messages | groupby('role') | length", "'<p>a</p>' | striptags", "'abc' | attr('x')", "3 | filesizeformat", "'a' | safe",
+    "{'a': 1, 'b': 'x'}.keys()", "{'a': 1, 'b': 'x'}.values()", "{'a': 1, 'b': 'x'}.items()", "{}.keys()", "{'a': 1}.values() | list", "{'a': 1}.items() | list", "messages[0].keys()",
+    "{'a': 1}.keys() | string", "{'a': 1}.keys() ~ ''", "[{'a': 1}.keys()]", "{'k': {'a': 1}.values()}", "{'a': 1}.keys() | first", "{'a': 1, 'b': 2}.values() | last", "{'b': 1, 'a': 2}.keys() | sort",
+    "{'a': 1}.keys() | length", "{'a': 1, 'b': 2}.keys() | join(',')", "{'a': 1}.items() | first", "'a' in {'a': 1}.keys()", "2 in {'a': 1}.values()", "{'a': 1}.keys()[0]", "({'a': 1}.keys() | list)[0]",
+    "{'a': 1}.keys() == ['a']", "['a'] == {'a': 1}.keys()", "{'a': 1}.keys() == {'a': 1}.keys()", "{'a': 1}.keys() + ['b']", "['b'] + {'a': 1}.values()", "{'a': 1}.keys() | tojson", "{'a': 1}.items() | tojson",
+    "{'a': 1}.keys() is iterable", "{'a': 1}.keys() is sequence", "{'a': 1}.keys() is mapping", "{} is iterable", "{'a': 1} is iterable", "range(3) is iterable", "1 is iterable", "'yes' if {}.keys() else 'no'", "'yes' if {'a': 1}.items() else 'no'",
+    "{'a': 1} | items", "{'a': 1} | items | list | tojson", "{'b': 1, 'a': 2} | dictsort | first", "range(3)", "range(1, 9, 2)", "[range(2)]", "range(5)[1]", "range(5)[1:3] | list", "range(5)[1:3]", "range(3) | length", "range(3) | tojson",
+    "range(3) == range(3)", "range(3) == [0, 1, 2]", "range(2) + [3]", "messages | map(attribute='role')", "messages | selectattr('role', 'equalto', 'tool')", "messages | rejectattr('role', 'equalto', 'user')", "[1, 1] | unique",
+    "[1, 2] | reverse", "[1, 2] | reverse | first", "{'a': 1}.keys() | reverse | list", "'yes' if messages | selectattr('role', 'equalto', 'tool') else 'no'", "'yes' if messages | selectattr('role', 'equalto', 'tool') | list else 'no'",
+    "not (messages | map(attribute='role'))", "(messages | map(attribute='role')) and 'yes'", "(messages | selectattr('role', 'equalto', 'tool')) or 'no'", "messages | map(attribute='role') | length", "messages | map(attribute='role') | first",
+    "messages | map(attribute='role') | last", "messages | map(attribute='role') | tojson", "(messages | map(attribute='role'))[0]", "messages | map(attribute='role') | string", "(messages | map(attribute='role')) == ['user']",
+    "'user' in (messages | map(attribute='role'))", "(1, 2) + (3,)", "(1, 2) + [3]", "(1,) == ({'a': 1}.items() | first)", "('a', 1) == ({'a': 1}.items() | first)", "[1] + ({'a': 1}.items() | first)", "[1, 2].length", "'abc'.length", "{'a': 1}.length",
+    "{'length': 3}.length", "{'keys': 3}.keys", "{'a': 1}['keys']", "{'a': 1} | length", "{'a': 1} | list", "{'b': 1, 'a': 2} | join(',')", "{'a': 1} | first", "[1, 2] is sequence", "{} is sequence", "(1, 2) | tojson", "(1, 2) | list", "[3, 1] | sort | tojson",
 ]
 
 
@@ -98,8 +116,10 @@ def environment():
 
 def rendered(env, template, messages, generation):
     try:
-        return env.from_string(template).render(
+        text = env.from_string(template).render(
             messages=messages, tools=None, documents=None, add_generation_prompt=generation, **SPECIALS)
+        # An object prints its address, which differs in every run.
+        return {"error": "prints an address"} if " object " in text and " at 0x" in text else text
     except Exception as error:
         return {"error": str(error)[:80]}
 

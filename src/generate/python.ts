@@ -4,8 +4,17 @@
 export interface RuntimeValue {
   readonly type: string;
   readonly value: unknown;
-  /** A list that is a tuple in Python. */
-  readonly tuple?: true;
+  /** What Python has in place of this list; absent: a list. */
+  readonly kind?: SequenceKind;
+  /** Methods. */
+  readonly builtins?: ReadonlyMap<string, RuntimeValue>;
+}
+
+/** Sequences of Python that the template library keeps as lists. */
+export type SequenceKind = 'tuple' | 'dict_keys' | 'dict_values' | 'dict_items' | 'range' | 'generator';
+
+export function kindOf({ type, kind }: RuntimeValue): SequenceKind | 'list' {
+  return type === 'TupleValue' ? 'tuple' : (kind ?? 'list');
 }
 
 /** Returns the output of `{{ value }}`. @throws if Python's output cannot be reproduced */
@@ -14,9 +23,9 @@ export function pythonText(value: RuntimeValue): string {
   return value.type === 'UndefinedValue' ? '' : representation(value);
 }
 
-function representation({ type, value, tuple }: RuntimeValue): string {
-  const items = (list: unknown) => (list as RuntimeValue[]).map(representation);
-  switch (tuple ? 'TupleValue' : type) {
+function representation(whole: RuntimeValue): string {
+  const { type, value } = whole;
+  switch (type) {
     case 'StringValue':
       return quoted(value as string);
     case 'BooleanValue':
@@ -31,11 +40,8 @@ function representation({ type, value, tuple }: RuntimeValue): string {
     case 'FloatValue':
       return floatText(value as number);
     case 'ArrayValue':
-      return `[${items(value).join(', ')}]`;
-    case 'TupleValue': {
-      const list = items(value);
-      return list.length === 1 ? `(${list[0]},)` : `(${list.join(', ')})`;
-    }
+    case 'TupleValue':
+      return sequence(kindOf(whole), (value as RuntimeValue[]).map(representation));
     case 'ObjectValue': {
       const entries = [...(value as Map<string, RuntimeValue>)];
       return `{${entries.map(([key, entry]) => `${quoted(key)}: ${representation(entry)}`).join(', ')}}`;
@@ -43,6 +49,14 @@ function representation({ type, value, tuple }: RuntimeValue): string {
     default:
       throw new Error(`a value of the kind ${type} cannot be printed`);
   }
+}
+
+function sequence(kind: SequenceKind | 'list', items: readonly string[]): string {
+  if (kind === 'range' || kind === 'generator')
+    throw new Error(`a ${kind} cannot be printed as Python prints it; use the filter "list"`);
+  const text = items.join(', ');
+  if (kind === 'tuple') return items.length === 1 ? `(${text},)` : `(${text})`;
+  return kind === 'list' ? `[${text}]` : `${kind}([${text}])`;
 }
 
 function floatText(value: number): string {
@@ -76,12 +90,16 @@ const numeric = new Set(['IntegerValue', 'FloatValue', 'BooleanValue']);
 /** `a == b` */
 export function pythonEqual(a: RuntimeValue, b: RuntimeValue): boolean {
   if (numeric.has(a.type) && numeric.has(b.type)) return Number(a.value) === Number(b.value);
-  if (a.type !== b.type) return false;
-  if (a.type === 'NullValue' || a.type === 'UndefinedValue') return true;
-  if (Array.isArray(a.value)) {
+  if (Array.isArray(a.value) && Array.isArray(b.value)) {
+    const kind = kindOf(a);
+    if (kind !== kindOf(b)) return false;
+    if (kind !== 'list' && kind !== 'tuple' && kind !== 'range')
+      throw new Error(`cannot compare two ${kind}`);
     const other = b.value as RuntimeValue[];
     return a.value.length === other.length && a.value.every((item, at) => pythonEqual(item, other[at]!));
   }
+  if (a.type !== b.type) return false;
+  if (a.type === 'NullValue' || a.type === 'UndefinedValue') return true;
   if (!(a.value instanceof Map)) return a.value === b.value;
   const other = b.value as Map<string, RuntimeValue>;
   return (

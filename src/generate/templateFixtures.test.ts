@@ -41,11 +41,10 @@ function rendered({ template, talk, prompt }: Case): string | undefined {
 
 it('renders as jinja2 does, or refuses: no template differs silently', () => {
   const results = cases.map((one) => ({ one, found: rendered(one) }));
-  for (const { one, found } of results) {
-    if (found !== undefined) expect({ ...one, expected: found }).toEqual(one);
-  }
+  const differing = results.filter(({ one, found }) => found !== undefined && found !== one.expected);
+  expect(differing).toEqual([]);
   const equal = results.filter(({ found }) => found !== undefined).length;
-  expect(equal).toBeGreaterThanOrEqual(185);
+  expect(equal).toBeGreaterThanOrEqual(255);
 });
 
 it.each([
