@@ -1,6 +1,7 @@
 /** Git LFS pointers, web pages, other formats and adapters in place of the wanted files, at every reader. */
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { readMemory, readText } from './accelerator/package.ts';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
@@ -64,13 +65,16 @@ const readers: readonly Reader[] = [
   ...['shards.json', 'tokens-00000.bin'].map(shardFile),
   { file: 'mix.json', read: (folder) => TokenMix.open(folder) },
   { file: 'training.json', read: (folder) => readRunFile(folder) },
-  ...['texts.jsonl', 'texts.txt.zst', 'texts.txt.gz', 'texts.jsonl.zst'].map(corpus),
-  ...['rows.jsonl', 'rows.json', 'rows.parquet', 'rows.json.gz'].map(rows),
+  ...['texts.txt', 'texts.jsonl', 'texts.txt.zst', 'texts.txt.gz', 'texts.jsonl.zst'].map(corpus),
+  ...['rows.txt', 'rows.jsonl', 'rows.json', 'rows.parquet', 'rows.json.gz'].map(rows),
   { file: 'program.asm', read: (_, path) => readText(path) },
   { file: 'dram.bin', read: (_, path) => readMemory(path) },
 ];
 
-async function withWrongFile({ file, prepare, read }: Reader, content: string): Promise<unknown> {
+async function withWrongFile(
+  { file, prepare, read }: Reader,
+  content: string | Uint8Array,
+): Promise<unknown> {
   const folder = await temporaryFolder();
   await prepare?.(folder);
   const path = join(folder, file);
@@ -96,12 +100,23 @@ describe.each(readers)('in place of $file', (reader) => {
   });
 });
 
-describe('plain text', () => {
-  it('may be a web page, but not a pointer', async () => {
-    for (const reader of [corpus('page.txt'), rows('page.txt')]) {
-      expect(await withWrongFile(reader, page)).toHaveLength(1);
-      await expect(withWrongFile(reader, pointer)).rejects.toThrow('found a Git LFS pointer');
+describe('texts', () => {
+  const packed = [
+    ['page.txt.gz', gzipSync(page)],
+    ['page.txt.zst', zstdCompressSync(page)],
+  ] as const;
+
+  it.each(packed)('a web page inside %s is named', async (name, content) => {
+    for (const reader of [corpus(name), rows(name)]) {
+      await expect(withWrongFile(reader, content)).rejects.toThrow(
+        /found an HTML page titled .*\.jsonl file/,
+      );
     }
+  });
+
+  it('may be web pages in JSON lines, and may quote some', async () => {
+    expect(await withWrongFile(corpus('pages.jsonl'), JSON.stringify({ text: page }))).toEqual([page]);
+    expect(await withWrongFile(corpus('tags.txt'), `Markup:\n${page}`)).toHaveLength(1);
   });
 });
 

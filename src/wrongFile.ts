@@ -21,11 +21,6 @@ export function refuseWrongFile(start: Uint8Array, where: string, expected: stri
   refuse(pointerIn(text) ?? webPageIn(text), where, expected);
 }
 
-/** Like `refuseWrongFile`, for text, which may be about web pages: refuses pointers only. */
-export function refusePointer(start: Uint8Array, where: string, expected: string): void {
-  refuse(pointerIn(textOf(start)), where, expected);
-}
-
 /** Like `refuseWrongFile`, for a file that should hold weights: refuses other formats of weights and any text too. */
 export function refuseNoWeights(start: Uint8Array, where: string, expected: string): void {
   refuseWrongFile(start, where, expected);

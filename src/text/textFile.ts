@@ -4,12 +4,14 @@ import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { InputError } from '../errors.ts';
-import { refusePointer, refuseWrongFile, startBytes } from '../wrongFile.ts';
+import { refuseWrongFile, startBytes } from '../wrongFile.ts';
 import { cutAtFrames } from './zstdFrames.ts';
+
+const wanted = 'a text file (pages that are meant as texts belong in a .jsonl file)';
 
 /**
  * Yields the text of a UTF-8 file in pieces; `.zst` and `.gz` are decompressed. A byte-order mark is dropped.
- * @throws {InputError} if the file is missing, not a regular file, not UTF-8, or damaged
+ * @throws {InputError} if the file is missing, not a regular file, not UTF-8, damaged, or a web page or a pointer
  */
 export async function* readText(file: string, signal?: AbortSignal): AsyncGenerator<string> {
   await checkFile(file);
@@ -18,6 +20,7 @@ export async function* readText(file: string, signal?: AbortSignal): AsyncGenera
   try {
     for await (const bytes of openBytes(file)) {
       signal?.throwIfAborted();
+      if (offset === 0) refuseWrongFile(bytes, file, wanted); // of a compressed file, only its content shows it
       yield decode(utf8, bytes, file, offset);
       offset += bytes.length;
     }
@@ -43,21 +46,15 @@ async function checkFile(file: string): Promise<void> {
     });
   });
   if (!found.isFile()) throw new InputError(`${file}: found no regular file, expected a text file`);
-  // A plain text file may hold a web page.
-  const isPlain = /\.(txt|raw|tokens)$/.test(file);
-  await refuseWrongStart(file, 'a text file', isPlain ? refusePointer : refuseWrongFile);
+  await refuseWrongStart(file, wanted);
 }
 
 /** Checks the first bytes of a file; see wrongFile.ts. */
-export async function refuseWrongStart(
-  path: string,
-  expected: string,
-  refuse: typeof refuseWrongFile = refuseWrongFile,
-): Promise<void> {
+export async function refuseWrongStart(path: string, expected: string): Promise<void> {
   const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(new Uint8Array(startBytes));
-    refuse(buffer.subarray(0, bytesRead), path, expected);
+    refuseWrongFile(buffer.subarray(0, bytesRead), path, expected);
   } finally {
     await file.close();
   }
