@@ -7,12 +7,13 @@ import { InputError } from '../errors.ts';
 import { readFile } from '../files.ts';
 import { architectureOf } from '../model/architecture.ts';
 import type { ModelConfig } from '../model/config.ts';
-import { scaleName } from '../model/parameters.ts';
+import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { isGguf } from '../platform/ggufPaths.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
 import { floatFields, packedFields } from './attentionConfig.ts';
 import { Checkpoint } from './checkpoint.ts';
-import { expandedGroups, groupedEntries, possiblyGrouped } from './convertGroups.ts';
+import { describeGroups, expandedGroups, groupedEntries, possiblyGrouped } from './convertGroups.ts';
+import { isGrouped, readGroupedFloats } from './groupedRows.ts';
 import { isTokenizerFile } from './modelFiles.ts';
 import { packRows, type ReadRows, ternaryScale } from './packing.ts';
 import { packRowsInt8 } from './packingRows.ts';
@@ -76,22 +77,27 @@ function tableOf(config: ModelConfig): string {
 /**
  * Converts the model folder `source` into the model folder `target`, with its tokenizer files and config
  * fields. Holds at most one packed matrix and a few MiB of floats.
+ * @returns what was found out about the weights, as lines for people
  * @throws InputError as opening and saving do, and for weights to pack that are not finite; the signal's reason
  */
 export async function convertCheckpoint(
   source: string,
   target: string,
   options: ConvertOptions,
-): Promise<void> {
+): Promise<readonly string[]> {
   const checkpoint = await Checkpoint.open(source);
   try {
-    await convertOpened(checkpoint, target, options);
+    return await convertOpened(checkpoint, target, options);
   } finally {
     await checkpoint.close();
   }
 }
 
-async function convertOpened(source: Checkpoint, target: string, options: ConvertOptions): Promise<void> {
+async function convertOpened(
+  source: Checkpoint,
+  target: string,
+  options: ConvertOptions,
+): Promise<readonly string[]> {
   const { to, shardBytes, onProgress, signal } = options;
   const { embedding } = options;
   refuseEmbedding(source, options);
@@ -111,7 +117,8 @@ async function convertOpened(source: Checkpoint, target: string, options: Conver
   const entries = names.flatMap((name) => {
     if (name !== table) return grouped.get(name) ?? convertedEntries(conversion, name, report);
     const as = to === 'packed' ? (embedding ?? 'as stored') : to;
-    return (embedding === undefined && grouped.get(name)) || embeddingEntries(source, table, as, report);
+    const kept = embedding === undefined ? grouped.get(name) : undefined;
+    return kept ?? embeddingEntries(source, specs.find((spec) => spec.name === table)!, as, report);
   });
   await saveCheckpoint(target, source.config, entries, {
     dtype: to === 'packed' ? 'f32' : to,
@@ -123,6 +130,7 @@ async function convertOpened(source: Checkpoint, target: string, options: Conver
     },
     alsoWrite: (temporary) => copyTokenizer(source.location, temporary),
   });
+  return packsGroups ? describeGroups(specs, grouped) : [];
 }
 
 /** Hugging Face renamed the field; both names are in use. */
@@ -190,21 +198,25 @@ function weightOfScale(name: string): string {
 /** The table of an embedding; its scales, if any, are converted with it. */
 async function* embeddingChunks(
   source: Checkpoint,
-  table: string,
+  table: ParameterSpec,
   report: Report,
 ): AsyncGenerator<Uint8Array> {
-  if (source.tensor(table).dtype !== 'I8') yield* floatChunks(source, table, report);
-  else yield bytesOf(await readInt8Rows(source, table, report));
+  const { name } = table;
+  if (isGrouped(source, name)) {
+    for await (const floats of readGroupedFloats(source, table, report)) yield bytesOf(floats);
+  } else if (source.tensor(name).dtype === 'I8') yield bytesOf(await readInt8Rows(source, name, report));
+  else yield* floatChunks(source, name, report);
 }
 
 function embeddingEntries(
   source: Checkpoint,
-  name: string,
+  table: ParameterSpec,
   as: 'int8' | 'as stored' | SavedDType,
   report: Report,
 ): TensorEntry[] {
+  const { name, shape } = table;
   const scales = scaleName(name);
-  const { dtype, shape } = source.tensor(name);
+  const { dtype } = source.tensor(name);
   const stored = { int8: 'I8', f32: 'F32', f16: 'F16', bf16: 'BF16', 'as stored': dtype }[as];
   if (dtype === stored) {
     const kept = source.tensors.has(scales) ? [name, scales] : [name];
@@ -218,7 +230,7 @@ function embeddingEntries(
       };
     });
   }
-  const floats = { name, dtype: 'F32', shape, chunks: () => embeddingChunks(source, name, report) } as const;
+  const floats = { name, dtype: 'F32', shape, chunks: () => embeddingChunks(source, table, report) } as const;
   if (as !== 'int8') return [narrowed(floats, as as SavedDType)];
   const packed = once(async () => {
     const parts: Uint8Array[] = [];

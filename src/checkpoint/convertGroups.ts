@@ -51,6 +51,23 @@ export async function groupedEntries(
   );
 }
 
+/** What was found, for people: `197 float matrices were ternary codes …: packed exactly`. */
+export function describeGroups(
+  specs: readonly ParameterSpec[],
+  entries: ReadonlyMap<string, readonly TensorEntry[]>,
+): string[] {
+  const forms = specs.flatMap(({ name, shape }) => {
+    const [codes, scales] = entries.get(name) ?? [];
+    if (!codes || !scales) return [];
+    const type = shape[1]! / codes.shape[1]! === codesPerByte.binary ? 'binary' : 'ternary';
+    return [`${type} codes with a scale for each ${shape[1]! / scales.shape[1]!} weights of a row`];
+  });
+  return [...Map.groupBy(forms, (form) => form)].map(
+    ([form, { length }]) =>
+      `${length} float ${length === 1 ? 'matrix was' : 'matrices were'} ${form}: packed exactly`,
+  );
+}
+
 /** What matrices that are stored as codes and scales become where all is to be floats; their scales, nothing. */
 export function expandedGroups(
   source: TensorSource,

@@ -58,7 +58,10 @@ export async function recogniseGroups(
 export function refuseDeviation({ row, column, found, scale }: Deviation, where: string): never {
   const expected =
     scale === undefined ? 'a finite number' : `0 or ±${scale}, as the entries of its group before it`;
-  throw new InputError(`${where}: entry [${row}, ${column}]: found ${found}, expected ${expected}`);
+  throw new InputError(
+    `${where}: entry [${row}, ${column}]: found ${found}, expected ${expected}, because only matrices that are ternary or ` +
+      'binary can be packed; convert to f32, f16 or bf16',
+  );
 }
 
 /** The codes of a recognised matrix, in chunks of whole rows. */

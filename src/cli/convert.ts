@@ -80,9 +80,10 @@ async function convert(source: string, target: string | undefined, flags: Flags)
   const folder = flags.random ? source : (target ?? '');
   checkArguments(target, flags);
   await interruptible(async (signal) => {
+    let found: readonly string[] = [];
     if (flags.random) await invent(folder, flags.random, flags, signal);
-    else await convertFolder(source, folder, flags, signal);
-    await report(folder, flags);
+    else found = await convertFolder(source, folder, flags, signal);
+    await report(folder, found, flags);
   });
 }
 
@@ -120,13 +121,13 @@ async function convertFolder(
   target: string,
   flags: Flags,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
   const progress = byteProgress(flags);
   const show = (label: string) => (bytes: { loaded: number; total: number }) =>
     progress.update(label, bytes.loaded, bytes.total);
   try {
     const folder = await findModelFolder(source, { onProgress: show('downloading'), signal });
-    await convertCheckpoint(folder, target, {
+    return await convertCheckpoint(folder, target, {
       ...{ to: flags.to!, embedding: flags.embedding, signal },
       onProgress: show('converting'),
     });
@@ -135,9 +136,11 @@ async function convertFolder(
   }
 }
 
-async function report(folder: string, { json, quiet }: Flags): Promise<void> {
+async function report(folder: string, found: readonly string[], { json, quiet }: Flags): Promise<void> {
   const files = await folderFiles(folder);
   const bytes = files.filter(({ name }) => isWeightFile(name)).reduce((sum, file) => sum + file.bytes, 0);
-  if (json) await writeJson({ folder, weightBytes: bytes, files });
-  else if (!quiet) console.error(`${folder}: ${formatBytes(bytes)} of weights`);
+  if (json) await writeJson({ folder, weightBytes: bytes, files, found });
+  else if (!quiet) {
+    for (const line of [`${folder}: ${formatBytes(bytes)} of weights`, ...found]) console.error(line);
+  }
 }
