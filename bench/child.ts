@@ -7,17 +7,27 @@ const run = promisify(execFile);
 
 /** Runs a program of this folder in its own process and reads the JSON that it prints. */
 export function child<T>(file: string, ...args: (string | number)[]): Promise<T> {
-  return childWith([], file, ...args);
+  return childWith({}, file, ...args);
 }
 
-/** The same, with flags for Node. */
+export interface ChildOptions {
+  /** For Node. */
+  readonly flags?: readonly string[];
+  /** Environment variables that differ from this process's. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The same, with options. */
 export async function childWith<T>(
-  flags: readonly string[],
+  { flags = [], env }: ChildOptions,
   file: string,
   ...args: (string | number)[]
 ): Promise<T> {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const running = run(process.execPath, [...flags, path, ...args.map(String)], { maxBuffer: 1e8 });
+  const running = run(process.execPath, [...flags, path, ...args.map(String)], {
+    maxBuffer: 1e8,
+    env: { ...process.env, ...env },
+  });
   const { stdout } = await running.catch(({ code, stderr }: ExecFileException) => {
     process.stderr.write(stderr ?? '');
     throw new InputError(`${file} failed (${code}); its message is above`);

@@ -13,7 +13,8 @@ import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { ConfigName } from '../src/model/config.ts';
-import { child, childWith } from './child.ts';
+import { nativeVariants } from '../src/platform/nativeLibrary.ts';
+import { type ChildOptions, childWith } from './child.ts';
 import { findLlamaCpp, llamaCppContender } from './llamaCpp.ts';
 import { outputPath } from './outputPath.ts';
 import { type Contender, fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
@@ -47,14 +48,25 @@ const options = new Command('npm run bench --')
 const threadCounts = countsOf('--threads', options.threads);
 const [rounds = 1] = countsOf('--rounds', options.rounds);
 
+const webAssembly: ChildOptions = { env: { PLUSMINUS_NATIVE: 'off' } };
+
+/** WebAssembly, and each variant of the native kernels that is built and that this processor has. */
+const paths: readonly (readonly [name: string, child: ChildOptions])[] = [
+  [ours, webAssembly],
+  ...nativeVariants().map(
+    ({ variant }) => [`${ours}, native ${variant}`, { env: { PLUSMINUS_NATIVE: variant } }] as const,
+  ),
+];
+
 /** Our cases, with a packed model of random weights, made once: its speed is that of a trained one. */
 async function ourContenders(size: ConfigName): Promise<Contender[]> {
   const folder = await randomModel(size);
-  const contender = (engine: string, flags: readonly string[]): Contender => ({
+  const contender = (engine: string, child: ChildOptions): Contender => ({
     engine,
-    measure: (threads) => childWith<InferenceResult>(flags, 'inferenceCase.ts', folder, threads),
+    measure: (threads) => childWith<InferenceResult>(child, 'inferenceCase.ts', folder, threads),
   });
-  return [contender(ours, []), contender(oursFused, [fusingFlag])];
+  const fused = contender(oursFused, { ...webAssembly, flags: [fusingFlag] });
+  return [...paths.map(([engine, child]) => contender(engine, child)), fused];
 }
 
 /** The median of each field over the rounds. */
@@ -134,11 +146,13 @@ async function trainingRows(): Promise<Report['training'][number][]> {
   const rows: Report['training'][number][] = [];
   for (const size of ['5M', '7M']) {
     for (const threads of threadCounts) {
-      console.error(`training ${size}, ${threads} thread(s)`);
-      const results: TrainingResult[] = [];
-      for (let round = 0; round < rounds; round++)
-        results.push(await child('trainingCase.ts', size, threads));
-      rows.push({ size, threads, ...medians(results, ['tokensPerSecond', 'gigaflops']) });
+      for (const [engine, child] of paths) {
+        console.error(`training ${size}, ${engine}, ${threads} thread(s)`);
+        const results: TrainingResult[] = [];
+        for (let round = 0; round < rounds; round++)
+          results.push(await childWith(child, 'trainingCase.ts', size, threads));
+        rows.push({ size, engine, threads, ...medians(results, ['tokensPerSecond', 'gigaflops']) });
+      }
     }
   }
   return rows;

@@ -17,7 +17,12 @@ export interface Report {
     /** Packed bytes read a second while decoding, relative to the measured read bandwidth. */
     readonly bandwidthShare: number;
   })[];
-  readonly training: readonly (TrainingResult & { readonly size: string; readonly threads: number })[];
+  readonly training: readonly (TrainingResult & {
+    readonly size: string;
+    /** Absent in earlier reports: WebAssembly. */
+    readonly engine?: string;
+    readonly threads: number;
+  })[];
 }
 
 /** The earlier report at `path`, if there is one. */
@@ -125,10 +130,11 @@ const trainingText =
 
 function trainingTable(rows: Report['training']): string {
   return table(
-    ['model', 'parameters', 'threads', 'tokens/s', 'GFLOP/s', 'temporaries MB'],
+    ['model', 'parameters', 'engine', 'threads', 'tokens/s', 'GFLOP/s', 'temporaries MB'],
     rows.map((row) => [
       row.size,
       row.parameters.toLocaleString('en'),
+      row.engine ?? ours,
       `${row.threads}`,
       row.tokensPerSecond.toFixed(0),
       row.gigaflops.toFixed(1),

@@ -1,7 +1,8 @@
 /**
  * The engines that tests run on. WebGPU is among them where there is an adapter, CUDA where there is an NVIDIA GPU; where
  * there must be one, PLUSMINUS_REQUIRE_WEBGPU=1 (as in CI) and PLUSMINUS_REQUIRE_CUDA=1 (as in npm run test:cuda) turn a
- * missing one from a skipped test into a failed one.
+ * missing one from a skipped test into a failed one. Native kernels of the CPU are among them where
+ * "npm run build:native" has built them, and must be with PLUSMINUS_REQUIRE_NATIVE=1.
  */
 import { describe } from 'vitest';
 import { CpuEngine, type CpuOptions } from '../src/engine/cpu/cpuEngine.ts';
@@ -11,6 +12,7 @@ import type { Engine } from '../src/engine/engine.ts';
 import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { NoGpuError } from '../src/engine/webgpu/errors.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
+import { nativeVariants } from '../src/platform/nativeLibrary.ts';
 
 export interface EngineUnderTest {
   readonly name: string;
@@ -22,8 +24,14 @@ export interface EngineUnderTest {
 const cpu = (name: string, threads: number, options: CpuOptions = {}): EngineUnderTest => ({
   name: `cpu, ${name}`,
   skip: false,
-  create: () => CpuEngine.create({ threads, poison: true, pieceWork: 1, ...options }),
+  create: () => CpuEngine.create({ threads, poison: true, pieceWork: 1, native: false, ...options }),
 });
+
+/** Variants of the native kernels that this processor has, the fastest last. */
+export const nativeUnderTest = nativeVariants().map(({ variant }) => variant);
+
+if (process.env.PLUSMINUS_REQUIRE_NATIVE === '1' && nativeUnderTest.length === 0)
+  throw new Error('PLUSMINUS_REQUIRE_NATIVE=1, but there are no native kernels: run "npm run build:native"');
 
 export const cpuEngines = [
   cpu('calling thread', 0),
@@ -32,6 +40,7 @@ export const cpuEngines = [
   cpu('2 threads, plain SIMD', 2, { relaxedSimd: false }),
   cpu('2 threads, dots of pairs', 2, { byteDots: false }),
   cpu('2 threads, dots of pairs, vectors in pairs', 2, { fusesVectors: true }),
+  ...nativeUnderTest.map((native) => cpu(`2 threads, native ${native}`, 2, { native })),
 ];
 
 export const referenceEngine: EngineUnderTest = {

@@ -52,6 +52,10 @@ export function fusesVectors(): boolean {
   return false;
 }
 
+export async function findNative(): Promise<undefined> {
+  return undefined;
+}
+
 export async function startThread(setup: ThreadSetup): Promise<Thread> {
   const worker = new Worker(new URL('./browserThread.js', import.meta.url), { type: 'module' });
   worker.postMessage(setup);

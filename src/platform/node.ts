@@ -4,7 +4,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join as joinPaths } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
+import type { NativeLibrary, ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import type { CudaOptions } from '../engine/cuda/cudaEngine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
@@ -99,6 +99,10 @@ export function sharesMemory(): boolean {
 /** V8 does so on processors with AVX2; the flag is experimental, so it is for users to set. */
 export function fusesVectors(): boolean {
   return process.execArgv.includes('--experimental-wasm-revectorize');
+}
+
+export async function findNative(variant?: string): Promise<NativeLibrary | undefined> {
+  return (await import('./nativeLibrary.ts')).findNative(variant);
 }
 
 export async function startThread(setup: ThreadSetup): Promise<Thread> {

@@ -4,7 +4,7 @@
  * this interface by `platform.test.ts`. A path is a path in Node and an address in a browser.
  */
 import type { DownloadOptions } from '../checkpoint/hub.ts';
-import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
+import type { NativeLibrary, ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import type { CudaOptions } from '../engine/cuda/cudaEngine.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ReadableFile } from './readableFile.ts';
@@ -35,6 +35,11 @@ export interface Platform {
   sharesMemory(): boolean;
   /** Whether V8 fuses pairs of 128-bit WebAssembly vectors into 256-bit ones, which a flag enables. */
   fusesVectors(): boolean;
+  /**
+   * The native kernels for this processor, if a library is there; a variant by its name, if it is given.
+   * @throws InputError if a variant is named and not available
+   */
+  findNative(variant?: string): Promise<NativeLibrary | undefined>;
   /** Starts a thread of the CPU engine. */
   startThread(setup: ThreadSetup): Promise<Thread>;
   /** Yields to pending events, which computing on the calling thread would delay. */

@@ -3,7 +3,7 @@
  * memory, whose pieces the threads claim. With `threads: 0`, or where memory cannot be shared, the list runs on the
  * calling thread.
  */
-import { availableCores, fusesVectors, letEventsIn, sharesMemory } from '#platform';
+import { availableCores, findNative, fusesVectors, letEventsIn, sharesMemory } from '#platform';
 import type { CpuLowering } from '../../kernels/cpu/lowering.ts';
 import type { MemoryPlan } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
@@ -39,6 +39,11 @@ export interface CpuOptions {
    * They read prompts faster still. Default: true.
    */
   readonly byteDots?: boolean | undefined;
+  /**
+   * The variant of the native kernels, by its name; false: WebAssembly only. Default: the fastest that the processor
+   * has, if a native library is there.
+   */
+  readonly native?: string | false | undefined;
   /** Min work of a piece in nanoseconds; a small one makes many pieces (for tests). */
   readonly pieceWork?: number | undefined;
   /** Table of lowerings; default: that of all ops. */
@@ -94,6 +99,7 @@ export class CpuEngine implements Engine {
     relaxedSimd,
     fusesVectors: wide = fusesVectors(),
     byteDots: wantsByteDots = true,
+    native: wantsNative,
     pieceWork = worthAPiece,
     lowerings,
   }: CpuOptions = {}): Promise<CpuEngine> {
@@ -102,6 +108,7 @@ export class CpuEngine implements Engine {
       throw new RangeError(`threads: expected an integer from 0 to 256, found ${threads}`);
     }
     const shared = count > 0;
+    const native = shared && wantsNative !== false ? await findNative(wantsNative) : undefined;
     const { module, features } = await loadKernelModule(shared, relaxedSimd);
     const memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared });
     const heap = new Heap(
@@ -122,7 +129,7 @@ export class CpuEngine implements Engine {
     local.setByteDots(byteDots);
     const setups = workspaces.map((workspace) => ({
       ...{ module, memory, kernels, control: controlAt, workspace, timeOrigin },
-      ...{ fusesVectors: wide, byteDots },
+      ...{ fusesVectors: wide, byteDots, native },
     }));
     const dots = byteDots ? ', dots of bytes' : wide ? ' in pairs' : '';
     return new CpuEngine({
@@ -130,7 +137,7 @@ export class CpuEngine implements Engine {
       slots: new Map(kernels.map((name, index) => [name, slotOf(index)])),
       inline: shared ? undefined : local,
       pool: shared ? await WorkerPool.start(setups) : undefined,
-      description: `WebAssembly, ${features}${dots}, ${shared ? `${count} thread${count > 1 ? 's' : ''}` : 'the calling thread'}`,
+      description: `WebAssembly, ${features}${dots}, ${native ? `native ${native.variant}, ` : ''}${shared ? `${count} thread${count > 1 ? 's' : ''}` : 'the calling thread'}`,
     });
   }
 

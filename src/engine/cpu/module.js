@@ -25,12 +25,19 @@ export function slotOf(index) {
  * @param {WebAssembly.Module} module
  * @param {WebAssembly.Memory} memory
  * @param {number} timeOrigin from which the kernels' clock counts; each thread's own clock has an origin of its own
+ * @param {import('./threadSetup.ts').NativeKernels} native kernels of a native library, by name; those that are absent
+ *   leave the work to WebAssembly
  */
-export function instantiate(module, memory, timeOrigin) {
+export function instantiate(module, memory, timeOrigin, native = {}) {
   const kernels = kernelNames(module);
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: firstSlot + kernels.length });
   const instance = new WebAssembly.Instance(module, {
     env: { memory, table, abort },
+    native: Object.fromEntries(
+      WebAssembly.Module.imports(module)
+        .filter((entry) => entry.module === 'native')
+        .map(({ name }) => [name, native[name] ?? (() => 0)]),
+    ),
     host: { now: () => performance.timeOrigin - timeOrigin + performance.now() },
   });
   for (const [index, name] of kernels.entries()) table.set(slotOf(index), instance.exports[name]);

@@ -7,9 +7,10 @@ import { instantiate } from './module.js';
 /**
  * @param {import('./threadSetup.ts').ThreadSetup} setup
  * @param {(message: 'ready' | 'done') => void} post
+ * @param {import('./threadSetup.ts').NativeKernels} [native] bound to this thread
  */
-export function serve(setup, post) {
-  const exports = instantiate(setup.module, setup.memory, setup.timeOrigin);
+export function serve(setup, post, native) {
+  const exports = instantiate(setup.module, setup.memory, setup.timeOrigin, native);
   exports.setWorkspace(setup.workspace);
   exports.setFusesVectors(setup.fusesVectors);
   exports.setByteDots(setup.byteDots);

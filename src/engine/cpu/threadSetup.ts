@@ -1,5 +1,18 @@
 /** Facts about the kernel module that threads and the host share. */
 
+/** Kernels of a native library by the names under which the module imports them; 1: done, 0: left to WebAssembly. */
+export interface NativeKernels {
+  readonly [name: string]: (args: number, from: number, to: number) => number;
+}
+
+/** A native library that suits this machine. */
+export interface NativeLibrary {
+  readonly path: string;
+  /** For people: the instructions of the variant in use. */
+  readonly variant: string;
+  readonly index: number;
+}
+
 /** The message with which a worker joins. */
 export interface ThreadSetup {
   readonly module: WebAssembly.Module;
@@ -11,6 +24,7 @@ export interface ThreadSetup {
   readonly fusesVectors: boolean;
   /** See `CpuOptions.byteDots`. */
   readonly byteDots: boolean;
+  readonly native: NativeLibrary | undefined;
   /** `performance.timeOrigin` of the host: threads tell times by its clock. */
   readonly timeOrigin: number;
 }

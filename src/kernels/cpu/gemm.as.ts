@@ -5,6 +5,7 @@
 // K is always split at the same places, so an element of C has the same bits for any number of threads.
 
 import { halvesToFloats, multiplyAdd } from "./math.as";
+import { nativeDenseProduct } from "./native.as";
 import { Optional } from "./optional.as";
 import { workspaceStart } from "./workspace.as";
 
@@ -46,6 +47,7 @@ export class Gemm {
 
 /** The columns [from, end) of C; threads take shares of the columns. `from` is a multiple of 8. */
 export function gemmColumns(g: Gemm, from: i32, end: i32): void {
+  if (nativeDenseProduct(changetype<usize>(g), from, end)) return;
   const alpha: f32 = g.scale ? load<f32>(g.scale) : 1;
   const panelsA = workspaceStart();
   const panelsB = panelsA + <usize>(MC * KC * 4);

@@ -2,6 +2,7 @@
 // Since Σ q·(w + 1) = Σ q·w + Σ q, the sum of a row's activations is subtracted once.
 
 import { floatAt, shareStart } from "../../kernels/cpu/math.as";
+import { nativeTernaryProduct } from "../../kernels/cpu/native.as";
 import { byteDots, fusesVectors, workspaceStart } from "../../kernels/cpu/workspace.as";
 import { byteDotTwoRows, byteDotTwoTokens, longestByteRow } from "./byteDot.as";
 import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, dotTwoTokensWide } from "./dot.as";
@@ -29,6 +30,7 @@ export function ternaryProduct(args: usize, thread: i32, threads: i32): void {
 
 /** Threads share packed rows, which are groups of four output rows. */
 export function multiply(p: Product, thread: i32, threads: i32): void {
+  if (nativeTernaryProduct(changetype<usize>(p), thread, threads)) return;
   const packed = (p.out + 3) >> 2;
   const from = shareStart(packed, 1, thread, threads);
   const end = shareStart(packed, 1, thread + 1, threads);

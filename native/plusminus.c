@@ -1,0 +1,66 @@
+/** The library's entry points: which variants this processor has, and calls through the one in use. */
+#include "plusminus.h"
+#include "processor.h"
+#include <stdlib.h>
+
+typedef struct {
+  const char *name;
+  int (*isAvailable)(void);
+  TernaryProduct *ternary;
+  DenseProduct *dense;
+} Variant;
+
+/** From the slowest to the fastest. */
+static const Variant variants[] = {
+#if defined(__x86_64__)
+    {"AVX2", hasAvx2, ternaryAvx2, denseAvx2},
+    {"AVX-VNNI", hasAvxVnni, ternaryAvxVnni, denseAvx2},
+    {"AVX-512 VNNI", hasAvx512Vnni, ternaryAvx512, denseAvx512},
+#if defined(__linux__)
+    {"AMX", hasAmx, ternaryAmx, denseAvx512},
+#endif
+#elif defined(__aarch64__)
+    {"NEON dot", hasNeonDot, ternaryNeon, denseNeon},
+#endif
+    {NULL, NULL, NULL, NULL},
+};
+
+static _Thread_local uint8_t *memory;
+static _Thread_local const Variant *inUse;
+
+/** Raised with every change of the fields that kernels read, or of these functions. */
+EXPORT int32_t plusminusVersion(void) { return 1; }
+
+/** The name of variant `index`, the fastest last; NULL past the end; "" if this processor lacks it. */
+EXPORT const char *plusminusVariant(int32_t index) {
+  if (index < 0 || index >= (int32_t)(sizeof variants / sizeof *variants) - 1) return NULL;
+  return variants[index].isAvailable() ? variants[index].name : "";
+}
+
+/** Sets the memory and the variant with which the calling thread computes from now on. */
+EXPORT void plusminusBind(void *base, int32_t index) {
+  memory = base;
+  inUse = &variants[index];
+}
+
+/** These return 1 if they have computed their share, 0 if it is left to WebAssembly. */
+EXPORT int32_t ternaryProduct(uint32_t args, int32_t piece, int32_t pieces) {
+  return inUse->ternary(memory, (const Product *)(memory + args), piece, pieces);
+}
+
+EXPORT int32_t denseProduct(uint32_t args, int32_t from, int32_t end) {
+  return inUse->dense(memory, (const Gemm *)(memory + args), from, end);
+}
+
+void *scratch(size_t bytes) {
+  static _Thread_local void *block;
+  static _Thread_local uint8_t *aligned;
+  static _Thread_local size_t size;
+  if (bytes > size) {
+    free(block);
+    block = malloc(bytes + 64);
+    size = block ? bytes : 0;
+    aligned = block ? (uint8_t *)(((uintptr_t)block + 63) & ~(uintptr_t)63) : NULL;
+  }
+  return aligned;
+}

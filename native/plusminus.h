@@ -1,0 +1,76 @@
+/**
+ * Native kernels over the CPU engine's WebAssembly memory. Addresses are offsets from the start of that memory. Every
+ * variant computes the same exact integer sums, and the same floats in the same order, as the WebAssembly kernels.
+ */
+#ifndef PLUSMINUS_H
+#define PLUSMINUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+typedef uint32_t Address;
+
+/** Fields of the class of the same name in src/ops/bitLinear/product.as.ts. */
+typedef struct {
+  Address q;
+  Address step;
+  Address sum;
+  Address codes;
+  Address scale;
+  Address y;
+  int32_t rows;
+  int32_t width;
+  int32_t stride;
+  int32_t out;
+} Product;
+
+/** Fields of the class of the same name in src/kernels/cpu/gemm.as.ts. */
+typedef struct {
+  Address c;
+  int32_t ldc;
+  Address accumulate;
+  Address scale;
+  Address a;
+  int32_t strideM;
+  int32_t strideK;
+  Address b;
+  int32_t ldb;
+  int32_t kind;
+  Address rowScale;
+  int32_t M;
+  int32_t N;
+  int32_t K;
+} Gemm;
+
+/** The longest rows whose sums of q·byte stay within 32 bits. */
+enum { longestRow = 1 << 16 };
+
+/** Where the share of `piece` of `count` items begins; shares begin at multiples of `step`. */
+INLINE int32_t shareStart(int32_t count, int32_t step, int32_t piece, int32_t pieces) {
+  int64_t steps = (count + step - 1) / step;
+  int64_t start = steps * piece / pieces * step;
+  return (int32_t)(start < count ? start : count);
+}
+
+INLINE int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
+
+/** Aligned memory of this thread for panels; grows as needed. NULL if there is none. */
+void *scratch(size_t bytes);
+
+/** Returns 0 if the variant leaves this product to WebAssembly. */
+typedef int TernaryProduct(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces);
+/** The columns [from, end) of C. */
+typedef int DenseProduct(uint8_t *memory, const Gemm *g, int32_t from, int32_t end);
+
+TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryNeon;
+DenseProduct denseAvx2, denseAvx512, denseNeon;
+
+#endif

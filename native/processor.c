@@ -1,0 +1,67 @@
+#include "processor.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <stdint.h>
+
+typedef struct {
+  unsigned eax, ebx, ecx, edx;
+} Leaf;
+
+static Leaf leaf(unsigned number, unsigned part) {
+  Leaf l = {0, 0, 0, 0};
+  __get_cpuid_count(number, part, &l.eax, &l.ebx, &l.ecx, &l.edx);
+  return l;
+}
+
+static int bit(unsigned word, int index) { return word >> index & 1; }
+
+/** Whether the system saves all these registers (bits of XCR0) when it switches threads. */
+static int saves(uint64_t registers) {
+  if (!bit(leaf(1, 0).ecx, 27)) return 0;
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (((uint64_t)high << 32 | low) & registers) == registers;
+}
+
+int hasAvx2(void) { return saves(0x6) && bit(leaf(7, 0).ebx, 5) && bit(leaf(1, 0).ecx, 12); }
+
+int hasAvxVnni(void) { return hasAvx2() && bit(leaf(7, 1).eax, 4); }
+
+/** F, DQ, BW, VL and VNNI. */
+int hasAvx512Vnni(void) {
+  Leaf l = leaf(7, 0);
+  return hasAvx2() && saves(0xe6) && bit(l.ebx, 16) && bit(l.ebx, 17) && bit(l.ebx, 30) && bit(l.ebx, 31) &&
+         bit(l.ecx, 11);
+}
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/** Linux gives a process the tile registers when it asks for them (ARCH_REQ_XCOMP_PERM, XTILEDATA). */
+int hasAmx(void) {
+  Leaf l = leaf(7, 0);
+  if (!hasAvx512Vnni() || !saves(0x60000) || !bit(l.edx, 24) || !bit(l.edx, 25)) return 0;
+  return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+}
+#endif
+
+#elif defined(__aarch64__)
+
+#if defined(__linux__)
+#include <sys/auxv.h>
+/** HWCAP_ASIMDDP */
+int hasNeonDot(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
+#elif defined(__APPLE__)
+/** All of Apple's 64-bit desktop processors have it. */
+int hasNeonDot(void) { return 1; }
+#elif defined(_WIN32)
+#include <windows.h>
+/** PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE */
+int hasNeonDot(void) { return IsProcessorFeaturePresent(43); }
+#else
+int hasNeonDot(void) { return 0; }
+#endif
+
+#endif

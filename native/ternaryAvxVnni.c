@@ -1,0 +1,17 @@
+/** AVX-VNNI: dot products of whole bytes, 256 bits at a time. */
+#include "x86.h"
+
+#define NAME ternaryAvxVnni
+#define VECTOR __m256i
+#define BYTES 32
+#define SUMS __m256i
+#define ZERO _mm256_setzero_si256()
+#define LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
+#define PLANE(w, mask) _mm256_and_si256(w, _mm256_set1_epi8(mask))
+#define DOT(sums, w, q) _mm256_dpbusd_avx_epi32(sums, w, q)
+#define LAST(w) (w)
+#define UPPER(s0, s1, s2, s) (((s) - (s0) - (s1) - (s2)) >> 6)
+#define FOLD(a, b, c, d, to) foldHalves(half(a), half(b), half(c), half(d), to)
+#define TOKENS 2
+#define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#include "ternary.inc"

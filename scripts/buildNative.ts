@@ -1,0 +1,101 @@
+/**
+ * Builds the native kernels, which are optional, to build/native/<platform>: npm run build:native.
+ *
+ *   npm run build:native                    for this machine, with CC, else the compiler cc
+ *   npm run build:native -- --all           for all platforms, with Zig (ZIG, else "python3 -m ziglang"), as packages
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+interface Source {
+  readonly name: string;
+  /** Instructions that the compiler may use; which the processor has is asked when the library is loaded. */
+  readonly flags: readonly string[];
+}
+
+const avx2 = ['-mavx2', '-mfma'];
+const avx512 = [...avx2, '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni'];
+
+const common: readonly Source[] = ['plusminus', 'processor'].map((name) => ({ name, flags: [] }));
+const x64: readonly Source[] = [
+  { name: 'ternaryAvx2', flags: avx2 },
+  { name: 'denseAvx2', flags: avx2 },
+  { name: 'ternaryAvxVnni', flags: [...avx2, '-mavxvnni'] },
+  { name: 'ternaryAvx512', flags: avx512 },
+  { name: 'denseAvx512', flags: avx512 },
+];
+const amx: Source = { name: 'ternaryAmx', flags: [...avx512, '-mamx-tile', '-mamx-int8'] };
+const arm64: readonly Source[] = [
+  { name: 'ternaryNeon', flags: ['-mcpu=generic+dotprod'] },
+  { name: 'denseNeon', flags: [] },
+];
+
+interface Platform {
+  readonly os: string;
+  readonly cpu: string;
+  /** Zig's name of the target. */
+  readonly target: string;
+}
+
+const platforms: readonly Platform[] = [
+  { os: 'linux', cpu: 'x64', target: 'x86_64-linux-gnu.2.28' },
+  { os: 'linux', cpu: 'arm64', target: 'aarch64-linux-gnu.2.28' },
+  { os: 'darwin', cpu: 'x64', target: 'x86_64-macos' },
+  { os: 'darwin', cpu: 'arm64', target: 'aarch64-macos' },
+  { os: 'win32', cpu: 'x64', target: 'x86_64-windows-gnu' },
+  { os: 'win32', cpu: 'arm64', target: 'aarch64-windows-gnu' },
+];
+
+function sourcesFor({ os, cpu }: Platform): readonly Source[] {
+  const own = cpu === 'x64' ? [...x64, ...(os === 'linux' ? [amx] : [])] : cpu === 'arm64' ? arm64 : [];
+  if (own.length === 0) throw new Error(`no native kernels for ${os}-${cpu}: WebAssembly runs there`);
+  return [...common, ...own];
+}
+
+/** Compiles and links with a compiler, given as words of a command. Returns the library's folder. */
+function build(platform: Platform, [compiler, ...words]: readonly string[]): string {
+  const { os, cpu } = platform;
+  const folder = join(root, 'build/native', `${os}-${cpu}`);
+  mkdirSync(folder, { recursive: true });
+  const run = (...args: string[]) => execFileSync(compiler!, [...words, ...args], { stdio: 'inherit' });
+  const position = os === 'win32' ? [] : ['-fPIC'];
+  // Contraction is off: a product and a sum round as they do in WebAssembly.
+  const options = ['-std=gnu11', '-O3', '-Wall', '-Wextra', '-ffp-contract=off', '-fvisibility=hidden'];
+  const objects = sourcesFor(platform).map(({ name, flags }) => {
+    const object = join(folder, `${name}.o`);
+    run(...options, ...position, ...flags, '-c', join(root, 'native', `${name}.c`), '-o', object);
+    return object;
+  });
+  const extension = { win32: 'dll', darwin: 'dylib' }[os] ?? 'so';
+  run('-shared', ...position, ...objects, '-o', join(folder, `plusminus.${extension}`));
+  return folder;
+}
+
+/** What npm needs to install the folder as an optional package. */
+function writePackage(folder: string, { os, cpu }: Platform): void {
+  const { version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const extension = { win32: 'dll', darwin: 'dylib' }[os] ?? 'so';
+  const manifest = {
+    name: `@plusminus/native-${os}-${cpu}`,
+    ...{ version, license, os: [os], cpu: [cpu] },
+    ...(os === 'linux' ? { libc: ['glibc'] } : {}),
+    description: `Native kernels of plusminus for ${os}-${cpu}`,
+    files: [`plusminus.${extension}`],
+  };
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+}
+
+const { values } = parseArgs({ options: { all: { type: 'boolean' } } });
+if (values.all) {
+  const zig = process.env.ZIG?.split(' ') ?? ['python3', '-m', 'ziglang'];
+  for (const platform of platforms)
+    writePackage(build(platform, [...zig, 'cc', '-target', platform.target]), platform);
+} else {
+  const here = { os: process.platform, cpu: process.arch, target: 'native' };
+  console.log(build(here, [process.env.CC ?? 'cc']));
+}

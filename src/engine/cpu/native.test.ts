@@ -1,0 +1,78 @@
+/** Native kernels give the bits of the WebAssembly kernels, on every variant that this processor has. */
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { nativeUnderTest } from '../../../test/engines.ts';
+import { kernelFields } from '../../kernels/cpu/kernelArguments.ts';
+import { bitLinear } from '../../ops/bitLinear/bitLinear.ts';
+import { backward } from '../../ops/gradients.ts';
+import { linear } from '../../ops/linear/linear.ts';
+import { output, record } from '../../program/record.ts';
+import { input, type Tensor } from '../../program/tensor.ts';
+import { SeededRandom } from '../../text/seededRandom.ts';
+import { bytesOf, readFloats } from '../engine.ts';
+import { CpuEngine, type CpuOptions } from './cpuEngine.ts';
+
+/** Rows below and above what each variant takes at a time; widths and outputs that end within vectors and tiles. */
+const shapes: readonly (readonly [rows: number, width: number, out: number])[] = [
+  [1, 64, 64],
+  [1, 200, 70],
+  [3, 48, 130],
+  [8, 1030, 75],
+  [33, 65, 257],
+  [70, 512, 40],
+];
+
+/** Results and gradients of a projection of [rows, width] to [out], all of them. */
+async function projection(
+  project: (x: Tensor, weight: Tensor, norm: Tensor) => Tensor,
+  [rows, width, out]: (typeof shapes)[number],
+  options: CpuOptions,
+): Promise<Float32Array[]> {
+  const [x, weight, norm] = [input('x', [rows, width]), input('w', [out, width]), input('norm', [width])];
+  const dy = input('dy', [rows, out]);
+  let results: Tensor[] = [];
+  const program = record('projection', () => {
+    const y = output(project(x, weight, norm));
+    const gradients = backward(new Map([[y, dy]]), [x, weight]);
+    results = [y, ...[...gradients.values()].map(output)];
+  });
+  const engine = await CpuEngine.create({ threads: 2, pieceWork: 1, poison: true, ...options });
+  const random = new SeededRandom(3);
+  for (const tensor of [x, weight, norm, dy])
+    engine.write(tensor, bytesOf(random.fillNormal(new Float32Array(tensor.size))));
+  await engine.load(program).run();
+  const values: Float32Array[] = [];
+  for (const result of results) values.push((await readFloats(engine, result)).slice());
+  await engine.dispose();
+  return values;
+}
+
+const projections = {
+  bitLinear: (x: Tensor, weight: Tensor, norm: Tensor) => bitLinear(x, { norm, weight }),
+  linear: (x: Tensor, weight: Tensor) => linear(x, weight),
+};
+
+describe.each(nativeUnderTest)('native kernels, %s', (native) => {
+  for (const [name, project] of Object.entries(projections)) {
+    it.each(shapes)(`${name} of ${'%i × %i → %i'} gives the same bits`, async (...shape) => {
+      const expected = await projection(project, shape, { native: false });
+      expect(await projection(project, shape, { native })).toEqual(expected);
+    });
+  }
+});
+
+it('takes the arguments that the kernels take', async () => {
+  const header = await readFile(new URL('../../../native/plusminus.h', import.meta.url), 'utf8');
+  const fieldsOf = (name: string) => {
+    const body = new RegExp(`typedef struct \\{([^}]*)\\} ${name};`).exec(header)![1]!;
+    return [...body.matchAll(/(\w+);/g)].map(([, field]) => field);
+  };
+  expect(fieldsOf('Product')).toEqual(Object.keys(kernelFields.ternaryProduct));
+  expect(fieldsOf('Gemm')).toEqual(Object.keys(kernelFields.linearForward));
+});
+
+it('refuses a variant that this machine lacks', async () => {
+  await expect(CpuEngine.create({ threads: 1, native: 'abacus' })).rejects.toThrow(
+    /native kernels: found abacus, expected one of off/,
+  );
+});
