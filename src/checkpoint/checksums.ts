@@ -5,10 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { replaceFile } from '../text/replaceFile.ts';
-
-const listName = 'SHA256SUMS';
-/** Documentation has no hash, so that it may be edited. */
-const isHashed = (name: string) => name !== listName && name !== 'README.md' && !name.startsWith('.');
+import { isHashed, listName, parseChecksums } from './checksumList.ts';
 
 /** Lists all files of a folder. */
 export async function writeChecksums(folder: string): Promise<void> {
@@ -25,7 +22,7 @@ export async function writeChecksums(folder: string): Promise<void> {
  * @throws InputError naming the file
  */
 export async function verifyChecksums(folder: string, advice: string): Promise<void> {
-  const expected = parse(await readFile(join(folder, listName), 'utf8').catch(() => ''));
+  const expected = parseChecksums(await readFile(join(folder, listName), 'utf8').catch(() => ''));
   if (expected.size === 0)
     throw new InputError(`${join(folder, listName)}: found no list of hashes; ${advice}`);
   const names = new Set([...expected.keys(), ...(await readdir(folder)).filter(isHashed)]);
@@ -38,11 +35,6 @@ export async function verifyChecksums(folder: string, advice: string): Promise<v
       `${join(folder, name)}: found SHA-256 ${found}, expected ${expected.get(name) ?? 'no such file'}; ${advice}`,
     );
   }
-}
-
-function parse(text: string): Map<string, string> {
-  const lines = text.matchAll(/^([0-9a-f]{64}) [ *]([^/\\\n]+)$/gm);
-  return new Map([...lines].map(([, hash, name]) => [name!, hash!]));
 }
 
 async function hashOf(file: string): Promise<string> {

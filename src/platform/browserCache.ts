@@ -4,6 +4,7 @@
  */
 import type { Progress } from '../checkpoint/tensorSource.ts';
 import { InputError } from '../errors.ts';
+import { checkHash, isExpected } from './expectedHashes.ts';
 
 const cacheName = 'plusminus-models';
 
@@ -17,15 +18,18 @@ const opened = new Map<string, Blob>();
 
 /**
  * The file at an address; undefined if there is none.
- * @throws InputError if the server refuses, or cannot be reached while nothing is kept; the signal's reason if
- *   it is aborted
+ * @throws InputError if the server refuses, cannot be reached while nothing is kept, or sends a file with a wrong hash; the
+ *   signal's reason if it is aborted
  */
 export async function fetchModelFile(address: string, options: FetchOptions = {}): Promise<Blob | undefined> {
   const known = opened.get(address);
   if (known) return known;
   const cache = await openCache();
   const kept = await cache?.match(address);
-  if (kept && (await isCurrent(kept, address, options))) return remember(address, await blobOf(kept));
+  if (kept && (await isCurrent(kept, address, options))) {
+    const blob = await blobOf(kept);
+    if (await isExpected(address, blob)) return remember(address, blob);
+  }
   return remember(address, await download(address, cache, options));
 }
 
@@ -86,6 +90,7 @@ async function download(
   );
   if (isMissing(response)) {
     await response.body?.cancel();
+    await checkHash(address, undefined);
     await keep(cache, address, new Response(null, { status: 404 }));
     return undefined;
   }
@@ -97,6 +102,7 @@ async function download(
   const { headers } = response;
   const watched = new Response(response.body!.pipeThrough(watch(headers, onProgress)), { headers });
   const blob = await watched.blob();
+  await checkHash(address, blob);
   await keep(cache, address, new Response(blob, { headers: telling(headers) }));
   return blob;
 }

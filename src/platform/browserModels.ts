@@ -1,7 +1,9 @@
 /** Models by address or Hub name, in a browser: all files are fetched and cached before any is read. */
+import { listName } from '../checkpoint/checksumList.ts';
 import { InputError } from '../errors.ts';
 import { isObject, parseJsonObject } from '../json.ts';
 import { fetchModelFile, reopenFolder } from './browserCache.ts';
+import { expectHashes } from './expectedHashes.ts';
 import { ggufParts, isGguf } from './ggufPaths.ts';
 import { isGiven } from './givenFiles.ts';
 import type { DownloadOptions } from './platform.ts';
@@ -29,11 +31,17 @@ export async function findModelFolder(source: string, options: DownloadOptions =
   }
   const file = async (name: string, progress?: typeof onProgress) =>
     fetchModelFile(`${folder}/${name}`, { signal, onProgress: progress });
+  // The Hub's repositories have no such list, and its files come over https from the Hub itself.
+  await expectHashes(folder, folder.startsWith(`${hub}/`) ? undefined : await file(listName).catch(absent));
+  signal?.throwIfAborted();
   await file('config.json');
   const single = await file('model.safetensors', onProgress);
   if (!single) await fetchShards(await file('model.safetensors.index.json'), file, onProgress);
   return folder;
 }
+
+/** Some servers refuse what does not exist; without a network, the files themselves say so. */
+function absent(): undefined {}
 
 function folderAddress(source: string, { revision = 'main', hubUrl = hub }: DownloadOptions): string {
   if (typeof source !== 'string' || source === '') {

@@ -10,7 +10,7 @@ import type { Plugin } from 'vite';
 
 const ownModels = fileURLToPath(new URL('../../models', import.meta.url));
 const wanted =
-  /^(config\.json|model.*\.safetensors(\.index\.json)?|tokenizer.*\.(json|model)|chat_template\.jinja)$/;
+  /^(config\.json|model.*\.safetensors(\.index\.json)?|tokenizer.*\.(json|model)|chat_template\.jinja|SHA256SUMS)$/;
 
 export function models(): Plugin {
   return {
