@@ -5,8 +5,17 @@
  */
 import { createCipheriv } from 'node:crypto';
 import { f32ToF16 } from '../src/checkpoint/floats.ts';
+import {
+  f32,
+  type GgufTensor,
+  numbers,
+  tensorBytes,
+  text,
+  texts,
+  u32,
+  writeGguf,
+} from '../src/checkpoint/gguf/writeGguf.ts';
 import type { ModelConfig } from '../src/model/config.ts';
-import { f32, type GgufTensor, numbers, tensorBytes, text, texts, u32, writeGguf } from './gguf.ts';
 
 /** The same configuration gives the same file. */
 export async function writeLlamaModel(path: string, config: ModelConfig): Promise<void> {

@@ -1,6 +1,7 @@
 /** `plusminus convert`: converts between float and packed weights, or creates a model with random weights. */
 import { Command, Option } from 'commander';
 import { convertCheckpoint } from '../checkpoint/convert.ts';
+import { exportGguf } from '../checkpoint/gguf/exportGguf.ts';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
 import { findModelFolder } from '../checkpoint/modelSource.ts';
 import { randomCheckpoint } from '../checkpoint/random.ts';
@@ -15,6 +16,7 @@ import {
   configNames,
   namedConfig,
 } from '../model/config.ts';
+import { isGguf } from '../platform/ggufPaths.ts';
 import { folderFiles } from './folderFiles.ts';
 import { byteProgress, interruptible } from './openModel.ts';
 import { integer } from './options.ts';
@@ -25,12 +27,14 @@ Examples:
   $ plusminus convert runs/demo packed-demo --to packed
   $ plusminus convert ridger/MMfreeLM-370M mmfree-370m --to packed
   $ plusminus convert runs/demo small-demo --to packed --embedding int8
+  $ plusminus convert runs/demo demo.gguf --to gguf
+  $ plusminus convert model.gguf packed-model --to packed
   $ plusminus convert --random 1.3B random-1.3b --seed 1
   $ plusminus convert --random 1.3B random-llama --architecture llama
   $ plusminus convert --random 2B4T random-bitnet`;
 
 interface Flags {
-  readonly to?: 'packed' | SavedDType;
+  readonly to?: 'packed' | 'gguf' | SavedDType;
   readonly embedding?: 'int8' | SavedDType;
   readonly random?: ConfigName;
   readonly architecture?: ArchitectureName;
@@ -43,9 +47,9 @@ interface Flags {
 export function convertCommand(): Command {
   return new Command('convert')
     .description('Convert between float and packed (2-bit) checkpoints, or create one with random weights.')
-    .argument('<source>', 'model folder or Hub name; with --random, the folder to write')
-    .argument('[target]', 'folder to write')
-    .addOption(new Option('--to <type>', 'type to store').choices(['packed', 'f32', 'f16', 'bf16']))
+    .argument('<source>', 'model folder, GGUF file or Hub name; with --random, the folder to write')
+    .argument('[target]', 'folder to write; with --to gguf, the file')
+    .addOption(new Option('--to <type>', 'type to store').choices(['packed', 'f32', 'f16', 'bf16', 'gguf']))
     .addOption(
       new Option(
         '--embedding <type>',
@@ -89,7 +93,7 @@ async function convert(source: string, target: string | undefined, flags: Flags)
 
 function checkArguments(
   target: string | undefined,
-  { random, to, seed, vocabulary, architecture }: Flags,
+  { random, to, embedding, seed, vocabulary, architecture }: Flags,
 ): void {
   const surplus = random
     ? { target, '--to': to }
@@ -101,8 +105,13 @@ function checkArguments(
   }
   if (!random && target === undefined)
     throw new InputError('target: found none, expected the folder to write');
+  if (to === 'gguf' && embedding !== undefined) {
+    throw new InputError(
+      `--embedding: found ${embedding} with --to gguf, which writes the embedding as stored`,
+    );
+  }
   if (!random && to === undefined) {
-    throw new InputError('--to: found nothing, expected packed, f32, f16 or bf16');
+    throw new InputError('--to: found nothing, expected packed, f32, f16, bf16 or gguf');
   }
 }
 
@@ -127,9 +136,13 @@ async function convertFolder(
     progress.update(label, bytes.loaded, bytes.total);
   try {
     const folder = await findModelFolder(source, { onProgress: show('downloading'), signal });
+    const onProgress = show('converting');
+    if (flags.to === 'gguf') {
+      await exportGguf(folder, target, { onProgress, signal });
+      return [];
+    }
     return await convertCheckpoint(folder, target, {
-      ...{ to: flags.to!, embedding: flags.embedding, signal },
-      onProgress: show('converting'),
+      ...{ to: flags.to!, embedding: flags.embedding, signal, onProgress },
     });
   } finally {
     progress.stop();
@@ -138,7 +151,8 @@ async function convertFolder(
 
 async function report(folder: string, found: readonly string[], { json, quiet }: Flags): Promise<void> {
   const files = await folderFiles(folder);
-  const bytes = files.filter(({ name }) => isWeightFile(name)).reduce((sum, file) => sum + file.bytes, 0);
+  const isWeights = (name: string) => isWeightFile(name) || isGguf(name);
+  const bytes = files.filter(({ name }) => isWeights(name)).reduce((sum, file) => sum + file.bytes, 0);
   if (json) await writeJson({ folder, weightBytes: bytes, files, found });
   else if (!quiet) {
     for (const line of [`${folder}: ${formatBytes(bytes)} of weights`, ...found]) console.error(line);

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { LanguageModel, type ModelSource } from '../../index.ts';
 import { temporaryFolder } from '../testing.ts';
-import { ggufBytes, ggufFile, goldenBytes, goldenGguf, zeros } from './testing.ts';
+import { ggufBytes, ggufFile, goldenBytes, goldenGguf, smallLlama, zeros } from './testing.ts';
 
 const path = goldenGguf('bitnet-i2s');
 
@@ -99,35 +99,14 @@ it.each([
     /"llama.embedding_length": found "wide", expected an integer/,
   ],
 ])('refuses %s by name', async (_, change, message) => {
-  const metadata = {
-    'general.architecture': 'llama',
-    'llama.context_length': 64,
-    'llama.embedding_length': 8,
-    'llama.block_count': 1,
-    'llama.feed_forward_length': 8,
-    'llama.attention.head_count': 2,
-    'llama.attention.layer_norm_rms_epsilon': 1e-5,
-    'llama.expert_count': 0, // which means none
-    ...change,
-  };
+  const metadata = { ...smallLlama, 'llama.expert_count': 0, /* which means none */ ...change };
   const bytes = ggufBytes(metadata, [zeros('token_embd.weight', [8, 4])]);
   await expect(LanguageModel.load(await ggufFile(bytes))).rejects.toThrow(message);
 });
 
 it('refuses tensors that the architecture has no place for', async () => {
   const file = (name: string) =>
-    ggufBytes(
-      {
-        'general.architecture': 'llama',
-        'llama.context_length': 64,
-        'llama.embedding_length': 8,
-        'llama.block_count': 1,
-        'llama.feed_forward_length': 8,
-        'llama.attention.head_count': 2,
-        'llama.attention.layer_norm_rms_epsilon': 1e-5,
-      },
-      [zeros('token_embd.weight', [8, 4]), zeros(name, [8])],
-    );
+    ggufBytes(smallLlama, [zeros('token_embd.weight', [8, 4]), zeros(name, [8])]);
   await expect(LanguageModel.load(await ggufFile(file('blk.0.ffn_gate_exps.weight')))).rejects.toThrow(
     /"blk.0.ffn_gate_exps.weight": no supported architecture has it/,
   );

@@ -105,7 +105,7 @@ export class Metadata {
 
   add(key: string, value: Value): void {
     if (this.#values.has(key)) {
-      throw new InputError(`${this.#path}: metadata ${show(key)}: found it twice, expected it once`);
+      throw new InputError(`${this.where(key)}: found it twice, expected it once`);
     }
     this.#values.set(key, value);
   }
@@ -173,10 +173,15 @@ export class Metadata {
     return !value || (value instanceof GgufArray && value.length === 0);
   }
 
+  /** What errors call a key. */
+  where(key: string): string {
+    return `${this.#path}: metadata ${show(key)}`;
+  }
+
   error(key: string, expected: string): InputError {
     const value = this.#values.get(key);
     const found =
       value instanceof GgufArray ? `a list of ${value.length} (${typeNames[value.type]})` : show(value);
-    return new InputError(`${this.#path}: metadata ${show(key)}: found ${found}, expected ${expected}`);
+    return new InputError(`${this.where(key)}: found ${found}, expected ${expected}`);
   }
 }

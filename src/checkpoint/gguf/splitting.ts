@@ -2,7 +2,7 @@
  * How byte-level BPE tokenizers split text into words before merging, by the names that GGUF gives the ways
  * (`tokenizer.ggml.pre`). Each becomes the normalizer and pre-tokenizer of a `tokenizer.json`.
  */
-import type { Component } from '../../text/tokenizerJson.ts';
+import type { Component, TokenizerJson } from '../../text/tokenizerJson.ts';
 
 export interface Splitting {
   readonly normalizer: Component | null;
@@ -70,4 +70,27 @@ export const splittingNames = [...byName.keys()].join(', ');
 
 export function splittingOf(name: string): Splitting | undefined {
   return byName.get(name);
+}
+
+/** The splitting of a `tokenizer.json`, if it has a name. */
+export function splittingLike(json: TokenizerJson): { readonly name: string } | undefined {
+  const wanted = JSON.stringify([
+    patternsOf(json.pre_tokenizer),
+    json.normalizer?.type,
+    json.model.ignore_merges === true,
+  ]);
+  for (const [name, { preTokenizer, normalizer, ignoreMerges }] of byName) {
+    if (JSON.stringify([patternsOf(preTokenizer), normalizer?.type, ignoreMerges]) === wanted)
+      return { name };
+  }
+  return undefined;
+}
+
+/** What a pre-tokenizer does, as far as it differs from one to the next. */
+function patternsOf(component: Component | null): unknown {
+  const steps = component?.type === 'Sequence' ? (component.pretokenizers as Component[]) : [component];
+  return steps.map((step) => {
+    if (step?.type === 'Split') return [step.pattern, step.behavior, step.invert];
+    return step?.type === 'ByteLevel' ? ['bytes', step.add_prefix_space, step.use_regex] : step;
+  });
 }

@@ -39,3 +39,13 @@ export function huggingFaceName(name: string, path: string): string {
 export function isRotated(name: string): boolean {
   return /^blk\.\d+\.attn_[qk]\.(weight|bias)$/.test(name);
 }
+
+/** The name in GGUF of a Hugging Face tensor; the inverse of `huggingFaceName`. */
+export function ggufName(name: string): string {
+  const [plain] = Object.entries(whole).find(([, hugging]) => hugging === name) ?? [];
+  if (plain !== undefined) return plain;
+  const [, layer, module, kind] = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+  const [part] = Object.entries(ofLayer).find(([, hugging]) => hugging === module) ?? [];
+  if (part === undefined) throw new Error(`GGUF has no name for the tensor ${name}`);
+  return `blk.${layer}.${part}.${kind}`;
+}

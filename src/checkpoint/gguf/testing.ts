@@ -109,3 +109,14 @@ export async function ggufFile(bytes: Uint8Array, name = 'model.gguf'): Promise<
   await writeFile(path, bytes);
   return path;
 }
+
+/** Keys of a Llama of width 8. */
+export const smallLlama = {
+  'general.architecture': 'llama',
+  'llama.context_length': 64,
+  'llama.embedding_length': 8,
+  'llama.block_count': 1,
+  'llama.feed_forward_length': 8,
+  'llama.attention.head_count': 2,
+  'llama.attention.layer_norm_rms_epsilon': 1e-5,
+} as const;

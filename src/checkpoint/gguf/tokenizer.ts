@@ -1,8 +1,9 @@
 /** The tokenizer in a GGUF file's metadata, as the contents of `tokenizer.json` and `tokenizer_config.json`. */
-import { show } from '../../json.ts';
+import { parseJsonObject, show } from '../../json.ts';
 import { surroundedBy, tokenizerOfPieces } from '../../text/sentencepiece.ts';
 import {
   type AddedToken,
+  checkTokenizerJson,
   MAX_VOCABULARY,
   type TokenizerConfig,
   type TokenizerJson,
@@ -32,8 +33,17 @@ export function tokenizerOf(metadata: Metadata): GgufTokenizer | undefined {
   if (model === 'none' || model === 'no_vocab') return undefined;
   if (model !== 'gpt2' && model !== 'llama') throw metadata.error(key('model'), '"gpt2" or "llama"');
   const tokens = tokensOf(metadata);
-  const json = model === 'gpt2' ? byteLevel(metadata, tokens) : sentencePieces(metadata, tokens);
+  const whole = tokenizerJson(metadata);
+  const json = whole ?? (model === 'gpt2' ? byteLevel(metadata, tokens) : sentencePieces(metadata, tokens));
   return { json, config: configOf(metadata, tokens) };
+}
+
+/** The `tokenizer.json` that a file was made from, which some hold beside the rest. */
+function tokenizerJson(metadata: Metadata): TokenizerJson | undefined {
+  const name = 'tokenizer.huggingface.json';
+  if (!metadata.has(name)) return undefined;
+  const bytes = new TextEncoder().encode(metadata.text(name));
+  return checkTokenizerJson(parseJsonObject(bytes, metadata.where(name)), metadata.where(name));
 }
 
 interface Token {

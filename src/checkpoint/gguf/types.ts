@@ -11,7 +11,7 @@ export interface GgufType {
   readonly trailingBytes?: number;
 }
 
-const type = (name: string, blockElements: number, blockBytes: number): GgufType => ({
+const type = <const N extends string>(name: N, blockElements: number, blockBytes: number) => ({
   name,
   blockElements,
   blockBytes,
@@ -34,6 +34,13 @@ const supported = {
   42: type('Q2_0', 64, 18),
   142: type('PQ2_0', 128, 34),
 } as const satisfies Record<number, GgufType>;
+
+export type TypeName = (typeof supported)[keyof typeof supported]['name'];
+
+/** ggml's numbers by name. */
+export const typeIds = Object.fromEntries(
+  Object.entries(supported).map(([id, { name }]) => [name, Number(id)]),
+) as Readonly<Record<TypeName, number>>;
 
 /** Q2_0 as PrismML wrote it first, under the same number: the layout of PQ2_0. */
 export const earlierQ2 = type('Q2_0', 128, 34);

@@ -6,38 +6,37 @@ import { createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-
-/** The ggml types that the benchmark's models need: number, and bytes of a block of elements. */
-const ggmlTypes = {
-  F32: { id: 0, blockElements: 1, blockBytes: 4 },
-  F16: { id: 1, blockElements: 1, blockBytes: 2 },
-  TQ2_0: { id: 35, blockElements: 256, blockBytes: 66 },
-} as const;
+import { bytesOfTensor, type TypeName, typeIds, typeOf } from './types.ts';
 
 export interface GgufTensor {
   readonly name: string;
-  readonly type: keyof typeof ggmlTypes;
+  readonly type: TypeName;
   /** From the fastest index to the slowest: a matrix's columns come first. */
   readonly dimensions: readonly number[];
   /** `tensorBytes(this)` bytes in pieces of any size. */
-  chunks(): Iterable<Uint8Array>;
+  chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 /** @throws RangeError if the columns are not whole blocks, which ggml cannot hold */
 export function tensorBytes({ name, type, dimensions }: Omit<GgufTensor, 'chunks'>): number {
-  const { blockElements, blockBytes } = ggmlTypes[type];
+  const layout = typeOf(typeIds[type])!;
+  const { blockElements } = layout;
   if (dimensions[0]! % blockElements !== 0) {
     throw new RangeError(
       `tensor ${name}: found ${dimensions[0]} columns, ${type} expects a multiple of ${blockElements}`,
     );
   }
-  return (dimensions.reduce((product, size) => product * size, 1) / blockElements) * blockBytes;
+  return bytesOfTensor(
+    layout,
+    dimensions.reduce((product, size) => product * size, 1),
+  );
 }
 
 /** A metadata value, encoded: its type's number and its bytes. Made by the functions below. */
 export type GgufValue = readonly Uint8Array[];
 
 export const u32 = (value: number): GgufValue => [integer32(4), integer32(value)];
+export const flag = (value: boolean): GgufValue => [integer32(7), Uint8Array.of(value ? 1 : 0)];
 export const f32 = (value: number): GgufValue => [integer32(6), bytesOf(Float32Array.of(value))];
 export const text = (value: string): GgufValue => [integer32(8), ...counted(value)];
 export const texts = (values: readonly string[]): GgufValue => [
@@ -61,13 +60,13 @@ export async function writeGguf(
   await rename(partial, path);
 }
 
-function* fileBytes(metadata: Readonly<Record<string, GgufValue>>, tensors: readonly GgufTensor[]) {
+async function* fileBytes(metadata: Readonly<Record<string, GgufValue>>, tensors: readonly GgufTensor[]) {
   const head = header(metadata, tensors);
   yield head;
   yield padding(head.length);
   for (const tensor of tensors) {
     let written = 0;
-    for (const chunk of tensor.chunks()) {
+    for await (const chunk of tensor.chunks()) {
       written += chunk.length;
       yield chunk;
     }
@@ -87,7 +86,7 @@ function header(metadata: Readonly<Record<string, GgufValue>>, tensors: readonly
   for (const tensor of tensors) {
     parts.push(...counted(tensor.name), integer32(tensor.dimensions.length));
     parts.push(...tensor.dimensions.map(integer64));
-    parts.push(integer32(ggmlTypes[tensor.type].id), integer64(offset));
+    parts.push(integer32(typeIds[tensor.type]), integer64(offset));
     const bytes = tensorBytes(tensor);
     offset += bytes + padding(bytes).length;
   }
