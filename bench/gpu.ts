@@ -3,6 +3,7 @@
  * CPU. Weights are random and made in memory.
  *
  *   npm run bench:gpu                               370M: decoding, a prompt of 2,048, training on 8 × 2,048
+ *   npm run bench:gpu -- --engine cuda
  *   npm run bench:gpu -- --size 1.3B --no-training
  *   npm run bench:gpu -- --batch 8 --length 512
  *   npm run bench:gpu -- --recompute 18             of 24 blocks, as many as fit into a given memory
@@ -11,11 +12,11 @@
  */
 import './begin.ts';
 import { writeFile } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { readConfig } from '../src/checkpoint/config.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../src/engine/engine.ts';
-import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
+import { createEngine } from '../src/engine/engines.ts';
 import { InputError } from '../src/errors.ts';
 import { isConfigName, namedConfig } from '../src/model/config.ts';
 import type { Recompute } from '../src/train/passGradients.ts';
@@ -24,6 +25,9 @@ import { outputPath } from './outputPath.ts';
 import { measurePyTorch, type PyTorchReport } from './pytorch.ts';
 
 const options = new Command('npm run bench:gpu --')
+  .addOption(
+    new Option('--engine <name>', 'engine that computes').choices(['webgpu', 'cuda']).default('webgpu'),
+  )
   .option('--size <name>', 'named configuration', '370M')
   .option('--config <folder>', 'measure only training, of this folder’s config.json')
   .option('--prompt <tokens>', 'tokens of the prompt', '2048')
@@ -37,10 +41,13 @@ const options = new Command('npm run bench:gpu --')
   )
   .option('--no-training', 'do not measure training')
   .option('--no-pytorch', 'do not compare with PyTorch, even if it is installed')
-  .option('--out <path>', 'where to write the tables, without extension (default: results/gpu)')
+  .option(
+    '--out <path>',
+    'where to write the tables, without extension (default: results/gpu, or results/cuda)',
+  )
   .parse()
   .opts<
-    Record<'size' | 'prompt' | 'batch' | 'length' | 'recompute' | 'rounds', string> & {
+    Record<'engine' | 'size' | 'prompt' | 'batch' | 'length' | 'recompute' | 'rounds', string> & {
       config?: string;
       out?: string;
       training: boolean;
@@ -70,10 +77,10 @@ interface Row extends Partial<Measurement> {
 async function row(
   name: string,
   tokens: number,
-  body: (engine: WebGpuEngine) => Promise<Measurement>,
+  body: (engine: Engine) => Promise<Measurement>,
 ): Promise<Row> {
   console.error(name);
-  const engine = await WebGpuEngine.create();
+  const engine = await createEngine(options.engine);
   try {
     return { name, tokens, ...(await body(engine)) };
   } catch (error) {
@@ -138,7 +145,7 @@ async function results(engine: Engine): Promise<number[]> {
 
 /** The largest difference from the CPU, relative to the largest number. */
 async function check(): Promise<number> {
-  const [gpu, cpu] = [await WebGpuEngine.create(), await CpuEngine.create({ threads: 1 })];
+  const [gpu, cpu] = [await createEngine(options.engine), await CpuEngine.create({ threads: 1 })];
   const [found, expected] = [await results(gpu), await results(cpu)];
   await Promise.all([gpu.dispose(), cpu.dispose()]);
   const largest = Math.max(...expected.map(Math.abs));
@@ -177,7 +184,7 @@ function format(device: string, difference: number, rows: readonly Row[]): strin
   );
   return `${[
     `# GPU benchmark, ${subject}`,
-    `\`npm run bench:gpu\`, ${device}, random weights. Medians of ${rounds} runs or more; "shaders" is the device's own ` +
+    `\`npm run bench:gpu\`, ${options.engine}, ${device}, random weights. Medians of ${rounds} runs or more; "shaders" is the device's own ` +
       `time. A small model differed from the CPU by ${difference.toExponential(1)} of its largest number.`,
     table(['case', 'ms', 'shaders ms', 'tokens/s', 'GiB'], summary),
     ...details,
@@ -204,9 +211,9 @@ function formatPyTorch(report: PyTorchReport | string): string {
   ].join('\n');
 }
 
-const out = await outputPath(options.out, 'gpu');
+const out = await outputPath(options.out, options.engine === 'cuda' ? 'cuda' : 'gpu');
 const difference = await check();
-const probe = await WebGpuEngine.create();
+const probe = await createEngine(options.engine);
 const device = probe.description;
 await probe.dispose();
 const { size, config: folder, training: trains } = options;
@@ -222,7 +229,15 @@ for (const form of forms) rows.push(await training(form));
 const without = folder ? '--config' : options.pytorch ? undefined : '--no-pytorch';
 const pytorch = without ?? (await measurePyTorch({ size, prompt, batch, length, rounds, training: trains }));
 const markdown = `${format(device, difference, rows)}\n${formatPyTorch(pytorch)}\n`;
-const report = { device, size: subject, date: new Date().toISOString(), difference, rows, pytorch };
+const report = {
+  engine: options.engine,
+  device,
+  size: subject,
+  date: new Date().toISOString(),
+  difference,
+  rows,
+  pytorch,
+};
 await writeFile(`${out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
 await writeFile(`${out}.md`, markdown);
 console.log(markdown);

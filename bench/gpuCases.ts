@@ -1,6 +1,6 @@
 /** The cases of the GPU benchmark, with random weights that are made in memory. */
 import { bytesOf, type Engine, type Executable, type KernelTime } from '../src/engine/engine.ts';
-import type { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
+import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { architectureOf } from '../src/model/architecture.ts';
 import type { MatMulFreeConfig, ModelConfig } from '../src/model/config.ts';
 import { type WeightMode, Weights } from '../src/model/weights.ts';
@@ -129,7 +129,7 @@ function tokens(length: number, vocabulary: number): Int32Array {
 
 /** Seconds for each step; the first two runs warm up. */
 export async function measure(
-  engine: WebGpuEngine,
+  engine: Engine,
   executable: Executable,
   rounds: number,
   step: () => Promise<unknown>,
@@ -140,7 +140,8 @@ export async function measure(
     await step();
     if (round >= 0) times.push(performance.now() - start);
   }
-  const shaders = engine.features.timestamps ? byShader(await executable.profile!()) : [];
+  const measuresTime = !(engine instanceof WebGpuEngine) || engine.features.timestamps;
+  const shaders = measuresTime ? byShader(await executable.profile!()) : [];
   return { milliseconds: median(times), shaders, bytes: engine.usedBytes };
 }
 

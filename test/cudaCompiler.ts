@@ -5,6 +5,7 @@
  */
 import { expect } from 'vitest';
 import { NoCudaError } from '../src/engine/cuda/errors.ts';
+import { fuse } from '../src/engine/cuda/fused/fuse.ts';
 import { assembleKernel } from '../src/engine/cuda/kernelSource.ts';
 import { compileKernel } from '../src/engine/cuda/kernels.ts';
 import { loadKoffi } from '../src/engine/cuda/library.ts';
@@ -39,7 +40,7 @@ const compiled = new Set<string>();
 
 /** Compiles what a program launches, and returns the names of its kernels and products. */
 export function compileProgram(program: Program, features: CudaFeatures): string[] {
-  return planSteps(program, features).steps.map((step) => {
+  return planSteps(fuse(program, features), features).steps.map((step) => {
     if (isProduct(step)) return step.product;
     const kernel = assembleKernel(step);
     if (compiled.has(kernel.source)) return step.kernel;

@@ -10,6 +10,7 @@ import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
 import type { Lowerings } from '../lowerings.ts';
 import { CublasLt, workspaceBytes } from './cublasLt.ts';
 import { type OpenDriver, openDriver } from './driver.ts';
+import { fuse } from './fused/fuse.ts';
 import { GraphProgram } from './graph.ts';
 import { Kernels } from './kernels.ts';
 import { cudaLowerings } from './lowerings.ts';
@@ -104,7 +105,7 @@ export class CudaEngine implements Engine {
   }
 
   load(recorded: Program): Executable {
-    const { passes = [], lowerings = cudaLowerings } = this.#options;
+    const { passes = [fuse], lowerings = cudaLowerings } = this.#options;
     const program = passes.reduce((rewritten, pass) => pass(rewritten, this.features), recorded);
     const planned = planSteps(program, this.features, lowerings);
     for (const tensor of program.persistent()) this.allocate(tensor);

@@ -30,6 +30,7 @@ import { tokenScoresOnCuda } from '../../ops/tokenScores/cuda.ts';
 import { tokenShiftOnCuda } from '../../ops/tokenShift/cuda.ts';
 import { wkvOnCuda } from '../../ops/wkv/cuda.ts';
 import { type Lowerings, lowerings } from '../lowerings.ts';
+import { fusedOnCuda } from './fused/fuse.ts';
 
 export const cudaLowerings: Lowerings<CudaLowering> = lowerings([
   ...adamwOnCuda,
@@ -61,4 +62,5 @@ export const cudaLowerings: Lowerings<CudaLowering> = lowerings([
   ...tokenScoresOnCuda,
   ...tokenShiftOnCuda,
   ...wkvOnCuda,
+  ...fusedOnCuda,
 ]);

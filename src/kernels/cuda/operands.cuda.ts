@@ -27,6 +27,8 @@ export function operand(x: Tensor, type: OperandType, scales?: Tensor): Operand 
   const columns = widthOf(x);
   if (x.dtype === type) return { steps: [], matrix: { tensor: x, columns } };
   const tensor = scratch(`${x.name}.${type}`, x.shape, type);
+  if (x.dtype === 'f32' && x.size % 8 === 0)
+    return { steps: [narrowed(x, tensor)], matrix: { tensor, columns } };
   return {
     steps: [
       {
@@ -38,6 +40,19 @@ export function operand(x: Tensor, type: OperandType, scales?: Tensor): Operand 
       },
     ],
     matrix: { tensor, columns },
+  };
+}
+
+/** f32 to bf16, eight at a time. */
+function narrowed(x: Tensor, y: Tensor): Launch {
+  return {
+    kernel: 'narrow',
+    body: eachElement(`
+    const float4 a = ((const float4*)x)[2 * i], b = ((const float4*)x)[2 * i + 1];
+    ((uint4*)y)[i] = make_uint4(twoBf16(a.x, a.y), twoBf16(a.z, a.w), twoBf16(b.x, b.y), twoBf16(b.z, b.w));`),
+    tensors: { x, y },
+    numbers: { size: x.size / 8 },
+    ...overElements(x.size / 8),
   };
 }
 

@@ -13,19 +13,31 @@ export function sumParts(x: Tensor): number {
   return Math.min(Math.max(Math.ceil(x.size / minStretch), 1), maxParts);
 }
 
-/** parts[first + k] = the sum of `term` over part k of x; `term` is an expression of element `i` of `x`. */
-export function partialSums(kernel: string, x: Tensor, term: string, parts: Tensor, first = 0): Launch {
+/** parts[first + k] = the sum of `term` over part k of x; `term` is an expression of an element of `x`. */
+export function partialSums(
+  kernel: string,
+  x: Tensor,
+  term: (value: string) => string,
+  parts: Tensor,
+  first = 0,
+): Launch {
   const rows = sumParts(x);
+  const isWide = x.size % 4 === 0;
+  const size = isWide ? x.size / 4 : x.size;
+  const four = ['x', 'y', 'z', 'w'].map((member) => term(`four.${member}`)).join(' + ');
   return {
-    kernel: `${kernel}Parts`,
+    kernel: `${kernel}${isWide ? '.4' : ''}`,
     body: eachRow(`
     float sum = 0.f;
     const unsigned end = min((row + 1) * stretch, size);
-    for (unsigned i = row * stretch + lane; i < end; i += lanes) sum += ${term};
+    #pragma unroll 4
+    for (unsigned i = row * stretch + lane; i < end; i += lanes) {
+      ${isWide ? `const float4 four = ((const float4*)x)[i]; sum += ${four};` : `sum += ${term('x[i]')};`}
+    }
     const float total = blockSum(sum);
     if (lane == 0) parts[first + row] = total;`),
     tensors: { x, parts },
-    numbers: { rows, size: x.size, stretch: Math.ceil(x.size / rows), first },
+    numbers: { rows, size, stretch: Math.ceil(size / rows), first },
     ...{ grid: [rows, 1, 1], block: blockSize },
   };
 }
@@ -99,13 +111,13 @@ export function columnSums(t: ColumnSums): Launch[] {
 }
 
 /** A sum [width], and what it is added to. */
-interface Sum {
+export interface Sum {
   readonly y: Tensor;
   readonly before: Tensor | undefined;
 }
 
 /** Sums over rows, one for each plane of parts [planes, rows, width], in one stage: for few rows. */
-function columnTotals(kernel: string, parts: Tensor, sums: readonly Sum[], first = 0): Launch {
+export function columnTotals(kernel: string, parts: Tensor, sums: readonly Sum[], first = 0): Launch {
   const [rows, width] = parts.shape.slice(-2) as [number, number];
   const store = (_: Sum, plane: number) =>
     `if (blockIdx.z == ${plane}) y${plane}[first + c] = (before${plane} ? before${plane}[first + c] : 0.f) + total;`;

@@ -9,21 +9,38 @@ import { adamwOp, clipOp, sumOfSquaresOp } from './adamw.ts';
 
 /** One step on `size` elements; settings [8] as `settingsVector` orders them, clip [2]: norm, coefficient. */
 function adamwStep({ inputs, outputs, attributes: { decay } }: CallOf<typeof adamwOp>): Launch {
+  const { size } = inputs.w;
+  const isWide = size % 4 === 0;
   return {
-    kernel: 'adamw',
-    body: eachElement(`
-    const float rate = settings[0], gradient = g[i] * clip[1];
-    const float mean = settings[1] * m[i] + (1.f - settings[1]) * gradient;
-    const float square = settings[2] * v[i] + (1.f - settings[2]) * (gradient * gradient);
-    const float root = sqrtf(square) / sqrtf(settings[5]) + settings[3];
-    nextW[i] = w[i] * (1.f - rate * decay) - rate / settings[4] * mean / root;
-    nextM[i] = mean;
-    nextV[i] = square;`),
+    kernel: isWide ? 'adamw.4' : 'adamw',
+    functions: `
+struct Rates { float rate, beta1, beta2, epsilon, perMean, rootOfSquares, clip, kept; };
+__device__ inline void update(float& w, float& m, float& v, float g, const Rates& r) {
+  const float gradient = g * r.clip;
+  m = r.beta1 * m + (1.f - r.beta1) * gradient;
+  v = r.beta2 * v + (1.f - r.beta2) * (gradient * gradient);
+  w = w * r.kept - r.perMean * m / (sqrtf(v) / r.rootOfSquares + r.epsilon);
+}
+`,
+    body: `
+  const Rates r{settings[0], settings[1], settings[2], settings[3], settings[0] / settings[4], sqrtf(settings[5]), clip[1],
+                1.f - settings[0] * decay};
+  ${isWide ? inFours : singly}`,
     tensors: { ...inputs, ...outputs },
-    numbers: { size: inputs.w.size, decay: { f32: decay } },
-    ...overElements(inputs.w.size),
+    numbers: { size: isWide ? size / 4 : size, decay: { f32: decay } },
+    ...overElements(isWide ? size / 4 : size),
   };
 }
+
+const singly = eachElement(`float a = w[i], b = m[i], c = v[i];
+    update(a, b, c, g[i], r);
+    nextW[i] = a; nextM[i] = b; nextV[i] = c;`);
+
+const inFours = eachElement(`float4 a = ((float4*)w)[i], b = ((float4*)m)[i], c = ((float4*)v)[i];
+    const float4 d = ((float4*)g)[i];
+    update(a.x, b.x, c.x, d.x, r); update(a.y, b.y, c.y, d.y, r);
+    update(a.z, b.z, c.z, d.z, r); update(a.w, b.w, c.w, d.w, r);
+    ((float4*)nextW)[i] = a; ((float4*)nextM)[i] = b; ((float4*)nextV)[i] = c;`);
 
 /** squares [1] = Σ x² over all elements of all tensors */
 function sumOfSquares(tensors: readonly Tensor[], squares: Tensor): Launch[] {
@@ -32,7 +49,7 @@ function sumOfSquares(tensors: readonly Tensor[], squares: Tensor): Launch[] {
   let first = 0;
   return [
     ...tensors.map((x) => {
-      const launch = partialSums('sumOfSquares', x, 'x[i] * x[i]', parts, first);
+      const launch = partialSums('sumOfSquares', x, (x) => `${x} * ${x}`, parts, first);
       first += sumParts(x);
       return launch;
     }),

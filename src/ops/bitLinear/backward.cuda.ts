@@ -53,13 +53,29 @@ function dequantise(
   first: number,
   type: OperandType,
 ): Launch {
+  const [width, columns] = [widthOf(y), widthOf(q)];
+  if (type === 'bf16') {
+    return {
+      kernel: `dequantise.${width}`,
+      body: eachElement(`
+    const unsigned row = i / ${width / 8};
+    const uint2 bytes = *(const uint2*)(q + (size_t)(first + row) * ${columns} + i % ${width / 8} * 8);
+    const float unit = step[first + row];
+    float x[8];
+    for (int k = 0; k < 8; k++) x[k] = (signed char)((k < 4 ? bytes.x : bytes.y) >> 8 * (k % 4)) * unit;
+    ((uint4*)y)[i] = make_uint4(twoBf16(x[0], x[1]), twoBf16(x[2], x[3]), twoBf16(x[4], x[5]), twoBf16(x[6], x[7]));`),
+      tensors: { q, step, y },
+      numbers: { size: y.size / 8, first },
+      ...overElements(y.size / 8),
+    };
+  }
   return {
     kernel: `dequantise.${type}`,
     body: eachElement(`
     const unsigned row = first + i / width;
     ${stored(type, 'q[(size_t)row * columns + i % width] * step[row]')}`),
     tensors: { q, step, y },
-    numbers: { size: y.size, width: widthOf(y), columns: widthOf(q), first },
+    numbers: { size: y.size, width, columns, first },
     ...overElements(y.size),
   };
 }

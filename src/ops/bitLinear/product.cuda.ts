@@ -31,13 +31,16 @@ function onTensorCores({ q, step, codes, scale, y, to, first = 0 }: TernaryProdu
       ...{ y: sums, m: rows, n: out, k },
     },
     {
-      kernel: 'scaleSums',
+      kernel: `scaleSums.${out}${to ? '.add' : ''}`,
       body: eachElement(`
-    const unsigned row = first + i / out;
-    y[i] = (to ? to[i] : 0.f) + sums[i] * (step[row] * scale[0]);`),
+    const float unit = step[first + i / ${out / 4}] * scale[0];
+    const int4 sum = ((const int4*)sums)[i];
+    float4 found = make_float4(sum.x * unit, sum.y * unit, sum.z * unit, sum.w * unit);
+    ${to ? 'found = found + ((const float4*)to)[i];' : ''}
+    ((float4*)y)[i] = found;`),
       tensors: { sums, step, scale, to, y },
-      numbers: { size: y.size, out, first },
-      ...overElements(y.size),
+      numbers: { size: y.size / 4, first },
+      ...overElements(y.size / 4),
     },
   ];
 }
@@ -45,6 +48,8 @@ function onTensorCores({ q, step, codes, scale, y, to, first = 0 }: TernaryProdu
 /** Codes [out, width] as −1, 0, 1 in int8, bf16 or f32 [out, columns], zeros past `width`. */
 export function unpackCodes(codes: Tensor, y: Tensor): Launch {
   const [out, width] = codes.shape as [number, number];
+  if (out % 4 === 0 && width % 4 === 0 && widthOf(y) === width && y.dtype !== 'f32')
+    return unpackFours(codes, y);
   const packed = Math.ceil(out / 4);
   const value = { i8: 'value', bf16: 'toBf16(value)', f32: 'value' }[y.dtype as 'i8' | 'bf16' | 'f32'];
   return {
@@ -57,6 +62,31 @@ export function unpackCodes(codes: Tensor, y: Tensor): Launch {
     tensors: { codes, y },
     numbers: { size: y.size, width, packed, columns: widthOf(y) },
     ...overElements(y.size),
+  };
+}
+
+/** A word of codes for each thread: four columns of four rows. */
+function unpackFours(codes: Tensor, y: Tensor): Launch {
+  const [out, width] = codes.shape as [number, number];
+  const size = (out * width) / 16;
+  const isBytes = y.dtype === 'i8';
+  const store = isBytes
+    ? '((unsigned*)y)[at] = __vsub4(four, 0x01010101u);'
+    : `const float a = (int)(four & 3) - 1, b = (int)(four >> 8 & 3) - 1, c = (int)(four >> 16 & 3) - 1, d = (int)(four >> 24) - 1;
+      ((uint2*)y)[at] = make_uint2(twoBf16(a, b), twoBf16(c, d));`;
+  return {
+    kernel: `unpackCodes.${y.dtype}.4`,
+    body: eachElement(`
+    const unsigned word = ((const unsigned*)codes)[i];
+    #pragma unroll
+    for (unsigned plane = 0; plane < 4; plane++) {
+      const size_t at = i + (size_t)plane * size;
+      const unsigned four = word >> 2 * plane & 0x03030303u;
+      ${store}
+    }`),
+    tensors: { codes, y },
+    numbers: { size },
+    ...overElements(size),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary. */
 import type { Launch } from '../../kernels/cuda/launch.ts';
-import { eachRow, overElements, overRows } from '../../kernels/cuda/shapes.ts';
+import { eachElement, eachRow, overElements, overRows } from '../../kernels/cuda/shapes.ts';
 import { partialSums, sumParts, totalOfParts } from '../../kernels/cuda/sums.cuda.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
@@ -61,6 +61,30 @@ export function quantiseActivations(
   };
 }
 
+/** A byte of four rows for each thread. */
+const packSingly = eachElement(`
+    unsigned byte = 0;
+    for (unsigned plane = 0; plane < 4; plane++) {
+      const unsigned row = i / width + plane * packed;
+      const float w = row < out ? weight[(size_t)row * width + i % width] : 0.f;
+      byte |= (1 + (w > half) - (w < -half)) << 2 * plane;
+    }
+    codes[i] = byte;`);
+
+/** Four columns of four rows for each thread. */
+const packFours = (width: number) =>
+  eachElement(`
+    unsigned word = 0;
+    #pragma unroll
+    for (unsigned plane = 0; plane < 4; plane++) {
+      const size_t row = i / ${width / 4} + plane * packed;
+      const float4 w = ((const float4*)weight)[row * ${width / 4} + i % ${width / 4}];
+      const unsigned four = packInt8(1 + (w.x > half) - (w.x < -half), 1 + (w.y > half) - (w.y < -half),
+                                     1 + (w.z > half) - (w.z < -half), 1 + (w.w > half) - (w.w < -half));
+      word |= four << 2 * plane;
+    }
+    ((unsigned*)codes)[i] = word;`);
+
 /** weight [out, width] to packed codes of the same logical shape and their scale [1] */
 export function quantiseWeights({
   weight,
@@ -70,29 +94,23 @@ export function quantiseWeights({
   const [out, width] = weight.shape as [number, number];
   const packed = Math.ceil(out / 4);
   const parts = scratch('weightScale.parts', [sumParts(weight)]);
+  const isWide = width % 4 === 0 && out % 4 === 0;
+  const size = isWide ? (packed * width) / 4 : packed * width;
   return [
-    partialSums('absoluteSum', weight, 'fabsf(x[i])', parts),
+    partialSums('absoluteSum', weight, (x) => `fabsf(${x})`, parts),
     {
-      kernel: 'packWeights',
+      kernel: isWide ? 'packWeights.4' : 'packWeights',
       // Rounding w / t to a ternary value is comparing |w| with t / 2; a tie goes to the even 0.
       body: `${totalOfParts}
   const float found = fmaxf(total / elements, 1e-5f), half = 0.5f * found;
   if (blockIdx.x == 0 && threadIdx.x == 0) scale[0] = found;
-  for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < size; i += gridDim.x * blockDim.x) {
-    unsigned byte = 0;
-    for (unsigned plane = 0; plane < 4; plane++) {
-      const unsigned row = i / width + plane * packed;
-      const float w = row < out ? weight[(size_t)row * width + i % width] : 0.f;
-      byte |= (1 + (w > half) - (w < -half)) << 2 * plane;
-    }
-    codes[i] = byte;
-  }`,
+  ${isWide ? packFours(width) : packSingly}`,
       tensors: { parts, weight, scale, codes },
       numbers: {
-        ...{ size: packed * width, out, width, packed, count: parts.size },
+        ...{ size, out, width, packed, count: parts.size },
         elements: { f32: out * width },
       },
-      ...overElements(packed * width),
+      ...overElements(size),
     },
   ];
 }

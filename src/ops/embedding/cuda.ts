@@ -34,16 +34,18 @@ function embeddingBackward({ inputs, outputs: { dTable } }: CallOf<typeof embedd
     startSum(dTable, before),
     {
       kernel: 'embeddingNext',
-      body: eachElement(`
-    const int id = ids[i];
-    unsigned later = i + 1, earlier = i;
-    while (later < size && ids[later] != id) later++;
-    next[i] = later;
-    while (earlier > 0 && ids[earlier - 1] != id) earlier--;
-    repeated[i] = earlier > 0;`),
+      body: eachRow(`
+    const int id = ids[row];
+    float later = rows, earlier = 0.f; // floats hold any number of tokens up to 2²⁴
+    for (unsigned t = lane; t < rows; t += lanes) {
+      if (ids[t] != id || t == row) continue;
+      if (t > row) later = fminf(later, t); else earlier = 1.f;
+    }
+    const float first = -blockMax(-later), isRepeated = blockMax(earlier);
+    if (lane == 0) { next[row] = (int)first; repeated[row] = (int)isRepeated; }`),
       tensors: { ids, next, repeated },
-      numbers: { size: tokens },
-      ...overElements(tokens),
+      numbers: { rows: tokens },
+      ...overRows(tokens, tokens, 64),
     },
     {
       kernel: 'embeddingBackward',

@@ -22,7 +22,7 @@ export const fakeQuantiseOnCuda = [
   onCuda(fakeQuantiseMatrixOp, ({ inputs: { x }, outputs: { y } }) => {
     const parts = scratch('scale.parts', [sumParts(x)]);
     return [
-      partialSums('absoluteSum', x, 'fabsf(x[i])', parts),
+      partialSums('absoluteSum', x, (x) => `fabsf(${x})`, parts),
       {
         kernel: 'fakeQuantiseMatrix',
         body: `${totalOfParts}

@@ -3,26 +3,30 @@ import { eachElement, overElements } from '../../kernels/cuda/shapes.ts';
 import { sizeOf, widthOf } from '../../program/shapes.ts';
 import { lowerBoundsBackwardOp, lowerBoundsOp } from './lowerBounds.ts';
 
-/** In column i: the largest entry over the layers, and the sum of exponentials below it. */
-const softmax = `
-    float top = raw[i];
-    for (unsigned at = i + size; at < layers * size; at += size) top = fmaxf(top, raw[at]);
-    float sum = 0.f;
-    for (unsigned at = i; at < layers * size; at += size) sum += expf(raw[at] - top);`;
+/** In column i: the softmax over the layers. Their number is known to the compiler, so that all loads are under way at once. */
+const softmax = (layers: number) => `
+    float p[${layers}], top = -1e38f, sum = 0.f;
+    #pragma unroll
+    for (int l = 0; l < ${layers}; l++) p[l] = raw[l * size + i];
+    #pragma unroll
+    for (int l = 0; l < ${layers}; l++) top = fmaxf(top, p[l]);
+    #pragma unroll
+    for (int l = 0; l < ${layers}; l++) { p[l] = expf(p[l] - top); sum += p[l]; }
+    const float share = 1.f / sum;`;
 
 export const lowerBoundsOnCuda = [
   onCuda(lowerBoundsOp, ({ inputs: { raw }, outputs: { bounds } }) => [
     {
       kernel: 'lowerBounds',
-      body: eachElement(`${softmax}
+      body: eachElement(`${softmax(sizeOf(raw, 0))}
     float bound = 0.f;
-    bounds[i] = 0.f;
-    for (unsigned at = i + size; at < layers * size; at += size) {
-      bound += expf(raw[at] - top) / sum;
-      bounds[at] = bound;
+    #pragma unroll
+    for (int l = 0; l < ${sizeOf(raw, 0)}; l++) {
+      if (l > 0) bound += p[l] * share;
+      bounds[l * size + i] = bound;
     }`),
       tensors: { raw, bounds },
-      numbers: { size: widthOf(raw), layers: sizeOf(raw, 0) },
+      numbers: { size: widthOf(raw) },
       ...overElements(widthOf(raw)),
     },
   ]),
@@ -30,20 +34,19 @@ export const lowerBoundsOnCuda = [
     {
       kernel: 'lowerBoundsBackward',
       // The slope of p_0 is zero; those of the others are sums from the last layer on.
-      body: eachElement(`${softmax}
-    float slope = 0.f, mean = 0.f;
-    for (unsigned l = layers - 1; l > 0; l--) {
-      slope += dBounds[l * size + i];
-      mean += expf(raw[l * size + i] - top) / sum * slope;
+      body: eachElement(`${softmax(sizeOf(raw, 0))}
+    float slopes[${sizeOf(raw, 0)}], slope = 0.f, mean = 0.f;
+    #pragma unroll
+    for (int l = ${sizeOf(raw, 0) - 1}; l >= 0; l--) {
+      slope = l > 0 ? slope + dBounds[l * size + i] : 0.f;
+      slopes[l] = slope;
+      mean += p[l] * share * slope;
     }
-    slope = 0.f;
-    for (unsigned l = layers; l-- > 0;) {
-      const unsigned at = l * size + i;
-      slope = l > 0 ? slope + dBounds[at] : 0.f;
-      dRaw[at] = (before ? before[at] : 0.f) + expf(raw[at] - top) / sum * (slope - mean);
-    }`),
+    #pragma unroll
+    for (int l = 0; l < ${sizeOf(raw, 0)}; l++)
+      dRaw[l * size + i] = (before ? before[l * size + i] : 0.f) + p[l] * share * (slopes[l] - mean);`),
       tensors: { raw, dBounds, before: dRawBefore, dRaw },
-      numbers: { size: widthOf(raw), layers: sizeOf(raw, 0) },
+      numbers: { size: widthOf(raw) },
       ...overElements(widthOf(raw)),
     },
   ]),

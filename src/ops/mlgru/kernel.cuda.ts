@@ -16,7 +16,7 @@ import type { Tensor } from '../../program/tensor.ts';
 type Optional = Tensor | undefined;
 
 /** The step of every form; `gate` is σ(x_f). */
-const mlgruStep = `
+export const mlgruStep = `
 __device__ inline float forgetGate(float gate, float bound) { return bound + (1.f - bound) * gate; }
 __device__ inline float mlgruStep(float state, float f, float x) { return f * state + silu(x) * (1.f - f); }
 `;

@@ -34,6 +34,19 @@ __device__ inline unsigned keyOf(float x) {
   return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
 
+/** The part in which the rest falls, which is taken down by the parts before; the last with a weight if there is more. */
+__device__ inline unsigned walk(const float* parts, unsigned count, float& rest) {
+  unsigned last = 0;
+  for (unsigned k = 0; k < count; k++) {
+    if (parts[k] <= 0.f) continue;
+    last = k;
+    if (rest < parts[k]) return k;
+    rest -= parts[k];
+  }
+  rest = parts[last];
+  return last;
+}
+
 struct Sampler {
   const float* logits; const int* seen; unsigned size, idBits; float penalty, temperature, top;
 
@@ -78,7 +91,7 @@ struct Sampler {
 
 const body = `
   __shared__ unsigned keys[${threads}], ids[${threads}];
-  __shared__ float sums[${threads}];
+  __shared__ float sums[${threads}], warps[${threads / 32}];
   const unsigned lane = threadIdx.x;
   const float topK = settings[1], topP = settings[2], minP = settings[3];
   Sampler s{logits, seen, size, idBits, settings[4], settings[0], 0.f};
@@ -117,21 +130,17 @@ const body = `
   if (draws)
     for (unsigned id = lane * stretch; id < min((lane + 1) * stretch, size); id++) sum += s.weight(id, byCount, byShare, minP);
   sums[lane] = sum;
+  const float ofWarp = warpSum(sum);
+  if (lane % 32 == 0) warps[lane / 32] = ofWarp;
   __syncthreads();
   if (lane > 0) return;
   const int at = turn[0];
   unsigned token = bestId;
   if (draws) {
     float all = 0.f;
-    for (unsigned other = 0; other < ${threads}; other++) all += sums[other];
+    for (unsigned warp = 0; warp < ${threads / 32}; warp++) all += warps[warp];
     float rest = uniforms[at] * all;
-    unsigned last = 0, chosen = ${threads}; // the last stretch with a weight, should rounding leave a rest
-    for (unsigned other = 0; other < ${threads} && chosen == ${threads}; other++) {
-      if (sums[other] <= 0.f) continue;
-      last = other;
-      if (rest < sums[other]) chosen = other; else rest -= sums[other];
-    }
-    if (chosen == ${threads}) { chosen = last; rest = sums[last]; }
+    const unsigned warp = walk(warps, ${threads / 32}, rest), chosen = 32 * warp + walk(sums + 32 * warp, 32, rest);
     for (unsigned id = chosen * stretch; id < min((chosen + 1) * stretch, size); id++) {
       const float w = s.weight(id, byCount, byShare, minP);
       if (w > 0.f) token = id;

@@ -182,7 +182,7 @@ function workOf(call: Call<Operands, Operands, Attributes>): Cost {
   return cost(call, sumOfCosts(call.attributes.replaced.map((one) => one.op.cost(one))));
 }
 
-const fusedProjectionsOp = fusedOp<Attributes>('fusedProjections', workOf);
+export const fusedProjectionsOp = fusedOp<Attributes>('fusedProjections', workOf);
 
 export const fusedProjectionsOnWebGpu = [
   onWebGpu(fusedProjectionsOp, ({ attributes }, features) => [

@@ -1,0 +1,91 @@
+/**
+ * Backward through the RMSNorms of several projections and through their common source at once; the formulas are those of
+ * src/engine/webgpu/fused/gradientOfRows.wgsl.ts. A block takes every so many rows, and keeps its shares in the norms'
+ * gradients in registers: a thread has the same columns of each row.
+ */
+import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
+import { columnTotals } from '../../../kernels/cuda/sums.cuda.ts';
+import { scratch } from '../../../kernels/scratch.ts';
+import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
+import { rowsOf } from '../../../program/shapes.ts';
+import type { GradientOfRows } from '../../webgpu/fused/gradientOfRows.wgsl.ts';
+import { sourceEpsilon, sourceTensors, sourceWidth } from '../../webgpu/fused/rowSource.ts';
+import { cutOf, eachVector, operandsOf, overCut, type RowCut, rowFunctions } from './rows.cuda.ts';
+
+/** Blocks of a processor: as many as keep its memory accesses going. */
+const blocksOfProcessor = 4;
+
+export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures): Launch[] {
+  const { source, norms, dys, dx, dh } = t;
+  const width = sourceWidth(source);
+  const rows = rowsOf(source.x);
+  const cut = cutOf(source, source.kind === 'swiglu' ? 2 : 1);
+  const parts = Math.min(rows, blocksOfProcessor * processors);
+  const sums = t.dgamma ? [...t.dnorms, t.dgamma] : [...t.dnorms];
+  const partial = scratch('partsOfSums', [sums.length, parts, width]);
+  const projections = norms.map((_, n) => n);
+  return [
+    {
+      kernel: `gradientOfRows.${source.kind}.${norms.length}`,
+      functions: rowFunctions,
+      body: `
+  float4 sums[${sums.length}][${cut.loads}] = {};
+  for (unsigned row = blockIdx.x; row < rows; row += parts) {
+    float4 x_[${cut.loads}] = {}, u[${cut.loads}] = {}, e[${cut.loads}] = {}, d[${norms.length}][${cut.loads}] = {};
+    float given = 0.f, squares = 0.f, products = 0.f;
+    ${eachVector(
+      cut,
+      `${operandsOf(source, cut)}
+        ${projections.map((n) => `d[${n}][k] = four(dy${n}, row, ${cut.fours}, at); e[k] = e[k] + d[${n}][k] * ((const float4*)norm${n})[at];`).join('\n        ')}
+        given += dot(x_[k], x_[k]); squares += dot(u[k], u[k]); products += dot(e[k], u[k]);`,
+    )}
+    const float r0 = ${source.kind === 'swiglu' ? '1.f' : `1.f / sqrtf(blockSum(given) / ${width}.f + before)`};
+    const float r1 = 1.f / sqrtf(r0 * r0 * blockSum(squares) / ${width}.f + epsilon);
+    const float slope = r1 * r1 * r1 * blockSum(products) / ${width}.f;
+    ${eachVector(
+      cut,
+      `const float4 a = u[k] * r0, da = e[k] * r1 + a * (-r0 * slope);
+        ${projections.map((n) => `sums[${n}][k] = sums[${n}][k] + d[${n}][k] * a * r1;`).join(' ')}
+        ${results(t, cut)}`,
+    )}
+  }
+  ${eachVector(cut, `for (int s = 0; s < ${sums.length}; s++) four(partial, s * parts + blockIdx.x, ${cut.fours}, at) = sums[s][k];`)}`,
+      tensors: {
+        ...sourceTensors(source),
+        ...Object.fromEntries(norms.map((norm, n) => [`norm${n}`, norm])),
+        ...Object.fromEntries(dys.map((dy, n) => [`dy${n}`, dy])),
+        ...{ sum: dx.before, dx: dx.y, dh, partial },
+      },
+      numbers: {
+        ...{ rows, parts },
+        ...{ epsilon: { f32: linearEpsilon }, before: { f32: sourceEpsilon(source) } },
+      },
+      ...overCut(cut, parts),
+    },
+    columnTotals('gradientOfNorm', partial, sums),
+  ];
+}
+
+/** How da, a vector of the gradient of the source's result, is used. */
+function results({ source, norms }: GradientOfRows, { fours }: RowCut): string {
+  const write = (row: string, value: string) =>
+    `four(dx, ${row}, ${fours}, at) = (sum ? four(sum, ${row}, ${fours}, at) : zeros()) + ${value};`;
+  const ofSource = `sums[${norms.length}][k]`;
+  const throughNorm = (w: string) =>
+    write('row', `da * ${w} * r0 + x_[k] * (-r0 * r0 * r0 * epsilon * slope)`);
+  switch (source.kind) {
+    case 'rmsNorm':
+      return `${ofSource} = ${ofSource} + da * x_[k] * r0;
+        ${throughNorm('((const float4*)gamma)[at]')}`;
+    case 'gatedNorm':
+      return `const float4 state = four(h, row, ${fours}, at), s = sigmoid(state), gate = state * s;
+        const float4 weight = ((const float4*)gamma)[at], normed = da * x_[k] * r0;
+        ${ofSource} = ${ofSource} + normed * gate;
+        ${throughNorm('(weight * gate)')}
+        four(dh, row, ${fours}, at) = normed * weight * siluSlope(state, s);`;
+    case 'swiglu':
+      return `const float4 s = sigmoid(x_[k]), value = four(x, 2 * row + 1, ${fours}, at);
+        ${write('2 * row', 'da * value * siluSlope(x_[k], s)')}
+        ${write('2 * row + 1', 'da * (x_[k] * s)')}`;
+  }
+}

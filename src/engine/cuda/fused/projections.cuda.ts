@@ -1,0 +1,213 @@
+/**
+ * Decoding in few launches: one kernel does all of a stretch of a block, as `FusedProjections` describes it. Every block of
+ * threads normalises and quantises the whole row for itself, which costs less than another launch, and then takes some
+ * packed rows of weights, of which the first loads are on their way meanwhile.
+ */
+import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
+import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
+import { mlgruStep } from '../../../ops/mlgru/kernel.cuda.ts';
+import { rowsOf } from '../../../program/shapes.ts';
+import type { Tensor } from '../../../program/tensor.ts';
+import type { Epilogue, FusedProjections, Prologue } from '../../webgpu/fused/projections.wgsl.ts';
+
+const threads = 256;
+const allWarps = threads / 32;
+/** Vectors of 16 codes that a thread loads before the row is quantised. */
+const maxEarly = 2;
+
+/** How the warps of a block share packed rows: few rows are cut among several warps, so that all processors have some. */
+function cut(t: FusedProjections, { processors }: CudaFeatures) {
+  const [out, width] = t.matrices[0]!.codes.shape as [number, number];
+  const packed = Math.ceil(out / 4);
+  const blocks = width / 16;
+  let perRow = 1;
+  const isFew = () => Math.ceil((packed * perRow) / allWarps) < processors / 2;
+  while (perRow < allWarps && isFew() && blocks > 32 * perRow) perRow *= 2;
+  return {
+    out,
+    width,
+    packed,
+    blocks,
+    perRow,
+    rows: allWarps / perRow,
+    loads: Math.ceil(width / 4 / threads),
+  };
+}
+
+/** By the names under which the kernel knows them. */
+function tensorsOf({
+  x,
+  prologue,
+  matrices,
+  epilogue,
+}: FusedProjections): Record<string, Tensor | undefined> {
+  const { kind: _before, epsilon: _epsilon, ...before } = { epsilon: 0, ...prologue };
+  const { kind: _after, layer: _layer, ...after } = { layer: 0, ...epilogue };
+  const projections = matrices.flatMap((matrix, k) =>
+    Object.entries(matrix).map(([name, tensor]) => [`${name}${k}`, tensor]),
+  );
+  const results = Object.entries(after).map(([name, tensor]) => [name === 'h' ? 'hidden' : name, tensor]);
+  return Object.fromEntries([['x', x], ...Object.entries(before), ...projections, ...results]);
+}
+
+export function fusedProjections(t: FusedProjections, features: CudaFeatures): Launch {
+  const sizes = cut(t, features);
+  const { out, width, packed, rows } = sizes;
+  const { prologue, epilogue, matrices } = t;
+  const layer = epilogue.kind === 'mlgru' ? epilogue.layer : 0;
+  const before = 'epsilon' in prologue ? prologue.epsilon : 0;
+  return {
+    kernel: `fused.${prologue.kind}.${matrices.length}.${epilogue.kind}`,
+    functions: mlgruStep,
+    body: quantiseRow(t, sizes) + multiply(t, sizes),
+    tensors: tensorsOf(t),
+    types: Object.fromEntries(matrices.map((_, k) => [`codes${k}`, 'const unsigned char'])),
+    numbers: { out, packed, layer, epsilon: { f32: linearEpsilon }, before: { f32: before } },
+    ...{ grid: [Math.ceil(packed / rows), rowsOf(t.x), 1], block: threads },
+    shared: width * matrices.length,
+  };
+}
+
+type Sizes = ReturnType<typeof cut>;
+
+/** `body` for each of the matrices. */
+function eachMatrix({ matrices }: FusedProjections, body: (k: number) => string): string {
+  return matrices.map((_, k) => body(k)).join('\n  ');
+}
+
+/**
+ * With u = x ⊙ gamma ⊙ gate, the row is r0·u, and both norms and all maxima follow from sums that one look takes. Leaves
+ * the quantised row in `q`, once for each matrix, and a unit's worth in `step`.
+ */
+function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }: Sizes): string {
+  const count = t.matrices.length;
+  const words = width / 4;
+  const early = Math.min(Math.ceil(blocks / (32 * perRow)), maxEarly);
+  return `
+  extern __shared__ uint4 q[];
+  __shared__ float parts[${allWarps}][${2 + count}];
+  const unsigned thread = threadIdx.x, warp = thread / 32, token = blockIdx.y;
+  const unsigned row = blockIdx.x * ${rows} + warp / ${perRow}, mine = warp % ${perRow} * 32 + thread % 32;
+  const size_t base = (size_t)token * ${width};
+  ${eachMatrix(
+    t,
+    (k) => `const uint4* const w${k} = (const uint4*)(codes${k} + (size_t)row * ${width});
+  uint4 early${k}[${early}] = {};
+  if (row < packed) for (int n = 0; n < ${early}; n++) if (mine + n * ${32 * perRow} < ${blocks}) early${k}[n] = __ldg(w${k} + mine + n * ${32 * perRow});`,
+  )}
+  float4 u[${loads}];
+  float found[${2 + count}] = {};
+  for (int j = 0; j < ${loads}; j++) {
+    const unsigned at = thread + j * ${threads};
+    u[j] = make_float4(0.f, 0.f, 0.f, 0.f);
+    if (at < ${words}) {
+      const float4 value = ((const float4*)(x + base))[at];
+      u[j] = ${scaled(t.prologue)};
+      found[0] += dot(value, value);
+      found[1] += dot(u[j], u[j]);
+      ${eachMatrix(t, (k) => `found[${2 + k}] = fmaxf(found[${2 + k}], largestOf(u[j] * ((const float4*)norm${k})[at]));`)}
+    }
+  }
+  for (int n = 0; n < ${2 + count}; n++) {
+    found[n] = n < 2 ? warpSum(found[n]) : warpMax(found[n]);
+    if (thread % 32 == 0) parts[warp][n] = found[n];
+  }
+  __syncthreads();
+  for (int n = 0; n < ${2 + count}; n++) {
+    found[n] = parts[0][n];
+    for (int k = 1; k < ${allWarps}; k++) found[n] = n < 2 ? found[n] + parts[k][n] : fmaxf(found[n], parts[k][n]);
+  }
+  const float r0 = ${t.prologue.kind === 'none' ? '1.f' : `1.f / sqrtf(found[0] / ${width}.f + before)`};
+  const float r = r0 / sqrtf(found[1] * r0 * r0 / ${width}.f + epsilon);
+  float step[${count}];
+  ${eachMatrix(
+    t,
+    (k) => `{
+    const float largest = fmaxf(found[${2 + k}] * r, 1e-5f), s = r * (127.f / largest);
+    step[${k}] = largest / 127.f;
+    for (int j = 0; j < ${loads}; j++) {
+      const unsigned at = thread + j * ${threads};
+      if (at < ${words}) {
+        const float4 four = u[j] * ((const float4*)norm${k})[at] * s;
+        ((unsigned*)q)[${words * k} + at] = packInt8(toInt8(four.x), toInt8(four.y), toInt8(four.z), toInt8(four.w));
+      }
+    }
+  }`,
+  )}
+  __syncthreads();`;
+}
+
+/** u: `value` of x as the prologue has it, but for the norm's factor. */
+function scaled(prologue: Prologue): string {
+  if (prologue.kind === 'none') return 'value';
+  const gate = prologue.kind === 'gatedNorm' ? ' * silu(((const float4*)(h + base))[at])' : '';
+  return `value * ((const float4*)gamma)[at]${gate}`;
+}
+
+/** A code is a weight and one: the sum of the row's activations is taken off again. */
+function multiply(t: FusedProjections, { blocks, perRow, width }: Sizes): string {
+  const count = t.matrices.length;
+  const early = Math.min(Math.ceil(blocks / (32 * perRow)), maxEarly);
+  const stride = 32 * perRow;
+  return `
+  int sums[${count}][4] = {};
+  ${eachMatrix(
+    t,
+    (k) => `if (row < packed) {
+    int all = 0;
+    auto add = [&](uint4 w, unsigned block) {
+      const uint4 a = q[${(width / 16) * k} + block];
+      const unsigned ws[4] = {w.x, w.y, w.z, w.w}, as[4] = {a.x, a.y, a.z, a.w};
+      for (int i = 0; i < 4; i++) {
+        all = __dp4a((int)as[i], 0x01010101, all);
+        for (int plane = 0; plane < 4; plane++)
+          sums[${k}][plane] = __dp4a((int)as[i], (int)(ws[i] >> 2 * plane & 0x03030303u), sums[${k}][plane]);
+      }
+    };
+    for (int n = 0; n < ${early}; n++) if (mine + n * ${stride} < ${blocks}) add(early${k}[n], mine + n * ${stride});
+    for (unsigned block = mine + ${early * stride}; block < ${blocks}; block += ${stride}) add(__ldg(w${k} + block), block);
+    for (int plane = 0; plane < 4; plane++) sums[${k}][plane] = warpSum(sums[${k}][plane] - all);
+  }`,
+  )}
+  ${perRow > 1 ? sumOfWarps(count, perRow) : ''}
+  const unsigned plane = thread % 32;
+  if (warp % ${perRow} != 0 || row >= packed || plane >= ${t.epilogue.kind === 'swiglu' ? 2 : 4}) return;
+  ${eachMatrix(
+    t,
+    (k) => `const float unit${k} = scale${k}[0] * step[${k}];
+  auto y${k} = [&](unsigned p) { return (p == 0 ? sums[${k}][0] : p == 1 ? sums[${k}][1] : p == 2 ? sums[${k}][2] : sums[${k}][3]) * unit${k}; };`,
+  )}
+  const unsigned o = row + plane * packed;
+  ${store(t.epilogue)}`;
+}
+
+/** Sums of the warps that share a row, in the first of them. */
+function sumOfWarps(count: number, perRow: number): string {
+  return `__shared__ int ofWarps[${allWarps}][${4 * count}];
+  if (thread % 32 == 0) for (int n = 0; n < ${4 * count}; n++) ofWarps[warp][n] = sums[n / 4][n % 4];
+  __syncthreads();
+  if (warp % ${perRow} == 0)
+    for (int n = 0; n < ${4 * count}; n++)
+      for (int k = 1; k < ${perRow}; k++) sums[n / 4][n % 4] += ofWarps[warp + k][n];`;
+}
+
+/** What becomes of output `o`, which is plane `plane` of the products. */
+function store(epilogue: Epilogue): string {
+  const at = '(size_t)token * out + o';
+  switch (epilogue.kind) {
+    case 'none':
+      return `if (o < out) y[${at}] = y0(plane);`;
+    case 'add':
+      return `if (o < out) y[${at}] = to[${at}] + y0(plane);`;
+    case 'swiglu': // the first half of the outputs, two planes, are gates of the second
+      return `y[(size_t)token * (out / 2) + o] = silu(y0(plane)) * y0(plane + 2);`;
+    case 'mlgru':
+      return `if (o < out) {
+    const float bound = bounds ? bounds[layer * out + o] : 0.f;
+    const float state = mlgruStep(start ? start[${at}] : 0.f, forgetGate(sigmoid(y1(plane)), bound), y0(plane));
+    hidden[${at}] = state;
+    last[${at}] = state;
+    g[${at}] = y2(plane);
+  }`;
+  }
+}
