@@ -115,6 +115,7 @@ export class CudaEngine implements Engine {
         ...{ koffi: this.#open.koffi, driver: this.#open.driver, memory: this.#memory },
         ...{ kernels: this.#kernels, stream: this.#stream, workspace: this.#workspace, zero: this.#zero },
         products: () => this.#openProducts(),
+        overlaps: this.#open.card.capability >= 90 && this.#open.cudaMajor >= 13,
       },
       planned,
     );

@@ -38,6 +38,7 @@ const signatures = {
   cuModuleGetFunction: '*hs',
   cuFuncSetAttribute: 'hii',
   cuLaunchKernel: 'huuuuuuuh**',
+  cuLaunchKernelEx: '*h**',
   cuGraphInstantiateWithFlags: '*hz',
   cuGraphDestroy: 'h',
   cuGraphExecDestroy: 'h',

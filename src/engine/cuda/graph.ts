@@ -25,6 +25,8 @@ export interface GraphHost {
   /** cuBLASLt's workspace, and a zero, in device memory. */
   readonly workspace: bigint;
   readonly zero: bigint;
+  /** Whether a kernel can begin before the one before it has ended. */
+  readonly overlaps: boolean;
 }
 
 export class GraphProgram {
@@ -115,7 +117,7 @@ export class GraphProgram {
     else this.#start(step, index);
   }
 
-  #start({ grid, block, shared = 0 }: Launch, index: number): void {
+  #start({ grid, block, shared = 0, beginsEarly }: Launch, index: number): void {
     const { driver, kernels, stream, koffi } = this.#host;
     const kernel = this.#assembled[index]!;
     const values = BigUint64Array.from(kernel.arguments, (value) => {
@@ -125,10 +127,14 @@ export class GraphProgram {
     const first = koffi.address(values);
     const pointers = BigUint64Array.from(values, (_, at) => first + BigInt(8 * at));
     const parameters = values.length ? pointers : null;
-    driver.call(
-      'cuLaunchKernel',
-      ...[kernels.load(kernel, shared), ...grid, block, 1, 1, shared, stream.handle, parameters, null],
-    );
+    const found = kernels.load(kernel, shared);
+    if (beginsEarly && this.#host.overlaps) {
+      const attribute = overlapAttribute();
+      const config = launchConfig(grid, block, shared, stream.handle, koffi.address(attribute));
+      driver.call('cuLaunchKernelEx', config, found, parameters, null);
+    } else {
+      driver.call('cuLaunchKernel', found, ...grid, block, 1, 1, shared, stream.handle, parameters, null);
+    }
   }
 
   #multiply(product: Product): void {
@@ -144,6 +150,32 @@ export class GraphProgram {
     const prepared = products().prepare(product);
     products().launch(prepared, addresses, y.dtype === 'i32', workspace, stream.handle);
   }
+}
+
+/** The driver's CUlaunchAttribute: kernels of one stream may overlap as far as they wait for one another themselves. */
+function overlapAttribute(): Uint32Array {
+  const [programmaticStreamSerialization, isAllowed] = [6, 1];
+  const words = new Uint32Array(72 / 4);
+  words.set([programmaticStreamSerialization, 0, isAllowed]);
+  return words;
+}
+
+/** The driver's CUlaunchConfig with one attribute. */
+function launchConfig(
+  grid: Launch['grid'],
+  block: number,
+  shared: number,
+  stream: bigint,
+  attribute: bigint,
+): DataView {
+  const config = new DataView(new ArrayBuffer(56));
+  [...grid, block, 1, 1, shared].forEach((value, index) => {
+    config.setUint32(4 * index, value, true);
+  });
+  config.setBigUint64(32, stream, true);
+  config.setBigUint64(40, attribute, true);
+  config.setUint32(48, 1, true);
+  return config;
 }
 
 /** Other threads of the process may use the driver meanwhile. */

@@ -34,6 +34,11 @@ export interface Launch extends LaunchShape {
   readonly numbers: Readonly<Record<string, KernelNumber>>;
   /** Bytes of dynamic shared memory, which the body declares as `extern __shared__`. */
   readonly shared?: number;
+  /**
+   * The kernel may begin while the launch before it ends; its body calls `waitForEarlier()` before it reads or writes what
+   * other launches write or read.
+   */
+  readonly beginsEarly?: boolean;
 }
 
 /** A matrix in row-major order, read transposed if `transposed`. */

@@ -66,6 +66,17 @@ __device__ inline float blockMax(float x) {
 }
 `;
 
+/** See `Launch.beginsEarly`. Cards before Hopper begin every kernel when the one before has ended. */
+const overlap = `
+#if __CUDA_ARCH__ >= 900
+__device__ inline void letLaterBegin() { asm volatile("griddepcontrol.launch_dependents;"); }
+__device__ inline void waitForEarlier() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+__device__ inline void letLaterBegin() {}
+__device__ inline void waitForEarlier() {}
+#endif
+`;
+
 /** Four numbers at once: 16 bytes of memory, or a word of int8. */
 const vectors = `
 __device__ inline float4 operator*(float4 a, float4 b) { return make_float4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w); }
@@ -83,4 +94,4 @@ __device__ inline unsigned packInt8(int a, int b, int c, int d) {
 }
 `;
 
-export const prelude = halves + activations + reductions + vectors;
+export const prelude = halves + activations + reductions + overlap + vectors;

@@ -13,23 +13,25 @@ const warps = 8;
 /** y [rows, out] = q · codesᵀ · step · scale (+ to); `first` is the row of q with which y begins. */
 export function ternaryProduct(t: TernaryProduct, features: CudaFeatures): readonly Step[] {
   const [rows, out] = [rowsOf(t.y), widthOf(t.y)];
-  const suits = rows >= minRows && rows % 16 === 0 && out % 16 === 0;
-  return suits && rows * out * widthOf(t.q) >= features.minHalfWork ? onTensorCores(t) : [thinProduct(t)];
+  return suitsTensorCores(rows, out, widthOf(t.q), features) ? onTensorCores(t) : [thinProduct(t)];
+}
+
+/** Whether a product of rows of `width` int8 activations is worth unpacking the codes, and cuBLASLt takes its sizes. */
+export function suitsTensorCores(
+  rows: number,
+  out: number,
+  width: number,
+  { minHalfWork }: CudaFeatures,
+): boolean {
+  return rows >= minRows && rows % 16 === 0 && out % 16 === 0 && rows * out * width >= minHalfWork;
 }
 
 /** An int8 product with sums in int32, then one pass that scales them. */
 function onTensorCores({ q, step, codes, scale, y, to, first = 0 }: TernaryProduct): Step[] {
-  const [rows, out, k] = [rowsOf(y), widthOf(y), widthOf(q)];
-  const bytes = scratch('codes.i8', [out, k], 'i8');
+  const [rows, out] = [rowsOf(y), widthOf(y)];
   const sums = scratch('sums', [rows, out], 'i32');
   return [
-    unpackCodes(codes, bytes),
-    {
-      product: 'ternary',
-      a: { tensor: q, columns: k, first: first * k },
-      b: { tensor: bytes, columns: k, transposed: true },
-      ...{ y: sums, m: rows, n: out, k },
-    },
+    ...integerSums({ q, codes, sums }, first),
     {
       kernel: `scaleSums.${out}${to ? '.add' : ''}`,
       body: eachElement(`
@@ -41,6 +43,24 @@ function onTensorCores({ q, step, codes, scale, y, to, first = 0 }: TernaryProdu
       tensors: { sums, step, scale, to, y },
       numbers: { size: y.size / 4, first },
       ...overElements(y.size / 4),
+    },
+  ];
+}
+
+/** sums [rows, out] i32 = q · codesᵀ, from row `first` of q on */
+export function integerSums(
+  { q, codes, sums }: Record<'q' | 'codes' | 'sums', Tensor>,
+  first: number,
+): Step[] {
+  const [rows, out, k] = [rowsOf(sums), widthOf(sums), widthOf(q)];
+  const bytes = scratch('codes.i8', [out, k], 'i8');
+  return [
+    unpackCodes(codes, bytes),
+    {
+      product: 'ternary',
+      a: { tensor: q, columns: k, first: first * k },
+      b: { tensor: bytes, columns: k, transposed: true },
+      ...{ y: sums, m: rows, n: out, k },
     },
   ];
 }

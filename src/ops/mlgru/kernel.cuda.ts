@@ -24,10 +24,39 @@ __device__ inline float mlgruStep(float state, float f, float x) { return f * st
 /** The layer's bound of column c. */
 const boundOf = 'const float bound = bounds ? bounds[layer * width + c] : 0.f;';
 
-/** The state after the token at element `at`, from the state before it. */
+/** What a unit of integer gates is worth: the step of its row, from row `first` of `step` on, times a scale. */
+export interface Units {
+  readonly step: Tensor;
+  readonly scale: Tensor;
+  readonly first: number;
+}
+
+/** Gates in units are int32 sums of their projections, which are scaled where they are read. */
+export interface GateUnits {
+  readonly ofI?: Units | undefined;
+  readonly ofF?: Units | undefined;
+}
+
+/** `gateI(at, row)` and `gateF(at, row)`: the gates at element `at`, in row `row`. */
+function gates({ ofI, ofF }: GateUnits): string {
+  const gate = (name: string, x: string, units: Units | undefined) =>
+    units
+      ? `const float scale${name} = ${x}Scale[0];
+    auto gate${name} = [&](unsigned at, unsigned row) { return __float_as_int(${x}[at]) * (${x}Step[${x}First + row] * scale${name}); };`
+      : `auto gate${name} = [&](unsigned at, unsigned) { return ${x}[at]; };`;
+  return `
+    ${gate('I', 'xi', ofI)}
+    ${gate('F', 'xf', ofF)}`;
+}
+
+function unitTensors({ ofI, ofF }: GateUnits): Launch['tensors'] {
+  return { xiStep: ofI?.step, xiScale: ofI?.scale, xfStep: ofF?.step, xfScale: ofF?.scale };
+}
+
+/** The state after the token at element `at` of row `row`, from the state before it. */
 const next = `
-      const float f = forgetGate(sigmoid(xf[at]), bound);
-      state = mlgruStep(state, f, xi[at]);`;
+      const float f = forgetGate(sigmoid(gateF(at, row)), bound);
+      state = mlgruStep(state, f, gateI(at, row));`;
 
 /** Products and sums of the chunks, and in the backward pass their shares in the gradient of the bounds. */
 const mapValues = 3;
@@ -37,10 +66,17 @@ function overBounded(
   kernel: string,
   chunks: Chunks,
   tensors: Launch['tensors'],
-  layer: number,
+  { layer, units }: { readonly layer: number; readonly units: GateUnits },
   body: string,
 ): Launch {
-  return overChunks(kernel, chunks, tensors, { functions: mlgruStep, body: boundOf + body }, { layer });
+  const launch = overChunks(
+    kernel,
+    chunks,
+    { ...tensors, ...unitTensors(units) },
+    { functions: mlgruStep, body: boundOf + gates(units) + body },
+    { layer, xiFirst: units.ofI?.first ?? 0, xfFirst: units.ofF?.first ?? 0 },
+  );
+  return { ...launch, types: { xi: 'float', xf: 'float', di: 'float', df: 'float' } };
 }
 
 /** `value` through the map of another chunk. */
@@ -49,12 +85,12 @@ const through = (value: string) => `${value} = maps[other] * ${value} + maps[siz
 /** Code for each token of a chunk, in order or from the last one, at element `at`. */
 const forwards = (body: string) => `
     for (unsigned token = begin; token < end; token++) {
-      const unsigned at = (sequence * length + token) * width + c;
+      const unsigned row = sequence * length + token, at = row * width + c;
       ${body}
     }`;
 const backwards = (body: string) => `
     for (unsigned token = end; token-- > begin;) {
-      const unsigned at = (sequence * length + token) * width + c;
+      const unsigned row = sequence * length + token, at = row * width + c;
       ${body}
     }`;
 
@@ -62,6 +98,7 @@ const backwards = (body: string) => `
 export function mlgruForward(
   t: Record<'xi' | 'xf' | 'h' | 'last', Tensor> & Record<'start' | 'bounds', Optional>,
   layer: number,
+  units: GateUnits = {},
 ): Launch[] {
   const { xi, xf, h, last, start, bounds } = t;
   const chunks = chunksOf(xi);
@@ -81,8 +118,10 @@ export function mlgruForward(
     if (end == length) last[sequence * width + c] = state;`;
   return [
     ...steps,
-    ...(maps ? [overBounded('mlgruChunks', chunks, { xi, xf, bounds, maps }, layer, findMaps)] : []),
-    overBounded('mlgru', chunks, { xi, xf, bounds, h, last, start: copy, maps }, layer, walk),
+    ...(maps
+      ? [overBounded('mlgruChunks', chunks, { xi, xf, bounds, maps }, { layer, units }, findMaps)]
+      : []),
+    overBounded('mlgru', chunks, { xi, xf, bounds, h, last, start: copy, maps }, { layer, units }, walk),
   ];
 }
 
@@ -94,9 +133,9 @@ export function mlgruSlotsForward(
   const { states, ...tensors } = t;
   const walk = {
     functions: mlgruStep,
-    begin: `${boundOf}
+    begin: `${boundOf}${gates({})}
     float state = next[slot * width + c];`,
-    row: `${next}
+    row: `const unsigned row = at / width;${next}
       h[at] = state;`,
     end: 'next[slot * width + c] = state;',
   };
@@ -112,14 +151,14 @@ type Backward = Record<'xi' | 'xf' | 'h' | 'di' | 'df' | 'dStart', Tensor> &
 /** What a chunk does to f_{t+1} ⊙ dh_{t+1}, which is carried from token to token. */
 const carry = `
     float product = 1.f, carried = 0.f;
-    ${backwards(`const float f = forgetGate(sigmoid(xf[at]), bound);
+    ${backwards(`const float f = forgetGate(sigmoid(gateF(at, row)), bound);
       carried = f * ((dh ? dh[at] : 0.f) + carried);
       product *= f;`)}
     maps[i] = product;
     maps[size + i] = carried;`;
 
 /** di may be the memory of xi, df that of xf, dStart that of dLast. */
-export function mlgruBackward(t: Backward, layer: number): Launch[] {
+export function mlgruBackward(t: Backward, layer: number, units: GateUnits = {}): Launch[] {
   const { xi, xf, h, di, df, dStart, start, bounds, dh, dLast, dBounds } = t;
   const chunks = chunksOf(xi);
   const maps = chunkMaps(chunks, mapValues);
@@ -128,7 +167,7 @@ export function mlgruBackward(t: Backward, layer: number): Launch[] {
   const walk = `
     float carried = dLast ? dLast[sequence * width + c] : 0.f, sum = 0.f;
     ${alone ? '' : laterChunks(through('carried'))}
-    ${backwards(`const float gate = sigmoid(xf[at]), f = forgetGate(gate, bound), x = xi[at], s = sigmoid(x);
+    ${backwards(`const float gate = sigmoid(gateF(at, row)), f = forgetGate(gate, bound), x = gateI(at, row), s = sigmoid(x);
       const float d = (dh ? dh[at] : 0.f) + carried;
       const float earlier = token > 0 ? h[at - width] : start ? start[sequence * width + c] : 0.f;
       const float dGate = d * (earlier - x * s);
@@ -141,8 +180,10 @@ export function mlgruBackward(t: Backward, layer: number): Launch[] {
   const tensors = { xi, xf, h, di, df, dStart, start, bounds, dh, dLast: copy, maps };
   return [
     ...steps,
-    ...(alone ? [] : [overBounded('mlgruBackwardChunks', chunks, { xf, dh, bounds, maps }, layer, carry)]),
-    overBounded('mlgruBackward', chunks, tensors, layer, walk),
+    ...(alone
+      ? []
+      : [overBounded('mlgruBackwardChunks', chunks, { xi, xf, dh, bounds, maps }, { layer, units }, carry)]),
+    overBounded('mlgruBackward', chunks, tensors, { layer, units }, walk),
     ...(dBounds ? sumOfBounds(maps, t.before, dBounds, layer) : []),
   ];
 }

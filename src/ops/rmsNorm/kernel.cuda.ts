@@ -8,9 +8,9 @@ import { normSizes } from './rmsNorm.ts';
 
 /** In `eachRow`: r = rsqrt(mean(x²) + ε) of the row. */
 export const inverseRms = `
-    float squares = 0.f;
-    ${eachColumn('squares += x[i] * x[i];')}
-    const float r = 1.f / sqrtf(blockSum(squares) / width + epsilon);`;
+    double squares = 0.0;
+    ${eachColumn('squares += (double)x[i] * x[i];')}
+    const float r = (float)(1.0 / sqrt(blockSum(squares) / width + epsilon));`;
 
 /** y = x·r·γ; rows or heads of x as wide as gamma; y may be the memory of x */
 export function rmsNormForward(x: Tensor, gamma: Tensor, y: Tensor, epsilon: number): Launch {

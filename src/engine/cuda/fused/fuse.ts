@@ -12,14 +12,15 @@ import {
   ternaryProductOp,
 } from '../../webgpu/fused/rowOps.ts';
 import { gradientOfRows } from './gradientOfRows.cuda.ts';
+import { integerSumsOnCuda, keepIntegers } from './integerSums.ts';
 import { fusedProjections } from './projections.cuda.ts';
 import { quantiseRows } from './quantiseRows.cuda.ts';
 
 /** What matters of a device in the choice of calls to fuse: a kernel takes any number of tensors here. */
 const device = { int8Matrices: false, halfMatrices: false, subgroupSize: 32, maxBindings: 100 };
 
-export function fuse(program: Program, _: CudaFeatures): Program {
-  return fuseForGpu(program, device);
+export function fuse(program: Program, features: CudaFeatures): Program {
+  return keepIntegers(fuseForGpu(program, device), features);
 }
 
 export const fusedOnCuda = [
@@ -33,6 +34,7 @@ export const fusedOnCuda = [
   onCuda(bitLinearGradientsOp, ({ inputs, outputs, attributes }, features) =>
     bitLinearGradients({ ...inputs, ...outputs, ...attributes }, features),
   ),
+  ...integerSumsOnCuda,
   ...Object.values(gradientOfRowsOps).map((op) =>
     onCuda(op, ({ attributes }, features) => gradientOfRows(attributes, features)),
   ),

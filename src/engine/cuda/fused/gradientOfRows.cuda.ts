@@ -7,15 +7,26 @@ import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
 import { columnTotals } from '../../../kernels/cuda/sums.cuda.ts';
 import { scratch } from '../../../kernels/scratch.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
+import type { Units } from '../../../ops/mlgru/kernel.cuda.ts';
 import { rowsOf } from '../../../program/shapes.ts';
 import type { GradientOfRows } from '../../webgpu/fused/gradientOfRows.wgsl.ts';
 import { sourceEpsilon, sourceTensors, sourceWidth } from '../../webgpu/fused/rowSource.ts';
-import { cutOf, eachVector, operandsOf, overCut, type RowCut, rowFunctions } from './rows.cuda.ts';
+import {
+  cutOf,
+  eachVector,
+  operandsOf,
+  overCut,
+  type RowCut,
+  readX,
+  rowFunctions,
+  unitOf,
+} from './rows.cuda.ts';
 
 /** Blocks of a processor: as many as keep its memory accesses going. */
 const blocksOfProcessor = 4;
 
-export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures): Launch[] {
+/** @param units of x, if it is int32 sums; dx may be the memory of x all the same */
+export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures, units?: Units): Launch[] {
   const { source, norms, dys, dx, dh } = t;
   const width = sourceWidth(source);
   const rows = rowsOf(source.x);
@@ -31,11 +42,12 @@ export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures):
       body: `
   float4 sums[${sums.length}][${cut.loads}] = {};
   for (unsigned row = blockIdx.x; row < rows; row += parts) {
+    ${unitOf(units)}
     float4 x_[${cut.loads}] = {}, u[${cut.loads}] = {}, e[${cut.loads}] = {}, d[${norms.length}][${cut.loads}] = {};
     float given = 0.f, squares = 0.f, products = 0.f;
     ${eachVector(
       cut,
-      `${operandsOf(source, cut)}
+      `${operandsOf(source, cut, units)}
         ${projections.map((n) => `d[${n}][k] = four(dy${n}, row, ${cut.fours}, at); e[k] = e[k] + d[${n}][k] * ((const float4*)norm${n})[at];`).join('\n        ')}
         given += dot(x_[k], x_[k]); squares += dot(u[k], u[k]); products += dot(e[k], u[k]);`,
     )}
@@ -46,7 +58,7 @@ export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures):
       cut,
       `const float4 a = u[k] * r0, da = e[k] * r1 + a * (-r0 * slope);
         ${projections.map((n) => `sums[${n}][k] = sums[${n}][k] + d[${n}][k] * a * r1;`).join(' ')}
-        ${results(t, cut)}`,
+        ${results(t, cut, units)}`,
     )}
   }
   ${eachVector(cut, `for (int s = 0; s < ${sums.length}; s++) four(partial, s * parts + blockIdx.x, ${cut.fours}, at) = sums[s][k];`)}`,
@@ -54,10 +66,11 @@ export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures):
         ...sourceTensors(source),
         ...Object.fromEntries(norms.map((norm, n) => [`norm${n}`, norm])),
         ...Object.fromEntries(dys.map((dy, n) => [`dy${n}`, dy])),
-        ...{ sum: dx.before, dx: dx.y, dh, partial },
+        ...{ sum: dx.before, dx: dx.y, dh, partial, xStep: units?.step, xScale: units?.scale },
       },
+      types: { x: 'float' },
       numbers: {
-        ...{ rows, parts },
+        ...{ rows, parts, xFirst: units?.first ?? 0 },
         ...{ epsilon: { f32: linearEpsilon }, before: { f32: sourceEpsilon(source) } },
       },
       ...overCut(cut, parts),
@@ -67,7 +80,8 @@ export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures):
 }
 
 /** How da, a vector of the gradient of the source's result, is used. */
-function results({ source, norms }: GradientOfRows, { fours }: RowCut): string {
+function results({ source, norms }: GradientOfRows, cut: RowCut, units: Units | undefined): string {
+  const { fours } = cut;
   const write = (row: string, value: string) =>
     `four(dx, ${row}, ${fours}, at) = (sum ? four(sum, ${row}, ${fours}, at) : zeros()) + ${value};`;
   const ofSource = `sums[${norms.length}][k]`;
@@ -84,7 +98,7 @@ function results({ source, norms }: GradientOfRows, { fours }: RowCut): string {
         ${throughNorm('(weight * gate)')}
         four(dh, row, ${fours}, at) = normed * weight * siluSlope(state, s);`;
     case 'swiglu':
-      return `const float4 s = sigmoid(x_[k]), value = four(x, 2 * row + 1, ${fours}, at);
+      return `const float4 s = sigmoid(x_[k]), value = ${readX('2 * row + 1', cut, units)};
         ${write('2 * row', 'da * value * siluSlope(x_[k], s)')}
         ${write('2 * row + 1', 'da * (x_[k] * s)')}`;
   }

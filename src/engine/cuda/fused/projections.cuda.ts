@@ -65,6 +65,7 @@ export function fusedProjections(t: FusedProjections, features: CudaFeatures): L
     numbers: { out, packed, layer, epsilon: { f32: linearEpsilon }, before: { f32: before } },
     ...{ grid: [Math.ceil(packed / rows), rowsOf(t.x), 1], block: threads },
     shared: width * matrices.length,
+    beginsEarly: true,
   };
 }
 
@@ -83,18 +84,23 @@ function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }
   const count = t.matrices.length;
   const words = width / 4;
   const early = Math.min(Math.ceil(blocks / (32 * perRow)), maxEarly);
+  // Codes that the program itself makes are there once earlier launches have ended.
+  const areConstant = t.matrices.every(({ codes }) => codes.kind !== 'temporary');
   return `
   extern __shared__ uint4 q[];
   __shared__ float parts[${allWarps}][${2 + count}];
   const unsigned thread = threadIdx.x, warp = thread / 32, token = blockIdx.y;
   const unsigned row = blockIdx.x * ${rows} + warp / ${perRow}, mine = warp % ${perRow} * 32 + thread % 32;
   const size_t base = (size_t)token * ${width};
+  letLaterBegin();
+  ${areConstant ? '' : 'waitForEarlier();'}
   ${eachMatrix(
     t,
     (k) => `const uint4* const w${k} = (const uint4*)(codes${k} + (size_t)row * ${width});
   uint4 early${k}[${early}] = {};
   if (row < packed) for (int n = 0; n < ${early}; n++) if (mine + n * ${32 * perRow} < ${blocks}) early${k}[n] = __ldg(w${k} + mine + n * ${32 * perRow});`,
   )}
+  ${areConstant ? 'waitForEarlier();' : ''}
   float4 u[${loads}];
   float found[${2 + count}] = {};
   for (int j = 0; j < ${loads}; j++) {

@@ -1,12 +1,14 @@
 /** The source of several projections, each one's RMSNorm and quantiser: int8 rows from one reading. */
 import type { Launch } from '../../../kernels/cuda/launch.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
+import type { Units } from '../../../ops/mlgru/kernel.cuda.ts';
 import { widthOf } from '../../../program/shapes.ts';
 import type { QuantiseRows } from '../../webgpu/fused/quantiseRows.wgsl.ts';
 import { sourceEpsilon, sourceTensors, sourceWidth } from '../../webgpu/fused/rowSource.ts';
-import { cutOf, eachVector, operandsOf, overCut, rowFunctions } from './rows.cuda.ts';
+import { cutOf, eachVector, operandsOf, overCut, rowFunctions, unitOf } from './rows.cuda.ts';
 
-export function quantiseRows(t: QuantiseRows): Launch {
+/** @param units of x, if it is int32 sums */
+export function quantiseRows(t: QuantiseRows, units?: Units): Launch {
   const { source, norms, q, step, sum } = t;
   const width = sourceWidth(source);
   const cut = cutOf(source, 2);
@@ -34,19 +36,25 @@ export function quantiseRows(t: QuantiseRows): Launch {
     functions: rowFunctions,
     body: `
   const unsigned row = blockIdx.x;
+  ${unitOf(units)}
   float4 x_[${cut.loads}] = {}, u[${cut.loads}] = {};
   float given = 0.f, squares = 0.f;
-  ${eachVector(cut, `${operandsOf(source, cut)} given += dot(x_[k], x_[k]); squares += dot(u[k], u[k]);`)}
+  ${eachVector(cut, `${operandsOf(source, cut, units)} given += dot(x_[k], x_[k]); squares += dot(u[k], u[k]);`)}
   const float r0 = ${source.kind === 'swiglu' ? '1.f' : `1.f / sqrtf(blockSum(given) / ${width}.f + before)`};
   const float r = r0 / sqrtf(r0 * r0 * blockSum(squares) / ${width}.f + epsilon);
   ${norms.map((_, n) => ofNorm(n)).join('\n  ')}`,
     tensors: {
       ...sourceTensors(source),
       ...Object.fromEntries(norms.map((norm, n) => [`norm${n}`, norm])),
-      ...{ q, step, sum },
+      ...{ q, step, sum, xStep: units?.step, xScale: units?.scale },
     },
-    types: { q: 'unsigned' },
-    numbers: { rows, epsilon: { f32: linearEpsilon }, before: { f32: sourceEpsilon(source) } },
+    types: { x: 'float', q: 'unsigned' },
+    numbers: {
+      rows,
+      xFirst: units?.first ?? 0,
+      epsilon: { f32: linearEpsilon },
+      before: { f32: sourceEpsilon(source) },
+    },
     ...overCut(cut, rows),
   };
 }

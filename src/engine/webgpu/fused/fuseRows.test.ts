@@ -64,6 +64,10 @@ const forms: readonly Form[] = [
   { source: 'gatedNorm', rows: 10, width: 2052, outs: [8] },
   { source: 'swiglu', rows: 21, width: 172, outs: [64] },
   { source: 'swiglu', rows: 9, width: 2100, outs: [16] },
+  // On tensor cores too, where products store their sums as integers.
+  { source: 'rmsNorm', rows: 64, width: 64, outs: [64, 64] },
+  { source: 'gatedNorm', rows: 64, width: 128, outs: [64] },
+  { source: 'swiglu', rows: 80, width: 160, outs: [64] },
   { source: 'rmsNorm', rows: 12, width: 30, outs: [16] }, // not whole groups of four: not fused
 ];
 
