@@ -3,20 +3,24 @@ import type { Progress } from './checkpoint/tensorSource.ts';
 import type { Engine } from './engine/engine.ts';
 import type { EngineChoice } from './engine/engines.ts';
 import { DisposedError, InputError } from './errors.ts';
-import { type GenerateOptions, generate } from './generate/generate.ts';
+import type { ChatMessage } from './generate/chatTemplate.ts';
+import { generate } from './generate/generate.ts';
 import { NoTokenizer } from './generate/noTokenizer.ts';
 import { decodeSession } from './generate/savedSession.ts';
 import { Session, type SessionModel } from './generate/session.ts';
 import { Chat, type ChatStart } from './library/chat.ts';
 import { type Completion, collect } from './library/completion.ts';
 import { stopWatching, watchForDisposal } from './library/disposal.ts';
+import { type EmbedOptions, embed } from './library/embeddings.ts';
 import { Generations } from './library/generations.ts';
-import { type Prompt, readablePrompt } from './library/prompt.ts';
+import { type Prompt, type PromptOptions, readablePrompt } from './library/prompt.ts';
+import { type RespondOptions, respond, type ToolResponse } from './library/respond.ts';
 import type { ModelSource } from './library/source.ts';
 import { loadModel } from './loadModel.ts';
 import type { Architecture } from './model/architecture.ts';
 import { attends, type ModelConfig } from './model/config.ts';
 import type { Weights } from './model/weights.ts';
+import { Embedder } from './run/embedder.ts';
 import { type MemoryNeeds, memoryNeeds } from './run/memory.ts';
 import type { RunnableModel } from './run/model.ts';
 import { scorerOf, sequenceReader } from './run/readers.ts';
@@ -83,6 +87,7 @@ export class LanguageModel {
   /** Serialises everything that runs on the engine. */
   readonly #turns = new Turns();
   #scorer: Scorer | undefined;
+  #embedder: Embedder | undefined;
   #disposed: Promise<void> | undefined;
 
   /**
@@ -194,9 +199,9 @@ export class LanguageModel {
    *   as they are. A model without tokenizer yields no text, but `onToken` reports the ids
    * @throws InputError at the first step, if an option is unknown or out of range, or the prompt has no token
    */
-  async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string> {
+  async *generate(prompt: Prompt, { tools, ...options }: PromptOptions = {}): AsyncGenerator<string> {
     this.#checkOpen();
-    const { input, stop } = readablePrompt(prompt, this.tokenizer);
+    const { input, stop } = readablePrompt(prompt, this.tokenizer, tools);
     const { tokenizer, contextLength } = this.#sessions;
     const stops = stop.length > 0 ? { stop: [...stop, ...[options.stop ?? []].flat()] } : {};
     yield* this.#generations.run((model) =>
@@ -208,8 +213,43 @@ export class LanguageModel {
    * The whole continuation of a prompt, or answer to messages, with its tokens, usage and finish reason.
    * @throws as `generate`; the signal's reason if it is aborted
    */
-  complete(prompt: Prompt, options: GenerateOptions = {}): Promise<Completion> {
+  complete(prompt: Prompt, options: PromptOptions = {}): Promise<Completion> {
     return collect((hooked) => this.generate(prompt, hooked), options);
+  }
+
+  /**
+   * Answers messages with tools: calls the functions that the model asks for, tells it what they return, and repeats
+   * that until the model answers.
+   * @throws as `complete`; InputError if a tool is wrong, or the model calls tools in each of `maxSteps` answers
+   */
+  respond(messages: readonly ChatMessage[], options: RespondOptions): Promise<ToolResponse> {
+    const { tokenizer } = this;
+    if (!tokenizer) throw new InputError('respond: this model has no tokenizer, which tools need');
+    return respond((told, asked) => this.complete(told, asked), tokenizer, messages, options);
+  }
+
+  /**
+   * Embeds texts: one vector each, for similarity and search. Pass many at once: they share programs.
+   * @param texts texts, or token ids, which are used as they are
+   * @throws InputError for a text without tokens or with more than 8,192, or an option that is wrong; the signal's reason
+   */
+  async embed(
+    texts: readonly (string | readonly number[])[],
+    options: EmbedOptions = {},
+  ): Promise<Float32Array[]> {
+    this.#checkOpen();
+    const { inference, tokenizer } = this.#sessions;
+    this.#embedder ??= new Embedder(this.#runnable);
+    const { architecture, config } = this.#parts;
+    const model = {
+      ...{ embedder: this.#embedder, reader: inference, layers: config.layers },
+      isRecurrent: architecture.memory === 'states',
+    };
+    return embed(
+      model,
+      texts.map((text) => (typeof text === 'string' ? tokenizer.encode(text) : text)),
+      options,
+    );
   }
 
   /**

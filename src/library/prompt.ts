@@ -2,6 +2,8 @@
 import { InputError } from '../errors.ts';
 import { chatFormatOf } from '../generate/chatFormat.ts';
 import type { ChatMessage } from '../generate/chatTemplate.ts';
+import type { GenerateOptions } from '../generate/generate.ts';
+import { checkTools, type ToolDefinition } from '../generate/tools/tools.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 
 /**
@@ -10,6 +12,11 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
  */
 export type Prompt = string | readonly number[] | readonly ChatMessage[];
 
+export interface PromptOptions extends GenerateOptions {
+  /** Functions that the prompt's messages tell the model of; `parseToolCalls` finds its calls in the answer. */
+  tools?: readonly ToolDefinition[] | undefined;
+}
+
 /** What the generator reads, and where an answer to it ends. */
 export interface ReadablePrompt {
   readonly input: string | readonly number[];
@@ -17,7 +24,11 @@ export interface ReadablePrompt {
 }
 
 /** @throws InputError for anything but a prompt, or messages that the chat template refuses */
-export function readablePrompt(prompt: Prompt, tokenizer: TextTokenizer | undefined): ReadablePrompt {
+export function readablePrompt(
+  prompt: Prompt,
+  tokenizer: TextTokenizer | undefined,
+  tools: readonly ToolDefinition[] = [],
+): ReadablePrompt {
   if (typeof prompt === 'string') return { input: prompt, stop: [] };
   if (!Array.isArray(prompt) && !ArrayBuffer.isView(prompt)) {
     throw new InputError(
@@ -28,7 +39,8 @@ export function readablePrompt(prompt: Prompt, tokenizer: TextTokenizer | undefi
   if (!tokenizer)
     throw new InputError('prompt: found messages, but this model has no tokenizer: give token ids');
   const format = chatFormatOf(tokenizer);
-  return { input: format.encode(prompt), stop: format.stop };
+  checkTools(tools);
+  return { input: format.encode(prompt, tools), stop: format.stop };
 }
 
 function isMessages(prompt: readonly number[] | readonly ChatMessage[]): prompt is readonly ChatMessage[] {

@@ -3,11 +3,20 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
-import { generateText, streamText } from 'ai';
+import {
+  cosineSimilarity,
+  embedMany,
+  generateText,
+  isStepCount,
+  jsonSchema,
+  Output,
+  streamText,
+  tool,
+} from 'ai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LanguageModel } from '../index.ts';
 import { assemble, disassemble } from './accelerator.ts';
-import { plusminus } from './ai.ts';
+import { plusminus, plusminusEmbedding } from './ai.ts';
 import { evaluateText, taskNames } from './evaluate.ts';
 import { serve } from './serve.ts';
 import { resume, train } from './train.ts';
@@ -57,14 +66,69 @@ describe('plusminus/ai', () => {
     });
     const { warnings } = await plusminus(model).doGenerate({
       prompt: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
-      responseFormat: { type: 'json' },
+      presencePenalty: 1,
       maxOutputTokens: 1,
     });
-    expect(warnings).toEqual([expect.objectContaining({ type: 'unsupported', feature: 'responseFormat' })]);
+    expect(warnings).toEqual([expect.objectContaining({ type: 'unsupported', feature: 'presencePenalty' })]);
     const file = { type: 'file', data: 'AA==', mediaType: 'image/png' };
     await expect(
       plusminus(model).doGenerate({ prompt: [{ role: 'user', content: [file] }] }),
     ).rejects.toThrow('prompt[0]: found content of type "file", expected text only');
+  });
+});
+
+describe('plusminus/ai', () => {
+  const place = jsonSchema<{ city: string; days: number }>({
+    ...{ type: 'object', required: ['city', 'days'], additionalProperties: false },
+    properties: { city: { enum: ['Rome', 'Oslo'] }, days: { type: 'integer', minimum: 1, maximum: 9 } },
+  });
+  const isPlace = (value: unknown) =>
+    expect(value).toEqual({ city: expect.stringMatching(/^(Rome|Oslo)$/), days: expect.any(Number) });
+
+  it('gives objects of a schema to generateText and streamText', async () => {
+    const options = { model: plusminus(model), prompt: 'A trip.', seed: 3, temperature: 1 };
+    const { output } = await generateText({ ...options, output: Output.object({ schema: place }) });
+    isPlace(output);
+    const stream = streamText({ ...options, output: Output.object({ schema: place }) });
+    for await (const _ of stream.textStream);
+    expect(await stream.output).toEqual(output);
+  });
+
+  it('calls tools, and goes on with what they return', async () => {
+    const calls: unknown[] = [];
+    const trip = tool({
+      description: 'Plans a trip.',
+      inputSchema: place,
+      execute: (input) => {
+        calls.push(input);
+        return { ok: true };
+      },
+    });
+    const options = {
+      ...{ model: plusminus(model), prompt: 'Plan a trip.', tools: { trip }, maxOutputTokens: 60, seed: 1 },
+      prepareStep: ({ stepNumber }: { stepNumber: number }) => ({
+        toolChoice: stepNumber === 0 ? ('required' as const) : ('none' as const),
+      }),
+      stopWhen: isStepCount(2),
+    };
+    const { steps } = await generateText(options);
+    expect(steps.map(({ finishReason }) => finishReason)[0]).toBe('tool-calls');
+    expect(steps).toHaveLength(2);
+    isPlace(calls[0]);
+    const stream = streamText(options);
+    for await (const _ of stream.fullStream);
+    expect((await stream.steps)[0]!.toolCalls).toHaveLength(1);
+    expect(calls).toHaveLength(2);
+  });
+
+  it('embeds texts', async () => {
+    const { embeddings } = await embedMany({
+      model: plusminusEmbedding(model),
+      values: ['a whale', 'a ship'],
+    });
+    const [own] = await model.embed(['a whale']);
+    expect(embeddings[0]).toEqual([...own!]);
+    expect(cosineSimilarity(embeddings[0]!, embeddings[0]!)).toBeCloseTo(1, 5);
   });
 });
 

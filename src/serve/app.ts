@@ -10,6 +10,7 @@ import { ApiError, apiErrorOf } from './apiError.ts';
 import { BodyReader } from './body.ts';
 import { chatWire } from './chat.ts';
 import { completionWire } from './completions.ts';
+import { embeddingRoutes } from './embeddingRoutes.ts';
 import { chatFieldsOf, completionFieldsOf } from './fields.ts';
 import { bytesPerBodyByte, type RequestShare } from './memory.ts';
 import { respond, type Usage } from './respond.ts';
@@ -90,10 +91,9 @@ export class App {
     hono.post('/v1/completions', (c) => this.#complete(c, completionFieldsOf, completionWire));
     hono.post('/v1/chat/completions', (c) => this.#complete(c, chatFieldsOf, chatWire));
     hono.route('/v1/sessions', sessionRoutes(this.#runtime, this.#bodies));
-    hono.route(
-      '/',
-      tokenRoutes(this.#runtime, this.#bodies, (name) => this.#checkModel(name)),
-    );
+    const checkModel = (name: string | null | undefined) => this.#checkModel(name);
+    hono.route('/v1/embeddings', embeddingRoutes(this.#runtime, this.#bodies, checkModel));
+    hono.route('/', tokenRoutes(this.#runtime, this.#bodies, checkModel));
     hono.notFound((c) =>
       this.#refuse(c, new ApiError(404, `found no ${c.req.method} ${c.req.path.slice(0, 100)}`)),
     );

@@ -1,4 +1,5 @@
 /** Fields that ask for nothing change no answer, whatever client sends them; and what tells of the model and its tokens. */
+import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from './testing.ts';
 
@@ -125,5 +126,41 @@ describe('the model and its tokens', () => {
     expect(await refusal('/detokenize', {})).toBe('tokens: found none, expected one');
     expect(await refusal('/tokenize', { text: 'a' })).toBe('text: no such field');
     expect(await refusal('/tokenize', { prompt: 'a', model: 'other' })).toMatch(/^model: found "other"/);
+  });
+});
+
+describe('/v1/embeddings', () => {
+  it('are those of the library, as floats and in base64', async () => {
+    const openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+    const input = ['The whale', 'A ship'];
+    const own = await server.model.embed(input);
+    // The client asks for base64 unless told otherwise.
+    for (const format of [{}, { encoding_format: 'float' as const }]) {
+      const { data, usage } = await openai.embeddings.create({ model: 'small', input, ...format });
+      for (const [at, { embedding }] of data.entries())
+        for (const [i, x] of embedding.entries()) expect(x).toBeCloseTo(own[at]![i]!, 5);
+      expect(usage.prompt_tokens).toBe(
+        input.reduce((sum, text) => sum + server.model.tokenizer!.encode(text).length, 0),
+      );
+    }
+    const [first] = (await openai.embeddings.create({ model: 'small', input: 'The whale', dimensions: 4 }))
+      .data;
+    expect(first!.embedding).toHaveLength(4);
+    const ids = { model: 'small', input: [server.model.tokenizer!.encode('The whale')] };
+    expect((await openai.embeddings.create(ids)).data[0]!.embedding[0]).toBeCloseTo(own[0]![0]!, 5);
+  });
+
+  it.each([
+    [{ input: [] }, /^input: found 0 texts/],
+    [{ input: [[]] }, /text 0: |found no token/],
+    [{ input: [[600]] }, /^input\[0\]: found token 600/],
+    [{ input: 'a', dimensions: 97 }, /^dimensions: found 97, expected an integer from 1 to 96/],
+    [{ input: 'a', encoding_format: 'int8' }, /^encoding_format: found "int8"/],
+    [{ input: 'the '.repeat(9000) }, /found 9\d+ tokens, expected at most 8192/],
+    [{}, /^input: found none/],
+  ])('refuse %j', async (body, message) => {
+    const response = await server.post('/v1/embeddings', body);
+    expect(response.status).toBe(400);
+    expect(((await response.json()) as { error: { message: string } }).error.message).toMatch(message);
   });
 });

@@ -11,6 +11,8 @@ import type { LoadOptions, ModelParts } from '../languageModel.ts';
 import { loadModel } from '../loadModel.ts';
 import { attends } from '../model/config.ts';
 import { ggufParts, isGguf } from '../platform/ggufPaths.ts';
+import { Embedder } from '../run/embedder.ts';
+import type { RunnableModel } from '../run/model.ts';
 import { sequenceReader, slotModel } from '../run/readers.ts';
 import type { SlotModel } from '../run/slotModel.ts';
 import { SlotsOneByOne } from '../run/slotsOneByOne.ts';
@@ -111,7 +113,8 @@ async function assemble(
   const { modelHash } = options;
   const { maxWaiting = 256, cacheFolder, cacheFolderBytes = 4e9, memoryBytes } = options;
   const metrics = new Measurements();
-  const model = slotsOf(parts, options);
+  const runnable = runnableOf(parts);
+  const model = slotsOf(runnable, options);
   const scheduler = new Scheduler(model, {
     vocabulary: config.vocabSize,
     maxWaiting,
@@ -147,6 +150,10 @@ async function assemble(
     ...{ requestMemory: new RequestMemory(limits.requestBytes), guard },
     encoder: new PromptEncoder(tokenizer, limits),
     forms: new Forms(tokenizer),
+    embedded: {
+      ...{ embedder: new Embedder(runnable), reader: sequenceReader(runnable), layers: config.layers },
+      isRecurrent: parts.architecture.memory === 'states',
+    },
     engine: `${engine.name} (${engine.description})`,
     async close() {
       await files?.flush();
@@ -171,10 +178,12 @@ function detailsOf({ config, architecture, tokenizer }: ModelParts): ModelDetail
   };
 }
 
+function runnableOf({ engine, architecture, weights, config }: ModelParts): RunnableModel {
+  return { engine, architecture, weights, vocabulary: config.vocabSize, turns: new Turns() };
+}
+
 /** Advances the sequences of all requests. */
-function slotsOf(parts: ModelParts, { slots = 64, oneByOne, keyValueBytes }: RuntimeOptions): SlotModel {
-  const { engine, architecture, weights, config } = parts;
-  const model = { engine, architecture, weights, vocabulary: config.vocabSize, turns: new Turns() };
+function slotsOf(model: RunnableModel, { slots = 64, oneByOne, keyValueBytes }: RuntimeOptions): SlotModel {
   const sizes = { slots, maxTokens: Math.max(slots, tokensOfStep), cacheBytes: keyValueBytes };
   return oneByOne ? new SlotsOneByOne(sequenceReader(model), sizes) : slotModel(model, sizes);
 }

@@ -1,4 +1,5 @@
 /** Objects that all requests share: the model with its scheduler, the caches, the limits. */
+import type { EmbeddedModel } from '../library/embeddings.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { Forms } from './forms.ts';
 import type { MemoryGuard, RequestMemory } from './memory.ts';
@@ -55,6 +56,7 @@ export interface Runtime {
   readonly tokenizer: TextTokenizer;
   readonly encoder: PromptEncoder;
   readonly forms: Forms;
+  readonly embedded: EmbeddedModel;
   readonly limits: Limits;
   readonly metrics: Measurements;
   readonly requestMemory: RequestMemory;

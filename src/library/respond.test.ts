@@ -1,0 +1,131 @@
+/** Tools and embeddings of the library. */
+import * as v from 'valibot';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeSmallModel, type SmallModel } from '../../test/smallModel.ts';
+import { LanguageModel } from '../index.ts';
+
+describe.each(['matmul-free', 'rwkv', 'llama'] as const)('%s', (architecture) => {
+  let small: SmallModel;
+  let model: LanguageModel;
+  beforeAll(async () => {
+    small = await makeSmallModel({ architecture });
+    model = await LanguageModel.load(small.folder, { threads: 0 });
+  });
+  afterAll(async () => {
+    await model?.dispose();
+    await small?.remove();
+  });
+
+  const parameters = {
+    type: 'object',
+    properties: {
+      a: { type: 'integer', minimum: 0, maximum: 9 },
+      b: { type: 'integer', minimum: 0, maximum: 9 },
+    },
+    required: ['a', 'b'],
+  };
+  const messages = [{ role: 'user', content: 'Add some numbers.' }];
+  const options = { temperature: 1, seed: 2, maxTokens: 60, toolChoice: 'required' as const };
+
+  it('calls a tool with arguments of its schema, tells the result, and answers', async () => {
+    const seen: unknown[] = [];
+    const add = {
+      ...{ description: 'Adds.', parameters },
+      run: ({ a, b }: { a: number; b: number }) => {
+        seen.push({ a, b });
+        return { sum: a + b };
+      },
+    };
+    const answer = await model.respond(messages, { ...options, tools: { add } });
+    expect(seen).toEqual([{ a: expect.any(Number), b: expect.any(Number) }]);
+    const { a, b } = seen[0] as { a: number; b: number };
+    expect(answer.calls).toEqual([
+      { name: 'add', arguments: JSON.stringify({ a, b }), result: JSON.stringify({ sum: a + b }) },
+    ]);
+    expect(answer.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant']);
+    expect(answer.text).toBe(answer.messages.at(-1)!.content);
+  });
+
+  it('embeds texts alike, alone and in a batch; truncated and normalised', async () => {
+    const texts = ['The whale', 'A ship sails over the wide, wide sea tonight.', 'The whale'];
+    for (const pooling of ['mean', 'last', ...(architecture === 'llama' ? [] : ['state'])] as const) {
+      const [one, two, three] = (await model.embed(texts, { pooling: pooling as 'mean' })) as [
+        ...[Float32Array, Float32Array, Float32Array],
+      ];
+      expect(one).toEqual(three);
+      const [alone] = await model.embed([texts[1]!], { pooling: pooling as 'mean' });
+      for (const [at, x] of two.entries()) expect(x).toBeCloseTo(alone![at]!, 5);
+      expect(Math.hypot(...one)).toBeCloseTo(1, 5);
+      const [short] = await model.embed(texts, { pooling: pooling as 'mean', dimensions: 8 });
+      expect(short).toHaveLength(8);
+      expect(Math.hypot(...short!)).toBeCloseTo(1, 5);
+    }
+    const wrong = (asked: object) => model.embed(texts, asked);
+    await expect(wrong({ layer: 4 })).rejects.toThrow('layer: found 4, expected an integer from 0 to 3');
+    await expect(wrong({ dimensions: 0 })).rejects.toThrow(/^dimensions: found 0/);
+    await expect(wrong({ pooling: 'max' })).rejects.toThrow(/^pooling: found "max"/);
+    await expect(model.embed([[]])).rejects.toThrow(/found no token/);
+    if (architecture === 'llama')
+      await expect(wrong({ pooling: 'state' })).rejects.toThrow(/no recurrent state/);
+  });
+
+  it('the last hidden state is that of which the head makes the logits', async () => {
+    const [last] = await model.embed(['The whale'], { pooling: 'last', normalise: false });
+    const [mean] = await model.embed(['The whale'], { pooling: 'mean', normalise: false });
+    expect(last).not.toEqual(mean);
+    const ids = model.tokenizer!.encode('The whale');
+    const [first] = await model.embed([ids.slice(0, 1)], { normalise: false });
+    const [onlyLast] = await model.embed([ids.slice(0, 1)], { pooling: 'last', normalise: false });
+    expect(first).toEqual(onlyLast); // the mean of one
+  });
+});
+
+describe('tools', () => {
+  let small: SmallModel;
+  let model: LanguageModel;
+  beforeAll(async () => {
+    small = await makeSmallModel();
+    model = await LanguageModel.load(small.folder, { threads: 0 });
+  });
+  afterAll(async () => {
+    await model?.dispose();
+    await small?.remove();
+  });
+  const messages = [{ role: 'user', content: 'Go.' }];
+  const options = { temperature: 0, maxTokens: 40, toolChoice: 'required' as const };
+
+  it('may have a schema of a validation library, and errors are told to the model', async () => {
+    const schema = v.object({ n: v.pipe(v.number(), v.maxValue(-1)) });
+    const standard = {
+      '~standard': {
+        ...schema['~standard'],
+        jsonSchema: { input: () => ({ type: 'object', properties: { n: { enum: [5] } }, required: ['n'] }) },
+      },
+    };
+    const refused = await model.respond(messages, {
+      ...options,
+      tools: { f: { parameters: standard, run: () => 'never' } },
+    });
+    expect(refused.calls[0]!.result).toMatch(/^Error: Invalid value: Expected <=-1/);
+    const run = () => {
+      throw new Error('no network');
+    };
+    const failed = await model.respond(messages, { ...options, tools: { f: { run } } });
+    expect(failed.calls).toEqual([{ name: 'f', arguments: '{}', result: 'Error: no network' }]);
+  });
+
+  it('stop at a limit, and are refused by name if they are wrong', async () => {
+    const tools = { f: { run: () => 'x' } };
+    await expect(model.respond(messages, { ...options, tools, maxSteps: 1 })).rejects.toThrow(
+      /still calls tools after 1/,
+    );
+    await expect(model.respond(messages, { ...options, tools: {} })).rejects.toThrow(/tools: found none/);
+    await expect(model.respond(messages, { ...options, tools: { 'a b': tools.f } })).rejects.toThrow(
+      /^tools\[0\]/,
+    );
+    const parameters = v.object({});
+    await expect(
+      model.respond(messages, { ...options, tools: { f: { ...tools.f, parameters } } }),
+    ).rejects.toThrow(/this schema of valibot gives no JSON schema/);
+  });
+});
