@@ -13,7 +13,10 @@ import { completionWire } from './completions.ts';
 import { embeddingRoutes } from './embeddingRoutes.ts';
 import { chatFieldsOf, completionFieldsOf } from './fields.ts';
 import { bytesPerBodyByte, type RequestShare } from './memory.ts';
+import { messageFieldsOf, messageWire } from './messages.ts';
 import { respond, type Usage } from './respond.ts';
+import { responseStart, responseWire } from './responses.ts';
+import { responseFieldsOf } from './responsesFields.ts';
 import type { Runtime } from './runtime.ts';
 import { type Caller, ClientGoneError, Scope } from './scope.ts';
 import { sessionRoutes } from './sessionRoutes.ts';
@@ -90,6 +93,8 @@ export class App {
     });
     hono.post('/v1/completions', (c) => this.#complete(c, completionFieldsOf, completionWire));
     hono.post('/v1/chat/completions', (c) => this.#complete(c, chatFieldsOf, chatWire));
+    hono.post('/v1/messages', (c) => this.#complete(c, messageFieldsOf, messageWire));
+    hono.post('/v1/responses', (c) => this.#complete(c, responseFieldsOf, responseWire, responseStart));
     hono.route('/v1/sessions', sessionRoutes(this.#runtime, this.#bodies));
     const checkModel = (name: string | null | undefined) => this.#checkModel(name);
     hono.route('/v1/embeddings', embeddingRoutes(this.#runtime, this.#bodies, checkModel));
@@ -132,7 +137,9 @@ export class App {
 
   async #authorised(c: Context<Env>, next: Next): Promise<void> {
     const { apiKeys } = this.#options;
-    const [, key = ''] = /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
+    // Anthropic's clients send a header of their own.
+    const [, key = c.req.header('x-api-key') ?? ''] =
+      /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
     if (apiKeys.length > 0 && !apiKeys.some((known) => sameText(known, key)))
       throw new ApiError(401, 'authorization: expected "Bearer" and an API key of this server', {
         code: 'invalid_api_key',
@@ -179,6 +186,7 @@ export class App {
     c: Context<Env>,
     read: (body: unknown) => F,
     understand: (runtime: Runtime, fields: F, start: Start, caller: Caller) => Promise<Wire>,
+    begin: (runtime: Runtime, fields: F, owner: string) => Promise<Start> = startOf,
   ): Promise<Response> {
     if (this.#draining)
       throw new ApiError(503, 'the server is shutting down', { code: 'draining', retryAfter: 5 });
@@ -191,7 +199,7 @@ export class App {
     try {
       const fields = read(await this.#bodies.json(c.req.raw, c.get('share')));
       this.#checkModel(fields.model);
-      start = await startOf(runtime, fields, c.get('owner'));
+      start = await begin(runtime, fields, c.get('owner'));
       const wire = await understand(runtime, fields, start, scope);
       c.get('share').take(answerBytes(runtime, wire));
       const id = c.get('requestId');
@@ -219,7 +227,8 @@ export class App {
       this.#options.log.error({ id: c.get('requestId'), err: error }, 'failure');
     // The rest of the body is not read.
     const close = refusal.status === 413 || refusal.status === 503 ? { connection: 'close' } : {};
-    return Response.json(refusal.body, {
+    const body = c.req.path === '/v1/messages' ? { type: 'error', ...refusal.body } : refusal.body;
+    return Response.json(body, {
       status: refusal.status,
       headers: { ...refusal.headers, ...close, 'x-request-id': c.get('requestId') },
     });

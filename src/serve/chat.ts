@@ -38,10 +38,10 @@ export async function chatWire(
   return {
     request,
     stream: fields.stream === true,
-    includeUsage: wantsUsage(fields),
     chunks: (event) => answer.chunks(event),
-    usageChunk: (usage) => ({ ...answer.envelope, object: chunkObject, choices: [], usage }),
-    whole: () => ({ ...answer.envelope, choices: answer.choices }),
+    ending: (usage) =>
+      wantsUsage(fields) ? [{ ...answer.envelope, object: chunkObject, choices: [], usage }] : [],
+    whole: (usage) => ({ ...answer.envelope, choices: answer.choices, usage }),
   };
 }
 

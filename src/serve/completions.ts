@@ -71,10 +71,9 @@ export async function completionWire(
       scored: echo ? logprobs : undefined,
     },
     stream: fields.stream === true,
-    includeUsage: wantsUsage(fields),
     chunks: (event) => format.chunks(event),
-    usageChunk: (usage) => ({ ...format.envelope, choices: [], usage }),
-    whole: () => ({ ...format.envelope, choices: format.choices() }),
+    ending: (usage) => (wantsUsage(fields) ? [{ ...format.envelope, choices: [], usage }] : []),
+    whole: (usage) => ({ ...format.envelope, choices: format.choices(), usage }),
   };
 }
 

@@ -22,6 +22,7 @@ import { MemoryGuard, memoryShares, RequestMemory } from './memory.ts';
 import { Measurements } from './metrics.ts';
 import { ownSecret } from './ownSecret.ts';
 import { PromptEncoder } from './promptEncoder.ts';
+import { KeptResponses } from './responses.ts';
 import type { Limits, ModelDetails, Runtime } from './runtime.ts';
 import { Scheduler } from './scheduler.ts';
 import { SessionStore } from './sessionStore.ts';
@@ -150,6 +151,7 @@ async function assemble(
     ...{ requestMemory: new RequestMemory(limits.requestBytes), guard },
     encoder: new PromptEncoder(tokenizer, limits),
     forms: new Forms(tokenizer),
+    responses: new KeptResponses(Math.min(64e6, shares?.cacheBytes ?? Infinity)),
     embedded: {
       ...{ embedder: new Embedder(runnable), reader: sequenceReader(runnable), layers: config.layers },
       isRecurrent: parts.architecture.memory === 'states',

@@ -28,8 +28,11 @@ export async function respond(exchange: Exchange): Promise<Response> {
   const sent = events(exchange);
   if (!exchange.wire.stream) {
     let extras: object = {};
-    for await (const event of sent) extras = { ...extras, ...event.extras };
-    return Response.json({ ...exchange.wire.whole(), ...extras });
+    for (;;) {
+      const { done, value } = await sent.next();
+      if (done) return Response.json({ ...exchange.wire.whole(value), ...extras });
+      extras = { ...extras, ...value.extras };
+    }
   }
   const first = await sent.next();
   return new Response(eventStream(exchange, first, sent), {
@@ -47,7 +50,14 @@ interface Sent {
   readonly extras: object;
 }
 
-async function* events({ runtime, wire, start, scope, finished }: Exchange): AsyncGenerator<Sent> {
+/** Returns the usage. */
+async function* events({
+  runtime,
+  wire,
+  start,
+  scope,
+  finished,
+}: Exchange): AsyncGenerator<Sent, UsageFields> {
   let usage: Usage = { prompt: 0, cached: 0, generated: 0 };
   let failure: unknown;
   let hasText = false;
@@ -63,7 +73,8 @@ async function* events({ runtime, wire, start, scope, finished }: Exchange): Asy
       yield { chunks: chunks.map((chunk) => ({ ...chunk, ...extras })), extras };
     }
     const fields = usageFields(usage);
-    yield { chunks: wire.includeUsage ? [wire.usageChunk(fields)] : [], extras: { usage: fields } };
+    if (wire.stream) yield { chunks: wire.ending(fields), extras: {} };
+    return fields;
   } catch (error) {
     failure = error;
     throw error;
@@ -77,9 +88,10 @@ async function* events({ runtime, wire, start, scope, finished }: Exchange): Asy
 /** Saves the session before it is acknowledged. */
 async function stateFields(
   { signer }: Runtime,
-  { lease, returnState }: Start,
+  { lease, returnState, keep }: Start,
   { session }: AnswerEvent & { type: 'end' },
 ): Promise<object> {
+  keep?.(session);
   await lease?.save(session);
   return {
     ...(lease ? { session: { id: lease.id, tokens: session.tokens } } : {}),
@@ -92,6 +104,8 @@ function counted({ prompt, cached, generated }: Usage, event: AnswerEvent): Usag
   if (event.type === 'end') return { prompt, cached, generated: generated + event.tokens };
   return { prompt: prompt + event.read.tokens.length, cached: cached + event.read.cached, generated };
 }
+
+export type UsageFields = ReturnType<typeof usageFields>;
 
 function usageFields({ prompt, cached, generated }: Usage) {
   return {
@@ -106,11 +120,11 @@ const encoder = new TextEncoder();
 
 /** Events are sent when the client's connection accepts them; after a long wait the connection is closed. */
 function eventStream(
-  { runtime, scope, cutOff }: Exchange,
-  first: IteratorResult<Sent>,
-  rest: AsyncGenerator<Sent>,
+  { runtime, wire, scope, cutOff }: Exchange,
+  first: IteratorResult<Sent, UsageFields>,
+  rest: AsyncGenerator<Sent, UsageFields>,
 ): ReadableStream<Uint8Array> {
-  let next: Promise<IteratorResult<Sent>> = Promise.resolve(first);
+  let next: Promise<IteratorResult<Sent, UsageFields>> = Promise.resolve(first);
   let stalled: NodeJS.Timeout | undefined;
   const giveUp = () => {
     scope.abort(new ApiError(408, 'the client did not read its answer'));
@@ -122,28 +136,31 @@ function eventStream(
       try {
         const { done, value } = await next;
         if (done) {
-          controller.enqueue(encoder.encode('data: [DONE]\n\n'));
+          if (!wire.isNamed) controller.enqueue(encoder.encode('data: [DONE]\n\n'));
           controller.close();
           return;
         }
         next = rest.next();
         next.catch(() => {}); // reported by the next pull
-        controller.enqueue(encoder.encode(value.chunks.map(eventOf).join('')));
+        controller.enqueue(encoder.encode(value.chunks.map((chunk) => eventOf(chunk, wire)).join('')));
         stalled = setTimeout(giveUp, 1000 * runtime.limits.stallSeconds);
         stalled.unref();
       } catch (error) {
-        controller.enqueue(encoder.encode(eventOf(apiErrorOf(error).body)));
+        const { body } = apiErrorOf(error);
+        const told = wire.isNamed ? { type: 'error', ...body } : body;
+        controller.enqueue(encoder.encode(eventOf(told, wire)));
         controller.close();
       }
     },
     cancel() {
       clearTimeout(stalled);
       scope.abort(new ClientGoneError());
-      void rest.return(undefined).catch(() => {});
+      void rest.return(undefined as never).catch(() => {});
     },
   });
 }
 
-function eventOf(value: object): string {
-  return `data: ${JSON.stringify(value)}\n\n`;
+function eventOf(value: object, { isNamed }: Wire): string {
+  const name = isNamed && 'type' in value ? `event: ${value.type}\n` : '';
+  return `${name}data: ${JSON.stringify(value)}\n\n`;
 }

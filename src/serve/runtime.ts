@@ -5,6 +5,7 @@ import type { Forms } from './forms.ts';
 import type { MemoryGuard, RequestMemory } from './memory.ts';
 import type { Measurements } from './metrics.ts';
 import type { PromptEncoder } from './promptEncoder.ts';
+import type { KeptResponses } from './responses.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SessionStore } from './sessionStore.ts';
 import type { StateSigner } from './signedState.ts';
@@ -56,6 +57,7 @@ export interface Runtime {
   readonly tokenizer: TextTokenizer;
   readonly encoder: PromptEncoder;
   readonly forms: Forms;
+  readonly responses: KeptResponses;
   readonly embedded: EmbeddedModel;
   readonly limits: Limits;
   readonly metrics: Measurements;

@@ -11,6 +11,9 @@ export interface Start {
   /** The session that the answer belongs to. */
   readonly lease: Lease | undefined;
   readonly returnState: boolean;
+  /** The name of the answer, where the state after it is kept under it. */
+  readonly id?: string;
+  readonly keep?: ((session: SavedSession) => void) | undefined;
 }
 
 /** The caller releases the lease. */

@@ -5,19 +5,21 @@ import type { AnswerEvent, AnswersRequest } from './answers.ts';
 import { ApiError } from './apiError.ts';
 import type { ChatFields, CompletionFields } from './fields.ts';
 import { bytesPerListedToken } from './memory.ts';
+import type { UsageFields } from './respond.ts';
 import { type Runtime, systemFingerprint } from './runtime.ts';
 
 /** A parsed request: the work to do, and the format of its answer. */
 export interface Wire {
   readonly request: AnswersRequest;
   readonly stream: boolean;
-  readonly includeUsage: boolean;
   /** The stream's objects for an event. */
   chunks(event: AnswerEvent): object[];
-  /** The stream's object with the usage. */
-  usageChunk(usage: object): object;
+  /** Whether events of a stream are named by their `type`, and the stream ends without `[DONE]`. */
+  readonly isNamed?: true;
+  /** The objects that end a stream. */
+  ending(usage: UsageFields): object[];
   /** The whole answer; `chunks` has been called with every event. */
-  whole(): object;
+  whole(usage: UsageFields): object;
 }
 
 /**
