@@ -17,5 +17,5 @@ INLINE __m128i quarter(__m512i v) {
 #define UPPER(s0, s1, s2, s) (((s) - (s0) - (s1) - (s2)) >> 6)
 #define FOLD(a, b, c, d, to) foldHalves(quarter(a), quarter(b), quarter(c), quarter(d), to)
 #define TOKENS 4
-#define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #include "ternary.inc"

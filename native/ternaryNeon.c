@@ -18,5 +18,5 @@ INLINE void fold(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d, int32_t *to
 #define UPPER(s0, s1, s2, s) (s)
 #define FOLD(a, b, c, d, to) fold(a, b, c, d, to)
 #define TOKENS 4
-#define PREFETCH(p) __builtin_prefetch(p)
+#define PREFETCH(p) __builtin_prefetch(p, 0, 2)
 #include "ternary.inc"
