@@ -10,7 +10,13 @@ const root = new URL('../', import.meta.url);
 const fromGit = process.env._PACOTE_NO_PREPARE_ !== undefined;
 
 if (!existsSync(new URL('node_modules/assemblyscript', root))) {
-  console.log('plusminus: AssemblyScript is not installed, so the kernels in build/ stay as they are.');
+  const compiled = existsSync(new URL('build/kernels.wasm', root));
+  console.log(
+    compiled
+      ? 'plusminus: AssemblyScript is not installed, so the kernels in build/ stay as they are.'
+      : 'plusminus: this clone cannot compute yet. Its kernels are not compiled, because AssemblyScript, a development ' +
+          'dependency, is not installed: run "npm ci" without --omit=dev, or install the package plusminus instead of a clone.',
+  );
 } else {
   const { buildKernels, kernelsAreCurrent } = await import('./buildKernels.ts');
   if (!(await kernelsAreCurrent())) await buildKernels();

@@ -1,5 +1,5 @@
 /** The list of engines, used by `--engine`, the library's option and the run file. */
-import { createCudaEngine } from '#platform';
+import { createCudaEngine, sharesMemory } from '#platform';
 import { InputError } from '../errors.ts';
 import { CpuEngine } from './cpu/cpuEngine.ts';
 import type { Engine } from './engine.ts';
@@ -34,7 +34,10 @@ export const engines = {
     about: 'WebAssembly on the cores of the CPU',
     runsOn: 'cores',
     maxBytes: maxHeapBytes,
-    create: ({ threads }: EngineOptions): Promise<Engine> => CpuEngine.create({ threads }),
+    create: ({ threads }: EngineOptions): Promise<Engine> => {
+      if (threads && !sharesMemory()) console.warn(noThreads(threads));
+      return CpuEngine.create({ threads });
+    },
   },
   webgpu: {
     about: 'the GPU, through WebGPU',
@@ -55,6 +58,12 @@ export const engines = {
 } satisfies EngineTable;
 
 export type EngineName = keyof typeof engines;
+
+/** Pages get threads only with two headers; without them the library still works, slower. */
+const noThreads = (threads: number) =>
+  `plusminus: threads: found ${threads}, but this page is not cross-origin isolated, so the model computes on the calling ` +
+  'thread. Send the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or ' +
+  'set threads: 0 to silence this warning.';
 
 /** `auto` is the CPU, which is always available. */
 export type EngineChoice = EngineName | 'auto';

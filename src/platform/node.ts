@@ -62,7 +62,7 @@ function isMissing(error: unknown): boolean {
 }
 
 const remedyForKernels =
-  'in a clone run "npm run build"; in a bundle leave plusminus external, or name the folder build/ of the package in ' +
+  'in a clone run "npm ci" (without --omit=dev) or "npm run build"; in a bundle leave plusminus external, or name the folder build/ of the package in ' +
   'the option kernels';
 
 export async function readAsset(asset: URL): Promise<Uint8Array<ArrayBuffer>> {

@@ -111,6 +111,25 @@ export function checkLengths(sources: readonly Source[], limits: Lengths): strin
   ];
 }
 
+/** Words that the glossary in CONTRIBUTING.md replaces, and what to write. */
+const replaced: readonly (readonly [RegExp, string])[] = [
+  [/\b(?!leastSquares\b)(?:most|least)[A-Z]\w*/, 'max… or min…'],
+  [/\bforet(?:ell|old)\w*/i, 'predict'],
+  [/\b(?:boxed\b|models? in the box\b)/i, 'bundled'],
+];
+
+/** @param texts by path, from the root */
+export function checkWords(texts: ReadonlyMap<string, string>): string[] {
+  return [...texts].flatMap(([path, text]) =>
+    text.split('\n').flatMap((line, at) =>
+      replaced.flatMap(([word, better]) => {
+        const [found] = word.exec(line) ?? [];
+        return found === undefined ? [] : [`${path}:${at + 1}: found ${found}, expected ${better}`];
+      }),
+    ),
+  );
+}
+
 function isProduct({ path }: Source): boolean {
   return path.startsWith('src/') && !/\.test\.ts$|\.ranks\.ts$|testing\.ts$/.test(path);
 }

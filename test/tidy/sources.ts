@@ -35,6 +35,17 @@ export function readSources(): Source[] {
     .map((path) => parse(path, readFileSync(join(root, path), 'utf8')));
 }
 
+/** Everything that people wrote: sources and documents, without those that name the words themselves. */
+export function readTexts(): Map<string, string> {
+  const paths = [...folders, 'docs'].flatMap((folder) =>
+    globSync(`${folder}/**/*.{ts,tsx,js,md}`, { cwd: root }),
+  );
+  const written = [...paths, 'README.md', 'CHANGELOG.md', 'SECURITY.md']
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => !/(^|\/)(node_modules|dist|build)\/|^test\/(tidy|fixtures)\//.test(path));
+  return new Map(written.sort().map((path) => [path, readFileSync(join(root, path), 'utf8')]));
+}
+
 export function parse(path: string, text: string): Source {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const imports: Import[] = [];

@@ -8,9 +8,10 @@ import {
   checkLayers,
   checkLengths,
   checkUnreachable,
+  checkWords,
   type Layers,
 } from './rules.ts';
-import { parse, readSources, root, type Source } from './sources.ts';
+import { parse, readSources, readTexts, root, type Source } from './sources.ts';
 
 /** From the lowest to the highest. Rooms of one layer may import one another. */
 const layers: Layers = [
@@ -88,6 +89,10 @@ describe('the sources', () => {
     expect(checkLengths(product.filter(isOurs), limits)).toEqual([]);
   });
 
+  it('use the words of the glossary', () => {
+    expect(checkWords(readTexts())).toEqual([]);
+  });
+
   it('ops know nothing of engines, and program/op.ts names none', () => {
     const text = readFileSync(join(root, 'src/program/op.ts'), 'utf8');
     expect(text).not.toMatch(/cpu|webgpu|wgsl/i);
@@ -134,6 +139,14 @@ describe('the rules complain of', () => {
     expect(checkDeadExports(files, ['src/index.ts'])).toEqual(['src/lib.ts: nobody imports unused']);
     expect(checkUnreachable(files, ['src/index.ts'])).toEqual([
       'src/forgotten.ts: no entry point reaches it',
+    ]);
+  });
+
+  it('words that the glossary replaces', () => {
+    const text = 'const mostBytes = 1;\n// a foretold token\nleastSquares(xs); // at most, at least\n';
+    expect(checkWords(new Map([['src/a.ts', text]]))).toEqual([
+      'src/a.ts:1: found mostBytes, expected max… or min…',
+      'src/a.ts:2: found foretold, expected predict',
     ]);
   });
 

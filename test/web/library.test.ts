@@ -7,7 +7,7 @@ import { LanguageModel } from '../../src/languageModel.ts';
 import { openBrowser } from './browser.ts';
 import { host, newPage } from './pages.ts';
 
-test("docs/web.md's page writes what Node writes", async () => {
+test("docs/web.md's page writes what Node writes, and a page without threads says so", async () => {
   const docs = await readFile(new URL('../../docs/web.md', import.meta.url), 'utf8');
   const [, html] = docs.match(/```html\n(.*?)```/s)!;
   const site = await mkdtemp(join(tmpdir(), 'plusminus-site-'));
@@ -26,4 +26,11 @@ test("docs/web.md's page writes what Node writes", async () => {
   const page = await newPage(browser);
   await page.goto(url);
   await expect.poll(() => page.locator('#text').textContent()).toBe(expected);
+
+  const warning = page.waitForEvent('console', (message) => message.type() === 'warning');
+  await page.evaluate(`(async () => {
+    const { LanguageModel } = await import(new URL('library/plusminus.js', location.href).href);
+    await (await LanguageModel.load('./models/stories', { engine: 'cpu', threads: 4 })).dispose();
+  })()`);
+  expect((await warning).text()).toContain('threads: found 4, but this page is not cross-origin isolated');
 });

@@ -6,7 +6,7 @@ import { blockSize, blocksOf, pairAt } from "./rounding.as";
 import { GroupedProduct, planeBytes, scalesOfGroup, tileLanes, writeTile } from "./tile.as";
 
 /** Rows of activations that a tile is multiplied with at a time; their float sums take 256 bytes each. */
-const mostRows: i32 = 256;
+const maxRows: i32 = 256;
 
 /** Where a thread keeps scales of a group, integer sums of two rows, unpacked codes, and float sums. */
 const scalesAt: usize = 1024;
@@ -25,8 +25,8 @@ export function panelTile(p: GroupedProduct, first: i32, height: i32): void {
   const scales = workspaceStart() + scalesAt;
   const panel = workspaceStart() + panelAt;
   const floats = workspaceStart() + floatsAt;
-  for (let row = 0; row < p.rows; row += mostRows) {
-    const end = min(row + mostRows, p.rows);
+  for (let row = 0; row < p.rows; row += maxRows) {
+    const end = min(row + maxRows, p.rows);
     let codes = p.codes + <usize>(first / planes) * <usize>p.width;
     memory.fill(floats, 0, <usize>(end - row) * bytes);
     for (let g = 0; g < groups; g++) {

@@ -5,9 +5,9 @@ import { element } from '../element.ts';
 /** Inputs whose activations are rounded with one step. */
 export const blockSize = 32;
 /** The largest code of an activation, and the largest number of units in a step. */
-const [largestCode, mostUnits] = [127, 4095];
+const [largestCode, maxUnits] = [127, 4095];
 /** The largest activation of a token, in units. */
-export const unitParts = largestCode * mostUnits;
+export const unitParts = largestCode * maxUnits;
 /** What is taken for the largest activation of a token of zeros. */
 export const smallest = 1e-30;
 
@@ -39,7 +39,7 @@ export function roundRowsReference(x: Data, width: number): RoundedRows {
     rounded.unit[row] = unit;
     for (let b = 0; b < blocks; b++) {
       const block = one.subarray(b * blockSize, (b + 1) * blockSize);
-      const units = Math.min(Math.floor(largestOf(block) / (largestCode * unit)) + 1, mostUnits);
+      const units = Math.min(Math.floor(largestOf(block) / (largestCode * unit)) + 1, maxUnits);
       rounded.units[row * blocks + b] = units;
       for (let c = 0; c < block.length; c++) {
         rounded.q[row * width + b * blockSize + c] = roundHalfEven(element(block, c) / (units * unit));

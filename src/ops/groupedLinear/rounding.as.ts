@@ -6,7 +6,7 @@ import { floatAt, loadLanes, maxLanes, shareStart } from "../../kernels/cpu/math
 export const blockSize: i32 = 32;
 
 /** The largest number of units in a step. */
-const mostUnits: f32 = 4095;
+const maxUnits: f32 = 4095;
 
 @unmanaged
 class RoundRows {
@@ -52,7 +52,7 @@ export function blocksOf(width: i32): i32 {
 
 /** One row, whose width is a multiple of 16. Fours of columns are written `apart` bytes from one another, groups `next`. */
 export function roundRow(x: usize, width: i32, group: i32, q: usize, apart: usize, next: usize, units: usize, sums: usize, unit: usize): void {
-  const one = max(largestOf(x, 0, width), 1e-30) / (127 * mostUnits);
+  const one = max(largestOf(x, 0, width), 1e-30) / (127 * maxUnits);
   store<f32>(unit, one);
   let m = i32x4.splat(0);
   let step = f32x4.splat(0);
@@ -61,7 +61,7 @@ export function roundRow(x: usize, width: i32, group: i32, q: usize, apart: usiz
     let to = q;
     for (let c = first; c < first + group; c += 16) {
       if ((c & (blockSize - 1)) == 0) {
-        const count = min(Mathf.floor(largestOf(x, c, min(c + blockSize, width)) / (127 * one)) + 1, mostUnits);
+        const count = min(Mathf.floor(largestOf(x, c, min(c + blockSize, width)) / (127 * one)) + 1, maxUnits);
         m = i32x4.splat(<u32>count | (<u32>count << 16));
         step = f32x4.splat(count * one);
         v128.store32_lane(units, m, 0);

@@ -72,7 +72,7 @@ export interface Crossing {
 /** As sure as a band of 95 in 100 is on one side. */
 const sure = 0.975;
 
-/** @param from the end of what was measured: what lies beyond is foretold */
+/** @param from the end of what was measured: values beyond it are predictions */
 export function crossingOf(a: Fit, b: Fit, from: number): Crossing {
   const at = meeting(a, b);
   const pairs = a.samples.map((sample, k) => [sample, b.samples[k]!] as const);
