@@ -25,8 +25,9 @@ import { trainBpe } from '../src/text/trainBpe.ts';
 import { outputPath } from './outputPath.ts';
 import { type Load, type LoadResult, measureLoad, startServer } from './serveCase.ts';
 import { measureKills } from './serveKill.ts';
+import { measurePrefix, type PrefixResult } from './servePrefix.ts';
 import { format, memoryFigure, type Report } from './serveReport.ts';
-import { type Bringing, measureTurns, type TurnResult } from './serveTurns.ts';
+import { ask, type Bringing, measureTurns, type TurnResult } from './serveTurns.ts';
 import { median } from './statistics.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -122,10 +123,20 @@ async function measureConversations(folder: string): Promise<Report['turns']> {
   return { messages: middle(found.messages), session: middle(found.session) };
 }
 
+async function measureSharedPrefix(folder: string): Promise<PrefixResult> {
+  console.error('a beginning that chats share');
+  const server = await startServer(folder, flags);
+  await measurePrefix(server, ask, 1); // compiles code
+  const found = await measurePrefix(server, ask, 2 * options.rounds + 1);
+  await server.stop();
+  return found;
+}
+
 async function measureAll(folder: string): Promise<Report> {
   const { threads, rounds, cacheMb, warmUp, clients } = options;
   const load = await measureLoads(folder);
   const turns = await measureConversations(folder);
+  const prefix = await measureSharedPrefix(folder);
   console.error('kills and restarts');
   const kills = await measureKills(folder, { rounds, clients, seconds: 4, flags });
   return {
@@ -136,7 +147,7 @@ async function measureAll(folder: string): Promise<Report> {
     },
     date: new Date().toISOString().slice(0, 10),
     model: options.model ?? options.size,
-    ...{ threads, cacheMb, warmUp, load, turns, rounds, kills },
+    ...{ threads, cacheMb, warmUp, load, turns, prefix, rounds, kills },
   };
 }
 

@@ -3,6 +3,7 @@ import * as Plot from '@observablehq/plot';
 import { renderFigure } from '../src/figures/svg.ts';
 import type { LoadResult, MemorySample } from './serveCase.ts';
 import type { KillResult } from './serveKill.ts';
+import type { PrefixResult } from './servePrefix.ts';
 import type { Bringing, TurnResult } from './serveTurns.ts';
 
 export interface Report {
@@ -17,6 +18,7 @@ export interface Report {
   /** One client; all clients without batching; all clients. */
   readonly load: readonly ({ readonly name: string } & LoadResult)[];
   readonly turns: Readonly<Record<Bringing, TurnResult>>;
+  readonly prefix: PrefixResult;
   /** Number of conversations in the medians of turns. */
   readonly rounds: number;
   readonly kills: KillResult;
@@ -51,6 +53,10 @@ export function format(report: Report, figure: string): string {
     '## A conversation of 52 turns',
     '',
     ...turnsTable(report),
+    '',
+    '## A beginning that chats share',
+    '',
+    prefixText(report.prefix),
     '',
     '## Killed',
     '',
@@ -104,6 +110,16 @@ function slope(samples: readonly MemorySample[]): number {
   const [mx, my] = [mean(x), mean(y)];
   const products = x.reduce((sum, xi, i) => sum + (xi - mx) * (y[i]! - my), 0);
   return products / x.reduce((sum, xi) => sum + (xi - mx) ** 2, 0);
+}
+
+function prefixText(prefix: PrefixResult): string {
+  const { tokens, cachedTokens, firstMilliseconds, secondMilliseconds, emptyMilliseconds } = prefix;
+  return (
+    `A system message of ${cachedTokens} tokens, then a question: the first text comes after ` +
+    `${firstMilliseconds.toFixed(0)} ms, for a second question (${tokens} tokens in all) after ` +
+    `${secondMilliseconds.toFixed(0)} ms, ${(secondMilliseconds / emptyMilliseconds).toFixed(2)} × the ` +
+    `${emptyMilliseconds.toFixed(0)} ms of a chat of one word.`
+  );
 }
 
 function turnsTable({ turns, rounds }: Report): string[] {

@@ -55,7 +55,8 @@ export async function measureTurns(server: Server, seed: number, bringing: Bring
   };
 }
 
-async function ask(server: Server, fields: object) {
+/** Asks a chat and measures its answer. */
+export async function ask(server: Server, fields: object) {
   const asked = performance.now();
   const stream = await server.client.chat.completions.create({
     ...{ model: 'bench', max_tokens: 24, temperature: 0, stream: true, ignore_eos: true },

@@ -8,7 +8,7 @@ import type { Caller } from './scope.ts';
 import type { Sequence } from './sequence.ts';
 
 export interface AnswersRequest {
-  readonly prompts: readonly Pick<PromptOptions, 'tokens' | 'earlier'>[];
+  readonly prompts: readonly Pick<PromptOptions, 'tokens' | 'earlier' | 'preamble'>[];
   /** Choices for each prompt; choice c of prompt p has the index p·n + c, and the seed of the request plus c. */
   readonly n: number;
   readonly options: ChoiceOptions;

@@ -30,6 +30,7 @@ export async function chatRequestOf(
   const form = formOf(runtime, fields, tools);
   const ids = await encodeMessages(runtime, fields.messages, start.earlier, caller, tools);
   const tokens = continued(runtime, ids, start.earlier, 'messages');
+  const preamble = start.earlier ? 0 : await preambleOf(runtime, fields.messages, tools, ids, caller);
   const { name, value } = maxTokensOf(fields);
   const maxTokens = checkMaxTokens(runtime, name, value ?? runtime.limits.maxTokens);
   const { vocabulary } = runtime.scheduler;
@@ -37,9 +38,25 @@ export async function chatRequestOf(
   const stop = fields.ignore_eos === true ? options.stop : [...options.stop, ...format.stop];
   const names = new Set(tools.map((tool) => tool.function.name));
   return {
-    request: { prompts: [tokens], n, options: { ...options, stop }, scored: undefined },
+    request: { prompts: [{ ...tokens, preamble }], n, options: { ...options, stop }, scored: undefined },
     isTool: tools.length > 0 ? (tool) => names.has(tool) : undefined,
   };
+}
+
+/** How many tokens come from the system message and the tools, which other chats may begin with. */
+function preambleOf(
+  runtime: Runtime,
+  messages: ChatFields['messages'],
+  tools: readonly ToolDefinition[],
+  ids: readonly number[],
+  caller: Caller,
+): number | Promise<number> {
+  const first = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
+  if (first < 0 || (first === 0 && tools.length === 0)) return 0;
+  const system = messages.slice(0, first);
+  const encode = (content: string) =>
+    encodeMessages(runtime, [...system, { role: 'user', content }], undefined, caller, tools);
+  return runtime.preambles.length([system, tools], ids, encode);
 }
 
 /** The tools that the model is told of. */

@@ -21,6 +21,7 @@ import { Forms } from './forms.ts';
 import { MemoryGuard, memoryShares, RequestMemory } from './memory.ts';
 import { Measurements } from './metrics.ts';
 import { ownSecret } from './ownSecret.ts';
+import { Preambles } from './preambles.ts';
 import { PromptEncoder } from './promptEncoder.ts';
 import { KeptResponses } from './responses.ts';
 import type { Limits, ModelDetails, Runtime } from './runtime.ts';
@@ -151,6 +152,7 @@ async function assemble(
     ...{ requestMemory: new RequestMemory(limits.requestBytes), guard },
     encoder: new PromptEncoder(tokenizer, limits),
     forms: new Forms(tokenizer),
+    preambles: new Preambles(),
     responses: new KeptResponses(Math.min(64e6, shares?.cacheBytes ?? Infinity)),
     embedded: {
       ...{ embedder: new Embedder(runnable), reader: sequenceReader(runnable), layers: config.layers },

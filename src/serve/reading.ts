@@ -24,12 +24,14 @@ export interface PromptOptions {
   readonly earlier: SavedSession | undefined;
   /** Number of most probable tokens to list for each token of the prompt; undefined: do not score it. */
   readonly scored: number | undefined;
+  /** Tokens at the beginning whose state other prompts will want. */
+  readonly preamble?: number | undefined;
 }
 
 /** Takes a slot and reads all but the last token. The caller closes the sequence. */
 export async function readPrompt(
   runtime: Runtime,
-  { tokens, earlier, scored }: PromptOptions,
+  { tokens, earlier, scored, preamble = 0 }: PromptOptions,
   caller: Caller,
 ): Promise<ReadPrompt> {
   if (scored !== undefined) return scorePrompt(runtime, tokens, scored, caller);
@@ -46,12 +48,15 @@ export async function readPrompt(
   await orClose(sequence, async () => {
     // Two texts share a prefix and then differ: a third may share it too.
     const branches = hit.shared - hit.length >= worthKeeping && hit.shared < body.length;
-    const stops = branches ? [hit.shared, body.length] : [body.length];
+    const shared = [...(branches ? [hit.shared] : []), ...(preamble > hit.length ? [preamble] : [])];
+    const stops = [...shared.filter((stop) => stop < body.length), body.length].sort((a, b) => a - b);
     let at = hit.length;
     for (const stop of stops) {
       if (stop === at) continue;
       await readSome(sequence, body.slice(at, stop), signal);
-      cache.put(body.slice(0, stop), await sequence.save());
+      const state = await sequence.save();
+      if (stop === preamble) cache.keep(body.slice(0, stop), state);
+      else cache.put(body.slice(0, stop), state);
       at = stop;
     }
   });

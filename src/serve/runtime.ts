@@ -4,6 +4,7 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { Forms } from './forms.ts';
 import type { MemoryGuard, RequestMemory } from './memory.ts';
 import type { Measurements } from './metrics.ts';
+import type { Preambles } from './preambles.ts';
 import type { PromptEncoder } from './promptEncoder.ts';
 import type { KeptResponses } from './responses.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -57,6 +58,7 @@ export interface Runtime {
   readonly tokenizer: TextTokenizer;
   readonly encoder: PromptEncoder;
   readonly forms: Forms;
+  readonly preambles: Preambles;
   readonly responses: KeptResponses;
   readonly embedded: EmbeddedModel;
   readonly limits: Limits;

@@ -81,6 +81,12 @@ export class StateCache {
     if (!this.#memory.has(node)) this.#toDisk(node, tokens, state);
   }
 
+  /** Like `put`, and writes the state to the disk at once, if there is room for it there: it outlives the process. */
+  keep(tokens: readonly number[], state: SequenceState): void {
+    this.put(tokens, state);
+    this.#files?.write(tokens, state);
+  }
+
   /** Drops half of the states in memory. */
   shrink(): void {
     for (let count = Math.ceil(this.#memory.size / 2); count > 0; count--) this.#memory.pop();
