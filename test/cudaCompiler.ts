@@ -11,7 +11,8 @@ import { compileKernel } from '../src/engine/cuda/kernels.ts';
 import { loadKoffi } from '../src/engine/cuda/library.ts';
 import { Nvrtc } from '../src/engine/cuda/nvrtc.ts';
 import { planSteps } from '../src/engine/cuda/steps.ts';
-import { type CudaFeatures, isProduct } from '../src/kernels/cuda/launch.ts';
+import { type CudaFeatures, isProduct, type Step, tensorsOf } from '../src/kernels/cuda/launch.ts';
+import { present } from '../src/program/op.ts';
 import type { Program } from '../src/program/record.ts';
 
 /** Ampere, Hopper, and Blackwell for desktops. */
@@ -40,7 +41,9 @@ const compiled = new Set<string>();
 
 /** Compiles what a program launches, and returns the names of its kernels and products. */
 export function compileProgram(program: Program, features: CudaFeatures): string[] {
-  return planSteps(fuse(program, features), features).steps.map((step) => {
+  const { program: fused, steps } = planSteps(fuse(program, features), features);
+  expectMade(program, fused, steps);
+  return steps.map((step) => {
     if (isProduct(step)) return step.product;
     const kernel = assembleKernel(step);
     if (compiled.has(kernel.source)) return step.kernel;
@@ -50,4 +53,12 @@ export function compileProgram(program: Program, features: CudaFeatures): string
     }
     return step.kernel;
   });
+}
+
+/** No step uses a result of the recorded program that fusing has replaced by another tensor. */
+function expectMade(recorded: Program, fused: Program, steps: readonly Step[]): void {
+  const made = new Set(fused.calls.flatMap(({ outputs }) => present(outputs)));
+  const replaced = recorded.calls.flatMap(({ outputs }) => present(outputs)).filter((one) => !made.has(one));
+  const used = new Set(steps.flatMap(tensorsOf));
+  expect(replaced.filter((tensor) => used.has(tensor)).map(({ name }) => name)).toEqual([]);
 }

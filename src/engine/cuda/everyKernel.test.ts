@@ -10,7 +10,7 @@ describe.skipIf(!compiler)('kernels for NVIDIA cards', () => {
   it.for(everyModel)('compile: %s, %s', { timeout: 300_000 }, ([architecture, mode]) => {
     for (const features of everyCard) {
       const names = programsOf(architecture, mode).flatMap((program) => compileProgram(program, features));
-      const onTensorCores = names.some((name) => name.startsWith('convert.') || name === 'ternary');
+      const onTensorCores = names.some((name) => name === 'narrow' || name === 'ternary');
       expect(onTensorCores, names.join()).toBe(features.minHalfWork < Number.POSITIVE_INFINITY);
     }
   });
