@@ -3,9 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { InputError, LanguageModel } from '../../index.ts';
+import { architectureOf } from '../../model/architecture.ts';
+import { namedConfig } from '../../model/config.ts';
 import { TextTokenizer } from '../../text/tokenizer.ts';
 import { Checkpoint } from '../checkpoint.ts';
 import { convertCheckpoint } from '../convert.ts';
+import { randomCheckpoint } from '../random.ts';
 import { golden, temporaryFolder } from '../testing.ts';
 import { exportGguf } from './exportGguf.ts';
 import { goldenGguf } from './testing.ts';
@@ -73,6 +76,17 @@ it.each(['llama-tiny', 'bitnet-tiny'])(
     expect(await logitsOf(target)).toEqual(await logitsOf(folder));
   },
 );
+
+it('a BitNet with a SiLU: codes in TQ2_0, each scale in a tensor of its own', async () => {
+  const folder = join(await temporaryFolder(), 'bitnet');
+  const sizes = { vocabSize: 150, layers: 1, hiddenSize: 256, intermediateSize: 512 };
+  const named = namedConfig('tiny', { architecture: 'bitnet', ...sizes });
+  const config = { ...named, activation: 'silu' } as const;
+  await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed: 1 });
+  const target = `${folder}.gguf`;
+  await exportGguf(folder, target);
+  expect(await logitsOf(target)).toEqual(await logitsOf(folder));
+});
 
 it('is refused for models that GGUF has no architecture for, and for other names', async () => {
   const folder = await temporaryFolder();

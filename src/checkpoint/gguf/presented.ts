@@ -25,6 +25,8 @@ export interface Stored {
   readonly type: GgufType;
   readonly shape: readonly number[];
   readonly rows: Rows;
+  /** What multiplies the scale of the matrix. */
+  readonly factor: () => Promise<number>;
   /** Bytes of the tensor from `start` on, as they are stored. */
   readonly readInto: (target: Uint8Array, start: number) => Promise<void>;
 }
@@ -93,7 +95,7 @@ function groupedTensors(
  * @throws InputError for a type whose codes are not ternary
  */
 export async function ternaryTensor(stored: Stored): Promise<Named> {
-  const { name, type, rows, where } = stored;
+  const { name, type, rows, where, factor } = stored;
   if (type.name === 'I2_S') return packedI2(stored);
   if (type.blockElements === 1 && !(await looksTernary(type, rows))) return plainTensor(stored);
   const grouped = groupedType(type);
@@ -103,7 +105,7 @@ export async function ternaryTensor(stored: Stored): Promise<Named> {
       : grouped?.kind === 'ternary'
         ? codedBlocks(type, grouped, rows)
         : undefined;
-  if (coded) return packedOneScale(name, coded, where);
+  if (coded) return packedOneScale(name, coded, where, factor);
   throw new InputError(
     `${where}: found ${type.name}, expected I2_S, TQ1_0, TQ2_0, Q2_0, PQ2_0 or floats in a model whose matrices are ` +
       'ternary with one scale each',
@@ -117,14 +119,19 @@ function packedMatrix(
   return matrix('U8', [packedRows(count), columns], columns, make);
 }
 
-function packedOneScale(name: string, rows: CodedRows, where: string): Named {
+function packedOneScale(name: string, rows: CodedRows, where: string, factor: () => Promise<number>): Named {
   let found: Promise<number> | undefined;
   const scale = () => {
     found ??= scaleOf(rows);
     return found;
   };
   const make = async (first: number, count: number) => packOneScale(rows, await scale(), first, count, where);
-  const single = matrix('F32', [1, 1], 4, async () => new Uint8Array(Float32Array.of(await scale()).buffer));
+  const single = matrix(
+    'F32',
+    [1, 1],
+    4,
+    async () => new Uint8Array(Float32Array.of((await scale()) * (await factor())).buffer),
+  );
   return [
     [name, packedMatrix(rows, make)],
     [scaleName(name), { ...single, shape: [1] }],

@@ -37,7 +37,8 @@ export class GgufTensors implements WeightFile {
     );
     const presented = new Map<string, Presented>();
     for (const name of file.tensors.keys()) {
-      if (name === frequencyFactors) continue; // part of the configuration
+      // Part of the configuration, and of the matrix that it belongs to.
+      if (name === frequencyFactors || isScaleOfMatrix(file, name)) continue;
       const stored = storedTensor(file, name, config);
       const tensors = ternary.has(stored.name) ? await ternaryTensor(stored) : plainTensor(stored);
       for (const [hugging, tensor] of tensors) presented.set(hugging, tensor);
@@ -63,6 +64,33 @@ export class GgufTensors implements WeightFile {
   }
 }
 
+/** llama.cpp's BitNet has the scale of a matrix in a tensor of its own. */
+function isScaleOfMatrix(file: GgufFile, name: string): boolean {
+  return scaleTensor(file, name.replace(/scale$/, 'weight')) === name;
+}
+
+/** The name of the tensor that holds the scale of a matrix, if the file has one. */
+function scaleTensor(file: GgufFile, name: string): string | undefined {
+  const scale = name.replace(/weight$/, 'scale');
+  const isOfBitNet = familyOf(file.metadata).modelType === 'bitnet';
+  return isOfBitNet && scale !== name && file.tensors.has(scale) && file.tensors.has(name)
+    ? scale
+    : undefined;
+}
+
+/** The number in a tensor. @throws InputError unless it is one f32 */
+async function readNumber(file: GgufFile, name: string): Promise<number> {
+  const { type, shape } = file.tensors.get(name)!;
+  if (type.name !== 'F32' || shape.join() !== '1') {
+    throw new InputError(
+      `${file.path}: tensor ${show(name)}: found ${type.name} of shape ${show(shape)}, expected one F32`,
+    );
+  }
+  const value = new Float32Array(1);
+  await file.readInto(name, new Uint8Array(value.buffer), 0);
+  return value[0]!;
+}
+
 function storedTensor(file: GgufFile, ggufName: string, config: ModelConfig): Stored {
   const { type, shape } = file.tensors.get(ggufName)!;
   const turned = familyOf(file.metadata).turnsRows && isRotated(ggufName);
@@ -72,8 +100,10 @@ function storedTensor(file: GgufFile, ggufName: string, config: ModelConfig): St
   const rows = rowsOf(file, ggufName, headRows);
   if (headRows !== undefined && rows.count % headRows !== 0)
     throw new InputError(`${where}: found ${rows.count} rows, expected heads of ${headRows}`);
+  const scale = scaleTensor(file, ggufName);
   return {
     ...{ name, where, type, shape, rows },
+    factor: async () => (scale === undefined ? 1 : readNumber(file, scale)),
     readInto: (target, start) => file.readInto(ggufName, target, start),
   };
 }
