@@ -145,12 +145,12 @@ async function trained(architecture: 'llama' | 'bitnet', folder: string): Promis
   if (architecture === 'llama')
     await train({ data, out, model, vocabulary: 1024, settings: { ...settings, steps: 100 } });
   else {
-    // llama.cpp's BitNet has a SiLU for its gate, so the model is trained with one.
+    // llama.cpp's BitNet has a SiLU for its gate and the embedding as its head, so the model is trained with these.
     const from = join(folder, 'begin');
     await train({ data, out: from, model, vocabulary: 1024, settings: { ...settings, steps: 1 } });
     const path = join(from, 'config.json');
     const config = JSON.parse(await readFile(path, 'utf8'));
-    await writeFile(path, JSON.stringify({ ...config, hidden_act: 'silu' }));
+    await writeFile(path, JSON.stringify({ ...config, hidden_act: 'silu', tie_word_embeddings: true }));
     await train({ data, out, from, settings: { ...settings, steps: 100 } });
   }
   return out;

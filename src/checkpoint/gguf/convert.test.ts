@@ -81,11 +81,16 @@ it('a BitNet with a SiLU: codes in TQ2_0, each scale in a tensor of its own', as
   const folder = join(await temporaryFolder(), 'bitnet');
   const sizes = { vocabSize: 150, layers: 1, hiddenSize: 256, intermediateSize: 512 };
   const named = namedConfig('tiny', { architecture: 'bitnet', ...sizes });
-  const config = { ...named, activation: 'silu' } as const;
+  const config = { ...named, activation: 'silu', tieWordEmbeddings: true } as const;
   await randomCheckpoint(folder, config, architectureOf(config).parameters(), { seed: 1 });
   const target = `${folder}.gguf`;
   await exportGguf(folder, target);
   expect(await logitsOf(target)).toEqual(await logitsOf(folder));
+
+  // llama.cpp counts the tensors, and has no place for another head.
+  const untied = { ...config, tieWordEmbeddings: false };
+  await randomCheckpoint(folder, untied, architectureOf(untied).parameters(), { seed: 1 });
+  await expect(exportGguf(folder, target)).rejects.toThrow(/expected tie_word_embeddings true/);
 });
 
 it('is refused for models that GGUF has no architecture for, and for other names', async () => {

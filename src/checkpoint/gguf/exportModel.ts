@@ -26,6 +26,12 @@ export function expectExportable(config: ModelConfig, where: string): DecoderCon
       `${where}: found positions of type ${config.rope.type}, expected default, linear or yarn: others are not written`,
     );
   }
+  if (ggufArchitecture(config) === 'bitnet' && !config.tieWordEmbeddings) {
+    throw new InputError(
+      `${where}: found a BitNet with a SiLU and a head of its own, but llama.cpp's BitNet has the embedding as its head; ` +
+        'expected tie_word_embeddings true',
+    );
+  }
   return config;
 }
 
