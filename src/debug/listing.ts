@@ -1,4 +1,4 @@
-/** What engines run for a program, as text: the program, the kernels of the CPU, the shaders of a GPU. */
+/** Lists the code that engines run for a program, as text: the program, the kernels of the CPU, the shaders of a GPU. */
 import { planOnCpu } from '../engine/cpu/planOnCpu.ts';
 import { assembleProgram } from '../engine/webgpu/assembleProgram.ts';
 import type { DeviceFeatures } from '../engine/webgpu/device.ts';

@@ -5,7 +5,7 @@ import type { Tensor } from '../program/tensor.ts';
 
 export class WrappedEngine implements Engine {
   readonly inner: Engine;
-  /** Sampling ahead would run programs that nobody asked for. */
+  /** Sampling ahead would run extra programs. */
   readonly samplesAhead = 0;
 
   constructor(inner: Engine) {

@@ -91,7 +91,7 @@ export class Batch {
   }
 }
 
-/** Tokens of each job in a step: at least one, then equal shares of the rest; what short ones leave goes to long ones. */
+/** Tokens of each job in a step: at least one, then equal shares of the rest; the rest of short ones goes to long ones. */
 function sharesOf(jobs: readonly Job[], max: number): number[] {
   const shares = jobs.map(() => 1);
   const remaining = (at: number) => jobs[at]!.tokens.length - jobs[at]!.read - 1;

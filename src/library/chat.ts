@@ -12,7 +12,7 @@ export interface ChatStart {
   readonly system?: string | undefined;
   /** Earlier messages, oldest first. Not together with `system` or `saved`. */
   readonly messages?: readonly ChatMessage[] | undefined;
-  /** What `Chat.save` returned; the chat continues without reading its messages again. */
+  /** The result of `Chat.save`; the chat continues without reading its messages again. */
   readonly saved?: string | undefined;
 }
 

@@ -17,7 +17,7 @@ export interface PromptOptions extends GenerateOptions {
   tools?: readonly ToolDefinition[] | undefined;
 }
 
-/** What the generator reads, and where an answer to it ends. */
+/** The tokens that the generator reads, and the end of an answer to them. */
 export interface ReadablePrompt {
   readonly input: string | readonly number[];
   readonly stop: readonly string[];

@@ -5,7 +5,7 @@ import { loadOptional } from '../optionalPackages.ts';
 export interface ServeOptions extends LoadOptions {
   /** A folder, a Hub name or its address. Default: `plusminus/chat`. */
   readonly model?: string | undefined;
-  /** What clients call the model. Default: the name of its folder. */
+  /** Name of the model for clients. Default: the name of its folder. */
   readonly name?: string | undefined;
   /** Address to bind; 0.0.0.0 accepts connections from other machines. Default: 127.0.0.1. */
   readonly host?: string | undefined;

@@ -1,4 +1,4 @@
-/** What `LanguageModel.load` accepts as a model, brought to the name or folder that the rest of the library reads. */
+/** Converts the sources that `LanguageModel.load` accepts to the name or folder that the rest of the library reads. */
 import { InputError } from '../errors.ts';
 import { isFirstGguf } from '../platform/ggufPaths.ts';
 import { type FileContent, giveFiles } from '../platform/givenFiles.ts';

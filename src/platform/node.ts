@@ -113,7 +113,7 @@ export async function startThread(setup: ThreadSetup): Promise<Thread> {
     onMessage: (handler) => worker.on('message', handler),
     onError: (handler) => {
       worker.on('error', handler);
-      // A thread that ends without an error has been stopped by somebody else.
+      // A thread that ends without an error has been stopped from outside.
       worker.on('exit', (code) => handler(new Error(`a thread of the CPU engine ended (exit code ${code})`)));
     },
     keepAlive: (keep) => (keep ? worker.ref() : worker.unref()),

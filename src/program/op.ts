@@ -82,7 +82,7 @@ export type DataOf = (tensor: Tensor) => Data;
 
 /**
  * Work of one call. The operation audit, the energy estimate and the roofline all read these numbers.
- * `productMultiplications` are those inside matrix products, of which a MatMul-free forward pass has none;
+ * `productMultiplications` are those inside matrix products (none in a MatMul-free forward pass);
  * `multiplications` are all others (element-wise: norms, gates, scales). `additions` are of floats, except for
  * `integerAdditions` of them. Divisions, square roots and exponentials count under `special`.
  */

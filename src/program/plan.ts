@@ -12,7 +12,7 @@ const alignment = 256;
 export interface MemoryPlan {
   /** Offset of each temporary in the arena, in bytes. */
   readonly offsets: ReadonlyMap<Tensor, number>;
-  /** Size of the arena, in bytes: what a run needs beyond its variables and inputs. */
+  /** Size of the arena in bytes: the memory of a run beyond its variables and inputs. */
   readonly peakBytes: number;
   /** Bytes of variables and inputs. */
   readonly persistentBytes: number;

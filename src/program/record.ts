@@ -11,7 +11,7 @@ export class Program {
   readonly outputs = new Set<Tensor>();
   /** temporary → the variable whose memory it is written to. */
   readonly assignments = new Map<Tensor, Tensor>();
-  /** Lines before which the host is told how far a run has come: see `mark`. */
+  /** Lines before which the host is notified of a run's progress: see `mark`. */
   readonly marks: number[] = [];
   readonly name: string;
 
@@ -81,7 +81,7 @@ export function output(tensor: Tensor): Tensor {
 }
 
 /**
- * A place in the program at which the host is told that everything before it is done, while the program goes on:
+ * A place in the program at which the host is notified that everything before it is done, while the program continues:
  * see `Executable.run`. Returns its number, counted from 0.
  */
 export function mark(): number {

@@ -55,7 +55,7 @@ export class Tensor {
     return byteSize(this.dtype, this.shape);
   }
 
-  /** The tensor that has memory of its own: this one, or that of which it is a part. */
+  /** The tensor with its own memory: this one, or the one that it is a part of. */
   get storage(): Tensor {
     return this.whole ?? this;
   }

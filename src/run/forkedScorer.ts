@@ -74,7 +74,7 @@ export class ForkedScorer implements Scorer {
   /** One call uses the slots at a time. */
   readonly #calls = new Turns();
 
-  /** @param sizes default: what suits the engine */
+  /** @param sizes default: by the engine's longest step */
   constructor(model: Model, { slots, maxRows }: Partial<ForkedSizes> = {}) {
     const { longestStep } = model.engine;
     this.#model = model;

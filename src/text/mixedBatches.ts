@@ -25,7 +25,7 @@ export class MixedSampler implements Sampler {
   readonly #validation: readonly NamedTokens[];
 
   /**
-   * @param validation texts of which the first `options.validation` windows are measured, or all if it is a
+   * @param validation texts whose first `options.validation` windows are measured, or all if it is a
    *   fraction; a last batch that they do not fill is padded with rows that have no labels
    * @throws {InputError} if an option is out of range, or a source is smaller than a window
    */

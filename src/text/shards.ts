@@ -78,7 +78,7 @@ export class TokenShards implements TokenSource {
     const index = parseIndex(text, file);
     if (tokenizer !== undefined && hashTokenizer(tokenizer) !== index.tokenizerHash) {
       throw new InputError(
-        `${file}: tokenizerHash: found another tokenizer's; write the shards anew with this one`,
+        `${file}: tokenizerHash: found that of another tokenizer; write the shards again with this one`,
       );
     }
     const width = index.dtype === 'uint16' ? 2 : 4;

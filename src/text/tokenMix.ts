@@ -60,7 +60,7 @@ export async function mixFileOf(path: string): Promise<string | undefined> {
 
 export class TokenMix {
   readonly parts: readonly MixPart[];
-  /** Empty for plain shards, of which a run then excludes windows from training. */
+  /** Empty for plain shards; a run then excludes windows of them from training. */
   readonly validation: readonly NamedTokens[];
   readonly #open: readonly TokenShards[];
 

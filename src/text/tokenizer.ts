@@ -304,7 +304,7 @@ function predicateOf(allowSpecial: boolean | AllowSpecial): AllowSpecial {
   return typeof allowSpecial === 'function' ? allowSpecial : () => allowSpecial;
 }
 
-/** Configs hold one template, or several with names, of which `default` counts. */
+/** Configs hold one template, or several with names; `default` is used. */
 function chatTemplateOf(config: TokenizerConfig): string | undefined {
   const template = config.chat_template ?? undefined;
   if (template === undefined || typeof template === 'string') return template;

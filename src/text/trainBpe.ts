@@ -9,7 +9,7 @@ import type { TokenizerConfig, TokenizerJson } from './tokenizerJson.ts';
 /**
  * Merges stay inside the matches of this pattern (after GPT-4's): a contraction's end; letters with the space or
  * sign before them; at most two digits, so that small vocabularies are not filled with numbers; signs; line
- * breaks; other white space, of which the last leaves itself to the next word.
+ * breaks; other white space, whose last character belongs to the next word.
  */
 const WORD_PATTERN =
   "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,2}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" +

@@ -1,4 +1,4 @@
-/** What the parts of the recipe are worth: the form of the MLGRU, the lower bound, the learning rate. */
+/** Measures the effect of each part of the recipe: the form of the MLGRU, the lower bound, the learning rate. */
 import { formatCount } from '../../format.ts';
 import type { MatMulFreeConfig, ModelConfig } from '../../model/config.ts';
 import { matmulFree } from '../families.ts';

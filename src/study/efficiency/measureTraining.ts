@@ -25,7 +25,7 @@ export interface TrainingCase {
 export interface TrainingPlanBytes {
   /** Weights and AdamW's moments. */
   readonly kept: number;
-  /** What one step needs besides: activations, gradients. */
+  /** Further memory of one step: activations, gradients. */
   readonly temporaries: number;
 }
 
@@ -38,7 +38,7 @@ export interface TrainingMeasurement {
   readonly usedBytes?: number;
 }
 
-/** Of one H100 through WebGPU: what a case is expected to take. */
+/** Expected figures of a case on one H100 through WebGPU. */
 const h100 = { bytesWritten: 1.5e9, products: 80e12, start: 5 };
 const rounds = 5;
 
@@ -63,7 +63,7 @@ export async function measureTraining(
   try {
     return await withMachine(flags, async ({ engine }) => {
       const { weights, step } = prepare(one);
-      // Loaded first: what does not fit is refused before time is spent on weights.
+      // Loaded first: a case that does not fit is refused before time is spent on weights.
       const executable = engine.load(step.program);
       await new RandomWeights().fillSlowly(engine, weights);
       const { ids, labels } = step.inputs[0]!;

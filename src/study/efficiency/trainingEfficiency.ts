@@ -21,7 +21,7 @@ interface SizeCase {
 
 const paperCases: readonly SizeCase[] = [
   { size: '370M', shape: { ...paperShapes['370M'], vocabSize: paperVocabulary }, batches: [2, 4, 8, 16] },
-  // The paper's size, in batches of which the plain ones fit a card of 80 GB.
+  // The paper's size, in batches whose plain form fits a card of 80 GB.
   { size: '1.3B', shape: { ...paperShapes['1.3B'], vocabSize: paperVocabulary }, batches: [2, 4] },
 ];
 
@@ -73,7 +73,7 @@ export const trainingEfficiency: Study = {
   },
 };
 
-/** What is compared comes one after the other, so that an unfinished study compares what it has. */
+/** Compared cases are adjacent, so that an unfinished study still compares some. */
 function casesOf(quick: boolean) {
   const length = quick ? 64 : 1024;
   return (quick ? quickCases : paperCases).flatMap(({ size, shape, batches }) =>

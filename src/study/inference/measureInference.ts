@@ -48,7 +48,7 @@ export function planInference({ config, length }: Pick<InferenceCase, 'config' |
   return { weights: sum(weights.all()), state: sum(states), temporaries: planOnCpu(program).plan.peakBytes };
 }
 
-/** Of one H100 through WebGPU: what a case is expected to take. */
+/** Expected figures of a case on one H100 through WebGPU. */
 const h100 = { bytesWritten: 1.5e9, products: 150e12, attention: 2e12, start: 4 };
 
 /** Seconds of a whole measurement on one H100. */
@@ -81,8 +81,7 @@ export async function measureInference(
         await executable.run();
         await readFloats(engine, logits!, target);
       });
-      if (!target.every(Number.isFinite))
-        throw new Error('found logits that are no numbers; nothing was timed');
+      if (!target.every(Number.isFinite)) throw new Error('logits contain NaN; nothing was timed');
       const { usedBytes } = engine;
       const reader = sequenceReader({
         ...{ engine, architecture, weights },

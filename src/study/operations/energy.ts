@@ -1,4 +1,4 @@
-/** Picojoules: what operations and memory cost on a chip, as published, by process node. */
+/** Published energies of operations and memory on a chip, in picojoules, by process node. */
 
 export interface EnergyTable {
   readonly node: string;
@@ -84,7 +84,7 @@ export function energyOf(work: Work, table: EnergyTable): Energy {
   return { arithmetic: picojoules * 1e-12, memory: work.bytes * table.memoryByte * 1e-12 };
 }
 
-/** Grams of CO₂ of so many joules. */
+/** Grams of CO₂ for a number of joules. */
 export function carbonOf(joules: number): number {
   return (joules / 3.6e6) * carbonIntensity.gramsPerKilowattHour;
 }

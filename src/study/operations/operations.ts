@@ -1,4 +1,4 @@
-/** What a token takes: operations, bytes, energy by published figures, carbon. Counted from programs, not measured. */
+/** The cost of a token: operations, bytes, energy by published figures, carbon. Counted from programs, not measured. */
 import { formatBytes, formatCount } from '../../format.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import type { ModelConfig } from '../../model/config.ts';

@@ -4,7 +4,7 @@ import type { ModelConfig } from '../../model/config.ts';
 import { elementCount } from '../../program/tensor.ts';
 import type { Family } from '../families.ts';
 
-/** Weights that each token meets: every matrix but the embedding, which is looked up. */
+/** Weights that each token multiplies with: all matrices except the embedding, which is a lookup. */
 export function matrixParameters(config: ModelConfig): number {
   return architectureOf(config)
     .parameters()

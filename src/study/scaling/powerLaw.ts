@@ -46,13 +46,13 @@ export function predict(line: Line, x: number): number {
   return 10 ** valueAt(line, Math.log10(x));
 }
 
-/** What 95 of 100 samples say at x. */
+/** The range of 95 of 100 samples at x. */
 export function bandAt({ samples }: Fit, x: number): { readonly low: number; readonly high: number } {
   const values = samples.map((line) => predict(line, x)).sort((a, b) => a - b);
   return { low: quantile(values, 0.025), high: quantile(values, 0.975) };
 }
 
-/** What can be said of two lines, a and b, of which b is thought to begin lower. */
+/** The relation of two lines, a and b, where b is expected to begin lower. */
 export interface Crossing {
   /**
    * `behind`: a is below b at `from` already. `ahead`: it is above there, and will fall below. `never`: it is above
@@ -62,9 +62,9 @@ export interface Crossing {
   /** Shares of the samples in which a is below b at `from`, and in which it falls below further on. */
   readonly behind: number;
   readonly ahead: number;
-  /** Where the two lines meet, wherever that is; absent if they are parallel. */
+  /** The intersection of the two lines, even outside the measured range; absent if they are parallel. */
   readonly at?: number;
-  /** Where 95 of 100 of those samples meet in which a falls faster than b. */
+  /** The range of 95 of 100 intersections, over the samples in which a falls faster than b. */
   readonly low?: number;
   readonly high?: number;
 }

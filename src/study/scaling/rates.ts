@@ -22,7 +22,7 @@ export interface Optimum {
 /** rate = at.rate · (width / at.width)^exponent */
 export interface RateRule {
   readonly exponent: number;
-  /** What the two optima alone would say. */
+  /** The rates that follow from the two optima alone. */
   readonly found: number;
   readonly at: Optimum;
 }

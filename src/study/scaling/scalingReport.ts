@@ -1,4 +1,4 @@
-/** What a scaling study found, in words, tables and a figure. */
+/** The report of a scaling study: text, tables and a figure. */
 import { formatCount } from '../../format.ts';
 import type { Family } from '../families.ts';
 import type { Report, Table } from '../study.ts';

@@ -7,7 +7,7 @@ import { searchOf } from './patterns.ts';
 import { precompiledNormalizer } from './precompiled.ts';
 import { type Settings, stepsOf } from './settings.ts';
 
-/** @param continues whether the text goes on from an earlier one, so that nothing may be put before it */
+/** @param continues whether the text continues an earlier one, so that nothing may be put before it */
 export type Normalize = (text: string, continues?: boolean) => string;
 
 /** Normalizing may make a text this many times as long, beside a constant: NFKD takes 18 for one Arabic sign. */

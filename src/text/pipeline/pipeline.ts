@@ -53,7 +53,7 @@ export class Pipeline {
   /**
    * The text in sections, in order; each must be read to its end before the next.
    * @param allowSpecial which special tokens that the text spells count as such
-   * @param continues whether the text goes on from an earlier one: no space is put before it
+   * @param continues whether the text continues an earlier one: no space is put before it
    */
   *sections(text: string, allowSpecial: AllowSpecial, continues = false): Generator<EncodedSection> {
     for (const { start, end, id } of this.#added.sections(text, allowSpecial)) {

@@ -13,7 +13,7 @@ import {
 import { type Settings, stepsOf } from './settings.ts';
 import { SPLIT_BEHAVIORS, split } from './splits.ts';
 
-/** Where a text lies: at the beginning of all, and whether it goes on from an earlier text. */
+/** The position of a text: whether it is the beginning of the whole, and whether it continues an earlier text. */
 export interface Place {
   readonly first: boolean;
   readonly continues: boolean;

@@ -1,4 +1,4 @@
-/** What turns words into token ids. */
+/** Encodes words as token ids. */
 export interface WordModel {
   /** The ids of a short word. */
   encode(word: string): readonly number[];
