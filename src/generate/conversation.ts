@@ -20,6 +20,14 @@ const savedSchema = v.object({
   session: v.string(),
 });
 
+export interface ReplyOptions extends GenerateOptions {
+  /** Called while a long message is read: tokens of it that the model has read, and all. */
+  readonly onRead?: (read: number, total: number) => void;
+}
+
+/** Tokens of a message that are read before `onRead` is called again. */
+const readAtOnce = 512;
+
 export class Conversation {
   readonly messages: ChatMessage[] = [];
   readonly #newSession: () => Session;
@@ -82,11 +90,11 @@ export class Conversation {
   }
 
   /** Yields the answer to a message. An aborted answer stays in the conversation, truncated. */
-  async *reply(content: string, options: GenerateOptions = {}): AsyncGenerator<string> {
+  async *reply(content: string, { onRead, ...options }: ReplyOptions = {}): AsyncGenerator<string> {
     this.messages.push({ role: 'user', content });
     const prompt = this.#format.render(this.messages);
     try {
-      await this.#catchUp(prompt, options.signal);
+      await this.#catchUp(prompt, options.signal, onRead);
     } catch (error) {
       this.messages.pop(); // it was not read
       throw error;
@@ -166,15 +174,28 @@ export class Conversation {
     if (reason === 'length' || reason === 'abort') this.#cut = before;
   }
 
-  async #catchUp(prompt: ChatPrompt, signal: AbortSignal | undefined): Promise<void> {
+  /** Reads what the session does not hold yet. If that fails, the session is as it was. */
+  async #catchUp(
+    prompt: ChatPrompt,
+    signal: AbortSignal | undefined,
+    onRead: ReplyOptions['onRead'],
+  ): Promise<void> {
     const known = this.#read !== undefined && prompt.text.startsWith(this.#read) ? this.#read : undefined;
-    if (known === undefined) this.#session = this.#newSession();
-    this.#read = known;
     const ids =
       known === undefined
         ? this.#format.encode(this.messages)
         : idsFrom(this.#tokenizer, prompt, known.length);
-    await this.#session.append(ids, signal ? { signal } : {});
+    const options = signal ? { signal } : {};
+    // A reading in parts may be stopped between them, so it happens in a copy.
+    const parts = Math.ceil(ids.length / readAtOnce);
+    let session = known === undefined ? this.#newSession() : this.#session;
+    if (parts > 1 && known !== undefined) session = session.fork();
+    for (let start = 0; start < ids.length; start += readAtOnce) {
+      await session.append(ids.slice(start, start + readAtOnce), options);
+      onRead?.(Math.min(ids.length, start + readAtOnce), ids.length);
+    }
+    this.#session = session;
+    this.#read = known;
   }
 }
 

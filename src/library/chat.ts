@@ -1,7 +1,7 @@
 /** A chat with a model: its history, and answers that are streamed or awaited. */
 import { BusyError, InputError } from '../errors.ts';
 import type { ChatMessage } from '../generate/chatTemplate.ts';
-import { Conversation } from '../generate/conversation.ts';
+import { Conversation, type ReplyOptions } from '../generate/conversation.ts';
 import type { GenerateOptions } from '../generate/generate.ts';
 import type { Session } from '../generate/session.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
@@ -57,7 +57,7 @@ export class Chat {
    * @throws InputError if an option is wrong or the chat template refuses the message; BusyError while an earlier
    *   answer is still being generated. After an error the chat is as it was before the message
    */
-  async *stream(message: string, options: GenerateOptions = {}): AsyncGenerator<string> {
+  async *stream(message: string, options: ReplyOptions = {}): AsyncGenerator<string> {
     if (typeof message !== 'string') {
       throw new InputError(`message: found ${message === null ? 'null' : typeof message}, expected a text`);
     }
@@ -74,6 +74,25 @@ export class Chat {
       this.#busy = false;
       if (failed) this.#conversation = before;
       else this.#earlier.push(before);
+    }
+  }
+
+  /** Whether the last answer was cut off, by a limit or a stop, so that `continue` can go on with it. */
+  get canContinue(): boolean {
+    return this.#conversation.canContinue;
+  }
+
+  /**
+   * Yields more of an answer that was cut off; it joins that answer in the history.
+   * @throws InputError if the last answer is complete; BusyError while an answer is still being generated
+   */
+  async *continue(options: GenerateOptions = {}): AsyncGenerator<string> {
+    this.#checkIdle();
+    this.#busy = true;
+    try {
+      yield* this.#conversation.continue(options);
+    } finally {
+      this.#busy = false;
     }
   }
 
