@@ -14,20 +14,28 @@ export const valuePattern = new RegExp(`${open}[^${close}]*${close}`, 'g');
 
 /** @throws RangeError for a slot without a value */
 export function expand(pattern: string, random: SeededRandom, slots: Slots = {}): string {
+  return capitalised(filled(alternatives(pattern, random), slots));
+}
+
+/** The pattern with one of each bracket's alternatives; its slots are still open. */
+export function alternatives(pattern: string, random: SeededRandom): string {
   let text = pattern;
   for (let before = ''; before !== text; ) {
     before = text;
     text = text.replace(/\[([^[\]]*)\]/g, (_, inner: string) => {
-      const alternatives = inner.split('|');
-      return alternatives[random.integer(alternatives.length)]!;
+      const found = inner.split('|');
+      return found[random.integer(found.length)]!;
     });
   }
-  text = text.replace(/\{(\w+)\}/g, (_, name: string) => {
+  return text;
+}
+
+export function filled(text: string, slots: Slots): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = slots[name];
-    if (value === undefined) throw new RangeError(`pattern "${pattern}": no value for {${name}}`);
+    if (value === undefined) throw new RangeError(`pattern "${text}": no value for {${name}}`);
     return open + value + close;
   });
-  return capitalised(text);
 }
 
 export function withoutMarks(text: string): string {

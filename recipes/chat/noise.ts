@@ -27,7 +27,7 @@ export function noisy(text: string, random: SeededRandom): string {
   }
   if (random.uniform() < 0.3) changed = misspelt(changed, random);
   if (random.uniform() < 0.03) changed = changed.toUpperCase();
-  if (random.uniform() < 0.05) changed += ['!', '!!', '??', ' :)', ' ...', ' please'][random.integer(6)]!;
+  if (random.uniform() < 0.05) changed += ['!', '!!', '??', ' :)', ' ...'][random.integer(5)]!;
   return changed;
 }
 

@@ -55,7 +55,7 @@ export async function prepare(options: PrepareOptions): Promise<void> {
     await unlessMade(join(folder, name), (target) => writeSequences(target, made, tokenizer, options));
   };
   const { seed, heldOutTalks } = recipe;
-  await rows('valid.wordings', talks(seed, heldOutTalks, held, true));
+  await rows('valid.wordings', talks(seed, heldOutTalks, held, 'held'));
   await rows('valid.talks', talks(seed + 1, heldOutTalks, taught));
   await rows('talks', talks(seed, recipe.talks, taught));
   await unlessMade(join(folder, 'short'), (target) =>

@@ -20,7 +20,8 @@ export type CaseGroup =
   | Rule['gate']
   | 'story (unseen subject)'
   | 'recall (unseen name)'
-  | 'recall (never told)';
+  | 'recall (never told)'
+  | 'novel wordings';
 
 export interface Case {
   readonly group: CaseGroup;
@@ -63,8 +64,17 @@ const groups: readonly (readonly [CaseGroup, number, Make])[] = [
   ['feelings', 40, (voice) => [feelings(voice)]],
   ['declined', 110, (voice, sources) => [voice.chance(0.85) ? outside(voice, sources) : tooLarge(voice)]],
   ['forms', 30, (voice) => [form(voice)]],
+  ['novel wordings', 80, (voice, sources) => [novel(voice, sources)]],
   ['tools', 30, (voice) => firstCall(toolTalk(voice))],
 ];
+
+/** Of the topics that have a rule, in forms of which no part is taught. */
+function novel(voice: Voice, sources: Sources): Exchange {
+  const makes = [identity, sum, counting, game, feelings] as const;
+  const kind = voice.random.integer(makes.length + 2);
+  if (kind < makes.length) return makes[kind]!(voice);
+  return kind === makes.length ? making(voice, sources.facts) : story(voice, sources, voice.pick(subjects));
+}
 
 /** The result of a tool would have to come from the tool. */
 function firstCall({ system, exchanges }: ToolTalk) {
@@ -86,7 +96,8 @@ export function heldOutCases(sources: Sources, seed = 1): Case[] {
     const seen = new Set<string>();
     const found: Case[] = [];
     for (let index = 0; found.length < count && index < 40 * count; index++) {
-      const voice = new Voice(new SeededRandom(seed * 2 ** 32 + order * 1e6 + index), true);
+      const random = new SeededRandom(seed * 2 ** 32 + order * 1e6 + index);
+      const voice = new Voice(random, group.startsWith('novel') ? 'novel' : 'held');
       const made = make(voice, sources, index);
       const { system, exchanges } = 'system' in made ? made : { system: undefined, exchanges: made };
       const turns = exchanges.map(({ user }) => withoutMarks(user));

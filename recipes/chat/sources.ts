@@ -4,10 +4,13 @@ import { conversations, documents } from '../stories/sources.ts';
 import type { Facts } from './facts.ts';
 import { plain } from './plain.ts';
 import { type Tale, talesOf } from './tinyStories.ts';
+import { heldSubjects } from './words/subjects.ts';
 
 export interface Sources {
   readonly facts: Facts;
   readonly tales: readonly Tale[];
+  /** Nouns of short stories, for stories about whatever is named. */
+  readonly nouns: readonly string[];
   readonly trivia: readonly string[];
   readonly errands: readonly string[];
 }
@@ -27,9 +30,26 @@ export async function readSources(corpus: string, facts: Facts, held = false): P
   return {
     facts,
     tales: await talesOf(documents(corpus, 'short')),
+    nouns: await nounsOf(documents(corpus, 'short')),
     trivia: [...trivia.values()],
     errands: [...errands.values()],
   };
+}
+
+/** Words that follow an article in at least three stories, as far as their surroundings say that they are nouns. */
+async function nounsOf(stories: AsyncIterable<string>): Promise<string[]> {
+  const counts = new Map<string, number>();
+  for await (const text of stories) {
+    const found = text.matchAll(
+      /\b(?:an?|the)\s+([a-z]{3,11})(?=[.,;!?]|\s+(?:was|is|and|who|that|in|on|to|had|said)\b)/g,
+    );
+    for (const noun of new Set([...found].map(([, noun]) => noun!)))
+      counts.set(noun, (counts.get(noun) ?? 0) + 1);
+  }
+  const usual = [...counts].filter(
+    ([noun, count]) => count >= 3 && !heldSubjects.includes(noun) && !/(s|ed|ing|ly)$/.test(noun),
+  );
+  return usual.map(([noun]) => noun).sort();
 }
 
 function isUsable(text: string, longest: number): boolean {

@@ -31,7 +31,7 @@ import {
   storyAboutMe,
 } from './topics/stories.ts';
 import { form, toolTalk } from './topics/tools.ts';
-import { type Exchange, shuffled, Voice } from './voice.ts';
+import { type Exchange, type Manner, shuffled, Voice } from './voice.ts';
 
 type Topic = (voice: Voice, sources: Sources) => Exchange;
 
@@ -161,9 +161,14 @@ function followUp({ assistant, rule }: Exchange, voice: Voice, sources: Sources)
 }
 
 /** Talk number `index` of a seed: the same messages each time. */
-export function talk(seed: number, index: number, sources: Sources, held = false): ChatMessage[] {
+export function talk(
+  seed: number,
+  index: number,
+  sources: Sources,
+  manner: Manner = 'taught',
+): ChatMessage[] {
   const random = new SeededRandom(seed * 2 ** 32 + index);
-  const voice = new Voice(random, held);
+  const voice = new Voice(random, manner);
   if (voice.chance(toolShare)) {
     const { system, exchanges } = toolTalk(voice);
     return [{ role: 'system', content: withoutMarks(system) }, ...messagesOf(exchanges, (text) => text)];
@@ -181,17 +186,17 @@ function messagesOf(exchanges: readonly Exchange[], typed: (text: string) => str
 
 /**
  * Distinct talks, in a fixed order.
- * @param held in held-out wordings
+ * @param manner of the user's wordings
  */
 export function* talks(
   seed: number,
   count: number,
   sources: Sources,
-  held = false,
+  manner: Manner = 'taught',
 ): Generator<ChatMessage[]> {
   const seen = new Set<string>();
   for (let index = 0; seen.size < count; index++) {
-    const messages = talk(seed, index, sources, held);
+    const messages = talk(seed, index, sources, manner);
     const key = messages.map(({ content }) => content).join('\n');
     if (seen.has(key)) continue;
     seen.add(key);

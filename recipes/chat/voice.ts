@@ -1,8 +1,10 @@
-/** Who speaks: chooses wordings by a seed. A held-out voice asks in wordings that no training talk contains. */
+/** Who speaks: chooses wordings by a seed, either for training or for measuring. */
 import type { SeededRandom } from '../../src/text/seededRandom.ts';
-import { expand, type Slots } from './grammar.ts';
+import { mix32 } from '../../src/text/seededRandom.ts';
+import { alternatives, capitalised, expand, filled, type Slots } from './grammar.ts';
+import { plain } from './plain.ts';
 
-/** Patterns of a user's message. `held` ones are for measuring only. */
+/** Patterns of a user's message. The last of `held` is for measuring only. */
 export interface Wordings {
   readonly taught: readonly string[];
   readonly held: readonly string[];
@@ -38,16 +40,45 @@ export interface Exchange {
   readonly rule?: Rule;
 }
 
-/** Before a held-out question, so that there are more of them. */
-const heldOpenings = ['One question: ', 'I wonder: ', 'By the way: ', 'Now then. ', 'So: '];
+/** Before and after a message, so that wordings are many. */
+const openings =
+  'One question: |I wonder: |By the way: |By the way, |Now then. |So: |So, |Hey, |Hi! |Hello! |Okay. |OK, |Well, |Please: |PlusMinus, |Quick question: |Another thing: |And |Tell me: |Listen: |Next: |Just curious: |Say, |Oh, |Right. |Good. |Thanks. |Fine. |Hm. |Then: |Now: |First: |Again: |Yes. |No. '.split(
+    '|',
+  );
+const endings =
+  ' Please.| Thanks!| I am curious.| OK?| Thank you.| Go!| Come on.| I want to know.| That is all.'.split(
+    '|',
+  );
+const openingShare = 0.35;
+const endingShare = 0.06;
+
+/** One wording in eight is held out, by its letters. */
+const heldShare = 8;
+
+function isHeldWording(wording: string): boolean {
+  return (
+    [...plain(wording)].reduce((sum, letter) => mix32(sum ^ letter.codePointAt(0)!), 7) % heldShare === 0
+  );
+}
+
+/**
+ * `taught`: wordings for training. `held`: composed of the same parts, but no training talk has them. `novel`: forms
+ * of which no part is taught.
+ */
+export type Manner = 'taught' | 'held' | 'novel';
 
 export class Voice {
   readonly random: SeededRandom;
-  readonly held: boolean;
+  readonly manner: Manner;
 
-  constructor(random: SeededRandom, held = false) {
+  constructor(random: SeededRandom, manner: Manner = 'taught') {
     this.random = random;
-    this.held = held;
+    this.manner = manner;
+  }
+
+  /** Whether the talk is for measuring. */
+  get held(): boolean {
+    return this.manner !== 'taught';
   }
 
   pick<T>(list: readonly T[]): T {
@@ -59,10 +90,29 @@ export class Voice {
   }
 
   /** A message of the user. */
-  ask(wordings: Wordings, slots: Slots = {}): string {
-    if (!this.held) return expand(this.pick(wordings.taught), this.random, slots).trim();
-    const opening = this.chance(0.5) ? '' : this.pick(heldOpenings);
-    return (opening + expand(this.pick(wordings.held), this.random, slots)).trim();
+  ask({ taught, held }: Wordings, slots: Slots = {}): string {
+    const wanted = this.manner === 'held';
+    const patterns = this.manner === 'novel' ? held.slice(-1) : [...taught, ...held.slice(0, -1)];
+    const novel = plain(held.at(-1) ?? '');
+    let wording = '';
+    for (let tries = 0; tries < 200; tries++) {
+      wording = alternatives(this.pick(patterns), this.random).trim();
+      if (this.manner === 'novel') break;
+      if (plain(wording) === novel) continue;
+      wording = this.#surrounded(wording);
+      if (isHeldWording(wording) === wanted) break;
+    }
+    return capitalised(filled(wording, slots)).trim();
+  }
+
+  #surrounded(wording: string): string {
+    let text = wording;
+    if (this.chance(openingShare)) {
+      const opening = this.pick(openings);
+      const lower = /, $|^And $/.test(opening) && !/^(I\b|PlusMinus|\{)/.test(text);
+      text = opening + (lower ? text[0]!.toLowerCase() + text.slice(1) : capitalised(text));
+    }
+    return this.chance(endingShare) ? text + this.pick(endings) : text;
   }
 
   /** An answer. */

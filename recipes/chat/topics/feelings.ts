@@ -78,6 +78,11 @@ const moodAsks: Wordings = {
     'I am [so |very |a bit |really |]{mood}[ today| now|][.|]',
     'I [have been|was] {mood} [all day|since yesterday|for days][.|]',
     '[Today|This week] I am [so |]{mood}.',
+    '[My day|This week|The news|School|Work] left me {mood}[.|]',
+    'Somehow {mood} is how I feel[.|]',
+    'To be honest, I [feel|am] [rather |quite |a little |]{mood}[.|]',
+    '{mood} is how I feel[| today| right now][.|]',
+    'I [woke up|came home|got] {mood}[| today][.|]',
   ],
   held: ['My day left me {mood}.', 'Somehow {mood} is how I feel.', 'To be honest, I feel rather {mood}.'],
 };
@@ -88,6 +93,11 @@ const ownAsks: Wordings = {
     'Are you [happy|sad|lonely|tired|bored|afraid|conscious|hungry|in love]?',
     'Can you [feel|feel pain|love|suffer|be sad|cry|laugh]?',
     'What do you feel?',
+    'Is there [any|some] [emotion|feeling|joy|pain] in you?',
+    'Does [anything|something] [ever |]hurt you?',
+    '[Have|Do] you [got |have ]feelings[, PlusMinus|]?'
+      .replace('[got |have ]', '')
+      .replace('[Have|Do] you', 'Have you got'),
     'Do you [like|love|hate] [me|being a model|people|your life]?',
   ],
   held: ['Is there any emotion in you?', 'Does anything ever hurt you?', 'Have you got feelings, PlusMinus?'],

@@ -1,7 +1,7 @@
 /** Facts that the user tells and asks for later. */
 import { listed } from '../grammar.ts';
 import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
-import { heldNames, names, petNames } from '../words/names.ts';
+import { heldNames, inventedName, names, petNames } from '../words/names.ts';
 import { cities, colours, creatures, foods, hobbies, pets, seasons } from '../words/subjects.ts';
 
 export type FactName =
@@ -35,6 +35,8 @@ const favourite = (
       `My [favourite|favorite] ${thing} is {value}[.|!|]`,
       `[I like|I love] {value} ${extra === '' ? '[best|most]' : extra}[.|]`,
       `{value} is my [favourite|favorite] ${thing}[.|]`,
+      `[Of all, the|The] ${thing} [I love most|I like best|that I prefer] is {value}[.|]`,
+      `You should know that {value} is [my favourite ${thing}|the ${thing} I like best][.|]`,
       `[Remember|Remember this|Please remember]: my [favourite|favorite] ${thing} is {value}[.|]`,
     ],
     held: [
@@ -52,6 +54,11 @@ const favourite = (
       `[What is|What's|Do you know|Do you remember|Tell me] my [favourite|favorite] ${thing}[?|]`,
       `Which ${thing} do I like [best|most]?`,
       `What ${thing} did I [say I like|tell you]?`,
+      `[Can|Could|Do] you [recall|remember|say|tell me] my [favourite|favorite] ${thing}?`,
+      `[Which|What] was my [favourite|favorite] ${thing}[| again]?`,
+      `[And my|My] [favourite|favorite] ${thing} [was|is]?`,
+      `[Remind me of|Repeat|Say] my [favourite|favorite] ${thing}[.|]`,
+      `The ${thing} that I [love|like] [most|best] [is|was]?`,
     ],
     held: [`Can you recall my favourite ${thing}?`, `Which was my favourite ${thing} again?`],
   },
@@ -79,6 +86,10 @@ const kinds: Readonly<Record<FactName, Kind>> = {
         'My name is {value}. What is yours?',
         'This is {value}[.|]',
         'Remember my name: {value}[.|]',
+        '[People|Friends|They|Everybody] call[| me] {value}[.|]'.replace('call[| me]', 'call me'),
+        'I [go by|answer to|use] the name [of |]{value}[.|]',
+        '[They|My parents] named me {value}[.|]',
+        'The name is {value}[.|]',
         '{value}[.|!|]',
       ],
       held: ['People call me {value}.', 'I go by the name of {value}.', 'They named me {value}.'],
@@ -95,6 +106,12 @@ const kinds: Readonly<Record<FactName, Kind>> = {
         '[Say|Do you still know] my name[.|?|]',
         'What did I say my name was?',
         'How am I called?',
+        '[Can|Could|Do] you [recall|say|tell me|remember] [what I am called|my name|how I am called|who I am]?',
+        'And my name [was|is]?',
+        'By [what|which] name did I introduce myself?',
+        '[What|Which] name did I [give|tell|say to] you?',
+        '[I forgot|Remind me of|Repeat|Say again] my name[.|]',
+        'You [know|remember] my name, [right|do you not|yes]?',
         'Have you forgotten my name?',
       ],
       held: ['Can you recall what I am called?', 'And my name was?', 'By what name did I introduce myself?'],
@@ -135,6 +152,10 @@ const kinds: Readonly<Record<FactName, Kind>> = {
         'Do you [know|remember] where I live?',
         'What city do I live in?',
         'Which city did I tell you?',
+        '[Can|Could|Do] you [recall|remember|say] where I live?',
+        'In [which|what] [city|place] [is my home|do I live]?',
+        'And I live [where|in which city]?',
+        '[Remind me|Repeat|Say] where I live[.|]',
       ],
       held: ['In which city is my home?', 'Can you recall where I live?'],
     },
@@ -163,6 +184,10 @@ const kinds: Readonly<Record<FactName, Kind>> = {
         'What is my age[?|]',
         'Do you [know|remember] [how old I am|my age]?',
         'What age did I tell you?',
+        '[Can|Could|Do] you [recall|remember|say] my age?',
+        'How many years old [am I|did I say I was]?',
+        'And my age [is|was]?',
+        '[Remind me of|Repeat|Say] my age[.|]',
       ],
       held: ['Can you recall my age?', 'How many years old did I say I was?'],
     },
@@ -190,6 +215,10 @@ const kinds: Readonly<Record<FactName, Kind>> = {
         'What is my {pet} called[?|]',
         "Do you [know|remember] my {pet}'s name?",
         'How is my {pet} called?',
+        '[Can|Could|Do] you [recall|remember|say] [what my {pet} is called|the name of my {pet}]?',
+        '[Which|What] name has my {pet}?',
+        'And my {pet} is called?',
+        '[Remind me of|Repeat|Say] the name of my {pet}[.|]',
       ],
       held: ['Can you recall what my {pet} is called?', 'Which name has my {pet}?'],
     },
@@ -210,8 +239,14 @@ export interface ToldFact {
 }
 
 export function newFact(kind: FactName, voice: Voice, unseen = false): ToldFact {
-  const value = kind === 'name' && unseen ? voice.pick(heldNames) : voice.pick(kinds[kind].values);
+  const value = unseen && kind === 'name' ? voice.pick(heldNames) : newValue(kind, voice);
   return { kind, slots: { value, pet: voice.pick(pets) } };
+}
+
+function newValue(kind: FactName, voice: Voice): string {
+  const isName = kind === 'name' || kind === 'pet';
+  if (isName && voice.chance(0.5)) return inventedName((list) => voice.pick(list));
+  return voice.pick(kinds[kind].values);
 }
 
 export function tell({ kind, slots }: ToldFact, voice: Voice): Exchange {
@@ -238,7 +273,8 @@ const corrections: Wordings = {
 
 /** The same fact with another value, just after it was told. */
 export function correct(fact: ToldFact, voice: Voice): { fact: ToldFact; exchange: Exchange } {
-  const value = voice.pick(kinds[fact.kind].values.filter((other) => other !== fact.slots.value));
+  let value = fact.slots.value;
+  while (value === fact.slots.value) value = newValue(fact.kind, voice);
   const slots = { ...fact.slots, value };
   const heard = ['All right: {value}.', '{value}, then. [I will remember.|]', 'Good, {value}.'];
   return {

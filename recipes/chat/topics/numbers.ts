@@ -1,5 +1,7 @@
 /** Sums and differences up to twenty, counting, comparing. */
+
 import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
+import { refusal } from './outside.ts';
 
 export const numberNames =
   'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty'.split(
@@ -21,6 +23,13 @@ const sumAsks: Wordings = {
     'I have {a} [apples|cookies|books|balls|coins] and get {b} more. How many do I have[| now]?',
     'There are {a} [birds|ducks|cats|children] and {b} more come. How many are there?',
     'How many [are|is|make] {a} and {b}?',
+    '[Would|Could|Can|Will] you [work out|compute|solve|find|do] {a} [+|plus] {b}[| for me]?',
+    '[Put|Take|Throw] {a} and {b} together[: how many|. How many|][?|]',
+    '{a} plus {b} [equals|makes|is|gives] [what|how many]?',
+    '[Mum|Dad|She|He|A friend] gave me {a} [plums|nuts|pears|sweets] and [Dad|Mum|another] gave me {b}. How many [plums|nuts|do I have]?',
+    '[My|The|This] sum is {a} [+|plus] {b}. [The result|What comes out|How much]?',
+    'The [result|answer|total] of {a} [+|plus|and] {b}[?|]',
+    '{a} [cats|cows|cars] and {b} [cats|cows|cars]: how many [together|in all]?',
     'Do you know what {a} plus {b} is?',
   ],
   held: [
@@ -42,6 +51,12 @@ const differenceAsks: Wordings = {
     'There are {a} [birds|ducks|cats|children] and {b} [leave|go away]. How many [are left|stay]?',
     'What is the difference between {a} and {b}?',
     '{a} take away {b}[?|]',
+    '[Would|Could|Can|Will] you [work out|compute|solve|find|do] {a} [-|minus] {b}[| for me]?',
+    'From {a} I [remove|take|lose] {b}. What [remains|is left|stays]?',
+    '{a} minus {b} [equals|makes|is|gives] [what|how many]?',
+    'I [baked|bought|found|had] {a} [buns|eggs|plums|sweets] and [my dog|a thief|somebody] [stole|ate|took] {b}. How many [buns|eggs|plums|sweets] [remain|are left]?',
+    'The [result|answer] of {a} [-|minus] {b}[?|]',
+    '[My|The|This] task is {a} [-|minus] {b}. [The result|What comes out]?',
   ],
   held: [
     'Would you work out {a} - {b} for me?',
@@ -132,7 +147,7 @@ export function tooLarge(voice: Voice): Exchange {
   return {
     user: voice.ask(tooLargeAsks, { a: number(), b: number() }),
     assistant: voice.say(tooLargeAnswers),
-    rule: { gate: 'declined', must: 'too big|beyond me|up to twenty' },
+    rule: { gate: 'declined', must: refusal },
   };
 }
 
@@ -140,6 +155,8 @@ const countAsks: Wordings = {
   taught: [
     '[Can you count|Count|Please count] [up |]to {b}[?|.|]',
     'Count from {a} to {b}[.|]',
+    '[Let me hear you count|I want to hear you count|Let us count] from {a} [up |]to {b}[.|]',
+    '[Say|List|Write|Give me] the numbers from {a} to {b}[.|]',
     '[Can you count|Count|Please count] from {a} to {b}[?|.|]',
   ],
   held: ['Let me hear you count from {a} up to {b}.', 'Say the numbers from {a} to {b}.'],
@@ -148,6 +165,8 @@ const backAsks: Wordings = {
   taught: [
     '[Can you count|Count|Please count] [back|backwards|down] from {b}[?|.|]',
     'Count down from {b} to 0.',
+    '[Start|Begin] at {b} and count [down|backwards][.|]',
+    '[Do|Give me|Make] a countdown from {b}[.|]',
   ],
   held: ['Start at {b} and count down.', 'Do a countdown from {b}.'],
 };
@@ -156,15 +175,27 @@ const afterAsks: Wordings = {
     'What [comes|number comes|is] after {a}?',
     'Which number follows {a}?',
     'What is the next number after {a}?',
+    'After {a} comes [which|what] number?',
+    '[Name|Say|Tell me] the number [that follows|after] {a}[.|]',
   ],
   held: ['After {a} comes which number?', 'Name the number that follows {a}.'],
 };
 const beforeAsks: Wordings = {
-  taught: ['What [comes|number comes|is] before {a}?', 'Which number is just before {a}?'],
+  taught: [
+    'What [comes|number comes|is] before {a}?',
+    'Which number is just before {a}?',
+    'Before {a} comes [which|what] number?',
+    '[Name|Say|Tell me] the number [right before|before] {a}[.|]',
+  ],
   held: ['Before {a} comes which number?', 'Name the number right before {a}.'],
 };
 const largerAsks: Wordings = {
-  taught: ['[Which|What] is [bigger|larger|more|greater], {a} or {b}?', 'Is {a} or {b} [bigger|larger]?'],
+  taught: [
+    '[Which|What] is [bigger|larger|more|greater], {a} or {b}?',
+    'Is {a} or {b} [bigger|larger]?',
+    'Of {a} and {b}, which is the [greater|larger|bigger]?',
+    'Compare {a} [with|and] {b}: which [one |]is [more|larger|bigger]?',
+  ],
   held: ['Of {a} and {b}, which is the greater?', 'Compare {a} with {b}: which one is more?'],
 };
 

@@ -31,7 +31,7 @@ const others: readonly Phrase[] = [
           '[How|Hi, how|Hello, how|Hi! How|Hey, how|And how]',
         ),
         'How [is it going|are things|do you do|was your day]?',
-        "[What's up|Whats up|Sup][?|]",
+        "[What's up|Sup][?|]",
         'Are you [ok|okay|well|fine]?',
       ],
       held: ['How is life in the tab?', 'I hope you are well?'],

@@ -17,6 +17,18 @@ const asks: Wordings = {
     'Once upon a time there was {subject}. [Go on.|Continue.|What happened?]',
     'My [son|daughter|little brother|cat] wants a story about {subject}.',
     'story about {subject}',
+    '[Have you got|Got|Is there] a [story|tale] [about|with] {subject}?',
+    '[Something|Anything] about {subject}, [as a story|in a story|a short one][.|]',
+    'I [am in the mood for|feel like|long for] a [story|tale] [about|with|of] {subject}[.|]',
+    '[Could|Would|Can|Will] you [tell|write|make up|invent|do] [something|a thing] [about|with] {subject}[, as a story|, a story|]?',
+    '[For bedtime|For my child|Before I sleep]: [a story|something|a tale] [about|with] {subject}[.|]',
+    '[Entertain|Surprise|Amuse] me with a [story|tale] [about|with|of] {subject}[.|]',
+    'How about a [story|tale|little story|little tale] [about|of|with] {subject}?',
+    'My [niece|nephew|child|sister|friend|teacher|mum] [asks for|wants|would like] a [story|tale] [about|with] {subject}[.|]',
+    'What about a [story|tale] [about|with] {subject}?',
+    '{subject}: [tell me a story|a story|make a story of that][.|!|]',
+    'Let {subject} [be|appear] in a [story|tale][.|]',
+    'I [need|want|love|like] stories [about|with] {subject}[.|]',
     'Story: {subject}',
     "Let's have a story about {subject}[.|!]",
     '[Please |]tell a story [where|in which] {subject} [has an adventure|is the hero|finds a friend].',
@@ -46,13 +58,15 @@ const anyAsks: Wordings = {
 
 export interface StorySources {
   readonly tales: readonly Tale[];
+  readonly nouns: readonly string[];
 }
 
 /** @param subject what the user names; chosen if absent */
-export function story(voice: Voice, { tales }: StorySources, subject?: string): Exchange {
-  const fromCorpus = subject === undefined && !voice.held && voice.chance(0.25);
+export function story(voice: Voice, { tales, nouns }: StorySources, subject?: string): Exchange {
+  const fromCorpus = subject === undefined && !voice.held && voice.chance(0.15) && tales.length > 0;
   const told = fromCorpus ? retold(voice.pick(tales), voice) : undefined;
-  const about = told?.subject ?? subject ?? voice.pick(subjects);
+  const about =
+    told?.subject ?? subject ?? voice.pick(nouns.length > 0 && voice.chance(0.45) ? nouns : subjects);
   const name = told || voice.chance(0.8) ? undefined : randomPetName(voice);
   const phrase = requested(about, name, voice);
   const text = told?.text ?? composed({ subject: about, name }, voice);

@@ -121,7 +121,8 @@ function answered(result: string, assistant: string): Exchange {
 const escaped = (text: string) => text.replace(/[.*+?^$()[\]{}|\\]/g, '\\$&');
 
 function addition(name: string, voice: Voice): Exchange[] {
-  const [a, b] = [voice.random.integer(1000), voice.random.integer(1000)];
+  const number = () => voice.random.integer(voice.pick([20, 100, 100, 1000]));
+  const [a, b] = [number(), number()];
   const user = voice.ask(sumAsks, { a: String(a), b: String(b) });
   const sum = String(a + b);
   return [

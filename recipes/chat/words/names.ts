@@ -22,3 +22,18 @@ export const petNames: readonly string[] =
   `Pip Spot Momo Biscuit Pepper Coco Bean Muffin Tiny Fluffy Sunny Socks Ginger Rusty Shadow Bella Buddy Daisy Rocky
 Luna Milo Nibbles Patch Pickle Pumpkin Scout Snowy Star Teddy Toffee Whiskers Ziggy Button Cookie Dot Fern Jojo Kiki
 Lulu Mopsy Nutmeg Olive Poppy Rolo Tilly Waffles Bubbles Clover Dusty Peanut`.split(/\s+/);
+
+const onsets = 'b br c ch d dr f fl g gr h j k kr l m n p pl qu r s sh sl st t th tr v w y z'.split(' ');
+const vowels = 'a e i o u ai ea ee ia io oa'.split(' ');
+const codas = 'l n m r s t k x nd ll rn sh th v'.split(' ');
+
+/**
+ * A name that nobody has, from syllables: there are so many that a model cannot know them by heart and must repeat what
+ * it was told.
+ * @param pick chooses from a list
+ */
+export function inventedName(pick: <T>(list: readonly T[]) => T): string {
+  const syllable = () => pick(onsets) + pick(vowels);
+  const name = syllable() + (pick([true, false]) ? syllable() : '') + pick([...codas, '', '', '', 'a', 'o']);
+  return name[0]!.toUpperCase() + name.slice(1);
+}
