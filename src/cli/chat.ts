@@ -1,13 +1,13 @@
 /** `plusminus chat`: chat with a model in the terminal. */
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { chatModel } from '../checkpoint/bundledModels.ts';
 import { InputError } from '../errors.ts';
 import { Conversation } from '../generate/conversation.ts';
-import type { Finish } from '../generate/generate.ts';
+import type { Finish, GenerateOptions } from '../generate/generate.ts';
 import type { LanguageModel } from '../languageModel.ts';
 import { type Chat, commandHelp, loadChat, obey, saveChat } from './chatCommands.ts';
+import { openChatLines } from './chatLines.ts';
 import { withModel } from './openModel.ts';
 import {
   addModelOptions,
@@ -17,6 +17,7 @@ import {
   samplingOf,
 } from './options.ts';
 import { write, writeJson, writeText } from './output.ts';
+import { WordWrap } from './wrap.ts';
 
 const examples = `
 Examples:
@@ -69,7 +70,8 @@ function greet({ engine, tokenizer }: LanguageModel, source: string): void {
 }
 
 async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
+  const input = openChatLines(process.stdin, process.stderr);
+  const lines = input.readline;
   const interactive = process.stdin.isTTY === true;
   let answering: AbortController | undefined;
   let warned = false;
@@ -83,20 +85,26 @@ async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void
       // Perhaps meant for an answer that has just ended.
       warned = true;
       console.error('\nCtrl-C again, or /quit, ends the chat.');
-      lines.prompt();
+      input.prompt();
     }
   });
   signal.addEventListener('abort', () => lines.close());
-  if (interactive) lines.prompt();
-  for await (const line of lines) {
+  if (interactive) input.prompt();
+  for await (const line of input.messages()) {
     if (signal.aborted) break;
     warned = false;
-    if (line.startsWith('/')) {
+    const more = line.trim() === '/more' && chat.conversation.canContinue;
+    if (line.startsWith('/') && !more) {
       if (!(await obeyed(line, chat, flags))) break;
     } else if (line.trim() !== '') {
       answering = new AbortController();
+      if (interactive) input.hide();
       const either = AbortSignal.any([signal, answering.signal]);
-      await answer(chat.conversation, line, flags, either).catch((error: unknown) => {
+      await answer(
+        (options) => (more ? chat.conversation.continue(options) : chat.conversation.reply(line, options)),
+        flags,
+        either,
+      ).catch((error: unknown) => {
         // For example a message longer than the context. In a terminal, the next one may be shorter.
         if (!interactive || !(error instanceof InputError)) throw error;
         console.error(error.message);
@@ -104,7 +112,7 @@ async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void
       answering = undefined;
       if (flags.session !== undefined) await saveChat(chat, flags.session);
     }
-    if (interactive) lines.prompt();
+    if (interactive) input.prompt();
   }
   lines.close();
 }
@@ -122,17 +130,26 @@ async function obeyed(line: string, chat: Chat, { json }: Flags): Promise<boolea
   }
 }
 
-async function answer(chat: Conversation, message: string, flags: Flags, signal: AbortSignal): Promise<void> {
+async function answer(
+  reply: (options: GenerateOptions) => AsyncIterable<string>,
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<void> {
   let finish: Finish | undefined;
   const onFinish = (found: Finish) => {
     finish = found;
   };
   let content = '';
-  for await (const piece of chat.reply(message, { ...samplingOf(flags), signal, onFinish })) {
+  const wrap = process.stdout.isTTY ? new WordWrap(() => process.stdout.columns) : undefined;
+  for await (const piece of reply({ ...samplingOf(flags), signal, onFinish })) {
     content += piece;
-    if (!flags.json) await writeText(piece);
+    if (!flags.json) await writeText(wrap?.add(piece) ?? piece);
   }
+  if (!flags.json && wrap) await writeText(wrap.end());
   const { tokens, reason } = finish!;
   if (flags.json) await writeJson({ role: 'assistant', content, tokens, reason });
   else await write('\n');
+  if (process.stdout.isTTY && reason === 'length') {
+    console.error(`(The answer ends at the limit of ${tokens} tokens; /more continues it.)`);
+  }
 }

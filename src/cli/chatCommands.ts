@@ -8,6 +8,7 @@ import { replaceFile } from '../text/replaceFile.ts';
 
 export const commandHelp = `
   /help         this list
+  /more         continue an answer that ended at the limit or was stopped
   /new          begin anew
   /save FILE    save the conversation with the model's state, to go on with it another day
   /load FILE    go on with it
@@ -35,6 +36,8 @@ export async function obey(line: string, chat: Chat): Promise<string | undefined
       return undefined;
     case '/help':
       return commandHelp;
+    case '/more':
+      throw new InputError('/more: the last answer is complete, expected one that was cut off');
     case '/new':
       chat.conversation = chat.begin();
       return 'A new conversation.';

@@ -182,7 +182,7 @@ async function count(say: Say): Promise<Audit> {
     throw new InputError('audit: found multiplications in matrix products, expected none');
   }
   say('\n4  Counting: what one token takes\n');
-  for (const line of auditTable(audit)) say(`   ${line}`);
+  for (const line of auditTable(audit, (process.stdout.columns ?? 1000) - 3)) say(`   ${line}`);
   const { total, transformer } = audit;
   const share = (100 * total.multiplications) / (total.additions + total.multiplications);
   say(
@@ -196,6 +196,7 @@ async function count(say: Say): Promise<Audit> {
 function whatNext(done: number): string {
   return `
 5  Next
+   Talk to the bundled one  npx plusminus chat
    See the loss fall        ${folder}/loss.svg
    Let it write more        npx plusminus generate --model ${folder} "The white whale"
    Look inside              npx plusminus inspect ${folder}

@@ -74,7 +74,14 @@ function transformerProducts(config: ModelConfig): AuditRow {
 }
 
 /** The audit for people, as lines of text. */
-export function auditTable({ rows, total, transformer, context }: Audit): string[] {
+/** @param width columns of the terminal; a narrow one gets the operations without the bytes */
+export function auditTable(audit: Audit, width = Number.POSITIVE_INFINITY): string[] {
+  const all = fullTable(audit, true);
+  const isWide = all.some((line) => line.length > width);
+  return isWide ? fullTable(audit, false) : all;
+}
+
+function fullTable({ rows, total, transformer, context }: Audit, withBytes: boolean): string[] {
   const head = ['per token', 'calls', '+ −', '×', '× in products', '÷ √ exp', 'read', 'written'];
   const cells = (row: AuditRow) => [
     row.op,
@@ -87,7 +94,9 @@ export function auditTable({ rows, total, transformer, context }: Audit): string
   // Beside a Transformer++ itself it would say nothing.
   const isLess = total.productMultiplications < transformer.productMultiplications;
   const compared = isLess ? [blank(cells(transformer))] : [];
-  const lines = formatTable(head, [...body, ...compared]);
+  const shown = (cells: readonly string[]) =>
+    (withBytes ? cells : [cells[0], ...cells.slice(2, 5)]) as string[];
+  const lines = formatTable(shown(head), [...body, ...compared].map(shown));
   const rule = lines[1]!;
   lines.splice(-1 - compared.length, 0, rule);
   const notes = [
@@ -98,6 +107,7 @@ export function auditTable({ rows, total, transformer, context }: Audit): string
 }
 
 const comparisonNote = [
-  'The last line is by formula, for the same width, depth and vocabulary: a product and a sum for each weight,',
-  'read as 16-bit floats; attention over the context comes on top.',
+  'The last line is by formula, for the same width, depth and vocabulary:',
+  'a product and a sum for each weight, read as 16-bit floats; attention',
+  'over the context comes on top.',
 ];
