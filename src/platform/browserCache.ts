@@ -79,15 +79,20 @@ async function download(
   cache: Cache | undefined,
   { signal, onProgress }: FetchOptions,
 ): Promise<Blob | undefined> {
-  const response = await fetch(address, { cache: 'no-cache', signal: signal ?? null }).catch(
-    (cause: unknown) => {
-      if (signal?.aborted) throw cause;
-      const reason = cause instanceof Error ? cause.message : cause;
-      throw new InputError(`${address}: cannot be reached (${reason}), and is not kept from before`, {
-        cause,
-      });
-    },
-  );
+  const begun = await beginningOf(cache, address);
+  const response = await fetch(address, {
+    ...{ cache: 'no-cache', signal: signal ?? null },
+    headers: begun ? { range: `bytes=${begun.blob.size}-`, 'if-range': begun.version } : {},
+  }).catch((cause: unknown) => {
+    if (signal?.aborted) throw cause;
+    const reason = cause instanceof Error ? cause.message : cause;
+    throw new InputError(`${address}: cannot be reached (${reason}), and is not kept from before`, { cause });
+  });
+  if (response.status === 416 && begun) {
+    // The kept beginning fits no file that the server has.
+    await cache?.delete(partOf(address));
+    return download(address, cache, { signal, onProgress });
+  }
   if (isMissing(response)) {
     await response.body?.cancel();
     await checkHash(address, undefined);
@@ -99,12 +104,69 @@ async function download(
       `${address}: found status ${response.status} ${response.statusText}, expected a file`,
     );
   }
-  const { headers } = response;
-  const watched = new Response(response.body!.pipeThrough(watch(headers, onProgress)), { headers });
-  const blob = await watched.blob();
+  const earlier = response.status === 206 && begun ? begun.blob : new Blob();
+  const blob = await received(response, earlier, address, cache, { signal, onProgress });
+  await cache?.delete(partOf(address)).catch(() => false);
   await checkHash(address, blob);
-  await keep(cache, address, new Response(blob, { headers: telling(headers) }));
+  await keep(cache, address, new Response(blob, { headers: telling(headers(response, blob)) }));
   return blob;
+}
+
+/** Of a part, the length is that of the part. */
+function headers({ status, headers }: Response, { size }: Blob): Headers {
+  const all = new Headers(headers);
+  if (status === 206) all.set('content-length', String(size));
+  return all;
+}
+
+/** The whole file; what arrived of it is kept if the connection breaks, so that the next attempt continues there. */
+async function received(
+  response: Response,
+  earlier: Blob,
+  address: string,
+  cache: Cache | undefined,
+  { signal, onProgress }: FetchOptions,
+): Promise<Blob> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  // The length of what was compressed on the way says nothing about what comes out.
+  const encoded = response.headers.has('content-encoding');
+  const length = encoded ? 0 : Number(response.headers.get('content-length') ?? 0);
+  let loaded = earlier.size;
+  const total = loaded + length;
+  try {
+    for (const reader = response.body!.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      chunks.push(value);
+      loaded += value.length;
+      onProgress?.({ loaded, total: Math.max(total, loaded) });
+    }
+    return new Blob([earlier, ...chunks]);
+  } catch (cause) {
+    const version = response.headers.get('etag') ?? response.headers.get('last-modified');
+    if (version !== null && !encoded && !version.startsWith('W/')) {
+      const part = new Response(new Blob([earlier, ...chunks]), {
+        headers: { 'plusminus-version': version },
+      });
+      await keep(cache, partOf(address), part);
+    }
+    if (signal?.aborted) throw cause;
+    const amount = total > 0 ? ` of ${total}` : '';
+    throw new InputError(`${address}: the connection broke after ${loaded}${amount} bytes; try again`, {
+      cause,
+    });
+  }
+}
+
+/** Where the beginning of a file is kept whose download broke. */
+function partOf(address: string): string {
+  return `${address}${address.includes('?') ? '&' : '?'}plusminus-part`;
+}
+
+async function beginningOf(cache: Cache | undefined, address: string) {
+  const kept = await cache?.match(partOf(address));
+  const version = kept?.headers.get('plusminus-version');
+  return kept && version ? { blob: await kept.blob(), version } : undefined;
 }
 
 /** A full cache is no failure: the model is fetched again next time. */
@@ -115,20 +177,4 @@ async function keep(cache: Cache | undefined, address: string, response: Respons
 /** Some servers of single pages send that page, with status 200, for whatever they do not have. */
 function isMissing({ status, headers }: Response): boolean {
   return status === 404 || status === 410 || (headers.get('content-type') ?? '').startsWith('text/html');
-}
-
-function watch(
-  headers: Headers,
-  onProgress: FetchOptions['onProgress'],
-): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
-  // The length of what was compressed on the way says nothing about what comes out.
-  const length = headers.has('content-encoding') ? 0 : Number(headers.get('content-length') ?? 0);
-  let loaded = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      loaded += chunk.length;
-      onProgress?.({ loaded, total: Math.max(length, loaded) });
-      controller.enqueue(chunk);
-    },
-  });
 }
