@@ -1,6 +1,7 @@
 /**
  * The bundled models: every folder of models/ (or of PLUSMINUS_WEB_MODELS) that holds a model becomes a folder of the
  * site, listed in models.json.
+ * limits.json holds the first line of each card's limits.
  */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -20,7 +21,10 @@ export function models(): Plugin {
       const folder = resolve(process.env.PLUSMINUS_WEB_MODELS ?? ownModels);
       const names = existsSync(folder) ? await readdir(folder) : [];
       const found = names.filter((name) => existsSync(join(folder, name, 'config.json'))).toSorted();
+      const limits: Record<string, string> = {};
       for (const name of found) {
+        const limit = firstLimit(await readFile(join(folder, name, 'README.md'), 'utf8').catch(() => ''));
+        if (limit !== undefined) limits[name] = limit;
         for (const file of await readdir(join(folder, name))) {
           if (!wanted.test(file)) continue;
           const source = await readFile(join(folder, name, file));
@@ -28,6 +32,12 @@ export function models(): Plugin {
         }
       }
       this.emitFile({ type: 'asset', fileName: 'models.json', source: JSON.stringify(found) });
+      this.emitFile({ type: 'asset', fileName: 'limits.json', source: JSON.stringify(limits) });
     },
   };
+}
+
+/** The first point under "Limits" of a model card. */
+function firstLimit(readme: string): string | undefined {
+  return /^## Limits\n+- (.*(?:\n {2}.*)*)/m.exec(readme)?.[1]?.replace(/\s+/g, ' ');
 }

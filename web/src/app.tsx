@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { loadPart, outdated } from './offline.ts';
 import { Footer } from './parts/footer.tsx';
 
 const pages = {
@@ -34,8 +35,9 @@ export function App() {
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
     document.title = `${pages[name].title} · PlusMinus`;
-    void pages[name].load().then(({ default: page }) => {
-      loaded.value = { ...loaded.value, [name]: page };
+    void loadPart<{ default: ComponentType }>(pages[name].load).then((part) => {
+      if (!part) return;
+      loaded.value = { ...loaded.value, [name]: part.default };
       if (moved) main.current?.focus();
     });
   }, [name]);
@@ -54,9 +56,20 @@ export function App() {
         </nav>
       </header>
       <main id="main" tabIndex={-1} ref={main}>
-        {Page ? <Page /> : <p class="quiet">Loading…</p>}
+        {Page ? <Page /> : outdated.value ? <Outdated /> : <p class="quiet">Loading…</p>}
       </main>
       <Footer />
     </>
+  );
+}
+
+function Outdated() {
+  return (
+    <p class="trouble" role="alert">
+      This part of the app could not be fetched: the network is gone, or a new version was published.{' '}
+      <button type="button" onClick={() => location.reload()}>
+        Reload
+      </button>
+    </p>
   );
 }

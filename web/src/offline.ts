@@ -23,12 +23,45 @@ export async function installServiceWorker(): Promise<void> {
 /** Resolves when the page is isolated if it can be; reloads it once if that brings threads. */
 export async function untilIsolated(): Promise<void> {
   if (crossOriginIsolated || !('serviceWorker' in navigator) || import.meta.env.DEV) return;
-  if (sessionStorage.getItem(reloaded)) return; // once is enough: some browsers refuse
+  if (wasReloaded()) return; // once is enough: some browsers refuse
   const ready = await Promise.race([navigator.serviceWorker.ready, patience()]);
   if (!ready?.active) return;
-  sessionStorage.setItem(reloaded, 'yes');
-  location.reload();
+  reloadOnce();
   await new Promise(() => {}); // nothing must start in the page that is reloaded
+}
+
+/** The history's entry survives a reload, also where site data is blocked. */
+function wasReloaded(): boolean {
+  return history.state?.[reloaded] === true;
+}
+
+function reloadOnce(): void {
+  history.replaceState({ ...history.state, [reloaded]: true }, '');
+  location.reload();
+}
+
+/** Whether a model that was loaded from this address would load again without a network. */
+export async function isKept(address: string): Promise<boolean> {
+  try {
+    return (await caches.match(`${address.replace(/\/+$/, '')}/config.json`)) !== undefined;
+  } catch {
+    return false; // site data is blocked
+  }
+}
+
+/** A file of the app could not be fetched: after a new version is published, old names lead nowhere. */
+export const outdated = signal(false);
+
+/** Loads a part of the app. Reloads the page once if the part is gone, and sets `outdated` if that did not help. */
+export async function loadPart<T>(load: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await load();
+  } catch (error) {
+    console.warn(error);
+    if (navigator.onLine && !wasReloaded()) reloadOnce();
+    else outdated.value = true;
+    return undefined;
+  }
 }
 
 function patience(): Promise<undefined> {

@@ -7,16 +7,21 @@
 declare const __FILES__: readonly string[];
 declare const __VERSION__: string;
 
-interface FetchEvent extends Event {
-  readonly request: Request;
-  respondWith(response: Promise<Response>): void;
-}
 interface ExtendableEvent extends Event {
   waitUntil(work: Promise<unknown>): void;
 }
+interface FetchEvent extends ExtendableEvent {
+  readonly request: Request;
+  /** Of the page that a navigation makes. */
+  readonly resultingClientId: string;
+  respondWith(response: Promise<Response>): void;
+}
 interface Scope extends EventTarget {
   skipWaiting(): Promise<void>;
-  readonly clients: { claim(): Promise<void> };
+  readonly clients: {
+    claim(): Promise<void>;
+    matchAll(options: object): Promise<readonly { readonly id: string }[]>;
+  };
   readonly registration: { readonly scope: string };
 }
 
@@ -34,7 +39,7 @@ scope.addEventListener('install', (event) => {
 });
 
 scope.addEventListener('activate', (event) => {
-  (event as ExtendableEvent).waitUntil(removeOld().then(() => scope.clients.claim()));
+  (event as ExtendableEvent).waitUntil(scope.clients.claim());
 });
 
 scope.addEventListener('fetch', (event) => {
@@ -47,9 +52,13 @@ scope.addEventListener('fetch', (event) => {
   )
     return;
   (event as FetchEvent).respondWith(answer(request));
+  if (request.mode === 'navigate') (event as FetchEvent).waitUntil(removeOld(event as FetchEvent));
 });
 
-async function removeOld(): Promise<void> {
+/** Pages that are open may still ask for files of their own version, so old ones go when there is no other page. */
+async function removeOld({ resultingClientId }: FetchEvent): Promise<void> {
+  const pages = await scope.clients.matchAll({ type: 'window', includeUncontrolled: true });
+  if (pages.some(({ id }) => id !== resultingClientId)) return;
   const names = await caches.keys();
   await Promise.all(
     names.filter((name) => name.startsWith(prefix) && name !== cacheName).map((name) => caches.delete(name)),
@@ -60,7 +69,18 @@ async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
   const wanted = request.mode === 'navigate' ? scope.registration.scope : request;
   const kept = await cache.match(wanted, { ignoreSearch: request.mode === 'navigate' });
-  return isolated(kept ?? (await fetch(request)));
+  return isolated(kept ?? (await ofEarlierVersion(request)) ?? (await fetch(request)));
+}
+
+/** Files have their content's hash in their names, so that an old one is what an open page of its version wants. */
+async function ofEarlierVersion(request: Request): Promise<Response | undefined> {
+  if (!new URL(request.url).pathname.includes('/assets/')) return undefined;
+  const names = (await caches.keys()).filter((name) => name.startsWith(prefix));
+  for (const name of names) {
+    const kept = await (await caches.open(name)).match(request);
+    if (kept) return kept;
+  }
+  return undefined;
 }
 
 /** The two headers that let threads share memory, for hosts that cannot send them. */

@@ -1,8 +1,8 @@
-/** State shared by the pages: the loaded model, and the worker that holds it. */
+/** What the pages share: the model that is loaded, and the worker that holds it. */
 import { signal } from '@preact/signals';
 import { Client } from './engine/client.ts';
 import type { EngineChoice, ModelCard } from './engine/protocol.ts';
-import { untilIsolated } from './offline.ts';
+import { isKept, untilIsolated } from './offline.ts';
 
 const parameters = new URLSearchParams(location.search);
 const choices: readonly EngineChoice[] = ['auto', 'gpu', 'threads', 'single'];
@@ -14,25 +14,55 @@ export const engineChoice = signal<EngineChoice>(
   choices.find((choice) => choice === parameters.get('engine')) ?? 'auto',
 );
 export const card = signal<ModelCard | undefined>(undefined);
-/** Present while a model is loading; `share` from 0 to 1. */
-export const loading = signal<{ readonly phase: string; readonly share: number } | undefined>(undefined);
-export const trouble = signal<string | undefined>(undefined);
+/** Whether the loaded model would load again without a network. */
+export const modelKept = signal(false);
+
+export interface Loading {
+  readonly phase: 'start' | 'download' | 'load';
+  /** Bytes. */
+  readonly loaded: number;
+  readonly total: number;
+  /** Seconds; undefined until the speed is known. */
+  readonly secondsLeft: number | undefined;
+}
+
+/** Present while a model is on its way. */
+export const loading = signal<Loading | undefined>(undefined);
+
+export interface Trouble {
+  readonly message: string;
+  /** Tries again what failed. */
+  readonly retry: () => Promise<void>;
+}
+
+export const trouble = signal<Trouble | undefined>(undefined);
 
 let client: Client | undefined;
 
-/** The worker with the model; created on first use. */
+/** The worker with the model; made when it is first needed. */
 export function modelWorker(): Client {
   client ??= new Client();
   return client;
 }
 
-/** Opens the model in the page's address, or the first bundled one. */
+/** Opens what the address names, or the first model that came with the page. */
 export async function openFirst(): Promise<void> {
-  if (source.value !== undefined) return;
-  bundled.value ??= await listBundled();
+  if (source.value !== undefined || loading.value) return;
+  trouble.value = undefined;
   const named = parameters.get('model');
-  const first = named ?? (bundled.value[0] === undefined ? undefined : addressOf(bundled.value[0]));
-  if (first !== undefined) await open(first);
+  try {
+    bundled.value ??= await listBundled();
+  } catch (error) {
+    if (named === null) {
+      trouble.value = {
+        message: `The list of models could not be fetched: ${reasonOf(error)}.`,
+        retry: openFirst,
+      };
+      return;
+    }
+  }
+  const first = named ?? bundled.value?.[0];
+  if (first !== undefined) await open(named ?? addressOf(first));
 }
 
 export function addressOf(bundledName: string): string {
@@ -41,39 +71,52 @@ export function addressOf(bundledName: string): string {
 
 /** @param model the address of a model folder, or a Hub name */
 export async function open(model: string): Promise<void> {
+  const earlier = source.value;
   source.value = model;
   trouble.value = undefined;
-  loading.value = { phase: 'Starting', share: 0 };
+  loading.value = { phase: 'start', loaded: 0, total: 0, secondsLeft: undefined };
   await untilIsolated();
   try {
-    // An address that the reader typed is relative to the page, not to the worker's script.
+    // An address that the reader typed counts from the page, not from the worker's script.
     const absolute = /^[\w-]+\/[\w.-]+$/.test(model) ? model : new URL(model, document.baseURI).href;
-    card.value = await modelWorker().call(
-      'load',
-      { source: absolute, engine: engineChoice.value },
-      {
-        onEvent: ({ phase, loaded, total }) => {
-          const share = total > 0 ? loaded / total : 0;
-          loading.value = {
-            phase: phase === 'download' ? 'Fetching the model' : 'Reading its weights',
-            share,
-          };
-        },
+    const clock = new Clock();
+    const request = { source: absolute, engine: engineChoice.value };
+    card.value = await modelWorker().call('load', request, {
+      onEvent: ({ phase, loaded, total }) => {
+        loading.value = { phase, loaded, total, secondsLeft: clock.secondsLeft(phase, loaded, total) };
       },
-    );
+    });
+    modelKept.value = await isKept(absolute);
   } catch (error) {
-    trouble.value = error instanceof Error ? error.message : String(error);
-    if (card.value === undefined) source.value = undefined;
+    trouble.value = { message: reasonOf(error), retry: () => open(model) };
+    // The earlier model is still there.
+    source.value = card.value === undefined ? undefined : earlier;
   } finally {
     loading.value = undefined;
   }
 }
 
-async function listBundled(): Promise<readonly string[]> {
-  try {
-    const response = await fetch('./models.json');
-    return response.ok ? ((await response.json()) as string[]) : [];
-  } catch {
-    return [];
+/** Estimates from the speed so far in the same phase. */
+class Clock {
+  #phase = '';
+  #began = 0;
+  #first = 0;
+
+  secondsLeft(phase: string, loaded: number, total: number): number | undefined {
+    if (phase !== this.#phase) [this.#phase, this.#began, this.#first] = [phase, performance.now(), loaded];
+    const seconds = (performance.now() - this.#began) / 1000;
+    if (seconds < 1 || loaded <= this.#first) return undefined;
+    return ((total - loaded) * seconds) / (loaded - this.#first);
   }
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+}
+
+async function listBundled(): Promise<readonly string[]> {
+  const response = await fetch('./models.json');
+  if (response.status === 404) return [];
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  return (await response.json()) as string[];
 }

@@ -1,6 +1,7 @@
 /** Chooses the engine: the GPU, WebAssembly on threads, or WebAssembly on one thread. */
 import { CpuEngine } from '../../../src/engine/cpu/cpuEngine.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
+import { remedy } from '../../../src/engine/webgpu/errors.ts';
 import { WebGpuEngine } from '../../../src/engine/webgpu/webgpuEngine.ts';
 import type { EngineChoice } from './protocol.ts';
 
@@ -20,7 +21,7 @@ export async function chooseEngine(choice: EngineChoice): Promise<ChosenEngine> 
       const engine = await WebGpuEngine.create();
       return { engine, kind: 'gpu', name: `WebGPU, ${engine.description}`, note: '' };
     } catch (error) {
-      notes.push(`WebGPU did not start (${error instanceof Error ? error.message : error}).`);
+      notes.push(`WebGPU did not start here: ${reasonOf(error)}.`);
     }
   }
   const isolated = globalThis.crossOriginIsolated;
@@ -42,4 +43,10 @@ export async function chooseEngine(choice: EngineChoice): Promise<ChosenEngine> 
 async function hasGpu(): Promise<boolean> {
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
   return adapter ? !adapter.info.isFallbackAdapter : false;
+}
+
+/** Without the advice, which is for the command line: the page has followed it already. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(remedy, '').replace(/[\s;,.?]*( or)?\s*$/i, '');
 }

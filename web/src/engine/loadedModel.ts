@@ -1,17 +1,30 @@
 /** The loaded model: chats, generates, and can be observed. */
-import { Conversation } from '../../../src/generate/conversation.ts';
+import { InputError } from '../../../src/errors.ts';
+import type { ReplyOptions } from '../../../src/generate/conversation.ts';
+import type { GenerateOptions } from '../../../src/generate/generate.ts';
 import { LanguageModel, type LoadProgress } from '../../../src/languageModel.ts';
+import type { Chat } from '../../../src/library/chat.ts';
 import { loadIntoEngine } from '../../../src/loadModel.ts';
 import { type ChosenEngine, chooseEngine } from './chooseEngine.ts';
 import { ModelObserver, type Opened } from './observer.ts';
-import type { Anatomy, Calls, ModelCard, Observation, Ternary, Written } from './protocol.ts';
+import type {
+  Anatomy,
+  Answered,
+  Calls,
+  ChatEvent,
+  ModelCard,
+  Observation,
+  Sampling,
+  Ternary,
+  Written,
+} from './protocol.ts';
 import { type Report, streamText } from './streamText.ts';
 
 type Request<M extends keyof Calls> = Calls[M]['request'];
 
 export class LoadedModel {
   #opened: (Opened & { readonly model: LanguageModel }) | undefined;
-  #conversation: Conversation | undefined;
+  #chat: Chat | undefined;
   #observer: ModelObserver | undefined;
 
   async load(
@@ -27,12 +40,12 @@ export class LoadedModel {
     const parts = await loadIntoEngine(source, createEngine, { onProgress: report, signal });
     await this.#opened?.model.dispose();
     this.#opened = { ...parts, model: new LanguageModel(parts) };
-    this.#conversation = undefined;
+    this.#chat = undefined;
     this.#observer = undefined;
     const { config, architecture, tokenizer } = parts;
     const { weights, statePerSequence } = this.#opened.model.memory;
     return {
-      name: nameOf(source),
+      ...{ name: nameOf(source), fingerprint: parts.fingerprint },
       engine: chosen!.kind,
       engineName: chosen!.name,
       engineNote: chosen!.note,
@@ -48,16 +61,68 @@ export class LoadedModel {
     };
   }
 
-  async chat(
-    { message, fresh, ...sampling }: Request<'chat'>,
-    report: Report<string>,
+  chat(request: Request<'chat'>, report: Report<ChatEvent>, signal: AbortSignal): Promise<Answered> {
+    const chat = this.#currentChat();
+    const onRead: ReplyOptions['onRead'] = (read, total) => report({ read, total });
+    return this.#answered(
+      (options) => chat.stream(request.message, { ...options, onRead }),
+      request,
+      report,
+      signal,
+    );
+  }
+
+  continueChat(
+    request: Request<'continueChat'>,
+    report: Report<ChatEvent>,
     signal: AbortSignal,
-  ): Promise<Written> {
+  ): Promise<Answered> {
+    const chat = this.#currentChat();
+    return this.#answered((options) => chat.continue(options), request, report, signal);
+  }
+
+  async #answered(
+    write: (options: GenerateOptions) => AsyncIterable<string>,
+    { temperature, maxTokens, seed }: Sampling,
+    report: Report<ChatEvent>,
+    signal: AbortSignal,
+  ): Promise<Answered> {
+    const sampling = { temperature, maxTokens, ...(seed === undefined ? {} : { seed }) };
+    const written = await streamText(write, sampling, (text) => report({ text }), signal);
+    const chat = this.#currentChat();
+    const { messages } = chat;
+    // Stopped before the first word: the message is the reader's again.
+    if (messages.at(-1)?.content === '') chat.rewind(messages.length - 2);
+    return { ...written, canContinue: chat.canContinue };
+  }
+
+  async rewindChat({ index }: Request<'rewindChat'>): Promise<undefined> {
+    this.#currentChat().rewind(index);
+  }
+
+  async newChat(): Promise<undefined> {
+    this.#chat = undefined;
+  }
+
+  async saveChat(): Promise<Calls['saveChat']['result']> {
+    const chat = this.#currentChat();
+    return { saved: chat.save(), messages: chat.messages };
+  }
+
+  async openChat({ saved, messages }: Request<'openChat'>): Promise<undefined> {
     const { model } = this.#expectModel();
-    if (fresh) this.#conversation = undefined;
-    this.#conversation ??= new Conversation(() => model.session(), model.tokenizer!);
-    const conversation = this.#conversation;
-    return streamText((options) => conversation.reply(message, options), sampling, report, signal);
+    try {
+      this.#chat = model.chat(saved === undefined ? { messages } : { saved });
+    } catch (error) {
+      // The state of another model; the words are the same.
+      if (!(error instanceof InputError)) throw error;
+      this.#chat = model.chat({ messages });
+    }
+  }
+
+  #currentChat(): Chat {
+    this.#chat ??= this.#expectModel().model.chat();
+    return this.#chat;
   }
 
   async write(

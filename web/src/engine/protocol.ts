@@ -8,6 +8,8 @@ export type EngineChoice = 'auto' | 'gpu' | 'threads' | 'single';
 /** A loaded model, for display. */
 export interface ModelCard {
   readonly name: string;
+  /** Identifies the checkpoint. */
+  readonly fingerprint: number;
   readonly engine: Exclude<EngineChoice, 'auto'>;
   /** What computes, e.g. "WebAssembly, 4 threads", and why nothing faster does. */
   readonly engineName: string;
@@ -34,6 +36,19 @@ export interface Written {
   /** From the model's own tokens on, without reading the prompt. */
   readonly tokensPerSecond: number;
   readonly reason: 'stop' | 'length' | 'eos' | 'abort';
+}
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** Part of an answer, or how far a long message is read. */
+export type ChatEvent = { readonly text: string } | { readonly read: number; readonly total: number };
+
+export interface Answered extends Written {
+  /** The answer was cut off, and the model can continue it. */
+  readonly canContinue: boolean;
 }
 
 /** The effect of a token on the model, for the page that shows it. */
@@ -111,11 +126,27 @@ export interface Calls {
     event: LoadProgress;
     result: ModelCard;
   };
-  /** Continues the chat or, with `fresh`, begins a new one. */
-  chat: {
-    request: Sampling & { readonly message: string; readonly fresh: boolean };
-    event: string;
-    result: Written;
+  /** Answers a message in the chat. */
+  chat: { request: Sampling & { readonly message: string }; event: ChatEvent; result: Answered };
+  /** Writes more of an answer that was cut off. */
+  continueChat: { request: Sampling; event: ChatEvent; result: Answered };
+  /** Takes back the message at this index of the chat, and everything after it. */
+  rewindChat: { request: { readonly index: number }; event: never; result: undefined };
+  newChat: { request: undefined; event: never; result: undefined };
+  /** The chat with the model's state, as text, and its messages. */
+  saveChat: {
+    request: undefined;
+    event: never;
+    result: { readonly saved: string; readonly messages: readonly ChatMessage[] };
+  };
+  /**
+   * Continues a chat: from `saved`, if this model wrote it, otherwise from its messages, which are read again with the
+   * next message.
+   */
+  openChat: {
+    request: { readonly saved: string | undefined; readonly messages: readonly ChatMessage[] };
+    event: never;
+    result: undefined;
   };
   write: { request: Sampling & { readonly prompt: string }; event: string; result: Written };
   anatomy: { request: undefined; event: never; result: Anatomy };

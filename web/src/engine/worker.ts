@@ -3,6 +3,7 @@
  * one engine.
  */
 import { OutOfMemoryError } from '../../../src/engine/engine.ts';
+import { remedy } from '../../../src/engine/webgpu/errors.ts';
 import { InputError } from '../../../src/errors.ts';
 import { LoadedModel } from './loadedModel.ts';
 import type { Calls, FromWorker, Method, ToWorker } from './protocol.ts';
@@ -20,6 +21,11 @@ const training = new TextTraining();
 const handlers: { readonly [M in Method]: Handler<M> } = {
   load: (request, report, signal) => loaded.load(request, report, signal),
   chat: (request, report, signal) => loaded.chat(request, report, signal),
+  continueChat: (request, report, signal) => loaded.continueChat(request, report, signal),
+  rewindChat: (request) => loaded.rewindChat(request),
+  newChat: () => loaded.newChat(),
+  saveChat: () => loaded.saveChat(),
+  openChat: (request) => loaded.openChat(request),
   write: (request, report, signal) => loaded.write(request, report, signal),
   anatomy: () => loaded.anatomy(),
   ternary: (request) => loaded.ternary(request),
@@ -52,7 +58,8 @@ async function carryOut<M extends Method>(id: number, method: M, request: unknow
     post({ id, result });
   } catch (error) {
     const wrong = error instanceof InputError || error instanceof OutOfMemoryError;
-    post({ id, error: error instanceof Error ? error.message : String(error), wrong });
+    const message = error instanceof Error ? error.message : String(error);
+    post({ id, error: message.replace(remedy, 'choose WebAssembly at the foot of the page'), wrong });
     if (!wrong && !signal.aborted) console.error(error);
   } finally {
     stops.delete(id);

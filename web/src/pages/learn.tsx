@@ -1,18 +1,25 @@
 /** Trains a model on the reader's own text, in the tab. */
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { formatBytes, formatCount } from '../../../src/format.ts';
 import { Client } from '../engine/client.ts';
 import type { TrainingEvent, TrainingRequest } from '../engine/protocol.ts';
 import { untilIsolated } from '../offline.ts';
+import { Memorised } from '../parts/memorised.tsx';
 import { Progress } from '../parts/progress.tsx';
 import { TrainedWriter } from '../parts/trainedWriter.tsx';
+import { readText } from '../readText.ts';
 import { engineChoice } from '../store.ts';
 
 type Begin = Extract<TrainingEvent, { event: 'begin' }>;
 type Point = readonly [step: number, loss: number];
 
 const text = signal('');
+/** How the opened file was read. */
+const fileNote = signal('');
+const words = computed(() => text.value.match(/\S+/g)?.length ?? 0);
+/** A longer text would make each key slow in the field; its beginning is shown instead. */
+const maxShown = 300_000;
 const steps = signal(300);
 const size = signal<TrainingRequest['size']>('small');
 const prompt = signal('');
@@ -88,7 +95,14 @@ function beginningOf(whole: string): string {
 }
 
 async function openFile(file: File | undefined): Promise<void> {
-  if (file) text.value = await file.text();
+  if (!file) return;
+  try {
+    const { text: content, note } = await readText(file);
+    text.value = content;
+    fileNote.value = [file.name, note].filter((part) => part !== '').join(': ');
+  } catch (error) {
+    status.value = error instanceof Error ? error.message : String(error);
+  }
 }
 
 async function openExample(): Promise<void> {
@@ -131,6 +145,7 @@ export default function Learn() {
             {formatCount(begin.value.parameters)} parameters · {formatBytes(begin.value.memory)} of memory ·{' '}
             {begin.value.engineName}. {begin.value.engineNote}
           </p>
+          <Memorised losses={losses.value} validations={validations.value} />
           <Progress
             losses={losses.value}
             validations={validations.value}
@@ -148,7 +163,7 @@ export default function Learn() {
 }
 
 function Material({ busy }: { readonly busy: boolean }) {
-  const words = text.value.trim() === '' ? 0 : text.value.trim().split(/\s+/).length;
+  const isLong = text.value.length > maxShown;
   return (
     <section class="material" aria-label="The text to learn">
       <textarea
@@ -157,9 +172,12 @@ function Material({ busy }: { readonly busy: boolean }) {
         spellcheck={false}
         placeholder="Paste a text of a page or more"
         disabled={busy}
-        value={text.value}
+        dir="auto"
+        readOnly={isLong}
+        value={isLong ? `${text.value.slice(0, 2000)}…` : text.value}
         onInput={({ currentTarget }) => {
           text.value = currentTarget.value;
+          fileNote.value = '';
         }}
       />
       <div class="line">
@@ -175,7 +193,23 @@ function Material({ busy }: { readonly busy: boolean }) {
             onChange={({ currentTarget }) => void openFile(currentTarget.files?.[0])}
           />
         </label>
-        <p class="quiet">{words > 0 && `${formatCount(words)} words`}</p>
+        <p class="quiet">
+          {words.value > 0 && `${formatCount(words.value)} words`}
+          {fileNote.value && ` · ${fileNote.value}`}
+          {isLong && ' · only its beginning is shown '}
+          {isLong && (
+            <button
+              type="button"
+              class="small"
+              disabled={busy}
+              onClick={() => {
+                text.value = fileNote.value = '';
+              }}
+            >
+              Clear
+            </button>
+          )}
+        </p>
       </div>
     </section>
   );

@@ -1,9 +1,11 @@
 /** Chat, and free writing. */
 import { signal } from '@preact/signals';
 import { Chat } from '../parts/chat.tsx';
+import { Chips } from '../parts/chips.tsx';
 import { Continue } from '../parts/continue.tsx';
+import { Limits } from '../parts/limits.tsx';
 import { NeedsModel } from '../parts/needsModel.tsx';
-import { card } from '../store.ts';
+import { card, loading } from '../store.ts';
 
 /** Until the reader chooses: chat, if the model has a template. */
 const chosen = signal<'chat' | 'text' | undefined>(undefined);
@@ -15,12 +17,16 @@ export default function Write() {
       <h1>A language model that only adds and subtracts</h1>
       <p class="lead">
         It runs here, in your browser. Its matrices hold nothing but <b class="minus">−1</b>, <b>0</b> and{' '}
-        <b class="plus">+1</b>, so it reads and writes without a single matrix multiplication.
+        <b class="plus">+1</b>, so it reads and writes without a single matrix multiplication.{' '}
+        <a href="#inside">Why that is enough</a> ·{' '}
+        <a href="https://arxiv.org/abs/2406.02528" rel="external">
+          the paper
+        </a>
       </p>
       <NeedsModel>
         <fieldset class="switch">
           <legend class="unseen">What to do</legend>
-          {(['text', 'chat'] as const).map((value) => (
+          {(['chat', 'text'] as const).map((value) => (
             <label key={value}>
               <input
                 type="radio"
@@ -36,6 +42,8 @@ export default function Write() {
         </fieldset>
         {mode === 'text' ? <Continue /> : <Chat />}
       </NeedsModel>
+      {loading.value && !card.value && <Chips />}
+      <Limits />
     </div>
   );
 }

@@ -1,88 +1,27 @@
-/** A conversation. The model keeps only its state, whose size is fixed; the page says so. */
-import { signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+/** A conversation. All that the model keeps of it is its state, which never grows; the page says so. */
 import { formatBytes } from '../../../src/format.ts';
-import { card, modelWorker, source } from '../store.ts';
-import { describeSpeed, Generation } from './generation.ts';
-import { maxTokens, SamplingControls, temperature } from './samplingControls.tsx';
-
-interface Turn {
-  readonly who: 'you' | 'model';
-  readonly text: string;
-}
-
-const turns = signal<readonly Turn[]>([]);
-const draft = signal('');
-const generation = new Generation();
-/** Whether the next message begins a new conversation. */
-let fresh = true;
-source.subscribe(() => {
-  fresh = true;
-});
-
-function send(): Promise<void> {
-  const message = draft.value.trim();
-  if (message === '') return Promise.resolve();
-  return generation.run(async (signal) => {
-    draft.value = '';
-    const earlier: readonly Turn[] = [...turns.value, { who: 'you', text: message }];
-    let answer = '';
-    turns.value = [...earlier, { who: 'model', text: '' }];
-    const request = { message, fresh, temperature: temperature.value, maxTokens: maxTokens.value };
-    fresh = false;
-    const onEvent = (piece: string) => {
-      answer += piece;
-      turns.value = [...earlier, { who: 'model', text: answer }];
-    };
-    return describeSpeed(await modelWorker().call('chat', request, { onEvent, signal }));
-  });
-}
-
-function beginAnew(): void {
-  turns.value = [];
-  fresh = true;
-  generation.status.value = '';
-}
+import { card } from '../store.ts';
+import { draft, generation, newTalk, notice, send, talk } from '../talk.ts';
+import { Chips } from './chips.tsx';
+import { SamplingControls } from './samplingControls.tsx';
+import { TalkShelf } from './talkShelf.tsx';
+import { Turns } from './turns.tsx';
 
 export function Chat() {
-  const running = generation.running.value;
   const { stateBytes } = card.value!;
+  const { turns } = talk.value;
   return (
-    <section class="chat">
-      <Turns running={running} />
-      <form
-        class="composer"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (running) generation.stop();
-          else void send();
-        }}
-      >
-        <textarea
-          aria-label="Message"
-          rows={2}
-          placeholder="Say something"
-          value={draft.value}
-          onInput={({ currentTarget }) => {
-            draft.value = currentTarget.value;
-          }}
-          onKeyDown={(event) => {
-            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-            event.preventDefault();
-            void send();
-          }}
-        />
-        <button type="submit" class="main">
-          {running ? 'Stop' : 'Send'}
-        </button>
-      </form>
+    <section class={turns.length > 0 ? 'chat talking' : 'chat'}>
+      <Turns />
+      {turns.length === 0 && <Chips />}
+      <Composer />
       <div class="line actions">
         <p class="status" role="status">
-          {generation.status.value}
+          {generation.status.value || notice.value}
         </p>
-        {turns.value.length > 0 && (
-          <button type="button" disabled={running} onClick={beginAnew}>
-            New conversation
+        {turns.length > 0 && (
+          <button type="button" disabled={generation.running.value} onClick={() => void newTalk()}>
+            New talk
           </button>
         )}
       </div>
@@ -90,33 +29,46 @@ export function Chat() {
         All that the model keeps of a conversation is {formatBytes(stateBytes)} of state, after three words or
         three thousand pages.
       </p>
+      <TalkShelf />
       <SamplingControls />
     </section>
   );
 }
 
-function Turns({ running }: { readonly running: boolean }) {
-  const end = useRef<HTMLDivElement>(null);
-  const all = turns.value;
-  useEffect(() => {
-    if (all.length > 0) end.current?.scrollIntoView({ block: 'nearest' });
-  }, [all]);
+/** On a touch screen there is no Shift key beside Enter, so that Enter breaks the line there. */
+function entersLines(): boolean {
+  return matchMedia('(pointer: coarse)').matches;
+}
+
+function Composer() {
+  const running = generation.running.value;
   return (
-    <div
-      class={all.length > 0 ? 'turns some' : 'turns'}
-      role="log"
-      aria-label="Conversation"
-      aria-busy={running}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-      tabIndex={0}
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (running) generation.stop();
+        else void send(draft.value);
+      }}
     >
-      {all.map(({ who, text }, index) => (
-        <div key={index} class={`turn ${who}`}>
-          <span class="unseen">{who === 'you' ? 'You: ' : 'The model: '}</span>
-          {text.trimStart() || <span class="cursor" aria-hidden="true" />}
-        </div>
-      ))}
-      <div ref={end} />
-    </div>
+      <textarea
+        aria-label="Message"
+        rows={2}
+        dir="auto"
+        placeholder="Say something"
+        value={draft.value}
+        onInput={({ currentTarget }) => {
+          draft.value = currentTarget.value;
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== 'Enter' || event.shiftKey || event.isComposing || entersLines()) return;
+          event.preventDefault();
+          void send(draft.value);
+        }}
+      />
+      <button type="submit" class="main">
+        {running ? 'Stop' : 'Send'}
+      </button>
+    </form>
   );
 }

@@ -2,7 +2,7 @@
 import { formatBytes, formatCount } from '../../../src/format.ts';
 import type { EngineChoice } from '../engine/protocol.ts';
 import { readyOffline } from '../offline.ts';
-import { addressOf, bundled, card, engineChoice, open, source } from '../store.ts';
+import { addressOf, bundled, card, engineChoice, modelKept, open, source } from '../store.ts';
 
 const engines: readonly (readonly [EngineChoice, string])[] = [
   ['auto', 'fastest there is'],
@@ -29,7 +29,7 @@ export function Footer() {
         ) : (
           'Nothing leaves your device.'
         )}
-        {readyOffline.value && <> · works without a network from now on</>}
+        {model && readyOffline.value && modelKept.value && <> · works without a network from now on</>}
       </p>
       {model?.engineNote && <p>{model.engineNote}</p>}
       <p class="choices">

@@ -5,6 +5,8 @@ export class Generation {
   readonly running: Signal<boolean> = signal(false);
   /** For display and for screen readers: the activity, or how the last generation ended. */
   readonly status: Signal<string> = signal('');
+  /** Whether the last one was stopped. */
+  stopped = false;
   #controller: AbortController | undefined;
 
   /** @param work returns the status at the end */
@@ -24,6 +26,7 @@ export class Generation {
           ? error.message
           : String(error);
     } finally {
+      this.stopped = signal.aborted;
       removeEventListener('keydown', this.#stopOnEscape);
       this.running.value = false;
     }

@@ -1,4 +1,4 @@
-/** Shows its children once a model is loaded; until then, the progress or a choice of models. */
+/** Shows its children once a model is there; until then, how far it is, or how to get one. */
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
@@ -8,27 +8,57 @@ export function NeedsModel({ children }: { readonly children: ComponentChildren 
   useEffect(() => void openFirst(), []);
   return (
     <>
-      {trouble.value && (
-        <p class="trouble" role="alert">
-          {trouble.value}
-        </p>
-      )}
+      {trouble.value && <Trouble />}
       {loading.value && <Loading />}
-      {card.value ? children : bundled.value && !loading.value && <Ask />}
+      {card.value ? children : bundled.value?.length === 0 && !loading.value && <Ask />}
     </>
   );
 }
 
+function Trouble() {
+  const { message, retry } = trouble.value!;
+  return (
+    <p class="trouble" role="alert">
+      {message}.{' '}
+      <button type="button" onClick={() => void retry()}>
+        Try again
+      </button>
+    </p>
+  );
+}
+
+const phases = { start: 'Starting', download: 'Fetching the model', load: 'Reading its weights' };
+
 function Loading() {
-  const { phase, share } = loading.value!;
+  const { phase, loaded, total, secondsLeft } = loading.value!;
+  const share = total > 0 ? loaded / total : 0;
+  const amount = phase === 'download' && total > 0 ? `: ${megabytes(loaded)} of ${megabytes(total)} MB` : '…';
   return (
     <div class="loading">
-      <label for="loading">{phase}…</label>
+      <label for="loading">
+        {phases[phase]}
+        {amount}
+        {secondsLeft !== undefined && secondsLeft > 1 && `, about ${duration(secondsLeft)} left`}
+      </label>
       <progress id="loading" max={1} value={share}>
         {Math.round(100 * share)}%
       </progress>
+      {!card.value && (
+        <p class="quiet">
+          It comes once and stays in this browser. Meanwhile you can{' '}
+          <a href="#learn">train a model of your own</a>, which needs none.
+        </p>
+      )}
     </div>
   );
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(bytes < 9.95e6 ? 1 : 0);
+}
+
+function duration(seconds: number): string {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
 }
 
 function Ask() {

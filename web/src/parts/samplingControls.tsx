@@ -1,8 +1,9 @@
 /** Sampling temperature and length. */
 import { signal } from '@preact/signals';
+import { chatOptions } from '../../../src/generate/chatOptions.ts';
 
-export const temperature = signal(0.8);
-export const maxTokens = signal(200);
+export const temperature = signal<number>(chatOptions.temperature);
+export const maxTokens = signal<number>(chatOptions.maxTokens);
 
 export function SamplingControls() {
   return (

@@ -1,0 +1,90 @@
+/**
+ * What is kept in this browser: talks, texts and trained models, in IndexedDB. Where a browser refuses to keep anything
+ * (a private window, blocked site data), things last as long as the page.
+ */
+import { signal } from '@preact/signals';
+
+const kinds = ['talks', 'texts', 'models'] as const;
+export type Kind = (typeof kinds)[number];
+
+export interface Kept {
+  readonly id: string;
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly changed: number;
+}
+
+/** Undefined until it is known whether the browser keeps things. */
+export const keeps = signal<boolean | undefined>(undefined);
+
+const memory = new Map<Kind, Map<string, Kept>>(kinds.map((kind) => [kind, new Map()]));
+let opened: Promise<IDBDatabase | undefined> | undefined;
+
+function database(): Promise<IDBDatabase | undefined> {
+  opened ??= new Promise<IDBDatabase | undefined>((resolve) => {
+    try {
+      const request = indexedDB.open('plusminus', 1);
+      request.onupgradeneeded = () => {
+        for (const kind of kinds) request.result.createObjectStore(kind, { keyPath: 'id' });
+      };
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = request.onblocked = () => resolve(undefined);
+    } catch {
+      resolve(undefined);
+    }
+  }).then((found) => {
+    keeps.value = found !== undefined;
+    return found;
+  });
+  return opened;
+}
+
+export async function put<T extends Kept>(kind: Kind, item: T): Promise<void> {
+  memory.get(kind)!.set(item.id, item);
+  await inStore(kind, 'readwrite', (store) => store.put(item)).catch(() => {
+    keeps.value = false; // the disk is full
+  });
+}
+
+export async function remove(kind: Kind, id: string): Promise<void> {
+  memory.get(kind)!.delete(id);
+  await inStore(kind, 'readwrite', (store) => store.delete(id));
+}
+
+/** The latest first. */
+export async function list<T extends Kept>(kind: Kind): Promise<T[]> {
+  const stored = await inStore(kind, 'readonly', (store) => store.getAll() as IDBRequest<T[]>);
+  const all = stored ?? ([...memory.get(kind)!.values()] as T[]);
+  return all.sort((a, b) => b.changed - a.changed);
+}
+
+/** Erases everything that the page keeps, the models' files too. */
+export async function eraseAll(): Promise<void> {
+  for (const kind of kinds) {
+    memory.get(kind)!.clear();
+    await inStore(kind, 'readwrite', (store) => store.clear());
+  }
+  for (const name of await caches.keys().catch(() => [])) {
+    if (name === 'plusminus-models') await caches.delete(name);
+  }
+}
+
+async function inStore<T>(
+  kind: Kind,
+  mode: IDBTransactionMode,
+  use: (store: IDBObjectStore) => IDBRequest<T>,
+): Promise<T | undefined> {
+  const found = await database();
+  if (!found) return undefined;
+  return new Promise((resolve, reject) => {
+    const request = use(found.transaction(kind, mode).objectStore(kind));
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+export function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(9)), (byte) =>
+    byte.toString(36).padStart(2, '0'),
+  ).join('');
+}
