@@ -118,7 +118,14 @@ describe('judging', () => {
     ];
     const [result] = gateResults(judged);
     expect(result).toEqual({ group: 'sums', count: 2, right: 1, cut: 1, passed: false });
-    const report = { model: 'chat', engine: 'cpu', sampling: chatOptions, results: [result!], cases: judged };
+    const report = {
+      model: 'chat',
+      weights: '',
+      engine: 'cpu',
+      sampling: chatOptions,
+      results: [result!],
+      cases: judged,
+    };
     expect(gateTable([report])).toContain('| sums | 2 | 50.0 |');
   });
 });

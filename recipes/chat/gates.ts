@@ -4,6 +4,7 @@
  *
  * Every answer is sampled as the page samples, with a seed of its own. FILE holds prompts, answers and verdicts.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -27,6 +28,8 @@ const together = 32;
 
 export interface GateReport {
   readonly model: string;
+  /** SHA-256 of the weights' file. */
+  readonly weights: string;
   readonly engine: string;
   readonly sampling: typeof chatOptions;
   readonly results: readonly GateResult[];
@@ -120,11 +123,17 @@ async function main(args: readonly string[]): Promise<void> {
   const say = progressLine();
   const judged = await measure(model, cases, (done) => say(`${done} of ${cases.length} answers`));
   const report: GateReport = {
-    ...{ model: basename(resolve(folder)), engine, sampling: chatOptions },
+    ...{ model: basename(resolve(folder)), weights: await hashOf(folder), engine, sampling: chatOptions },
     ...{ results: gateResults(judged), cases: judged },
   };
   if (out !== undefined) await replaceFile(out, `${JSON.stringify(report, undefined, 1)}\n`);
   console.log(gateTable([report]));
+}
+
+/** SHA-256 of a model's weights. */
+export async function hashOf(folder: string): Promise<string> {
+  const weights = await readFile(join(folder, 'model.safetensors'));
+  return createHash('sha256').update(weights).digest('hex');
 }
 
 async function madeCases(corpus: string): Promise<Case[]> {

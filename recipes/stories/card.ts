@@ -154,7 +154,7 @@ function trainings({ base, chat, llama }: CardFacts): string[] {
   ];
 }
 
-function trainingText(title: string, { settings, engine, lines }: Training): string {
+export function trainingText(title: string, { settings, engine, lines }: Training): string {
   const steps = lines.filter((line): line is StepLine => line.event === 'step');
   const last = steps.at(-1);
   if (!last) throw new InputError(`${title}: found a log without steps, expected that of a finished run`);
@@ -221,7 +221,7 @@ export async function gatherFacts(
   };
 }
 
-async function readTraining(folder: string): Promise<Training> {
+export async function readTraining(folder: string): Promise<Training> {
   const { settings, engine } = await readRunFile(folder);
   return { settings, engine, lines: await readLog(join(folder, 'log.jsonl')) };
 }
@@ -248,7 +248,7 @@ async function answerAll(model: LanguageModel): Promise<Sample[]> {
 }
 
 /** Bytes of a model's folder without its card. */
-async function folderBytes(folder: string): Promise<number> {
+export async function folderBytes(folder: string): Promise<number> {
   const names = (await readdir(folder)).filter((name) => name !== 'README.md');
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
   return sizes.reduce((sum, size) => sum + size, 0);

@@ -147,6 +147,7 @@ test('a talk survives a reload, has a name, and is exported and erased', async (
   );
   await page.getByRole('button', { name: 'Erase everything' }).click();
   await page.getByRole('button', { name: 'Really erase' }).click();
+  await expect.poll(() => turns(page).count()).toBe(0);
   await page.reload();
   await startTalk(page);
   expect(await turns(page).count()).toBe(0);
