@@ -20,7 +20,7 @@ export function noisy(text: string, random: SeededRandom): string {
   if (random.uniform() < 0.5) return text;
   let changed = text;
   if (random.uniform() < 0.6) changed = changed.toLowerCase();
-  if (random.uniform() < 0.5) changed = changed.replace(/[.?!]+$/, '');
+  if (random.uniform() < 0.5) changed = changed.replace(/(?<=\w)[.?!]+$/, '');
   if (random.uniform() < 0.12) {
     const [found, short] = habits[random.integer(habits.length)]!;
     changed = outsideValues(changed, (part) => part.replace(found, short));
