@@ -61,35 +61,40 @@ export function groupedForm(source: TensorSource, { name, shape }: Matrix): Grou
   return { codes: type, group, scales: scales.dtype === 'F16' ? 'f16' : 'f32' };
 }
 
-export interface RowsOfCodes {
+export interface PackedRows {
   readonly firstRow: number;
-  /** [rows, columns]; overwritten by the next. */
-  readonly codes: Int8Array<ArrayBuffer>;
+  /** As they are stored; overwritten by the next. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Reads the codes, some whole rows at a time. @throws InputError for an invalid code */
-export async function* readCodes(
+/** Reads rows of codes as they are stored, some at a time. @throws InputError for an invalid code */
+export async function* readPackedRows(
   source: TensorSource,
   { name, shape }: Matrix,
   type: CodeType,
   report: Report,
-): AsyncGenerator<RowsOfCodes> {
+): AsyncGenerator<PackedRows> {
   const [rows, columns] = shape as readonly [number, number];
   const rowBytes = columns / codesPerByte[type];
   const perChunk = Math.max(1, Math.floor(chunkElements / columns));
-  const bytes = new Uint8Array(perChunk * rowBytes);
-  const codes = type === 'i8' ? new Int8Array(bytes.buffer) : new Int8Array(perChunk * columns);
+  const buffer = new Uint8Array(perChunk * rowBytes);
   for (let firstRow = 0; firstRow < rows; firstRow += perChunk) {
-    const count = Math.min(perChunk, rows - firstRow);
-    const part = bytes.subarray(0, count * rowBytes);
-    await source.readInto(name, part, firstRow * rowBytes);
-    if (type !== 'i8') unpackRow[type](part, codes, `${tensorLabel(source, name)}: row ${firstRow}`);
-    report(part.length);
-    yield { firstRow, codes: codes.subarray(0, count * columns) };
+    const bytes = buffer.subarray(0, Math.min(perChunk, rows - firstRow) * rowBytes);
+    await source.readInto(name, bytes, firstRow * rowBytes);
+    if (type === 'ternary') refuseInvalid(bytes, `${tensorLabel(source, name)}: row ${firstRow}`);
+    report(bytes.length);
+    yield { firstRow, bytes };
   }
 }
 
-/** Four codes for each byte, as one 32-bit word; those of a byte with an invalid code are 0x7f. */
+function refuseInvalid(bytes: Uint8Array, where: string): void {
+  for (let k = 0; k < bytes.length; k++) {
+    if ((bytes[k]! & (bytes[k]! >> 1) & 0b01010101) === 0) continue;
+    throw new InputError(`${where}: byte ${k}: found code 3, expected codes 0, 1 and 2 (value + 1)`);
+  }
+}
+
+/** Four codes for each byte, as one 32-bit word. */
 const ternaryWords = Int32Array.from({ length: 256 }, (_, byte) =>
   word([0, 2, 4, 6].map((shift) => ((byte >> shift) & 3) - 1)),
 );
@@ -102,16 +107,13 @@ function word(codes: readonly number[]): number {
   return codes.reduce((sum, code, k) => sum | ((code & 255) << (8 * k)), 0);
 }
 
-const unpackRow = {
-  ternary(bytes: Uint8Array, codes: Int8Array, where: string): void {
+const unpackRows = {
+  i8(bytes: Uint8Array, codes: Int8Array): void {
+    codes.set(bytes);
+  },
+  ternary(bytes: Uint8Array, codes: Int8Array): void {
     const words = new Int32Array(codes.buffer);
-    for (let k = 0; k < bytes.length; k++) {
-      const byte = bytes[k]!;
-      if ((byte & (byte >> 1) & 0b01010101) !== 0) {
-        throw new InputError(`${where}: byte ${k}: found code 3, expected codes 0, 1 and 2 (value + 1)`);
-      }
-      words[k] = ternaryWords[byte]!;
-    }
+    for (let k = 0; k < bytes.length; k++) words[k] = ternaryWords[bytes[k]!]!;
   },
   binary(bytes: Uint8Array, codes: Int8Array): void {
     const words = new Int32Array(codes.buffer);
@@ -122,7 +124,7 @@ const unpackRow = {
   },
 };
 
-/** Packs codes as sources hold them; the inverse of `readCodes`. @returns the bytes of these rows */
+/** Packs codes as sources hold them. @returns the bytes of these rows */
 export function packRowsOfCodes(codes: Int8Array, type: CodeType): Uint8Array<ArrayBuffer> {
   const per = codesPerByte[type];
   const bytes = new Uint8Array(codes.length / per);
@@ -158,11 +160,14 @@ export async function* readGroupedFloats(
   const { codes: type, group } = groupedForm(source, matrix);
   const columns = matrix.shape[1]!;
   const scales = await readGroupScales(source, matrix.name, report);
+  let codes = new Int8Array(0);
   let floats = new Float32Array(0);
-  for await (const { firstRow, codes } of readCodes(source, matrix, type, report)) {
-    if (floats.length < codes.length) floats = new Float32Array(codes.length);
+  for await (const { firstRow, bytes } of readPackedRows(source, matrix, type, report)) {
+    const count = bytes.length * codesPerByte[type];
+    if (floats.length < count) [codes, floats] = [new Int8Array(count), new Float32Array(count)];
+    unpackRows[type](bytes, codes);
     const first = (firstRow * columns) / group;
-    for (let k = 0; k < codes.length; k++) floats[k] = codes[k]! * scales[first + Math.floor(k / group)]!;
-    yield floats.subarray(0, codes.length);
+    for (let k = 0; k < count; k++) floats[k] = codes[k]! * scales[first + Math.floor(k / group)]!;
+    yield floats.subarray(0, count);
   }
 }

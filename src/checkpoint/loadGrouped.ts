@@ -1,10 +1,10 @@
 /** Loads matrices of codes with a scale for each group of neighbours in a row: see groupedRows.ts. */
 import { bytesOf } from '../engine/engine.ts';
 import { type ParameterSpec, scaleName } from '../model/parameters.ts';
-import { emptyCodes, packCodes, packScales } from '../ops/groupedLinear/packed.ts';
+import { emptyCodes, packPackedRows, packScales } from '../ops/groupedLinear/packed.ts';
 import { byteSize, elementCount } from '../program/tensor.ts';
 import { f32ToF16 } from './floats.ts';
-import { groupedForm, readCodes, readGroupedFloats, readGroupScales } from './groupedRows.ts';
+import { groupedForm, readGroupedFloats, readGroupScales, readPackedRows } from './groupedRows.ts';
 import type { Step } from './load.ts';
 import { put, storage } from './parameterStore.ts';
 import { expectTensor, type TensorSource } from './tensorSource.ts';
@@ -29,8 +29,8 @@ export function grouped(source: TensorSource, spec: ParameterSpec): Step {
       store.written(scaleName(name));
 
       const packed = emptyCodes(form.codes, shape);
-      for await (const { firstRow, codes } of readCodes(source, spec, form.codes, report)) {
-        packCodes(form.codes, shape, codes, firstRow, packed);
+      for await (const { firstRow, bytes } of readPackedRows(source, spec, form.codes, report)) {
+        packPackedRows(form.codes, shape, bytes, firstRow, packed);
       }
       storage(store, name, byteSize(form.codes, shape)).set(packed);
       store.written(name);

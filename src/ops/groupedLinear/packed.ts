@@ -86,6 +86,55 @@ export function packCodes(
   }
 }
 
+/** Two-bit fields of a byte, lowest first, in a byte each; and the bits of half a byte. */
+const spreadPairs = Int32Array.from({ length: 256 }, (_, byte) => spread(byte, 2));
+const spreadBits = Int32Array.from({ length: 16 }, (_, half) => spread(half, 1));
+
+function spread(fields: number, bits: 1 | 2): number {
+  const mask = 2 ** bits - 1;
+  return [0, 1, 2, 3].reduce((word, k) => word | (((fields >> (bits * k)) & mask) << (8 * k)), 0);
+}
+
+/**
+ * As `packCodes`, from rows that are packed already, each code beside its neighbours: ternary ones (value + 1) four to a
+ * byte, binary ones (set for +1) eight to a byte, the first in the lowest bits.
+ */
+export function packPackedRows(
+  type: GroupedType,
+  shape: Shape,
+  rows: Uint8Array,
+  firstRow: number,
+  target: Uint8Array<ArrayBuffer>,
+): void {
+  const rowBytes = shape[1]! / planes[type];
+  if (type === 'i8') {
+    target.set(rows, firstRow * rowBytes);
+    return;
+  }
+  const words = new Int32Array(target.buffer, target.byteOffset, target.length / 4);
+  const place = type === 'ternary' ? placeTernary : placeBinary;
+  for (let at = 0, row = firstRow; at < rows.length; at += rowBytes, row++) {
+    place(rows, at, rowBytes, words, codePlace(type, shape, row));
+  }
+}
+
+type Place = (rows: Uint8Array, at: number, count: number, words: Int32Array, place: CodePlace) => void;
+
+const placeTernary: Place = (rows, at, count, words, { first, lanes, shift }) => {
+  for (let k = 0, word = first / 4; k < count; k++, word += lanes) {
+    // Onto the 1 that stands for zero.
+    words[word] = words[word]! + ((spreadPairs[rows[at + k]!]! - 0x01010101) << shift);
+  }
+};
+
+const placeBinary: Place = (rows, at, count, words, { first, lanes, shift }) => {
+  for (let k = 0, word = first / 4; k < count; k++, word += 2 * lanes) {
+    const byte = rows[at + k]!;
+    words[word] = words[word]! | (spreadBits[byte & 15]! << shift);
+    words[word + lanes] = words[word + lanes]! | (spreadBits[byte >> 4]! << shift);
+  }
+};
+
 /** The codes of rows [first, end), row by row: −1, 0, 1 for ternary, ±1 for binary. */
 export function unpackCodes(
   type: GroupedType,
