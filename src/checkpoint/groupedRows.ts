@@ -124,6 +124,28 @@ const unpackRows = {
   },
 };
 
+export interface RowsOfCodes {
+  readonly firstRow: number;
+  /** [rows, columns]; overwritten by the next. */
+  readonly codes: Int8Array<ArrayBuffer>;
+}
+
+/** Reads the codes, some whole rows at a time. @throws InputError for an invalid code */
+export async function* readCodes(
+  source: TensorSource,
+  matrix: Matrix,
+  type: CodeType,
+  report: Report,
+): AsyncGenerator<RowsOfCodes> {
+  let codes = new Int8Array(0);
+  for await (const { firstRow, bytes } of readPackedRows(source, matrix, type, report)) {
+    const count = bytes.length * codesPerByte[type];
+    if (codes.length < count) codes = new Int8Array(count);
+    unpackRows[type](bytes, codes);
+    yield { firstRow, codes: codes.subarray(0, count) };
+  }
+}
+
 /** Packs codes as sources hold them. @returns the bytes of these rows */
 export function packRowsOfCodes(codes: Int8Array, type: CodeType): Uint8Array<ArrayBuffer> {
   const per = codesPerByte[type];
@@ -160,14 +182,11 @@ export async function* readGroupedFloats(
   const { codes: type, group } = groupedForm(source, matrix);
   const columns = matrix.shape[1]!;
   const scales = await readGroupScales(source, matrix.name, report);
-  let codes = new Int8Array(0);
   let floats = new Float32Array(0);
-  for await (const { firstRow, bytes } of readPackedRows(source, matrix, type, report)) {
-    const count = bytes.length * codesPerByte[type];
-    if (floats.length < count) [codes, floats] = [new Int8Array(count), new Float32Array(count)];
-    unpackRows[type](bytes, codes);
+  for await (const { firstRow, codes } of readCodes(source, matrix, type, report)) {
+    if (floats.length < codes.length) floats = new Float32Array(codes.length);
     const first = (firstRow * columns) / group;
-    for (let k = 0; k < count; k++) floats[k] = codes[k]! * scales[first + Math.floor(k / group)]!;
-    yield floats.subarray(0, count);
+    for (let k = 0; k < codes.length; k++) floats[k] = codes[k]! * scales[first + Math.floor(k / group)]!;
+    yield floats.subarray(0, codes.length);
   }
 }
