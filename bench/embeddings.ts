@@ -14,10 +14,11 @@ const flags = new Command()
   .requiredOption('--data <path>', 'a corpus file, of which documents are taken')
   .option('--model <source>', 'model to measure', 'plusminus/stories')
   .option('--documents <n>', 'number of documents', Number, 300)
+  .option('--every <n>', 'layers between two that are measured', Number, 2)
   .option('--skip <n>', 'documents between two that are taken', Number, 40)
   .option('--out <path>', 'where to write the table, without extension (default: results/embeddings)')
   .parse()
-  .opts<{ data: string; model: string; documents: number; skip: number; out?: string }>();
+  .opts<{ data: string; model: string; documents: number; every: number; skip: number; out?: string }>();
 
 interface Row {
   readonly pooling: 'mean' | 'last' | 'state';
@@ -66,7 +67,11 @@ await using model = await LanguageModel.load(flags.model);
 const set = await pairs();
 const rows: Row[] = [];
 for (const pooling of ['mean', 'last', 'state'] as const) {
-  for (let layer = pooling === 'state' ? 1 : 0; layer <= model.config.layers; layer++) {
+  for (
+    let layer = pooling === 'state' ? flags.every : 0;
+    layer <= model.config.layers;
+    layer += flags.every
+  ) {
     const queries = await model.embed(
       set.map(({ query }) => query),
       { pooling, layer },
