@@ -2,8 +2,6 @@
 import { architectureOf } from '../src/model/architecture.ts';
 import { type ArchitectureName, attends, type ModelConfig, namedConfig } from '../src/model/config.ts';
 import { type WeightMode, Weights } from '../src/model/weights.ts';
-import { groupedEmbedding } from '../src/ops/groupedEmbedding/groupedEmbedding.ts';
-import { groupedLinear } from '../src/ops/groupedLinear/groupedLinear.ts';
 import { sample, sampleState } from '../src/ops/sample/sample.ts';
 import { type Program, record } from '../src/program/record.ts';
 import { input } from '../src/program/tensor.ts';
@@ -53,18 +51,4 @@ export function programsOf(architectureName: ArchitectureName, mode: WeightMode)
         )
       : [recordPaddedStep({ architecture, weights }, 3, 48, 64).program];
   return [step, ...inference, sampled, ...scored];
-}
-
-/** Projections and tables of grouped codes, for one row and for many, with whole tiles and with a broken one. */
-export function groupedPrograms(): Program[] {
-  return (['ternary', 'binary', 'i8'] as const).flatMap((type) =>
-    [128, 100].flatMap((out) => {
-      const matrix = { codes: input('codes', [out, 256], type), scales: input('scales', [out, 2], 'f16') };
-      return [1, 200].map((rows) =>
-        record(`${type}, ${rows} rows`, () => {
-          groupedLinear(groupedEmbedding(input('ids', [rows], 'i32'), matrix), matrix);
-        }),
-      );
-    }),
-  );
 }

@@ -57,7 +57,6 @@ const entries = [
 const longOnes = {
   'src/kernels/cpu/kernelArguments.ts': 'generated',
   'src/engine/webgpu/fused/projections.wgsl.ts fusedProjections': 'one shader',
-  'src/ops/groupedLinear/tiles.wgsl.ts tilesOfRows': 'one shader',
   'src/ops/sample/kernel.wgsl.ts code': 'one shader',
 };
 

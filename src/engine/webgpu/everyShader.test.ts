@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { create } from 'webgpu';
-import { everyModel, groupedPrograms, programsOf } from '../../../test/everyProgram.ts';
+import { everyModel, programsOf } from '../../../test/everyProgram.ts';
 import type { Program } from '../../program/record.ts';
 import { assembleProgram } from './assembleProgram.ts';
 import { type DeviceFeatures, tileBytes } from './device.ts';
@@ -70,10 +70,6 @@ describe.for(Object.entries(deviceKinds))('shaders for %s', ([name, features]) =
     const onTensorCores = [...shaders].filter((shader) => /OnTensorCores|^half/.test(shader));
     expect(onTensorCores.length > 0, [...shaders].join()).toBe(name === 'tensor cores');
   });
-});
-
-it.for(Object.entries(deviceKinds))('shaders of grouped codes compile for %s', async ([, features]) => {
-  for (const program of groupedPrograms()) await compile(program, features);
 });
 
 it('the null backend refuses what is no WGSL', async () => {

@@ -17,13 +17,12 @@ export interface GroupedProduct
   readonly bias?: Tensor | undefined;
 }
 
-/** A few rows, each of which walks the codes by itself. */
-export function rowByRow(t: GroupedProduct): Dispatch {
+export function groupedProduct(t: GroupedProduct): Dispatch {
   return t.codes.dtype === 'i8' ? bytesByRow(t) : tilesByRow(t);
 }
 
 /** Columns whose products are multiplied by one m and one scale. */
-export function sizesOf({ codes, scales, y }: GroupedProduct) {
+function sizesOf({ codes, scales, y }: GroupedProduct) {
   const [width, group] = [widthOf(codes), groupOf(codes, scales)];
   const taken = Math.min(group, blockSize);
   return {
@@ -40,17 +39,17 @@ export function sizesOf({ codes, scales, y }: GroupedProduct) {
   };
 }
 
-export const tensorsOf = ({ q, units, unit, codes, scales, bias, y }: GroupedProduct) => ({
+const tensorsOf = ({ q, units, unit, codes, scales, bias, y }: GroupedProduct) => ({
   ...{ q, units, unit, codes, scales, bias, y },
 });
 
-export const scaleAt = (scales: Tensor) =>
+const scaleAt = (scales: Tensor) =>
   `fn scaleAt(at: u32) -> f32 { return ${floatEntry('scales', scales.dtype)}; }`;
 
-export const biased = (bias: Tensor | undefined, at: string) => (bias ? ` + bias[${at}]` : '');
+const biased = (bias: Tensor | undefined, at: string) => (bias ? ` + bias[${at}]` : '');
 
 /** What kinds of tiles differ in: rows that share a byte, and the worth of a code. */
-export const kinds = {
+const kinds = {
   ternary: { planes: 4, mask: '0x03030303u', value: (sum: string) => `${sum} - all` },
   binary: { planes: 8, mask: '0x01010101u', value: (sum: string) => `2 * ${sum} - all` },
 } as const;
