@@ -6,6 +6,7 @@
  *   npm run bench -- --sizes 370M,2.7B --threads 1,2,4 --rounds 5
  *   npm run bench -- --sizes 2.7B --add        keeps the rows of other sizes in results/cpu.json
  *   npm run bench -- --llama               llama.cpp beside us, if `npm install --no-save node-llama-cpp` was run
+ *   npm run bench -- --models --llama      the sizes of models that people have, on the same GGUF files: see models.ts
  */
 import './begin.ts';
 import { writeFile } from 'node:fs/promises';
@@ -16,6 +17,7 @@ import type { ConfigName } from '../src/model/config.ts';
 import { nativeVariants } from '../src/platform/nativeLibrary.ts';
 import { type ChildOptions, childWith } from './child.ts';
 import { findLlamaCpp, llamaCppContender } from './llamaCpp.ts';
+import { measureModels } from './models.ts';
 import { outputPath } from './outputPath.ts';
 import { type Contender, fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
 import { countsOf, modelsFolder, randomModel, sizesOf } from './randomModel.ts';
@@ -32,6 +34,7 @@ const options = new Command('npm run bench --')
   .option('--rounds <count>', 'measurements of each case', '3')
   .option('--no-training', 'do not measure training')
   .option('--llama [folder]', 'measure llama.cpp too, with node-llama-cpp as installed here or in the folder')
+  .option('--models [names]', 'measure models of these sizes instead, from GGUF files; default: all')
   .option('--add', 'keep earlier rows except those measured now')
   .option('--out <path>', 'where to write the tables, without extension (default: results/cpu)')
   .parse()
@@ -41,6 +44,7 @@ const options = new Command('npm run bench --')
     rounds: string;
     training: boolean;
     llama?: string | true;
+    models?: string | true;
     add?: true;
     out?: string;
   }>();
@@ -161,6 +165,11 @@ async function trainingRows(): Promise<Report['training'][number][]> {
 const sizes = sizesOf(options.sizes);
 // Looked for before anything is measured: a missing library should not cost an hour.
 const llama = options.llama && (await findLlamaCpp(options.llama === true ? root : options.llama));
+if (options.models !== undefined) {
+  const { models, out } = options;
+  await measureModels({ models, threads: threadCounts, rounds, llama: llama || undefined, out });
+  process.exit();
+}
 const out = await outputPath(options.out, 'cpu');
 const earlier = options.add && (await readReport(out));
 // Before and after, so that other work on the machine cannot make its memory look slower than it was.

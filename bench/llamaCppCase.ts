@@ -24,7 +24,8 @@ interface Llama {
   dispose(): Promise<void>;
 }
 interface Model {
-  readonly fileInfo: { readonly metadata: { readonly llama: { readonly vocab_size: number } } };
+  /** Metadata as a tree: `general.architecture` and, under its name, `vocab_size`. */
+  readonly fileInfo: { readonly metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   createContext(options: object): Promise<Context>;
 }
 interface Context {
@@ -55,7 +56,8 @@ export async function measureLlamaCpp(
   const context = await model.createContext({ threads, contextSize, batchSize: promptTokens });
   const loadMilliseconds = performance.now() - start;
 
-  const vocabSize = model.fileInfo.metadata.llama.vocab_size;
+  const { metadata } = model.fileInfo;
+  const vocabSize = Number(metadata[`${metadata.general?.architecture}`]?.vocab_size);
   const prompt = promptOf(vocabSize);
   const sequence = context.getSequence();
   await checkLogits(sequence, prompt.slice(0, 24), vocabSize);

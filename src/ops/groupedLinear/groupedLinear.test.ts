@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { CpuEngine } from '../../engine/cpu/cpuEngine.ts';
+import { bytesOf, readFloats } from '../../engine/engine.ts';
+import { output, record } from '../../program/record.ts';
+import { input, type Tensor } from '../../program/tensor.ts';
 import { SeededRandom } from '../../text/seededRandom.ts';
 import { groupedLinear } from './groupedLinear.ts';
 import { emptyCodes, type GroupedType, packCodes, packScales, unpackCodes, unpackScales } from './packed.ts';
@@ -73,6 +77,33 @@ describe('grouped matrices in memory', () => {
       expect(unpackCodes(type, [out, width], bytes)).toEqual(codes);
       expect(Float32Array.from(unpackScales(type, [out, groups], placed))).toEqual(scales);
     }
+  });
+});
+
+describe('groupedLinear on the CPU', () => {
+  it.each(types)('gives a row the same bits alone and among others: %s', async (type) => {
+    const [rows, width, out] = [5, 256, 75];
+    const x = noise('x', [rows, width], 3);
+    const matrix = randomMatrix(type, out, width, 64);
+    const [codes, scales] = matrix.map(({ tensor }) => tensor) as [Tensor, Tensor];
+    const engine = await CpuEngine.create({ threads: 1 });
+    for (const { tensor, data } of matrix) engine.write(tensor, bytesOf(data));
+    const product = async (data: Float32Array) => {
+      const some = input('x', [data.length / width, width]);
+      let y: Tensor | undefined;
+      const program = record('product', () => {
+        y = output(groupedLinear(some, { codes, scales }));
+      });
+      engine.write(some, bytesOf(data));
+      await engine.load(program).run();
+      return readFloats(engine, y!);
+    };
+    const together = await product(x.data);
+    for (let row = 0; row < rows; row++) {
+      const alone = await product(x.data.subarray(row * width, (row + 1) * width));
+      expect(alone).toEqual(together.subarray(row * out, (row + 1) * out));
+    }
+    await engine.dispose();
   });
 });
 

@@ -1,0 +1,156 @@
+/**
+ * The sizes of models that people have, ours and llama.cpp on the same file: `npm run bench -- --models`. Writes
+ * results/models.json and .md. Every measurement runs in its own process, all contenders in turn; medians are reported.
+ */
+import { stat, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
+import { InputError } from '../src/errors.ts';
+import { type ChildOptions, child, childWith } from './child.ts';
+import type { LlamaCpp } from './llamaCpp.ts';
+import type { LlamaCppResult } from './llamaCppCase.ts';
+import { type ModelName, modelFile, modelShapes } from './modelFiles.ts';
+import { outputPath } from './outputPath.ts';
+import { type Contender, fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
+import { modelsFolder } from './randomModel.ts';
+import { median } from './statistics.ts';
+
+export interface ModelsOptions {
+  /** Names of shapes, separated by commas, or all of them. */
+  readonly models: string | true;
+  readonly threads: readonly number[];
+  readonly rounds: number;
+  readonly llama: LlamaCpp | undefined;
+  readonly out: string | undefined;
+}
+
+interface Row {
+  readonly model: string;
+  readonly engine: string;
+  readonly threads: number;
+  readonly fileBytes: number;
+  readonly loadSeconds: number;
+  readonly residentBytes: number;
+  readonly decodeTokensPerSecond: number;
+  readonly promptTokensPerSecond: number;
+}
+
+function namesOf(models: string | true): ModelName[] {
+  const all = Object.keys(modelShapes) as ModelName[];
+  if (models === true) return all;
+  return models.split(',').map((name) => {
+    const found = all.find((one) => one === name);
+    if (found) return found;
+    throw new InputError(`--models: found ${name}, expected some of ${all.join(', ')}`);
+  });
+}
+
+export async function measureModels(options: ModelsOptions): Promise<void> {
+  const names = namesOf(options.models);
+  const out = await outputPath(options.out, 'models');
+  const rows: Row[] = [];
+  for (const name of names) rows.push(...(await rowsOf(name, options)));
+  const report = {
+    machine: {
+      processor: cpus()[0]!.model.trim(),
+      cores: availableParallelism(),
+      node: process.versions.node,
+    },
+    date: new Date().toISOString().slice(0, 10),
+    rounds: options.rounds,
+    ...(options.llama ? { rival: `node-llama-cpp ${options.llama.version}` } : {}),
+    rows,
+  };
+  await writeFile(`${out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+  const text = markdown(report);
+  await writeFile(`${out}.md`, text);
+  console.log(text);
+}
+
+async function rowsOf(name: ModelName, { threads, rounds, llama }: ModelsOptions): Promise<Row[]> {
+  const { path, bytesPerToken } = await modelFile(name, modelsFolder);
+  const fileBytes = (await stat(path)).size;
+  const contender = (engine: string, options: ChildOptions): Contender => ({
+    engine,
+    measure: (count) => childWith<InferenceResult>(options, 'inferenceCase.ts', path, count),
+  });
+  const contenders = [
+    contender(ours, { env: { PLUSMINUS_NATIVE: 'off' } }),
+    contender(oursFused, { flags: [fusingFlag], env: { PLUSMINUS_NATIVE: 'off' } }),
+  ];
+  if (llama) {
+    const measure = async (count: number) => ({
+      ...(await child<LlamaCppResult>('llamaCppCase.ts', path, count, llama.entry)),
+      bytesPerToken,
+    });
+    contenders.push({ engine: 'llama.cpp', measure });
+  }
+  const cases = threads.flatMap((count) =>
+    contenders.map((contender) => ({ ...contender, count, results: [] as InferenceResult[] })),
+  );
+  for (let round = 1; round <= rounds; round++) {
+    for (const { engine, count, measure, results } of cases) {
+      console.error(`${name}, ${engine}, ${count} thread(s), round ${round} of ${rounds}`);
+      results.push(await measure(count));
+    }
+  }
+  return cases.map(({ engine, count, results }) => {
+    const middle = (field: keyof InferenceResult) => median(results.map((result) => result[field] as number));
+    return {
+      ...{ model: name, engine, threads: count, fileBytes, loadSeconds: middle('loadMilliseconds') / 1000 },
+      residentBytes: middle('residentBytes'),
+      decodeTokensPerSecond: middle('decodeTokensPerSecond'),
+      promptTokensPerSecond: middle('promptTokensPerSecond'),
+    };
+  });
+}
+
+function markdown({
+  machine,
+  date,
+  rounds,
+  rival,
+  rows,
+}: {
+  readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
+  readonly date: string;
+  readonly rounds: number;
+  readonly rival?: string;
+  readonly rows: readonly Row[];
+}): string {
+  const other = (row: Row) =>
+    rows.find(
+      ({ engine, model, threads }) =>
+        engine === 'llama.cpp' && model === row.model && threads === row.threads,
+    );
+  const ratio = (row: Row, field: 'decodeTokensPerSecond' | 'promptTokensPerSecond') => {
+    const theirs = other(row);
+    return theirs && theirs !== row ? ` (${(row[field] / theirs[field]).toFixed(2)} ×)` : '';
+  };
+  return [
+    '# Models that people have, on the CPU',
+    '',
+    `\`npm run bench -- --models\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}. ` +
+      `Random weights in the models' sizes and types, one GGUF file for all; medians of ${rounds} processes in turn. ` +
+      `A prompt of 512 tokens, then decoding.${rival ? ` In brackets: relative to llama.cpp (${rival}).` : ''} ` +
+      `“${oursFused}”: Node with \`${fusingFlag}\`, which is experimental in V8.`,
+    '',
+    '| model | engine | threads | file MB | load s | resident MB | decode tokens/s | prompt tokens/s |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...rows.map((row) => {
+      const cells = [
+        ...[
+          row.model,
+          row.engine,
+          `${row.threads}`,
+          (row.fileBytes / 1e6).toFixed(0),
+          row.loadSeconds.toFixed(1),
+        ],
+        (row.residentBytes / 1e6).toFixed(0),
+        row.decodeTokensPerSecond.toFixed(1) + ratio(row, 'decodeTokensPerSecond'),
+        row.promptTokensPerSecond.toFixed(0) + ratio(row, 'promptTokensPerSecond'),
+      ];
+      return `| ${cells.join(' | ')} |`;
+    }),
+    '',
+  ].join('\n');
+}
