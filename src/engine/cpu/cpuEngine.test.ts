@@ -112,6 +112,16 @@ describe('CpuEngine', () => {
     await expect(executable.run()).rejects.toThrow(/disposed/);
   });
 
+  it('ends each thread once, however many there are', async () => {
+    const terminate = vi.spyOn(Worker.prototype, 'terminate');
+    const engine = await CpuEngine.create({ threads: 12 });
+    await engine.dispose();
+    await vi.waitFor(() => expect(terminate.mock.results.length).toBeGreaterThanOrEqual(12));
+    await Promise.all(terminate.mock.results.map(({ value }) => value));
+    expect(terminate).toHaveBeenCalledTimes(12);
+    terminate.mockRestore();
+  });
+
   it('refuses a write past the end of a tensor, and impossible thread counts', async () => {
     engine = await CpuEngine.create({ threads: 1 });
     const x = input('x', [4]);

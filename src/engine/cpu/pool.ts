@@ -63,7 +63,8 @@ export class WorkerPool {
 
   /** A dead thread would leave the others waiting for its pieces, so all end. */
   #fail(error: Error): void {
-    this.#failure ??= error;
+    if (this.#failure) return; // The exits of the threads that were ended come here, too.
+    this.#failure = error;
     for (const thread of this.#threads) thread.terminate();
     this.#running?.reject(error);
     this.#running = undefined;
