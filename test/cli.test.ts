@@ -231,7 +231,7 @@ describe('damaged models', () => {
   it('a missing folder, a folder without a model', async () => {
     expectRefusal(
       await plusminus(['generate', 'x', '--model', '/no/such/model']),
-      /no folder "\/no\/such\/model" found/,
+      /no folder or file "\/no\/such\/model" found/,
     );
     await mkdir(join(folder, 'empty'));
     expectRefusal(await plusminus(['inspect', join(folder, 'empty')]), /config\.json: not found/);
@@ -417,9 +417,9 @@ describe('convert', () => {
 
   it.each([
     [['a'], /target: found none, expected the folder to write/],
-    [['a', 'b'], /--to: found nothing, expected packed, f32, f16 or bf16/],
+    [['a', 'b'], /--to: found nothing, expected packed, f32, f16, bf16 or gguf/],
     [['a', 'b', '--to', 'int4'], /'int4' is invalid. Allowed choices are packed/],
-    [['/no/such/folder', 'b', '--to', 'f16'], /no folder "\/no\/such\/folder" found/],
+    [['/no/such/folder', 'b', '--to', 'f16'], /no folder or file "\/no\/such\/folder" found/],
     [['a', '--random', '5B'], /'5B' is invalid. Allowed choices are tiny/],
     [['a', 'b', '--random', 'tiny'], /target: found "b", expected only the folder to write with --random/],
     [['a', 'b', '--to', 'f16', '--seed', '1'], /--seed: found 1, expected it with --random only/],
