@@ -108,7 +108,9 @@ describe('TokenShards', () => {
   });
 
   it('refuses another tokenizer', async () => {
-    await expect(TokenShards.open(folder, llamaTokenizer())).rejects.toThrow(/tokenizerHash: found another/);
+    await expect(TokenShards.open(folder, llamaTokenizer())).rejects.toThrow(
+      /tokenizerHash: found that of another tokenizer/,
+    );
   });
 
   it('refuses files that do not fit the index', async () => {
