@@ -108,8 +108,11 @@ export class CpuEngine implements Engine {
       throw new RangeError(`threads: expected an integer from 0 to 256, found ${threads}`);
     }
     const shared = count > 0;
-    const native = shared && wantsNative !== false ? await findNative(wantsNative) : undefined;
-    const { module, features } = await loadKernelModule(shared, relaxedSimd);
+    const { module, features, relaxed } = await loadKernelModule(shared, relaxedSimd);
+    // Native kernels round once for a product and its sum, as relaxed SIMD does: mixed with plain SIMD, a row's bits
+    // would depend on the kernel that computes it.
+    const usesNative = shared && relaxed && wantsNative !== false;
+    const native = usesNative ? await findNative(wantsNative) : undefined;
     const memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared });
     const heap = new Heap(
       memory,

@@ -3,6 +3,8 @@ import { readAsset } from '#platform';
 
 export interface KernelModule {
   readonly module: WebAssembly.Module;
+  /** Whether it uses relaxed SIMD. */
+  readonly relaxed: boolean;
   /** For display: the instructions it uses. */
   readonly features: string;
 }
@@ -19,7 +21,7 @@ const files = {
 export async function loadKernelModule(shared: boolean, relaxed = hasRelaxedSimd()): Promise<KernelModule> {
   const url = files[`${shared ? 'threads' : 'plain'}${relaxed ? 'Relaxed' : ''}`];
   const module = await WebAssembly.compile(await readAsset(url));
-  return { module, features: relaxed ? 'relaxed SIMD' : 'SIMD128' };
+  return { module, relaxed, features: relaxed ? 'relaxed SIMD' : 'SIMD128' };
 }
 
 /**
