@@ -1,7 +1,6 @@
 /** The models that the cache of downloads holds: see hub.ts for its layout. */
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { ggufParts } from '../platform/ggufPaths.ts';
 import { defaultCache } from './hubRepository.ts';
 
 export interface CachedModel {
@@ -50,7 +49,7 @@ export async function removeCached(name: string, cacheDir = defaultCache()): Pro
 /** The GGUF file names of a repository that are in the cache, complete. */
 export async function cachedFiles(id: string, cacheDir: string): Promise<string[]> {
   const models = (await listCached(cacheDir)).filter((one) => one.complete && idOf(one.name) === id);
-  return models.flatMap(({ name }) => name.split(':')[1] ?? []).filter((file) => ggufParts(file).length > 0);
+  return models.flatMap(({ name }) => name.split(':')[1] ?? []);
 }
 
 function idOf(name: string): string {

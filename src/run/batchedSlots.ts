@@ -19,6 +19,7 @@ import {
   checkBatchSizes,
   checkParts,
   checkSlot,
+  LogitsRoom,
   listWanted,
   type RowStep,
   recordRowStep,
@@ -40,7 +41,7 @@ export class BatchedSlots implements SlotModel {
   readonly #states: readonly Tensor[];
   readonly #steps: LoadedPrograms<BatchedStep>;
   #reader: StateReader | undefined;
-  #logits = new Float32Array();
+  readonly #logits = new LogitsRoom();
 
   constructor(model: Model, sizes: BatchSizes) {
     checkBatchSizes(sizes);
@@ -61,7 +62,7 @@ export class BatchedSlots implements SlotModel {
       const slotWords = new Int32Array(step.slots.size).fill(this.slots);
       slotWords.set(parts.flatMap(({ slot, tokens }) => tokens.map(() => slot)));
       engine.write(step.slots, bytesOf(slotWords));
-      const logits = this.#room(step.logits?.size ?? 0);
+      const logits = this.#logits.take(step.logits?.size ?? 0);
       await runRowStep(engine, step, parts, logits);
       return shareLogits(parts, logits, vocabulary);
     });
@@ -95,12 +96,6 @@ export class BatchedSlots implements SlotModel {
     return this.#steps.get(`${rows} ${count}`, () =>
       recordBatchedStep(this.#model, this.#states, rows, count),
     );
-  }
-
-  /** Memory for logits, reused by all steps. */
-  #room(size: number): Float32Array {
-    if (this.#logits.length < size) this.#logits = new Float32Array(size);
-    return this.#logits.subarray(0, size);
   }
 }
 

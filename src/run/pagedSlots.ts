@@ -16,6 +16,7 @@ import {
   checkBatchSizes,
   checkParts,
   checkSlot,
+  LogitsRoom,
   listWanted,
   type RowStep,
   recordRowStep,
@@ -49,7 +50,7 @@ export class PagedSlots implements SlotModel {
   readonly #sequences: readonly PagedSequence[];
   /** Slots, the one that waited longest first. */
   #order: number[];
-  #logits = new Float32Array();
+  readonly #logits = new LogitsRoom();
 
   /** @throws RangeError for impossible sizes, OutOfMemoryError if the engine has no room for the pool */
   constructor(model: Model, sizes: BatchSizes) {
@@ -77,7 +78,7 @@ export class PagedSlots implements SlotModel {
       for (const { sequence, tokens } of joined)
         checkContext(sequence.tokens.length + tokens.length, architecture.contextLength);
       const count = listWanted(parts).length;
-      const logits = this.#room(vocabulary * (count + bucketOf(Math.max(count, 1))));
+      const logits = this.#logits.take(vocabulary * (count + bucketOf(Math.max(count, 1))));
       try {
         await this.#advance(joined, logits);
       } catch (error) {
@@ -199,12 +200,6 @@ export class PagedSlots implements SlotModel {
   #sequence(slot: number): PagedSequence {
     checkSlot(slot, this.slots);
     return this.#sequences[slot]!;
-  }
-
-  /** Memory for logits, reused by all steps. */
-  #room(size: number): Float32Array {
-    if (this.#logits.length < size) this.#logits = new Float32Array(size);
-    return this.#logits.subarray(0, size);
   }
 }
 

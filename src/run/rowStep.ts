@@ -125,3 +125,13 @@ export function shareLogits(
     return rows;
   });
 }
+
+/** Memory for logits, reused by all steps: what `take` gives is valid until the next call. */
+export class LogitsRoom {
+  #numbers = new Float32Array();
+
+  take(size: number): Float32Array {
+    if (this.#numbers.length < size) this.#numbers = new Float32Array(size);
+    return this.#numbers.subarray(0, size);
+  }
+}
