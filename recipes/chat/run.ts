@@ -12,12 +12,10 @@ import { modelsFolder } from '../../src/checkpoint/bundledModels.ts';
 import { writeChecksums } from '../../src/checkpoint/checksums.ts';
 import { convertCommand } from '../../src/cli/convert.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
-import { trainCommand } from '../../src/cli/train.ts';
 import { InputError } from '../../src/errors.ts';
 import { replaceFile } from '../../src/text/replaceFile.ts';
 import { readLog } from '../../src/train/log.ts';
-import { holdsRun, readRunFile } from '../../src/train/runFile.ts';
-import { savedStep } from '../../src/train/trainingState.ts';
+import { trained } from '../stories/resumableTraining.ts';
 import { type Recipe, readRecipe, recipeFile } from './recipe.ts';
 
 export interface RunOptions {
@@ -94,25 +92,6 @@ function trainingArguments(
     `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     String(value),
   ]);
-}
-
-async function trained(
-  folder: string,
-  args: readonly string[],
-  say: (line: string) => void,
-): Promise<boolean> {
-  if (await isFinished(folder)) return true;
-  const given = (await holdsRun(folder)) ? ['--resume', '--out', folder] : args;
-  say(`plusminus train ${given.join(' ')}`);
-  await trainCommand()
-    .exitOverride()
-    .parseAsync([...given], { from: 'user' });
-  return isFinished(folder);
-}
-
-async function isFinished(folder: string): Promise<boolean> {
-  if (!(await holdsRun(folder))) return false;
-  return (await savedStep(folder)) >= (await readRunFile(folder)).settings.steps;
 }
 
 /** Chooses once: a run that goes on keeps its steps. */

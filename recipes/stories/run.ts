@@ -10,12 +10,10 @@ import { modelsFolder } from '../../src/checkpoint/bundledModels.ts';
 import { writeChecksums } from '../../src/checkpoint/checksums.ts';
 import { convertCommand } from '../../src/cli/convert.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
-import { trainCommand } from '../../src/cli/train.ts';
-import { holdsRun, readRunFile } from '../../src/train/runFile.ts';
-import { savedStep } from '../../src/train/trainingState.ts';
 import { prepare } from './prepare.ts';
 import { progressLine } from './progressLine.ts';
 import { type Recipe, readRecipe, recipeFile } from './recipe.ts';
+import { trained } from './resumableTraining.ts';
 
 export interface RunOptions {
   readonly corpus: string;
@@ -59,7 +57,7 @@ export async function runRecipe(options: RunOptions): Promise<boolean> {
   say('tokens');
   await prepare({ ...options, onProgress: progressLine() });
   for (const kind of options.llama ? (['llama'] as const) : (['base', 'chat'] as const)) {
-    const done = await train(join(work, kind), trainingArguments(kind, options), say);
+    const done = await trained(join(work, kind), trainingArguments(kind, options), say);
     if (!done) return false;
   }
   if (options.llama) return true;
@@ -70,22 +68,6 @@ export async function runRecipe(options: RunOptions): Promise<boolean> {
     await writeChecksums(args[1]!);
   }
   return process.exitCode === undefined;
-}
-
-async function train(folder: string, args: readonly string[], say: (line: string) => void): Promise<boolean> {
-  if (await isFinished(folder)) return true;
-  const resumed = await holdsRun(folder);
-  const given = resumed ? ['--resume', '--out', folder] : args;
-  say(`plusminus train ${given.join(' ')}`);
-  await trainCommand()
-    .exitOverride()
-    .parseAsync([...given], { from: 'user' });
-  return isFinished(folder);
-}
-
-async function isFinished(folder: string): Promise<boolean> {
-  if (!(await holdsRun(folder))) return false;
-  return (await savedStep(folder)) >= (await readRunFile(folder)).settings.steps;
 }
 
 /** `{ hiddenSize: 512 }` → `--hidden-size 512` */
