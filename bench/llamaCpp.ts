@@ -1,5 +1,5 @@
 /**
- * Measures llama.cpp in the same run, through node-llama-cpp if the user has installed it. It is no dependency, because
+ * Measures llama.cpp in the same run, through node-llama-cpp if the user has installed it. It is not a dependency, because
  * only this comparison needs it.
  */
 import { existsSync } from 'node:fs';

@@ -124,7 +124,7 @@ function prefixText(prefix: PrefixResult): string {
 
 function turnsTable({ turns, rounds }: Report): string[] {
   const head = [
-    ...['the client brings', 'tokens at turn 2', 'at turn 50', 'read anew at turn 50'],
+    ...['the client brings', 'tokens at turn 2', 'at turn 50', 'read again at turn 50'],
     ...['first text ms, turn 2', 'turn 50', 'turn 50 / turn 2'],
   ];
   const names = { messages: 'all messages', session: 'the name of its session' };

@@ -1,4 +1,4 @@
-/** A model behind the accelerator's bus: loaded, run, read, cleared and started anew. */
+/** A model behind the accelerator's bus: loaded, run, read, cleared and started again. */
 import { expect, it } from 'vitest';
 import { compileModel } from '../src/accelerator/compile/model.ts';
 import { runProgram } from '../src/accelerator/functional.ts';
@@ -72,7 +72,7 @@ describeWithVerilator('the host port', { timeout: 600_000 }, () => {
         expected(states.address, states.beats),
       );
 
-      // States remain: the same prompt goes on where the sequence ended, unless they are cleared.
+      // States remain: the same prompt continues where the sequence ended, unless they are cleared.
       await board.clearMemory(states.address, states.beats);
       expect((await board.readMemory(states.address, states.beats)).every((byte) => byte === 0)).toBe(true);
       board.start();

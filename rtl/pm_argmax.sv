@@ -5,7 +5,7 @@
 module pm_argmax (
     input  wire logic                    clk_i,
     input  wire logic                    rst_ni,
-    input  wire logic                    clear_i,   // the search begins anew
+    input  wire logic                    clear_i,   // the search begins again
     input  wire logic                    valid_i,
     input  wire logic [            16:0] block_i,
     input  wire logic [pm_pkg::WORD-1:0] sums_i,

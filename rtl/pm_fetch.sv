@@ -10,7 +10,7 @@ module pm_fetch (
     output      logic [15:0] rom_addr_o,
     input  wire logic [63:0] rom_data_i,
     // to the issue stage
-    input  wire logic        jump_i,      // discards what was fetched and goes on at target_i
+    input  wire logic        jump_i,      // discards what was fetched and continues at target_i
     input  wire logic [15:0] target_i,
     input  wire logic        ready_i,
     output      logic        valid_o,

@@ -1,7 +1,7 @@
 /**
  * Synthesises each unit of the cluster for each technology, and places and routes a reduced core:
  * `npm --prefix rtl ci`, then `npx node rtl/synthesise.ts`. Writes results/rtl.json after each step; what is already there
- * for the same sources is kept, so a run that was stopped goes on. `--steps 3` ends after three steps.
+ * for the same sources is kept, so a run that was stopped continues. `--steps 3` ends after three steps.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -73,7 +73,7 @@ describe.skipIf(process.platform !== 'linux')('chat on a terminal', () => {
     expect(await chat.ended).toBe(0);
   }, 60_000);
 
-  it('is saved, and goes on another day with the same words', async () => {
+  it('is saved, and continues another day with the same words', async () => {
     const file = join(folder, 'monday.chat');
     const answerTo = async (chat: ReturnType<typeof startChat>, message: string) => {
       const from = chat.screen().length;

@@ -78,7 +78,7 @@ describe.each(['llama-tiny', 'bitnet-tiny'])('%s', (name) => {
     expect(together).toEqual(alone);
   });
 
-  it('refuses a sequence that is longer than the model attends to, and goes on', async () => {
+  it('refuses a sequence that is longer than the model attends to, and continues', async () => {
     const session = model.session();
     await session.append(tokensOf(250));
     const before = session.save();

@@ -9,7 +9,7 @@ export interface DocumentedCommand {
   readonly words: readonly string[];
 }
 
-/** Programs with which a command between backticks begins; other code between backticks is no command. */
+/** Programs with which a command between backticks begins; other code between backticks is not a command. */
 const programs = /^(?:[A-Z_]+=\S+ )*(?:npx|npm|node|plusminus|mpirun) /;
 
 /** Reads all commands of a Markdown file, in order. */
@@ -32,7 +32,7 @@ export async function commandsIn(folder: string, file: string): Promise<Document
       }
       add(first, text);
     } else if (block === undefined) {
-      // Code may go on in the next line of a paragraph.
+      // Code may continue in the next line of a paragraph.
       const isFirst = at === 0 || lines[at - 1] === '';
       if (!isFirst) continue;
       const end = lines.indexOf('', at);

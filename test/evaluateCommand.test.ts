@@ -37,7 +37,7 @@ describe('plusminus evaluate', () => {
     expect(lines.length).toBeGreaterThan(3);
   });
 
-  it('scores tasks and texts, with every score in a file, and goes on with them', async () => {
+  it('scores tasks and texts, with every score in a file, and continues with them', async () => {
     const [out, text] = [join(folder, 'scores.json'), join(folder, 'kept.txt')];
     await writeFile(text, 'Call me Ishmael.\n<|endoftext|>\nSome years ago.\n<|endoftext|>\n');
     const options = [
@@ -92,7 +92,7 @@ describe('plusminus evaluate', () => {
 });
 
 describeWithMpi('plusminus evaluate over ranks', { timeout: 120_000 }, () => {
-  it('comes to the scores of one, and goes on with what it knows', async () => {
+  it('reaches the scores of one process, and continues with what it knows', async () => {
     const outOf = (name: string) => join(folder, `${name}.json`);
     const flags = (name: string) => [
       ...['evaluate', '--model', small.folder, '--tasks', 'paper,wikitext', '--data', data],

@@ -154,7 +154,7 @@ describe('score', () => {
     }
   });
 
-  it('does not mind what else goes on, and refuses what makes no sense', async () => {
+  it('is independent of what else runs, and refuses what makes no sense', async () => {
     const [alone, text] = [await model.score(questions), await collect(model.generate('Call me', greedy))];
     const both = await Promise.all([model.score(questions), collect(model.generate('Call me', greedy))]);
     expect(both).toEqual([alone, text]);
@@ -176,7 +176,7 @@ describe('generate', () => {
     expect(await collect(model.generate(model.tokenizer!.encode('Call me'), greedy))).toBe(text);
   });
 
-  it('keeps generations that go on at the same time apart', async () => {
+  it('keeps simultaneous generations apart', async () => {
     const prompts = ['Call me Ishmael.', 'The whale', 'Loomings', ''];
     const alone: string[] = [];
     for (const prompt of prompts) alone.push(await collect(model.generate(prompt, seeded)));
@@ -192,7 +192,7 @@ describe('generate', () => {
     expect(finish!.reason).toBe('abort');
   });
 
-  it('uses no more memory however long it goes on', async () => {
+  it('uses no more memory however long it runs', async () => {
     const once = async () => {
       for (const prompt of ['a', 'Call me Ishmael. Some years ago', 'x'.repeat(300)]) {
         await collect(model.generate(prompt, { ...greedy, maxTokens: 3 }));
@@ -222,7 +222,7 @@ describe('generate', () => {
 });
 
 describe('session', () => {
-  it('goes on as one long generation would', async () => {
+  it('continues as one long generation would', async () => {
     const whole = await collect(model.generate('Call me', greedy));
     const session = model.session();
     await session.append('Call me');
@@ -236,7 +236,7 @@ describe('session', () => {
   it.each([
     ['greedy', greedy],
     ['seeded', seeded],
-  ])('saved, restored and forked at any point, it goes on the same, %s', async (_, options) => {
+  ])('saved, restored and forked at any point, it continues the same way, %s', async (_, options) => {
     const session = model.session();
     for (const text of ['Some years ago', ' - never mind', ' how long precisely']) {
       await session.append(text);
@@ -386,7 +386,7 @@ describe('dispose', () => {
     expect(() => gone.restore(session.save())).toThrow(message);
   });
 
-  it('ends a generation that goes on', async () => {
+  it('ends a running generation', async () => {
     const gone = await LanguageModel.load(golden, { threads: 1 });
     const ids: number[] = [];
     const onToken = (id: number) => {

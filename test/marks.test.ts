@@ -21,7 +21,7 @@ const reference: EngineUnderTest = {
 };
 
 describe.each([reference, ...cpuEngines, ...gpuEngines])('marks on $name', ({ skip, create }) => {
-  it.skipIf(skip)('show what was assigned before them, while the rest goes on', async () => {
+  it.skipIf(skip)('show what was assigned before them, while the rest continues', async () => {
     const engine = await create();
     const whole = variable('whole', [128 + 3]);
     const parts = [part(whole, 0, [2, 10], 'first'), part(whole, 128, [3], 'second')];

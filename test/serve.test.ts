@@ -42,7 +42,7 @@ it('loses no session that it said was saved, killed at any moment', async () => 
   const acknowledged = new Map<string, { tokens: number; texts: string[] }>();
   for (let round = 0; round < 3; round++) {
     const server = await start(...args);
-    // What was acknowledged before is there, and goes on.
+    // What was acknowledged before is there, and can be continued.
     for (const [session, { tokens, texts }] of acknowledged) {
       const answer = (await (await server.ask({ prompt: '', session })).json()) as Answer;
       expect(answer.session.tokens).toBe(tokens + 6);
@@ -96,7 +96,7 @@ it('cuts answers off that take too long to end, and tells their clients', async 
   expect(server.log.at(-1)).toMatchObject({ msg: 'ended', cutOff: 1 });
 });
 
-it('tells of a port that is taken, and of keys that are not there', async () => {
+it('reports a port that is taken, and keys that are missing', async () => {
   const server = await start();
   const { port } = new URL(server.url);
   await expect(start('--port', port)).rejects.toThrow(/plusminus: listen EADDRINUSE[^\n]*\n$/);

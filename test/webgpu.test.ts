@@ -45,7 +45,7 @@ describeOnGpu('LanguageModel on webgpu', () => {
     expect(await Promise.all(settings.map((options) => idsOf(gpu, options)))).toEqual(alone);
   });
 
-  it('can be left in the middle of a text, or told to stop, and begins the next one anew', async () => {
+  it('can be left in the middle of a text, or told to stop, and starts the next one from nothing', async () => {
     const whole = await idsOf(gpu, { temperature: 0 });
     const controller = new AbortController();
     const ids: number[] = [];

@@ -126,7 +126,7 @@ def attempt(cases):
     """Rows as far as they come; what fails, for want of memory say, tells why."""
     try:
         yield from cases
-    except Exception as error:  # a benchmark reports what went wrong and goes on
+    except Exception as error:  # a benchmark reports what went wrong and continues
         yield {"name": cases.__name__, "failure": str(error).splitlines()[0]}
 
 

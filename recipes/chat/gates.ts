@@ -23,7 +23,7 @@ import { type Answer, type GateResult, gateResults, type Judged, judge } from '.
 import { type Case, heldOutCases } from './prompts.ts';
 import { readSources } from './sources.ts';
 
-/** Talks that go on at the same time, in one batch. */
+/** Talks that run at the same time, in one batch. */
 const together = 32;
 
 export interface GateReport {

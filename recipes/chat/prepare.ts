@@ -74,7 +74,7 @@ async function* asynchronous<T>(items: Iterable<T>): AsyncGenerator<T> {
   yield* items;
 }
 
-/** Killed while it wrote, it writes the part anew. */
+/** A part that a killed process left unfinished is written again. */
 async function unlessMade(folder: string, make: (target: string) => Promise<unknown>): Promise<void> {
   if ((await stat(join(folder, 'shards.json')).catch(() => undefined)) !== undefined) return;
   await rm(folder, { recursive: true, force: true });

@@ -2,8 +2,8 @@
  * Trains the chat model: `npx node recipes/chat/run.ts WORK [--engine webgpu] [--seconds 380] [--models FOLDER]`.
  *
  * WORK/tokens is what prepare.ts made. Short trials choose the learning rate and measure the speed; the long run then
- * has as many steps as fit into the time. Every step is a command that anyone could type. What is done is not done
- * again: started anew, it goes on where it was.
+ * has as many steps as fit into the time. Every step is a command that anyone could type. Steps that are done are
+ * skipped: started again, it continues where it stopped.
  */
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -94,7 +94,7 @@ function trainingArguments(
   ]);
 }
 
-/** Chooses once: a run that goes on keeps its steps. */
+/** Chooses once: a resumed run keeps its number of steps. */
 async function choose({ work, recipe, seconds }: RunOptions): Promise<Choice> {
   const path = join(work, 'chosen.json');
   const earlier = await readFile(path, 'utf8').catch(() => undefined);

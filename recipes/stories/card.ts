@@ -26,7 +26,7 @@ import { lossTable, type Report, readReports, taskTable } from './cardTables.ts'
 
 export type CardName = 'stories' | 'chat';
 
-/** What the card tells of a training. */
+/** What the card says of a training. */
 export interface Training {
   readonly settings: TrainingSettings;
   readonly engine: string;

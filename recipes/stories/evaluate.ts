@@ -2,8 +2,8 @@
  * What the cards say of models, measured: `npx node recipes/stories/evaluate.ts MODEL… --corpus FOLDER --tasks FOLDER`.
  *
  * Of each model, in this order: the six tasks of the paper's table, stories.valid, tinystories.valid. Each is a command
- * that anyone could type (`--dry-run` prints them), and goes on where it was stopped; what WORK holds is not measured
- * again. Reports, small files for card.ts, go to RESULTS/evaluation; every single score stays in WORK.
+ * that anyone could type (`--dry-run` prints them), and continues where it was stopped; what WORK holds is not measured
+ * again. Reports, small files for card.ts, go to RESULTS/evaluation; every score stays in WORK.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';

@@ -5,7 +5,7 @@
  *   WORK/tokens/books/ …           token shards of each part, of the held-out texts, of conversations
  *   WORK/tokens/mix.json           what the base model reads; chat.json what fine-tuning reads
  *
- * What is there already is not made again: killed, it goes on with the part that it was in.
+ * Parts that exist are skipped: after a kill, it repeats only the unfinished part.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,8 +1,8 @@
 /**
  * The whole recipe: `npx node recipes/stories/run.ts CORPUS WORK [--engine webgpu] [--models FOLDER]`.
  *
- * Every step is a command that anyone could type (`--dry-run` prints them). Steps that are done are not done again,
- * and a step that was interrupted or killed goes on where it was: the same models come out, bit for bit.
+ * Every step is a command that anyone could type (`--dry-run` prints them). Finished steps are skipped,
+ * and an interrupted step resumes: the models are the same, bit for bit.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,6 +1,6 @@
 /**
  * The corpus in parts that can be weighed: long books and short stories, articles and dictionary glosses, dialogues.
- * Every source is a stream that begins anew each time it is called.
+ * Every source is a stream that begins again each time it is called.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

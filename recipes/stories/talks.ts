@@ -88,7 +88,7 @@ function countedWords(text: string): Map<string, number> {
   return counts;
 }
 
-/** The word that this story has often and others seldom (tf·idf), if it occurs at least twice. */
+/** The word that this story has often and others rarely (tf·idf), if it occurs at least twice. */
 function topicOf(words: ReadonlyMap<string, number>, rarity: (word: string) => number): string | undefined {
   let best: string | undefined;
   let bestScore = 0;

@@ -14,7 +14,7 @@ const render = (messages: object[], variables = {}) =>
   renderChat(tokenizer, messages as ChatMessage[], { variables });
 const user = { role: 'user', content: ' Hi ' };
 
-it('without tools it is as ever', () => {
+it('without tools it is unchanged', () => {
   expect(render([user, { role: 'assistant', content: 'Ho' }, user])).toBe(
     '<|endoftext|><|user|>Hi<|end|><|assistant|>Ho<|end|><|user|>Hi<|end|><|assistant|>',
   );

@@ -32,7 +32,7 @@ export interface RtlJob {
   /** Then what comes out is fed back, until there are so many tokens. */
   readonly generate?: number;
   readonly maxCycles: number;
-  /** Resets the cluster, but not memory, in a cycle and for a number of cycles; then the run begins anew. */
+  /** Resets the cluster, but not memory, in a cycle and for a number of cycles; then the run begins again. */
   readonly reset?: { readonly at: number; readonly cycles: number };
   /** Where to write waveforms, if the bench was built for them. */
   readonly waves?: string;

@@ -6,7 +6,7 @@ export const ordinary: RtlSizes = {
   ...{ cores: 1, maxLength: 2048, fifo: 256, outQueue: 8, rom: 4096, batch: 1, memoryBeats: 65536 },
 };
 
-/** Cores that are no power of two, two slots, queues that fill at once. */
+/** Cores that are not a power of two, two slots, queues that fill at once. */
 export const awkward: RtlSizes = {
   ...{ cores: 3, maxLength: 272, fifo: 8, outQueue: 2, rom: 1000, batch: 2, memoryBeats: 4096 },
 };

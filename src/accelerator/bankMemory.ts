@@ -8,9 +8,9 @@ import { type BankTiming, ddr4Ticks as ticks } from './parameters.ts';
 
 const groups = 4;
 const banksPerChannel = 16;
-/** Beats in one channel before addresses go on in the next. */
+/** Beats in one channel before addresses continue in the next. */
 const interleave = 4;
-/** Beats of a channel in one bank before addresses go on in the next. */
+/** Beats of a channel in one bank before addresses continue in the next. */
 const run = 16;
 /** A row has 8 KiB. */
 const runsPerRow = 128 / run;

@@ -117,7 +117,7 @@ describe('time, as the contract has it', () => {
     expect(runProgram(machine, assemble(text), listHost([7]))).toMatchObject({ code, pc });
   });
 
-  it('has an answer to any words: every program halts, faults, or is still running', () => {
+  it('handles any words: every program halts, faults, or is still running', () => {
     const sizes = { ...defaultSizes, cores: 2, maxLength: 128, fifo: 8, rom: 64 };
     const codes = new Set<number | undefined>();
     for (let seed = 1; seed <= 400; seed++) {

@@ -184,7 +184,7 @@ export class Cluster {
   /** A code if the instruction halts instead of issuing. */
   #faultOf(line: Line | undefined): FaultCode | undefined {
     if (this.#pc >= this.#options.sizes.rom) return 5;
-    // Words behind the program are 0, which is no instruction.
+    // Words behind the program are 0, which is not an instruction.
     if (!line?.instruction) return 1;
     const fault = this.machine.faultOf(line.instruction);
     if (fault !== 0) return fault;

@@ -33,7 +33,7 @@ export function runProgram(
     const halt = (code: FaultCode) => ({ code, pc, instructions: count });
     if (pc >= machine.sizes.rom) return halt(5);
     const instruction = lines[pc];
-    // Words behind the program are 0, which is no instruction.
+    // Words behind the program are 0, which is not an instruction.
     if (!instruction) return halt(1);
     const fault = machine.faultOf(instruction);
     if (fault) return halt(fault);

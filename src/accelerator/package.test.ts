@@ -59,7 +59,7 @@ function damaged(text: string, seed: number): string {
   return found;
 }
 
-it('has an answer to any damage of a package', async () => {
+it('handles any damage of a package', async () => {
   const folder = await temporaryFolder();
   const compiled = await compileModel(golden, { sizes: defaultSizes });
   await savePackage(folder, compiled, defaultSizes);

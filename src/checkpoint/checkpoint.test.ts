@@ -161,7 +161,7 @@ describe('saving', () => {
     expect(await readFile(join(folder, 'state'), 'utf8')).toBe('new');
   });
 
-  it('refuses to replace a folder that is no model', async () => {
+  it('refuses to replace a folder that is not a model', async () => {
     const parent = await temporaryFolder();
     await writeFile(join(parent, 'thesis.txt'), 'years of work');
     const saving = saveCheckpoint(parent, config, [a]);

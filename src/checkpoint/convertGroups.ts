@@ -29,7 +29,7 @@ export function possiblyGrouped(source: TensorSource, specs: readonly ParameterS
 
 /**
  * What the model's matrices become, by name. An embedding and a head that are ordinary floats are left out.
- * @throws InputError if another matrix is no codes times scales, with its first entry that deviates
+ * @throws InputError if another matrix is not codes times scales, with its first entry that deviates
  */
 export async function groupedEntries(
   source: TensorSource,

@@ -109,6 +109,6 @@ async function verify(file: RemoteFile, partial: string): Promise<void> {
   if (found === expected) return;
   await fs.rm(partial);
   throw new InputError(
-    `${file.url}: found hash ${found}, expected ${expected}; removed, run again to download it anew`,
+    `${file.url}: found hash ${found}, expected ${expected}; removed, run again to download it again`,
   );
 }

@@ -157,7 +157,7 @@ describe('downloading', () => {
     );
   });
 
-  it('goes on where an interrupted download stopped', async () => {
+  it('continues where an interrupted download stopped', async () => {
     const { hub, options } = await setUp();
     hub.cutAfter = 100_000;
     await expect(downloadModel(id, options)).rejects.toThrow(/run again to resume/);
@@ -170,7 +170,7 @@ describe('downloading', () => {
     expect((await readFile(join(folder, 'model.safetensors'))).equals(weights)).toBe(true);
   });
 
-  it('starts a file again when the server cannot go on in the middle', async () => {
+  it('starts a file again when the server cannot continue in the middle', async () => {
     const { hub, options } = await setUp();
     hub.cutAfter = 100_000;
     await expect(downloadModel(id, options)).rejects.toThrow(InputError);

@@ -34,7 +34,7 @@ describe('packing', () => {
     expect([...packTernary(Int8Array.of(1), 1, 1)]).toEqual([0b01_01_01_10]);
   });
 
-  it('is undone by unpacking, also where the rows are no multiple of 4', () => {
+  it('is undone by unpacking, also where the rows are not a multiple of 4', () => {
     fc.assert(
       fc.property(matrices, ({ rows, columns, values }) => {
         expect(unpackTernary(packTernary(values, rows, columns), rows, columns)).toEqual(values);

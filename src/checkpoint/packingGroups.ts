@@ -17,12 +17,12 @@ export interface RecognisedGroups {
   readonly halves: boolean;
 }
 
-/** The first entry of a matrix that is no code times its group's scale. */
+/** The first entry of a matrix that is not a code times its group's scale. */
 export interface Deviation {
   readonly row: number;
   readonly column: number;
   readonly found: number;
-  /** The scale of the group's entries before it; undefined if the entry itself is no finite number. */
+  /** The scale of the group's entries before it; undefined if the entry itself is not a finite number. */
   readonly scale: number | undefined;
 }
 

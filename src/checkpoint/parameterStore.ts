@@ -5,7 +5,7 @@ import type { Storage } from '../model/parameters.ts';
 export interface ParameterStore {
   /** Announces how `name` will be stored. All calls come before the first to `bytes`. */
   prepare(name: string, storage: Storage): void;
-  /** The parameter's storage; asked for anew before each write, since memory may move. */
+  /** The parameter's storage; asked for again before each write, since memory may move. */
   bytes(name: string): Uint8Array;
   /** Takes bytes of the parameter from byte `start` on, where there is no need to hold all of them at once. */
   write?(name: string, bytes: Uint8Array, start: number): void;

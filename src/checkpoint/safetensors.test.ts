@@ -66,7 +66,7 @@ describe('reading', () => {
     await expect(file.read('model.norm.weight')).rejects.toThrow(/ends at byte .* truncated or replaced/);
   });
 
-  it('refuses what is no regular file', async () => {
+  it('refuses what is not a regular file', async () => {
     await expect(SafetensorsFile.open(golden)).rejects.toThrow(/expected a regular file/);
     await expect(SafetensorsFile.open('/dev/zero')).rejects.toThrow(/expected a regular file/);
     await expect(SafetensorsFile.open(join(golden, 'none'))).rejects.toThrow(/no such file/);
@@ -78,7 +78,7 @@ describe('unsound headers', () => {
     ['a list', '[]', /must begin with "{"/],
     ['nothing', '', /must begin with "{"/],
     ['broken JSON', '{"a":', /expected JSON/],
-    ['a tensor that is no object', { a: 3 }, /tensor "a": found 3/],
+    ['a tensor that is not an object', { a: 3 }, /tensor "a": found 3/],
     ['an unknown type', { a: { ...oneByte, dtype: 'F8' } }, /dtype: found "F8", expected one of F64/],
     ['a type named like a method', { a: { ...oneByte, dtype: 'toString' } }, /dtype: found "toString"/],
     ['no shape', { a: { ...oneByte, shape: undefined } }, /shape: found nothing/],
@@ -91,7 +91,7 @@ describe('unsound headers', () => {
     ['offsets beyond the file', { a: { ...oneByte, shape: [9], data_offsets: [0, 9] } }, /begin ≤ end ≤ 1/],
     ['three offsets', { a: { ...oneByte, data_offsets: [0, 1, 1] } }, /data_offsets/],
     ['overlapping tensors', { a: oneByte, b: oneByte }, /tensor "b" begins at byte 0 and overlaps/],
-    ['metadata that is no text', { __metadata__: { a: 1 }, a: oneByte }, /__metadata__ "a": found 1/],
+    ['metadata that is not text', { __metadata__: { a: 1 }, a: oneByte }, /__metadata__ "a": found 1/],
     ['metadata that is a list', { __metadata__: [], a: oneByte }, /__metadata__: found \[\]/],
   ])('refuses %s', async (_, header, message) => {
     expect(await refusal(header, 1)).toMatch(message);

@@ -9,9 +9,9 @@ import { replaceFile } from '../text/replaceFile.ts';
 export const commandHelp = `
   /help         this list
   /more         continue an answer that ended at the limit or was stopped
-  /new          begin anew
-  /save FILE    save the conversation with the model's state, to go on with it another day
-  /load FILE    go on with it
+  /new          start a new conversation
+  /save FILE    save the conversation with the model's state, to continue it another day
+  /load FILE    continue it
   /state        how much was said, and how many bytes the model remembers of it
   /quit         end (or Ctrl-D)
   Ctrl-C        stop the answer; up and down arrows: earlier messages

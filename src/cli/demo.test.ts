@@ -16,7 +16,7 @@ const demo = (cwd: string, ...args: string[]) =>
   plusminus(cwd, 'demo', '--steps', '2', '--threads', '2', ...args);
 
 describe('plusminus demo', () => {
-  it('goes through all phases, names commands that exist, and starts anew', async () => {
+  it('goes through all phases, names commands that exist, and starts again', async () => {
     const folder = await temporaryFolder();
     const told = await demo(folder);
     for (const phase of ['1  Reading', '2  Training', '3  Writing', '4  Counting', '5  Next']) {

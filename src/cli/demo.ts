@@ -49,7 +49,7 @@ export function demoCommand(): Command {
       integer(0, 256),
     )
     .option('--json', 'print JSON lines for machines')
-    .addHelpText('after', `\nExample:\n  $ plusminus demo\n\nWrites ${folder}, anew each time.`)
+    .addHelpText('after', `\nExample:\n  $ plusminus demo\n\nWrites ${folder}, which each run replaces.`)
     .action(demo);
 }
 

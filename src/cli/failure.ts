@@ -36,7 +36,7 @@ function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
 }
 
 /**
- * `plusminus … | head` is no failure: when the reader ends, the writer ends too, after saving its work. EIO is the error
+ * `plusminus … | head` is not a failure: when the reader ends, the writer ends too, after saving its work. EIO is the error
  * of a terminal that was closed.
  */
 export function endQuietlyOnBrokenPipe(): void {

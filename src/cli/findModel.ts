@@ -50,7 +50,7 @@ async function listModels(folder: string, depth: number): Promise<FoundModel[]> 
     return [{ folder, modified: Math.max(...times) }];
   }
   if (depth === 0) return [];
-  // A folder that is being written, or was left by a crash, is no model yet.
+  // A folder that is being written, or was left by a crash, is not a model yet.
   const folders = entries.filter(
     (entry) => entry.isDirectory() && !/\.(tmp|previous|partial)/.test(entry.name),
   );

@@ -48,7 +48,7 @@ describe('plusminus train', () => {
     ['SIGTERM', 143],
     ['SIGHUP', 129],
   ] as const)(
-    'saves on %s with exit code %d, says how to go on, and ends with the same bits',
+    'saves on %s with exit code %d, says how to continue, and ends with the same bits',
     async (signal, exitCode) => {
       const args = (out: string) => [
         'train',

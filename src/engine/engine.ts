@@ -57,7 +57,7 @@ export interface Executable {
    * Runs the program once, then reads tensors that `Engine.read` could read. Runs of one engine must not overlap. On a
    * GPU these reads arrive with the end of the run, without another round trip. `reached` is called at each mark, in
    * order, while the run continues: a read or a view of a variable then shows what the program assigned before the
-   * mark. The host may go on reading and writing such a variable as long as the rest of the program does not use it. A
+   * mark. The host may continue reading and writing such a variable as long as the rest of the program does not use it. A
    * program that continues from its own results may run several `times`; the host waits for the last.
    */
   run(reads?: readonly Read[], reached?: (mark: number) => void, times?: number): Promise<void>;

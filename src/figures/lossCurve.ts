@@ -11,7 +11,7 @@ interface Point {
 
 const blue = '#2166ac';
 const paleBlue = '#a6c8e4';
-/** Of the validation sets, in order; more than these begin anew. */
+/** Of the validation sets, in order; more than these begin again. */
 const validationColors = ['#d95f02', '#1b7837', '#762a83', '#8c510a', '#c51b7d', '#01665e'];
 /** More points than pixels only make files larger. */
 const maxPoints = 1200;

@@ -120,7 +120,7 @@ describe('Conversation', () => {
     expect(sessions.filter(({ read }) => read.length > 0)).toHaveLength(1);
   });
 
-  it('goes on with an answer that was cut off, and refuses to with one that ended', async () => {
+  it('continues with an answer that was cut off, and refuses to with one that ended', async () => {
     const tokenizer = await tokenizerWith(template);
     const cut = new Conversation(scripted(tokenizer, '', 'length').newSession, tokenizer);
     expect(cut.canContinue).toBe(false);
@@ -134,16 +134,16 @@ describe('Conversation', () => {
     await expect(collect(ended.continue())).rejects.toThrow('the last answer is complete');
   });
 
-  it('an answer cut at any token continues as if the whole chat were read anew', async () => {
+  it('an answer cut at any token continues as if the whole chat were read again', async () => {
     await using model = await LanguageModel.load('plusminus/chat', { threads: 0 });
     const begin = () => new Conversation(() => model.session(), model.tokenizer!);
     const chat = begin();
     for (const maxTokens of [1, 5, 12]) {
-      const anew = begin();
-      anew.messages.push(...chat.messages);
+      const fresh = begin();
+      fresh.messages.push(...chat.messages);
       const options = { maxTokens, temperature: 0 };
       const answer = await collect(chat.reply('Tell me a story.', options));
-      expect((await collect(anew.reply('Tell me a story.', options))).join('')).toBe(answer.join(''));
+      expect((await collect(fresh.reply('Tell me a story.', options))).join('')).toBe(answer.join(''));
     }
   });
 

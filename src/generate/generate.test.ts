@@ -5,7 +5,7 @@ import { type Finish, type GenerateOptions, generate, type SequenceModel } from 
 
 fc.configureGlobal({ seed: 1 });
 
-/** A model that says `script`, whatever it reads, and then the first token for ever. */
+/** A model that says `script`, whatever it reads, and then the first token forever. */
 class Parrot implements SequenceModel {
   readonly read: number[][] = [];
   readonly #script: readonly number[];
@@ -50,7 +50,7 @@ describe('generate', () => {
     expect(drawn).toEqual([...script, 0]);
   });
 
-  it('goes on past the eos token if told to, which is no text', async () => {
+  it('continues past the eos token if told to, which is not text', async () => {
     const { text, finish } = await run('ab', { stopAtEos: false, maxTokens: 20 });
     expect(text).toBe('ab');
     expect(finish).toMatchObject({ reason: 'length', tokens: 20 });

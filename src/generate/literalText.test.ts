@@ -78,7 +78,7 @@ describe('chats with a SentencePiece tokenizer', () => {
     expect(learned).toEqual(['▁world', '</s>', '▁hello', '▁world', '</s>']);
   });
 
-  it('go on from a state with the ids of the whole chat', () => {
+  it('continue from a state with the ids of the whole chat', () => {
     const format = chatFormatOf(tokenizer());
     const whole = format.encode(messages.slice(0, 3));
     const next = format.renderNext([messages[2]!], '</s>');

@@ -57,7 +57,7 @@ export function encodeSession(saved: SavedSession, fingerprint: number): Uint8Ar
   return bytes;
 }
 
-/** @throws InputError for bytes that are no session, truncated, damaged, of a newer version or of another model */
+/** @throws InputError for bytes that are not a session: truncated, damaged, of a newer version or of another model */
 export function decodeSession(bytes: Uint8Array, owner: SessionOwner): SavedSession {
   if (!(bytes instanceof Uint8Array)) throw refused(`expected the Uint8Array that save() returned`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -7,7 +7,7 @@ export function scratch(name: string, shape: Shape, dtype: DType = 'f32'): Tenso
   return new Tensor('temporary', dtype, shape, name);
 }
 
-/** The scratch among the tensors of a call's kernels: temporaries that are no operands of the call. */
+/** The scratch among the tensors of a call's kernels: temporaries that are not operands of the call. */
 export function scratchAmong({ inputs, outputs }: Call, used: readonly Tensor[]): Tensor[] {
   const operands = new Set([...present(inputs), ...present(outputs)]);
   return [...new Set(used)].filter((tensor) => tensor.kind === 'temporary' && !operands.has(tensor));

@@ -82,7 +82,7 @@ export function aiCall({ name, arguments: input }: ToolCall): AiToolCall {
   return { type: 'tool-call', toolCallId: `call_${crypto.randomUUID()}`, toolName: name, input };
 }
 
-/** @throws InputError for files and other content that is no text and no call */
+/** @throws InputError for files and other content that is neither text nor a call */
 export function messagesOf(prompt: readonly PromptMessage[]): ChatMessage[] {
   return prompt.flatMap(({ role, content }, index): ChatMessage[] => {
     if (typeof content === 'string') return [{ role, content }];

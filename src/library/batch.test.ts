@@ -58,7 +58,7 @@ it('a generation that others join half-way, or that stays when they end, keeps i
   expect(text.text).toBe(alone);
 });
 
-it('one that is aborted or left gives its slot to others, which go on', async () => {
+it('one that is aborted or left gives its slot to others, which continue', async () => {
   const expected = (await model.complete('xyz', options(5))).text;
   for (let round = 0; round < 3; round++) {
     const abort = new AbortController();

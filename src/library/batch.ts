@@ -1,5 +1,5 @@
 /**
- * Generations of one model that go on at the same time. Each step of the batch reads the weights once and advances
+ * Generations of one model that run at the same time. Each step of the batch reads the weights once and advances
  * every sequence that has asked by then: by one token, or by its share of the step if it still reads its prompt.
  */
 import { letEventsIn } from '#platform';

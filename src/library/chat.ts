@@ -77,7 +77,7 @@ export class Chat {
     }
   }
 
-  /** Whether the last answer was cut off, by a limit or a stop, so that `continue` can go on with it. */
+  /** Whether the last answer was cut off, by a limit or a stop, so that `continue` can continue it. */
   get canContinue(): boolean {
     return this.#conversation.canContinue;
   }

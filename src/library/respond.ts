@@ -1,4 +1,4 @@
-/** Answers with tools: the model calls functions, reads what they return, and goes on until it answers. */
+/** Answers with tools: the model calls functions, reads what they return, and continues until it answers. */
 import { InputError } from '../errors.ts';
 import type { ChatMessage } from '../generate/chatTemplate.ts';
 import type { GenerateOptions } from '../generate/generate.ts';
@@ -15,7 +15,7 @@ export interface Tool {
   readonly description?: string | undefined;
   /** Of its arguments, an object: a JSON schema, or one of zod, valibot and other libraries that give JSON schemas. */
   readonly parameters?: AnySchema | undefined;
-  /** What it returns is told to the model, as JSON if it is no text. An error is told too. */
+  /** What it returns is told to the model, as JSON if it is not text. An error is told too. */
   run(args: never): unknown;
 }
 

@@ -94,7 +94,7 @@ describe('plusminus/ai', () => {
     expect(await stream.output).toEqual(output);
   });
 
-  it('calls tools, and goes on with what they return', async () => {
+  it('calls tools, and continues with what they return', async () => {
     const calls: unknown[] = [];
     const trip = tool({
       description: 'Plans a trip.',

@@ -117,7 +117,7 @@ await property(async (length, seed) => {
   );
 });
 
-// Calls that are started together run in order, while this thread goes on.
+// Calls that are started together run in order, while this thread continues.
 let turns = 0;
 const turning = setInterval(() => turns++, 1);
 const many = Array.from({ length: 20 }, (_, k) => Float32Array.of(k, rank));

@@ -11,7 +11,7 @@ describe('the cost of an exchange', () => {
     expect(efficiencyOf(cost, 1)).toBe(1);
   });
 
-  it('falls with ranks, and less if they meet seldom or compute long', () => {
+  it('falls with ranks, and less if they meet rarely or compute long', () => {
     expect(efficiencyOf(cost, 1024)).toBeLessThan(efficiencyOf(cost, 2));
     // 1.48 GB over 1.25 GB a second, beside 0.4 seconds of computing.
     expect(efficiencyOf(cost, 2)).toBeCloseTo(0.4 / (0.4 + 1.184), 6);

@@ -169,7 +169,7 @@ async function beginningOf(cache: Cache | undefined, address: string) {
   return kept && version ? { blob: await kept.blob(), version } : undefined;
 }
 
-/** A full cache is no failure: the model is fetched again next time. */
+/** A full cache is not a failure: the model is fetched again next time. */
 async function keep(cache: Cache | undefined, address: string, response: Response): Promise<void> {
   await cache?.put(address, response).catch(() => {});
 }

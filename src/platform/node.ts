@@ -34,7 +34,7 @@ async function openMade(path: string): Promise<ReadableFile | undefined> {
   return ggufMember(path) ? (await import('../checkpoint/gguf/modelFolder.ts')).openInGguf(path) : undefined;
 }
 
-/** Anything but a regular file is refused: opening a pipe would wait for ever. */
+/** Anything but a regular file is refused: opening a pipe would wait forever. */
 async function openLocal(path: string): Promise<ReadableFile | undefined> {
   try {
     // Non-blocking, so that opening a pipe does not wait for a writer, and its kind can be checked.

@@ -17,7 +17,7 @@ export interface Platform {
   join(folder: string, name: string): string;
   /**
    * Opens a file for reading; undefined if it is not there.
-   * @throws InputError if it is no file, or cannot be read
+   * @throws InputError if it is not a file, or cannot be read
    */
   openFile(path: string): Promise<ReadableFile | undefined>;
   /** Reads a file of the library itself, such as its kernels. */

@@ -193,7 +193,7 @@ describe('pages of keys and values', () => {
       expect(await runMixed(model.batch(5, 16, (pages + 1) * pageBytes), texts, pages)).toEqual(expected);
   });
 
-  it('a sequence that does not fit into the pool is refused, and the others go on', async () => {
+  it('a sequence that does not fit into the pool is refused, and the others continue', async () => {
     const batch = model.batch(2, 64, 3 * pageBytes);
     const [text] = textsOf(model.vocabulary, [129]);
     await batch.step([{ slot: 0, tokens: text!.slice(0, 64), wanted: 'none' }]);

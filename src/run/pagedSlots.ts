@@ -1,7 +1,7 @@
 /**
  * Advances many sequences of a model that attends, in one program: the counterpart of BatchedSlots. Keys and values lie
  * in pages of one pool of fixed size. If the pool is full, the sequences that waited longest lose their pages; their
- * tokens are read again when they go on. So the pool bounds memory, not the number of sequences.
+ * tokens are read again when they continue. So the pool bounds memory, not the number of sequences.
  */
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';

@@ -91,7 +91,7 @@ describe.each(served)('%s, one by one: %s', (architecture, oneByOne) => {
     expect(new Set(first).size).toBe(prompts.length);
   });
 
-  it('goes on from the state cache and from states that clients keep', async () => {
+  it('continues from the state cache and from states that clients keep', async () => {
     const greedy = { temperature: 0, max_tokens: 5, ignore_eos: true };
     const [prompt] = prompts;
     await server.complete({ ...greedy, prompt });

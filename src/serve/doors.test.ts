@@ -50,7 +50,7 @@ describe('openai: responses', () => {
     expect((await stream.finalResponse()).output_text).toBe(text);
   });
 
-  it('take instructions and items, and go on from an earlier response', async () => {
+  it('take instructions and items, and continue from an earlier response', async () => {
     const brief = await openai.responses.create({ ...base, instructions: 'Be brief.' });
     const expected = await own([{ role: 'system', content: 'Be brief.' }, ...messages], 8);
     expect(brief.output_text).toBe(expected.text);

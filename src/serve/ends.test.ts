@@ -52,7 +52,7 @@ describe('end tokens', () => {
     }
   });
 
-  it("the template's end ends chats, not completions, and ignore_eos goes on in both", async () => {
+  it("the template's end ends chats, not completions, and ignore_eos continues in both", async () => {
     const end = server.model.tokenizer!.tokenId('<|end|>')!;
     expect(chatFormatOf(server.model.tokenizer!).stop).toEqual(['<|end|>']);
     const reasons = async (path: string, body: object) =>

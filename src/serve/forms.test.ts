@@ -122,7 +122,7 @@ describe('the server', () => {
     expect(await ask({ response_format: { type: 'json_object' }, max_tokens: 3 })).toMatch(/^\{/);
   });
 
-  it('says that an answer was cut off, and goes on from it in a session', async () => {
+  it('says that an answer was cut off, and continues from it in a session', async () => {
     const answer = await openai.chat.completions.create({ ...base, response_format: format, max_tokens: 3 });
     expect(answer.choices[0]!.finish_reason).toBe('length');
     const begin = { messages, max_tokens: 40, temperature: 0, return_state: true, response_format: format };

@@ -114,7 +114,7 @@ describe('bodies', () => {
     [`{"n": 1e9}`, 400],
     [`{"stop": [${'"a",'.repeat(20)}"a"]}`, 400],
     [`{"logit_bias": {"600": 1}}`, 400],
-    [`{"logit_bias": {"__proto__": 1}}`, 200], // JavaScript's own name is no field
+    [`{"logit_bias": {"__proto__": 1}}`, 200], // JavaScript's own name is not a field
     [`{"seed": 1.5}`, 400],
     [`{"state": "pms1.AAAA"}`, 400],
     [`{"state": 5}`, 400],

@@ -38,7 +38,7 @@ export class StateSigner {
     return prefix + Buffer.concat([body, this.#hmac(body)]).toString('base64url');
   }
 
-  /** @throws InputError if it is no state, was altered, is signed with another secret or belongs to another model */
+  /** @throws InputError if it is not a state, was altered, is signed with another secret or belongs to another model */
   verify(state: string): SavedSession {
     if (!state.startsWith(prefix))
       throw new InputError(`state: expected the text that this server returned, which begins with ${prefix}`);

@@ -4,7 +4,7 @@
  *     "PM-CACHE", u32 version, 32 bytes of the model's hash, u32 count of tokens, u32 of numbers in the state,
  *     i32 tokens, f32 state, u32 CRC-32 of all bytes before
  *
- * A file that is damaged, truncated or of another model is no error: it is removed, and its text is read again.
+ * A file that is damaged, truncated or of another model is not an error: it is removed, and its text is read again.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';

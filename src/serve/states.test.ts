@@ -74,7 +74,7 @@ describe('state cache', () => {
     expect(await cache.find([1, 2])).toMatchObject({ length: 0, state: undefined });
   });
 
-  it('goes on from the disk, also after a restart, and not from files that are damaged or of another model', async () => {
+  it('continues from the disk, also after a restart, and not from files that are damaged or of another model', async () => {
     const options = { bytes: 40_000, model: new Uint8Array(32).fill(1), stateSize: 100 };
     const path = join(folder, 'cache');
     const open = async (change: Partial<typeof options> = {}) => {
@@ -116,7 +116,7 @@ describe('state cache', () => {
 });
 
 describe('a state that a client takes along', () => {
-  it('goes on as if the conversation had never been interrupted, on any replica', async () => {
+  it('continues as if the conversation had never been interrupted, on any replica', async () => {
     const replica = await startTestServer({ secret });
     const first = await server.complete({ ...greedy, prompt: 'Call me', return_state: true });
     const second = await replica.complete({ ...greedy, prompt: '', state: first.state, return_state: true });
@@ -194,7 +194,7 @@ describe('a state that a client takes along', () => {
 describe('a session that the server keeps', () => {
   const get = (path: string) => fetch(`${server.url}/v1/sessions${path}`);
 
-  it('goes on from request to request', async () => {
+  it('continues from request to request', async () => {
     const session = server.model.session();
     await session.append('Call me');
     for (const prompt of ['Call me', '', ''])

@@ -125,7 +125,7 @@ describeWithMpi('a study over ranks', { timeout: 60_000 }, () => {
   const dataOf = async (folder: string) =>
     JSON.parse(await readFile(join(folder, 'results/chains/chains.json'), 'utf8')).data;
 
-  it('comes to the results of one, does nothing twice, and every rank works', async () => {
+  it('reaches the results of one process, does nothing twice, and every rank works', async () => {
     const [one, two, three] = [await temporaryFolder(), await temporaryFolder(), await temporaryFolder()];
     expect((await mpirun(1, script, [one])).stdout).toMatch(/^9 runs done$/m);
     expect(await dataOf(one)).toEqual([10407, 39, 732]); // ((1² + 1)² + 2)² + 3 = 39, and so on from 2 and 3

@@ -19,7 +19,7 @@ function contextIn(folder: string, signal = new AbortController().signal): Study
 }
 
 describe('training as an experiment', () => {
-  it('comes to the same whether it was interrupted or not', async () => {
+  it('reaches the same result whether it was interrupted or not', async () => {
     const folder = await temporaryFolder();
     const corpus = await prepareCorpus(contextIn(folder), 280);
     expect(await prepareCorpus(contextIn(folder), 280)).toEqual(corpus);

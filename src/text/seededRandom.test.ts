@@ -6,7 +6,7 @@ import { logarithm, SeededRandom } from './seededRandom.ts';
 fc.configureGlobal({ seed: 1 });
 
 describe('SeededRandom', () => {
-  it('gives the same numbers for ever: runs of older versions must stay repeatable', () => {
+  it('gives the same numbers forever: runs of older versions must stay repeatable', () => {
     const random = new SeededRandom(7);
     expect([
       random.uint32(),
@@ -24,7 +24,7 @@ describe('SeededRandom', () => {
     expect([random.uint32(), random.uint32(), random.uint32()]).toEqual([11520, 0, 5927040]);
   });
 
-  it('goes on from a saved state', () => {
+  it('continues from a saved state', () => {
     const random = new SeededRandom(3);
     random.normal();
     const state = random.save();

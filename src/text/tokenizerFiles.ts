@@ -15,7 +15,7 @@ export interface TokenizerFiles {
   source: string;
 }
 
-/** Larger files are no tokenizers: the largest in use have about 35 MB. */
+/** Larger files are not tokenizers: the largest in use have about 35 MB. */
 const maxBytes = 2 ** 28;
 
 /** @returns undefined if the folder holds no tokenizer */

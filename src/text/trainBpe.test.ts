@@ -9,7 +9,7 @@ import { type TrainProgress, trainBpe } from './trainBpe.ts';
 fc.configureGlobal({ seed: 1 });
 
 describe('learnMerges', () => {
-  it('equals counting all pairs anew for each merge', async () => {
+  it('equals counting all pairs again for each merge', async () => {
     const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 12 });
     const words = fc.array(fc.tuple(word, fc.integer({ min: 1, max: 5 })), { minLength: 1, maxLength: 12 });
     await fc.assert(

@@ -100,7 +100,7 @@ function checkSpecials({
   return specials;
 }
 
-/** The texts between special tokens, which are no words to learn. */
+/** The texts between special tokens, which are not words to learn. */
 function splitAround(document: string, specials: readonly string[]): string[] {
   return specials.reduce((texts, special) => texts.flatMap((text) => text.split(special)), [document]);
 }

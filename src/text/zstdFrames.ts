@@ -34,7 +34,7 @@ export async function* cutAtFrames(chunks: AsyncIterable<Uint8Array>): AsyncGene
 /** The next bytes of the stream. */
 interface Part {
   readonly bytes: number;
-  /** Whether the walk needs them to go on. */
+  /** Whether the walk needs them to continue. */
   readonly isField: boolean;
   readonly endsFrame: boolean;
 }

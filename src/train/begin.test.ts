@@ -50,7 +50,7 @@ describe('beginning a run', () => {
     expect(await readdir(join(folder, 'second'))).not.toContain('tokens');
   });
 
-  it('refuses a folder that is in use, and says how to go on with a run', async () => {
+  it('refuses a folder that is in use, and says how to continue with a run', async () => {
     const folder = await temporaryFolder();
     const data = async function* () {
       yield rhyme;
@@ -62,7 +62,7 @@ describe('beginning a run', () => {
     );
   });
 
-  it('refuses a folder in which a run is going on, and deletes nothing of it', async () => {
+  it('refuses a folder in which a run is in progress, and deletes nothing of it', async () => {
     const folder = await temporaryFolder();
     const [run, text] = [join(folder, 'run'), join(folder, 'text.txt')];
     await writeFile(text, rhyme);
@@ -84,7 +84,7 @@ describe('beginning a run', () => {
     });
   });
 
-  it('goes on in a folder that a killed process left half prepared, and deletes only its leftovers', async () => {
+  it('continues in a folder that a killed process left half prepared, and deletes only its leftovers', async () => {
     const folder = await temporaryFolder();
     const [run, text] = [join(folder, 'run'), join(folder, 'text.txt')];
     await writeFile(text, rhyme);

@@ -22,7 +22,7 @@ export interface MarkedTokens {
  * An answer is what the template adds to the prompt of that turn, so that any template will do whose rendering of
  * a longer conversation begins with that of a shorter one.
  * @returns undefined if nothing is left to learn
- * @throws {InputError} if there is no template, or it writes earlier turns anew
+ * @throws {InputError} if there is no template, or it rewrites earlier turns
  */
 export function markConversation(
   tokenizer: TextTokenizer,

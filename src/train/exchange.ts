@@ -29,7 +29,7 @@ export class Exchange {
     this.#options = options;
   }
 
-  /** Begins to sum a bucket's gradients over the ranks; called at its mark, while the program goes on. */
+  /** Begins to sum a bucket's gradients over the ranks; called at its mark, while the program continues. */
   start({ gradients }: Bucket): void {
     const sum = this.#change(gradients, (numbers) => this.#sum(numbers));
     sum.catch(() => {}); // `finish` rejects with it

@@ -1,4 +1,4 @@
-/** Training of the families beside MatMul-free: it learns, stops, goes on to the same bits, and loads. */
+/** Training of the families beside MatMul-free: it learns, stops, continues to the same bits, and loads. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';

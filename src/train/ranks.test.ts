@@ -60,7 +60,7 @@ const lossesOf = async (name: string) => (await logOf(name)).map(({ loss }) => l
 
 // Several processes start for each run, which takes long where cores are few.
 describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
-  it('with ordered sums, one, two and four ranks come to the same bits', async () => {
+  it('with ordered sums, one, two and four ranks reach the same bits', async () => {
     const flags = [
       '--accumulation',
       '4',
@@ -98,7 +98,7 @@ describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
         expect(loss, `${name}, step ${step}`).toBeCloseTo(expected[step]!, step === 0 ? 5 : 2);
       });
     }
-    // The moments of all ranks are there, by parameter: one rank goes on from them.
+    // The moments of all ranks are there, by parameter: one rank continues from them.
     await resume(1, 'sharded', '--steps', '6');
     await resume(1, 'one', '--steps', '6');
     expect((await lossesOf('sharded'))[5]).toBeCloseTo((await lossesOf('one'))[5]!, 2);
@@ -131,7 +131,7 @@ describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
     for (const [fact, value] of Object.entries(facts)) expect(value, fact).toBeCloseTo(whole[fact], 4);
   });
 
-  it('ends everywhere when a rank dies, and goes on from a whole checkpoint with another number', async () => {
+  it('ends everywhere when a rank dies, and continues from a whole checkpoint with another number', async () => {
     const flags = ['--accumulation', '4', '--ordered', '--schedule', 'constant', '--save-every', '5'];
     const long = [
       'train',
@@ -181,7 +181,7 @@ describeWithMpi('training over ranks', { timeout: 300_000 }, () => {
     const validations = (await logOf('whole')).filter(({ event }) => event === 'validation');
     expect(validations.length).toBeGreaterThan(1);
     expect(validations.at(-1)!.loss).toBeLessThan(0.1 * validations[0]!.loss);
-    // Another number of ranks goes on from there.
+    // Another number of ranks continues from there.
     await resume(1, 'parts', '--steps', '44');
   });
 

@@ -83,7 +83,7 @@ describe('a training run', () => {
     }
   });
 
-  it('that meets with itself alone, and takes the mean as it is, comes to the same bits', async () => {
+  it('that meets with itself alone, and takes the mean as it is, reaches the same bits', async () => {
     const folder = await temporaryFolder();
     const [plain, local] = [join(folder, 'plain'), join(folder, 'local')];
     await trainNew(plain, {});
@@ -92,7 +92,7 @@ describe('a training run', () => {
     expect((await stateFiles(local))[name]).toEqual((await stateFiles(plain))[name]);
   });
 
-  it('killed between checkpoints, goes on from the last one without a duplicate line', async () => {
+  it('killed between checkpoints, continues from the last one without a duplicate line', async () => {
     const folder = await temporaryFolder();
     await trainNew(join(folder, 'whole'), {});
     const crash = (run: Run) => {
@@ -175,7 +175,7 @@ describe('a training run', () => {
     expect(last.loss).toBeLessThan(0.5);
   });
 
-  it('stops at a loss that is no number and keeps the last good checkpoint', async () => {
+  it('stops at a loss that is not a number and keeps the last good checkpoint', async () => {
     const folder = await temporaryFolder();
     const spoil = ({ step, trainer }: Run) => {
       if (step === 3)
@@ -314,7 +314,7 @@ describeOnGpu('a training run on WebGPU', () => {
     expect(await logOf(parts)).toEqual(await logOf(whole));
   });
 
-  it('ends with a clear error when the device is lost, and goes on from its last checkpoint on the CPU', async () => {
+  it('ends with a clear error when the device is lost, and continues from its last checkpoint on the CPU', async () => {
     const folder = await temporaryFolder();
     const data = await dataOf(folder);
     const config = { ...smallConfig(data), layers: 1 };

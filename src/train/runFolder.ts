@@ -57,7 +57,7 @@ export class RunFolder {
   }
 }
 
-/** Whether a process was killed while it prepared a run there, and no other one goes on. */
+/** Whether a process was killed while it prepared a run there, and no other one continues. */
 export async function isHalfPrepared(path: string): Promise<boolean> {
   const names: string[] = await readdir(path).catch(() => []);
   return names.includes(marker) && !(await holdsRun(path));
@@ -73,7 +73,7 @@ async function make(path: string): Promise<boolean> {
 
 async function refuseUsed(path: string): Promise<void> {
   if (await holdsRun(path)) {
-    throw new InputError(`${path}: holds a training run; add --resume to go on, or name another folder`);
+    throw new InputError(`${path}: holds a training run; add --resume to continue, or name another folder`);
   }
   const found = async () => (await readdir(path)).filter((name) => !isLockName(name));
   if ((await found()).includes(marker)) await removeOwn(path);
@@ -86,7 +86,7 @@ async function refuseUsed(path: string): Promise<void> {
   if (length > 0) throw new InputError(`${path}: found ${length} files, expected a new or an empty folder`);
 }
 
-/** The marker goes last: killed here, the next call goes on. */
+/** The marker is removed last, so that the next call finishes what a kill left here. */
 async function removeOwn(path: string): Promise<void> {
   const names = (await readdir(path)).filter((name) => own.test(name) && name !== marker);
   for (const name of names) await rm(join(path, name), { recursive: true, force: true });

@@ -14,7 +14,7 @@ import type { Data } from './data.ts';
 import { parseSettings, type TrainingChoices } from './settings.ts';
 import type { Machine } from './trainer.ts';
 
-/** A text that a small model learns by heart. */
+/** A text that a small model memorises. */
 export const rhyme = 'Add and subtract, add and subtract, never a product, and that is a fact.\n'.repeat(60);
 
 /** Token shards of `text` in `<folder>/tokens`. */

@@ -78,7 +78,7 @@ export async function savedStep(folder: string): Promise<number> {
   if (/^\d{1,15}$/.test(step)) return Number(step);
   throw new InputError(
     `${file.path}: metadata: step: found ${JSON.stringify(file.metadata.step) ?? 'nothing'}, expected a number; ` +
-      'this is no checkpoint of a training run, use --from to start from it',
+      'this is not a checkpoint of a training run, use --from to start from it',
   );
 }
 

@@ -43,7 +43,7 @@ describeWithTwoHosts('training over two hosts', { timeout: 120_000 }, () => {
     expect(stdout).toMatch(/^42 cases held on 3 ranks of Open MPI.*, hosts: 2/);
   });
 
-  it('comes to the bits of one rank, and sends the bytes that docs/mpi.md counts', async () => {
+  it('reaches the bits of one rank, and sends the bytes that docs/mpi.md counts', async () => {
     const one = await mpirun(1, program, [...trainInto('one'), ...run]);
     expect(one.code, one.stderr).toBe(0);
     const two = await launch([...slow, '-n', '2'], program, [...trainInto('two'), ...run]);
@@ -63,7 +63,7 @@ describeWithTwoHosts('training over two hosts', { timeout: 120_000 }, () => {
     for (const { waited } of lines) expect(waited).toBeGreaterThan(0);
   });
 
-  it('that meet seldom send so much less', async () => {
+  it('that meet rarely send so much less', async () => {
     const local = ['--steps', String(steps), '--validation', '0', '--local-steps', '4'];
     const ended = await launch([...slow, '-n', '2'], program, [...trainInto('local'), ...local]);
     expect(ended.code, ended.stderr).toBe(0);

@@ -116,6 +116,11 @@ const replaced: readonly (readonly [RegExp, string])[] = [
   [/\b(?!leastSquares\b)(?:most|least)[A-Z]\w*/, 'max… or min…'],
   [/\bforet(?:ell|old)\w*/i, 'predict'],
   [/\b(?:boxed\b|models? in the box\b)/i, 'bundled'],
+  [/\bgo(?:es)? on\b/, 'continue'],
+  [/\banew\b/, 'again'],
+  [/\bseldom\b/, 'rarely'],
+  [/\bfor ever\b/, 'forever'],
+  [/\bby heart\b/, 'memorise'],
 ];
 
 /** @param texts by path, from the root */

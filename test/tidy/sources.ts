@@ -35,14 +35,22 @@ export function readSources(): Source[] {
     .map((path) => parse(path, readFileSync(join(root, path), 'utf8')));
 }
 
-/** Everything that people wrote: sources and documents, without those that name the words themselves. */
+/**
+ * Everything that people wrote: sources and documents. Without those that name the words themselves, and without the
+ * talks that the chat is trained on, which speak as people do.
+ */
 export function readTexts(): Map<string, string> {
   const paths = [...folders, 'docs'].flatMap((folder) =>
     globSync(`${folder}/**/*.{ts,tsx,js,md}`, { cwd: root }),
   );
   const written = [...paths, 'README.md', 'CHANGELOG.md', 'SECURITY.md']
     .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => !/(^|\/)(node_modules|dist|build)\/|^test\/(tidy|fixtures)\//.test(path));
+    .filter(
+      (path) =>
+        !/(^|\/)(node_modules|dist|build)\/|^test\/(tidy|fixtures)\/|^recipes\/chat\/(topics\/|plots)/.test(
+          path,
+        ),
+    );
   return new Map(written.sort().map((path) => [path, readFileSync(join(root, path), 'utf8')]));
 }
 

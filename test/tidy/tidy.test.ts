@@ -143,10 +143,12 @@ describe('the rules complain of', () => {
   });
 
   it('words that the glossary replaces', () => {
-    const text = 'const mostBytes = 1;\n// a foretold token\nleastSquares(xs); // at most, at least\n';
+    const text =
+      'const mostBytes = 1;\n// a foretold token goes on\nleastSquares(xs); // at most, at least\n';
     expect(checkWords(new Map([['src/a.ts', text]]))).toEqual([
       'src/a.ts:1: found mostBytes, expected max… or min…',
       'src/a.ts:2: found foretold, expected predict',
+      'src/a.ts:2: found goes on, expected continue',
     ]);
   });
 

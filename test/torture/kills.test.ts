@@ -1,4 +1,4 @@
-/** kill -9 at random moments of every writer: no write that was reported done is lost, and the next process goes on. */
+/** kill -9 at random moments of every writer: no write that was reported done is lost, and the next process continues. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -69,7 +69,7 @@ async function wholeTensor(path: string): Promise<number> {
 interface Killed {
   /** The last write that the process said it had done. */
   readonly reported: number;
-  /** Set if the process ended by itself: it could not go on from what the one before left. */
+  /** Set if the process ended by itself: it could not continue from what the one before left. */
   readonly failure: string | undefined;
 }
 

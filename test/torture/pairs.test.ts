@@ -43,7 +43,7 @@ async function untilOneTrains(pair: readonly Process[]): Promise<void> {
   }
 }
 
-it('of two trainings in one folder at most one goes on, and nothing is lost', async () => {
+it('of two trainings in one folder at most one runs, and nothing is lost', async () => {
   const random = new SeededRandom(seed);
   const parent = await temporaryFolder();
   const counts = { pairs: 0, bothTrained: 0, noneTrained: 0 };

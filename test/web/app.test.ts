@@ -22,7 +22,7 @@ async function openApp(query = '', options: Parameters<typeof newPage>[1] = {}):
 }
 
 describe('writing', () => {
-  test('goes on from a text, says what computes, and takes it back', async () => {
+  test('continues a text, says what computes, and takes it back', async () => {
     const page = await openApp();
     await untilLoaded(page);
     expect(await engineOf(page)).toMatch(/^WebAssembly, \d+ threads?$/);
@@ -39,7 +39,7 @@ describe('writing', () => {
   test.each([
     ['the button', (page: Page) => page.getByRole('button', { name: 'Stop' }).click()],
     ['Escape', (page: Page) => page.keyboard.press('Escape')],
-  ])('%s stops it, on one thread too, and it goes on afterwards', async (_, stop) => {
+  ])('%s stops it, on one thread too, and it continues afterwards', async (_, stop) => {
     const page = await openApp('?engine=single');
     await untilLoaded(page);
     expect(await engineOf(page)).toBe('WebAssembly, one thread');
@@ -231,7 +231,7 @@ describe('without a network', () => {
   });
 });
 
-test('a model that the server has replaced is fetched anew', async () => {
+test('a model that the server has replaced is fetched again', async () => {
   const site = await mkdtemp(join(tmpdir(), 'plusminus-site-'));
   onTestFinished(() => rm(site, { recursive: true }));
   await cp(app, site, { recursive: true });

@@ -47,7 +47,7 @@ async function say(page: Page, message: string): Promise<void> {
 const turns = (page: Page) => page.getByRole('log').locator('.turn');
 
 describe('an answer', () => {
-  test('that ends at the limit says so, and goes on where it ended', async () => {
+  test('that ends at the limit says so, and continues where it ended', async () => {
     const page = await openTalk();
     await limit(page, 20);
     await say(page, 'Where is the whale?');
@@ -61,7 +61,7 @@ describe('an answer', () => {
     expect(await turns(page).count()).toBe(2);
   });
 
-  test('is given anew, and a message is edited', async () => {
+  test('is generated again, and a message is edited', async () => {
     const page = await openTalk();
     await limit(page, 20);
     await say(page, 'Where is the whale?');
@@ -194,7 +194,7 @@ describe('where something is missing', () => {
     await page.getByRole('heading', { name: 'Train one on your own text' }).waitFor();
   });
 
-  test('a page whose files are gone says so instead of loading for ever', async () => {
+  test('a page whose files are gone says so instead of loading forever', async () => {
     const site = await copyOf(app);
     const { url } = await host(site);
     const page = await newPage(browser, { serviceWorkers: 'block' });

@@ -1,4 +1,4 @@
-/** The talk that goes on: its turns, what can be done with them, and how it is kept. */
+/** The current talk: its turns, what can be done with them, and how it is kept. */
 import { effect, signal } from '@preact/signals';
 import type { Answered, ChatEvent, ChatMessage } from './engine/protocol.ts';
 import { type Kept, list, newId, put, remove } from './keep.ts';

@@ -28,7 +28,7 @@ const vowels = 'a e i o u ai ea ee ia io oa'.split(' ');
 const codas = 'l n m r s t k x nd ll rn sh th v'.split(' ');
 
 /**
- * A name that nobody has, from syllables: there are so many that a model cannot know them by heart and must repeat what
+ * A name that nobody has, from syllables: there are so many that a model cannot memorise them and must repeat what
  * it was told.
  * @param pick chooses from a list
  */

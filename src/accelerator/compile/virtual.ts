@@ -16,7 +16,7 @@ export interface VirtualInstruction {
   readonly name: string;
   /** The op that it belongs to, for the assembly's comments. */
   readonly comment: string;
-  /** Fields that are no registers. */
+  /** Fields that are not registers. */
   readonly fields: Record<string, number>;
   /** Registers read, by field. */
   readonly reads: Readonly<Record<string, VirtualVector | VirtualScalar | VirtualBank>>;

@@ -63,7 +63,7 @@ export class Cursor {
 const firstBytes = 2 ** 20;
 
 /**
- * Applies `parse` to the beginning of a file, read as far as it goes. `parse` starts anew when it reaches the end of
+ * Applies `parse` to the beginning of a file, read as far as it goes. `parse` starts again when it reaches the end of
  * what was read, and must take no other notice of it.
  * @param maxBytes how long the beginning may be
  */

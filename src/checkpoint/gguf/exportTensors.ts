@@ -204,7 +204,7 @@ async function ternaryCodes(source: Checkpoint, { name, shape }: ParameterSpec, 
   return { codes: unpackTernary(packed, rows, columns), scale };
 }
 
-/** The scale alone, read anew: matrices are not kept. */
+/** The scale alone, read again: matrices are not kept. */
 async function ternaryScaleOf(source: Checkpoint, { name, shape }: ParameterSpec): Promise<number> {
   const [rows, columns] = shape as readonly [number, number];
   if (source.tensor(name).dtype === 'U8') return readScale(source, name, () => {});

@@ -13,7 +13,7 @@ type Entries = Readonly<Record<string, GgufValue>>;
  * The tokenizer as llama.cpp reads it. A splitting into words that it has no name for is named by the nearest, and the
  * `tokenizer.json` itself is stored beside it, which this project reads.
  * @param vocabulary tokens of the model, which may be more than the tokenizer has
- * @throws InputError for a tokenizer that is no byte-level BPE
+ * @throws InputError for a tokenizer that is not a byte-level BPE
  */
 export function tokenizerMetadata(tokenizer: TextTokenizer, vocabulary: number): Entries {
   const { json, config } = tokenizer;

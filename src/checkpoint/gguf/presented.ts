@@ -90,7 +90,7 @@ function groupedTensors(
 }
 
 /**
- * A matrix of codes with one scale, in the packed form of packing.ts. Floats that are no such matrix stay as they are,
+ * A matrix of codes with one scale, in the packed form of packing.ts. Floats that are not such a matrix stay as they are,
  * for loading to round them.
  * @throws InputError for a type whose codes are not ternary
  */

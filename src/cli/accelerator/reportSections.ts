@@ -67,7 +67,7 @@ export function sectionsOf(report: Report, rtl: RtlReport | undefined): Section[
         `token: ${picojoules.addition} pJ an addition, ${picojoules.multiplication} pJ a 32-bit multiplication, ${picojoules.sramWord} pJ for 64 bits of an SRAM of 8 KB (Horowitz, ISSCC`,
         `2014, 45 nm; an FPGA spends about ten times as much on logic), ${picojoules.dramBit} pJ a bit from DDR4. A beat of weights passes a`,
         'FIFO and meets 16 activations; a row-wise word is two operands and a result. Clock trees, wires, leakage and the',
-        "board come on top: this is no estimate of a card's power.",
+        "board come on top: this is not an estimate of a card's power.",
       ],
     },
     batches(report, rtl),
@@ -176,7 +176,7 @@ function resources(rtl: RtlReport | undefined): Section[] {
           ),
         ),
       ],
-      notes: complete ? [] : ['Synthesis was stopped here: `npx node rtl/synthesise.ts` goes on.'],
+      notes: complete ? [] : ['Synthesis was stopped here: `npx node rtl/synthesise.ts` continues.'],
     };
   });
   const note = [

@@ -50,7 +50,7 @@ describe('CpuEngine', () => {
     expect(engine.usedBytes).toBe(before);
   });
 
-  it('says what does not fit, and goes on', async () => {
+  it('says what does not fit, and continues', async () => {
     engine = await CpuEngine.create({ threads: 1, memoryLimit: 16e6 });
     expect(() => engine!.load(constantProgram(10_000_000, 1).program)).toThrow(OutOfMemoryError);
     expect(() => engine!.allocate(variable('a large matrix', [5000, 5000]))).toThrow(

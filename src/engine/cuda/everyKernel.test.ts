@@ -15,7 +15,7 @@ describe.skipIf(!compiler)('kernels for NVIDIA cards', () => {
     }
   });
 
-  it('the compiler refuses what is no CUDA C++, with its own words', () => {
+  it('the compiler refuses what is not CUDA C++, with its own words', () => {
     for (const capability of capabilities)
       expect(() => compiler!.compile('broken', '__global__ void broken() { x = 1; }', capability)).toThrow(
         /NVRTC refused the kernel broken for sm_\d+: .*identifier "x" is undefined/s,

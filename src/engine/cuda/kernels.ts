@@ -70,7 +70,7 @@ function readCached(path: string): Uint8Array | undefined {
   }
 }
 
-/** In one step, so that no other process reads half a file. A cache that cannot be written is no cache. */
+/** In one step, so that no other process reads half a file. A cache that cannot be written is not a cache. */
 function writeCached(path: string, code: Uint8Array): void {
   try {
     mkdirSync(cacheFolder, { recursive: true });

@@ -72,7 +72,7 @@ describe.for(Object.entries(deviceKinds))('shaders for %s', ([name, features]) =
   });
 });
 
-it('the null backend refuses what is no WGSL', async () => {
+it('the null backend refuses what is not WGSL', async () => {
   await expect(
     pipelines.compile('broken', '@compute @workgroup_size(1) fn main() { x = 1; }', 0),
   ).rejects.toThrow(/refused the shader broken: .*unresolved value 'x'/);

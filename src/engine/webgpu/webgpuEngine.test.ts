@@ -71,7 +71,7 @@ describeOnGpu('WebGpuEngine', () => {
     expect(await readFloats(engine, state)).toEqual(Float32Array.of(7, 8, 9, 10, 11));
   });
 
-  it('writes parts, and bytes that are no whole number of words', async () => {
+  it('writes parts, and bytes that are not a whole number of words', async () => {
     engine = await WebGpuEngine.create();
     const tensor = input('bytes', [7], 'u8');
     engine.write(tensor, Uint8Array.of(1, 2, 3, 4, 5, 6, 7));
@@ -94,7 +94,7 @@ describeOnGpu('WebGpuEngine', () => {
     engine.write(tensor, bytesOf(tail)); // without effect, as before
   });
 
-  it('says what does not fit, and goes on', async () => {
+  it('says what does not fit, and continues', async () => {
     engine = await WebGpuEngine.create({ memoryLimit: 16e6 });
     expect(() => engine!.load(constantProgram(10_000_000, 1).program)).toThrow(OutOfMemoryError);
     expect(() => engine!.allocate(variable('a large matrix', [5000, 5000]))).toThrow(
@@ -106,7 +106,7 @@ describeOnGpu('WebGpuEngine', () => {
     expect(await readFloats(engine, y)).toEqual(new Float32Array(10).fill(1));
   });
 
-  it('reports a shader that the driver refuses, with its complaint, and goes on', async () => {
+  it('reports a shader that the driver refuses, with its complaint, and continues', async () => {
     const code = '@compute @workgroup_size(1) fn main() { y[0] = nonsense; }';
     const { program: brokenProgram, lowerings } = only({
       shader: 'broken',

@@ -81,7 +81,7 @@ class AnswerForm {
     return restricted;
   }
 
-  /** @param ends whether the token ends the answer, and is no part of its text */
+  /** @param ends whether the token ends the answer, and is not part of its text */
   accept(id: number, ends: boolean): void {
     if (ends) return;
     this.#matcher.accept(id);

@@ -12,7 +12,7 @@ export interface ByteEdge {
   readonly target: number;
 }
 
-/** A call of a rule: its nodes begin at `entry`; then the automaton goes on at `target`. */
+/** A call of a rule: its nodes begin at `entry`; then the automaton continues at `target`. */
 export interface Call {
   readonly rule: number;
   readonly target: number;

@@ -1,7 +1,7 @@
 /**
  * Runs an automaton over bytes. A state is what the automaton may be doing after the bytes so far: nodes, each with the
  * calls and loops that are at work. States are found as they are needed and kept, so that reading a byte in a known
- * state is a look-up; when they grow too many, they are forgotten and found anew.
+ * state is a look-up; when they grow too many, they are forgotten and found again.
  */
 import { InputError } from '../../errors.ts';
 import { levelsOf } from './analysis.ts';
@@ -12,7 +12,7 @@ export interface State {
   readonly items: Int32Array;
   /** Whether the bytes so far are a whole text of the grammar. */
   readonly accepts: boolean;
-  /** By class of byte: the next state, null if no text goes on so; undefined: not yet found. */
+  /** By class of byte: the next state, null if no text continues so; undefined: not yet found. */
   readonly next: (State | null | undefined)[];
   /** What its stacks are made of. */
   readonly frames: readonly Frame[];
@@ -58,7 +58,7 @@ export class Machine {
     return this.#stateOf(reached) ?? this.#intern(new Int32Array(), false);
   }
 
-  /** @returns null if no text of the grammar goes on with a byte of this class */
+  /** @returns null if no text of the grammar continues with a byte of this class */
   step(state: State, byteClass: number): State | null {
     const known = state.next[byteClass];
     if (known !== undefined) return known;
@@ -84,7 +84,7 @@ export class Machine {
     this.#masks += 1;
   }
 
-  /** Forgets what takes too much room. A state from before that is found anew, and goes on alike. */
+  /** Forgets what takes too much room. A state from before that is found again, and continues as before. */
   tidy(state: State): State {
     if (this.#kept > maxKept || this.#masks > maxMasks) {
       this.#kept = this.#masks = 0;
@@ -164,7 +164,7 @@ export class Machine {
     if (items.length === 0 && !accepts) return null;
     if (items.length > 2 * maxItems)
       throw new InputError(
-        `responseFormat: the form can go on in more than ${maxItems} ways at once; expected a less ambiguous one`,
+        `responseFormat: the form can continue in more than ${maxItems} ways at once; expected a less ambiguous one`,
       );
     return this.#intern(sorted(Int32Array.from(items)), accepts);
   }

@@ -124,7 +124,7 @@ export class Matcher {
     return { bytes: Uint8Array.from(bytes), ends: state.items.length === 0 };
   }
 
-  /** At most two classes of bytes with which the answer can go on. */
+  /** At most two classes of bytes with which the answer can continue. */
   #waysOn(state: State): { readonly bytes: readonly number[]; readonly next: State }[] {
     const ways: { bytes: readonly number[]; next: State }[] = [];
     for (const [byteClass, bytes] of this.#machine.automaton.classes.entries()) {

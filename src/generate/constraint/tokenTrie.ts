@@ -41,7 +41,7 @@ export const maxPlain = 24;
 
 const known = new WeakMap<ConstraintTokenizer, Vocabulary>();
 
-/** Special tokens are no text, so they are left out. */
+/** Special tokens are not text, so they are left out. */
 export function vocabularyOf(tokenizer: ConstraintTokenizer): Vocabulary {
   const found = known.get(tokenizer) ?? read(tokenizer);
   known.set(tokenizer, found);

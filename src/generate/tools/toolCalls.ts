@@ -67,7 +67,7 @@ export class ToolCallStream {
         this.#called = this.#isBeginning = true;
         continue;
       }
-      // White space after a call is no text.
+      // White space after a call is not text.
       const shown = this.#called && this.#isBeginning ? found.text.trimStart() : found.text;
       if (shown.trim() !== '') this.#isBeginning = false;
       text += shown;

@@ -21,7 +21,7 @@ export interface LaunchShape {
  * A launch of a CUDA kernel. `body` is the body of a kernel whose parameters have the names given here: a pointer for
  * each tensor, and `unsigned` or `float` for each number. A tensor that is `undefined` is a null pointer. Pointers
  * have the type of the tensor's elements (16-bit floats are `bf16` and `f16`, ternary codes are bytes), unless `types`
- * says otherwise. Two names may stand for the same memory where the op allows it. Temporaries that are no operands of
+ * says otherwise. Two names may stand for the same memory where the op allows it. Temporaries that are not operands of
  * the call are scratch of its launches: see scratch.ts.
  */
 export interface Launch extends LaunchShape {

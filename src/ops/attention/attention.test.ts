@@ -19,7 +19,7 @@ const given = ({ batch, length, heads, keyHeads, headSize }: Sizes, capacity = l
 const name = ({ batch, length, heads, keyHeads, headSize }: Sizes) =>
   `[${batch}, ${length}], ${heads} heads over ${keyHeads}, of ${headSize}`;
 
-/** A token alone, groups of heads, lengths that are no multiple of a tile, and several tiles. */
+/** A token alone, groups of heads, lengths that are not a multiple of a tile, and several tiles. */
 const small: Sizes[] = [
   { batch: 1, length: 1, heads: 1, keyHeads: 1, headSize: 4 },
   { batch: 2, length: 7, heads: 2, keyHeads: 1, headSize: 8 },

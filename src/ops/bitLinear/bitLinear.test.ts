@@ -26,7 +26,7 @@ const apply = (x?: Tensor, norm?: Tensor, weight?: Tensor) => [
 /** On tensor cores, operands of eleven bits give sums right to three digits and more. */
 const options = { straightThrough: true, halfTolerance: 2e-3 };
 
-/** Rows, widths and outputs that are no multiples of tiles, vectors, planes or threads, and some that are. */
+/** Rows, widths and outputs that are not multiples of tiles, vectors, planes or threads, and some that are. */
 const shapes: [rows: number[], width: number, out: number][] = [
   [[1], 1, 1],
   [[1], 16, 4],

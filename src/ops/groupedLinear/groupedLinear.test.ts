@@ -10,7 +10,7 @@ import { emptyCodes, type GroupedType, packCodes, packScales, unpackCodes, unpac
 import { blockSize, roundRowsReference } from './reference.ts';
 import { randomMatrix } from './testing.ts';
 
-/** Rows, widths, groups and outputs that are no multiples of tiles or of blocks of 32, and some that are. */
+/** Rows, widths, groups and outputs that are not multiples of tiles or of blocks of 32, and some that are. */
 const shapes: [rows: number[], width: number, group: number, out: number][] = [
   [[1], 16, 16, 1],
   [[1], 48, 16, 5],

@@ -9,7 +9,7 @@
 import { byteDots, workspaceStart } from "../../kernels/cpu/workspace.as";
 import { addBothScaled, addBothTimes, addDots, addHigh, addLow, addProductsTimes, startBoth } from "./dots.as";
 
-/** Masks of the planes. Loaded from memory: a constant would be built anew at every use. */
+/** Masks of the planes. Loaded from memory: a constant would be built again at every use. */
 const ternaryMasks = memory.data<u32>([0x03030303, 0x0c0c0c0c]);
 const binaryMasks = memory.data<u32>([0x02020202, 0x04040404, 0x08080808, 0x10101010]);
 

@@ -31,7 +31,7 @@ function int8Rows(out: number, width: number) {
   ];
 }
 
-/** Rows, widths and outputs that are no multiples of tiles, vectors or threads, and some that are. */
+/** Rows, widths and outputs that are not multiples of tiles, vectors or threads, and some that are. */
 const shapes: [rows: number[], width: number, out: number][] = [
   [[1], 1, 1],
   [[1], 7, 3],

@@ -96,7 +96,7 @@ const body = `
   const float topK = settings[1], topP = settings[2], minP = settings[3];
   Sampler s{logits, seen, size, idBits, settings[4], settings[0], 0.f};
 
-  // The likeliest; and whether something is no number, or too large to be one.
+  // The likeliest; and whether something is not a number, or too large to be one.
   unsigned best = 0, bestId = 0;
   int damaged = 0;
   for (unsigned id = lane; id < size; id += ${threads}) {

@@ -97,7 +97,7 @@ describe.each(gpuEngines)('sample on $name', ({ skip, create }) => {
     expect(Math.max(...share)).toBe(4);
   });
 
-  it.skipIf(skip)('never draws what is impossible, and tells of what is no number', async () => {
+  it.skipIf(skip)('never draws what is impossible, and reports values that are not numbers', async () => {
     const logits = normal(50, 1).map((x, id) => (id % 2 ? x : -Infinity));
     for (const id of await draw(engine, logits, plain, uniforms)) expect(id % 2).toBe(1);
     const one = uniforms.slice(0, 1);

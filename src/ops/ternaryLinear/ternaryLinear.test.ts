@@ -19,7 +19,7 @@ const apply = (x?: Tensor, weight?: Tensor) => [ternaryLinear(x!, { weight: weig
 /** On tensor cores, operands of eleven bits give sums right to three digits and more. */
 const options = { straightThrough: true, halfTolerance: 2e-3 };
 
-/** Rows, widths and outputs that are no multiples of tiles, vectors, planes or threads, and some that are. */
+/** Rows, widths and outputs that are not multiples of tiles, vectors, planes or threads, and some that are. */
 const shapes: [rows: number[], width: number, out: number][] = [
   [[1], 1, 1],
   [[1], 17, 5],

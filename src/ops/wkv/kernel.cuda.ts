@@ -44,7 +44,7 @@ __device__ inline void store(float* table, unsigned row, unsigned c, unsigned wi
 }
 `;
 
-/** The state from which tokens go on: row `row` of `table`. Without weights it has no maximum yet. */
+/** The state from which tokens continue: row `row` of `table`. Without weights it has no maximum yet. */
 const beginState = (table: string, row: string) => `
     const float rate = expf(decay[c]);
     State state = ${table} ? load(${table}, ${row}, c, width) : nothing();

@@ -42,7 +42,7 @@ testOp('wkv', [
     'exponents beyond 88, whose exponentials no float holds, from a state of zeros',
     [...extreme, { tensor: start([1, 1, 9]).tensor, data: new Float32Array(27) }],
     (k, v, w, u, s) => [wkv(k!, v!, { decay: w!, bonus: u!, layout: batch, state: s! }).y],
-    // Floats beyond 64 are rounded to 4e-6 or more, the maximum anew with each of 40 tokens; e^x differs as x does.
+    // Floats beyond 64 are rounded to 4e-6 or more, the maximum again with each of 40 tokens; e^x differs as x does.
     { differentiate: extreme.map(({ tensor }) => tensor), tolerance: 2e-4 },
   ),
   opCase('two layers share decay and bonus', given([2, 3, 6]), (k, v, w, u) => {

@@ -6,7 +6,7 @@ const valley = (best: number, rates: readonly number[], depth = 0.05): Trial[] =
   rates.map((rate) => ({ rate, loss: 3 + depth * Math.log(rate / best) ** 2 }));
 
 describe('the search for a learning rate', () => {
-  it('goes on beyond an edge of the grid, and ends inside', () => {
+  it('continues beyond an edge of the grid, and ends inside', () => {
     expect(nextRate(valley(1e-2, [4e-3, 8e-3, 16e-3]), 3)).toBeUndefined();
     expect(nextRate(valley(1e-3, [4e-3, 8e-3, 16e-3]), 3)).toBe(2e-3);
     expect(nextRate(valley(1e-1, [16e-3, 4e-3, 8e-3]), 3)).toBe(32e-3);

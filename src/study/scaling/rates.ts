@@ -1,5 +1,5 @@
 /**
- * Learning rates by size. The best rate falls as models grow: to find it anew for each size would take most of a
+ * Learning rates by size. The best rate falls as models grow: to find it again for each size would take most of a
  * study, so it is searched at two sizes, and a power of the width is drawn through what is found there.
  *
  * With Adam the best rate of a matrix goes with 1/width where everything else is parametrised for it (Yang et al.

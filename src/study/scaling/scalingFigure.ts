@@ -11,7 +11,7 @@ export interface Series {
   readonly fit: Fit | undefined;
 }
 
-/** How far lines go on beyond the points, as a factor. */
+/** How far lines continue beyond the points, as a factor. */
 const outlook = 10;
 
 export function scalingFigure(title: string, series: readonly Series[], crossing?: number): string {

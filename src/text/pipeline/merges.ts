@@ -14,7 +14,7 @@ export class Merges {
   /** Whether a token that stands for a byte is part of a merge. */
   readonly mergesBytes: boolean;
 
-  /** @throws {InputError} if a merge is no pair of tokens that join to a token */
+  /** @throws {InputError} if a merge is not a pair of tokens that join to a token */
   constructor(model: ModelJson, vocabulary: Vocabulary, where: string) {
     const prefix = typeof model.continuing_subword_prefix === 'string' ? model.continuing_subword_prefix : '';
     let mergesBytes = false;

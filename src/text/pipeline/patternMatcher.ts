@@ -161,7 +161,7 @@ export class PatternMatcher {
       const more = () => {
         if (count >= max) return -1;
         if (++this.#open > MAX_OPEN) throw this.#tooMuch();
-        // An iteration that reads nothing would repeat for ever.
+        // An iteration that reads nothing would repeat forever.
         const end = inner(at, (found) => (found === at && count >= min ? -1 : loop(found, count + 1, next)));
         this.#open--;
         return end;

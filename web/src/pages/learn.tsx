@@ -130,7 +130,7 @@ export default function Learn() {
           </button>
         ) : (
           <button type="button" class="main" disabled={text.value.trim() === ''} onClick={() => void learn()}>
-            {phase.value === 'done' ? 'Train anew' : 'Train'}
+            {phase.value === 'done' ? 'Train again' : 'Train'}
           </button>
         )}
         <Choices busy={busy} />

@@ -1,4 +1,4 @@
-/** Says when a model learns its text by heart: the training loss falls while the loss on held-out text does not. */
+/** Says when a model memorises its text: the training loss falls while the loss on held-out text does not. */
 
 type Point = readonly [step: number, loss: number];
 

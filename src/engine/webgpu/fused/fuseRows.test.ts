@@ -95,7 +95,7 @@ describe('what is fused', () => {
     }
   });
 
-  it('nothing for rows that are no groups of four, nor where a device binds too few tensors', () => {
+  it('nothing for rows that are not groups of four, nor where a device binds too few tensors', () => {
     expect(opsOf(caseOf(forms.at(-1)!), device)).not.toContain('quantiseRows');
     expect(opsOf(caseOf(forms[0]!), { ...device, maxBindings: 8 })).not.toContain('gradientOfRows');
   });

@@ -1,10 +1,10 @@
-/** HellaSwag: how does the scene, or the instruction, go on? */
+/** HellaSwag: how does the scene, or the instruction, continue? */
 import { choiceItem, labelField, textField, textList } from '../../fields.ts';
 import { eachRow, type Item, type Row, type Task } from '../../task.ts';
 
 export const hellaswag: Task = {
   name: 'hellaswag',
-  about: 'how scenes and instructions go on',
+  about: 'how scenes and instructions continue',
   version: 1,
   citation:
     'Zellers et al. (2019), HellaSwag: can a machine really finish your sentence?, https://arxiv.org/abs/1905.07830',
