@@ -7,29 +7,30 @@ typedef struct {
   const char *name;
   int (*isAvailable)(void);
   TernaryProduct *ternary;
+  GroupedProduct *grouped;
   DenseProduct *dense;
 } Variant;
 
 /** From the slowest to the fastest. */
 static const Variant variants[] = {
 #if defined(__x86_64__)
-    {"AVX2", hasAvx2, ternaryAvx2, denseAvx2},
-    {"AVX-VNNI", hasAvxVnni, ternaryAvxVnni, denseAvx2},
-    {"AVX-512 VNNI", hasAvx512Vnni, ternaryAvx512, denseAvx512},
+    {"AVX2", hasAvx2, ternaryAvx2, groupedAvx2, denseAvx2},
+    {"AVX-VNNI", hasAvxVnni, ternaryAvxVnni, groupedAvxVnni, denseAvx2},
+    {"AVX-512 VNNI", hasAvx512Vnni, ternaryAvx512, groupedAvx512, denseAvx512},
 #if defined(__linux__)
-    {"AMX", hasAmx, ternaryAmx, denseAvx512},
+    {"AMX", hasAmx, ternaryAmx, groupedAvx512, denseAvx512},
 #endif
 #elif defined(__aarch64__)
-    {"NEON dot", hasNeonDot, ternaryNeon, denseNeon},
+    {"NEON dot", hasNeonDot, ternaryNeon, groupedNeon, denseNeon},
 #endif
-    {NULL, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static _Thread_local uint8_t *memory;
 static _Thread_local const Variant *inUse;
 
 /** Raised with every change of the fields that kernels read, or of these functions. */
-EXPORT int32_t plusminusVersion(void) { return 1; }
+EXPORT int32_t plusminusVersion(void) { return 2; }
 
 /** The name of variant `index`, the fastest last; NULL past the end; "" if this processor lacks it. */
 EXPORT const char *plusminusVariant(int32_t index) {
@@ -46,6 +47,10 @@ EXPORT void plusminusBind(void *base, int32_t index) {
 /** These return 1 if they have computed their share, 0 if it is left to WebAssembly. */
 EXPORT int32_t ternaryProduct(uint32_t args, int32_t piece, int32_t pieces) {
   return inUse->ternary(memory, (const Product *)(memory + args), piece, pieces);
+}
+
+EXPORT int32_t groupedProduct(uint32_t args, int32_t piece, int32_t pieces) {
+  return inUse->grouped(memory, (const Grouped *)(memory + args), piece, pieces);
 }
 
 EXPORT int32_t denseProduct(uint32_t args, int32_t from, int32_t end) {

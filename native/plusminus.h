@@ -50,6 +50,24 @@ typedef struct {
   int32_t K;
 } Gemm;
 
+/** Fields of `GroupedProduct` in src/ops/groupedLinear/tile.as.ts. */
+typedef struct {
+  Address codes;
+  Address scales;
+  Address bias;
+  Address y;
+  int32_t width;
+  int32_t group;
+  int32_t out;
+  int32_t type;
+  int32_t halves;
+  Address q;
+  Address units;
+  Address sums;
+  Address unit;
+  int32_t rows;
+} Grouped;
+
 /** The longest rows whose sums of q·byte stay within 32 bits. */
 enum { longestRow = 1 << 16 };
 
@@ -67,10 +85,12 @@ void *scratch(size_t bytes);
 
 /** Returns 0 if the variant leaves this product to WebAssembly. */
 typedef int TernaryProduct(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces);
+typedef int GroupedProduct(uint8_t *memory, const Grouped *p, int32_t piece, int32_t pieces);
 /** The columns [from, end) of C. */
 typedef int DenseProduct(uint8_t *memory, const Gemm *g, int32_t from, int32_t end);
 
 TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryNeon;
+GroupedProduct groupedAvx2, groupedAvxVnni, groupedAvx512, groupedNeon;
 DenseProduct denseAvx2, denseAvx512, denseNeon;
 
 #endif

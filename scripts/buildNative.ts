@@ -24,14 +24,18 @@ const avx512 = [...avx2, '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', 
 const common: readonly Source[] = ['plusminus', 'processor'].map((name) => ({ name, flags: [] }));
 const x64: readonly Source[] = [
   { name: 'ternaryAvx2', flags: avx2 },
+  { name: 'groupedAvx2', flags: avx2 },
   { name: 'denseAvx2', flags: avx2 },
   { name: 'ternaryAvxVnni', flags: [...avx2, '-mavxvnni'] },
+  { name: 'groupedAvxVnni', flags: [...avx2, '-mavxvnni'] },
   { name: 'ternaryAvx512', flags: avx512 },
+  { name: 'groupedAvx512', flags: avx512 },
   { name: 'denseAvx512', flags: avx512 },
 ];
 const amx: Source = { name: 'ternaryAmx', flags: [...avx512, '-mamx-tile', '-mamx-int8'] };
 const arm64: readonly Source[] = [
   { name: 'ternaryNeon', flags: ['-mcpu=generic+dotprod'] },
+  { name: 'groupedNeon', flags: ['-mcpu=generic+dotprod'] },
   { name: 'denseNeon', flags: [] },
 ];
 

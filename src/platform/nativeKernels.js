@@ -9,6 +9,7 @@ const signatures = {
   variant: 'const char *plusminusVariant(int32_t)',
   bind: 'void plusminusBind(void *, int32_t)',
   ternaryProduct: 'int32_t ternaryProduct(uint32_t, int32_t, int32_t)',
+  groupedProduct: 'int32_t groupedProduct(uint32_t, int32_t, int32_t)',
   denseProduct: 'int32_t denseProduct(uint32_t, int32_t, int32_t)',
 };
 
@@ -32,7 +33,7 @@ export function openNative(path) {
  * @returns {import('../engine/cpu/threadSetup.ts').NativeKernels}
  */
 export function bindNative(native, memory) {
-  const { bind, ternaryProduct, denseProduct } = openNative(native.path);
+  const { bind, ternaryProduct, groupedProduct, denseProduct } = openNative(native.path);
   bind(new Uint8Array(memory.buffer), native.index);
-  return { ternaryProduct, denseProduct };
+  return { ternaryProduct, groupedProduct, denseProduct };
 }

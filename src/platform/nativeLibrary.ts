@@ -17,11 +17,12 @@ export interface NativeFunctions {
   variant(index: number): string | null;
   bind(memory: Uint8Array, index: number): void;
   ternaryProduct(args: number, piece: number, pieces: number): number;
+  groupedProduct(args: number, piece: number, pieces: number): number;
   denseProduct(args: number, from: number, end: number): number;
 }
 
 /** `plusminusVersion` of native/plusminus.c. */
-const version = 1;
+const version = 2;
 
 const platform = `${process.platform}-${process.arch}`;
 const extension = { win32: 'dll', darwin: 'dylib' }[process.platform as string] ?? 'so';

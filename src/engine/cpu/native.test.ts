@@ -5,6 +5,9 @@ import { nativeUnderTest } from '../../../test/engines.ts';
 import { kernelFields } from '../../kernels/cpu/kernelArguments.ts';
 import { bitLinear } from '../../ops/bitLinear/bitLinear.ts';
 import { backward } from '../../ops/gradients.ts';
+import { groupedLinear } from '../../ops/groupedLinear/groupedLinear.ts';
+import type { GroupedType } from '../../ops/groupedLinear/packed.ts';
+import { randomMatrix } from '../../ops/groupedLinear/testing.ts';
 import { linear } from '../../ops/linear/linear.ts';
 import { output, record } from '../../program/record.ts';
 import { input, type Tensor } from '../../program/tensor.ts';
@@ -52,6 +55,39 @@ const projections = {
   linear: (x: Tensor, weight: Tensor) => linear(x, weight),
 };
 
+/** Single and several rows, groups below and above a block of activations, last tiles with fewer lanes. */
+const groupedShapes: readonly (readonly [rows: number, width: number, group: number, out: number])[] = [
+  [1, 96, 16, 33],
+  [1, 512, 128, 200],
+  [9, 192, 64, 95],
+  [270, 256, 256, 64],
+];
+const groupedCases = (['ternary', 'binary'] as const).flatMap((type) =>
+  groupedShapes.map((shape) => [type, ...shape] as const),
+);
+
+async function grouped(
+  [type, rows, width, group, out]: readonly [GroupedType, number, number, number, number],
+  native: CpuOptions['native'],
+): Promise<Float32Array> {
+  const matrix = randomMatrix(type, out, width, group);
+  const [codes, scales] = matrix.map(({ tensor }) => tensor) as [Tensor, Tensor];
+  const [x, bias] = [input('x', [rows, width]), input('bias', [out])];
+  let y: Tensor | undefined;
+  const program = record('grouped', () => {
+    y = output(groupedLinear(x, { codes, scales, bias }));
+  });
+  const engine = await CpuEngine.create({ threads: 2, pieceWork: 1, poison: true, native });
+  const random = new SeededRandom(5);
+  for (const { tensor, data } of matrix) engine.write(tensor, bytesOf(data));
+  for (const tensor of [x, bias])
+    engine.write(tensor, bytesOf(random.fillNormal(new Float32Array(tensor.size))));
+  await engine.load(program).run();
+  const values = (await readFloats(engine, y!)).slice();
+  await engine.dispose();
+  return values;
+}
+
 describe.each(nativeUnderTest)('native kernels, %s', (native) => {
   for (const [name, project] of Object.entries(projections)) {
     it.each(shapes)(`${name} of ${'%i × %i → %i'} gives the same bits`, async (...shape) => {
@@ -59,6 +95,10 @@ describe.each(nativeUnderTest)('native kernels, %s', (native) => {
       expect(await projection(project, shape, { native })).toEqual(expected);
     });
   }
+
+  it.each(groupedCases)('%s codes, %i × %i in groups of %i → %i give the same bits', async (...shape) => {
+    expect(await grouped(shape, native)).toEqual(await grouped(shape, false));
+  });
 });
 
 it('takes the arguments that the kernels take', async () => {
@@ -68,6 +108,7 @@ it('takes the arguments that the kernels take', async () => {
     return [...body.matchAll(/(\w+);/g)].map(([, field]) => field);
   };
   expect(fieldsOf('Product')).toEqual(Object.keys(kernelFields.ternaryProduct));
+  expect(fieldsOf('Grouped')).toEqual(Object.keys(kernelFields.groupedProduct));
   expect(fieldsOf('Gemm')).toEqual(Object.keys(kernelFields.linearForward));
 });
 

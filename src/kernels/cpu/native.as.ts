@@ -6,6 +6,11 @@
 @external("native", "ternaryProduct")
 export declare function nativeTernaryProduct(args: usize, piece: i32, pieces: i32): bool;
 
+/** One piece of a `GroupedProduct`: see tile.as.ts of groupedLinear. */
+// @ts-ignore: decorator
+@external("native", "groupedProduct")
+export declare function nativeGroupedProduct(args: usize, piece: i32, pieces: i32): bool;
+
 /** The columns [from, end) of a `Gemm`. */
 // @ts-ignore: decorator
 @external("native", "denseProduct")

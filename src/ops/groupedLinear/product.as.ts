@@ -1,6 +1,7 @@
 // Products of rounded activations with grouped codes: exact integers within a group, floats over groups in order.
 
 import { shareStart } from "../../kernels/cpu/math.as";
+import { nativeGroupedProduct } from "../../kernels/cpu/native.as";
 import { workspaceStart } from "../../kernels/cpu/workspace.as";
 import { byteOutput } from "./bytes.as";
 import { panelTile } from "./panel.as";
@@ -26,6 +27,7 @@ export function heightOf(type: i32): i32 {
 
 /** Threads share tiles of output rows. */
 export function multiplyGrouped(p: GroupedProduct, thread: i32, threads: i32): void {
+  if (nativeGroupedProduct(changetype<usize>(p), thread, threads)) return;
   const height = heightOf(p.type);
   const tiles = (p.out + height - 1) / height;
   const end = shareStart(tiles, 1, thread + 1, threads);

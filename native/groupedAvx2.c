@@ -1,0 +1,23 @@
+/** AVX2: products of bytes are added in pairs to 16 bits, which 32 columns of codes below 17 cannot overflow. */
+#include "plusminus.h"
+#include <immintrin.h>
+
+#define NAME groupedAvx2
+#define VECTOR __m256i
+#define BYTES 32
+#define SUMS __m256i
+#define NO_SUMS _mm256_setzero_si256()
+#define TOTALS __m256i
+#define LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
+#define STORE(p, t) _mm256_storeu_si256((__m256i *)(p), t)
+#define PLANE(w, mask) _mm256_and_si256(w, _mm256_set1_epi8(mask))
+#define UP(w, n) _mm256_slli_epi16(w, n)
+#define DOWN(w, n) _mm256_srli_epi16(w, n)
+#define DOT(sums, w, q) _mm256_add_epi16(sums, _mm256_maddubs_epi16(w, q))
+#define ADD_TIMES(t, s, u) _mm256_add_epi32(t, _mm256_madd_epi16(s, _mm256_set1_epi32((int)(u))))
+#define SPLAT(n) _mm256_set1_epi32(n)
+#define WORD(q) _mm256_castps_si256(_mm256_broadcast_ss((const float *)(q)))
+#define SPREAD(q) WORD(q)
+#define ROWS 2
+#define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
+#include "grouped.inc"

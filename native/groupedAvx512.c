@@ -1,0 +1,38 @@
+/** AVX-512 VNNI: dot products of whole bytes, 512 bits at a time. */
+#include "plusminus.h"
+#include <immintrin.h>
+
+/** Two words of four columns, each in eight lanes. */
+INLINE __m512i spread(const int8_t *q) {
+  int64_t words;
+  memcpy(&words, q, 8);
+  const __m512i lanes = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  return _mm512_permutexvar_epi32(lanes, _mm512_set1_epi64(words));
+}
+
+INLINE __m512i word(const int8_t *q) {
+  int32_t four;
+  memcpy(&four, q, 4);
+  return _mm512_set1_epi32(four);
+}
+
+/** Sums of 32 codes of 2, or 16 codes of 16, fit in 16 bits, which one instruction multiplies and adds. */
+#define NAME groupedAvx512
+#define VECTOR __m512i
+#define BYTES 64
+#define SUMS __m512i
+#define NO_SUMS _mm512_setzero_si512()
+#define TOTALS __m512i
+#define LOAD(p) _mm512_loadu_si512(p)
+#define STORE(p, t) _mm512_storeu_si512(p, t)
+#define PLANE(w, mask) _mm512_and_si512(w, _mm512_set1_epi8(mask))
+#define UP(w, n) _mm512_slli_epi16(w, n)
+#define DOWN(w, n) _mm512_srli_epi16(w, n)
+#define DOT(sums, w, q) _mm512_dpbusd_epi32(sums, w, q)
+#define ADD_TIMES(t, s, u) _mm512_dpwssd_epi32(t, s, _mm512_set1_epi32((int)((u) & 0xffff)))
+#define SPLAT(n) _mm512_set1_epi32(n)
+#define WORD(q) word(q)
+#define SPREAD(q) spread(q)
+#define ROWS 6
+#define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
+#include "grouped.inc"

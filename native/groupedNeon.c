@@ -1,0 +1,25 @@
+/** NEON with dot products: signed bytes, which hold all codes in place. */
+#include "plusminus.h"
+#include <arm_neon.h>
+
+INLINE int8x16_t word(const int8_t *q) { return vreinterpretq_s8_s32(vld1q_dup_s32((const int32_t *)q)); }
+
+#define NAME groupedNeon
+#define VECTOR uint8x16_t
+#define BYTES 16
+#define SUMS int32x4_t
+#define NO_SUMS vdupq_n_s32(0)
+#define TOTALS int32x4_t
+#define LOAD(p) vld1q_u8((const uint8_t *)(p))
+#define STORE(p, t) vst1q_s32(p, t)
+#define PLANE(w, mask) vandq_u8(w, vdupq_n_u8(mask))
+#define UP(w, n) vshlq_n_u8(w, n)
+#define DOWN(w, n) vshrq_n_u8(w, n)
+#define DOT(sums, w, q) vdotq_s32(sums, vreinterpretq_s8_u8(w), q)
+#define ADD_TIMES(t, s, u) vmlaq_n_s32(t, s, (int32_t)((u) & 0xffff))
+#define SPLAT(n) vdupq_n_s32(n)
+#define WORD(q) word(q)
+#define SPREAD(q) word(q)
+#define ROWS 2
+#define PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#include "grouped.inc"
