@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests that start several processes each, over one host or two: npm run test:mpi. */
-export const ranksTests = ['src/train/ranks.test.ts', 'src/train/twoHosts.test.ts', 'src/mpi/mpi.test.ts'];
+export const ranksTests = [
+  'src/train/ranks.test.ts',
+  'src/train/twoHosts.test.ts',
+  'src/mpi/mpi.test.ts',
+  'src/ranks/ranks.test.ts',
+];
 
 export default defineConfig({
   test: {

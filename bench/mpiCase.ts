@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { bytesOf, readFloats } from '../src/engine/engine.ts';
 import { type ConfigName, namedConfig } from '../src/model/config.ts';
 import { alone, type Group } from '../src/mpi/group.ts';
-import { joinGroup } from '../src/mpi/mpiGroup.ts';
 import { variable } from '../src/program/tensor.ts';
+import { joinRanks } from '../src/ranks/join.ts';
 import { RandomWeights } from '../src/run/randomWeights.ts';
 import type { Batch } from '../src/text/batches.ts';
 import { type OwnMachine, withMachine } from '../src/train/machine.ts';
@@ -73,7 +73,7 @@ const warmUpOf = ({ localSteps }: Case) => Math.max(2, localSteps);
 const probeElements = 2 ** 22;
 
 const work: Work = JSON.parse(process.argv[2]!);
-const group = await joinGroup();
+const group = await joinRanks();
 const found = await run(group ?? alone);
 if (found.ranks === 1 || group!.rank === 0) console.log(JSON.stringify(found));
 await group?.leave();

@@ -1,8 +1,11 @@
 /** Commands that several processes run together: rank 0 reports for all, and a failing rank ends all. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineKind } from '../engine/engines.ts';
+import { InputError } from '../errors.ts';
 import { alone, type Group } from '../mpi/group.ts';
-import { joinGroup, type MpiGroup } from '../mpi/mpiGroup.ts';
+import { findLaunch } from '../mpi/launcher.ts';
+import { type JoinedGroup, joinRanks, placeVariable } from '../ranks/join.ts';
+import { launchRanks } from '../ranks/launch.ts';
 import { ownCores, ownGpu } from '../train/machine.ts';
 import { reportFailure } from './failure.ts';
 
@@ -14,12 +17,32 @@ export interface GroupOptions {
   readonly interruptedEndsAll?: boolean;
 }
 
+/**
+ * Starts this command again as so many ranks and waits for them, if a user asks for several. Returns false in a rank,
+ * and if the command is to run alone.
+ */
+export async function launches(ranks: number | undefined): Promise<boolean> {
+  if (ranks === undefined || process.env[placeVariable] !== undefined) return false;
+  if (findLaunch()) {
+    throw new InputError(
+      '--ranks: found it under an MPI launcher, which has started the ranks already; expected one of them',
+    );
+  }
+  if (ranks === 1) return false;
+  process.exitCode = await launchRanks(ranks, [
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ]);
+  return true;
+}
+
 /** Calls `use` with the ranks that a launcher started together with this process, or with this one alone. */
 export async function withGroup(
   use: (group: Group) => Promise<void>,
   { interruptedEndsAll = false }: GroupOptions = {},
 ): Promise<void> {
-  const group = await joinGroup();
+  const group = await joinRanks();
   if (!group) return use(alone);
   try {
     await use(group);
@@ -53,7 +76,7 @@ export async function placeOf(
 }
 
 /** Reports an error of this rank, and ends the other ranks, which may be waiting for this one. */
-async function endAll(group: MpiGroup, error: unknown): Promise<never> {
+async function endAll(group: JoinedGroup, error: unknown): Promise<never> {
   const { rank, size, hosts } = group;
   if (rank > 0) await sleep(patience);
   reportFailure(error, rank > 0 ? `rank ${rank} of ${size} on ${hosts[rank]}` : undefined);

@@ -18,7 +18,7 @@ import {
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
 import { engineOption, integer, number } from './options.ts';
-import { withGroup } from './ranks.ts';
+import { launches, withGroup } from './ranks.ts';
 import { describeRun, runTraining, summarise } from './runTraining.ts';
 
 const example = `
@@ -35,7 +35,8 @@ Examples:
 --from must have a chat template. What the user says is read, not learned.
 A Llama or BitNet has a learning rate of 0.001 and the cosine schedule, unless you say otherwise.
 Ctrl-C, SIGTERM, a closed terminal or a closed output saves the run; --resume continues to the same bits.
-Several processes, on one host or many, share the passes of each update (docs/mpi.md):
+Several processes, on one machine or many, share the passes of each update (docs/mpi.md):
+  $ plusminus train --data book.txt --out runs/book --engine cuda --ranks 2
   $ mpirun -n 4 plusminus train --data book.txt --out runs/book`;
 
 /** Settings of the run by their flags; defaults and ranges are those of src/train/settings.ts. */
@@ -86,6 +87,7 @@ interface Flags extends Partial<TrainingSettings> {
   readonly engine?: EngineChoice;
   readonly threads?: number;
   readonly shardOptimizer?: boolean;
+  readonly ranks?: number;
   readonly resume?: boolean;
   readonly json?: boolean;
 }
@@ -125,6 +127,11 @@ export function trainCommand(): Command {
     .option('--plain-bit-linear', 'compute BitLinear as separate ops, to measure the effect of fusing')
     .option('--ordered', 'sum gradients in a fixed order: any number of ranks gives the same bits')
     .option('--shard-optimizer', "shard AdamW's state over the ranks")
+    .option(
+      '--ranks <n>',
+      'processes of this machine that train together, one for each GPU',
+      integer(1, 1024),
+    )
     .addOption(engineOption())
     .option(
       '--threads <n>',
@@ -144,6 +151,7 @@ function scheduleOption(): Option {
 }
 
 async function train(flags: Flags): Promise<void> {
+  if (await launches(flags.ranks)) return;
   await withGroup((group) => trainWith(group, flags));
 }
 
@@ -211,14 +219,14 @@ async function carryOut(
 }
 
 /** The options that may change when a run resumes: all others are fixed by its first command. */
-const resumeFlags = ['out', 'resume', 'steps', 'engine', 'threads', 'shardOptimizer', 'json'];
+const resumeFlags = ['out', 'resume', 'steps', 'engine', 'threads', 'shardOptimizer', 'ranks', 'json'];
 
 function refuseFixed(flags: Flags): void {
   const others = Object.keys(flags).filter((name) => !resumeFlags.includes(name));
   if (others.length > 0) {
     throw new InputError(
       `--resume: found ${others.map(flagOf).join(', ')} too, but a resumed run keeps its data, model and settings; ` +
-        'expected --out, and optionally --steps, --engine, --threads, --shard-optimizer, --json',
+        'expected --out, and optionally --steps, --engine, --threads, --shard-optimizer, --ranks, --json',
     );
   }
 }

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { joinRanks } from '../ranks/join.ts';
 import { sumTree } from './group.ts';
-import { joinGroup } from './mpiGroup.ts';
 
-const group = (await joinGroup())!;
+const group = (await joinRanks())!;
 const { rank, size } = group;
 
 /** What rank `r` brings to a case: decided by the case, so that every rank knows what the others have. */

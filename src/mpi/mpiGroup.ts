@@ -22,7 +22,7 @@ export async function joinGroup(): Promise<MpiGroup | undefined> {
   return MpiGroup.join(await loadMpi(launch), launch);
 }
 
-export class MpiGroup implements Group {
+class MpiGroup implements Group {
   readonly rank: number;
   readonly size: number;
   readonly description: string;

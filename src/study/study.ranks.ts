@@ -5,11 +5,11 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { alone } from '../mpi/group.ts';
-import { joinGroup } from '../mpi/mpiGroup.ts';
+import { joinRanks } from '../ranks/join.ts';
 import { runStudy } from './runStudy.ts';
 import type { Study } from './study.ts';
 
-const joined = await joinGroup();
+const joined = await joinRanks();
 const group = joined ?? alone;
 
 const study: Study = {

@@ -5,13 +5,13 @@
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { namedConfig } from '../model/config.ts';
 import { alone } from '../mpi/group.ts';
-import { joinGroup } from '../mpi/mpiGroup.ts';
+import { joinRanks } from '../ranks/join.ts';
 import { initialise } from '../run/initialise.ts';
 import { shareFacts } from './pace.ts';
 import { joined, rowOf, smallSettings } from './testing.ts';
 import { Trainer } from './trainer.ts';
 
-const member = await joinGroup();
+const member = await joinRanks();
 const group = member ?? alone;
 const { shardOptimizer, ...choices } = JSON.parse(process.argv[2]!);
 const settings = smallSettings({ ...choices, warmup: 0 });

@@ -18,7 +18,7 @@ const layers: Layers = [
   ['errors.ts', 'format.ts', 'rounding.ts', 'processMark.ts'],
   ['wrongFile.ts', 'optionalPackages.ts', 'folderLock.ts'],
   ['json.ts', 'files.ts'],
-  ['text', 'program', 'mpi'],
+  ['text', 'program', 'mpi', 'ranks'],
   ['kernels'],
   ['ops'],
   ['engine'],
