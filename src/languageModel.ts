@@ -240,13 +240,8 @@ export class LanguageModel {
     this.#checkOpen();
     const { inference, tokenizer } = this.#sessions;
     this.#embedder ??= new Embedder(this.#runnable);
-    const { architecture, config } = this.#parts;
-    const model = {
-      ...{ embedder: this.#embedder, reader: inference, layers: config.layers },
-      isRecurrent: architecture.memory === 'states',
-    };
     return embed(
-      model,
+      { embedder: this.#embedder, reader: inference, config: this.config },
       texts.map((text) => (typeof text === 'string' ? tokenizer.encode(text) : text)),
       options,
     );

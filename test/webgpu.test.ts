@@ -6,6 +6,7 @@ import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
 import type { GenerateOptions } from '../src/generate/generate.ts';
 import { LanguageModel } from '../src/languageModel.ts';
 import { describeOnGpu } from './engines.ts';
+import { makeSmallModel } from './smallModel.ts';
 
 const golden = fileURLToPath(new URL('fixtures/golden/mmfree-tiny', import.meta.url));
 const cli = fileURLToPath(new URL('../bin/plusminus.js', import.meta.url));
@@ -43,6 +44,27 @@ describeOnGpu('LanguageModel on webgpu', () => {
     // Two at a time: one of them gets its logits read back, and both are as if alone.
     const alone = await Promise.all(settings.map((options) => idsOf(cpu, options)));
     expect(await Promise.all(settings.map((options) => idsOf(gpu, options)))).toEqual(alone);
+  });
+
+  it('writes in a form what the CPU writes, with what is forced read before the next token is drawn', async () => {
+    const small = await makeSmallModel();
+    await using cpu = await LanguageModel.load(small.folder, { engine: 'cpu', threads: 0 });
+    await using onGpu = await LanguageModel.load(small.folder, { engine: 'webgpu' });
+    const properties = { name: { type: 'string', maxLength: 9 }, mood: { enum: ['good', 'bad', 'so, so'] } };
+    const schema = { type: 'object', properties, required: ['name', 'mood'] };
+    for (const options of [
+      { temperature: 0 },
+      { temperature: 1, seed: 3 },
+      { temperature: 0.9, topK: 30, repetitionPenalty: 1.5, seed: 4 },
+    ]) {
+      const form = { ...options, maxTokens: 80, responseFormat: { type: 'json' as const, schema } };
+      const text = await onGpu.complete('Who?', form);
+      expect(text).toEqual(await cpu.complete('Who?', form));
+      expect(text.finishReason).toBe('stop');
+      const free = { ...options, maxTokens: 12 }; // all tokens are allowed again
+      expect(await onGpu.complete('Who?', free)).toEqual(await cpu.complete('Who?', free));
+    }
+    await small.remove();
   });
 
   it('can be left in the middle of a text, or told to stop, and starts the next one from nothing', async () => {

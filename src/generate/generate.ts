@@ -1,5 +1,6 @@
 /** Generates text from a model, token by token. */
 import { InputError } from '../errors.ts';
+import type { NextTokens } from '../run/sequenceReader.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
 import { formOf, type ResponseFormat } from './constraint/answerForm.ts';
 import { sample } from './sampling.ts';
@@ -19,12 +20,14 @@ export interface SequenceModel {
    * Samples a continuation of the tokens in the model itself: yields batches of ids without end. Absent, or returns
    * undefined, if the model cannot do so now; then use `append`.
    * @param random in [0, 1), called once per token
+   * @param limit if given, called before each token is sampled; batches then have one id
    */
   sampled?(
     tokens: readonly number[],
     sampling: Required<SamplingOptions>,
     random: () => number,
     signal?: AbortSignal,
+    limit?: () => NextTokens,
   ): AsyncGenerator<Int32Array, never> | undefined;
 }
 
@@ -108,30 +111,34 @@ export async function* generate(
   }
 
   const fromLogits = async () => {
-    const forced = form?.forced();
-    if (forced !== undefined) return signal?.aborted ? undefined : forced;
     const logits = await unlessAborted(() => model.append(next, signal), signal);
     if (logits === undefined) return undefined;
     next = unread = [];
     if (signal?.aborted) return undefined;
     return sample(form ? form.restricted(logits) : logits, sampling, random, history);
   };
+  // Tokens since the last one that was drawn are forced.
+  const limit = form && (() => ({ forced: unread.slice(isDrawn ? 1 : 0), allowed: form.allowed() }));
   const batches =
-    maxTokens > 0 && !form ? model.sampled?.(promptIds, sampling, () => random.uniform(), signal) : undefined;
+    maxTokens > 0 ? model.sampled?.(promptIds, sampling, () => random.uniform(), signal, limit) : undefined;
   const drawn: number[] = [];
+  let isDrawn = false;
   const fromDevice = async () => {
     if (drawn.length === 0)
       drawn.push(...((await unlessAborted(() => batches!.next(), signal))?.value ?? []));
+    unread = [];
+    isDrawn = true;
     return signal?.aborted ? undefined : drawn.shift();
   };
 
   try {
     for (; tokens < maxTokens; tokens++) {
-      const id = await (batches ? fromDevice : fromLogits)();
-      if (id === undefined) return yield* end('abort');
+      const forced = form?.forced();
+      const id = forced ?? (await (batches ? fromDevice : fromLogits)());
+      if (id === undefined || signal?.aborted) return yield* end('abort');
       history.push(id);
       onToken?.(id);
-      unread = batches ? [id] : [...unread, id];
+      unread = [...unread, id];
       if (!batches) next = [...next, id];
       const reason = stopTokens.get(id);
       if (reason === 'eos') return yield* end(reason);

@@ -1,15 +1,18 @@
 /** Embeddings: a text as one vector, from the hidden states of its tokens or from the recurrent state after it. */
 import { InputError } from '../errors.ts';
 import { refuseUnknown } from '../generate/samplingOptions.ts';
+import { attends, type ModelConfig } from '../model/config.ts';
 import type { Embedder } from '../run/embedder.ts';
 import type { SequenceReader } from '../run/sequenceReader.ts';
 
+type Pooling = 'mean' | 'last' | 'state';
+
 export interface EmbedOptions {
   /**
-   * `mean` of the hidden states of all tokens (the default), that of the `last` token, or the recurrent `state` after
-   * the text, which models that attend do not have.
+   * The recurrent `state` after the text (the default of MatMul-free models), `mean` of the hidden states of all tokens
+   * (the default of the others), or the hidden state of the `last` token. Models that attend have no `state`.
    */
-  pooling?: 'mean' | 'last' | 'state' | undefined;
+  pooling?: Pooling | undefined;
   /** The block whose output or state counts, from 1 on; 0 is the embedding. Default: the last. */
   layer?: number | undefined;
   /** Keep as many of the first dimensions. Default: all. */
@@ -23,8 +26,7 @@ export interface EmbedOptions {
 export interface EmbeddedModel {
   readonly embedder: Embedder;
   readonly reader: SequenceReader;
-  readonly layers: number;
-  readonly isRecurrent: boolean;
+  readonly config: ModelConfig;
 }
 
 /** @throws InputError naming the option or the text that is wrong; the signal's reason */
@@ -34,8 +36,10 @@ export async function embed(
   options: EmbedOptions = {},
 ): Promise<Float32Array[]> {
   refuseUnknown(options, ['pooling', 'layer', 'dimensions', 'normalise', 'signal']);
-  const { pooling = 'mean', layer = model.layers, dimensions, normalise = true, signal } = options;
-  check(model, pooling, layer);
+  const { config } = model;
+  const { pooling = defaultPooling(config), layer = config.layers } = options;
+  const { dimensions, normalise = true, signal } = options;
+  check(config, pooling, layer);
   const vectors: Float32Array[] = [];
   if (pooling === 'state') {
     for (const tokens of texts) vectors.push(await stateAfter(model, tokens, layer, signal));
@@ -49,10 +53,16 @@ export async function embed(
   return vectors.map((vector) => finished(vector, dimensions, normalise));
 }
 
-function check({ layers, isRecurrent }: EmbeddedModel, pooling: string, layer: number): void {
+/** The state of an MLGRU finds passages best (results/embeddings.md); that of RWKV mixes sums and maxima. */
+function defaultPooling({ modelType }: ModelConfig): Pooling {
+  return modelType === 'hgrn_bit' ? 'state' : 'mean';
+}
+
+function check(config: ModelConfig, pooling: string, layer: number): void {
+  const { layers } = config;
   if (!['mean', 'last', 'state'].includes(pooling))
     throw new InputError(`pooling: found ${JSON.stringify(pooling)}, expected mean, last or state`);
-  if (pooling === 'state' && !isRecurrent)
+  if (pooling === 'state' && attends(config))
     throw new InputError(
       'pooling: found state, expected mean or last: a model that attends has no recurrent state',
     );
@@ -63,7 +73,7 @@ function check({ layers, isRecurrent }: EmbeddedModel, pooling: string, layer: n
 
 /** The states of all layers have one size. */
 async function stateAfter(
-  { reader, layers }: EmbeddedModel,
+  { reader, config: { layers } }: EmbeddedModel,
   tokens: readonly number[],
   layer: number,
   signal: AbortSignal | undefined,

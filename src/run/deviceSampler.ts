@@ -1,6 +1,7 @@
 /**
  * Generates on the device: it samples each token and reads it as the next input, several per run, and the host waits
- * only for their ids. States stay on the device meanwhile.
+ * only for their ids. States stay on the device meanwhile. An answer with a form is sampled token by token, because what
+ * may come next depends on the last one; the logits still stay on the device.
  */
 import { bytesOf, type Engine, type Executable } from '../engine/engine.ts';
 import { NumericalError } from '../errors.ts';
@@ -8,9 +9,10 @@ import { lastHidden, type RecurrentArchitecture } from '../model/architecture.ts
 import { type SampleSettings, sample, sampleState, settingsOf } from '../ops/sample/sample.ts';
 import { record } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
+import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RunnableModel } from './model.ts';
-import type { SequenceState } from './sequenceReader.ts';
-import { assignStates } from './steps.ts';
+import type { NextTokens, SequenceState } from './sequenceReader.ts';
+import { assignStates, type RecordedStep, recordStep, stepLength } from './steps.ts';
 
 type Sampled = Omit<RunnableModel<RecurrentArchitecture>, 'turns'>;
 
@@ -27,12 +29,20 @@ export interface SampledStart {
 export class DeviceSampler {
   readonly #engine: Engine;
   readonly #vocabulary: number;
+  readonly #model: Sampled;
+  readonly #steps: LoadedPrograms<RecordedStep>;
+  /** The last token, which the next run reads. */
+  #last = 0;
+  #penalises = false;
   readonly #states: readonly Tensor[];
   readonly #sampling;
   /** The program that samples one token. */
   readonly executable: Executable;
 
-  constructor({ engine, architecture, weights, vocabulary }: Sampled) {
+  constructor(model: Sampled) {
+    const { engine, architecture, weights, vocabulary } = model;
+    this.#model = model;
+    this.#steps = new LoadedPrograms(engine);
     this.#engine = engine;
     this.#vocabulary = vocabulary;
     this.#states = architecture.states(1);
@@ -53,17 +63,24 @@ export class DeviceSampler {
       offset += tensor.size;
     }
     const seen = new Int32Array(this.#vocabulary);
-    if (settings.repetitionPenalty !== 1) for (const id of history) seen[id] = 1;
+    this.#penalises = settings.repetitionPenalty !== 1;
+    if (this.#penalises) for (const id of history) seen[id] = 1;
     this.#engine.write(this.#sampling.seen, bytesOf(seen));
-    this.#engine.write(this.#sampling.next, bytesOf(Int32Array.of(lastToken)));
+    this.#engine.write(this.#sampling.allowed, bytesOf(new Int32Array(this.#sampling.allowed.size).fill(-1)));
+    this.#setLast(lastToken);
     this.#engine.write(this.#sampling.settings, bytesOf(settingsOf(settings)));
   }
 
   /**
    * Samples one token per random number, at most `samplesAhead`.
+   * @param limited what the first of them may be; the others may be the same
    * @throws NumericalError if a logit is not finite
    */
-  async next(uniforms: readonly number[]): Promise<Int32Array> {
+  async next(uniforms: readonly number[], limited?: NextTokens): Promise<Int32Array> {
+    if (limited) {
+      await this.#force(limited.forced);
+      this.#engine.write(this.#sampling.allowed, bytesOf(this.#fitted(limited.allowed)));
+    }
     const { turn, tokens } = this.#sampling;
     const padded = new Float32Array(this.#sampling.uniforms.size);
     padded.set(uniforms);
@@ -75,6 +92,39 @@ export class DeviceSampler {
     if (found.includes(-1)) {
       throw new NumericalError("logits contain NaN or Infinity; the model's weights may be damaged");
     }
+    this.#last = found.at(-1)!;
     return found;
+  }
+
+  /** Puts tokens after the last one, as if they had been sampled. */
+  async #force(tokens: readonly number[]): Promise<void> {
+    if (tokens.length === 0) return;
+    const unread = [this.#last, ...tokens.slice(0, -1)];
+    for (let at = 0; at < unread.length; ) {
+      const length = stepLength(unread.length - at, this.#engine.longestStep);
+      const { executable, ids } = this.#steps.get(`${length}`, () =>
+        recordStep(this.#model, { kind: 'states', states: this.#states }, length, 'none'),
+      );
+      this.#engine.write(ids, bytesOf(Int32Array.from(unread.slice(at, at + length))));
+      await executable.run();
+      at += length;
+    }
+    if (this.#penalises)
+      for (const id of tokens) this.#engine.write(this.#sampling.seen, bytesOf(Int32Array.of(1)), 4 * id);
+    this.#setLast(tokens.at(-1)!);
+  }
+
+  /** The tokenizer may know fewer tokens than the model, or more. */
+  #fitted(allowed: Uint32Array): Uint32Array {
+    const { size } = this.#sampling.allowed;
+    if (allowed.length === size) return allowed;
+    const fitted = new Uint32Array(size);
+    fitted.set(allowed.subarray(0, size));
+    return fitted;
+  }
+
+  #setLast(token: number): void {
+    this.#last = token;
+    this.#engine.write(this.#sampling.next, bytesOf(Int32Array.of(token)));
   }
 }

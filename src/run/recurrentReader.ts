@@ -10,7 +10,7 @@ import type { Tensor } from '../program/tensor.ts';
 import { DeviceSampler } from './deviceSampler.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RunnableModel } from './model.ts';
-import type { SequenceReader, SequenceState } from './sequenceReader.ts';
+import type { NextTokens, SequenceReader, SequenceState } from './sequenceReader.ts';
 import { checkSomeTokens, type RecordedStep, readInSteps, recordStep, type WantedLogits } from './steps.ts';
 
 export class RecurrentReader implements SequenceReader {
@@ -61,10 +61,11 @@ export class RecurrentReader implements SequenceReader {
     settings: SampleSettings,
     random: () => number,
     signal?: AbortSignal,
+    limit?: () => NextTokens,
   ): AsyncGenerator<Int32Array, never> | undefined {
     if (this.#model.engine.samplesAhead === 0 || this.#isSampling) return undefined;
     this.#isSampling = true;
-    return this.#sample(tokens, settings, random, signal);
+    return this.#sample(tokens, settings, random, signal, limit);
   }
 
   async *#sample(
@@ -72,6 +73,7 @@ export class RecurrentReader implements SequenceReader {
     settings: SampleSettings,
     random: () => number,
     signal?: AbortSignal,
+    limit?: () => NextTokens,
   ): AsyncGenerator<Int32Array, never> {
     try {
       const { engine, turns, vocabulary } = this.#model;
@@ -85,10 +87,11 @@ export class RecurrentReader implements SequenceReader {
         return this.#sampler;
       });
       // The first batch is one token, so that it arrives early; the next ones double.
-      for (let ahead = 1; ; ahead = Math.min(2 * ahead, engine.samplesAhead)) {
+      for (let ahead = 1; ; ahead = limit ? 1 : Math.min(2 * ahead, engine.samplesAhead)) {
         signal?.throwIfAborted();
         const uniforms = Array.from({ length: ahead }, random);
-        yield await turns.take(() => sampler.next(uniforms));
+        const next = limit?.();
+        yield await turns.take(() => sampler.next(uniforms, next));
       }
     } finally {
       this.#isSampling = false;

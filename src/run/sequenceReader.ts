@@ -7,6 +7,14 @@ import type { WantedLogits } from './steps.ts';
  */
 export type SequenceState = Float32Array;
 
+/** What the next token that is sampled may be. */
+export interface NextTokens {
+  /** Tokens that come before it without being sampled. */
+  readonly forced: readonly number[];
+  /** A bit for each token, bit t mod 32 of word t / 32: those whose bit is 0 are not sampled. */
+  readonly allowed: Uint32Array;
+}
+
 /** Advances a model over tokens, one sequence at a time. */
 export interface SequenceReader {
   /** The state before the first token. */
@@ -27,6 +35,7 @@ export interface SequenceReader {
    * Samples a continuation of the tokens, from the beginning of a sequence, on the device: yields batches of ids
    * without end. Absent, or returns undefined, if the device cannot sample or is sampling for another caller; then use `run`.
    * @param random in [0, 1), called once per sampled token
+   * @param limit if given, called before each token is sampled; batches then have one id
    * @throws at the first batch: InputError for an empty list or an id outside the vocabulary; NumericalError for logits
    * that are not finite; the signal's reason if it is aborted
    */
@@ -35,5 +44,6 @@ export interface SequenceReader {
     settings: SampleSettings,
     random: () => number,
     signal?: AbortSignal,
+    limit?: () => NextTokens,
   ): AsyncGenerator<Int32Array, never> | undefined;
 }

@@ -154,10 +154,7 @@ async function assemble(
     forms: new Forms(tokenizer),
     preambles: new Preambles(),
     responses: new KeptResponses(Math.min(64e6, shares?.cacheBytes ?? Infinity)),
-    embedded: {
-      ...{ embedder: new Embedder(runnable), reader: sequenceReader(runnable), layers: config.layers },
-      isRecurrent: parts.architecture.memory === 'states',
-    },
+    embedded: { embedder: new Embedder(runnable), reader: sequenceReader(runnable), config },
     engine: `${engine.name} (${engine.description})`,
     async close() {
       await files?.flush();

@@ -36,6 +36,7 @@ class AnswerForm {
   readonly #matcher: Matcher;
   readonly #stopTokens: ReadonlyMap<number, unknown>;
   #forced: number[] | undefined;
+  #allowed = new Uint32Array();
   #restricted = new Float32Array();
 
   constructor(matcher: Matcher, stopTokens: ReadonlyMap<number, unknown>) {
@@ -55,29 +56,35 @@ class AnswerForm {
   }
 
   /**
-   * Logits in which tokens that may not come next are −Infinity; valid until the next call.
-   * @throws InputError if no token of the vocabulary may come next
+   * The tokens that may come next, those that end the answer among them, a bit each as `Matcher.allowed`; valid until the
+   * next call.
+   * @throws InputError if there is none
    */
+  allowed(): Uint32Array {
+    let allowed = this.#matcher.allowed();
+    if (this.#matcher.isComplete && this.#stopTokens.size > 0) {
+      if (this.#allowed.length !== allowed.length) this.#allowed = new Uint32Array(allowed.length);
+      this.#allowed.set(allowed);
+      allowed = this.#allowed;
+      for (const id of this.#stopTokens.keys()) allowed[id >> 5]! |= 1 << (id & 31);
+    }
+    if (allowed.some((word) => word !== 0)) return allowed;
+    throw new InputError(
+      'responseFormat: no token of this vocabulary continues the answer; its form asks for other bytes',
+    );
+  }
+
+  /** Logits in which tokens that may not come next are −Infinity; valid until the next call. */
   restricted(logits: Float32Array): Float32Array {
+    const allowed = this.allowed();
     if (this.#restricted.length !== logits.length) this.#restricted = new Float32Array(logits.length);
     const restricted = this.#restricted.fill(Number.NEGATIVE_INFINITY);
-    const allowed = this.#matcher.allowed();
-    let count = 0;
-    for (const [at, word] of allowed.entries()) {
-      for (let rest = word; rest !== 0; rest &= rest - 1) {
+    for (let at = 0; at < allowed.length; at++) {
+      for (let rest = allowed[at]!; rest !== 0; rest &= rest - 1) {
         const id = 32 * at + 31 - Math.clz32(rest & -rest);
         restricted[id] = logits[id]!;
-        count++;
       }
     }
-    if (this.#matcher.isComplete) {
-      for (const id of this.#stopTokens.keys()) restricted[id] = logits[id]!;
-      count += this.#stopTokens.size;
-    }
-    if (count === 0)
-      throw new InputError(
-        'responseFormat: no token of this vocabulary continues the answer; its form asks for other bytes',
-      );
     return restricted;
   }
 

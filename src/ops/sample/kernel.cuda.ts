@@ -48,9 +48,10 @@ __device__ inline unsigned walk(const float* parts, unsigned count, float& rest)
 }
 
 struct Sampler {
-  const float* logits; const int* seen; unsigned size, idBits; float penalty, temperature, top;
+  const float* logits; const int *seen, *allowed; unsigned size, idBits; float penalty, temperature, top;
 
   __device__ float logit(unsigned id) const {
+    if (!(static_cast<unsigned>(allowed[id >> 5]) >> (id & 31u) & 1u)) return __uint_as_float(0xff800000u);
     const float x = logits[id];
     return seen[id] == 0 ? x : x > 0.f ? x / penalty : x * penalty;
   }
@@ -94,7 +95,7 @@ const body = `
   __shared__ float sums[${threads}], warps[${threads / 32}];
   const unsigned lane = threadIdx.x;
   const float topK = settings[1], topP = settings[2], minP = settings[3];
-  Sampler s{logits, seen, size, idBits, settings[4], settings[0], 0.f};
+  Sampler s{logits, seen, allowed, size, idBits, settings[4], settings[0], 0.f};
 
   // The likeliest; and whether something is not a number, or too large to be one.
   unsigned best = 0, bestId = 0;

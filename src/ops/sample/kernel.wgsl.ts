@@ -15,6 +15,7 @@ export function sampleToken(
     | 'uniforms'
     | 'turn'
     | 'seen'
+    | 'allowed'
     | 'tokens'
     | 'turnAfter'
     | 'seenAfter'
@@ -30,7 +31,8 @@ export function sampleToken(
     shader: 'sampleToken',
     code: code(Math.ceil(Math.log2(size + 1))),
     tensors,
-    numbers: { size, stretch: Math.ceil(size / lanes) },
+    // WGSL has no literal of −Infinity.
+    numbers: { size, stretch: Math.ceil(size / lanes), impossible: 0xff80_0000 },
     workgroups: [1, 1, 1],
   };
 }
@@ -49,6 +51,7 @@ var<workgroup> ids: array<u32, lanes>;
 var<workgroup> sums: array<f32, lanes>;
 
 fn logitOf(id: u32) -> f32 {
+  if (((bitcast<u32>(allowed[id >> 5u]) >> (id & 31u)) & 1u) == 0u) { return bitcast<f32>(p.impossible); }
   let x = logits[id];
   if (seen[id] == 0) { return x; }
   return select(x * settings[4], x / settings[4], x > 0.0);

@@ -31,6 +31,7 @@ async function draw(
   settings: SampleSettings,
   uniforms: Float32Array,
   seen: readonly number[] = [],
+  allowed: (id: number) => boolean = () => true,
 ): Promise<number[]> {
   const state = sampleState(logits.length, uniforms.length);
   const tensor = input('logits', [1, logits.length]);
@@ -41,10 +42,18 @@ async function draw(
   engine.write(state.settings, bytesOf(settingsOf(settings)));
   engine.write(state.uniforms, bytesOf(uniforms));
   engine.write(state.seen, bytesOf(flags));
+  engine.write(state.allowed, bytesOf(maskOf(logits.length, allowed)));
   engine.write(state.turn, bytesOf(Int32Array.of(0)));
   const tokens = new Int32Array(uniforms.length);
   await executable.run([{ tensor: state.tokens, target: bytesOf(tokens) }], undefined, uniforms.length);
   return [...tokens];
+}
+
+/** A bit for each id. */
+function maskOf(size: number, allowed: (id: number) => boolean): Int32Array {
+  const words = new Int32Array(Math.ceil(size / 32));
+  for (let id = 0; id < size; id++) if (allowed(id)) words[id >> 5]! |= 1 << (id & 31);
+  return words;
 }
 
 const uniforms = Float32Array.from({ length: 20 }, (_, i) => (i * 0.618) % 1);
@@ -55,15 +64,22 @@ it('the formula draws what the host draws from the same random numbers', () => {
       fc.nat(1000),
       fc.constantFrom(...settingsCases),
       fc.double({ min: 0, max: 0.999, noNaN: true }),
-      (seed, choices, uniform) => {
+      fc.constantFrom<(id: number) => boolean>(
+        () => true,
+        (id) => id % 3 === 0,
+        (id) => id === 31,
+      ),
+      (seed, choices, uniform, allowed) => {
         const settings = { ...plain, ...choices };
         // Some equal, some impossible.
         const logits = normal(60, seed).map((x, id) => (id % 7 === 3 ? 1 : id % 11 === 5 ? -Infinity : x));
         const history = [3, 8, 20];
         const random = { uniform: () => uniform } as SeededRandom;
         const seen = Int32Array.from(logits, (_, id) => Number(history.includes(id)));
-        expect(sampleReference(logits as unknown as Float64Array, seen, settings, uniform)).toBe(
-          sampleOnHost(logits, settings, random, history),
+        const possible = logits.map((x, id) => (allowed(id) ? x : -Infinity));
+        const [mask, x] = [maskOf(60, allowed), logits as unknown as Float64Array];
+        expect(sampleReference(x, seen, mask, settings, uniform)).toBe(
+          sampleOnHost(possible, settings, random, history),
         );
       },
     ),
@@ -86,6 +102,24 @@ describe.each(gpuEngines)('sample on $name', ({ skip, create }) => {
       const expected = await draw(new ReferenceEngine(), logits, settings, uniforms, seen);
       expect(await draw(engine, logits, settings, uniforms, seen), `${size}`).toEqual(expected);
     }
+  });
+
+  it.skipIf(skip).for(settingsCases)('draws only what is allowed: %o', async (choices) => {
+    const settings = { ...plain, ...choices };
+    for (const [size, allowed] of [
+      [5000, (id: number) => id % 97 === 40],
+      [300, (id: number) => id === 287],
+      [33, (id: number) => id > 30],
+    ] as const) {
+      const logits = normal(size, size);
+      const possible = logits.map((x, id) => (allowed(id) ? x : -Infinity));
+      const expected = await draw(new ReferenceEngine(), possible, settings, uniforms, [0, 287]);
+      const drawn = await draw(engine, logits, settings, uniforms, [0, 287], allowed);
+      expect(drawn, `${size}`).toEqual(expected);
+      expect(drawn.every(allowed)).toBe(true);
+    }
+    const none = await draw(engine, normal(9, 1), settings, uniforms.slice(0, 1), [], () => false);
+    expect(none).toEqual([-1]);
   });
 
   it.skipIf(skip)('takes the smaller id of equal logits, and as many as were asked for', async () => {

@@ -17,6 +17,8 @@ export interface SampleState {
   readonly turn: Tensor;
   /** Nonzero for tokens that have occurred [vocabulary] i32. */
   readonly seen: Tensor;
+  /** A bit for each token, bit t mod 32 of word t / 32: those whose bit is 0 are never drawn [⌈vocabulary / 32⌉] i32. */
+  readonly allowed: Tensor;
   /** The tokens drawn, one for each run [ahead] i32. */
   readonly tokens: Tensor;
   /** The token drawn last, which is read next [1, 1] i32. */
@@ -29,6 +31,7 @@ export function sampleState(vocabulary: number, ahead: number): SampleState {
     uniforms: input('uniforms', [ahead]),
     turn: variable('turn', [1], 'i32'),
     seen: variable('seen', [vocabulary], 'i32'),
+    allowed: input('allowed tokens', [Math.ceil(vocabulary / 32)], 'i32'),
     tokens: variable('tokens', [ahead], 'i32'),
     next: variable('next token', [1, 1], 'i32'),
   };
@@ -42,8 +45,9 @@ export function settingsOf(settings: SampleSettings): Float32Array {
 /** Draws a token from logits [.., vocabulary] of one row into `tokens` and `next`; see `sampleReference`. */
 export function sample(logits: Tensor, state: SampleState): void {
   expectShape('sample', 'seen', state.seen, [logits.size]);
-  const { settings, uniforms, turn, seen, tokens, next } = state;
-  const after = emit(sampleOp, { logits, settings, uniforms, turn, seen, tokens });
+  expectShape('sample', 'allowed', state.allowed, [Math.ceil(logits.size / 32)]);
+  const { settings, uniforms, turn, seen, allowed, tokens, next } = state;
+  const after = emit(sampleOp, { logits, settings, uniforms, turn, seen, allowed, tokens });
   assign(turn, after.turnAfter);
   assign(seen, after.seenAfter);
   assign(tokens, after.tokensAfter);
@@ -51,7 +55,7 @@ export function sample(logits: Tensor, state: SampleState): void {
 }
 
 export const sampleOp: Op<
-  Tensors<'logits' | 'settings' | 'uniforms' | 'turn' | 'seen' | 'tokens'>,
+  Tensors<'logits' | 'settings' | 'uniforms' | 'turn' | 'seen' | 'allowed' | 'tokens'>,
   Tensors<'turnAfter' | 'seenAfter' | 'tokensAfter' | 'next'>
 > = {
   name: 'sample',
@@ -72,10 +76,11 @@ export const sampleOp: Op<
     const [at] = data(inputs.turn) as unknown as [number];
     const uniform = data(inputs.uniforms)[at] ?? Number.NaN;
     const chosen = { temperature, topK, topP, minP, repetitionPenalty };
-    const token = sampleReference(data(inputs.logits), data(inputs.seen), chosen, uniform);
+    const [logits, seen, allowed] = [data(inputs.logits), data(inputs.seen), data(inputs.allowed)];
+    const token = sampleReference(logits, seen, allowed, chosen, uniform);
     const [seenAfter, tokensAfter] = [data(outputs.seenAfter), data(outputs.tokensAfter)];
     data(outputs.turnAfter)[0] = at + 1;
-    seenAfter.set(data(inputs.seen));
+    seenAfter.set(seen);
     tokensAfter.set(data(inputs.tokens));
     data(outputs.next)[0] = token;
     tokensAfter[at] = token;
