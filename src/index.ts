@@ -18,5 +18,6 @@ export type { RespondOptions, Tool, ToolResponse, ToolRun } from './library/resp
 export type { ModelFiles, ModelSource } from './library/source.ts';
 export type { MatMulFreeConfig, ModelConfig } from './model/config.ts';
 export { MissingPackageError } from './optionalPackages.ts';
+export type { MemoryRoom } from './run/room.ts';
 export type { Question, TokenScore } from './run/scoring.ts';
 export { TextTokenizer } from './text/tokenizer.ts';

@@ -24,6 +24,7 @@ import { Embedder } from './run/embedder.ts';
 import { type MemoryNeeds, memoryNeeds } from './run/memory.ts';
 import type { RunnableModel } from './run/model.ts';
 import { scorerOf, sequenceReader } from './run/readers.ts';
+import type { MemoryRoom } from './run/room.ts';
 import type { Question, Scorer, TokenScore } from './run/scoring.ts';
 import { Turns } from './run/turns.ts';
 import type { TextTokenizer } from './text/tokenizer.ts';
@@ -39,6 +40,8 @@ export interface LoadOptions {
   /** Worker threads of the CPU, 0 to 256; 0 computes on the calling thread. Default: the cores, at most 16. */
   readonly threads?: number | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Called before the weights are read, with the memory that the model needs. */
+  readonly onMemory?: ((room: MemoryRoom) => void) | undefined;
   /** Stops downloading or loading; `load` then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Hub: branch, tag or commit. Default: main. */
@@ -95,8 +98,8 @@ export class LanguageModel {
    * both load; in memory they are packed.
    * @param source `plusminus/stories` (the default) or `plusminus/chat`, which the package `@plusminus/models` brings;
    *   a model folder, a Hub name such as `ridger/MMfreeLM-370M`, its https address, a `URL`, or the model's files
-   * @throws InputError if there is no such model, or it is damaged or not supported; OutOfMemoryError if it does
-   *   not fit; the signal's reason if it is aborted
+   * @throws InputError if there is no such model, or it is damaged or not supported; OutOfMemoryError, before
+   *   its weights are read, if it does not fit; the signal's reason if it is aborted
    */
   static async load(
     source: ModelSource = 'plusminus/stories',

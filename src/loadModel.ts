@@ -1,7 +1,7 @@
 /** Loads a model folder: engine, parameters, tokenizer. */
 import { findModelFolder } from '#platform';
 import { Checkpoint } from './checkpoint/checkpoint.ts';
-import { loadParameters } from './checkpoint/load.ts';
+import { loadParameters, storedForms } from './checkpoint/load.ts';
 import type { Engine } from './engine/engine.ts';
 import { createEngine, engineKind } from './engine/engines.ts';
 import { InputError } from './errors.ts';
@@ -9,31 +9,42 @@ import { Checksum } from './generate/checksum.ts';
 import { refuseUnknown } from './generate/samplingOptions.ts';
 import type { LoadOptions, ModelParts } from './languageModel.ts';
 import { type ModelSource, openSource } from './library/source.ts';
-import { architectureOf } from './model/architecture.ts';
+import { type Architecture, architectureOf } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
 import { identityOf } from './model/identity.ts';
-import { Weights } from './model/weights.ts';
+import { Weights, weightsStoredAs } from './model/weights.ts';
 import { folderAddress, setKernelFolder } from './platform/kernelFolder.ts';
+import { expectRoom } from './run/room.ts';
 import { EngineParameterStore } from './run/store.ts';
 import { TextTokenizer } from './text/tokenizer.ts';
 
-export async function loadModel(source: ModelSource, options: LoadOptions): Promise<ModelParts> {
+export async function loadModel(
+  source: ModelSource,
+  options: LoadOptions,
+  stateBytes?: EngineLoadOptions['stateBytes'],
+): Promise<ModelParts> {
   checkOptions(options);
   const { engine, threads } = options;
   const { name, release } = openSource(source);
   try {
-    return await loadIntoEngine(name, () => createEngine(engine, { threads }), options);
+    return await loadIntoEngine(name, () => createEngine(engine, { threads }), { ...options, stateBytes });
   } finally {
     release();
   }
+}
+
+export interface EngineLoadOptions extends Omit<LoadOptions, 'engine' | 'threads' | 'kernels'> {
+  /** Bytes of the states that will be kept on the engine; default: those of a first sequence. */
+  readonly stateBytes?: ((architecture: Architecture) => number) | undefined;
 }
 
 /** Like `loadModel`, with the caller's engine, which is created once the model is found. */
 export async function loadIntoEngine(
   source: string,
   createEngine: () => Promise<Engine>,
-  { onProgress, signal, revision, cacheDir, token }: Omit<LoadOptions, 'engine' | 'threads'>,
+  options: EngineLoadOptions,
 ): Promise<ModelParts> {
+  const { onProgress, signal, revision, cacheDir, token } = options;
   const folder = await findModelFolder(source, {
     ...{ revision, cacheDir, token },
     onProgress: (progress) => onProgress?.({ phase: 'download', ...progress }),
@@ -45,7 +56,7 @@ export async function loadIntoEngine(
     tokenizer?.checkFits(checkpoint.config.vocabSize, folder);
     const engine = await createEngine();
     try {
-      return { ...(await loadInto(engine, checkpoint, { onProgress, signal })), tokenizer };
+      return { ...(await loadInto(engine, checkpoint, options)), tokenizer };
     } catch (error) {
       await engine.dispose();
       throw error;
@@ -58,11 +69,15 @@ export async function loadIntoEngine(
 async function loadInto(
   engine: Engine,
   checkpoint: Checkpoint,
-  { onProgress, signal }: Pick<LoadOptions, 'onProgress' | 'signal'>,
+  { onProgress, onMemory, stateBytes, signal }: EngineLoadOptions,
 ) {
   const { config } = checkpoint;
   const architecture = architectureOf(config);
   const specs = architecture.parameters();
+  signal?.throwIfAborted();
+  const planned = weightsStoredAs(specs, storedForms(checkpoint, specs));
+  const room = expectRoom({ architecture, weights: planned }, engine, stateBytes?.(architecture));
+  onMemory?.(room);
   const store = new EngineParameterStore(engine, (dtypes) => new Weights(specs, 'inference', dtypes));
   await loadParameters(checkpoint, specs, store, {
     mode: 'inference',
@@ -75,7 +90,7 @@ async function loadInto(
 }
 
 const loadOptions = [
-  ...['engine', 'threads', 'onProgress', 'signal', 'revision', 'cacheDir', 'token', 'kernels'],
+  ...['engine', 'threads', 'onProgress', 'onMemory', 'signal', 'revision', 'cacheDir', 'token', 'kernels'],
 ] as const;
 
 function checkOptions(options: LoadOptions): void {

@@ -1,14 +1,14 @@
 /** The command line as a user meets it: child processes, their output and their exit codes. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
 import { saveCheckpoint } from '../src/checkpoint/save.ts';
-import { temporaryFolder } from '../src/checkpoint/testing.ts';
+import { temporaryFolder, writeRaw } from '../src/checkpoint/testing.ts';
 import { LanguageModel } from '../src/index.ts';
 import { golden, makeSmallModel, type SmallModel } from './smallModel.ts';
 
@@ -270,6 +270,45 @@ describe('damaged models', () => {
     expectRefusal(await plusminus(['inspect', model]), /num_heads: found 4/);
     const mute = await damaged('mute', (copy) => writeFile(join(copy, 'tokenizer.json'), '[]'));
     expectRefusal(await plusminus(['generate', 'x', '--model', mute]), /tokenizer\.json/);
+  });
+});
+
+describe('memory', () => {
+  /** The golden model with so many tokens that it takes more than 4 GiB; its weights are a hole in the file. */
+  async function largeModel(): Promise<string> {
+    const large = await temporaryFolder();
+    const config = JSON.parse(await readFile(join(golden, 'config.json'), 'utf8'));
+    const vocabulary = 2 ** 24;
+    await writeFile(join(large, 'config.json'), JSON.stringify({ ...config, vocab_size: vocabulary }));
+    await using file = await SafetensorsFile.open(join(golden, 'model.safetensors'));
+    let end = 0;
+    const header: Record<string, object> = {};
+    for (const [name, { dtype, shape, byteLength }] of file.tensors) {
+      const [rows, ...rest] = shape;
+      const isTable = rows === config.vocab_size;
+      const bytes = isTable ? (byteLength / rows!) * vocabulary : byteLength;
+      const data_offsets = [end, end + bytes];
+      header[name] = { dtype, shape: isTable ? [vocabulary, ...rest] : shape, data_offsets };
+      end += bytes;
+    }
+    const path = await writeRaw(join(large, 'model.safetensors'), header);
+    await truncate(path, (await stat(path)).size + end);
+    return large;
+  }
+
+  it('that the CPU engine lacks is said before anything is read, with what to do', async () => {
+    const large = await largeModel();
+    expectRefusal(
+      await plusminus(['generate', '--model', large, '--tokens', '1,2']),
+      /the model needs \d\.\d GB of memory .*; found .* GB, which .*; (use a GPU|close other programs)/,
+    );
+    const { stdout } = await plusminus(['pull', large]);
+    expect(stdout).toMatch(/It needs \d\.\d GB of memory; the CPU engine addresses 4\.2 GB: use --engine/);
+  });
+
+  it('that a model needs is said when it is pulled', async () => {
+    const { stdout } = await plusminus(['pull', small.folder]);
+    expect(stdout).toMatch(/^It needs \d{3}\.\d kB of memory\.$/m);
   });
 });
 

@@ -2,6 +2,7 @@
 import { storiesModel } from '../checkpoint/bundledModels.ts';
 import { formatBytes } from '../format.ts';
 import { LanguageModel, type LoadProgress } from '../languageModel.ts';
+import type { MemoryRoom } from '../run/room.ts';
 import { chosenModel } from './findModel.ts';
 import { catchInterrupt, type InterruptOptions } from './interrupt.ts';
 import type { ModelOptions } from './options.ts';
@@ -19,11 +20,10 @@ export async function withModel(
   await interruptible(async (signal) => {
     const source = await chosenModel(options.model, bundled);
     const { engine, threads } = options;
-    const progress = byteProgress(options);
+    const progress = loadProgress(options);
     const model = await LanguageModel.load(source, {
       ...{ engine, threads, signal },
-      onProgress: ({ phase, loaded, total }: LoadProgress) =>
-        progress.update(phase === 'load' ? 'loading' : 'downloading', loaded, total),
+      ...progress.hooks,
     }).finally(progress.stop);
     try {
       await use(model, signal, source);
@@ -48,6 +48,24 @@ export async function interruptible(
     interrupt.release();
     if (signal.aborted) process.exitCode = interrupt.exitCode;
   }
+}
+
+/** Shows downloading and loading, and how much memory the model takes. */
+export function loadProgress(options: { readonly quiet?: boolean; readonly json?: boolean }) {
+  const progress = byteProgress(options);
+  let room: MemoryRoom | undefined;
+  return {
+    hooks: {
+      onMemory(found: MemoryRoom) {
+        room = found;
+      },
+      onProgress({ phase, loaded, total }: LoadProgress) {
+        const label = room ? `loading into ${formatBytes(room.needed)} of memory` : 'loading';
+        progress.update(phase === 'load' ? label : 'downloading', loaded, total);
+      },
+    },
+    stop: progress.stop,
+  };
 }
 
 /** Bytes so far, drawn only on a terminal: loading a local model takes too little time for a line. */

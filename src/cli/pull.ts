@@ -2,6 +2,11 @@
 import { Command } from 'commander';
 import { catalogue } from '../checkpoint/catalogue.ts';
 import { findModelFolder } from '../checkpoint/modelSource.ts';
+import { engines } from '../engine/engines.ts';
+import { formatBytes } from '../format.ts';
+import { architectureOf } from '../model/architecture.ts';
+import { firstRoom } from '../run/room.ts';
+import { readFolder, weightsOf } from './inspect/found.ts';
 import { byteProgress, interruptible } from './openModel.ts';
 import { write, writeJson } from './output.ts';
 
@@ -37,7 +42,17 @@ async function pull(name: string, flags: Flags): Promise<void> {
       ...{ revision: flags.revision, signal },
       onProgress: ({ loaded, total }) => progress.update('downloading', loaded, total),
     }).finally(progress.stop);
-    if (flags.json) return writeJson({ name, path });
-    await write(`${name} is in ${path}\nTry: plusminus chat --model ${name}\n`);
+    const found = await readFolder(path);
+    const needed = firstRoom({ architecture: architectureOf(found.config), weights: weightsOf(found) });
+    if (flags.json) return writeJson({ name, path, memory: needed });
+    await write(
+      `${name} is in ${path}\nIt needs ${formatBytes(needed)} of memory${engineFor(needed)}.\nTry: plusminus chat --model ${name}\n`,
+    );
   });
+}
+
+function engineFor(needed: number): string {
+  const { maxBytes } = engines.cpu;
+  if (needed <= maxBytes) return '';
+  return `; the CPU engine addresses ${formatBytes(maxBytes)}: use --engine webgpu or cuda`;
 }

@@ -7,7 +7,7 @@ import { InputError } from '../errors.ts';
 import { openRuntime } from '../serve/openRuntime.ts';
 import { isLoopback, RunningServer } from '../serve/server.ts';
 import { chosenModel } from './findModel.ts';
-import { byteProgress } from './openModel.ts';
+import { loadProgress } from './openModel.ts';
 import { addModelOptions, collected, integer, type ModelOptions } from './options.ts';
 
 const examples = `
@@ -104,7 +104,7 @@ async function serve(flags: Flags): Promise<void> {
   if (flags.host.trim() === '')
     throw new InputError('--host: found an empty address, expected one such as 127.0.0.1 or 0.0.0.0');
   const source = await chosenModel(flags.model, chatModel);
-  const progress = byteProgress(flags);
+  const progress = loadProgress(flags);
   const runtime = await openRuntime(source, {
     ...{ engine: flags.engine, threads: flags.threads, name: flags.name },
     ...{ slots: flags.slots, maxWaiting: flags.queue, oneByOne: flags.oneByOne, sessions: flags.sessions },
@@ -119,8 +119,11 @@ async function serve(flags: Flags): Promise<void> {
       maxTokens: flags.maxTokens,
       requestSeconds: flags.timeout,
     },
-    onProgress: ({ phase, loaded, total }) =>
-      progress.update(phase === 'load' ? 'loading' : 'downloading', loaded, total),
+    onProgress: progress.hooks.onProgress,
+    onMemory(room) {
+      progress.hooks.onMemory(room);
+      log.info({ needed: room.needed, available: room.available }, 'memory, in bytes');
+    },
   }).finally(progress.stop);
   try {
     const server = await RunningServer.start(runtime, {

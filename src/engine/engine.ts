@@ -20,6 +20,8 @@ export interface Engine {
   readonly samplesAhead: number;
   /** Bytes of the engine's memory in use. */
   readonly usedBytes: number;
+  /** How many more bytes the engine can take, as far as it knows: each limit by itself. */
+  memoryBounds?(): readonly MemoryBound[];
 
   /** Reserves zero-filled memory for a variable or an input. Does nothing if it has memory already. */
   allocate(tensor: Tensor): void;
@@ -42,6 +44,15 @@ export interface Engine {
   /** Plans a program's memory and prepares it to run. Throws `OutOfMemoryError` if it cannot fit. */
   load(program: Program): Executable;
   dispose(): Promise<void>;
+}
+
+/** A limit of memory. */
+export interface MemoryBound {
+  readonly bytes: number;
+  /** What has so many bytes, for messages: "which this machine has available". */
+  readonly what: string;
+  /** What to do if they are too few. */
+  readonly remedy: string;
 }
 
 /** A tensor to read, and the buffer for its raw little-endian bytes. */
@@ -75,6 +86,15 @@ export interface KernelTime {
 export class OutOfMemoryError extends Error {
   override name = 'OutOfMemoryError';
   readonly code: ErrorCode = 'out-of-memory';
+  /** Bytes that were needed and found, if they were compared before anything was allocated. */
+  readonly needed: number | undefined;
+  readonly available: number | undefined;
+
+  constructor(message: string, { needed, available }: Partial<Record<'needed' | 'available', number>> = {}) {
+    super(message);
+    this.needed = needed;
+    this.available = available;
+  }
 }
 
 /** Elements of an f32 tensor, in `target` if there is one. */

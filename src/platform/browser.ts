@@ -42,6 +42,12 @@ export async function availableCores(): Promise<number> {
   return navigator.hardwareConcurrency || 1;
 }
 
+/** Chromium says how much memory the device has, up to 8 GiB, which then means "or more". */
+export function availableMemory(): number | undefined {
+  const { deviceMemory } = navigator as { readonly deviceMemory?: number };
+  return deviceMemory !== undefined && deviceMemory < 8 ? deviceMemory * 2 ** 30 : undefined;
+}
+
 /** Browsers let threads share memory in pages that are cross-origin isolated only, by two headers. */
 export function sharesMemory(): boolean {
   return typeof SharedArrayBuffer === 'function' && globalThis.crossOriginIsolated;

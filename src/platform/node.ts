@@ -1,7 +1,7 @@
 /** Node's side of the platform; see platform.ts. Heavy modules are imported on use. */
 import { constants } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, freemem, platform, totalmem } from 'node:os';
 import { join as joinPaths } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { NativeLibrary, ThreadSetup } from '../engine/cpu/threadSetup.ts';
@@ -90,6 +90,15 @@ export async function remedyForMissing(folder: string): Promise<string> {
 
 export async function availableCores(): Promise<number> {
   return availableParallelism();
+}
+
+/**
+ * What is free on the machine and within the limit of a container. The container's own count of what is used is ignored,
+ * because it includes files that are cached. On macOS free memory leaves out what is cached, so all of it is taken.
+ */
+export function availableMemory(): number {
+  const free = platform() === 'darwin' ? totalmem() : freemem();
+  return Math.min(free, process.constrainedMemory() - process.memoryUsage.rss());
 }
 
 export function sharesMemory(): boolean {

@@ -31,6 +31,8 @@ export interface Platform {
   remedyForMissing(folder: string): Promise<string>;
   /** Processors that threads may use. */
   availableCores(): Promise<number>;
+  /** Bytes of memory that a process can take without swapping; undefined where the system does not say. */
+  availableMemory(): number | undefined;
   /** Whether threads can share memory. */
   sharesMemory(): boolean;
   /** Whether V8 fuses pairs of 128-bit WebAssembly vectors into 256-bit ones, which a flag enables. */

@@ -225,6 +225,15 @@ function recordPagedStep(
   return { ...step, slots, positions };
 }
 
+/** Bytes of the pool. @throws RangeError if two pages do not fit in `cacheBytes` */
+export function poolBytes(architecture: AttentionArchitecture, sizes: BatchSizes): number {
+  return totalBytes(architecture.pools(pagesFor(architecture, sizes) + 1));
+}
+
+function totalBytes(tensors: readonly Tensor[]): number {
+  return tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 function pagesOf(tokens: number): number {
   return Math.ceil(tokens / pageSize);
 }
@@ -234,7 +243,7 @@ function pagesFor(
   { contextLength, pools }: AttentionArchitecture,
   { slots, cacheBytes = defaultBytes }: BatchSizes,
 ): number {
-  const pageBytes = pools(1).reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const pageBytes = totalBytes(pools(1));
   const pages = Math.min(slots * pagesOf(contextLength), Math.floor(cacheBytes / pageBytes) - 1);
   if (pages >= 1) return pages;
   throw new RangeError(

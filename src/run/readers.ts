@@ -1,10 +1,11 @@
 /** Chooses how a model is run, by how it remembers a sequence. No other module makes this choice. */
+import type { Architecture } from '../model/architecture.ts';
 import { BatchedSlots } from './batchedSlots.ts';
 import { CachedReader } from './cachedReader.ts';
 import { ForkedScorer } from './forkedScorer.ts';
 import type { RunnableModel } from './model.ts';
 import { PaddedScorer } from './paddedScorer.ts';
-import { PagedSlots } from './pagedSlots.ts';
+import { PagedSlots, poolBytes } from './pagedSlots.ts';
 import { RecurrentReader } from './recurrentReader.ts';
 import type { Scorer } from './scoring.ts';
 import type { SequenceReader } from './sequenceReader.ts';
@@ -29,6 +30,16 @@ export function slotModel(model: RunnableModel, sizes: BatchSizes): SlotModel {
       return new BatchedSlots({ ...model, architecture }, sizes);
     case 'cache':
       return new PagedSlots({ ...model, architecture }, sizes);
+  }
+}
+
+/** Bytes that a slot model keeps on the engine for the states of its sequences. */
+export function slotBytes(architecture: Architecture, sizes: BatchSizes): number {
+  switch (architecture.memory) {
+    case 'states':
+      return architecture.states(sizes.slots + 1).reduce((sum, { bytes }) => sum + bytes, 0);
+    case 'cache':
+      return poolBytes(architecture, sizes);
   }
 }
 

@@ -5,16 +5,19 @@ import fs from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { findModelFolder, openFile } from '#platform';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
+import { engineName } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
 import { FolderLock } from '../folderLock.ts';
 import type { LoadOptions, ModelParts } from '../languageModel.ts';
 import { loadModel } from '../loadModel.ts';
+import type { Architecture } from '../model/architecture.ts';
 import { attends } from '../model/config.ts';
 import { ggufParts, isGguf } from '../platform/ggufPaths.ts';
 import { Embedder } from '../run/embedder.ts';
 import type { RunnableModel } from '../run/model.ts';
-import { sequenceReader, slotModel } from '../run/readers.ts';
-import type { SlotModel } from '../run/slotModel.ts';
+import { sequenceReader, slotBytes, slotModel } from '../run/readers.ts';
+import type { MemoryRoom } from '../run/room.ts';
+import type { BatchSizes, SlotModel } from '../run/slotModel.ts';
 import { SlotsOneByOne } from '../run/slotsOneByOne.ts';
 import { Turns } from '../run/turns.ts';
 import { Forms } from './forms.ts';
@@ -78,9 +81,19 @@ const tokensOfStep = 256;
 
 /** @throws InputError as `LanguageModel.load` does, and if the model has no tokenizer */
 export async function openRuntime(source: string, options: RuntimeOptions): Promise<OpenRuntime> {
-  const { engine: engineName, threads, onProgress, signal } = options;
+  const { engine, threads, onProgress, onMemory, signal, memoryBytes } = options;
   // Without a worker thread the engine would compute on the thread that answers requests.
-  const load = { engine: engineName, threads: threads === 0 ? 1 : threads, onProgress, signal };
+  const load = {
+    ...{ engine, threads: threads === 0 ? 1 : threads, onProgress, signal },
+    onMemory(room: MemoryRoom) {
+      // A GPU's memory is not the process's.
+      if (memoryBytes !== undefined && engineName(engine) === 'cpu')
+        memoryShares(memoryBytes, process.memoryUsage.rss() + room.needed);
+      onMemory?.(room);
+    },
+  };
+  const stateBytes = (architecture: Architecture) =>
+    options.oneByOne ? 0 : slotBytes(architecture, sizesOf(options));
   const folder = await findModelFolder(source, {
     onProgress: (progress) => onProgress?.({ phase: 'download', ...progress }),
     signal,
@@ -93,7 +106,7 @@ export async function openRuntime(source: string, options: RuntimeOptions): Prom
   };
   try {
     const modelHash = await hashOf(folder);
-    parts = await loadModel(source, load);
+    parts = await loadModel(source, load, stateBytes);
     const name = options.name ?? nameOf(source, folder);
     return await assemble(parts, { ...options, name, modelHash, close });
   } catch (error) {
@@ -184,9 +197,13 @@ function runnableOf({ engine, architecture, weights, config }: ModelParts): Runn
 }
 
 /** Advances the sequences of all requests. */
-function slotsOf(model: RunnableModel, { slots = 64, oneByOne, keyValueBytes }: RuntimeOptions): SlotModel {
-  const sizes = { slots, maxTokens: Math.max(slots, tokensOfStep), cacheBytes: keyValueBytes };
-  return oneByOne ? new SlotsOneByOne(sequenceReader(model), sizes) : slotModel(model, sizes);
+function slotsOf(model: RunnableModel, options: RuntimeOptions): SlotModel {
+  const sizes = sizesOf(options);
+  return options.oneByOne ? new SlotsOneByOne(sequenceReader(model), sizes) : slotModel(model, sizes);
+}
+
+function sizesOf({ slots = 64, keyValueBytes }: RuntimeOptions): BatchSizes {
+  return { slots, maxTokens: Math.max(slots, tokensOfStep), cacheBytes: keyValueBytes };
 }
 
 /** SHA-256 of the model's files: config, weights, tokenizer. */

@@ -49,6 +49,11 @@ async function openFolder(name: string, flags: FindOptions, signal: AbortSignal)
     onProgress: ({ loaded, total }) => progress.update('downloading', loaded, total),
     signal,
   }).finally(progress.stop);
+  return readFolder(folder);
+}
+
+/** The model in a folder or GGUF file. */
+export async function readFolder(folder: string): Promise<Found> {
   const checkpoint = await Checkpoint.open(folder);
   try {
     const { config } = checkpoint;

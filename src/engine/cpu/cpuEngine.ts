@@ -3,12 +3,19 @@
  * memory, whose pieces the threads claim. With `threads: 0`, or where memory cannot be shared, the list runs on the
  * calling thread.
  */
-import { availableCores, findNative, fusesVectors, letEventsIn, sharesMemory } from '#platform';
+import {
+  availableCores,
+  availableMemory,
+  findNative,
+  fusesVectors,
+  letEventsIn,
+  sharesMemory,
+} from '#platform';
 import type { CpuLowering } from '../../kernels/cpu/lowering.ts';
 import type { MemoryPlan } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
+import type { Engine, Executable, KernelTime, MemoryBound, Read } from '../engine.ts';
 import type { Lowerings } from '../lowerings.ts';
 import { control } from './control.ts';
 import { Heap } from './heap.ts';
@@ -147,6 +154,26 @@ export class CpuEngine implements Engine {
   /** Bytes of WebAssembly memory in use. */
   get usedBytes(): number {
     return this.#heap.usedBytes;
+  }
+
+  memoryBounds(): MemoryBound[] {
+    const machine = availableMemory();
+    return [
+      {
+        bytes: this.#heap.freeBytes,
+        what: 'which the CPU engine addresses',
+        remedy: 'use a GPU (engine webgpu or cuda), a smaller model, or one with fewer bits a weight',
+      },
+      ...(machine === undefined
+        ? []
+        : [
+            {
+              bytes: machine,
+              what: 'which this machine has available',
+              remedy: 'close other programs, or use a smaller model or one with fewer bits a weight',
+            },
+          ]),
+    ];
   }
 
   allocate(tensor: Tensor): void {

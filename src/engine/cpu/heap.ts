@@ -31,6 +31,11 @@ export class Heap {
     return this.#end - this.#gaps.reduce((sum, gap) => sum + gap.bytes, 0);
   }
 
+  /** Bytes that the memory can still give. */
+  get freeBytes(): number {
+    return this.#limit - this.usedBytes;
+  }
+
   /** Address of a new block, with undefined content. Throws `OutOfMemoryError`. */
   allocate(bytes: number, purpose: string): number {
     const size = aligned(Math.max(bytes, 1));

@@ -6,10 +6,11 @@ import type { CudaFeatures } from '../../kernels/cuda/launch.ts';
 import type { CudaLowering } from '../../kernels/cuda/lowering.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
+import type { Engine, Executable, KernelTime, MemoryBound, Read } from '../engine.ts';
 import type { Lowerings } from '../lowerings.ts';
 import { CublasLt, workspaceBytes } from './cublasLt.ts';
 import { type OpenDriver, openDriver } from './driver.ts';
+import { remedy } from './errors.ts';
 import { fuse } from './fused/fuse.ts';
 import { GraphProgram } from './graph.ts';
 import { Kernels } from './kernels.ts';
@@ -76,6 +77,11 @@ export class CudaEngine implements Engine {
 
   get usedBytes(): number {
     return this.#memory.usedBytes;
+  }
+
+  memoryBounds(): MemoryBound[] {
+    const what = 'which the GPU has free';
+    return [{ bytes: this.#memory.freeBytes, what, remedy: `use a smaller model, or ${remedy}` }];
   }
 
   allocate(tensor: Tensor): void {

@@ -76,6 +76,13 @@ export class DeviceMemory {
     return true;
   }
 
+  /** Bytes that can still be reserved: what the card has free, and what the limit leaves. */
+  get freeBytes(): number {
+    const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
+    this.#driver.call('cuMemGetInfo_v2', free, total);
+    return Math.min(Number(free[0]), this.#limit - this.#usedBytes);
+  }
+
   /** Memory for whoever keeps track of it. @throws OutOfMemoryError if there is not so much */
   reserve(bytes: number, purpose: string): Stretch {
     const advice = `use a smaller model, batch or length, or ${remedy}`;

@@ -42,6 +42,11 @@ export class DeviceMemory {
     return this.#usedBytes;
   }
 
+  /** Bytes that the limit leaves. What the GPU itself has free, WebGPU does not say. */
+  get freeBytes(): number {
+    return this.#limit - this.#usedBytes;
+  }
+
   /** Changes whenever temporaries move. */
   get generation(): number {
     return this.#generation;

@@ -8,7 +8,7 @@ import type { WebGpuLowering } from '../../kernels/webgpu/lowering.ts';
 import { planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import type { Engine, Executable, KernelTime, Read } from '../engine.ts';
+import type { Engine, Executable, KernelTime, MemoryBound, Read } from '../engine.ts';
 import type { Lowerings } from '../lowerings.ts';
 import { type DeviceFeatures, type OpenDevice, openDevice } from './device.ts';
 import { DispatchList, dispatchesOf, scratchOf } from './dispatchList.ts';
@@ -94,6 +94,14 @@ export class WebGpuEngine implements Engine {
   /** Bytes of GPU memory in use. */
   get usedBytes(): number {
     return this.memory.usedBytes;
+  }
+
+  memoryBounds(): MemoryBound[] {
+    const bytes = this.memory.freeBytes;
+    if (bytes === Number.POSITIVE_INFINITY) return [];
+    return [
+      { bytes, what: 'which the limit for the GPU leaves', remedy: `use a smaller model, or ${remedy}` },
+    ];
   }
 
   allocate(tensor: Tensor): void {
