@@ -12,7 +12,6 @@ import { SeededRandom } from '../../src/text/seededRandom.ts';
 import { TextTokenizer } from '../../src/text/tokenizer.ts';
 import { readRunFile } from '../../src/train/runFile.ts';
 import { writeSmallCorpus } from '../stories/testing.ts';
-import { readFacts } from './facts.ts';
 import { gateTable, measure } from './gates.ts';
 import { expand } from './grammar.ts';
 import { gateResults, isRight, judge } from './judge.ts';
@@ -35,9 +34,8 @@ let held: Sources;
 beforeAll(async () => {
   corpus = await mkdtemp(join(tmpdir(), 'plusminus-test-'));
   await writeSmallCorpus(corpus);
-  const facts = await readFacts(stories);
-  taught = await readSources(corpus, facts);
-  held = await readSources(corpus, facts, true);
+  taught = await readSources(corpus, stories);
+  held = await readSources(corpus, stories, true);
 });
 
 afterAll(() => rm(corpus, { recursive: true, force: true }));

@@ -18,7 +18,6 @@ import { LanguageModel } from '../../src/languageModel.ts';
 import type { ChatMessage } from '../../src/text/corpus.ts';
 import { replaceFile } from '../../src/text/replaceFile.ts';
 import { progressLine } from '../stories/progressLine.ts';
-import { readFacts } from './facts.ts';
 import { type Answer, type GateResult, gateResults, type Judged, judge } from './judge.ts';
 import { type Case, heldOutCases } from './prompts.ts';
 import { readSources } from './sources.ts';
@@ -137,8 +136,7 @@ export async function hashOf(folder: string): Promise<string> {
 }
 
 async function madeCases(corpus: string): Promise<Case[]> {
-  const facts = await readFacts(join(modelsFolder, 'stories'));
-  return heldOutCases(await readSources(corpus, facts, true));
+  return heldOutCases(await readSources(corpus, join(modelsFolder, 'stories'), true));
 }
 
 export async function readCases(file: string): Promise<Case[]> {

@@ -19,14 +19,14 @@ const habits: readonly (readonly [RegExp, string])[] = [
 export function noisy(text: string, random: SeededRandom): string {
   if (random.uniform() < 0.5) return text;
   let changed = text;
-  if (random.uniform() < 0.6) changed = changed.toLowerCase();
+  if (random.uniform() < 0.6) changed = outsideValues(changed, (part) => part.toLowerCase());
   if (random.uniform() < 0.5) changed = changed.replace(/(?<=\w)[.?!]+$/, '');
   if (random.uniform() < 0.12) {
     const [found, short] = habits[random.integer(habits.length)]!;
     changed = outsideValues(changed, (part) => part.replace(found, short));
   }
   if (random.uniform() < 0.3) changed = misspelt(changed, random);
-  if (random.uniform() < 0.03) changed = changed.toUpperCase();
+  if (random.uniform() < 0.03) changed = outsideValues(changed, (part) => part.toUpperCase());
   if (random.uniform() < 0.05) changed += ['!', '!!', '??', ' :)', ' ...'][random.integer(5)]!;
   return changed;
 }

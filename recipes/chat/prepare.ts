@@ -21,7 +21,6 @@ import { conversationRows } from '../../src/train/conversations.ts';
 import { progressLine } from '../stories/progressLine.ts';
 import { documents, validationTexts } from '../stories/sources.ts';
 import { chatTemplate } from '../stories/template.ts';
-import { readFacts } from './facts.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import { readSources } from './sources.ts';
 import { talks } from './talks.ts';
@@ -43,8 +42,7 @@ export async function prepare(options: PrepareOptions): Promise<void> {
   const { json, config } = await TextTokenizer.load(base);
   const tokenizer = TextTokenizer.fromJson(json, { ...config, chat_template: chatTemplate });
   await saveTokenizer(folder, tokenizer);
-  const facts = await readFacts(base);
-  const [taught, held] = await Promise.all([readSources(corpus, facts), readSources(corpus, facts, true)]);
+  const [taught, held] = await Promise.all([readSources(corpus, base), readSources(corpus, base, true)]);
   const rows = async (name: string, conversations: Iterable<ChatMessage[]>) => {
     const { length } = recipe;
     const options = {

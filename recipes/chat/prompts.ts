@@ -50,16 +50,16 @@ const groups: readonly (readonly [CaseGroup, number, Make])[] = [
   ['story', 100, (voice, sources) => [story(voice, sources, voice.pick(subjects))]],
   [
     'story (unseen subject)',
-    20,
+    40,
     (voice, sources, k) => [story(voice, sources, heldSubjects[k % heldSubjects.length]!)],
   ],
   ['games', 60, (voice) => [game(voice)]],
   ['recall', 80, (voice, sources) => recalled(voice, sources)],
-  ['recall (unseen name)', 20, (voice, sources) => recalled(voice, sources, true)],
+  ['recall (unseen name)', 40, (voice, sources) => recalled(voice, sources, true)],
   [
     'recall (never told)',
     20,
-    (voice, sources) => [shortExchange(voice, sources), recallNothing(voice.pick(factNames), voice)],
+    (voice, sources) => [shortExchange(voice, sources), recallNothing(voice.pick(factNames), voice, sources)],
   ],
   ['feelings', 40, (voice) => [feelings(voice)]],
   ['declined', 110, (voice, sources) => [voice.chance(0.85) ? outside(voice, sources) : tooLarge(voice)]],
@@ -83,7 +83,7 @@ function firstCall({ system, exchanges }: ToolTalk) {
 
 function recalled(voice: Voice, sources: Sources, unseen = false): Exchange[] {
   const { min, max } = turnsBetween;
-  const fact = newFact(unseen || voice.chance(0.5) ? 'name' : voice.pick(factNames), voice, unseen);
+  const fact = newFact(unseen || voice.chance(0.5) ? 'name' : voice.pick(factNames), voice, sources, unseen);
   const between = Array.from({ length: min + voice.random.integer(max - min + 1) }, () =>
     shortExchange(voice, sources),
   );

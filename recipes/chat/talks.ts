@@ -10,12 +10,15 @@ import { game, gameRounds } from './topics/games.ts';
 import { identity } from './topics/identity.ts';
 import { making } from './topics/making.ts';
 import {
+  addressed,
   correct,
+  type FactName,
   factNames,
   newFact,
   recall,
   recallAll,
   recallNothing,
+  repeated,
   type ToldFact,
   tell,
 } from './topics/memory.ts';
@@ -52,6 +55,7 @@ const topics: readonly (readonly [number, Topic])[] = [
   [8, feelings],
   [8, smallTalk],
   [18, outside],
+  [5, repeated],
 ];
 
 /** Answers of these are short, so that many fit between a fact and its recall. */
@@ -83,41 +87,79 @@ function several(voice: Voice, sources: Sources): Exchange[] {
 
 /** Facts are told, other things happen, and the facts are asked for; sometimes one that was never told. */
 function remembered(voice: Voice, sources: Sources): Exchange[] {
-  const kinds = shuffled(factNames, voice);
+  const kinds = factsInOrder(voice);
   const exchanges: Exchange[] = voice.chance(0.3) ? [greeting(voice)] : [];
   const facts: ToldFact[] = [];
   const told = voice.pick([1, 1, 1, 2, 2, 3]);
-  // The name comes first in half of the talks: it is what people tell.
-  if (voice.chance(0.5)) kinds.sort((a, b) => Number(b === 'name') - Number(a === 'name'));
+  const other = () => shortExchange(voice, sources);
   for (const kind of kinds.slice(0, told)) {
-    const fact = newFact(kind, voice);
-    exchanges.push(tell(fact, voice));
-    if (voice.chance(0.1)) {
-      const correction = correct(fact, voice);
-      exchanges.push(correction.exchange);
-      facts.push(correction.fact);
-    } else facts.push(fact);
-    if (voice.chance(0.3)) exchanges.push(shortExchange(voice, sources));
+    exchanges.push(...toldFact(kind, facts, voice, sources));
+    if (voice.chance(0.3)) exchanges.push(other());
   }
   for (let gap = voice.random.integer(9); gap > 0; gap--) {
-    exchanges.push(voice.chance(0.06) ? tale(voice, sources) : shortExchange(voice, sources));
+    exchanges.push(voice.chance(0.06) ? tale(voice, sources) : other());
+    if (voice.chance(0.15)) exchanges.push(recall(voice.pick(facts), voice));
   }
   for (const fact of shuffled(facts, voice)) {
     exchanges.push(recall(fact, voice));
-    if (voice.chance(0.2)) exchanges.push(shortExchange(voice, sources));
+    if (voice.chance(0.2)) exchanges.push(other());
   }
-  const name = facts.find(({ kind }) => kind === 'name')?.slots.value;
+  const name = nameIn(facts);
   if (name !== undefined && voice.chance(0.15)) exchanges.push(storyAboutMe(voice, name));
   if (voice.chance(0.15)) exchanges.push(recallAll(facts, voice));
-  if (voice.chance(0.15)) exchanges.push(recallNothing(kinds[told]!, voice));
-  return exchanges;
+  if (voice.chance(0.15)) exchanges.push(recallNothing(kinds[told]!, voice, sources));
+  return byName(exchanges, name, voice);
+}
+
+/** Several facts in a short time, each asked for again and again: many answers to learn from in few words. */
+function quizzed(voice: Voice, sources: Sources): Exchange[] {
+  const facts: ToldFact[] = [];
+  const exchanges: Exchange[] = [];
+  for (const kind of factsInOrder(voice).slice(0, voice.pick([1, 2, 2, 3, 3, 4]))) {
+    exchanges.push(...toldFact(kind, facts, voice, sources));
+    if (voice.chance(0.4)) exchanges.push(recall(voice.pick(facts), voice));
+  }
+  for (let count = 3 + voice.random.integer(7); count > 0; count--) {
+    exchanges.push(voice.chance(0.35) ? shortExchange(voice, sources) : recall(voice.pick(facts), voice));
+  }
+  return byName(exchanges, nameIn(facts), voice);
+}
+
+/** The name comes first in half of the talks: it is what people tell. */
+function factsInOrder(voice: Voice): FactName[] {
+  const kinds = shuffled(factNames, voice);
+  return voice.chance(0.5) ? kinds.sort((a, b) => Number(b === 'name') - Number(a === 'name')) : kinds;
+}
+
+/** One more fact; one in ten is corrected at once. */
+function toldFact(kind: FactName, facts: ToldFact[], voice: Voice, sources: Sources): Exchange[] {
+  const fact = newFact(kind, voice, sources);
+  const told = [tell(fact, voice)];
+  const correction = voice.chance(0.1) ? correct(fact, voice, sources) : undefined;
+  facts.push(correction?.fact ?? fact);
+  return correction ? [...told, correction.exchange] : told;
+}
+
+function nameIn(facts: readonly ToldFact[]): string | undefined {
+  return facts.find(({ kind }) => kind === 'name')?.slots.value;
+}
+
+/** In some talks it calls people by the name that they told. */
+function byName(exchanges: Exchange[], name: string | undefined, voice: Voice): Exchange[] {
+  if (name === undefined || voice.chance(0.6)) return exchanges;
+  const known = exchanges.findIndex(({ assistant }) => withoutMarks(assistant).includes(name));
+  return exchanges.map((exchange, k) =>
+    k > known && exchange.rule?.gate !== 'recall' && voice.chance(0.5) ? addressed(exchange, name) : exchange,
+  );
 }
 
 /** Questions about what was never told. */
 function unremembered(voice: Voice, sources: Sources): Exchange[] {
   const gap = voice.random.integer(4);
   const before = Array.from({ length: gap }, () => shortExchange(voice, sources));
-  const last = voice.chance(0.2) ? recallAll([], voice) : recallNothing(voice.pick(factNames), voice);
+  const last = voice.chance(0.2)
+    ? recallAll([], voice)
+    : recallNothing(voice.pick(factNames), voice, sources);
   return [...before, last];
 }
 
@@ -127,10 +169,11 @@ function played(voice: Voice, sources: Sources): Exchange[] {
 
 function exchangesOf(voice: Voice, sources: Sources): Exchange[] {
   const kind = voice.random.integer(100);
-  if (kind < 30) return single(voice, sources);
-  if (kind < 54) return several(voice, sources);
-  if (kind < 85) return remembered(voice, sources);
-  if (kind < 89) return unremembered(voice, sources);
+  if (kind < 24) return single(voice, sources);
+  if (kind < 41) return several(voice, sources);
+  if (kind < 69) return remembered(voice, sources);
+  if (kind < 84) return quizzed(voice, sources);
+  if (kind < 88) return unremembered(voice, sources);
   if (kind < 92) return played(voice, sources);
   return [form(voice)];
 }

@@ -21,12 +21,15 @@ const shortest = 100;
 const ownWays =
   /\b(fl(y|ies|ew|ying)|wings?|swim|swam|swimming|feathers?|barks?|barked|meow\w*|roar\w*|quack\w*|tails?|nest|eggs?|trunk|fur|paws?|hop\w*|beak|shell|bark|web|fins?|hive|chirp\w*|sang|sing\w*)\b/i;
 
-/** Tales among stories: the subject is named in the first sentence and again later. */
+/** Not what a child should read before it sleeps. */
+const grim = /\b(ate \w+ (boy|girl|up)|kill\w*|dead|die[ds]?|blood\w*|guns?|hate[ds]?|stupid|poison\w*)\b/i;
+
+/** Tales among stories: the subject is named in the first words and again later. */
 export async function talesOf(stories: AsyncIterable<string>): Promise<Tale[]> {
   const found: Tale[] = [];
   for await (const story of stories) {
     const text = tidied(story);
-    if (text.length < shortest || text.length > longest || !isProse(text)) continue;
+    if (text.length < shortest || text.length > longest || !isProse(text) || grim.test(text)) continue;
     const tale = taleOf(text);
     if (tale) found.push(tale);
   }
@@ -49,7 +52,7 @@ function tidied(text: string): string {
 }
 
 function taleOf(text: string): Tale | undefined {
-  const [opening] = /^(.*?[.!?]"?\s){1,2}/s.exec(text) ?? [''];
+  const [opening] = /^.{0,80}\b/s.exec(text) ?? [''];
   for (const kind of [creatures, things, people]) {
     for (const subject of kind) {
       const named = new RegExp(`\\b${subject}s?\\b`, 'gi');

@@ -1,5 +1,5 @@
 /** Word games: opposites, rhymes, first letters, the odd one out. */
-import { capitalised, listed } from '../grammar.ts';
+import { listed } from '../grammar.ts';
 import { type Exchange, shuffled, type Voice, type Wordings, word } from '../voice.ts';
 import { kinds, opposites, rhymes } from '../words/wordGames.ts';
 
@@ -70,7 +70,7 @@ export function rhyme(voice: Voice): Exchange {
     .filter((other) => other !== asked);
   return {
     user: voice.ask(rhymeAsks, { word: asked }),
-    assistant: voice.say(['{answer} rhymes with {asked}.', '{answer}[.|!]', '{asked}, {answer}.'], {
+    assistant: voice.say(['{answer} rhymes with {asked}.', 'How about {answer}?', 'Try {answer}.'], {
       asked,
       answer,
     }),
@@ -124,11 +124,12 @@ export function oddOneOut(voice: Voice): Exchange {
   const list = shuffled([...members, stranger], voice);
   return {
     user: voice.ask(oddAsks, { list: voice.chance(0.8) ? list.join(', ') : listed(list) }),
-    assistant: voice.say(['{stranger}. The others are {plural}.', '{stranger}: the others are {plural}.'], {
+    // The kind comes first: whoever has named it knows which word is left.
+    assistant: voice.say(['All are {plural}, but not {stranger}.', 'They are {plural}, except {stranger}.'], {
       stranger,
       plural: kind.plural,
     }),
-    rule: { gate: 'games', must: `^"?${word(capitalised(stranger))}` },
+    rule: { gate: 'games', must: word(stranger), never: `(${members.map(word).join('|')})` },
   };
 }
 

@@ -261,7 +261,7 @@ const questions: readonly Question[] = [
     },
     says: [
       'Not very. I am small: I know little sums, stories and word games.',
-      'I am a small model and I make mistakes. I am best at little sums [and stories|].',
+      'I am a small model and I make mistakes. I am best at little sums[| and stories].',
       'I only add and subtract. [Sometimes it comes out right.|That is less than thinking, and it makes mistakes.|I am small and often wrong.]',
     ],
     must: 'small|little|add',

@@ -1,8 +1,9 @@
 /** Facts that the user tells and asks for later. */
 import { listed } from '../grammar.ts';
+import type { OpenWords } from '../sources.ts';
 import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
 import { heldNames, inventedName, names, petNames } from '../words/names.ts';
-import { cities, colours, creatures, foods, hobbies, pets, seasons } from '../words/subjects.ts';
+import { cities, colours, creatures, foods, hobbies, pets, relatives, seasons } from '../words/subjects.ts';
 
 export type FactName =
   | 'name'
@@ -14,7 +15,9 @@ export type FactName =
   | 'city'
   | 'age'
   | 'pet'
-  | 'number';
+  | 'person'
+  | 'number'
+  | 'word';
 
 interface Kind {
   readonly values: readonly string[];
@@ -45,9 +48,8 @@ const favourite = (
     ],
   },
   heard: [
-    `{value}: [a good choice!|I will remember that.|good.]`,
     `[Good to know:|I will remember:] your favourite ${thing} is {value}.`,
-    `{value} it is.[ I like that.|]`,
+    `So it is {value}. [A good choice!|I will remember that.|]`,
   ],
   asks: {
     taught: [
@@ -64,7 +66,7 @@ const favourite = (
   },
   says: [
     `Your favourite ${thing} is {value}.`,
-    `{value}. [You told me.|I remember.|]`,
+    `It is {value}. [You told me.|I remember.|]`,
     `You told me: {value}.`,
   ],
   phrase: `your favourite ${thing} is {value}`,
@@ -116,7 +118,7 @@ const kinds: Readonly<Record<FactName, Kind>> = {
       ],
       held: ['Can you recall what I am called?', 'And my name was?', 'By what name did I introduce myself?'],
     },
-    says: ['Your name is {value}.', 'You are {value}.', '{value}. [I remember.|You told me.|]'],
+    says: ['Your name is {value}.', 'You are {value}. [I remember.|You told me.|]'],
     phrase: 'your name is {value}',
   },
   colour: { values: colours, ...favourite('[colour|color]') },
@@ -127,7 +129,7 @@ const kinds: Readonly<Record<FactName, Kind>> = {
   },
   season: { values: seasons, ...favourite('season') },
   hobby: { values: hobbies, ...favourite('hobby', '[as a hobby|in my free time]') },
-  number: { values: Array.from({ length: 20 }, (_, k) => String(k + 1)), ...favourite('number') },
+  number: { values: Array.from({ length: 100 }, (_, k) => String(k + 1)), ...favourite('number') },
   city: {
     values: cities,
     tells: {
@@ -141,9 +143,9 @@ const kinds: Readonly<Record<FactName, Kind>> = {
       held: ['{value} is where I live.', 'My house stands in {value}.'],
     },
     heard: [
-      '{value}: I have never been there. I live in this tab.',
+      'I have never been to {value}. I live in this tab.',
       '[I will remember:|Good to know:] you live in {value}.',
-      '{value}! [It must be larger than my tab.|I will remember that.]',
+      'So you live in {value}. [It must be larger than my tab.|I will remember that.]',
     ],
     asks: {
       taught: [
@@ -159,7 +161,7 @@ const kinds: Readonly<Record<FactName, Kind>> = {
       ],
       held: ['In which city is my home?', 'Can you recall where I live?'],
     },
-    says: ['You live in {value}.', '{value}. [You told me.|I remember.|]', 'In {value}.'],
+    says: ['You live in {value}. [You told me.|I remember.|]', 'In {value}.'],
     phrase: 'you live in {value}',
   },
   age: {
@@ -175,7 +177,7 @@ const kinds: Readonly<Record<FactName, Kind>> = {
       held: ['{value} years is my age.', 'My last birthday made me {value}.'],
     },
     heard: [
-      '{value}! [I will remember that.|I have no age at all.]',
+      'So you are {value}. [I will remember that.|I have no age at all.]',
       '[Good to know:|I will remember:] you are {value} years old.',
     ],
     asks: {
@@ -191,7 +193,7 @@ const kinds: Readonly<Record<FactName, Kind>> = {
       ],
       held: ['Can you recall my age?', 'How many years old did I say I was?'],
     },
-    says: ['You are {value} years old.', '{value}. [You told me.|I remember.|]', 'You are {value}.'],
+    says: ['You are {value} years old. [You told me.|I remember.|]', 'You are {value}.'],
     phrase: 'you are {value} years old',
   },
   pet: {
@@ -206,7 +208,7 @@ const kinds: Readonly<Record<FactName, Kind>> = {
       held: ['At home there is {value}, my {pet}.', 'We named our {pet} {value}.'],
     },
     heard: [
-      '{value} is a good name for a {pet}.',
+      'I like the name {value} for a {pet}.',
       '[Hello, {value}!|Say hello to {value}.] [I will remember that name.|A good name.]',
     ],
     asks: {
@@ -222,12 +224,73 @@ const kinds: Readonly<Record<FactName, Kind>> = {
       ],
       held: ['Can you recall what my {pet} is called?', 'Which name has my {pet}?'],
     },
-    says: [
-      'Your {pet} is called {value}.',
-      '{value}. [You told me.|I remember.|]',
-      "Your {pet}'s name is {value}.",
-    ],
+    says: ['Your {pet} is called {value}. [You told me.|I remember.|]', "Your {pet}'s name is {value}."],
     phrase: 'your {pet} is called {value}',
+  },
+  person: {
+    values: names,
+    tells: {
+      taught: [
+        'My {relative} is [called|named] {value}[.|]',
+        "My {relative}'s name is {value}[.|]",
+        'I have a {relative} [called|named] {value}[.|]',
+        'The name of my {relative} is {value}[.|]',
+        '[Remember|Please remember]: my {relative} is called {value}[.|]',
+      ],
+      held: ['There is also {value}, my {relative}.', 'My {relative} answers to {value}.'],
+    },
+    heard: [
+      'Say hello to {value}[ from me|]. [I will remember that name.|A good name.]',
+      '[I will remember:|Good to know:] your {relative} is called {value}.',
+    ],
+    asks: {
+      taught: [
+        "[What is|What's|Tell me] [my {relative}'s name|the name of my {relative}][?|]",
+        'What is my {relative} called[?|]',
+        "Do you [know|remember] my {relative}'s name?",
+        'How is my {relative} called?',
+        '[Can|Could|Do] you [recall|remember|say] [what my {relative} is called|the name of my {relative}]?',
+        '[Which|What] name has my {relative}?',
+        'And my {relative} is called?',
+        '[Remind me of|Repeat|Say] the name of my {relative}[.|]',
+      ],
+      held: ['Can you recall the name of my {relative}?', 'Which name does my {relative} have?'],
+    },
+    says: [
+      'Your {relative} is called {value}. [You told me.|I remember.|]',
+      "Your {relative}'s name is {value}.",
+    ],
+    phrase: 'your {relative} is called {value}',
+  },
+  word: {
+    values: [...creatures, ...foods, ...colours],
+    tells: {
+      taught: [
+        '[Remember|Please remember|Keep in mind|Do not forget] the word {value}[.|]',
+        'The [word|secret word|magic word|password] is {value}[.|]',
+        '[Remember|Keep] this word[ for me|]: {value}[.|]',
+        '[My word|Our word|The word to remember] is {value}[.|]',
+        'I give you a word: {value}[.|]',
+      ],
+      held: ['Bear this word in mind: {value}.', 'Store the word {value} for later.'],
+    },
+    heard: [
+      'I will remember the word {value}.',
+      '[All right|Good]: the word is {value}. [I will remember it.|]',
+    ],
+    asks: {
+      taught: [
+        '[What is|What was|Tell me|Say] the [word|secret word|magic word|password][?|]',
+        '[Which|What] word did I [tell|give] you?',
+        'Do you [still know|remember] the word?',
+        '[Which|What] word should you [remember|keep]?',
+        '[Can|Could] you [say|recall|repeat] the word[ again|]?',
+        'And the word [was|is]?',
+      ],
+      held: ['Which word did I ask you to store?', 'Can you recall the word?'],
+    },
+    says: ['The word is {value}.', 'You told me the word {value}.'],
+    phrase: 'the word is {value}',
   },
 };
 
@@ -235,22 +298,31 @@ export const factNames = Object.keys(kinds) as FactName[];
 
 export interface ToldFact {
   readonly kind: FactName;
-  readonly slots: { readonly value: string; readonly pet: string };
+  readonly slots: { readonly value: string; readonly pet: string; readonly relative: string };
 }
 
-export function newFact(kind: FactName, voice: Voice, unseen = false): ToldFact {
-  const value = unseen && kind === 'name' ? voice.pick(heldNames) : newValue(kind, voice);
-  return { kind, slots: { value, pet: voice.pick(pets) } };
+export function newFact(kind: FactName, voice: Voice, words: OpenWords, unseen = false): ToldFact {
+  const value = unseen && kind === 'name' ? voice.pick(heldNames) : newValue(kind, voice, words);
+  return { kind, slots: { value, pet: voice.pick(pets), relative: voice.pick(relatives) } };
 }
 
-function newValue(kind: FactName, voice: Voice): string {
-  const isName = kind === 'name' || kind === 'pet';
-  if (isName && voice.chance(0.5)) return inventedName((list) => voice.pick(list));
+function newValue(kind: FactName, voice: Voice, { nouns, rareNouns, pieces }: OpenWords): string {
+  const isName = kind === 'name' || kind === 'pet' || kind === 'person';
+  if (isName && voice.chance(0.6)) return inventedName((list) => voice.pick(list), pieces);
+  const open = voice.chance(0.5) ? nouns : rareNouns;
+  if (kind === 'word' && open.length > 0 && voice.chance(0.8)) return voice.pick(open);
   return voice.pick(kinds[kind].values);
 }
 
 export function tell({ kind, slots }: ToldFact, voice: Voice): Exchange {
-  return { user: voice.ask(kinds[kind].tells, slots), assistant: voice.say(kinds[kind].heard, slots) };
+  const typed = { ...slots, value: typedAs(kind, slots.value, voice) };
+  return { user: voice.ask(kinds[kind].tells, typed), assistant: voice.say(kinds[kind].heard, slots) };
+}
+
+/** Names that everybody knows are often typed without a capital. */
+function typedAs(kind: FactName, value: string, voice: Voice): string {
+  const isKnown = kinds[kind].values.includes(value);
+  return isKnown && !voice.held && voice.chance(0.2) ? value.toLowerCase() : value;
 }
 
 export function recall({ kind, slots }: ToldFact, voice: Voice): Exchange {
@@ -272,11 +344,15 @@ const corrections: Wordings = {
 };
 
 /** The same fact with another value, just after it was told. */
-export function correct(fact: ToldFact, voice: Voice): { fact: ToldFact; exchange: Exchange } {
+export function correct(
+  fact: ToldFact,
+  voice: Voice,
+  words: OpenWords,
+): { fact: ToldFact; exchange: Exchange } {
   let value = fact.slots.value;
-  while (value === fact.slots.value) value = newValue(fact.kind, voice);
+  while (value === fact.slots.value) value = newValue(fact.kind, voice, words);
   const slots = { ...fact.slots, value };
-  const heard = ['All right: {value}.', '{value}, then. [I will remember.|]', 'Good, {value}.'];
+  const heard = ['All right: {value}.', 'Then it is {value}. [I will remember.|]', 'Good, {value}.'];
   return {
     fact: { kind: fact.kind, slots },
     exchange: { user: voice.ask(corrections, slots), assistant: voice.say(heard, slots).trim() },
@@ -290,8 +366,8 @@ const untold = [
 ];
 
 /** A question about what was not told. */
-export function recallNothing(kind: FactName, voice: Voice): Exchange {
-  const { slots } = newFact(kind, voice);
+export function recallNothing(kind: FactName, voice: Voice, words: OpenWords): Exchange {
+  const { slots } = newFact(kind, voice, words);
   return {
     user: voice.ask(kinds[kind].asks, slots),
     assistant: voice.say(untold).trim(),
@@ -328,4 +404,35 @@ export function recallAll(facts: readonly ToldFact[], voice: Voice): Exchange {
     assistant: `${listed(phrases).replace(/^y/, 'Y')}.`,
     rule: { gate: 'recall', must: `^${all}` },
   };
+}
+
+const repeatAsks: Wordings = {
+  taught: [
+    '[Repeat|Say|Echo|Repeat after me][:|] {words}[.|]',
+    '[Can|Could|Will] you [say|repeat] {words}[?|]',
+    'Say {words}[ for me| once|, please|][.|]',
+    'Now you say {words}[.|]',
+  ],
+  held: ['Try to say {words}.', 'Copy this: {words}.'],
+};
+
+/** One to three words, said again at once: the shortest of all memories. */
+export function repeated(voice: Voice, words: OpenWords): Exchange {
+  const count = voice.pick([1, 1, 2, 3]);
+  const one = () => newValue(voice.pick(['word', 'word', 'name']), voice, words);
+  const slots = { words: listed(Array.from({ length: count }, one)) };
+  return {
+    user: voice.ask(repeatAsks, slots),
+    assistant: voice.say(['[Gladly|All right|Yes]: {words}.', 'I say {words}.'], slots),
+    rule: { gate: 'recall', must: word(slots.words) },
+  };
+}
+
+/** The answer addresses somebody whose name it knows: "7 + 5 = 12, Mia." */
+export function addressed(exchange: Exchange, name: string): Exchange {
+  const { assistant, rule } = exchange;
+  const fits =
+    assistant.length < 80 && /^[A-Z\d].*[a-z\d\uE001][.!]$/.test(assistant) && rule?.gate !== 'games';
+  if (!fits) return exchange;
+  return { ...exchange, assistant: `${assistant.slice(0, -1)}, ${name}${assistant.at(-1)}` };
 }

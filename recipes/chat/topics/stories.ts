@@ -1,8 +1,10 @@
 /** A story about what was named. */
 import { withArticle } from '../grammar.ts';
 import { composed, randomPetName } from '../plots.ts';
+import type { OpenWords } from '../sources.ts';
 import { plural, retold, type Tale } from '../tinyStories.ts';
 import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
+import { inventedName } from '../words/names.ts';
 import { subjects } from '../words/subjects.ts';
 
 const asks: Wordings = {
@@ -56,23 +58,37 @@ const anyAsks: Wordings = {
   held: ['Spin me a yarn, will you?', 'A tale would be nice now.'],
 };
 
-export interface StorySources {
+export interface StorySources extends OpenWords {
   readonly tales: readonly Tale[];
-  readonly nouns: readonly string[];
 }
 
 /** @param subject what the user names; chosen if absent */
-export function story(voice: Voice, { tales, nouns }: StorySources, subject?: string): Exchange {
-  const fromCorpus = subject === undefined && !voice.held && voice.chance(0.15) && tales.length > 0;
+export function story(voice: Voice, sources: StorySources, subject?: string): Exchange {
+  const { tales } = sources;
+  const fromCorpus = subject === undefined && !voice.held && voice.chance(0.1) && tales.length > 0;
   const told = fromCorpus ? retold(voice.pick(tales), voice) : undefined;
-  const about =
-    told?.subject ?? subject ?? voice.pick(nouns.length > 0 && voice.chance(0.45) ? nouns : subjects);
-  const name = told || voice.chance(0.8) ? undefined : randomPetName(voice);
+  const about = told?.subject ?? subject ?? anySubject(voice, sources);
+  const name = told || voice.chance(0.8) ? undefined : heroName(voice, sources);
   const phrase = requested(about, name, voice);
   const text = told?.text ?? composed({ subject: about, name }, voice);
   const names = `(${word(about)}|${word(plural(about))})`;
   const must = name === undefined ? names : `${names}.*${word(name)}|${word(name)}.*${names}`;
   return { user: voice.ask(asks, { subject: phrase }), assistant: text, rule: { gate: 'story', must } };
+}
+
+/** Known ones, and as many that are rare or invented: only who repeats what was asked for can tell about those. */
+function anySubject(voice: Voice, { nouns, rareNouns, pieces }: OpenWords): string {
+  const kind = voice.random.integer(10);
+  if (kind < 3) return voice.pick(subjects);
+  if (kind < 6 && nouns.length > 0) return voice.pick(nouns);
+  if (kind < 8 && rareNouns.length > 0) return voice.pick(rareNouns);
+  return inventedName((list) => voice.pick(list), pieces).toLowerCase();
+}
+
+function heroName(voice: Voice, { pieces }: OpenWords): string {
+  return voice.chance(0.6) || voice.held
+    ? randomPetName(voice)
+    : inventedName((list) => voice.pick(list), pieces);
 }
 
 function requested(subject: string, name: string | undefined, voice: Voice): string {

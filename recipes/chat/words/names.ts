@@ -1,4 +1,6 @@
 /** First names. The held-out ones occur in no training talk. */
+import type { Pieces } from './pieces.ts';
+
 export const names: readonly string[] =
   `Mia Leo Anna Ben Lily Tom Sara Max Emma Jack Zoe Sam Nora Finn Ella Noah Lucy Adam Ruby Omar Ivy Hugo Maya Liam Rosa
 Theo Jane Paul Amy Eric Lena Oscar Tara Felix Dana Simon Eva Jonas Kim Peter Iris Martin Alma David Vera Robin Clara
@@ -15,7 +17,9 @@ Katarina Nikos Despina Yannis Tamar Eitan Noa Avi Rivka Aaron Abby Bella Caleb D
 Lara Milo Nell Otis Penny Quinn Ross Stella Toby Uma Vince Wes Xena Yara Zack`.split(/\s+/);
 
 export const heldNames: readonly string[] =
-  'Agnes Basil Cleo Dora Edgar Flora Gavin Hazel Jasper Mabel'.split(' ');
+  'Agnes Basil Cleo Dora Edgar Flora Gavin Hazel Jasper Mabel Cyrus Edith Felicity Gideon Harriet Isidor Juniper Lionel Winifred Oswald'.split(
+    ' ',
+  );
 
 /** Names of pets and of heroes of stories. */
 export const petNames: readonly string[] =
@@ -27,13 +31,30 @@ const onsets = 'b br c ch d dr f fl g gr h j k kr l m n p pl qu r s sh sl st t t
 const vowels = 'a e i o u ai ea ee ia io oa'.split(' ');
 const codas = 'l n m r s t k x nd ll rn sh th v'.split(' ');
 
+type Pick = <T>(list: readonly T[]) => T;
+
 /**
- * A name that nobody has, from syllables: there are so many that a model cannot memorise them and must repeat what
- * it was told.
+ * A name that nobody has: there are so many that a model cannot memorise them and must repeat what it was told.
+ * Half are syllables, half are pieces of the tokenizer, because a real name that it does not know is pieces, too.
  * @param pick chooses from a list
  */
-export function inventedName(pick: <T>(list: readonly T[]) => T): string {
-  const syllable = () => pick(onsets) + pick(vowels);
-  const name = syllable() + (pick([true, false]) ? syllable() : '') + pick([...codas, '', '', '', 'a', 'o']);
-  return name[0]!.toUpperCase() + name.slice(1);
+export function inventedName(pick: Pick, pieces: Pieces): string {
+  for (;;) {
+    const name = capital(pick([syllables, ofPieces])(pick, pieces));
+    if (name.length <= longestName && !heldNames.includes(name)) return name;
+  }
 }
+
+const longestName = 10;
+
+function syllables(pick: Pick): string {
+  const syllable = () => pick(onsets) + pick(vowels);
+  return syllable() + (pick([true, false]) ? syllable() : '') + pick([...codas, '', '', '', 'a', 'o']);
+}
+
+function ofPieces(pick: Pick, { starts, rests }: Pieces): string {
+  const more = pick([1, 1, 1, 2]);
+  return pick(starts) + Array.from({ length: more }, () => pick(rests)).join('');
+}
+
+const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1);

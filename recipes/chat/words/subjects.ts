@@ -28,7 +28,10 @@ export const things = words(
 );
 
 /** In no training talk: shows whether the model names what it was not trained to name. */
-export const heldSubjects = words('yak, lobster, gnome, barber, wagon, trumpet, pear, acorn, hammock, lemon');
+export const heldSubjects = words(
+  'yak, lobster, gnome, barber, wagon, acorn, hammock, kettle, anchor, weasel, plumber, scooter, walnut, ferret, ' +
+    'heron, thimble, tuba, gecko, orchid, cactus',
+);
 
 export const subjects: readonly string[] = [...creatures, ...people, ...things];
 
@@ -51,3 +54,7 @@ export const cities = words(
     'Bristol, Kyoto, Hanoi, Manila, Jakarta, Tunis, Accra, Havana, Denver, Seattle, Austin',
 );
 export const pets = words('cat, dog, rabbit, hamster, fish, bird, turtle, pony, mouse, parrot');
+export const relatives = words(
+  'brother, sister, friend, best friend, mother, father, teacher, uncle, aunt, neighbour, boss, son, daughter, ' +
+    'cousin, doctor, grandmother',
+);
