@@ -4,7 +4,7 @@ import type { TokenizerJson } from '../../../src/text/tokenizerJson.ts';
 export interface Pieces {
   /** With which a name may begin. */
   readonly starts: readonly string[];
-  /** With which it may go on. */
+  /** With which it may continue. */
   readonly rests: readonly string[];
 }
 
