@@ -9,21 +9,22 @@ typedef struct {
   TernaryProduct *ternary;
   GroupedProduct *grouped;
   DenseProduct *dense;
+  RowKernel *rows;
 } Variant;
 
 /** From the slowest to the fastest. */
 static const Variant variants[] = {
 #if defined(__x86_64__)
-    {"AVX2", hasAvx2, ternaryAvx2, groupedAvx2, denseAvx2},
-    {"AVX-VNNI", hasAvxVnni, ternaryAvxVnni, groupedAvxVnni, denseAvx2},
-    {"AVX-512 VNNI", hasAvx512Vnni, ternaryAvx512, groupedAvx512, denseAvx512},
+    {"AVX2", hasAvx2, ternaryAvx2, groupedAvx2, denseAvx2, rowsAvx2},
+    {"AVX-VNNI", hasAvxVnni, ternaryAvxVnni, groupedAvxVnni, denseAvx2, rowsAvx2},
+    {"AVX-512 VNNI", hasAvx512Vnni, ternaryAvx512, groupedAvx512, denseAvx512, rowsAvx512},
 #if defined(__linux__)
-    {"AMX", hasAmx, ternaryAmx, groupedAvx512, denseAvx512},
+    {"AMX", hasAmx, ternaryAmx, groupedAvx512, denseAvx512, rowsAvx512},
 #endif
 #elif defined(__aarch64__)
-    {"NEON dot", hasNeonDot, ternaryNeon, groupedNeon, denseNeon},
+    {"NEON dot", hasNeonDot, ternaryNeon, groupedNeon, denseNeon, rowsNeon},
 #endif
-    {NULL, NULL, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
 static _Thread_local uint8_t *memory;
@@ -55,6 +56,10 @@ EXPORT int32_t groupedProduct(uint32_t args, int32_t piece, int32_t pieces) {
 
 EXPORT int32_t denseProduct(uint32_t args, int32_t from, int32_t end) {
   return inUse->dense(memory, (const Gemm *)(memory + args), from, end);
+}
+
+EXPORT int32_t rowKernel(int32_t kernel, uint32_t args, int32_t piece, int32_t pieces) {
+  return inUse->rows(memory, kernel, args, piece, pieces);
 }
 
 void *scratch(size_t bytes) {

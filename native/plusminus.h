@@ -90,7 +90,11 @@ typedef int GroupedProduct(uint8_t *memory, const Grouped *p, int32_t piece, int
 typedef int DenseProduct(uint8_t *memory, const Gemm *g, int32_t from, int32_t end);
 
 TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryNeon;
+/** Kernel number `kernel` of rows.inc. */
+typedef int RowKernel(uint8_t *memory, int32_t kernel, Address args, int32_t piece, int32_t pieces);
+
 GroupedProduct groupedAvx2, groupedAvxVnni, groupedAvx512, groupedNeon;
 DenseProduct denseAvx2, denseAvx512, denseNeon;
+RowKernel rowsAvx2, rowsAvx512, rowsNeon;
 
 #endif

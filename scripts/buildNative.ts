@@ -21,22 +21,28 @@ interface Source {
 const avx2 = ['-mavx2', '-mfma'];
 const avx512 = [...avx2, '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni'];
 
+/** Loops over floats become vectors, without errno and traps, which WebAssembly does not have either. */
+const loops = ['-fno-math-errno', '-fno-trapping-math'];
+
 const common: readonly Source[] = ['plusminus', 'processor'].map((name) => ({ name, flags: [] }));
 const x64: readonly Source[] = [
   { name: 'ternaryAvx2', flags: avx2 },
   { name: 'groupedAvx2', flags: avx2 },
   { name: 'denseAvx2', flags: avx2 },
+  { name: 'rowsAvx2', flags: [...avx2, ...loops] },
   { name: 'ternaryAvxVnni', flags: [...avx2, '-mavxvnni'] },
   { name: 'groupedAvxVnni', flags: [...avx2, '-mavxvnni'] },
   { name: 'ternaryAvx512', flags: avx512 },
   { name: 'groupedAvx512', flags: avx512 },
   { name: 'denseAvx512', flags: avx512 },
+  { name: 'rowsAvx512', flags: [...avx512, ...loops, '-mprefer-vector-width=512'] },
 ];
 const amx: Source = { name: 'ternaryAmx', flags: [...avx512, '-mamx-tile', '-mamx-int8'] };
 const arm64: readonly Source[] = [
   { name: 'ternaryNeon', flags: ['-mcpu=generic+dotprod'] },
   { name: 'groupedNeon', flags: ['-mcpu=generic+dotprod'] },
   { name: 'denseNeon', flags: [] },
+  { name: 'rowsNeon', flags: loops },
 ];
 
 interface Platform {

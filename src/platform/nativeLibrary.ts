@@ -18,6 +18,7 @@ export interface NativeFunctions {
   bind(memory: Uint8Array, index: number): void;
   ternaryProduct(args: number, piece: number, pieces: number): number;
   groupedProduct(args: number, piece: number, pieces: number): number;
+  rowKernel(kernel: number, args: number, piece: number, pieces: number): number;
   denseProduct(args: number, from: number, end: number): number;
 }
 

@@ -101,15 +101,36 @@ describe.each(nativeUnderTest)('native kernels, %s', (native) => {
   });
 });
 
+/** Structures of the native kernels, and kernels that take them. */
+const structures = {
+  Product: 'ternaryProduct',
+  Grouped: 'groupedProduct',
+  Gemm: 'linearForward',
+  Swiglu: 'swigluForward',
+  SwigluBackward: 'swigluBackward',
+  QuantiseActivations: 'quantiseActivations',
+  Mlgru: 'mlgruForward',
+  MlgruBackward: 'mlgruBackward',
+  GatedNorm: 'gatedNormForward',
+  GatedNormBackward: 'gatedNormBackward',
+  RmsNormBackwardX: 'rmsNormBackwardX',
+  RmsNormBackwardGamma: 'rmsNormBackwardGamma',
+  CrossEntropyBackward: 'crossEntropyBackward',
+} as const;
+
 it('takes the arguments that the kernels take', async () => {
-  const header = await readFile(new URL('../../../native/plusminus.h', import.meta.url), 'utf8');
-  const fieldsOf = (name: string) => {
-    const body = new RegExp(`typedef struct \\{([^}]*)\\} ${name};`).exec(header)![1]!;
-    return [...body.matchAll(/(\w+);/g)].map(([, field]) => field);
-  };
-  expect(fieldsOf('Product')).toEqual(Object.keys(kernelFields.ternaryProduct));
-  expect(fieldsOf('Grouped')).toEqual(Object.keys(kernelFields.groupedProduct));
-  expect(fieldsOf('Gemm')).toEqual(Object.keys(kernelFields.linearForward));
+  const folder = new URL('../../../native/', import.meta.url);
+  const headers = ['plusminus.h', 'rows.h'].map((name) => readFile(new URL(name, folder), 'utf8'));
+  const text = (await Promise.all(headers)).join('\n');
+  const found = [...text.matchAll(/typedef struct \{([^}]*)\} (\w+);/g)].map(([, body, name]) => [
+    name!,
+    [...body!.matchAll(/(\w+);/g)].map(([, field]) => field),
+  ]);
+  const expected = Object.entries(structures).map(([name, kernel]) => [
+    name,
+    Object.keys(kernelFields[kernel]),
+  ]);
+  expect(Object.fromEntries(found)).toEqual(Object.fromEntries(expected));
 });
 
 it('refuses a variant that this machine lacks', async () => {

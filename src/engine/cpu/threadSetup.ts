@@ -2,7 +2,7 @@
 
 /** Kernels of a native library by the names under which the module imports them; 1: done, 0: left to WebAssembly. */
 export interface NativeKernels {
-  readonly [name: string]: (args: number, from: number, to: number) => number;
+  readonly [name: string]: (...args: number[]) => number;
 }
 
 /** A native library that suits this machine. */

@@ -15,3 +15,22 @@ export declare function nativeGroupedProduct(args: usize, piece: i32, pieces: i3
 // @ts-ignore: decorator
 @external("native", "denseProduct")
 export declare function nativeDenseProduct(args: usize, from: i32, end: i32): bool;
+
+/** A piece of a kernel that computes element by element, by its number. */
+// @ts-ignore: decorator
+@external("native", "rowKernel")
+export declare function nativeRowKernel(kernel: RowKernel, args: usize, piece: i32, pieces: i32): bool;
+
+/** The kernels of native/rows.inc by their numbers there. */
+export enum RowKernel {
+  swigluForward,
+  swigluBackward,
+  quantiseActivations,
+  mlgruForward,
+  mlgruBackward,
+  gatedNormForward,
+  gatedNormBackward,
+  rmsNormBackwardX,
+  rmsNormBackwardGamma,
+  crossEntropyBackward,
+}

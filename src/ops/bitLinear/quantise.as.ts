@@ -1,10 +1,11 @@
 // The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary.
 
 import { floatAt, loadLanes, maxLanes, shareStart, sumLanes } from "../../kernels/cpu/math.as";
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 import { inverseRms } from "../rmsNorm/kernel.as";
 
 @unmanaged
-class QuantiseActivations {
+export class QuantiseActivations {
   x: usize; // [rows, width]
   gamma: usize; // [width]
   q: usize; // [rows, stride] i8; columns past `width` become 0
@@ -17,6 +18,7 @@ class QuantiseActivations {
 }
 
 export function quantiseActivations(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.quantiseActivations, args, thread, threads)) return;
   const p = changetype<QuantiseActivations>(args);
   const end = shareStart(p.rows, 1, thread + 1, threads);
   for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {

@@ -3,7 +3,7 @@
 
 import { currentPhase, workspaceStart } from "../../kernels/cpu/workspace.as";
 import { multiply, Product } from "./product.as";
-import { quantiseRow } from "./quantise.as";
+import { QuantiseActivations, quantiseActivations } from "./quantise.as";
 
 @unmanaged
 class BitLinearRow {
@@ -18,8 +18,9 @@ class BitLinearRow {
   epsilon: f32;
 }
 
-/** Place of the arguments of a thread's product, after the product's partial sums, and of the int8 row. */
+/** Places of the arguments of a thread's product, after the product's partial sums, of its quantiser, and of the int8 row. */
 const argumentsAt: usize = 512;
+const quantiserAt: usize = 768;
 const rowAt: usize = 1024;
 
 /** The arguments of a product whose row of activations is in the thread's own memory. */
@@ -54,8 +55,20 @@ export function isNewRow(args: usize): bool {
 export function bitLinearRow(args: usize, thread: i32, threads: i32): void {
   const p = changetype<BitLinearRow>(args);
   const product = rowProduct(p.codes, p.scale, p.y, p.width, p.stride, p.out);
-  if (isNewRow(args)) {
-    quantiseRow(p.x, p.gamma, p.width, p.stride, p.epsilon, product.q, product.step, product.sum);
-  }
+  if (isNewRow(args)) quantiseOneRow(p, product);
   multiply(product, thread, threads);
+}
+
+function quantiseOneRow(p: BitLinearRow, product: Product): void {
+  const own = changetype<QuantiseActivations>(workspaceStart() + quantiserAt);
+  own.x = p.x;
+  own.gamma = p.gamma;
+  own.q = product.q;
+  own.step = product.step;
+  own.sum = product.sum;
+  own.rows = 1;
+  own.width = p.width;
+  own.stride = p.stride;
+  own.epsilon = p.epsilon;
+  quantiseActivations(changetype<usize>(own), 0, 1);
 }

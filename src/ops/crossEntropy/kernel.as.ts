@@ -1,4 +1,5 @@
 import { exp4, floatAt, loadLanes, maxLanes, shareStart, storeLanes, sumLanes } from "../../kernels/cpu/math.as";
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 
 /** log Σ exp(x) of one row. */
 function logSumExp(x: usize, width: i32): f32 {
@@ -81,6 +82,7 @@ class CrossEntropyBackward {
 }
 
 export function crossEntropyBackward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.crossEntropyBackward, args, thread, threads)) return;
   const p = changetype<CrossEntropyBackward>(args);
   const width = p.width;
   const scale = (load<f32>(p.dLoss) * p.weight) / <f32>max(labelled(p.counted, p.countedRows), 1);

@@ -7,6 +7,7 @@ import {
   siluSlope4,
   storeLanes,
 } from "../../kernels/cpu/math.as";
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 import { inverseRms } from "../rmsNorm/kernel.as";
 
 @unmanaged
@@ -21,6 +22,7 @@ class GatedNorm {
 }
 
 export function gatedNormForward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.gatedNormForward, args, thread, threads)) return;
   const p = changetype<GatedNorm>(args);
   const width = p.width;
   const end = shareStart(p.rows, 1, thread + 1, threads);
@@ -50,6 +52,7 @@ class GatedNormBackward {
 }
 
 export function gatedNormBackward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.gatedNormBackward, args, thread, threads)) return;
   const p = changetype<GatedNormBackward>(args);
   const width = p.width;
   const end = shareStart(p.rows, 1, thread + 1, threads);

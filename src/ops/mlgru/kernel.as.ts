@@ -10,6 +10,7 @@ import {
   siluSlope4,
   storeLanes,
 } from "../../kernels/cpu/math.as";
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 
 /** b + (1 − b)·σ */
 // @ts-ignore: decorator
@@ -51,6 +52,7 @@ class Mlgru {
 
 /** Threads share columns; `last` carries the state from token to token and stays in the first-level cache. */
 export function mlgruForward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.mlgruForward, args, thread, threads)) return;
   const a = changetype<Mlgru>(args);
   const width = a.width;
   const from = shareStart(width, 16, thread, threads);
@@ -125,6 +127,7 @@ class MlgruBackward {
 
 /** `dStart` carries f_{t+1} ⊙ dh_{t+1} from token to token. */
 export function mlgruBackward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.mlgruBackward, args, thread, threads)) return;
   const a = changetype<MlgruBackward>(args);
   const width = a.width;
   const from = shareStart(width, 16, thread, threads);

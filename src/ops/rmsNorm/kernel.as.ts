@@ -1,5 +1,6 @@
 import { Optional } from "../../kernels/cpu/optional.as";
 import { floatAt, loadLanes, multiplyAdd, shareStart, storeLanes, sumLanes } from "../../kernels/cpu/math.as";
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 
 /** rsqrt(mean(x²) + ε) of one row. */
 export function inverseRms(x: usize, width: i32, epsilon: f32): f32 {
@@ -58,6 +59,7 @@ class RmsNormBackwardX {
 }
 
 export function rmsNormBackwardX(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.rmsNormBackwardX, args, thread, threads)) return;
   const p = changetype<RmsNormBackwardX>(args);
   const end = shareStart(p.rows, 1, thread + 1, threads);
   const width = p.width;
@@ -99,6 +101,7 @@ class RmsNormBackwardGamma {
 
 /** Threads share columns: each column is summed by one thread, in the order of the rows. */
 export function rmsNormBackwardGamma(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.rmsNormBackwardGamma, args, thread, threads)) return;
   const p = changetype<RmsNormBackwardGamma>(args);
   const start = shareStart(p.width, 16, thread, threads);
   const end = shareStart(p.width, 16, thread + 1, threads);

@@ -7,6 +7,7 @@ import {
   siluSlope4,
   storeLanes,
 } from "../../kernels/cpu/math.as";
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 
 @unmanaged
 class Swiglu {
@@ -17,6 +18,7 @@ class Swiglu {
 }
 
 export function swigluForward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.swigluForward, args, thread, threads)) return;
   const p = changetype<Swiglu>(args);
   const width = p.width;
   const start = shareStart(width, 16, thread, threads);
@@ -41,6 +43,7 @@ class SwigluBackward {
 }
 
 export function swigluBackward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.swigluBackward, args, thread, threads)) return;
   const p = changetype<SwigluBackward>(args);
   const width = p.width;
   const start = shareStart(width, 16, thread, threads);

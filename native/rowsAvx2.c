@@ -1,0 +1,4 @@
+#include "plusminus.h"
+
+#define NAME rowsAvx2
+#include "rows.inc"

@@ -1,0 +1,4 @@
+#include "plusminus.h"
+
+#define NAME rowsAvx512
+#include "rows.inc"

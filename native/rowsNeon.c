@@ -1,0 +1,4 @@
+#include "plusminus.h"
+
+#define NAME rowsNeon
+#include "rows.inc"
