@@ -197,7 +197,7 @@ export class App {
     this.scopes.add(scope);
     let start: Start | undefined;
     try {
-      const fields = read(await this.#bodies.json(c.req.raw, c.get('share')));
+      const fields = read(await this.#bodies.json(c.env.incoming, c.get('share')));
       this.#checkModel(fields.model);
       start = await begin(runtime, fields, c.get('owner'));
       const wire = await understand(runtime, fields, start, scope);

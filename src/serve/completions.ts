@@ -53,13 +53,13 @@ export async function completionWire(
     tokens.push(continued(runtime, ids, start.earlier, where));
   }
   const shown = echo || logprobs !== undefined; // the texts of prompts, or offsets in them
+  const textOf = (prompt: Prompt, index: number) =>
+    typeof prompt === 'string' ? prompt : shown ? runtime.tokenizer.decode(tokens[index]!.tokens) : '';
   const format = new CompletionFormat(runtime, {
     echo,
     n,
     collects: fields.stream !== true,
-    texts: prompts.map((prompt, index) =>
-      typeof prompt === 'string' ? prompt : shown ? runtime.tokenizer.decode(tokens[index]!.tokens) : '',
-    ),
+    textOf: (index) => textOf(prompts[index]!, index),
   });
   return {
     request: {
@@ -82,15 +82,15 @@ interface FormatOptions {
   readonly n: number;
   /** Whether the answer is kept, to be sent as a whole. */
   readonly collects: boolean;
-  /** Of the prompts. */
-  readonly texts: readonly string[];
+  /** The text of a prompt. Called once the prompt is read: before, the request may still be refused. */
+  readonly textOf: (prompt: number) => string;
 }
 
 class CompletionFormat {
   readonly envelope: Envelope;
   readonly #runtime: Runtime;
   readonly #options: FormatOptions;
-  readonly #choices: { readonly whole: Choice; readonly points: CodePoints }[] = [];
+  readonly #choices: { readonly whole: Choice; readonly points: CodePoints; readonly before: number }[] = [];
 
   constructor(runtime: Runtime, options: FormatOptions) {
     this.envelope = envelopeOf(runtime, 'cmpl', 'text_completion');
@@ -110,17 +110,18 @@ class CompletionFormat {
 
   /** Begins the choices of a prompt, with the prompt's text if it is echoed. */
   #prompt(prompt: number, { tokens, logprobs }: ReadPrompt): object[] {
-    const { echo, n, texts } = this.#options;
+    const { echo, n, textOf } = this.#options;
+    const text = textOf(prompt);
     const first = prompt * n;
     const chunks: object[] = [];
     for (let index = first; index < first + n; index++) {
       const points = new CodePoints();
-      points.add(texts[prompt]!);
+      points.add(text);
       const whole = { text: '', index, logprobs: null, finish_reason: null };
-      this.#choices[index] = { whole, points };
+      this.#choices[index] = { whole, points, before: text.length };
       if (!echo) continue;
       const scored = logprobs.length > 0 || tokens.length === 1 ? logprobs : undefined;
-      chunks.push(this.#add(index, texts[prompt]!, scored && this.#promptLogprobs(tokens, scored)));
+      chunks.push(this.#add(index, text, scored && this.#promptLogprobs(tokens, scored)));
     }
     return chunks;
   }
@@ -167,11 +168,10 @@ class CompletionFormat {
 
   /** Offsets count from the prompt's first character, whether or not the prompt is echoed. */
   #answerLogprobs(index: number, text: string, tokens: readonly AnswerToken[]): Logprobs | undefined {
-    const { points } = this.#choices[index]!;
+    const { points, before } = this.#choices[index]!;
     points.add(text);
     if (tokens.length === 0) return undefined;
     const { tokenizer } = this.#runtime;
-    const before = this.#options.texts[Math.floor(index / this.#options.n)]!.length;
     return {
       tokens: tokens.map(({ id }) => tokenName(tokenizer, id)),
       token_logprobs: tokens.map(({ logprob }) => logprob),

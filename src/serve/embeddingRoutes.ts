@@ -9,17 +9,11 @@ import { checkFields } from './fields.ts';
 import type { Runtime } from './runtime.ts';
 import { Scope } from './scope.ts';
 import { checkIds } from './start.ts';
+import { textsOrIds } from './textFields.ts';
 
-const id = v.pipe(
-  v.number(),
-  v.check((x) => Number.isSafeInteger(x) && x >= 0, 'token ids'),
-);
 const fields = v.strictObject({
   model: v.nullish(v.string()),
-  input: v.union(
-    [v.string(), v.array(v.string()), v.array(id), v.array(v.array(id))],
-    'a text, a list of token ids, or a list of either',
-  ),
+  input: textsOrIds,
   encoding_format: v.nullish(v.picklist(['float', 'base64'])),
   dimensions: v.nullish(
     v.pipe(
@@ -42,7 +36,7 @@ export function embeddingRoutes(
   const routes = new Hono<Env>();
   routes.post('/', async (c) => {
     const { encoder, limits, modelName } = runtime;
-    const asked = checkFields(fields, await bodies.json(c.req.raw, c.get('share')));
+    const asked = checkFields(fields, await bodies.json(c.env.incoming, c.get('share')));
     checkModel(asked.model);
     const inputs = inputsOf(asked.input);
     const scope = new Scope(c.get('client'), limits.requestSeconds, c.req.raw.signal, () => {});

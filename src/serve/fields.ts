@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { ApiError } from './apiError.ts';
 import type { ChoiceOptions } from './choice.ts';
 import { formFields } from './forms.ts';
+import { textsOrIds } from './textFields.ts';
 
 /** A field that may be absent or null. */
 const optional = <S extends v.GenericSchema>(schema: S) => v.nullish(schema);
@@ -73,15 +74,9 @@ const common = {
   session: optional(text),
 };
 
-const tokenIds = v.array(integer(0));
-const prompt = v.union(
-  [text, tokenIds, v.array(text), v.array(tokenIds)],
-  'a text, a list of token ids, or a list of either',
-);
-
 const completionFields = v.strictObject({
   ...common,
-  prompt: optional(prompt),
+  prompt: optional(textsOrIds),
   logprobs: optional(integer(0, 20)),
   echo: optional(flag),
   allow_special: optional(flag),
@@ -216,7 +211,9 @@ function refusal(issue: v.BaseIssue<unknown>): ApiError {
       code: 'missing_required_parameter',
     });
   const expected =
-    issue.kind === 'schema' && issue.type !== 'union' ? (issue.expected ?? issue.message) : issue.message;
+    issue.kind === 'schema' && issue.type !== 'union' && issue.type !== 'custom'
+      ? (issue.expected ?? issue.message)
+      : issue.message;
   return new ApiError(400, `${param}: found ${show(issue.input)}, expected ${expected}`, { param });
 }
 

@@ -113,6 +113,7 @@ export class MemoryGuard {
   readonly #shrink: () => void;
   readonly #timer: NodeJS.Timeout;
   #nextCollection = 0;
+  #nextReading = 0;
   #full = false;
 
   /** @param shrink frees caches when collecting garbage is not enough */
@@ -125,7 +126,8 @@ export class MemoryGuard {
 
   /** @throws ApiError while there is no room for another request */
   check(): void {
-    if (!this.#full && process.memoryUsage.rss() < refuseAt * this.#max) return;
+    this.#measure();
+    if (!this.#full) return;
     throw new ApiError(503, 'the server has used up its memory; try again later', {
       code: 'out_of_memory',
       retryAfter: 2,
@@ -136,6 +138,14 @@ export class MemoryGuard {
     clearInterval(this.#timer);
   }
 
+  /** Reading the size of the process takes up to a millisecond: at most every 20 ms, however many requests come. */
+  #measure(): void {
+    const now = performance.now();
+    if (now < this.#nextReading) return;
+    this.#full = process.memoryUsage.rss() > refuseAt * this.#max;
+    this.#nextReading = now + 20;
+  }
+
   #watch(): void {
     const before = performance.now();
     if (process.memoryUsage.rss() > collectAt * this.#max && before > this.#nextCollection) {
@@ -143,7 +153,8 @@ export class MemoryGuard {
       if (process.memoryUsage.rss() > refuseAt * this.#max) this.#shrink();
       this.#nextCollection = before + (performance.now() - before) / collectShare;
     }
-    this.#full = process.memoryUsage.rss() > refuseAt * this.#max;
+    this.#nextReading = 0;
+    this.#measure();
   }
 }
 

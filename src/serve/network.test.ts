@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
@@ -63,42 +64,46 @@ it('paths of strangers make no metrics', async () => {
   expect(metrics).toContain('path="/v1/models/:id",status="404"');
 });
 
-it('a body in chunks of one byte is kept in one buffer, and its bytes are given back', async () => {
+it('a body in small chunks is kept in one buffer, and its bytes are given back', async () => {
   const bodies = new BodyReader(65_536);
   const memory = new RequestMemory(2 * 9 * 40_000);
-  const text = JSON.stringify({ prompt: 'x'.repeat(40_000) });
-  const read = async (body: string) => {
+  const listener = createServer(async (request, response) => {
     const share = memory.open('a');
-    try {
-      return await bodies.json(inCrumbs(body), share);
-    } finally {
-      share.release();
-    }
-  };
-  for (let round = 0; round < 2; round++) expect(await read(text)).toEqual(JSON.parse(text));
-  await expect(read(`"${'x'.repeat(70_000)}"`)).rejects.toMatchObject({ status: 413 });
-  await expect(Promise.all([read(text), read(text)])).rejects.toMatchObject({
-    status: 503,
+    const answer = await bodies.json(request, share).catch(({ status }) => status);
+    share.release();
+    response.end(JSON.stringify(answer));
   });
+  listener.listen(0, '127.0.0.1');
+  onTestFinished(() => void listener.close());
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const send = async (body: string, chunk: number) =>
+    (await postChunks(`http://127.0.0.1:${port}`, body, chunk)).json();
+
+  const text = JSON.stringify({ prompt: 'x'.repeat(40_000) });
+  for (let round = 0; round < 2; round++) expect(await send(text, 100)).toEqual(JSON.parse(text));
+  expect(await send('{"prompt": "x"}', 1)).toEqual({ prompt: 'x' });
+  expect(await send(`"${'x'.repeat(70_000)}"`, 10_000)).toBe(413);
+  expect(await send(JSON.stringify('x'.repeat(50_000)), 10_000)).toBe(503);
   expect(memory.used).toBe(0);
+  // The connection is closed at once: chunks of a byte take longer to parse than to send.
+  await expect(send(text, 1)).rejects.toThrow();
+  await expect.poll(() => memory.used).toBe(0);
 });
 
-function inCrumbs(text: string): Request {
+/** A chunked request whose chunks arrive as such. */
+async function postChunks(url: string, text: string, size: number): Promise<Response> {
   const bytes = new TextEncoder().encode(text);
   let at = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
-      if (at === bytes.length) controller.close();
-      else controller.enqueue(bytes.subarray(at, ++at));
+      if (at >= bytes.length) controller.close();
+      else controller.enqueue(bytes.subarray(at, at + size));
+      at += size;
     },
   });
   const type = { 'content-type': 'application/json' };
-  return new Request('http://localhost', {
-    method: 'POST',
-    body,
-    headers: type,
-    duplex: 'half',
-  } as RequestInit);
+  return fetch(url, { method: 'POST', body, headers: type, duplex: 'half' } as RequestInit);
 }
 
 it('a damaged session can be deleted, and replaced', async () => {

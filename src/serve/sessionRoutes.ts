@@ -31,7 +31,7 @@ export function sessionRoutes(runtime: Runtime, bodies: BodyReader): Hono<Env> {
   });
   routes.put('/:id', async (c: Context<Env, '/:id'>) => {
     const id = c.req.param('id');
-    const body = v.safeParse(bringing, await bodies.json(c.req.raw, c.get('share')));
+    const body = v.safeParse(bringing, await bodies.json(c.env.incoming, c.get('share')));
     if (!body.success) throw new ApiError(400, 'body: expected {"state": "pms1.…"}', { param: 'state' });
     const session = runtime.signer.verify(body.output.state);
     await store().put(c.get('owner'), id, session);

@@ -8,6 +8,7 @@ import { checkFields, messagesField } from './fields.ts';
 import type { Runtime } from './runtime.ts';
 import { Scope } from './scope.ts';
 import { checkIds } from './start.ts';
+import { tokenIds } from './textFields.ts';
 
 const flag = v.nullish(v.boolean());
 const tokenizing = v.strictObject({
@@ -19,12 +20,7 @@ const tokenizing = v.strictObject({
 });
 const detokenizing = v.strictObject({
   model: v.nullish(v.string()),
-  tokens: v.array(
-    v.pipe(
-      v.number(),
-      v.check((id) => Number.isSafeInteger(id) && id >= 0, 'token ids'),
-    ),
-  ),
+  tokens: tokenIds,
 });
 
 /** @param checkModel throws if a request names another model */
@@ -37,7 +33,7 @@ export function tokenRoutes(
   const { tokenizer, encoder, limits } = runtime;
 
   routes.post('/tokenize', async (c) => {
-    const fields = checkFields(tokenizing, await bodies.json(c.req.raw, c.get('share')));
+    const fields = checkFields(tokenizing, await bodies.json(c.env.incoming, c.get('share')));
     checkModel(fields.model);
     const scope = new Scope(c.get('client'), limits.requestSeconds, c.req.raw.signal, () => {});
     try {
@@ -59,7 +55,7 @@ export function tokenRoutes(
   });
 
   routes.post('/detokenize', async (c) => {
-    const fields = checkFields(detokenizing, await bodies.json(c.req.raw, c.get('share')));
+    const fields = checkFields(detokenizing, await bodies.json(c.env.incoming, c.get('share')));
     checkModel(fields.model);
     checkIds(runtime, fields.tokens, 'tokens');
     return c.json({ prompt: tokenizer.decode(fields.tokens, { skipSpecialTokens: false }) });

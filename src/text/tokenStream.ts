@@ -24,6 +24,31 @@ export class TokenStream {
     return this.#begin(this.#utf8.decode(this.#bytes.of(id), { stream: true }));
   }
 
+  /** What `push` gives for all of them. Calls of the decoder cost more than the bytes, so it is called once for many. */
+  pushAll(ids: Iterable<number>): string {
+    const buffer = new Uint8Array(8192);
+    let text = '';
+    let used = 0;
+    const decode = (bytes: Uint8Array) => {
+      text += this.#begin(this.#utf8.decode(bytes, { stream: true }));
+    };
+    for (const id of ids) {
+      if (this.#skipped.has(id)) continue;
+      const bytes = this.#bytes.of(id);
+      if (used + bytes.length > buffer.length) {
+        decode(buffer.subarray(0, used));
+        used = 0;
+      }
+      if (bytes.length > buffer.length) decode(bytes);
+      else {
+        buffer.set(bytes, used);
+        used += bytes.length;
+      }
+    }
+    decode(buffer.subarray(0, used));
+    return text;
+  }
+
   /** The rest: U+FFFD if the ids ended inside a character. The stream can then start a new text. */
   end(): string {
     const rest = this.#begin(this.#utf8.decode());

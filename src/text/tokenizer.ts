@@ -248,9 +248,7 @@ export class TextTokenizer {
   /** The text of `ids`. An id without a token shows as U+FFFD. */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     const stream = this.stream(options);
-    let text = '';
-    for (const id of ids) text += stream.push(id);
-    return text + stream.end();
+    return stream.pushAll(ids) + stream.end();
   }
 
   /**
