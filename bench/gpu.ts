@@ -9,6 +9,7 @@
  *   npm run bench:gpu -- --recompute 18             of 24 blocks, as many as fit into a given memory
  *   npm run bench:gpu -- --config results/stories/llama --batch 32 --length 512 --out runs/llama
  *                                                   only training, of that config.json, of any kind of model
+ *   npm run bench:gpu -- --models                   the sizes of models that people have instead: see gpuModels.ts
  */
 import './begin.ts';
 import { writeFile } from 'node:fs/promises';
@@ -21,6 +22,8 @@ import { InputError } from '../src/errors.ts';
 import { isConfigName, namedConfig } from '../src/model/config.ts';
 import type { Recompute } from '../src/train/passGradients.ts';
 import { InferenceCase, type Measurement, measure, SampledCase, TrainingCase } from './gpuCases.ts';
+import { measureGpuModels } from './gpuModels.ts';
+import { modelNames } from './modelFiles.ts';
 import { outputPath } from './outputPath.ts';
 import { measurePyTorch, type PyTorchReport } from './pytorch.ts';
 
@@ -39,6 +42,7 @@ const options = new Command('npm run bench:gpu --')
     'blocks whose activations are recomputed, in a case between all and none',
     '18',
   )
+  .option('--models [names]', 'measure models of these sizes instead, from GGUF files; default: all')
   .option('--no-training', 'do not measure training')
   .option('--no-pytorch', 'do not compare with PyTorch, even if it is installed')
   .option(
@@ -50,6 +54,7 @@ const options = new Command('npm run bench:gpu --')
     Record<'engine' | 'size' | 'prompt' | 'batch' | 'length' | 'recompute' | 'rounds', string> & {
       config?: string;
       out?: string;
+      models?: string | true;
       training: boolean;
       pytorch: boolean;
     }
@@ -65,6 +70,13 @@ const [prompt, batch, length, recomputed, rounds] = numbers.map((name) => {
   if (Number.isInteger(value) && value > 0) return value;
   throw new InputError(`--${name}: found ${options[name]}, expected a positive integer`);
 }) as [number, number, number, number, number];
+
+if (options.models !== undefined) {
+  const { models, engine } = options;
+  const out = await outputPath(options.out, engine === 'cuda' ? 'cuda-models' : 'gpu-models');
+  await measureGpuModels({ names: modelNames(models), engine, rounds, prompt, out });
+  process.exit();
+}
 
 interface Row extends Partial<Measurement> {
   readonly name: string;

@@ -18,6 +18,7 @@ import {
   u32,
   writeGguf,
 } from '../src/checkpoint/gguf/writeGguf.ts';
+import { InputError } from '../src/errors.ts';
 
 type MatrixType = 'TQ2_0' | 'Q2_0' | 'Q1_0';
 
@@ -60,6 +61,17 @@ export const modelShapes = {
 } as const satisfies Readonly<Record<string, ModelShape>>;
 
 export type ModelName = keyof typeof modelShapes;
+
+/** The value of `--models`: names separated by commas; without a value, all. */
+export function modelNames(models: string | true): ModelName[] {
+  const all = Object.keys(modelShapes) as ModelName[];
+  if (models === true) return all;
+  return models.split(',').map((name) => {
+    const found = all.find((one) => one === name);
+    if (found) return found;
+    throw new InputError(`--models: found ${name}, expected some of ${all.join(', ')}`);
+  });
+}
 
 /** The file of a model, made in `folder` when it is first asked for, and the bytes of it that a token reads. */
 export async function modelFile(name: ModelName, folder: string) {

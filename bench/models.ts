@@ -4,11 +4,10 @@
  */
 import { stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { InputError } from '../src/errors.ts';
 import { type ChildOptions, child, childWith } from './child.ts';
 import type { LlamaCpp } from './llamaCpp.ts';
 import type { LlamaCppResult } from './llamaCppCase.ts';
-import { type ModelName, modelFile, modelShapes } from './modelFiles.ts';
+import { type ModelName, modelFile, modelNames } from './modelFiles.ts';
 import { outputPath } from './outputPath.ts';
 import { type Contender, fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
 import { modelsFolder } from './randomModel.ts';
@@ -34,18 +33,8 @@ interface Row {
   readonly promptTokensPerSecond: number;
 }
 
-function namesOf(models: string | true): ModelName[] {
-  const all = Object.keys(modelShapes) as ModelName[];
-  if (models === true) return all;
-  return models.split(',').map((name) => {
-    const found = all.find((one) => one === name);
-    if (found) return found;
-    throw new InputError(`--models: found ${name}, expected some of ${all.join(', ')}`);
-  });
-}
-
 export async function measureModels(options: ModelsOptions): Promise<void> {
-  const names = namesOf(options.models);
+  const names = modelNames(options.models);
   const out = await outputPath(options.out, 'models');
   const rows: Row[] = [];
   for (const name of names) rows.push(...(await rowsOf(name, options)));

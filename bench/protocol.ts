@@ -5,8 +5,8 @@ export const promptTokens = 512;
 export const promptRounds = 1;
 
 /** Meaningless ids: the weights are random, too. */
-export function promptOf(vocabSize: number): number[] {
-  return Array.from({ length: promptTokens }, (_, i) => (i * 7919 + 13) % vocabSize);
+export function promptOf(vocabSize: number, length = promptTokens): number[] {
+  return Array.from({ length }, (_, i) => (i * 7919 + 13) % vocabSize);
 }
 
 export interface InferenceResult {
