@@ -19,7 +19,7 @@ static const Variant variants[] = {
     {"AVX-VNNI", hasAvxVnni, ternaryAvxVnni, groupedAvxVnni, denseAvx2, rowsAvx2},
     {"AVX-512 VNNI", hasAvx512Vnni, ternaryAvx512, groupedAvx512, denseAvx512, rowsAvx512},
 #if defined(__linux__)
-    {"AMX", hasAmx, ternaryAmx, groupedAvx512, denseAvx512, rowsAvx512},
+    {"AMX", hasAmx, ternaryAmx, groupedAvx512, denseAmx, rowsAvx512},
 #endif
 #elif defined(__aarch64__)
     {"NEON dot", hasNeonDot, ternaryNeon, groupedNeon, denseNeon, rowsNeon},
@@ -31,7 +31,7 @@ static _Thread_local uint8_t *memory;
 static _Thread_local const Variant *inUse;
 
 /** Raised with every change of the fields that kernels read, or of these functions. */
-EXPORT int32_t plusminusVersion(void) { return 2; }
+EXPORT int32_t plusminusVersion(void) { return 3; }
 
 /** The name of variant `index`, the fastest last; NULL past the end; "" if this processor lacks it. */
 EXPORT const char *plusminusVariant(int32_t index) {
@@ -54,8 +54,8 @@ EXPORT int32_t groupedProduct(uint32_t args, int32_t piece, int32_t pieces) {
   return inUse->grouped(memory, (const Grouped *)(memory + args), piece, pieces);
 }
 
-EXPORT int32_t denseProduct(uint32_t args, int32_t from, int32_t end) {
-  return inUse->dense(memory, (const Gemm *)(memory + args), from, end);
+EXPORT int32_t denseProduct(uint32_t args, int32_t piece, int32_t pieces) {
+  return inUse->dense(memory, (const Gemm *)(memory + args), piece, pieces);
 }
 
 EXPORT int32_t rowKernel(int32_t kernel, uint32_t args, int32_t piece, int32_t pieces) {

@@ -1,6 +1,7 @@
 /**
  * Native kernels over the CPU engine's WebAssembly memory. Addresses are offsets from the start of that memory. Every
- * variant computes the same exact integer sums, and the same floats in the same order, as the WebAssembly kernels.
+ * variant computes the same exact integer sums, and the same floats in the same order, as the WebAssembly kernels; only
+ * the backward pass of AMX takes 16 bits of a float: see denseAmx.c.
  */
 #ifndef PLUSMINUS_H
 #define PLUSMINUS_H
@@ -50,6 +51,17 @@ typedef struct {
   int32_t K;
 } Gemm;
 
+/** How B is stored: see gemm.as.ts. */
+enum {
+  denseFloats,
+  denseTernary,
+  denseInt8,
+  denseFloatsAlongK,
+  denseHalvesAlongK,
+  denseBfloatsAlongK,
+  denseInt8AlongK
+};
+
 /** Fields of `GroupedProduct` in src/ops/groupedLinear/tile.as.ts. */
 typedef struct {
   Address codes;
@@ -86,15 +98,14 @@ void *scratch(size_t bytes);
 /** Returns 0 if the variant leaves this product to WebAssembly. */
 typedef int TernaryProduct(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces);
 typedef int GroupedProduct(uint8_t *memory, const Grouped *p, int32_t piece, int32_t pieces);
-/** The columns [from, end) of C. */
-typedef int DenseProduct(uint8_t *memory, const Gemm *g, int32_t from, int32_t end);
+typedef int DenseProduct(uint8_t *memory, const Gemm *g, int32_t piece, int32_t pieces);
 
 TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryNeon;
 /** Kernel number `kernel` of rows.inc. */
 typedef int RowKernel(uint8_t *memory, int32_t kernel, Address args, int32_t piece, int32_t pieces);
 
 GroupedProduct groupedAvx2, groupedAvxVnni, groupedAvx512, groupedNeon;
-DenseProduct denseAvx2, denseAvx512, denseNeon;
+DenseProduct denseAvx2, denseAvx512, denseAmx, denseNeon;
 RowKernel rowsAvx2, rowsAvx512, rowsNeon;
 
 #endif

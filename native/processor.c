@@ -42,7 +42,7 @@ int hasAvx512Vnni(void) {
 /** Linux gives a process the tile registers when it asks for them (ARCH_REQ_XCOMP_PERM, XTILEDATA). */
 int hasAmx(void) {
   Leaf l = leaf(7, 0);
-  if (!hasAvx512Vnni() || !saves(0x60000) || !bit(l.edx, 24) || !bit(l.edx, 25)) return 0;
+  if (!hasAvx512Vnni() || !saves(0x60000) || !bit(l.edx, 22) || !bit(l.edx, 24) || !bit(l.edx, 25)) return 0;
   return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
 }
 #endif

@@ -1,64 +1,28 @@
 /**
  * AMX: tiles of 16 rows of activations by 16 output rows. Sixteen packed rows become four tiles of weights, one for each
- * of their planes: a transposition of words of four codes, and a mask. A single row is the work of AVX-512 VNNI.
+ * of their planes: a transposition of words of four codes, and a mask. Tiles of a stretch of columns stay in the
+ * first-level cache for all activations; sums wait in memory meanwhile. A single row is the work of AVX-512 VNNI.
  */
-#include "x86.h"
+#include "tiles.h"
 
-/** From this many rows of activations on, tiles pay, half empty as they may be. */
-enum { fewestRows = 8, tileRows = 16, tileBytes = 1024 };
-
-typedef struct {
-  uint8_t palette, startRow, reserved[14];
-  uint16_t bytesPerRow[16];
-  uint8_t rows[16];
-} TileConfig;
-
-static void configure(void) {
-  TileConfig config;
-  memset(&config, 0, sizeof config);
-  config.palette = 1;
-  for (int i = 0; i < 8; i++) {
-    config.bytesPerRow[i] = 64;
-    config.rows[i] = 16;
-  }
-  _tile_loadconfig(&config);
-}
-
-/** Transposes 16 × 16 words. */
-INLINE void transpose(__m512i r[16]) {
-  __m512i t[16];
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-    t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-    t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    r[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    r[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-  }
-}
+enum {
+  /** From this many rows of activations on, tiles pay, half empty as they may be. */
+  fewestRows = 8,
+  tileRows = 16,
+  planes = 4,
+#ifdef STRETCH
+  stretch = STRETCH,
+#else
+  /** Columns whose tiles of weights take 32 KB. */
+  stretch = 512,
+#endif
+};
 
 /** Packed rows [r, r + 16) as tiles [columns / 64][4 planes]; columns past the width, and rows past `packed`, are 0. */
-static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t packed, uint8_t *tiles) {
+static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t packed, int32_t from, int32_t end,
+                   uint8_t *tiles) {
   const __m512i mask = _mm512_set1_epi8(3);
-  for (int32_t k = 0; k < p->width; k += 64) {
+  for (int32_t k = from; k < end; k += 64) {
     const int32_t left = smaller(p->width - k, 64);
     const __mmask64 columns = left == 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
     __m512i rows[16];
@@ -72,11 +36,11 @@ static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t pa
     for (int i = 0; i < 16; i++) {
       uint8_t *to = tiles + i * 64;
       _mm512_store_si512(to, _mm512_and_si512(rows[i], mask));
-      _mm512_store_si512(to + tileBytes, _mm512_and_si512(_mm512_srli_epi16(rows[i], 2), mask));
-      _mm512_store_si512(to + 2 * tileBytes, _mm512_and_si512(_mm512_srli_epi16(rows[i], 4), mask));
-      _mm512_store_si512(to + 3 * tileBytes, _mm512_and_si512(_mm512_srli_epi16(rows[i], 6), mask));
+      _mm512_store_si512(to + bytesOfTile, _mm512_and_si512(_mm512_srli_epi16(rows[i], 2), mask));
+      _mm512_store_si512(to + 2 * bytesOfTile, _mm512_and_si512(_mm512_srli_epi16(rows[i], 4), mask));
+      _mm512_store_si512(to + 3 * bytesOfTile, _mm512_and_si512(_mm512_srli_epi16(rows[i], 6), mask));
     }
-    tiles += 4 * tileBytes;
+    tiles += planes * bytesOfTile;
   }
 }
 
@@ -97,27 +61,59 @@ static void finishTile(uint8_t *memory, const Product *p, const int32_t *sums, i
   }
 }
 
-/** 32 rows of activations, `stride` bytes apart, by two planes of 16 packed rows. */
-static void fourTiles(const int8_t *q, size_t stride, size_t columns, const uint8_t *tiles, int32_t *sums) {
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  for (size_t k = 0; k < columns; k += 64) {
+/** 16 rows of activations, `stride` bytes apart, by the planes of 16 packed rows; adds to `sums` unless these are new. */
+static void fourTiles(const int8_t *q, size_t stride, int32_t columns, const uint8_t *tiles, int32_t *sums, int isNew) {
+  if (isNew) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else {
+    _tile_loadd(0, sums, 64);
+    _tile_loadd(1, sums + 256, 64);
+    _tile_loadd(2, sums + 512, 64);
+    _tile_loadd(3, sums + 768, 64);
+  }
+  for (int32_t k = 0; k < columns; k += 64, tiles += planes * bytesOfTile) {
     _tile_loadd(4, q + k, stride);
-    _tile_loadd(5, q + tileRows * stride + k, stride);
-    _tile_loadd(6, tiles, 64);
-    _tile_loadd(7, tiles + tileBytes, 64);
-    _tile_dpbsud(0, 4, 6);
-    _tile_dpbsud(1, 4, 7);
-    _tile_dpbsud(2, 5, 6);
-    _tile_dpbsud(3, 5, 7);
-    tiles += 4 * tileBytes;
+    _tile_loadd(5, tiles, 64);
+    _tile_dpbsud(0, 4, 5);
+    _tile_loadd(6, tiles + bytesOfTile, 64);
+    _tile_dpbsud(1, 4, 6);
+    _tile_loadd(7, tiles + 2 * bytesOfTile, 64);
+    _tile_dpbsud(2, 4, 7);
+    _tile_loadd(5, tiles + 3 * bytesOfTile, 64);
+    _tile_dpbsud(3, 4, 5);
   }
   _tile_stored(0, sums, 64);
   _tile_stored(1, sums + 256, 64);
   _tile_stored(2, sums + 512, 64);
   _tile_stored(3, sums + 768, 64);
+}
+
+/** Rows of activations, of which the last are copied to where 16 of them are whole. */
+typedef struct {
+  const int8_t *q, *rest;
+  /** Rows before `rest`. */
+  int32_t whole;
+  size_t stride, restStride;
+} Activations;
+
+/** Sixteen packed rows from `r` on with all activations. */
+static void packedRows(uint8_t *memory, const Product *p, int32_t r, Activations x, uint8_t *tiles, int32_t *sums) {
+  const int32_t packed = (p->out + 3) >> 2;
+  for (int32_t k = 0; k < p->width; k += stretch) {
+    const int32_t columns = smaller(stretch, p->width - k);
+    unpack(memory + p->codes, p, r, packed, k, k + columns, tiles);
+    for (int32_t row = 0; row < p->rows; row += tileRows) {
+      const int isWhole = row < x.whole;
+      const int8_t *q = isWhole ? x.q + (size_t)row * x.stride : x.rest;
+      int32_t *own = sums + (size_t)row * planes * 16;
+      fourTiles(q + k, isWhole ? x.stride : x.restStride, columns, tiles, own, k == 0);
+      if (k + columns < p->width) continue;
+      for (int plane = 0; plane < planes; plane++) finishTile(memory, p, own + 256 * plane, row, r, plane);
+    }
+  }
 }
 
 int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces) {
@@ -126,12 +122,13 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
   const int32_t from = shareStart(packed, 16, piece, pieces), end = shareStart(packed, 16, piece + 1, pieces);
   if (from == end) return 1;
   const size_t columns = ((size_t)p->width + 63) & ~(size_t)63;
-  const int32_t whole = p->rows & ~31;
-  const size_t weightBytes = 64 * columns, restBytes = p->rows > whole ? 32 * columns : 0;
-  uint8_t *tiles = scratch(weightBytes + restBytes + 4 * tileBytes);
+  const int32_t whole = p->rows & ~15;
+  const size_t tileBytes = stretch / 64 * planes * bytesOfTile;
+  const size_t restBytes = p->rows > whole ? tileRows * columns : 0;
+  const size_t sumBytes = (size_t)(p->rows + 15) / 16 * planes * bytesOfTile;
+  uint8_t *tiles = scratch(tileBytes + restBytes + sumBytes);
   if (p->stride > longestRow || !tiles) return 0;
-  int8_t *rest = (int8_t *)tiles + weightBytes;
-  int32_t *sums = (int32_t *)(rest + restBytes);
+  int8_t *rest = (int8_t *)tiles + tileBytes;
   const int8_t *q = (const int8_t *)(memory + p->q);
   if (restBytes > 0) {
     // Tiles are whole: behind the last rows there may be no memory.
@@ -139,21 +136,9 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
     for (int32_t row = whole; row < p->rows; row++)
       memcpy(rest + (row - whole) * columns, q + (size_t)row * p->stride, (size_t)p->stride);
   }
-  configure();
-  for (int32_t r = from; r < end; r += 16) {
-    unpack(memory + p->codes, p, r, packed, tiles);
-    for (int32_t row = 0; row < p->rows; row += 32) {
-      const int8_t *x = row < whole ? q + (size_t)row * p->stride : rest;
-      const size_t stride = row < whole ? (size_t)p->stride : columns;
-      for (int plane = 0; plane < 4; plane += 2) {
-        fourTiles(x, stride, columns, tiles + plane * tileBytes, sums);
-        finishTile(memory, p, sums, row, r, plane);
-        finishTile(memory, p, sums + 256, row, r, plane + 1);
-        finishTile(memory, p, sums + 512, row + 16, r, plane);
-        finishTile(memory, p, sums + 768, row + 16, r, plane + 1);
-      }
-    }
-  }
+  const Activations x = {q, rest, whole, (size_t)p->stride, columns};
+  configureTiles();
+  for (int32_t r = from; r < end; r += 16) packedRows(memory, p, r, x, tiles, (int32_t *)(rest + restBytes));
   _tile_release();
   return 1;
 }

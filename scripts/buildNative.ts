@@ -37,7 +37,11 @@ const x64: readonly Source[] = [
   { name: 'denseAvx512', flags: avx512 },
   { name: 'rowsAvx512', flags: [...avx512, ...loops, '-mprefer-vector-width=512'] },
 ];
-const amx: Source = { name: 'ternaryAmx', flags: [...avx512, '-mamx-tile', '-mamx-int8'] };
+const tiles = [...avx512, '-mamx-tile', '-mamx-int8', '-mamx-bf16'];
+const amx: readonly Source[] = [
+  { name: 'ternaryAmx', flags: tiles },
+  { name: 'denseAmx', flags: tiles },
+];
 const arm64: readonly Source[] = [
   { name: 'ternaryNeon', flags: ['-mcpu=generic+dotprod'] },
   { name: 'groupedNeon', flags: ['-mcpu=generic+dotprod'] },
@@ -62,7 +66,7 @@ const platforms: readonly Platform[] = [
 ];
 
 function sourcesFor({ os, cpu }: Platform): readonly Source[] {
-  const own = cpu === 'x64' ? [...x64, ...(os === 'linux' ? [amx] : [])] : cpu === 'arm64' ? arm64 : [];
+  const own = cpu === 'x64' ? [...x64, ...(os === 'linux' ? amx : [])] : cpu === 'arm64' ? arm64 : [];
   if (own.length === 0) throw new Error(`no native kernels for ${os}-${cpu}: WebAssembly runs there`);
   return [...common, ...own];
 }

@@ -19,11 +19,11 @@ export interface NativeFunctions {
   ternaryProduct(args: number, piece: number, pieces: number): number;
   groupedProduct(args: number, piece: number, pieces: number): number;
   rowKernel(kernel: number, args: number, piece: number, pieces: number): number;
-  denseProduct(args: number, from: number, end: number): number;
+  denseProduct(args: number, piece: number, pieces: number): number;
 }
 
 /** `plusminusVersion` of native/plusminus.c. */
-const version = 2;
+const version = 3;
 
 const platform = `${process.platform}-${process.arch}`;
 const extension = { win32: 'dll', darwin: 'dylib' }[process.platform as string] ?? 'so';

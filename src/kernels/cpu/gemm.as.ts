@@ -4,7 +4,7 @@
 //
 // K is always split at the same places, so an element of C has the same bits for any number of threads.
 
-import { halvesToFloats, multiplyAdd } from "./math.as";
+import { halvesToFloats, multiplyAdd, shareStart } from "./math.as";
 import { nativeDenseProduct } from "./native.as";
 import { Optional } from "./optional.as";
 import { workspaceStart } from "./workspace.as";
@@ -45,9 +45,11 @@ export class Gemm {
   K: i32;
 }
 
-/** The columns [from, end) of C; threads take shares of the columns. `from` is a multiple of 8. */
-export function gemmColumns(g: Gemm, from: i32, end: i32): void {
-  if (nativeDenseProduct(changetype<usize>(g), from, end)) return;
+/** A piece of C: a share of its columns, or what a native kernel takes for one. */
+export function gemmPiece(g: Gemm, piece: i32, pieces: i32): void {
+  if (nativeDenseProduct(changetype<usize>(g), piece, pieces)) return;
+  const from = shareStart(g.N, 8, piece, pieces);
+  const end = shareStart(g.N, 8, piece + 1, pieces);
   const alpha: f32 = g.scale ? load<f32>(g.scale) : 1;
   const panelsA = workspaceStart();
   const panelsB = panelsA + <usize>(MC * KC * 4);

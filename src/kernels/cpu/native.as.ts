@@ -11,10 +11,10 @@ export declare function nativeTernaryProduct(args: usize, piece: i32, pieces: i3
 @external("native", "groupedProduct")
 export declare function nativeGroupedProduct(args: usize, piece: i32, pieces: i32): bool;
 
-/** The columns [from, end) of a `Gemm`. */
+/** One piece of a `Gemm`, which differs from those of WebAssembly. */
 // @ts-ignore: decorator
 @external("native", "denseProduct")
-export declare function nativeDenseProduct(args: usize, from: i32, end: i32): bool;
+export declare function nativeDenseProduct(args: usize, piece: i32, pieces: i32): bool;
 
 /** A piece of a kernel that computes element by element, by its number. */
 // @ts-ignore: decorator

@@ -1,7 +1,7 @@
 // Dense products with a matrix of weights [out, in]. A row of y has the same bits whether it is computed alone or among
 // others, so that reading a text token by token or at once gives the same results.
 
-import { alongK, Gemm, gemmColumns } from "../../kernels/cpu/gemm.as";
+import { alongK, Gemm, gemmPiece } from "../../kernels/cpu/gemm.as";
 import { multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 /** From this many rows on, packing the weights into panels is faster. */
@@ -13,12 +13,12 @@ const blockDepth: i32 = 256;
 /** y [rows, out] = x [rows, in] · Wᵀ, with W [out, in] as f32, f16, bf16 or int8 rows */
 export function linearForward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<Gemm>(args);
-  const from = shareStart(p.N, 8, thread, threads);
-  const end = shareStart(p.N, 8, thread + 1, threads);
   if (p.M >= fewestPanelRows) {
-    gemmColumns(p, from, end);
+    gemmPiece(p, thread, threads);
     return;
   }
+  const from = shareStart(p.N, 8, thread, threads);
+  const end = shareStart(p.N, 8, thread + 1, threads);
   for (let n = from; n < end; n += 8) {
     for (let row = 0; row < p.M; row++) eightOutputs(p, row, n, end);
   }
@@ -90,6 +90,5 @@ function eightOutputs(p: Gemm, row: i32, n: i32, end: i32): void {
 
 /** Both products of the backward pass: dx = dy·W + before and dW = dyᵀ·x + before. */
 export function linearBackward(args: usize, thread: i32, threads: i32): void {
-  const p = changetype<Gemm>(args);
-  gemmColumns(p, shareStart(p.N, 8, thread, threads), shareStart(p.N, 8, thread + 1, threads));
+  gemmPiece(changetype<Gemm>(args), thread, threads);
 }

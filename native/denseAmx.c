@@ -1,0 +1,232 @@
+/**
+ * Products of the backward pass with AMX: tiles of bf16, summed in f32. A float is split into two bf16, its upper bits
+ * and what they lack, so that 16 of its 24 bits count; ternary weights and int8 codes are single bf16. The products of a
+ * forward pass, whose matrices lie along K, are those of AVX-512: they keep all bits.
+ */
+#include "tiles.h"
+
+enum {
+  depthOfBlock = 256,
+  columnsOfBlock = 512,
+  rowsOfBlock = 64,
+  depthOfTile = 32,
+  tilesDeep = depthOfBlock / depthOfTile,
+  /** Below this many operations, AVX-512 is as fast. */
+  fewestOperations = 1 << 16
+};
+
+/** A block of A or B, in tiles [rows / 16, depth / 32] of 1 KB; `low` holds what the upper bf16 lack, or is NULL. */
+typedef struct {
+  uint8_t *high, *low;
+} Halves;
+
+/** Sixteen words, each a pair of bf16: of `even` in the lower half, of `odd` in the upper. */
+INLINE __m512i pairOf(__m512 even, __m512 odd) {
+  const __m512i down = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
+  return _mm512_mask_blend_epi16(0xaaaaaaaa, down, _mm512_castps_si512(odd));
+}
+
+/** The nearest bf16, as a float. NaN stays NaN, as its upper bits are those of a NaN. */
+INLINE __m512 upper(__m512 x) {
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __m512i kept = _mm512_and_si512(rounded, _mm512_set1_epi32((int)0xffff0000));
+  return _mm512_mask_mov_ps(_mm512_castsi512_ps(kept), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+}
+
+INLINE void storePair(Halves to, size_t at, __m512 even, __m512 odd) {
+  const __m512 a = upper(even), b = upper(odd);
+  _mm512_store_si512(to.high + at, pairOf(a, b));
+  if (!to.low) return;
+  _mm512_store_si512(to.low + at, pairOf(upper(_mm512_sub_ps(even, a)), upper(_mm512_sub_ps(odd, b))));
+}
+
+INLINE __mmask16 firstOf(int32_t count) { return (__mmask16)(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1); }
+
+/** Sixteen elements of row k of B, from column n on; zeros where there are none. */
+INLINE __m512 rowOfB(const uint8_t *memory, const Gemm *g, int32_t k, int32_t n, int32_t end) {
+  if (k >= g->K) return _mm512_setzero_ps();
+  const __mmask16 there = firstOf(end - n);
+  const uint8_t *b = memory + g->b;
+  if (g->kind == denseFloats) return _mm512_maskz_loadu_ps(there, (const float *)b + (size_t)k * g->ldb + n);
+  if (g->kind == denseInt8) {
+    const __m128i codes = _mm_maskz_loadu_epi8(there, b + (size_t)k * g->ldb + n);
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
+  }
+  const int32_t packed = (g->K + 3) >> 2, plane = k / packed;
+  const __m128i bytes = _mm_maskz_loadu_epi8(there, b + (size_t)(k - plane * packed) * g->ldb + n);
+  const __m512i codes = _mm512_srl_epi32(_mm512_cvtepu8_epi32(bytes), _mm_cvtsi32_si128(2 * plane));
+  const __m512i values = _mm512_sub_epi32(_mm512_and_si512(codes, _mm512_set1_epi32(3)), _mm512_set1_epi32(1));
+  return _mm512_maskz_cvtepi32_ps(there, values);
+}
+
+/** Rows [k, k + depthOfBlock) and columns [from, end) of B, in tiles of 16 columns by 16 pairs of rows. */
+static void packB(const uint8_t *memory, const Gemm *g, Halves to, int32_t k, int32_t from, int32_t end) {
+  for (int32_t pair = 0; pair < depthOfBlock / 2; pair++) {
+    const int32_t row = k + 2 * pair;
+    for (int32_t n = from; n < end; n += 16) {
+      const size_t tile = (size_t)((n - from) / 16) * tilesDeep + pair / 16;
+      storePair(to, tile * bytesOfTile + 64 * (pair % 16), rowOfB(memory, g, row, n, end),
+                rowOfB(memory, g, row + 1, n, end));
+    }
+  }
+}
+
+/** Where A lies, and what its columns are multiplied by, or NULL. */
+typedef struct {
+  const float *a, *scales;
+  int32_t strideM, strideK, K;
+} Source;
+
+/** Sixteen elements of column k of A, whose rows are neighbours. */
+INLINE __m512 columnOfA(Source s, const float *a, int32_t k, __mmask16 there) {
+  if (k >= s.K) return _mm512_setzero_ps();
+  const __m512 x = _mm512_maskz_loadu_ps(there, a + (size_t)k * s.strideK);
+  return s.scales ? _mm512_mul_ps(x, _mm512_set1_ps(s.scales[k])) : x;
+}
+
+/** A tile of A whose rows are neighbours in memory: pairs of columns, transposed. */
+static void packTransposed(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
+  __m512i high[16], low[16];
+  const float *a = s.a + (size_t)m * s.strideM;
+  const __mmask16 there = firstOf(rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) {
+    const __m512 even = columnOfA(s, a, k + 2 * i, there), odd = columnOfA(s, a, k + 2 * i + 1, there);
+    const __m512 x = upper(even), y = upper(odd);
+    high[i] = pairOf(x, y);
+    low[i] = pairOf(upper(_mm512_sub_ps(even, x)), upper(_mm512_sub_ps(odd, y)));
+  }
+  transpose(high);
+  transpose(low);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) {
+    _mm512_store_si512(to.high + 64 * i, high[i]);
+    _mm512_store_si512(to.low + 64 * i, low[i]);
+  }
+}
+
+/** A tile of A whose columns are neighbours in memory. */
+static void packRows(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
+  const __m512i evens = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  const __mmask16 first = firstOf(s.K - k), second = firstOf(s.K - k - 16);
+  for (int32_t i = 0; i < 16; i++) {
+    const float *a = s.a + (size_t)(m + i) * s.strideM + k;
+    __m512 x = _mm512_maskz_loadu_ps(i < rows ? first : 0, a);
+    __m512 y = _mm512_maskz_loadu_ps(i < rows ? second : 0, a + 16);
+    if (s.scales) {
+      x = _mm512_mul_ps(x, _mm512_maskz_loadu_ps(first, s.scales + k));
+      y = _mm512_mul_ps(y, _mm512_maskz_loadu_ps(second, s.scales + k + 16));
+    }
+    const __m512i odds = _mm512_add_epi32(evens, _mm512_set1_epi32(1));
+    storePair(to, 64 * (size_t)i, _mm512_permutex2var_ps(x, evens, y), _mm512_permutex2var_ps(x, odds, y));
+  }
+}
+
+/** Rows [m, m + rows) of A. */
+static void packA(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
+  for (int32_t i = 0; i < rows; i += 16) {
+    for (int32_t tile = 0; tile < tilesDeep; tile++) {
+      const size_t at = ((size_t)(i / 16) * tilesDeep + tile) * bytesOfTile;
+      const Halves one = {to.high + at, to.low + at};
+      const int32_t there = smaller(16, rows - i), depth = k + tile * depthOfTile;
+      if (s.strideK == 1) packRows(s, one, m + i, there, depth);
+      else packTransposed(s, one, m + i, there, depth);
+    }
+  }
+}
+
+/** Four tiles of C: two of rows by two of columns. */
+INLINE void multiplyTiles(const uint8_t *a, const uint8_t *b, int32_t tiles) {
+  const size_t next = (size_t)tilesDeep * bytesOfTile;
+  for (int32_t k = 0; k < tiles; k++, a += bytesOfTile, b += bytesOfTile) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(5, a + next, 64);
+    _tile_loadd(6, b, 64);
+    _tile_loadd(7, b + next, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+}
+
+/** C = alpha · sums + before, of a tile. */
+static void storeTile(const float *sums, float *c, const float *before, const Gemm *g, float alpha, int32_t rows,
+                      int32_t columns) {
+  const __mmask16 there = firstOf(columns);
+  for (int32_t i = 0; i < rows; i++) {
+    const size_t at = (size_t)i * g->ldc;
+    __m512 value = _mm512_mul_ps(_mm512_load_ps(sums + 16 * i), _mm512_set1_ps(alpha));
+    if (before) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(there, before + at));
+    _mm512_mask_storeu_ps(c + at, there, value);
+  }
+}
+
+/** Rows [m, m + rows) and columns [n, n + columns) of C, 32 by 32 at most. */
+static void squareOfC(uint8_t *memory, const Gemm *g, Halves a, Halves b, int32_t k, int32_t m, int32_t rows, int32_t n,
+                      int32_t columns, float alpha, float *sums) {
+  const int32_t tiles = smaller(tilesDeep, (g->K - k + depthOfTile - 1) / depthOfTile);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  multiplyTiles(a.high, b.high, tiles);
+  multiplyTiles(a.low, b.high, tiles);
+  if (b.low) multiplyTiles(a.high, b.low, tiles);
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + 256, 64);
+  _tile_stored(2, sums + 512, 64);
+  _tile_stored(3, sums + 768, 64);
+  for (int32_t i = 0; i < rows; i += 16) {
+    for (int32_t j = 0; j < columns; j += 16) {
+      const size_t at = (size_t)(m + i) * g->ldc + (size_t)(n + j);
+      float *c = (float *)(memory + g->c) + at;
+      const float *first = g->accumulate ? (const float *)(memory + g->accumulate) + at : NULL;
+      storeTile(sums + 32 * i + 16 * j, c, k > 0 ? c : first, g, alpha, smaller(16, rows - i), smaller(16, columns - j));
+    }
+  }
+}
+
+/** Rows [top, bottom) and columns [left, right) of C. */
+static int rectangle(uint8_t *memory, const Gemm *g, int32_t top, int32_t bottom, int32_t left, int32_t right) {
+  const size_t sizeA = (size_t)rowsOfBlock * depthOfBlock * 2, sizeB = (size_t)columnsOfBlock * depthOfBlock * 2;
+  uint8_t *own = scratch(2 * sizeA + 2 * sizeB + 4 * bytesOfTile);
+  if (!own) return 0;
+  const Halves a = {own, own + sizeA}, b = {own + 2 * sizeA, g->kind == denseFloats ? own + 2 * sizeA + sizeB : NULL};
+  float *sums = (float *)(own + 2 * sizeA + 2 * sizeB);
+  const float alpha = g->scale ? *(const float *)(memory + g->scale) : 1;
+  const Source s = {(const float *)(memory + g->a), g->kind == denseInt8 ? (const float *)(memory + g->rowScale) : NULL,
+                    g->strideM, g->strideK, g->K};
+  configureTiles();
+  for (int32_t n = left; n < right; n += columnsOfBlock) {
+    const int32_t columns = smaller(columnsOfBlock, right - n);
+    for (int32_t k = 0; k < g->K; k += depthOfBlock) {
+      packB(memory, g, b, k, n, n + columns);
+      for (int32_t m = top; m < bottom; m += rowsOfBlock) {
+        const int32_t rows = smaller(rowsOfBlock, bottom - m);
+        packA(s, a, m, rows, k);
+        for (int32_t j = 0; j < columns; j += 32) {
+          const size_t atB = (size_t)(j / 16) * tilesDeep * bytesOfTile;
+          for (int32_t i = 0; i < rows; i += 32) {
+            const size_t atA = (size_t)(i / 16) * tilesDeep * bytesOfTile;
+            squareOfC(memory, g, (Halves){a.high + atA, a.low + atA},
+                      (Halves){b.high + atB, b.low ? b.low + atB : NULL}, k, m + i, smaller(32, rows - i), n + j,
+                      smaller(32, columns - j), alpha, sums);
+          }
+        }
+      }
+    }
+  }
+  _tile_release();
+  return 1;
+}
+
+int denseAmx(uint8_t *memory, const Gemm *g, int32_t piece, int32_t pieces) {
+  if (g->kind > denseInt8 || (int64_t)g->M * g->N * g->K < fewestOperations) return denseAvx512(memory, g, piece, pieces);
+  // Shares of the longer side: each thread packs all of the shorter one.
+  if (g->M > g->N)
+    return rectangle(memory, g, shareStart(g->M, 32, piece, pieces), shareStart(g->M, 32, piece + 1, pieces), 0, g->N);
+  return rectangle(memory, g, 0, g->M, shareStart(g->N, 32, piece, pieces), shareStart(g->N, 32, piece + 1, pieces));
+}
