@@ -70,7 +70,8 @@ export async function placeOf(
   { engine, threads }: { readonly engine?: string | undefined; readonly threads?: number | undefined },
 ): Promise<{ threads?: number }> {
   if (group.size === 1) return {};
-  if (engineKind(engine).runsOn === 'gpu') await ownGpu(group);
+  const { runsOn, choosesGpu } = engineKind(engine);
+  if (runsOn === 'gpu' && !choosesGpu) await ownGpu(group);
   const own = threads ?? (await ownCores(group));
   return own === undefined ? {} : { threads: own };
 }

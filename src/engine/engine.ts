@@ -6,6 +6,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { MemoryPlan } from '../program/plan.ts';
 import type { Program } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
+import type { Collectives, Peers } from './collectives.ts';
 
 export interface Engine {
   readonly name: string;
@@ -40,6 +41,12 @@ export interface Engine {
    * until the next allocation or run.
    */
   view?(tensor: Tensor): Uint8Array;
+
+  /**
+   * Connects to the engines of the other ranks, on engines whose memories exchange variables without the host. All ranks
+   * call it. Later calls return the same connection.
+   */
+  connect?(peers: Peers): Promise<Collectives>;
 
   /** Plans a program's memory and prepares it to run. Throws `OutOfMemoryError` if it cannot fit. */
   load(program: Program): Executable;

@@ -9,6 +9,8 @@ import { WebGpuEngine } from './webgpu/webgpuEngine.ts';
 export interface EngineOptions {
   /** Worker threads, for engines that compute on the CPU. */
   readonly threads?: number | undefined;
+  /** Number of this process among those of the machine: engines that choose their GPU take one for each process. */
+  readonly process?: number | undefined;
   /** Run programs as they are recorded, without fusing ops. */
   readonly unfused?: boolean | undefined;
 }
@@ -18,6 +20,8 @@ export interface EngineKind {
   readonly about: string;
   /** Processes on one host each take a share of its cores, or their own GPU. */
   readonly runsOn: 'cores' | 'gpu';
+  /** Whether the engine chooses its GPU by `process`; otherwise the process must be shown its own. */
+  readonly choosesGpu?: boolean;
   /** Largest memory that the engine can address; absent: no limit of its own. */
   readonly maxBytes?: number;
   create(options: EngineOptions): Promise<Engine>;
@@ -48,7 +52,9 @@ export const engines = {
   cuda: {
     about: 'an NVIDIA GPU, through CUDA',
     runsOn: 'gpu',
-    create: ({ unfused }: EngineOptions): Promise<Engine> => createCudaEngine(unfused ? { passes: [] } : {}),
+    choosesGpu: true,
+    create: ({ unfused, process }: EngineOptions): Promise<Engine> =>
+      createCudaEngine({ process, ...(unfused ? { passes: [] } : {}) }),
   },
   reference: {
     about: 'plain formulas in float64: slow, for checking other engines',

@@ -16,6 +16,8 @@ export interface Group {
   readonly hosts: readonly string[];
   /** For people: whose MPI. */
   readonly description: string;
+  /** Rejects when the ranks are lost, if there is somebody to say so; an MPI's launcher ends this process instead. */
+  readonly lost?: Promise<never>;
 
   /** Replaces each element by the sum, maximum or minimum over all ranks. The order of a sum is the library's. */
   reduce(numbers: Numbers, by: 'sum' | 'max' | 'min'): Promise<void>;

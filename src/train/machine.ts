@@ -40,10 +40,12 @@ export async function withMachine<T>(
 async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
   const { engine, group = alone, shardOptimizer } = flags;
   const ranks = { group, shardOptimizer };
-  const { runsOn, maxBytes = Number.POSITIVE_INFINITY } = engineKind(engine);
+  const { runsOn, maxBytes = Number.POSITIVE_INFINITY, choosesGpu } = engineKind(engine);
   if (runsOn === 'gpu') {
-    const gpus = await ownGpu(group);
-    return { engine: await createEngine(engine), limitBytes: maxBytes, gpus, ...ranks };
+    const listed = choosesGpu ? undefined : await ownGpu(group);
+    const own = await createEngine(engine, { process: group.local.rank });
+    const gpus = group.size > 1 ? (listed ?? (await group.gather(own.description))) : undefined;
+    return { engine: own, limitBytes: maxBytes, gpus, ...ranks };
   }
   const threads = flags.threads ?? (await ownCores(group));
   const limitBytes = Math.min(maxBytes, totalmem() / group.local.size);

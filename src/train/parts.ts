@@ -1,7 +1,9 @@
 /** Saves and restores vectors that are sharded over ranks by bucket, as one tensor per parameter. */
-import { bytesOf } from '../engine/engine.ts';
+import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
 import type { Group } from '../mpi/group.ts';
+import { part } from '../program/tensor.ts';
 import { type Bucket, runsOf } from './buckets.ts';
+import type { PartMoments } from './sharedStep.ts';
 import type { RestoredTensor, SavedTensor } from './update.ts';
 
 /** How a rank reads and writes elements of its own part of a bucket. */
@@ -44,4 +46,27 @@ export function partedTensors(
       };
     }),
   );
+}
+
+/** AdamW's moments of all ranks, `<parameter>.m` and `<parameter>.v`, as one rank alone has them. */
+export function partedMoments(
+  group: Group,
+  buckets: readonly Bucket[],
+  engine: Engine,
+  moments: ReadonlyMap<Bucket, PartMoments>,
+): (SavedTensor & RestoredTensor)[] {
+  return (['m', 'v'] as const).flatMap((name) => {
+    const stretch = (bucket: Bucket, first: number, count: number) =>
+      part(moments.get(bucket)![name], first, [count], name);
+    return partedTensors(
+      group,
+      buckets,
+      { suffix: `.${name}` },
+      {
+        read: (bucket, first, count) => readFloats(engine, stretch(bucket, first, count)),
+        write: (bucket, first, values) =>
+          engine.write(stretch(bucket, first, values.length), bytesOf(values.slice())),
+      },
+    );
+  });
 }

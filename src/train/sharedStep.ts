@@ -16,8 +16,8 @@ import { type Bucket, type Member, runsOf } from './buckets.ts';
 import { type PassInputs, passGradients } from './passGradients.ts';
 import { passInputs, type StepShape } from './step.ts';
 
-export interface GradientStep {
-  readonly program: Program;
+/** What is known of the gradients of this rank's passes once they are recorded. */
+export interface Gradients {
   readonly inputs: readonly PassInputs[];
   /** Mean loss of each of this rank's passes [1]. */
   readonly losses: readonly Tensor[];
@@ -27,6 +27,10 @@ export interface GradientStep {
   readonly trained: ReadonlySet<ParameterSpec>;
 }
 
+export interface GradientStep extends Gradients {
+  readonly program: Program;
+}
+
 export interface GradientShape extends StepShape {
   /** Passes of all ranks; `accumulation` are those of this one. */
   readonly allPasses: number;
@@ -34,12 +38,21 @@ export interface GradientShape extends StepShape {
   readonly ordered: boolean;
 }
 
-export function recordGradients(
+export function recordGradients(...parts: Parameters<typeof emitGradients>): GradientStep {
+  let gradients: Gradients | undefined;
+  const program = record('gradients', () => {
+    gradients = emitGradients(...parts);
+  });
+  return { program, ...gradients! };
+}
+
+/** Computes the gradients of all passes in the program being recorded, with a mark after each complete bucket. */
+export function emitGradients(
   architecture: Architecture,
   weights: Weights,
   buckets: readonly Bucket[],
   shape: GradientShape,
-): GradientStep {
+): Gradients {
   const members = new Map(
     buckets.flatMap((bucket) => bucket.members.map((member) => [member.weight, member])),
   );
@@ -76,11 +89,9 @@ export function recordGradients(
     return done.sums;
   };
   const losses: Tensor[] = [];
-  const program = record('gradients', () => {
-    (shape.ordered ? tree : chain)(inputs, pass, deliver);
-    for (const bucket of [...waiting.keys()]) finish(bucket); // with parameters that do not reach the loss
-  });
-  return { program, inputs, losses, completed, trained };
+  (shape.ordered ? tree : chain)(inputs, pass, deliver);
+  for (const bucket of [...waiting.keys()]) finish(bucket); // with parameters that do not reach the loss
+  return { inputs, losses, completed, trained };
 }
 
 type Pass = (
@@ -162,7 +173,26 @@ export function recordPartUpdate(
 ): PartUpdateStep {
   const settings = settingsInput();
   const allSquares = input('squares', [1]);
-  const gradient = new Map<Tensor, Tensor>();
+  const { trained, gradients } = ownParts(buckets, rank, moments, isTrained, decay);
+  let [sum, clip]: (Tensor | undefined)[] = [];
+  const squares = record('squares of gradients', () => {
+    sum = output(squaresOfParts(gradients));
+  });
+  const program = record('update of a part', () => {
+    clip = output(adamw(trained, (weight) => gradients.get(weight)!, settings, allSquares));
+  });
+  return { program, settings, clip: clip!, squares: { program: squares, sum: sum! }, allSquares };
+}
+
+/** What a rank updates: stretches of parameters in its part of each bucket, and the gradient of each. */
+export function ownParts(
+  buckets: readonly Bucket[],
+  rank: number,
+  moments: ReadonlyMap<Bucket, PartMoments>,
+  isTrained: (spec: ParameterSpec) => boolean,
+  decay: (spec: ParameterSpec) => number,
+): { readonly trained: readonly Trained[]; readonly gradients: ReadonlyMap<Tensor, Tensor> } {
+  const gradients = new Map<Tensor, Tensor>();
   const trained: Trained[] = [];
   for (const bucket of buckets) {
     const { m, v } = moments.get(bucket)!;
@@ -170,7 +200,7 @@ export function recordPartUpdate(
       if (!isTrained(member.spec)) continue;
       const { name } = member.spec;
       const weight = part(bucket.weights, inBucket, [end - first], `${name}.part`);
-      gradient.set(weight, part(bucket.gradients, inBucket, [end - first], `${name}.gradient.part`));
+      gradients.set(weight, part(bucket.gradients, inBucket, [end - first], `${name}.gradient.part`));
       trained.push({
         ...{ weight, decay: decay(member.spec) },
         m: part(m, inPart, [end - first], `${name}.m.part`),
@@ -178,12 +208,10 @@ export function recordPartUpdate(
       });
     }
   }
-  let [sum, clip]: (Tensor | undefined)[] = [];
-  const squares = record('squares of gradients', () => {
-    sum = output(trained.length > 0 ? squaresOf([...gradient.values()]) : fill([1], 0));
-  });
-  const program = record('update of a part', () => {
-    clip = output(adamw(trained, (weight) => gradient.get(weight)!, settings, allSquares));
-  });
-  return { program, settings, clip: clip!, squares: { program: squares, sum: sum! }, allSquares };
+  return { trained, gradients };
+}
+
+/** Squares of a rank's gradients [1]; with many ranks and few parameters, a rank may have none. */
+export function squaresOfParts(gradients: ReadonlyMap<Tensor, Tensor>): Tensor {
+  return gradients.size > 0 ? squaresOf([...gradients.values()]) : fill([1], 0);
 }

@@ -3,7 +3,7 @@
  * updates all weights, or (`shardOptimizer`) its part of each bucket with 1/N of AdamW's state, and receives the other
  * parts.
  */
-import { bytesOf, type Engine, readFloats } from '../engine/engine.ts';
+import { bytesOf, type Engine } from '../engine/engine.ts';
 import type { Architecture } from '../model/architecture.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import { type WeightMode, Weights } from '../model/weights.ts';
@@ -12,7 +12,7 @@ import type { Program } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
 import { type Bucket, layOut, weightsOf } from './buckets.ts';
 import { Exchange } from './exchange.ts';
-import { partedTensors } from './parts.ts';
+import { partedMoments } from './parts.ts';
 import {
   type GradientShape,
   type GradientStep,
@@ -96,12 +96,8 @@ export class SharedUpdate implements Update {
     return { losses: means, gradientNorm: updated.gradientNorm, waited: waited + updated.waited };
   }
 
-  async countLabels(own: number): Promise<number> {
-    if (this.#group.size === 1) return own;
-    const counts = new Float64Array(this.#group.size);
-    counts[this.#group.rank] = own;
-    await this.#group.gatherParts(new Float32Array(counts.buffer)); // bytes are exchanged unchanged
-    return counts.reduce((sum, count) => sum + count, 0);
+  countLabels(own: number): Promise<number> {
+    return countAllLabels(this.#group, own);
   }
 
   inSync(): boolean {
@@ -121,6 +117,15 @@ export class SharedUpdate implements Update {
   restored(): readonly RestoredTensor[] {
     return this.#optimizer.stored();
   }
+}
+
+/** Labels of all ranks, of which this one has `own`. */
+export async function countAllLabels(group: Group, own: number): Promise<number> {
+  if (group.size === 1) return own;
+  const counts = new Float64Array(group.size);
+  counts[group.rank] = own;
+  await group.gatherParts(new Float32Array(counts.buffer)); // bytes are exchanged unchanged
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 interface OptimizerParts {
@@ -222,19 +227,6 @@ class PartOptimizer implements Optimizer {
 
   stored() {
     const { group, buckets, engine } = this.#parts;
-    return (['m', 'v'] as const).flatMap((name) => {
-      const of = (bucket: Bucket) => this.#moments.get(bucket)![name];
-      return partedTensors(
-        group,
-        buckets,
-        { suffix: `.${name}` },
-        {
-          read: async (bucket, first, count) =>
-            (await readFloats(engine, of(bucket))).subarray(first, first + count),
-          write: (bucket, first, values) =>
-            engine.write(of(bucket), new Uint8Array(values.slice().buffer), 4 * first),
-        },
-      );
-    });
+    return partedMoments(group, buckets, engine, this.#moments);
   }
 }

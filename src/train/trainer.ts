@@ -8,6 +8,7 @@ import { type WeightMode, Weights } from '../model/weights.ts';
 import { alone, type Group, shareOf, sumTree } from '../mpi/group.ts';
 import { settingsVector } from '../ops/adamw/adamw.ts';
 import type { Batch } from '../text/batches.ts';
+import { type ConnectingEngine, DeviceUpdate } from './deviceUpdate.ts';
 import { LocalUpdate } from './localUpdate.ts';
 import { needsOf, refuseIfTooLarge, type TrainingNeeds } from './needs.ts';
 import { OwnUpdate } from './ownUpdate.ts';
@@ -176,8 +177,16 @@ function updateOf(
     const weights = new Weights(architecture.parameters(), mode);
     return new OwnUpdate(engine, architecture, weights, shape, decay);
   }
+  if (connects(engine) && !ordered) {
+    const options = { mode, group, bucketSize };
+    return new DeviceUpdate(engine, architecture, { ...shape, allPasses, ordered }, options, decay);
+  }
   const options = { mode, group, shardOptimizer, bucketSize };
   return new SharedUpdate(engine, architecture, { ...shape, allPasses, ordered }, options, decay);
+}
+
+function connects(engine: Engine): engine is ConnectingEngine {
+  return engine.connect !== undefined;
 }
 
 /** All passes of a rank are recorded in one program, which bounds their number. */

@@ -6,6 +6,7 @@ import type { CudaFeatures } from '../../kernels/cuda/launch.ts';
 import type { CudaLowering } from '../../kernels/cuda/lowering.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import type { Collectives, Peers } from '../collectives.ts';
 import type { Engine, Executable, KernelTime, MemoryBound, Read } from '../engine.ts';
 import type { Lowerings } from '../lowerings.ts';
 import { CublasLt, workspaceBytes } from './cublasLt.ts';
@@ -14,8 +15,10 @@ import { remedy } from './errors.ts';
 import { fuse } from './fused/fuse.ts';
 import { GraphProgram } from './graph.ts';
 import { Kernels } from './kernels.ts';
+import { findLibrary } from './libraries.ts';
 import { cudaLowerings } from './lowerings.ts';
 import { DeviceMemory } from './memory.ts';
+import { loadNccl, Nccl } from './nccl.ts';
 import { Nvrtc } from './nvrtc.ts';
 import { planSteps } from './steps.ts';
 import { Stream } from './stream.ts';
@@ -23,6 +26,8 @@ import { Stream } from './stream.ts';
 export interface CudaOptions {
   /** Number of the card, in the order in which the driver lists them. Default 0. */
   readonly device?: number | undefined;
+  /** Instead of `device`: number of this process among those of the machine that share its cards. */
+  readonly process?: number | undefined;
   /** Most bytes of GPU memory to use. */
   readonly memoryLimit?: number | undefined;
   /** Fill temporaries with NaN before each run, to find kernels that leave elements unwritten (for tests). */
@@ -53,6 +58,7 @@ export class CudaEngine implements Engine {
   readonly #zero: bigint;
   readonly #programs = new Set<GraphProgram>();
   #products: CublasLt | undefined;
+  #collectives: Nccl | undefined;
   #lastRun: GraphProgram | undefined;
   #isDisposed = false;
 
@@ -72,7 +78,7 @@ export class CudaEngine implements Engine {
 
   /** @throws NoCudaError if there is no card, driver or compiler here */
   static async create(options: CudaOptions = {}): Promise<CudaEngine> {
-    return new CudaEngine(await openDriver(options.device), options);
+    return new CudaEngine(await openDriver(options), options);
   }
 
   get usedBytes(): number {
@@ -110,6 +116,15 @@ export class CudaEngine implements Engine {
     return target;
   }
 
+  async connect(peers: Peers): Promise<Collectives> {
+    const { koffi, driver, cudaMajor } = this.#open;
+    const [path] = findLibrary('nccl', cudaMajor);
+    const addressOf = (tensor: Tensor) => this.#memory.addressOf(tensor);
+    const host = { driver, nccl: loadNccl(koffi, path!), stream: this.#stream.handle, addressOf };
+    this.#collectives ??= await Nccl.join(host, peers);
+    return this.#collectives;
+  }
+
   load(recorded: Program): Executable {
     const { passes = [fuse], lowerings = cudaLowerings } = this.#options;
     const program = passes.reduce((rewritten, pass) => pass(rewritten, this.features), recorded);
@@ -139,6 +154,7 @@ export class CudaEngine implements Engine {
     this.#isDisposed = true;
     const { driver, device } = this.#open;
     this.#stream.dispose();
+    this.#collectives?.dispose();
     for (const program of this.#programs) program.dispose();
     this.#memory.dispose();
     driver.status('cuMemFree_v2', this.#workspace);

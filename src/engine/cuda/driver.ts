@@ -24,6 +24,8 @@ const signatures = {
   cuMemcpyDtoHAsync_v2: 'hhzh',
   cuMemsetD8Async: 'huzh',
   cuStreamCreate: '*u',
+  cuStreamCreateWithPriority: '*ui',
+  cuStreamWaitEvent: 'hhu',
   cuStreamDestroy_v2: 'h',
   cuStreamSynchronize: 'h',
   cuStreamBeginCapture_v2: 'hi',
@@ -73,11 +75,17 @@ export interface OpenDriver {
   readonly cudaMajor: number;
 }
 
+/** Which card: its number, or that of a process among those that take one after the other. */
+export interface CardChoice {
+  readonly device?: number | undefined;
+  readonly process?: number | undefined;
+}
+
 /**
- * Opens card number `device` and makes its context current on this thread.
+ * Opens a card, by default the first, and makes its context current on this thread.
  * @throws NoCudaError if there is no driver, no such card, or either is too old
  */
-export async function openDriver(device = 0): Promise<OpenDriver> {
+export async function openDriver(choice: CardChoice = {}): Promise<OpenDriver> {
   const koffi = await loadKoffi();
   const driver = bind(koffi);
   const status = driver.status('cuInit', 0);
@@ -93,6 +101,7 @@ export async function openDriver(device = 0): Promise<OpenDriver> {
     );
   }
   const count = integer(driver, 'cuDeviceGetCount');
+  const device = choice.device ?? (choice.process ?? 0) % Math.max(1, count);
   if (device >= count) throw new NoCudaError(`card ${device}: found ${count} NVIDIA GPUs; ${remedy}`);
   const card = cardOf(driver, device);
   if (card.capability < minCapability) {

@@ -1,42 +1,69 @@
 /**
  * Where NVIDIA's libraries are. The driver brings libcuda; NVRTC (the compiler) and cuBLASLt (dense products) come with
- * the CUDA toolkit, with pip's `nvidia-*` packages, or with PyTorch, which depends on those.
+ * the CUDA toolkit, with pip's `nvidia-*` packages, or with PyTorch, which depends on those. NCCL (exchange between GPUs)
+ * comes with pip's package, with PyTorch, or with a package of the system.
  */
 import { globSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { NoCudaError, remedy } from './errors.ts';
 
-export type ToolkitLibrary = 'nvrtc' | 'cublasLt';
+export type ToolkitLibrary = 'nvrtc' | 'cublasLt' | 'nccl';
 
 /** The driver's library: the system's, or that of the Windows Subsystem for Linux. */
 export const driverLibraries = ['libcuda.so.1', '/usr/lib/wsl/lib/libcuda.so.1'];
 
-/** The package of pip that holds a library. */
-const packages: Readonly<Record<ToolkitLibrary, string>> = {
-  nvrtc: 'nvidia-cuda-nvrtc',
-  cublasLt: 'nvidia-cublas',
-};
+interface Source {
+  /** Who needs the library, for errors. */
+  readonly need: string;
+  /** The package of pip that holds it, and what else brings it. */
+  readonly package: string;
+  readonly other: string;
+  /** Versions of the library that a driver runs. */
+  readonly versions: readonly [min: number, max: number];
+}
+
+/** @param cuda major version of the driver's CUDA */
+function sourceOf(name: ToolkitLibrary, cuda: number): Source {
+  const toolkit = { need: 'the CUDA engine needs', other: 'install the CUDA toolkit' };
+  switch (name) {
+    case 'nvrtc':
+      return { ...toolkit, package: 'nvidia-cuda-nvrtc', versions: [12, cuda] };
+    case 'cublasLt':
+      return { ...toolkit, package: 'nvidia-cublas', versions: [12, cuda] };
+    case 'nccl':
+      return {
+        ...{ need: 'training over several GPUs needs', other: 'install the package libnccl2' },
+        ...{ package: `nvidia-nccl-cu${cuda}`, versions: [2, 2] },
+      };
+  }
+}
 
 /**
  * Paths of a toolkit library, of the newest version first; only those of a toolkit that a driver of this CUDA version
  * runs.
  * @throws NoCudaError with the command that installs it
  */
-export function findLibrary(name: ToolkitLibrary, driverMajor: number): string[] {
-  const found = libraryFolders().flatMap((folder) =>
+export function findLibrary(
+  name: ToolkitLibrary,
+  driverMajor: number,
+  folders: readonly string[] = libraryFolders(),
+): string[] {
+  const found = folders.flatMap((folder) =>
     globSync(`lib${name}.so.*`, { cwd: folder }).map((file) => join(folder, file)),
   );
+  const { need, other, versions: allowed, ...source } = sourceOf(name, driverMajor);
+  const [min, max] = allowed;
   const versions = found
     .map((path) => ({ path, major: Number(/\.so\.(\d+)/.exec(path)?.[1]) }))
-    .filter(({ major }) => major >= 12 && major <= driverMajor)
+    .filter(({ major }) => major >= min && major <= max)
     .sort((a, b) => b.major - a.major || b.path.localeCompare(a.path));
   if (versions.length > 0) return [...new Set(versions.map(({ path }) => path))];
   const hint = found.length
     ? `; found ${found.join(', ')}, which a driver for CUDA ${driverMajor} does not run`
     : '';
   throw new NoCudaError(
-    `the CUDA engine needs lib${name}, version 12 to ${driverMajor}${hint}: run "pip install ${packages[name]}" or ` +
-      `install the CUDA toolkit, or set LD_LIBRARY_PATH to its folder; or ${remedy}`,
+    `${need} lib${name}, version ${min === max ? min : `${min} to ${max}`}${hint}: run ` +
+      `"pip install ${source.package}" or ${other}, or set LD_LIBRARY_PATH to its folder; or ${remedy}`,
   );
 }
 

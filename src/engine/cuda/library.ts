@@ -4,7 +4,10 @@ import { NoCudaError, remedy } from './errors.ts';
 
 export type Koffi = typeof import('koffi').default;
 
-/** `*` is a pointer, `h` a handle or a device address, `s` text, `z` a size, `i` and `u` 32-bit integers. */
+/**
+ * `*` is a pointer, `h` a handle or a device address, `s` text, `z` a size, `i` and `u` 32-bit integers, `n` NCCL's id of a
+ * group, which is passed by value.
+ */
 const types = {
   '*': 'void *',
   h: 'uint64_t',
@@ -12,6 +15,7 @@ const types = {
   z: 'size_t',
   i: 'int',
   u: 'uint32_t',
+  n: 'ncclUniqueId',
 } as const;
 
 type CFunction = KoffiFunc<(...args: readonly unknown[]) => number>;

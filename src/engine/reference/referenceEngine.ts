@@ -47,6 +47,7 @@ export class ReferenceEngine implements Engine {
   }
 
   async read(tensor: Tensor, target: Uint8Array = new Uint8Array(tensor.bytes)): Promise<Uint8Array> {
+    if (tensor.whole && this.#data.has(tensor.whole)) this.allocate(tensor);
     const data = this.data(tensor);
     target.set(bytesOf(data instanceof Float64Array ? Float32Array.from(data) : data));
     return target;

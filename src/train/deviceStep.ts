@@ -1,0 +1,56 @@
+/**
+ * The training step of one rank among several whose engines exchange variables by themselves: one program, with a mark
+ * wherever an exchange begins. The engine's queue keeps the order, and the host waits once, at the end.
+ */
+import type { Architecture } from '../model/architecture.ts';
+import type { ParameterSpec } from '../model/parameters.ts';
+import type { Weights } from '../model/weights.ts';
+import { adamw, settingsInput } from '../ops/adamw/adamw.ts';
+import { assign, mark, output, record } from '../program/record.ts';
+import { part, type Tensor, variable } from '../program/tensor.ts';
+import type { Bucket } from './buckets.ts';
+import {
+  emitGradients,
+  type GradientShape,
+  type GradientStep,
+  type Gradients,
+  ownParts,
+  type PartMoments,
+  squaresOfParts,
+} from './sharedStep.ts';
+
+export interface DeviceStep extends GradientStep {
+  readonly settings: Tensor;
+  /** Global norm and the factor that clipping applied [2]. */
+  readonly clip: Tensor;
+  /** Squares of this rank's part of the gradients [1], to be summed over all ranks at the mark `squared`. */
+  readonly squares: Tensor;
+  readonly squared: number;
+  /** The mark at which this rank's parts of the weights are updated. */
+  readonly updated: number;
+}
+
+export function recordDeviceStep(
+  architecture: Architecture,
+  weights: Weights,
+  { buckets, rank, moments }: { buckets: readonly Bucket[]; rank: number; moments: Map<Bucket, PartMoments> },
+  shape: GradientShape,
+  decay: (spec: ParameterSpec) => number,
+): DeviceStep {
+  const settings = settingsInput();
+  const squares = variable('squares', [1]);
+  let gradients: Gradients | undefined;
+  let clip: Tensor | undefined;
+  let [squared, updated] = [0, 0];
+  const program = record('training step', () => {
+    gradients = emitGradients(architecture, weights, buckets, shape);
+    const isTrained = (spec: ParameterSpec) => gradients!.trained.has(spec);
+    const own = ownParts(buckets, rank, moments, isTrained, decay);
+    assign(squares, squaresOfParts(own.gradients));
+    squared = mark();
+    const ofAllRanks = part(squares, 0, [1], 'squares of all ranks'); // since the exchange at this mark
+    clip = output(adamw(own.trained, (weight) => own.gradients.get(weight)!, settings, ofAllRanks));
+    updated = mark();
+  });
+  return { program, ...gradients!, settings, clip: clip!, squares, squared, updated };
+}
