@@ -1,9 +1,11 @@
 /**
  * Measures training over ranks: one rank alone, and N ranks with as much work each, updating at every step, with a
- * sharded optimizer, and with local steps. N ranks must reach the losses of one rank with the same global batch.
+ * sharded optimizer, and with local steps. N ranks must reach the losses of one rank with the same global batch. GPUs of
+ * `--engine cuda` exchange through NCCL, always with a sharded optimizer; our own launcher starts them.
  *
  *   npm run bench:mpi                                                      two ranks of one thread, a small model
  *   npm run bench:mpi -- --engine webgpu --size 370M --batch 8 --length 2048 --passes 1,8
+ *   npm run bench:mpi -- --engine cuda --size 370M --vocabulary 32000 --batch 8 --length 2048 --steps 10
  *   npm run bench:mpi -- --engine webgpu --launcher "mpirun --bind-to none" --wrapper scripts/ownGpu.sh
  *
  * Measurements are kept under runs/mpi until the tables are written: after a stop, the same command resumes with the
@@ -25,9 +27,11 @@ import { outputPath } from './outputPath.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
+const mpirun = 'mpirun --allow-run-as-root --oversubscribe --bind-to none';
+
 const options = new Command('npm run bench:mpi --')
   .option('--ranks <counts>', 'numbers of ranks; one rank is always measured', '2')
-  .option('--engine <name>', 'cpu or webgpu', 'cpu')
+  .option('--engine <name>', 'cpu, webgpu or cuda', 'cpu')
   .option('--threads <count>', 'threads of each rank on the CPU', '1')
   .option('--size <name>', 'named configuration', 'mini')
   .option('--vocabulary <count>', 'entries', '4096')
@@ -37,11 +41,7 @@ const options = new Command('npm run bench:mpi --')
   .option('--local-steps <count>', 'local steps between synchronisations', '8')
   .option('--steps <count>', 'timed steps of a case', '5')
   .option('--recompute', 'recompute activations in the backward pass')
-  .option(
-    '--launcher <command>',
-    'starts ranks, "-n N" follows',
-    'mpirun --allow-run-as-root --oversubscribe --bind-to none',
-  )
+  .option('--launcher <command>', `starts ranks, "-n N" follows (default: ${mpirun}; for cuda, our own)`)
   .option('--wrapper <command>', 'command before node, e.g. scripts/ownGpu.sh')
   .option('--out <path>', 'where to write the tables, without extension (default: results/mpi)')
   .parse()
@@ -56,10 +56,9 @@ const options = new Command('npm run bench:mpi --')
       | 'length'
       | 'passes'
       | 'localSteps'
-      | 'steps'
-      | 'launcher',
+      | 'steps',
       string
-    > & { wrapper?: string; recompute?: boolean; out?: string }
+    > & { launcher?: string; wrapper?: string; recompute?: boolean; out?: string }
   >();
 
 export interface Report {
@@ -82,8 +81,8 @@ const integer = (name: 'threads' | 'vocabulary' | 'batch' | 'length' | 'steps' |
   integers(name, options[name])[0]!;
 
 if (!isConfigName(options.size)) throw new InputError(`--size: found ${options.size}, expected a name`);
-if (options.engine !== 'cpu' && options.engine !== 'webgpu')
-  throw new InputError(`--engine: found ${options.engine}, expected cpu or webgpu`);
+if (options.engine !== 'cpu' && options.engine !== 'webgpu' && options.engine !== 'cuda')
+  throw new InputError(`--engine: found ${options.engine}, expected cpu, webgpu or cuda`);
 
 const engine: Work['engine'] = options.engine;
 const work = {
@@ -106,10 +105,13 @@ const tolerance = 5e-3;
 const plain = { shardOptimizer: false, localSteps: 0, steps };
 const together: Case[] = passCounts.map((passes) => ({ ...plain, passes }));
 const fewest = Math.min(...passCounts);
-const others: Case[] = [
-  { ...plain, passes: fewest, shardOptimizer: true },
-  { ...plain, passes: fewest, localSteps, steps: 2 * localSteps },
-];
+const others: Case[] =
+  engine === 'cuda'
+    ? []
+    : [
+        { ...plain, passes: fewest, shardOptimizer: true },
+        { ...plain, passes: fewest, localSteps, steps: 2 * localSteps },
+      ];
 const checks: Case[] = rankCounts.map((count) => ({ ...plain, passes: fewest * count, steps: compared }));
 
 /** Folder of this command's launches until all are done. */
@@ -132,8 +134,9 @@ async function launch(ranks: number, cases: readonly Case[]): Promise<Found> {
   const child = fileURLToPath(new URL('mpiCase.ts', import.meta.url));
   const node = [process.execPath, child, JSON.stringify({ ...work, cases } satisfies Work)];
   const wrapper = options.wrapper?.split(' ') ?? [];
-  const [file, ...args] =
-    ranks === 1 ? node : [...options.launcher.split(' '), '-n', `${ranks}`, ...wrapper, ...node];
+  const own = [process.execPath, fileURLToPath(new URL('../scripts/ranks.ts', import.meta.url))];
+  const launcher = options.launcher?.split(' ') ?? (engine === 'cuda' ? own : mpirun.split(' '));
+  const [file, ...args] = ranks === 1 ? node : [...launcher, '-n', `${ranks}`, ...wrapper, ...node];
   const running = promisify(execFile)(file!, args, { maxBuffer: 1e8, cwd: root });
   running.child.stderr?.pipe(process.stderr); // shows errors
   const { stdout } = await running.catch(() => process.exit(1));

@@ -1,7 +1,7 @@
 /** One rank of bench/mpi.ts: `npx node bench/mpiCase.ts JSON` under a launcher, or alone. Rank 0 prints JSON. */
 import './begin.ts';
 import { spawnSync } from 'node:child_process';
-import { bytesOf, readFloats } from '../src/engine/engine.ts';
+import { bytesOf, type Engine, readFloats } from '../src/engine/engine.ts';
 import { type ConfigName, namedConfig } from '../src/model/config.ts';
 import { alone, type Group } from '../src/mpi/group.ts';
 import { variable } from '../src/program/tensor.ts';
@@ -27,7 +27,7 @@ export interface Case {
 export interface Work {
   readonly size: ConfigName;
   readonly vocabulary: number;
-  readonly engine: 'cpu' | 'webgpu';
+  readonly engine: 'cpu' | 'webgpu' | 'cuda';
   /** Threads of each rank, on the CPU. */
   readonly threads: number;
   readonly batch: number;
@@ -46,11 +46,16 @@ export interface Measured extends Case {
   /** Seconds a step that the rank with the longest wait waited for the exchange. */
   readonly waited: number;
   readonly losses: readonly number[];
+  /** Bytes of the engine's memory in use: weights, moments, gradients and temporaries. */
+  readonly usedBytes: number;
 }
 
 /** Bytes a second. */
 export interface Speeds {
   readonly sum: number;
+  /** Between the engines themselves: every rank's part summed, and all parts gathered. */
+  readonly sumParts?: number;
+  readonly gatherParts?: number;
   /** To and from the engine; absent if the host shares its memory. */
   readonly read?: number;
   readonly write?: number;
@@ -137,6 +142,7 @@ async function measure(machine: OwnMachine, group: Group, one: Case): Promise<Me
     parameters: trainer.needs.parameters,
     tokensPerSecond: (settings.accumulation * batch * length) / secondsPerStep,
     ...{ slowestRank: middle(paces), secondsPerStep, waited: middle(waits), losses },
+    usedBytes: machine.engine.usedBytes,
   };
 }
 
@@ -166,12 +172,41 @@ async function probe({ engine }: OwnMachine, group: Group): Promise<Speeds> {
   };
   const sum = await speed(() => group.reduce(numbers, 'sum'));
   if ('view' in engine) return { sum };
+  const connected = group.size > 1 ? await probeConnection(engine, group) : {};
   const read = await speed(() => readFloats(engine, tensor, numbers));
   const write = await speed(async () => {
     engine.write(tensor, bytesOf(numbers));
     await engine.read(tensor, new Uint8Array(4)); // ordered after the writes
   });
-  return { sum, read, write };
+  return { sum, ...connected, read, write };
+}
+
+/** Speed of exchanges between the engines, of as much as a large bucket. */
+async function probeConnection(engine: Engine, group: Group): Promise<Partial<Speeds>> {
+  const collectives = await engine.connect?.({
+    ...{ rank: group.rank, size: group.size },
+    broadcast: (bytes) => group.broadcast(bytes),
+  });
+  if (!collectives) return {};
+  const tensor = variable('connection', [8 * probeElements]);
+  engine.allocate(tensor);
+  const speed = async (exchange: () => void) => {
+    const rounds = 20;
+    const time = async () => {
+      await group.barrier();
+      const start = performance.now();
+      for (let round = 0; round < rounds; round++) exchange();
+      collectives.join();
+      await engine.read(tensor, new Uint8Array(4)); // ordered after the exchanges
+      return (performance.now() - start) / 1000;
+    };
+    await time();
+    return (rounds * tensor.bytes) / (await time());
+  };
+  const sumParts = await speed(() => collectives.sumParts(tensor));
+  const gatherParts = await speed(() => collectives.gatherParts(tensor));
+  engine.free(tensor);
+  return { sumParts, gatherParts };
 }
 
 function askDriver(): readonly string[] {

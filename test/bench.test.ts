@@ -27,7 +27,7 @@ const ours = (stderr: string) =>
 it.each([
   ['cpu.ts', ['--sizes', 'huge'], 'plusminus: --sizes: found huge, expected some of tiny, mini'],
   ['gpu.ts', ['--rounds', '0'], 'plusminus: --rounds: found 0, expected a positive integer'],
-  ['mpi.ts', ['--engine', 'abacus'], 'plusminus: --engine: found abacus, expected cpu or webgpu'],
+  ['mpi.ts', ['--engine', 'abacus'], 'plusminus: --engine: found abacus, expected cpu, webgpu or cuda'],
   ['serve.ts', ['--size', 'huge'], 'plusminus: --size: found huge, expected one of tiny, mini'],
   ['losses.ts', ['--add', '.'], 'plusminus: EISDIR'],
 ])('%s %j ends with one line', async (script, args, message) => {
