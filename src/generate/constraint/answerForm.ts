@@ -78,13 +78,14 @@ class AnswerForm {
   restricted(logits: Float32Array): Float32Array {
     const allowed = this.allowed();
     if (this.#restricted.length !== logits.length) this.#restricted = new Float32Array(logits.length);
-    const restricted = this.#restricted.fill(Number.NEGATIVE_INFINITY);
+    const restricted = this.#restricted;
+    restricted.set(logits);
     for (let at = 0; at < allowed.length; at++) {
-      for (let rest = allowed[at]!; rest !== 0; rest &= rest - 1) {
-        const id = 32 * at + 31 - Math.clz32(rest & -rest);
-        restricted[id] = logits[id]!;
-      }
+      const start = 32 * at;
+      if (allowed[at] === 0) restricted.fill(Number.NEGATIVE_INFINITY, start, start + 32);
+      else exclude(restricted, start, ~allowed[at]!);
     }
+    restricted.fill(Number.NEGATIVE_INFINITY, 32 * allowed.length); // tokens that the tokenizer does not know
     return restricted;
   }
 
@@ -94,4 +95,10 @@ class AnswerForm {
     this.#matcher.accept(id);
     if (this.#forced?.length === 0) this.#forced = undefined;
   }
+}
+
+/** Makes the tokens impossible whose bit is 1: `start` plus the bit's place. */
+function exclude(logits: Float32Array, start: number, bits: number): void {
+  for (let rest = bits; rest !== 0; rest &= rest - 1)
+    logits[start + 31 - Math.clz32(rest & -rest)] = Number.NEGATIVE_INFINITY;
 }

@@ -2,8 +2,10 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../errors.ts';
+import { SeededRandom } from '../../text/seededRandom.ts';
 import { byteLevelTokenizer } from '../../text/testing.ts';
 import { TextTokenizer } from '../../text/tokenizer.ts';
+import type { Constraint } from './matcher.ts';
 import { constraintOf, type ResponseFormat } from './responseFormat.ts';
 import { drawnAnswer, jsonSchemas, meets } from './testing.ts';
 
@@ -161,6 +163,25 @@ describe('forms', () => {
     );
   });
 
+  it.each<[string, ResponseFormat]>([
+    ['a bounded string', json({ type: 'string', minLength: 30, maxLength: 60 })],
+    ['counts within counts', { regex: '(a{20,40}(b|c{0,30}){25,50};){3}' }],
+    ['rounds that may be empty', { regex: '((ab)?){40,80}!{30}' }],
+  ])('have masks of exactly the tokens that are accepted: %s', (_, format) => {
+    const constraint = constraintOf(format, tokenizer)!;
+    const random = new SeededRandom(4);
+    const taken: number[] = [];
+    const matcher = constraint.start();
+    while (!matcher.isEnded && taken.length < 60) {
+      const allowed = idsIn(matcher.allowed());
+      const accepted = taken.length % 6 === 0 ? acceptedAfter(constraint, taken) : allowed;
+      expect(allowed).toEqual(accepted);
+      taken.push(allowed[Math.floor(random.uniform() * allowed.length)]!);
+      matcher.accept(taken.at(-1)!);
+    }
+    expect(taken.length).toBeGreaterThan(5);
+  });
+
   it('leave no choice where there is none: keys and braces need no model', () => {
     const matcher = constraintOf(json({ ...person, required: ['name', 'age', 'tags'] }), tokenizer)!.start();
     const forced = () => {
@@ -179,6 +200,27 @@ describe('forms', () => {
     expect(whole.isEnded).toBe(true);
   });
 });
+
+function idsIn(mask: Uint32Array): number[] {
+  return [...mask].flatMap((word, at) =>
+    Array.from({ length: 32 }, (_, bit) => 32 * at + bit).filter((id) => (word >>> (id & 31)) & 1),
+  );
+}
+
+/** Tokens that may follow the `taken` ones, each tried by itself. */
+function acceptedAfter(constraint: Constraint, taken: readonly number[]): number[] {
+  return Array.from({ length: tokenizer.vocabularySize }, (_, id) => id).filter((id) => {
+    if (tokenizer.isSpecial(id)) return false;
+    const matcher = constraint.start();
+    for (const before of taken) matcher.accept(before);
+    try {
+      matcher.accept(id);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
 
 function decimals(...numbers: readonly number[]): number {
   return Math.max(...numbers.map((x) => (`${x}`.split('.')[1] ?? '').length));

@@ -40,11 +40,13 @@ const maxMasks = 256;
 export class Machine {
   readonly automaton: Automaton;
   #kept = 0;
-  #masks = 0;
+  #masks = new Map<string, Uint32Array>();
   #states = new Map<string, State>();
   /** Stack 0 is empty. */
   #frames: Frame[] = [bottom];
   #frameIds = new Map<string, number>();
+  /** Of each stack, what masks depend on. */
+  #stackKeys: string[] = [];
   /** Nodes visited since `allowance` was last set; a hostile grammar could visit millions for a token. */
   #allowance = Number.POSITIVE_INFINITY;
 
@@ -78,16 +80,47 @@ export class Machine {
     this.#allowance = visits;
   }
 
-  /** Keeps the mask of a state, and forgets all states if there are too many. */
-  keepMask(state: State, allowed: Uint32Array): void {
-    state.allowed = allowed;
-    this.#masks += 1;
+  /**
+   * The mask of a state, which `find` makes unless that of a like state is known. States are alike if the same bytes may
+   * follow, up to `reach` of them: of a loop that is farther from its bounds the count does not matter.
+   */
+  mask(state: State, reach: number, find: () => Uint32Array): Uint32Array {
+    if (state.allowed) return state.allowed;
+    const key = this.#maskKey(state, reach);
+    state.allowed = this.#masks.get(key) ?? find();
+    this.#masks.set(key, state.allowed);
+    return state.allowed;
+  }
+
+  #maskKey({ items }: State, reach: number): string {
+    const keys: string[] = [];
+    for (let at = 0; at < items.length; at += 2)
+      keys.push(`${items[at]} ${this.#stackKey(items[at + 1]!, reach)}`);
+    return keys.sort().join(';');
+  }
+
+  #stackKey(stack: number, reach: number): string {
+    if (stack === 0) return '';
+    const { target, count, parent } = this.#frames[stack]!;
+    this.#stackKeys[stack] ??=
+      `${target},${this.#nearCount(target, count, reach)} ${this.#stackKey(parent, reach)}`;
+    return this.#stackKeys[stack];
+  }
+
+  /** A loop's count if one of its bounds is within reach. */
+  #nearCount(loop: number, count: number, reach: number): number | string {
+    if (count < 0) return count;
+    const { min, max } = this.automaton.loops[loop]!;
+    if (count < min - reach) return 'low';
+    return count >= min && count < max - reach ? 'free' : count;
   }
 
   /** Forgets what takes too much room. A state from before that is found again, and continues as before. */
   tidy(state: State): State {
-    if (this.#kept > maxKept || this.#masks > maxMasks) {
-      this.#kept = this.#masks = 0;
+    if (this.#masks.size > maxMasks) this.#masks.clear();
+    if (this.#kept > maxKept) {
+      this.#kept = 0;
+      this.#stackKeys = [];
       this.#states = new Map();
       this.#frames = [bottom];
       this.#frameIds = new Map();
@@ -200,11 +233,18 @@ class Reached {
   }
 }
 
-/** Pairs in order, so that equal states are one. */
+/** Pairs in order, so that equal states are one. There are few, and most are in order already. */
 function sorted(items: Int32Array): Int32Array {
-  const pairs = Array.from(
-    { length: items.length / 2 },
-    (_, at) => [items[2 * at]!, items[2 * at + 1]!] as const,
-  );
-  return Int32Array.from(pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1]).flat());
+  for (let end = 2; end < items.length; end += 2) {
+    const [node, stack] = [items[end]!, items[end + 1]!];
+    let at = end;
+    for (; at > 0 && isAfter(items, at - 2, node, stack); at -= 2) items.copyWithin(at, at - 2, at);
+    items[at] = node;
+    items[at + 1] = stack;
+  }
+  return items;
+}
+
+function isAfter(items: Int32Array, at: number, node: number, stack: number): boolean {
+  return items[at]! > node || (items[at] === node && items[at + 1]! > stack);
 }

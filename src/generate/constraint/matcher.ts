@@ -84,8 +84,7 @@ export class Matcher {
   allowed(): Uint32Array {
     this.#machine.allow(visitsOfToken);
     this.#state = this.#machine.tidy(this.#state);
-    if (!this.#state.allowed) this.#machine.keepMask(this.#state, this.#find());
-    return this.#state.allowed!;
+    return this.#machine.mask(this.#state, this.#vocabulary.all.maxDepth, () => this.#find());
   }
 
   /** @throws InputError if the token may not come next */
