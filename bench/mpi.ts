@@ -38,6 +38,7 @@ const options = new Command('npm run bench:mpi --')
   .option('--batch <sequences>', 'sequences of a pass', '4')
   .option('--length <tokens>', 'tokens of a sequence', '128')
   .option('--passes <counts>', 'passes of each rank in an update', '1,4')
+  .option('--methods <names>', 'among together, sharded, local (default: all; with cuda, together)')
   .option('--local-steps <count>', 'local steps between synchronisations', '8')
   .option('--steps <count>', 'timed steps of a case', '5')
   .option('--recompute', 'recompute activations in the backward pass')
@@ -58,7 +59,7 @@ const options = new Command('npm run bench:mpi --')
       | 'localSteps'
       | 'steps',
       string
-    > & { launcher?: string; wrapper?: string; recompute?: boolean; out?: string }
+    > & { methods?: string; launcher?: string; wrapper?: string; recompute?: boolean; out?: string }
   >();
 
 export interface Report {
@@ -105,13 +106,11 @@ const tolerance = 5e-3;
 const plain = { shardOptimizer: false, localSteps: 0, steps };
 const together: Case[] = passCounts.map((passes) => ({ ...plain, passes }));
 const fewest = Math.min(...passCounts);
-const others: Case[] =
-  engine === 'cuda'
-    ? []
-    : [
-        { ...plain, passes: fewest, shardOptimizer: true },
-        { ...plain, passes: fewest, localSteps, steps: 2 * localSteps },
-      ];
+const methods = options.methods?.split(',') ?? (engine === 'cuda' ? [] : ['sharded', 'local']);
+const others: Case[] = [
+  ...(methods.includes('sharded') ? [{ ...plain, passes: fewest, shardOptimizer: true }] : []),
+  ...(methods.includes('local') ? [{ ...plain, passes: fewest, localSteps, steps: 2 * localSteps }] : []),
+];
 const checks: Case[] = rankCounts.map((count) => ({ ...plain, passes: fewest * count, steps: compared }));
 
 /** Folder of this command's launches until all are done. */
