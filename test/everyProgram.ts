@@ -1,6 +1,12 @@
 /** Programs of every kind, of small models of every architecture: for tests that compile what a GPU would run. */
 import { architectureOf } from '../src/model/architecture.ts';
-import { type ArchitectureName, attends, type ModelConfig, namedConfig } from '../src/model/config.ts';
+import {
+  type ArchitectureName,
+  attends,
+  type ConfigOptions,
+  type ModelConfig,
+  namedConfig,
+} from '../src/model/config.ts';
 import { type WeightMode, Weights } from '../src/model/weights.ts';
 import { sample, sampleState } from '../src/ops/sample/sample.ts';
 import { type Program, record } from '../src/program/record.ts';
@@ -10,26 +16,32 @@ import { recordPaddedStep } from '../src/run/paddedScorer.ts';
 import { recordStep, stepMemory } from '../src/run/steps.ts';
 import { recordTrainingStep } from '../src/train/step.ts';
 
-/** Architectures, each with the kind of weights that it is trained with. */
-export const everyModel: readonly (readonly [ArchitectureName, WeightMode])[] = [
+/** Architectures, each with the kind of weights that it is trained with, and forms of them. */
+export const everyModel: readonly (readonly [ArchitectureName, WeightMode, ConfigOptions?])[] = [
   ['matmul-free', 'training'],
   ['matmul-free', 'plain'],
   ['rwkv', 'training'],
   ['llama', 'training'],
   ['bitnet', 'training'],
   ['qwen3', 'training'],
+  ['matmul-free', 'training', { weights: 'float' }],
+  ['bitnet', 'training', { scores: 'ternary' }],
 ];
 
 /** A small model; attention has heads as large as its kernels on tensor cores take. */
-function smallConfig(architecture: ArchitectureName): ModelConfig {
-  const config = namedConfig('mini', { vocabSize: 512, layers: 2, architecture });
+function smallConfig(architecture: ArchitectureName, form: ConfigOptions): ModelConfig {
+  const config = namedConfig('mini', { vocabSize: 512, layers: 2, architecture, ...form });
   if (!attends(config)) return config;
   const heads = config.hiddenSize / 128;
   return { ...config, headSize: 128, heads, keyHeads: heads };
 }
 
-export function programsOf(architectureName: ArchitectureName, mode: WeightMode): Program[] {
-  const config = smallConfig(architectureName);
+export function programsOf(
+  architectureName: ArchitectureName,
+  mode: WeightMode,
+  form: ConfigOptions = {},
+): Program[] {
+  const config = smallConfig(architectureName, form);
   const architecture = architectureOf(config);
   const training = new Weights(architecture.parameters(), mode);
   // Logits of 100 tokens at a time: the head in parts.

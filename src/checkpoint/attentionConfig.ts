@@ -3,7 +3,17 @@ import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import { type JsonObject, show } from '../json.ts';
 import { attends, type DecoderConfig, type ModelConfig } from '../model/config.ts';
-import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
+import {
+  beginningToken,
+  endToken,
+  flag,
+  integer,
+  only,
+  parseFields,
+  plusminusScores,
+  plusminusWeights,
+  positive,
+} from './configFields.ts';
 import {
   formatQuantization,
   quantizationConfig,
@@ -33,6 +43,8 @@ const fields = v.object({
   attention_dropout: v.nullish(v.number('expected a number')),
   mlp_bias: v.nullish(flag),
   quantization_config: quantizationConfig,
+  plusminus_weights: plusminusWeights,
+  plusminus_scores: plusminusScores,
 });
 
 /** Qwen's: windows of attention, which none of its published dense models uses. */
@@ -104,7 +116,7 @@ function parseDecoder(parsed: Fields, where: string, modelType: Type): DecoderCo
   if (parsed.mlp_bias && modelType !== 'llama') {
     refuse(where, 'mlp_bias', true, `expected false in a model of type ${modelType}`);
   }
-  const isTernary = modelType === 'bitnet' || parsed.quantization_config != null;
+  const isTernary = isTernaryModel(parsed, where, modelType);
   const config = {
     modelType,
     ...sizes(parsed, where, kind),
@@ -120,9 +132,25 @@ function parseDecoder(parsed: Fields, where: string, modelType: Type): DecoderCo
     bosTokenId: parsed.bos_token_id === undefined ? kind.bosTokenId : parsed.bos_token_id,
     eosTokenId: parsed.eos_token_id === undefined ? kind.eosTokenId : parsed.eos_token_id,
     initializerRange: parsed.initializer_range,
+    ...(parsed.plusminus_scores === undefined ? {} : { scores: parsed.plusminus_scores }),
   };
   if (isTernary) refuseScaledBiases(parsed.quantization_config, config, where);
   return config;
+}
+
+/** A BitNet's projections are ternary unless this project trained it with floats. */
+function isTernaryModel(parsed: Fields, where: string, modelType: Type): boolean {
+  const { plusminus_weights: weights, quantization_config: quantization } = parsed;
+  if (weights === undefined) return modelType === 'bitnet' || quantization != null;
+  if (quantization != null) {
+    refuse(
+      where,
+      'plusminus_weights',
+      weights,
+      'expected none beside quantization_config, which makes them ternary',
+    );
+  }
+  return false;
 }
 
 function sizes(parsed: Fields, where: string, kind: Kind) {
@@ -170,12 +198,14 @@ export function floatFields(config: ModelConfig): JsonObject {
 
 /** The fields of a config.json that Hugging Face's package and this project read. */
 export function formatAttention(config: DecoderConfig, kept: Readonly<JsonObject>): JsonObject {
+  const { plusminus_weights: _, plusminus_scores: __, ...others } = kept;
+  const isFloatBitNet = config.modelType === 'bitnet' && config.projections.kind === 'float';
   return {
     architectures: [classes[config.modelType]],
     use_cache: true,
     attention_dropout: 0,
     ...floatFields(config),
-    ...kept,
+    ...others,
     model_type: config.modelType,
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,
@@ -193,6 +223,8 @@ export function formatAttention(config: DecoderConfig, kept: Readonly<JsonObject
     tie_word_embeddings: config.tieWordEmbeddings,
     attention_bias: config.attentionBias,
     ...(config.modelType === 'llama' ? { mlp_bias: config.mlpBias } : {}),
+    ...(isFloatBitNet ? { plusminus_weights: 'float' } : {}),
+    ...(config.scores === undefined ? {} : { plusminus_scores: config.scores }),
     ...formatRope(config.rope, config.maxPositionEmbeddings),
   };
 }

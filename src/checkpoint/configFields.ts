@@ -21,6 +21,10 @@ export const only = <const T extends string | number | boolean>(...values: T[]) 
     `not supported; expected ${values.map(show).join(' or ')}`,
   );
 
+/** This project's own fields: matrices and scores other than a model of this type has them. */
+export const plusminusWeights = v.optional(only('float'));
+export const plusminusScores = v.optional(only('ternary'));
+
 export const flag = v.boolean('expected true or false');
 const tokenId = integer(0, 2 ** 31 - 1);
 

@@ -18,7 +18,16 @@ import {
   type RwkvConfig,
 } from '../model/config.ts';
 import { attentionFamilies, formatAttention } from './attentionConfig.ts';
-import { beginningToken, endToken, flag, integer, only, parseFields, positive } from './configFields.ts';
+import {
+  beginningToken,
+  endToken,
+  flag,
+  integer,
+  only,
+  parseFields,
+  plusminusWeights,
+  positive,
+} from './configFields.ts';
 import { packedScaleOf } from './quantizationConfig.ts';
 import type { PackedScale } from './tensorSource.ts';
 
@@ -47,6 +56,7 @@ const recurrentFields = v.object({
   eos_token_id: v.optional(endToken, 2),
   initializer_range: v.optional(positive(100), 0.02),
   max_position_embeddings: v.optional(integer(1, 2 ** 31 - 1), 2048),
+  plusminus_weights: plusminusWeights,
 });
 
 const matMulFreeFields = v.object({
@@ -172,6 +182,7 @@ function toRecurrent(fields: v.InferOutput<typeof recurrentFields>): RecurrentCo
     eosTokenId: fields.eos_token_id,
     initializerRange: fields.initializer_range,
     maxPositionEmbeddings: fields.max_position_embeddings,
+    ...(fields.plusminus_weights === undefined ? {} : { weights: fields.plusminus_weights }),
   };
 }
 
@@ -225,12 +236,13 @@ function formatRwkv(config: RwkvConfig, kept: Readonly<JsonObject>): JsonObject 
 
 /** The fields from the shared part of a config, merged over those to be kept. */
 function formatRecurrent(config: MatMulFreeConfig | RwkvConfig, kept: Readonly<JsonObject>): JsonObject {
+  const { plusminus_weights: _, ...others } = kept;
   return {
     hidden_ratio: 4,
     hidden_act: 'swish',
     use_cache: true,
     tie_word_embeddings: false,
-    ...kept,
+    ...others,
     model_type: config.modelType,
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,
@@ -241,5 +253,6 @@ function formatRecurrent(config: MatMulFreeConfig | RwkvConfig, kept: Readonly<J
     eos_token_id: config.eosTokenId,
     initializer_range: config.initializerRange,
     max_position_embeddings: config.maxPositionEmbeddings,
+    ...(config.weights === undefined ? {} : { plusminus_weights: config.weights }),
   };
 }

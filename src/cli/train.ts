@@ -79,6 +79,8 @@ interface Flags extends Partial<TrainingSettings> {
   readonly hiddenSize?: number;
   readonly intermediateSize?: number;
   readonly variant?: 'released' | 'paper';
+  readonly weights?: 'ternary' | 'float';
+  readonly scores?: 'ternary' | 'float';
   readonly architecture?: ArchitectureName;
   readonly from?: string;
   readonly tokenizer?: string;
@@ -109,6 +111,15 @@ export function trainCommand(): Command {
       ),
     )
     .addOption(new Option('--variant <form>', 'form of the MLGRU').choices(['released', 'paper']))
+    .addOption(
+      new Option('--weights <kind>', 'float: the same model without rounding').choices(['ternary', 'float']),
+    )
+    .addOption(
+      new Option('--scores <kind>', 'ternary: attention with ternary queries and keys').choices([
+        'ternary',
+        'float',
+      ]),
+    )
     .option('--from <folder>', 'start from the weights and tokenizer of this model')
     .option('--tokenizer <folder>', 'use this tokenizer instead of training one')
     .option('--vocab <n>', 'entries of a tokenizer that is trained (default: 4096)', anyNumber)
@@ -233,8 +244,8 @@ function refuseFixed(flags: Flags): void {
 
 async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Promise<Run> {
   const data = dataOf(flags);
-  const { from, model, layers, hiddenSize, intermediateSize, variant, architecture } = flags;
-  const sizes = { model, layers, hiddenSize, intermediateSize, variant, architecture };
+  const { from, model, layers, hiddenSize, intermediateSize, variant, weights, scores, architecture } = flags;
+  const sizes = { model, layers, hiddenSize, intermediateSize, variant, weights, scores, architecture };
   const chosen = Object.entries(sizes).filter(([, value]) => value !== undefined);
   if (from !== undefined && chosen.length > 0) {
     throw new InputError(`--from: found ${flagOf(chosen[0]![0])} too, but the checkpoint has its own sizes`);

@@ -5,7 +5,7 @@
 import { InputError } from '../errors.ts';
 import type { Rope } from './rope.ts';
 
-/** Models without attention: ternary weights everywhere but in the embedding, a recurrence, a GLU. */
+/** Models without attention: a recurrence, a GLU, and ternary weights everywhere but in the embedding. */
 export interface RecurrentConfig {
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -20,6 +20,11 @@ export interface RecurrentConfig {
   readonly initializerRange: number;
   /** Context length of training. Longer sequences work too. */
   readonly maxPositionEmbeddings: number;
+  /**
+   * Matrices of floats, and no rounding of activations; absent: ternary matrices. Norms stay where they are, so that
+   * nothing but the rounding differs.
+   */
+  readonly weights?: 'float' | undefined;
 }
 
 /** The MatMul-free language model, whose token mixer is the MLGRU. */
@@ -64,6 +69,11 @@ export interface AttentionConfig {
   readonly projections: Projections;
   /** Whether each head of queries and keys is normalised before it is rotated. */
   readonly queryKeyNorm: boolean;
+  /**
+   * Rotated queries and keys rounded to −t, 0 or t, with t the mean magnitude of a token's head, so that scores are
+   * sums without multiplications; absent: floats. Gradients go straight through.
+   */
+  readonly scores?: 'ternary' | undefined;
   /** Whether the four projections of attention have biases, and the three of the gated unit. */
   readonly attentionBias: boolean;
   readonly mlpBias: boolean;
@@ -84,7 +94,7 @@ export interface TransformerConfig extends AttentionConfig {
   readonly modelType: 'llama';
 }
 
-/** BitNet b1.58: a Transformer whose projections are ternary; embedding and head are float. */
+/** BitNet b1.58: a Transformer whose projections are ternary, or float for comparison; embedding and head are float. */
 export interface BitNetConfig extends AttentionConfig {
   readonly modelType: 'bitnet';
 }
@@ -154,6 +164,10 @@ export interface ConfigOptions {
   readonly architecture?: ArchitectureName | undefined;
   /** MatMul-free models only. */
   readonly variant?: MatMulFreeConfig['variant'] | undefined;
+  /** Default: as the architecture is published. */
+  readonly weights?: 'ternary' | 'float' | undefined;
+  /** Models that attend only. Default: float. */
+  readonly scores?: 'ternary' | 'float' | undefined;
   /** Overrides of the named sizes. */
   readonly layers?: number | undefined;
   readonly hiddenSize?: number | undefined;
@@ -194,9 +208,24 @@ export function namedConfig(name: ConfigName, options: ConfigOptions = {}): Mode
   if (options.variant && architecture !== 'matmul-free') {
     throw new InputError(`variant: found ${options.variant}, expected none for ${architecture}`);
   }
+  const isRecurrent = architecture === 'matmul-free' || architecture === 'rwkv';
+  if (options.scores && isRecurrent) {
+    throw new InputError(
+      `scores: found ${options.scores}, expected none for ${architecture}, which does not attend`,
+    );
+  }
   if (architecture === 'matmul-free') return matMulFree(name, options);
   if (architecture === 'rwkv') return { modelType: 'rwkv_bit', ...recurrent(name, options) };
-  return { ...attention(name, options), ...kinds[architecture] };
+  const { projections } = kinds[architecture];
+  if (options.weights === 'ternary' && projections.kind === 'float') {
+    throw new InputError(`weights: found ternary, expected float for ${architecture}`);
+  }
+  return {
+    ...attention(name, options),
+    ...kinds[architecture],
+    ...(options.weights === 'float' ? { projections: float } : {}),
+    ...(options.scores === 'ternary' ? { scores: options.scores } : {}),
+  };
 }
 
 const float = { kind: 'float' } as const;
@@ -249,6 +278,7 @@ function recurrent(name: ConfigName, options: ConfigOptions): RecurrentConfig {
     eosTokenId: 2,
     initializerRange: 0.02,
     maxPositionEmbeddings: 2048,
+    ...(options.weights === 'float' ? { weights: options.weights } : {}),
   };
 }
 

@@ -5,6 +5,7 @@
 import { appendRows } from '../ops/appendRows/appendRows.ts';
 import { appendToPages } from '../ops/appendToPages/appendToPages.ts';
 import { attention } from '../ops/attention/attention.ts';
+import { fakeQuantiseGroups } from '../ops/fakeQuantise/fakeQuantise.ts';
 import { pagedAttention } from '../ops/pagedAttention/pagedAttention.ts';
 import { pageSize } from '../ops/pages.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
@@ -97,8 +98,8 @@ function projection(
 }
 
 /**
- * Normalises the heads of queries and keys if the model does that, rotates them, appends keys and values to the cache
- * or the pages if there are any, and applies causal attention.
+ * Normalises the heads of queries and keys if the model does that, rotates them, rounds them if its scores are ternary,
+ * appends keys and values to the cache or the pages if there are any, and applies causal attention.
  */
 export function attend(
   { q, k, v }: Readonly<Record<'q' | 'k' | 'v', Tensor>>,
@@ -107,8 +108,10 @@ export function attend(
 ): Tensor {
   const { config, angles, cache } = context;
   const { norm } = decoderLayer(layer, context);
-  const turned = (name: string, x: Tensor) =>
-    rotary(config.queryKeyNorm ? norm(`self_attn.${name}_norm`, x) : x, angles);
+  const turned = (name: string, x: Tensor) => {
+    const y = rotary(config.queryKeyNorm ? norm(`self_attn.${name}_norm`, x) : x, angles);
+    return config.scores === 'ternary' ? fakeQuantiseGroups(y, config.headSize) : y;
+  };
   const rotated = { q: turned('q', q), k: turned('k', k), v };
   if (!cache) return attention(rotated, config.headSize);
   const [keys, values] = cache.tensors.slice(2 * layer, 2 * layer + 2);

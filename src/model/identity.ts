@@ -22,12 +22,16 @@ const decoder: Distinguishing<DecoderConfig> = {
   projections: true,
   activation: true,
   ...{ queryKeyNorm: false, attentionBias: false, mlpBias: false, tieWordEmbeddings: false }, // tensors of their own
+  scores: true,
   rmsNormEps: true,
 };
 
 const fields: { readonly [C in ModelConfig as C['modelType']]: Distinguishing<C> } = {
-  hgrn_bit: { ...everywhere, modelType: true, variant: true, useLowerBound: false, rmsNormEps: true },
-  rwkv_bit: { ...everywhere, modelType: true, rmsNormEps: true },
+  hgrn_bit: {
+    ...everywhere,
+    ...{ modelType: true, variant: true, useLowerBound: false, rmsNormEps: true, weights: true },
+  },
+  rwkv_bit: { ...everywhere, modelType: true, rmsNormEps: true, weights: true },
   llama: decoder,
   bitnet: decoder,
   qwen3: decoder,

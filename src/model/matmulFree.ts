@@ -16,9 +16,9 @@ import { deviations, type ParameterSpec } from './parameters.ts';
 import {
   addGatedLinearUnit,
   layerOf,
-  projection,
+  projectionsOf,
+  recurrentHead,
   recurrentParameters,
-  ternaryHead,
   throughBlocks,
   vector,
 } from './recurrent.ts';
@@ -29,6 +29,7 @@ function matmulFreeParameters(config: MatMulFreeConfig): ParameterSpec[] {
   const { hiddenSize: H, layers: L } = config;
   const { normal, residual } = deviations(config);
   const zero = { constant: 0 };
+  const projection = projectionsOf(config);
   const mixer = (attn: string): ParameterSpec[] => [
     ...['i', 'f', 'g'].flatMap((gate) => projection(`${attn}.${gate}_proj`, H, H, normal)),
     ...projection(`${attn}.o_proj`, H, H, residual),
@@ -51,7 +52,7 @@ export function matmulFree(config: MatMulFreeConfig): RecurrentArchitecture {
     parameters: () => matmulFreeParameters(config),
     states: (count) => matmulFreeStates(config, count),
     forward: (weights, ids, layout) => matmulFreeForward(config, weights, ids, layout),
-    head: ternaryHead,
+    head: recurrentHead,
   };
 }
 

@@ -1,16 +1,17 @@
 /**
  * The parts that the MatMul-free models share: embedding, blocks of a token mixer and a gated linear unit, and a
- * ternary head. Their token mixers, which have a state of fixed size, are in matmulFree.ts and rwkv.ts.
+ * head. Their token mixers, which have a state of fixed size, are in matmulFree.ts and rwkv.ts.
  */
 import { add } from '../ops/add/add.ts';
 import { bitLinear } from '../ops/bitLinear/bitLinear.ts';
+import { epsilon } from '../ops/bitLinear/reference.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { swiglu } from '../ops/swiglu/swiglu.ts';
 import type { Tensor } from '../program/tensor.ts';
 import type { Forward } from './architecture.ts';
 import type { RecurrentConfig } from './config.ts';
 import { deviations, type ParameterSpec } from './parameters.ts';
-import { lookUp } from './project.ts';
+import { lookUp, product } from './project.ts';
 import type { Weights } from './weights.ts';
 
 /** A block: x [.., hidden] → the same, and the layer's next states. */
@@ -45,8 +46,17 @@ export function layerOf({ rmsNormEps }: RecurrentConfig, weights: Weights, layer
   return {
     get: (name: string) => weights.get(`${prefix}.${name}`),
     norm: (name: string, x: Tensor) => rmsNorm(x, weights.get(`${prefix}.${name}.weight`), rmsNormEps),
-    project: (name: string, x: Tensor) => bitLinear(x, weights.bitLinear(`${prefix}.${name}_proj`)),
+    project: (name: string, x: Tensor) => normedProjection(x, weights, `${prefix}.${name}_proj`),
   };
+}
+
+/** A projection with the norm of its input: BitLinear, or the same without rounding where the matrix is of floats. */
+function normedProjection(x: Tensor, weights: Weights, prefix: string): Tensor {
+  const matrix = weights.matrix(`${prefix}.weight`);
+  const norm = weights.get(`${prefix}.norm.weight`);
+  return matrix.form === 'ternary'
+    ? bitLinear(x, { ...matrix, norm })
+    : product(rmsNorm(x, norm, epsilon), matrix);
 }
 
 /** The channel mixer of every block: x + W_down (SiLU(g) ⊙ u) with [g, u] = W_gate RMSNorm(x). */
@@ -55,8 +65,8 @@ export function addGatedLinearUnit({ norm, project }: ReturnType<typeof layerOf>
 }
 
 /** Logits [batch, length, vocabulary] of hidden states after the final norm. */
-export function ternaryHead(weights: Weights, hidden: Tensor): Tensor {
-  return bitLinear(hidden, weights.bitLinear('lm_head'));
+export function recurrentHead(weights: Weights, hidden: Tensor): Tensor {
+  return normedProjection(hidden, weights, 'lm_head');
 }
 
 /**
@@ -72,6 +82,7 @@ export function recurrentParameters(
   const { vocabSize: V, hiddenSize: H, intermediateSize: I, layers } = config;
   const { normal, residual } = deviations(config);
   const one = { constant: 1 };
+  const projection = projectionsOf(config);
   const layer = (prefix: string, index: number): ParameterSpec[] => [
     vector(`${prefix}.attn_norm.weight`, [H], one),
     ...mixer(`${prefix}.attn`, index),
@@ -94,10 +105,11 @@ export function vector(name: string, shape: readonly number[], init: Init): Para
   return { name, shape, role: 'vector', init };
 }
 
-/** A ternary matrix and the norm before it. */
-export function projection(prefix: string, out: number, width: number, init: Init): ParameterSpec[] {
-  return [
+/** Makes projections of a model: a matrix, ternary unless its weights are floats, and the norm before it. */
+export function projectionsOf({ weights }: Pick<RecurrentConfig, 'weights'>) {
+  const role = weights === 'float' ? 'matrix' : 'ternary';
+  return (prefix: string, out: number, width: number, init: Init): ParameterSpec[] => [
     vector(`${prefix}.norm.weight`, [width], { constant: 1 }),
-    { name: `${prefix}.weight`, shape: [out, width], role: 'ternary', init },
+    { name: `${prefix}.weight`, shape: [out, width], role, init },
   ];
 }

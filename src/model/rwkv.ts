@@ -16,9 +16,9 @@ import { deviations, type ParameterSpec } from './parameters.ts';
 import {
   addGatedLinearUnit,
   layerOf,
-  projection,
+  projectionsOf,
+  recurrentHead,
   recurrentParameters,
-  ternaryHead,
   throughBlocks,
   vector,
 } from './recurrent.ts';
@@ -30,6 +30,7 @@ type Gate = (typeof gates)[number];
 function rwkvParameters(config: RwkvConfig): ParameterSpec[] {
   const { hiddenSize: H } = config;
   const { normal, residual } = deviations(config);
+  const projection = projectionsOf(config);
   return recurrentParameters(config, (attn, layer) => {
     const start = timeMixingStart(config, layer);
     return [
@@ -78,7 +79,7 @@ export function rwkv(config: RwkvConfig): RecurrentArchitecture {
       throughBlocks(config, weights, ids, (x, layer) =>
         rwkvBlock(x, layerOf(config, weights, layer), layout, layer),
       ),
-    head: ternaryHead,
+    head: recurrentHead,
   };
 }
 

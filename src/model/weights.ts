@@ -1,6 +1,5 @@
 /** The parameters of a model as variables of an engine. */
 
-import type { BitLinearParameters } from '../ops/bitLinear/bitLinear.ts';
 import type { TernaryLinearParameters } from '../ops/ternaryLinear/ternaryLinear.ts';
 import { type DType, type Shape, type Tensor, variable } from '../program/tensor.ts';
 import { type ParameterSpec, type Storage, scaleName } from './parameters.ts';
@@ -70,11 +69,6 @@ export class Weights {
     return scales?.shape.length === 2
       ? { form: 'grouped', codes: weight, scales }
       : { form: 'dense', weight, scales };
-  }
-
-  /** The parameters `<prefix>.weight`, its scale if packed, and `<prefix>.norm.weight`. */
-  bitLinear(prefix: string): BitLinearParameters {
-    return { ...this.#ternaryMatrix(`${prefix}.weight`), norm: this.get(`${prefix}.norm.weight`) };
   }
 
   #ternaryMatrix(name: string): TernaryLinearParameters {

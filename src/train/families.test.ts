@@ -3,22 +3,36 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';
 import { LanguageModel } from '../languageModel.ts';
-import { namedConfig } from '../model/config.ts';
+import { type ConfigOptions, type ModelConfig, namedConfig } from '../model/config.ts';
 import { readLog } from './log.ts';
 import { Run } from './run.ts';
 import { dataOf, smallSettings, stateFiles, withMachine } from './testing.ts';
 
 const choices = { steps: 30, length: 24, learningRate: 0.01, schedule: 'cosine', saveEvery: 10 } as const;
 
-type Architecture = (typeof tested)[number];
-const tested = ['rwkv', 'llama', 'bitnet', 'qwen3'] as const;
-const modelTypes = { rwkv: 'rwkv_bit', llama: 'llama', bitnet: 'bitnet', qwen3: 'qwen3' };
+const tested: readonly (readonly [name: string, form: ConfigOptions, kept: Partial<ModelConfig>])[] = [
+  ['RWKV', { architecture: 'rwkv' }, { modelType: 'rwkv_bit' }],
+  ['Llama', { architecture: 'llama' }, { modelType: 'llama' }],
+  ['BitNet', { architecture: 'bitnet' }, { modelType: 'bitnet' }],
+  ['Qwen 3', { architecture: 'qwen3' }, { modelType: 'qwen3' }],
+  ['MatMul-free model of floats', { weights: 'float' }, { modelType: 'hgrn_bit', weights: 'float' }],
+  [
+    'BitNet of floats',
+    { architecture: 'bitnet', weights: 'float' },
+    { modelType: 'bitnet', projections: { kind: 'float' } },
+  ],
+  [
+    'BitNet with ternary scores',
+    { architecture: 'bitnet', scores: 'ternary' },
+    { modelType: 'bitnet', scores: 'ternary' },
+  ],
+];
 
-async function train(folder: string, architecture: Architecture, stopAfter?: number): Promise<void> {
+async function train(folder: string, form: ConfigOptions, stopAfter?: number): Promise<void> {
   const data = await dataOf(folder);
   const sizes = { layers: 2, hiddenSize: 32, intermediateSize: 48 };
   const vocabSize = data.tokenizer.vocabularySize;
-  const named = namedConfig('tiny', { ...sizes, architecture, vocabSize });
+  const named = namedConfig('tiny', { ...sizes, ...form, vocabSize });
   // Heads share keys and values, as none of the named sizes for laptops does.
   const heads = 'heads' in named ? { heads: 4, headSize: 8, keyHeads: 2 } : {};
   const config = { ...named, ...heads, bosTokenId: 0, eosTokenId: 0 };
@@ -34,17 +48,17 @@ async function train(folder: string, architecture: Architecture, stopAfter?: num
   });
 }
 
-describe.each(tested)('training a %s', (architecture) => {
+describe.each(tested)('training a %s', (_, form, kept) => {
   it('learns, ends with the same bits if it was interrupted, and loads as a model', async () => {
     const folder = await temporaryFolder();
     const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
-    await train(whole, architecture);
+    await train(whole, form);
     const losses = (await readLog(join(whole, 'log.jsonl'))).flatMap((line) =>
       line.event === 'step' ? [line.loss] : [],
     );
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
 
-    await train(parts, architecture, 17);
+    await train(parts, form, 17);
     await withMachine(async (machine) => {
       const run = await Run.resume(parts, machine);
       expect(await run.train()).toBe('finished');
@@ -53,7 +67,7 @@ describe.each(tested)('training a %s', (architecture) => {
     expect(await stateFiles(parts)).toEqual(await stateFiles(whole));
 
     const model = await LanguageModel.load(whole, { threads: 1 });
-    expect(model.config.modelType).toBe(modelTypes[architecture]);
+    expect(model.config).toMatchObject(kept);
     const { logits } = await model.forward([1, 2, 3]);
     expect(logits.every(Number.isFinite)).toBe(true);
     await model.dispose();

@@ -19,6 +19,10 @@ export function expectExportable(config: ModelConfig, where: string): DecoderCon
       `${where}: found a model of type ${config.modelType}, which GGUF has no architecture for; expected llama, qwen3 or bitnet`,
     );
   }
+  if (config.scores === 'ternary')
+    throw new InputError(`${where}: found ternary scores of attention, which no reader of GGUF computes`);
+  if (config.modelType === 'bitnet' && config.projections.kind === 'float')
+    throw new InputError(`${where}: found a BitNet with float weights, which no reader of GGUF computes`);
   if (config.projections.kind === 'ternary' && config.projections.normEpsilon !== null)
     throw new InputError(`${where}: found norms before projections, which GGUF has no place for`);
   if (!['default', 'linear', 'yarn'].includes(config.rope.type)) {

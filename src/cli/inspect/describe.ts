@@ -3,7 +3,7 @@
 import { isTokenizerFile, isWeightFile } from '../../checkpoint/modelFiles.ts';
 import { formatBytes, formatCount, formatTable } from '../../format.ts';
 import { architectureOf } from '../../model/architecture.ts';
-import { attends, type ModelConfig } from '../../model/config.ts';
+import { attends, type DecoderConfig, type ModelConfig } from '../../model/config.ts';
 import { isGguf } from '../../platform/ggufPaths.ts';
 import { elementCount } from '../../program/tensor.ts';
 import { type Audit, auditModel, auditTable } from '../../run/audit.ts';
@@ -99,16 +99,24 @@ export function formatReport({ model, config, parameters, files, memory, audit }
 function kindOf(config: ModelConfig): string {
   switch (config.modelType) {
     case 'hgrn_bit':
-      return `MatMul-free language model (${config.variant} form)`;
+      return `MatMul-free language model (${config.variant} form)${floats(config.weights === 'float')}`;
     case 'rwkv_bit':
-      return 'MatMul-free RWKV-4';
+      return `MatMul-free RWKV-4${floats(config.weights === 'float')}`;
     case 'llama':
-      return config.projections.kind === 'ternary' ? 'ternary Llama' : 'Transformer++ (Llama)';
+      return `${config.projections.kind === 'ternary' ? 'ternary Llama' : 'Transformer++ (Llama)'}${scores(config)}`;
     case 'bitnet':
-      return 'BitNet b1.58';
+      return `BitNet b1.58${floats(config.projections.kind === 'float')}${scores(config)}`;
     case 'qwen3':
-      return config.projections.kind === 'ternary' ? 'ternary Qwen 3' : 'Qwen 3';
+      return `${config.projections.kind === 'ternary' ? 'ternary Qwen 3' : 'Qwen 3'}${scores(config)}`;
   }
+}
+
+function floats(has: boolean): string {
+  return has ? ' with float weights' : '';
+}
+
+function scores(config: DecoderConfig): string {
+  return config.scores === 'ternary' ? ', ternary queries and keys' : '';
 }
 
 function headsOf(config: ModelConfig): string {

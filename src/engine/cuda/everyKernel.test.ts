@@ -7,9 +7,11 @@ import { input } from '../../program/tensor.ts';
 import { checkStep } from './checkStep.ts';
 
 describe.skipIf(!compiler)('kernels for NVIDIA cards', () => {
-  it.for(everyModel)('compile: %s, %s', { timeout: 300_000 }, ([architecture, mode]) => {
+  it.for(everyModel)('compile: %s, %s %j', { timeout: 300_000 }, ([architecture, mode, form]) => {
     for (const features of everyCard) {
-      const names = programsOf(architecture, mode).flatMap((program) => compileProgram(program, features));
+      const names = programsOf(architecture, mode, form).flatMap((program) =>
+        compileProgram(program, features),
+      );
       const onTensorCores = names.some((name) => name === 'narrow' || name === 'ternary');
       expect(onTensorCores, names.join()).toBe(features.minHalfWork < Number.POSITIVE_INFINITY);
     }

@@ -63,9 +63,9 @@ async function compile(recorded: Program, features: DeviceFeatures): Promise<str
 }
 
 describe.for(Object.entries(deviceKinds))('shaders for %s', ([name, features]) => {
-  it.for(everyModel)('compile: %s, %s', async ([architecture, mode]) => {
+  it.for(everyModel)('compile: %s, %s %j', async ([architecture, mode, form]) => {
     const shaders = new Set<string>();
-    for (const program of programsOf(architecture, mode))
+    for (const program of programsOf(architecture, mode, form))
       for (const shader of await compile(program, features)) shaders.add(shader);
     const onTensorCores = [...shaders].filter((shader) => /OnTensorCores|^half/.test(shader));
     expect(onTensorCores.length > 0, [...shaders].join()).toBe(name === 'tensor cores');

@@ -173,6 +173,12 @@ export interface KernelArguments {
     readonly width: Size<'width'>;
     readonly type: Size<'type'>;
   };
+  readonly fakeQuantiseGroups: {
+    readonly x: Tensor;
+    readonly y: Tensor;
+    readonly rows: Size<'rows'>;
+    readonly width: Size<'width'>;
+  };
   readonly fakeQuantiseMatrix: {
     readonly w: Tensor;
     readonly sums: Tensor;
@@ -821,6 +827,12 @@ export const kernelFields: {
     tokens: 'i32',
     width: 'i32',
     type: 'i32',
+  },
+  fakeQuantiseGroups: {
+    x: 'tensor',
+    y: 'tensor',
+    rows: 'i32',
+    width: 'i32',
   },
   fakeQuantiseMatrix: {
     w: 'tensor',

@@ -3,7 +3,7 @@ import { eachColumn, eachElement, eachRow, overElements, overRows } from '../../
 import { partialSums, sumParts, totalOfParts } from '../../kernels/cuda/sums.cuda.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
-import { fakeQuantiseMatrixOp, fakeQuantiseRowsOp } from './fakeQuantise.ts';
+import { fakeQuantiseGroupsOp, fakeQuantiseMatrixOp, fakeQuantiseRowsOp } from './fakeQuantise.ts';
 
 export const fakeQuantiseOnCuda = [
   onCuda(fakeQuantiseRowsOp, ({ inputs: { x }, outputs: { y } }) => [
@@ -17,6 +17,19 @@ export const fakeQuantiseOnCuda = [
       tensors: { x, y },
       numbers: { rows: rowsOf(x), width: widthOf(x) },
       ...overRows(rowsOf(x), widthOf(x)),
+    },
+  ]),
+  onCuda(fakeQuantiseGroupsOp, ({ inputs: { x }, outputs: { y }, attributes: { group } }) => [
+    {
+      kernel: 'fakeQuantiseGroups',
+      body: eachRow(`
+    float sum = 0.f;
+    ${eachColumn('sum += fabsf(x[i]);')}
+    const float scale = fmaxf(blockSum(sum) / width, 1e-5f), half = 0.5f * scale;
+    ${eachColumn('y[i] = x[i] > half ? scale : x[i] < -half ? -scale : 0.f;')}`),
+      tensors: { x, y },
+      numbers: { rows: x.size / group, width: group },
+      ...overRows(x.size / group, group),
     },
   ]),
   onCuda(fakeQuantiseMatrixOp, ({ inputs: { x }, outputs: { y } }) => {

@@ -43,3 +43,22 @@ export function fakeQuantiseMatrix(weight: Tensor, y: Tensor): Dispatch[] {
     },
   ];
 }
+
+/** y = clamp(round(x / t), −1, 1)·t with t = max(mean|x|, 1e-5) of each group of neighbours */
+export function fakeQuantiseGroups(x: Tensor, y: Tensor, group: number): Dispatch {
+  const rows = x.size / group;
+  return {
+    shader: 'fakeQuantiseGroups',
+    code: rowKernel(
+      group,
+      `
+    var sum = 0.0;
+    ${eachColumn('sum += abs(x[i]);')}
+    let t = max(workgroupSum(sum, lane) / f32(p.width), 1e-5);
+    ${eachColumn('y[i] = select(0.0, t, x[i] > 0.5 * t) - select(0.0, t, x[i] < -0.5 * t);')}`,
+    ),
+    tensors: { x, y },
+    numbers: { rows, width: group },
+    workgroups: overRows(rows),
+  };
+}

@@ -17,3 +17,10 @@ export function fakeQuantiseMatrixReference(weight: Data, y: Data): void {
     y[i] = code * scale;
   });
 }
+
+/** x̂ = c·t: each group of neighbours to ternary and back */
+export function fakeQuantiseGroupsReference(x: Data, group: number, y: Data): void {
+  for (let start = 0; start < x.length; start += group) {
+    fakeQuantiseMatrixReference(x.subarray(start, start + group), y.subarray(start, start + group));
+  }
+}
