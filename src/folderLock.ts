@@ -39,6 +39,26 @@ export class FolderLock {
     }
   }
 
+  /** Returns undefined if another process holds the lock. */
+  static async takeIfFree(folder: string, prefix = lockPrefix): Promise<FolderLock | undefined> {
+    const file = join(folder, `${prefix}-${ownMark()}`);
+    if ((await findOther(folder, prefix, file)) !== undefined || !(await create(file))) return undefined;
+    const lock = new FolderLock(file);
+    // Of two that start at once, at least one sees the other.
+    if ((await findOther(folder, prefix, file)) === undefined) return lock;
+    await lock.release();
+    return undefined;
+  }
+
+  /** Waits until no other process holds the lock. @throws the signal's reason, once aborted */
+  static async wait(folder: string, signal?: AbortSignal): Promise<FolderLock> {
+    for (;;) {
+      const lock = await FolderLock.takeIfFree(folder);
+      if (lock) return lock;
+      await sleep(100 + 100 * Math.random(), undefined, { signal });
+    }
+  }
+
   async release(): Promise<void> {
     await fs.rm(this.#file, { force: true });
   }

@@ -1,14 +1,24 @@
 /**
  * Distributes experiments over ranks. Every rank executes the same study and receives the same results, and so
- * requests the same experiments, though not at the same moment. A single process runs them one after another.
+ * requests the same experiments, though not at the same moment. A single process runs them one after another. Processes
+ * that do not know of each other share them too: an experiment that another process has begun comes last, and then its
+ * result is read.
  */
 import type { Group } from '../mpi/group.ts';
 import { TimeUpError } from './study.ts';
 
-/** Result of an experiment as JSON can hold it, or the reason why there was no time for it. */
+/** Thrown by an experiment that another process is doing. */
+export class TakenError extends Error {
+  override name = 'TakenError';
+}
+
+/** Result of an experiment as JSON can hold it, or the reason why there is none. */
 interface Outcome {
   readonly result?: unknown;
+  /** There was no time for it. */
   readonly timeUp?: string;
+  /** Another process is doing it. */
+  readonly taken?: true;
 }
 
 interface Asked {
@@ -49,9 +59,10 @@ export class Experiments {
     this.#works = true;
     try {
       await letStudyAsk();
+      let taken = 0;
       while (this.#asked.size > 0) {
-        await this.#round();
-        await letStudyAsk();
+        taken = (await this.#round()) ? 0 : taken + 1;
+        await letStudyAsk(taken < this.#asked.size ? 0 : pause);
       }
     } catch (error) {
       for (const { reject } of this.#asked.values()) reject(error);
@@ -61,22 +72,29 @@ export class Experiments {
     }
   }
 
-  /** Runs one experiment on each rank, of those that all ranks have requested. */
-  async #round(): Promise<void> {
+  /**
+   * Runs one experiment on each rank, of those that all ranks have requested.
+   * @returns whether there are results
+   */
+  async #round(): Promise<boolean> {
     this.#signal.throwIfAborted();
     const { rank, size } = this.#group;
     const [first, ...others] = await this.#group.gather([...this.#asked.keys()]);
     const names = first!.filter((name) => others.every((theirs) => theirs.includes(name))).slice(0, size);
-    if (names.length === 0) return;
+    if (names.length === 0) return true;
     const own = names[rank] === undefined ? {} : await outcomeOf(this.#asked.get(names[rank])!.carryOut);
     const outcomes = await this.#group.gather(JSON.stringify(own));
+    let isDone = false;
     for (const [index, name] of names.entries()) {
-      const { resolve, reject } = this.#asked.get(name)!;
+      const asked = this.#asked.get(name)!;
       this.#asked.delete(name);
-      const { result, timeUp } = JSON.parse(outcomes[index]!) as Outcome;
-      if (timeUp === undefined) resolve(result);
-      else reject(new TimeUpError(timeUp));
+      const { result, timeUp, taken } = JSON.parse(outcomes[index]!) as Outcome;
+      if (taken) this.#asked.set(name, asked);
+      else if (timeUp === undefined) asked.resolve(result);
+      else asked.reject(new TimeUpError(timeUp));
+      isDone ||= !taken;
     }
+    return isDone;
   }
 }
 
@@ -85,11 +103,15 @@ async function outcomeOf(carryOut: () => Promise<unknown>): Promise<Outcome> {
     return { result: await carryOut() };
   } catch (error) {
     if (error instanceof TimeUpError) return { timeUp: error.message };
+    if (error instanceof TakenError) return { taken: true };
     throw error;
   }
 }
 
+/** Milliseconds until experiments are asked for again that are all being done by others. */
+const pause = 300;
+
 /** Lets the study process results and request the experiments that follow from them. */
-function letStudyAsk(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+function letStudyAsk(milliseconds = 0): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -3,13 +3,14 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { cpus, platform } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { createEngine, engineKind, engineName } from '../engine/engines.ts';
+import { FolderLock } from '../folderLock.ts';
 import { formatDuration } from '../format.ts';
 import { alone, type Group } from '../mpi/group.ts';
 import { replaceFile } from '../text/replaceFile.ts';
-import { Experiments } from './experiments.ts';
+import { Experiments, TakenError } from './experiments.ts';
 import { formatReport } from './formatReport.ts';
 import {
   type PlannedRun,
@@ -76,20 +77,18 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
     async run<R>(title: string, settings: object, body: (folder: string) => Promise<R>, seconds?: number) {
       const all = { ...settings, seed: options.seed, engine: options.engine };
       const runFolder = join(folder, `${title}-${hashOf(all)}`);
-      const answer = await experiments.ask(runFolder, async () => {
-        const kept = await readResult(runFolder);
-        if (kept) return { result: kept.result, provenance: kept.provenance, isKnown: true };
-        const began = performance.now();
-        refuseWithoutTime(title, (began - started) / 1000, seconds ?? 0, options.minutes);
-        say(seconds === undefined ? title : `${title}: about ${formatDuration(seconds)}`);
-        await mkdir(runFolder, { recursive: true });
-        const madeHere = await here();
-        const result = await body(runFolder);
-        const took = (performance.now() - began) / 1000;
-        const record: KeptRun = { settings: all, provenance: madeHere, seconds: took, result };
-        await replaceFile(join(runFolder, 'result.json'), `${JSON.stringify(record, undefined, 2)}\n`);
-        return { result, provenance: madeHere, isKnown: false };
-      });
+      const answer = await experiments.ask(runFolder, () =>
+        onlyOnce(runFolder, async () => {
+          const began = performance.now();
+          refuseWithoutTime(title, (began - started) / 1000, seconds ?? 0, options.minutes);
+          say(seconds === undefined ? title : `${title}: about ${formatDuration(seconds)}`);
+          await mkdir(runFolder, { recursive: true });
+          const madeHere = await here();
+          const result = await body(runFolder);
+          const took = (performance.now() - began) / 1000;
+          return { settings: all, provenance: madeHere, seconds: took, result };
+        }),
+      );
       if (answer.isKnown) known++;
       else done++;
       provenance = answer.provenance;
@@ -112,6 +111,31 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
   }
   say(`${done} runs done${known > 0 ? `, ${known} known from before` : ''}`);
   return join(out, `${name}.md`);
+}
+
+/**
+ * The stored result of a run, or that of `make`, which is then stored. One process at a time makes it.
+ * @throws TakenError if another process does
+ */
+async function onlyOnce(folder: string, make: () => Promise<KeptRun>) {
+  const known = async () => {
+    const kept = await readResult(folder);
+    return kept && { result: kept.result, provenance: kept.provenance, isKnown: true };
+  };
+  const earlier = await known();
+  if (earlier) return earlier;
+  // Beside the run's folder, which a training run wants for itself.
+  const lock = await FolderLock.takeIfFree(dirname(folder), `.${basename(folder)}`);
+  if (!lock) throw new TakenError(`${folder}: another process is doing this run`);
+  try {
+    const meanwhile = await known();
+    if (meanwhile) return meanwhile;
+    const run = await make();
+    await replaceFile(join(folder, 'result.json'), `${JSON.stringify(run, undefined, 2)}\n`);
+    return { result: run.result, provenance: run.provenance, isKnown: false };
+  } finally {
+    await lock.release();
+  }
 }
 
 /** Lists the runs of a study without running any. */

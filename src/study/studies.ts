@@ -4,10 +4,22 @@ import { ablation } from './ablation/ablation.ts';
 import { trainingEfficiency } from './efficiency/trainingEfficiency.ts';
 import { inferenceStudy } from './inference/inferenceStudy.ts';
 import { operations } from './operations/operations.ts';
+import { recall } from './recall/recall.ts';
+import { rounding } from './rounding/rounding.ts';
 import { scaling } from './scaling/scaling.ts';
+import { schedules } from './schedules/schedules.ts';
 import type { Study } from './study.ts';
 
-export const studies: readonly Study[] = [scaling, trainingEfficiency, inferenceStudy, operations, ablation];
+export const studies: readonly Study[] = [
+  scaling,
+  trainingEfficiency,
+  inferenceStudy,
+  operations,
+  ablation,
+  rounding,
+  schedules,
+  recall,
+];
 
 /** @throws InputError for an unknown name */
 export function findStudy(name: string): Study {

@@ -44,7 +44,7 @@ async function findCorpus(context: StudyContext, vocabulary: number): Promise<Co
   const home = join(folder, `corpus-${id.digest('hex').slice(0, 8)}`);
   const shardFolder = join(home, 'tokens');
   await mkdir(home, { recursive: true });
-  const lock = await FolderLock.take(home);
+  const lock = await FolderLock.wait(home, signal); // processes that share a study begin together
   try {
     const isThere = (await stat(join(home, 'tokenizer.json')).catch(() => undefined)) !== undefined;
     if (!isThere) {
@@ -77,15 +77,17 @@ export interface TrainingOutcome {
 
 /**
  * Trains in `folder`, or resumes there.
+ * @param measure measures more of the trained model; what it returns becomes part of the outcome
  * @throws the signal's reason, once aborted; the run is then saved
  */
-export async function train(
+export async function train<M extends object = object>(
   folder: string,
   config: ModelConfig,
   settings: TrainingSettings,
-  corpus: Corpus,
+  corpus: Pick<Corpus, 'folder'>,
   { options, signal, say }: StudyContext,
-): Promise<TrainingOutcome> {
+  measure?: (run: Run) => Promise<M>,
+): Promise<TrainingOutcome & Partial<M>> {
   return withMachine(options, async (machine) => {
     const data = await prepareData({ data: [corpus.folder], shardFolder: corpus.folder, vocabulary: 0 });
     const begun = await holdsRun(folder);
@@ -94,16 +96,19 @@ export async function train(
       ? await Run.resume(folder, machine)
       : await Run.create(folder, { config, settings, data }, machine);
     let failure: string | undefined;
+    let more: M | undefined;
     try {
       const outcome = await run.train({ signal, onLine: now(say, settings.steps) });
       if (outcome === 'interrupted') signal.throwIfAborted();
+      more = await measure?.(run);
     } catch (error) {
       if (!(error instanceof DivergenceError)) throw error;
       failure = error.message;
     } finally {
       await run.close();
     }
-    return outcomeOf(await readLog(logPathOf(folder)), failure, run.tokensPerStep);
+    const lines = await readLog(logPathOf(folder));
+    return { ...outcomeOf(lines, failure, run.tokensPerStep), ...more } as TrainingOutcome & Partial<M>;
   });
 }
 

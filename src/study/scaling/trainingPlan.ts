@@ -11,7 +11,10 @@ export interface TrainingPlan {
 }
 
 /** The paper's schedule of the family, warm-up over a fiftieth of the run, five checkpoints and ten validations. */
-export function settingsFor({ training }: Pick<Family, 'training'>, plan: TrainingPlan): TrainingSettings {
+export function settingsFor(
+  { training }: { readonly training: Pick<Family['training'], 'schedule'> },
+  plan: TrainingPlan,
+): TrainingSettings {
   const { batch, length, learningRate, seed } = plan;
   const steps = Math.max(20, Math.round(plan.tokens / (batch * length)));
   return parseSettings({

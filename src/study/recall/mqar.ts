@@ -1,0 +1,72 @@
+/**
+ * Multi-query associative recall (Arora et al. 2023, Zoology): pairs of a key and a value, then each key again in another
+ * order, whose value is to be recalled. A state of fixed size must hold all pairs; attention looks them up.
+ */
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FolderLock } from '../../folderLock.ts';
+import { permutation } from '../../text/permutation.ts';
+import { saveTokenizer } from '../../text/saveTokenizer.ts';
+import { SeededRandom } from '../../text/seededRandom.ts';
+import { TextTokenizer } from '../../text/tokenizer.ts';
+import { trainBpe } from '../../text/trainBpe.ts';
+import { type TokenSequence, writeSequences } from '../../text/writeShards.ts';
+
+/** Ids: 0 begins a sequence, then keys, then values. They are the tokens of single bytes. */
+const keyCount = 128;
+export const recallVocabulary = 1 + 2 * keyCount;
+
+/** Tokens that the model reads of a sequence: its beginning, and all but the last value. */
+export function recallLength(pairs: number): number {
+  return 4 * pairs;
+}
+
+/**
+ * 0, k₁ v₁ … k_n v_n, then the keys in another order, each with its value. The values there are the labels.
+ * @param pairs at most 128
+ * @param seed with `index`, decides the sequence
+ */
+export function recallSequence(pairs: number, seed: number, index: number): TokenSequence {
+  const random = new SeededRandom(seed * 2 ** 32 + index);
+  const key = permutation(keyCount, [seed, index, 0]);
+  const place = permutation(pairs, [seed, index, 1]);
+  const told = Array.from({ length: pairs }, (_, i) => [1 + key(i), 1 + keyCount + random.integer(keyCount)]);
+  const asked = told.map((_, i) => told[place(i)]!);
+  const ids = [0, ...told.flat(), ...asked.flat()];
+  const marks = ids.map((_, at) => (at > 2 * pairs && at % 2 === 0 ? 1 : 0));
+  return { ids, marks, documents: 1, characters: 0 };
+}
+
+/** Writes sequences as token shards with a tokenizer beside them, once; the folder of the shards. */
+export async function recallCorpus(
+  home: string,
+  { pairs, sequences, seed }: { readonly pairs: number; readonly sequences: number; readonly seed: number },
+  signal: AbortSignal,
+): Promise<string> {
+  const folder = join(home, 'tokens');
+  await mkdir(home, { recursive: true });
+  const lock = await FolderLock.wait(home, signal);
+  try {
+    if (await stat(join(home, 'tokenizer.json')).catch(() => undefined)) return folder;
+    // The tokenizer is saved last: shards without it were left by a process that was killed.
+    await rm(folder, { recursive: true, force: true });
+    const tokenizer = await byteTokenizer();
+    async function* all() {
+      for (let index = 0; index < sequences; index++) yield recallSequence(pairs, seed, index);
+    }
+    await writeSequences(folder, all(), tokenizer, { rowLength: recallLength(pairs) + 1, signal });
+    await saveTokenizer(home, tokenizer);
+    return folder;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Bytes, and a token that ends a text. */
+async function byteTokenizer(): Promise<TextTokenizer> {
+  async function* nothing() {
+    yield 'a';
+  }
+  const { json, config } = await trainBpe(nothing(), { vocabularySize: recallVocabulary });
+  return TextTokenizer.fromJson(json, config);
+}

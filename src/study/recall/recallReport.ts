@@ -1,0 +1,86 @@
+/** The report of the study of recall. */
+
+import { searchTable } from '../arms/armReport.ts';
+import { bestRows } from '../arms/arms.ts';
+import { curvesFigure } from '../curvesFigure.ts';
+import { estimateOf, formatEstimate } from '../statistics.ts';
+import type { Report, Table } from '../study.ts';
+import { recallLength } from './mqar.ts';
+import type { RecallResults } from './recall.ts';
+
+export function recallReport(results: RecallResults): Report {
+  const { plan, arms, recall, text, parameters } = results;
+  const millions = (count: number) => `${(count / 1e6).toPrecision(3)} M`;
+  const { rung, steps, tokens } = plan.recall;
+  return {
+    title: 'Recall, and loss by position',
+    text: [
+      `Associative recall: ${rung.layers} layers of width ${rung.hiddenSize}, ${millions(parameters.recall)} parameters in ` +
+        `the matrices of the MatMul-free model, ${steps} steps of ${tokens} tokens, each sequence read once. A sequence ` +
+        'tells pairs of a key and a value (of 128 each), then asks for the value of every key in another order; ' +
+        'accuracy is the share of values that are held most probable, in sequences kept out. Guessing gives 0.8 %.',
+      `Text: ${plan.text.rung.layers} layers of width ${plan.text.rung.hiddenSize}, ${millions(parameters.text)} parameters, ` +
+        `${millions(plan.text.tokens)} tokens in windows of ${plan.text.length}. The loss of a token is averaged over ` +
+        'windows kept out, by the number of tokens of the window before it.',
+      'The learning rate of each arm is searched with the first seed, by loss; other seeds train at the best one.',
+    ],
+    tables: [
+      accuracyTable(results),
+      positionTable(results),
+      ...[...recall].map(([pairs, rows]) => ({
+        ...searchTable(arms, rows),
+        title: `Loss of ${pairs} pairs by learning rate, first seed`,
+      })),
+    ],
+    figures: [
+      {
+        name: 'positions',
+        caption: 'Loss by position in the window, each arm at its best rate.',
+        svg: curvesFigure(
+          'Loss by position',
+          arms.flatMap(({ name, label, color }) => {
+            const [best] = bestRows(text, name);
+            const points = (best?.outcome.positions ?? [])
+              .slice(1)
+              .map(({ from, loss }) => [from, loss] as const);
+            return points.length > 0 ? [{ label, color, points }] : [];
+          }),
+          { x: 'tokens before, at least', y: 'loss (nats a token)', logarithmic: true },
+        ),
+      },
+    ],
+    data: { plan, parameters, recall: [...recall].map(([pairs, rows]) => ({ pairs, rows })), text },
+  };
+}
+
+function accuracyTable({ arms, recall }: RecallResults): Table {
+  const pairs = [...recall.keys()].sort((a, b) => a - b);
+  return {
+    title: 'Accuracy of recall, %',
+    columns: ['', ...pairs.map((count) => `${count} pairs, ${recallLength(count)} tokens`)],
+    rows: arms.map(({ name, label }) => [
+      label,
+      ...pairs.map((count) => {
+        const found = bestRows(recall.get(count)!, name).flatMap(({ outcome }) => outcome.accuracy ?? []);
+        return found.length > 0 ? formatEstimate(estimateOf(found.map((share) => 100 * share)), 1) : '';
+      }),
+    ]),
+  };
+}
+
+function positionTable({ arms, text }: RecallResults): Table {
+  const rows = arms.flatMap(({ name, label }) => {
+    const [best] = bestRows(text, name);
+    const { positions } = best?.outcome ?? {};
+    return positions ? [{ label, positions }] : [];
+  });
+  const stretches = rows[0]?.positions ?? [];
+  return {
+    title: 'Loss by position in the window, nats a token',
+    columns: [
+      'tokens before',
+      ...stretches.map(({ from, end }) => (end - from > 1 ? `${from}–${end - 1}` : `${from}`)),
+    ],
+    rows: rows.map(({ label, positions }) => [label, ...positions.map(({ loss }) => loss.toFixed(3))]),
+  };
+}
