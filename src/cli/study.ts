@@ -44,6 +44,7 @@ interface Flags {
   readonly families?: readonly string[];
   readonly out: string;
   readonly runs: string;
+  readonly atOnce: number;
   readonly json?: boolean;
 }
 
@@ -73,6 +74,12 @@ export function studyCommand(): Command {
     )
     .option('--out <folder>', 'folder of the reports', 'results/study')
     .option('--runs <folder>', 'folder of the runs', 'runs/study')
+    .option(
+      '--at-once <n>',
+      'runs at the same time, for GPUs that a small model leaves idle',
+      integer(1, 64),
+      1,
+    )
     .option('--json', 'print the path of the report as JSON, without progress')
     .addHelpText('after', examples)
     .action(study);
@@ -103,15 +110,15 @@ async function studyWith(group: Group, chosen: Study, flags: Flags): Promise<voi
   }
   const work = async (signal: AbortSignal) => {
     try {
-      const report = await runStudy(chosen, {
-        options,
-        command: commandOf(name, flags),
-        runs,
-        out,
-        signal,
-        say,
-        ...(spreads ? { group } : {}),
-      });
+      const run = { options, command: commandOf(name, flags), runs, out, signal, say };
+      // They share the runs as processes would; the first one writes the report.
+      const others = Array.from({ length: chosen.spreads && group.size === 1 ? flags.atOnce - 1 : 0 }, () =>
+        runStudy(chosen, { ...run, publishes: false }),
+      );
+      const [report] = await Promise.all([
+        runStudy(chosen, { ...run, ...(spreads ? { group } : {}) }),
+        ...others,
+      ]);
       if (group.rank > 0) return;
       if (json) await writeJson({ study: name, report });
       else console.log(report);

@@ -45,6 +45,8 @@ export interface RunStudyOptions {
   readonly say: (text: string) => void;
   /** Ranks that share the experiments; all call `runStudy` and see the same folder of runs. */
   readonly group?: Group | undefined;
+  /** Whether it writes the report; default: rank 0 does. */
+  readonly publishes?: boolean | undefined;
 }
 
 interface KeptRun {
@@ -61,7 +63,7 @@ function folderName({ name }: Study, { quick }: StudyOptions): string {
 
 /** @throws the signal's reason if it is aborted; finished experiments are kept */
 export async function runStudy(study: Study, run: RunStudyOptions): Promise<string> {
-  const { options, signal, say, runs, group = alone } = run;
+  const { options, signal, say, runs, group = alone, publishes = group.rank === 0 } = run;
   const name = folderName(study, options);
   const [folder, out] = [join(runs, name), join(run.out, name)];
   const here = once(() => provenanceOf(run));
@@ -97,7 +99,7 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
     publish(report) {
       const madeBy = provenance;
       // Reports of concurrent experiments are written one after another.
-      if (group.rank === 0) {
+      if (publishes) {
         published = published.then(async () => publish(out, name, report, madeBy ?? (await here())));
       }
       return published;

@@ -8,7 +8,7 @@ import { formatCount } from '../format.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { alone } from '../mpi/group.ts';
 import { saveTokenizer } from '../text/saveTokenizer.ts';
-import { prepareData } from '../train/data.ts';
+import { prepareData, shardFolderOf } from '../train/data.ts';
 import { type LogLine, readLog, type StepLine } from '../train/log.ts';
 import { withMachine } from '../train/machine.ts';
 import { logPathOf, Run } from '../train/run.ts';
@@ -25,7 +25,10 @@ export interface Corpus {
   readonly vocabulary: number;
 }
 
-/** Tokenises the study's texts with a tokenizer trained on them. Rank 0 does it once; the other ranks wait. */
+/**
+ * Tokenises the study's texts with a tokenizer trained on them; token shards are taken as they are, with the tokenizer
+ * beside them. Rank 0 does it once; the other ranks wait.
+ */
 export async function prepareCorpus(context: StudyContext, vocabulary: number): Promise<Corpus> {
   const { group = alone } = context;
   if (group.rank > 0) await group.rest();
@@ -38,6 +41,12 @@ async function findCorpus(context: StudyContext, vocabulary: number): Promise<Co
   const { options, folder, signal, say } = context;
   const { data } = options;
   if (data === undefined) throw new InputError('data: found none, expected texts to train on');
+  const given = typeof data === 'object' ? await shardFolderOf(data) : undefined;
+  if (given !== undefined) {
+    const { tokenizer, shards } = await prepareData({ data: [given], shardFolder: given, vocabulary });
+    await shards.close();
+    return { folder: given, tokens: shards.tokenCount, vocabulary: tokenizer.vocabularySize };
+  }
   const id = createHash('sha256').update(
     JSON.stringify([vocabulary, typeof data === 'object' ? data : 'given']),
   );

@@ -81,7 +81,8 @@ async function prepareChat(paths: readonly string[], length: number, options: Da
   return { tokenizer, shards: await TokenMix.open(shardFolder, tokenizer), folder: shardFolder };
 }
 
-async function shardFolderOf(paths: readonly string[]): Promise<string | undefined> {
+/** The folder of token shards, or the mix of such folders, that `paths` names; none if these are texts. */
+export async function shardFolderOf(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) {
     const mix = await mixFileOf(path);
     if (mix === undefined && !(await exists(join(path, 'shards.json')))) continue;

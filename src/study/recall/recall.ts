@@ -1,6 +1,6 @@
 /**
  * Where a state of fixed size must lose: associative recall by the number of pairs, and the loss of text by position in
- * the window, which attention lowers for as long as the text goes on.
+ * the window, which attention lowers as long as the text continues.
  */
 import { join } from 'node:path';
 import { formatCount } from '../../format.ts';
@@ -158,7 +158,7 @@ function recallRun(context: StudyContext, { recall }: RecallPlan, pairs: number)
   };
 }
 
-export function shareRecalled(scores: readonly LabelScore[]): number {
+function shareRecalled(scores: readonly LabelScore[]): number {
   return scores.filter(({ greedy }) => greedy).length / Math.max(1, scores.length);
 }
 
