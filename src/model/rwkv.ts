@@ -1,7 +1,8 @@
 /**
  * MatMul-free RWKV-4, the other token mixer with which Zhu et al. (2024, arXiv 2406.02528, table 1) trained their
  * model: RWKV-4's time mixing (Peng et al. 2023, arXiv 2305.13048) with ternary BitLinear projections, in the blocks
- * of matmulFree.ts. The authors' code was not released; docs/rwkv.md lists the open choices and the ones made here.
+ * of matmulFree.ts. The authors removed their code of it from their repository; docs/rwkv.md lists the open choices and
+ * the ones made here.
  */
 import { add } from '../ops/add/add.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';

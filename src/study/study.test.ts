@@ -114,6 +114,30 @@ describe('a study', () => {
     expect(done).toHaveLength(6);
   });
 
+  it('is shared by those that carry it out at the same time: nothing is done twice, and all have all results', async () => {
+    const folder = await temporaryFolder();
+    const made: number[] = [];
+    const shared: Study = {
+      ...{ name: 'shared', about: 'squares', trains: false },
+      async carryOut({ run, publish }) {
+        const square = (n: number) =>
+          run(`n-${n}`, { n }, async () => {
+            made.push(n);
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            return n * n;
+          });
+        const rows = await Promise.all([1, 2, 3, 4, 5, 6].map(square));
+        rows.push(await square(7)); // asked for when the others are known
+        await publish({ title: 'T', text: [], tables: [], figures: [], data: rows });
+      },
+    };
+    const reports = await Promise.all([1, 2, 3].map(() => carryOut(shared, folder)));
+    expect([...made].sort()).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    for (const { json } of reports) expect(json.data).toEqual([1, 4, 9, 16, 25, 36, 49]);
+    const total = reports.map(({ said }) => Number.parseInt(said.at(-1)!, 10));
+    expect(total.reduce((sum, count) => sum + count)).toBe(7);
+  });
+
   it('is found by its name', () => {
     expect(findStudy('operations')).toBe(operations);
     expect(() => findStudy('nothing')).toThrow(InputError);
