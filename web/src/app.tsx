@@ -24,13 +24,15 @@ addEventListener('hashchange', () => {
   scrollTo(0, 0);
 });
 
+/** `#inside?layer=3` is a place on the page `inside`. */
 function pageOfHash(): PageName {
-  const name = location.hash.slice(1);
+  const name = location.hash.slice(1).split('?')[0]!;
   return name in pages ? (name as PageName) : 'write';
 }
 
 export function App() {
   const name = current.value;
+  const embedded = new URLSearchParams(location.hash.split('?')[1] ?? '').has('embed');
   const Page = loaded.value[name];
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -43,7 +45,7 @@ export function App() {
   }, [name]);
   return (
     <>
-      <header class="top">
+      <header class="top" hidden={embedded}>
         <a class="brand" href="#write">
           <span aria-hidden="true">±</span> PlusMinus
         </a>
@@ -58,7 +60,7 @@ export function App() {
       <main id="main" tabIndex={-1} ref={main}>
         {Page ? <Page /> : outdated.value ? <Outdated /> : <p class="quiet">Loading…</p>}
       </main>
-      <Footer />
+      {!embedded && <Footer />}
     </>
   );
 }

@@ -6,12 +6,14 @@ import { LanguageModel, type LoadProgress } from '../../../src/languageModel.ts'
 import type { Chat } from '../../../src/library/chat.ts';
 import { loadIntoEngine } from '../../../src/loadModel.ts';
 import { type ChosenEngine, chooseEngine } from './chooseEngine.ts';
+import { Explainer } from './explain.ts';
 import { ModelObserver, type Opened } from './observer.ts';
 import type {
   Anatomy,
   Answered,
   Calls,
   ChatEvent,
+  Explanation,
   ModelCard,
   Observation,
   Sampling,
@@ -26,6 +28,7 @@ export class LoadedModel {
   #opened: (Opened & { readonly model: LanguageModel }) | undefined;
   #chat: Chat | undefined;
   #observer: ModelObserver | undefined;
+  #explainer: Explainer | undefined;
 
   async load(
     { source, engine: choice }: Request<'load'>,
@@ -41,7 +44,7 @@ export class LoadedModel {
     await this.#opened?.model.dispose();
     this.#opened = { ...parts, model: new LanguageModel(parts) };
     this.#chat = undefined;
-    this.#observer = undefined;
+    this.#observer = this.#explainer = undefined;
     const { config, architecture, tokenizer } = parts;
     const { weights, statePerSequence } = this.#opened.model.memory;
     return {
@@ -148,6 +151,11 @@ export class LoadedModel {
     signal: AbortSignal,
   ): Promise<undefined> {
     await this.#expectObserver().observe(request, report, signal);
+  }
+
+  async explain({ text, ...place }: Request<'explain'>): Promise<Explanation> {
+    this.#explainer ??= new Explainer(this.#expectModel());
+    return this.#explainer.explain(text, place);
   }
 
   #expectModel() {

@@ -14,6 +14,7 @@ import type { Tensor } from '../../../src/program/tensor.ts';
 import { auditModel, auditProgram } from '../../../src/run/audit.ts';
 import { recordStep, stepMemory } from '../../../src/run/steps.ts';
 import { SeededRandom } from '../../../src/text/seededRandom.ts';
+import { likeliest } from './likeliest.ts';
 import type { Anatomy, Observation, Ternary } from './protocol.ts';
 import type { Report } from './streamText.ts';
 
@@ -97,7 +98,7 @@ export class ModelObserver {
       if (id === undefined) return;
       const { logits, gates, state } = await this.#step(id);
       seen.push(id);
-      const next = this.#likeliest(logits);
+      const next = likeliest(logits, tokenizer, shownCandidates);
       report({ id, text: text.push(id), gates, state, next });
       if (waiting.length === 0) waiting.push(sample(logits, options as never, random, seen));
       await pause(pace - (performance.now() - began), signal);
@@ -124,22 +125,6 @@ export class ModelObserver {
       }
     }
     return { logits: await readFloats(engine, logits!), gates, state };
-  }
-
-  #likeliest(logits: Float32Array): Observation['next'] {
-    const max = logits.reduce((a, b) => Math.max(a, b));
-    const sum = logits.reduce((total, logit) => total + Math.exp(logit - max), 0);
-    const best: number[] = [];
-    for (let id = 0; id < logits.length; id++) {
-      const at = best.findIndex((other) => logits[id]! > logits[other]!);
-      if (at >= 0) best.splice(at, 0, id);
-      else if (best.length < shownCandidates) best.push(id);
-      best.length = Math.min(best.length, shownCandidates);
-    }
-    return best.map((id) => ({
-      text: this.#parts.tokenizer!.decode([id], { skipSpecialTokens: false }),
-      probability: Math.exp(logits[id]! - max) / sum,
-    }));
   }
 }
 

@@ -60,7 +60,48 @@ export interface Observation {
   /** [layers, width] */
   readonly state: Float32Array;
   /** The most probable next tokens, the most probable first. */
-  readonly next: readonly { readonly text: string; readonly probability: number }[];
+  readonly next: readonly Candidate[];
+}
+
+export interface Candidate {
+  readonly text: string;
+  readonly probability: number;
+}
+
+/** A row of the forget gate's matrix in a layer, at the last token of a text, with all numbers around it. */
+export interface Explanation {
+  readonly tokens: readonly { readonly id: number; readonly text: string }[];
+  /** From 0. */
+  readonly layer: number;
+  readonly row: number;
+  readonly layers: number;
+  readonly width: number;
+  /** Of the last token. */
+  readonly embedding: Float32Array;
+  /** What the layer reads. */
+  readonly input: Float32Array;
+  /** The input, normalised, as integers. */
+  readonly integers: Int8Array;
+  /** What one of the integers is worth. */
+  readonly step: number;
+  /** −1, 0, +1: the row. */
+  readonly codes: Int8Array;
+  /** Of the matrix. */
+  readonly scale: number;
+  /** What the engine got for the row. */
+  readonly forgetInput: number;
+  /** The gate never keeps less. */
+  readonly bound: number;
+  /** The gate: 0 to 1. */
+  readonly keep: number;
+  /** The new value, of which 1 − keep is added. */
+  readonly candidate: number;
+  /** The state of the row before and after the token, as the engine has it. */
+  readonly before: number;
+  readonly after: number;
+  /** What leaves the unit. */
+  readonly unit: number;
+  readonly next: readonly Candidate[];
 }
 
 export interface Anatomy {
@@ -165,6 +206,12 @@ export interface Calls {
     };
     event: Observation;
     result: undefined;
+  };
+  /** Reads a text and explains its last token. */
+  explain: {
+    request: { readonly text: string; readonly layer: number; readonly row: number };
+    event: never;
+    result: Explanation;
   };
   train: { request: TrainingRequest; event: TrainingEvent; result: { readonly steps: number } };
   /** Generates with the model that `train` made. */

@@ -30,6 +30,7 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
   anatomy: () => loaded.anatomy(),
   ternary: (request) => loaded.ternary(request),
   observe: (request, report, signal) => loaded.observe(request, report, signal),
+  explain: (request) => loaded.explain(request),
   train: (request, report, signal) => training.train(request, report, signal),
   writeTrained: (request, report, signal) => training.writeTrained(request, report, signal),
 };

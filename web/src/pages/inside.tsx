@@ -10,6 +10,8 @@ import { MemoryChart } from '../parts/memoryChart.tsx';
 import { NeedsModel } from '../parts/needsModel.tsx';
 import { Weights } from '../parts/weights.tsx';
 import { card, modelWorker } from '../store.ts';
+import { place } from '../tour/place.ts';
+import { Tour } from '../tour/tour.tsx';
 
 const prompt = signal('Once upon a time there was a');
 const pace = signal(250);
@@ -33,6 +35,13 @@ function watch(): Promise<void> {
 }
 
 export default function Inside() {
+  if (place.value.embed) {
+    return (
+      <NeedsModel>
+        <Tour />
+      </NeedsModel>
+    );
+  }
   return (
     <div class="page inside">
       <h1>Watch it compute</h1>
@@ -41,6 +50,7 @@ export default function Inside() {
         there is: no list of earlier words grows behind it.
       </p>
       <NeedsModel>
+        <Tour />
         <Stage />
       </NeedsModel>
     </div>
@@ -61,6 +71,7 @@ function Stage() {
   const body = anatomy.value;
   return (
     <>
+      <h2>All layers at once</h2>
       <Controls />
       {body && (
         <>
