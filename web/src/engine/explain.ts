@@ -27,7 +27,7 @@ interface Stops {
 }
 
 const shownCandidates = 8;
-/** The tour is about a sentence, and reads it anew for each that the reader enters. */
+/** The tour is about a sentence, and reads each sentence that the reader enters from its beginning. */
 const maxTokens = 64;
 
 export class Explainer {
