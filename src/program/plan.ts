@@ -90,8 +90,14 @@ function overwritten(program: Program, call: Call, output: string): Tensor | und
   const over = call.op.inPlace?.[output];
   const tensor = over === undefined ? undefined : call.inputs[over];
   if (tensor?.kind !== 'temporary' || program.outputs.has(tensor)) return undefined;
+  // A kernel reads an element before it writes the same one; elements of another size lie over others.
+  if (elementBytes(tensor) !== elementBytes(call.outputs[output]!)) return undefined;
   // The same tensor twice among the inputs would be read after it was overwritten.
   return present(call.inputs).filter((other) => other === tensor).length === 1 ? tensor : undefined;
+}
+
+function elementBytes({ bytes, size }: Tensor): number {
+  return bytes / size;
 }
 
 function lastUses(program: Program): Map<Tensor, number> {

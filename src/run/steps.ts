@@ -44,7 +44,10 @@ export function recordStep(
     const hidden = lastHidden(forwardFrom(memory, architecture, weights, ids));
     if (wanted === 'none') return;
     logits = output(
-      architecture.head(weights, wanted === 'last' ? lastToken(hidden, { layout: batch }) : hidden),
+      architecture.head(
+        weights,
+        wanted === 'last' && length > 1 ? lastToken(hidden, { layout: batch }) : hidden,
+      ),
     );
   });
   return { program, ids, logits };

@@ -16,7 +16,14 @@ export function checkStep(step: Step): void {
   if (problem) throw new Error(`${isProduct(step) ? step.product : step.kernel}: ${problem}`);
 }
 
-function launchProblem({ grid, block, shared = 0, tensors, numbers }: Launch): string | undefined {
+function launchProblem({
+  grid,
+  block,
+  shared = 0,
+  tensors,
+  numbers,
+  lists = {},
+}: Launch): string | undefined {
   const [x, y, z] = grid;
   const isWhole = [...grid, block].every((size) => Number.isSafeInteger(size) && size >= 1);
   if (!isWhole || x > limits.x || y > limits.yz || z > limits.yz)
@@ -28,15 +35,18 @@ function launchProblem({ grid, block, shared = 0, tensors, numbers }: Launch): s
       typeof value !== 'number' || (Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32);
     if (!isUnsigned) return `${name} is ${value}; expected an integer of 32 bits`;
   }
-  const bytes = 8 * Object.keys(tensors).length + 4 * Object.keys(numbers).length;
+  const words = Object.keys(tensors).length + Object.values(lists).flat().length;
+  const bytes = 8 * words + 4 * Object.keys(numbers).length;
   return bytes > limits.parameters ? `${bytes} bytes of parameters` : undefined;
 }
 
 function productProblem({ a, b, y, to, alpha, m, n, k }: Product): string | undefined {
   if (a.tensor.dtype !== b.tensor.dtype) return `operands of ${a.tensor.dtype} and ${b.tensor.dtype}`;
-  const result = { i8: 'i32', f32: 'f32', bf16: 'f32' }[a.tensor.dtype as string];
-  if (y.dtype !== result) return `${a.tensor.dtype} operands give ${result}, found ${y}`;
-  if (result === 'i32' && (alpha || to)) return 'integer products take no factor and no sum';
+  const results: readonly string[] =
+    { i8: ['i32'], f32: ['f32'], bf16: ['f32', 'bf16'] }[a.tensor.dtype as string] ?? [];
+  if (!results.includes(y.dtype))
+    return `${a.tensor.dtype} operands give ${results.join(' or ')}, found ${y}`;
+  if (y.dtype === 'i32' && (alpha || to)) return 'integer products take no factor and no sum';
   if (alpha && to) return 'a product takes a factor or a sum, not both';
   const fits = (operand: MatrixOperand, rows: number, columns: number) => {
     const [height, width] = operand.transposed ? [columns, rows] : [rows, columns];

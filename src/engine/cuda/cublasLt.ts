@@ -75,7 +75,7 @@ export class CublasLt {
   prepare(product: Product): PreparedProduct {
     const { a, b, y, m, n, k, alpha } = product;
     const sides = [a, b].map(({ columns, transposed = false }) => `${columns}${transposed ? 't' : ''}`);
-    const key = [a.tensor.dtype, m, n, k, ...sides, alpha ? 'alpha' : ''].join();
+    const key = [a.tensor.dtype, y.dtype, m, n, k, ...sides, alpha ? 'alpha' : ''].join();
     const known = this.#prepared.get(key);
     if (known) return known;
     const isInteger = y.dtype === 'i32';

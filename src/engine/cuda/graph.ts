@@ -117,19 +117,23 @@ export class GraphProgram {
     else this.#start(step, index);
   }
 
-  #start({ grid, block, shared = 0, beginsEarly }: Launch, index: number): void {
+  #start({ grid, block, shared = 0, beginsEarly, isPersistent }: Launch, index: number): void {
     const { driver, kernels, stream, koffi } = this.#host;
     const kernel = this.#assembled[index]!;
-    const values = BigUint64Array.from(kernel.arguments, (value) => {
+    const values = BigUint64Array.from(kernel.arguments.flat(), (value) => {
       if (value === null) return 0n;
       return 'bits' in value ? BigInt(value.bits) : this.placeOf(value);
     });
-    const first = koffi.address(values);
-    const pointers = BigUint64Array.from(values, (_, at) => first + BigInt(8 * at));
+    let place = koffi.address(values);
+    const pointers = BigUint64Array.from(kernel.arguments, (words) => {
+      const at = place;
+      place += BigInt(8 * words.length);
+      return at;
+    });
     const parameters = values.length ? pointers : null;
     const found = kernels.load(kernel, shared);
-    if (beginsEarly && this.#host.overlaps) {
-      const attribute = overlapAttribute();
+    if (isPersistent || (beginsEarly && this.#host.overlaps)) {
+      const attribute = launchAttribute(isPersistent ? 'cooperative' : 'overlapping');
       const config = launchConfig(grid, block, shared, stream.handle, koffi.address(attribute));
       driver.call('cuLaunchKernelEx', config, found, parameters, null);
     } else {
@@ -152,13 +156,17 @@ export class GraphProgram {
   }
 }
 
-/** The driver's CUlaunchAttribute: kernels of one stream may overlap as far as they wait for one another themselves. */
-function overlapAttribute(): Uint32Array {
-  const [programmaticStreamSerialization, isAllowed] = [6, 1];
+/**
+ * The driver's CUlaunchAttribute. Overlapping: the kernel may begin before the one before it in the stream has ended, and
+ * waits for it itself. Cooperative: all its blocks run at the same time, or the driver refuses.
+ */
+function launchAttribute(kind: keyof typeof launchAttributes): Uint32Array {
   const words = new Uint32Array(72 / 4);
-  words.set([programmaticStreamSerialization, 0, isAllowed]);
+  words.set([launchAttributes[kind], 0, 1]);
   return words;
 }
+
+const launchAttributes = { cooperative: 2, overlapping: 6 } as const;
 
 /** The driver's CUlaunchConfig with one attribute. */
 function launchConfig(

@@ -1,15 +1,18 @@
 /** From a launch to complete CUDA C++: its parameters are declared here, by the tensors and numbers that it names. */
 import type { Launch } from '../../kernels/cuda/launch.ts';
 import { prelude } from '../../kernels/cuda/prelude.cuda.ts';
-import type { Tensor } from '../../program/tensor.ts';
+import { Tensor } from '../../program/tensor.ts';
 
 export interface AssembledKernel {
   readonly source: string;
   /** The kernel's name in the source. */
   readonly entry: string;
-  /** Its arguments in order, each a tensor's address (null for one that is absent) or the bits of a number. */
-  readonly arguments: readonly (Tensor | null | { readonly bits: number })[];
+  /** Its arguments in order, each of one word of 64 bits, or of several for a list. */
+  readonly arguments: readonly (readonly Word[])[];
 }
+
+/** A tensor's address (null for one that is absent), or the bits of a number. */
+export type Word = Tensor | null | { readonly bits: number };
 
 const elementTypes = {
   ...{ f32: 'float', f16: 'f16', bf16: 'bf16' },
@@ -23,7 +26,17 @@ const elementTypes = {
 } as const;
 
 export function assembleKernel(launch: Launch): AssembledKernel {
-  const { kernel, functions = '', body, tensors, types, numbers, block } = launch;
+  const {
+    kernel,
+    functions = '',
+    body,
+    tensors,
+    types,
+    numbers,
+    lists = {},
+    block,
+    blocksAtOnce = 1,
+  } = launch;
   const pointers = Object.entries(tensors).map(
     ([name, tensor]) => `${types?.[name] ?? (tensor ? elementTypes[tensor.dtype] : 'float')}* ${name}`,
   );
@@ -31,16 +44,25 @@ export function assembleKernel(launch: Launch): AssembledKernel {
     ([name, value]) => `const ${typeof value === 'number' ? 'unsigned' : 'float'} ${name}`,
   );
   const entry = kernel.replaceAll(/\W/g, '_');
-  const parameters = [...pointers, ...values].join(', ');
+  const listed = Object.entries(lists).map(([name, list]) => {
+    const first: Tensor | number | undefined = [...list].find((one) => one !== undefined);
+    const type =
+      first instanceof Tensor ? `${types?.[name] ?? elementTypes[first.dtype]}*` : 'unsigned long long';
+    return `const __grid_constant__ List<${type}, ${list.length}> ${name}`;
+  });
+  const parameters = [...pointers, ...values, ...listed].join(', ');
   return {
     source: `${prelude}${functions}
-extern "C" __global__ void __launch_bounds__(${block}) ${entry}_kernel(${parameters}) {${body}
+extern "C" __global__ void __launch_bounds__(${block}, ${blocksAtOnce}) ${entry}_kernel(${parameters}) {${body}
 }
 `,
     entry: `${entry}_kernel`,
     arguments: [
-      ...Object.values(tensors).map((tensor) => tensor ?? null),
-      ...Object.values(numbers).map((value) => ({ bits: bitsOf(value) })),
+      ...Object.values(tensors).map((tensor) => [tensor ?? null]),
+      ...Object.values(numbers).map((value) => [{ bits: bitsOf(value) }]),
+      ...Object.values(lists).map((list) =>
+        list.map((value) => (typeof value === 'number' ? { bits: value } : (value ?? null))),
+      ),
     ],
   };
 }

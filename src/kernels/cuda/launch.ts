@@ -1,4 +1,4 @@
-import type { Tensor } from '../../program/tensor.ts';
+import { Tensor } from '../../program/tensor.ts';
 
 /** What a card has, as far as lowerings choose their kernels by it. */
 export interface CudaFeatures {
@@ -32,6 +32,8 @@ export interface Launch extends LaunchShape {
   readonly tensors: Readonly<Record<string, Tensor | undefined>>;
   readonly types?: Readonly<Record<string, string>>;
   readonly numbers: Readonly<Record<string, KernelNumber>>;
+  /** Tensors, or unsigned numbers of 64 bits, that the body finds by their place: `name.at[k]`. */
+  readonly lists?: Readonly<Record<string, readonly (Tensor | undefined)[] | readonly number[]>>;
   /** Bytes of dynamic shared memory, which the body declares as `extern __shared__`. */
   readonly shared?: number;
   /**
@@ -39,6 +41,10 @@ export interface Launch extends LaunchShape {
    * other launches write or read.
    */
   readonly beginsEarly?: boolean;
+  /** All blocks run at the same time, because they wait for one another. */
+  readonly isPersistent?: boolean;
+  /** Blocks that a processor must have registers for at the same time; default 1. */
+  readonly blocksAtOnce?: number;
 }
 
 /** A matrix in row-major order, read transposed if `transposed`. */
@@ -53,7 +59,7 @@ export interface MatrixOperand {
 
 /**
  * A dense product by cuBLASLt: y [m, n] = alpha · a [m, k] · b [k, n] + beta · y, in row-major order, where `m`, `n` and
- * `k` are the sizes after transposition. Operands i8 give i32; f32 and bf16 ones give f32.
+ * `k` are the sizes after transposition. Operands i8 give i32, f32 ones f32, and bf16 ones f32 or, rounded, bf16.
  */
 export interface Product {
   readonly product: string;
@@ -80,6 +86,6 @@ export function isProduct(step: Step): step is Product {
 export function tensorsOf(step: Step): Tensor[] {
   const all = isProduct(step)
     ? [step.a.tensor, step.b.tensor, step.y, step.alpha, step.to]
-    : Object.values(step.tensors);
-  return all.filter((tensor) => tensor !== undefined);
+    : [...Object.values(step.tensors), ...Object.values(step.lists ?? {}).flat()];
+  return all.filter((one) => one instanceof Tensor);
 }

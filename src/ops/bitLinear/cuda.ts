@@ -30,5 +30,5 @@ export const bitLinearOnCuda = [
       ),
     ];
   }),
-  onCuda(quantiseWeightsOp, ({ inputs, outputs }) => quantiseWeights({ ...inputs, ...outputs })),
+  onCuda(quantiseWeightsOp, ({ inputs, outputs }) => quantiseWeights([{ ...inputs, ...outputs }])),
 ];

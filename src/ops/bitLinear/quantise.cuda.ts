@@ -1,7 +1,7 @@
 /** The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary. */
 import type { Launch } from '../../kernels/cuda/launch.ts';
-import { eachElement, eachRow, overElements, overRows } from '../../kernels/cuda/shapes.ts';
-import { partialSums, sumParts, totalOfParts } from '../../kernels/cuda/sums.cuda.ts';
+import { eachRow, overRows } from '../../kernels/cuda/shapes.ts';
+import { blocksOf, eachPiece, type OneOfMany, overTensors } from '../../kernels/cuda/tensors.cuda.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -61,8 +61,8 @@ export function quantiseActivations(
   };
 }
 
-/** A byte of four rows for each thread. */
-const packSingly = eachElement(`
+/** A byte of four rows: column `c` of each. */
+const packSingly = eachPiece(`
     unsigned byte = 0;
     for (unsigned plane = 0; plane < 4; plane++) {
       const unsigned row = i / width + plane * packed;
@@ -71,46 +71,71 @@ const packSingly = eachElement(`
     }
     codes[i] = byte;`);
 
-/** Four columns of four rows for each thread. */
-const packFours = (width: number) =>
-  eachElement(`
+/** Four columns of four rows. */
+const packFours = eachPiece(`
     unsigned word = 0;
     #pragma unroll
     for (unsigned plane = 0; plane < 4; plane++) {
-      const size_t row = i / ${width / 4} + plane * packed;
-      const float4 w = ((const float4*)weight)[row * ${width / 4} + i % ${width / 4}];
+      const float4 w = ((const float4*)weight)[i + (size_t)plane * pieces];
       const unsigned four = packInt8(1 + (w.x > half) - (w.x < -half), 1 + (w.y > half) - (w.y < -half),
                                      1 + (w.z > half) - (w.z < -half), 1 + (w.w > half) - (w.w < -half));
       word |= four << 2 * plane;
     }
     ((unsigned*)codes)[i] = word;`);
 
-/** weight [out, width] to packed codes of the same logical shape and their scale [1] */
-export function quantiseWeights({
-  weight,
-  codes,
-  scale,
-}: Record<'weight' | 'codes' | 'scale', Tensor>): Launch[] {
-  const [out, width] = weight.shape as [number, number];
-  const packed = Math.ceil(out / 4);
-  const parts = scratch('weightScale.parts', [sumParts(weight)]);
-  const isWide = width % 4 === 0 && out % 4 === 0;
-  const size = isWide ? (packed * width) / 4 : packed * width;
+export type QuantisedWeight = Readonly<Record<'weight' | 'codes' | 'scale', Tensor>>;
+
+/** Each weight [out, width] to packed codes of the same logical shape and their scale [1]. */
+export function quantiseWeights(all: readonly QuantisedWeight[]): Launch[] {
+  return [true, false].flatMap((isWide) => {
+    const alike = all.filter(({ weight: { shape } }) => shape.every((size) => size % 4 === 0) === isWide);
+    return alike.length ? quantiseAlike(alike, isWide) : [];
+  });
+}
+
+function quantiseAlike(all: readonly QuantisedWeight[], isWide: boolean): Launch[] {
+  const pieces = all.map(({ weight: { size } }) => (isWide ? size / 4 : size));
+  const counts = pieces.map(blocksOf);
+  const firstPart = counts.map((_, n) => counts.slice(0, n).reduce((sum, count) => sum + count, 0));
+  const parts = scratch('weightScale.parts', [counts.reduce((sum, count) => sum + count, 0)]);
+  const kind = isWide ? '.4' : '';
   return [
-    partialSums('absoluteSum', weight, (x) => `fabsf(${x})`, parts),
-    {
-      kernel: isWide ? 'packWeights.4' : 'packWeights',
-      // Rounding w / t to a ternary value is comparing |w| with t / 2; a tie goes to the even 0.
-      body: `${totalOfParts}
-  const float found = fmaxf(total / elements, 1e-5f), half = 0.5f * found;
-  if (blockIdx.x == 0 && threadIdx.x == 0) scale[0] = found;
-  ${isWide ? packFours(width) : packSingly}`,
-      tensors: { parts, weight, scale, codes },
-      numbers: {
-        ...{ size, out, width, packed, count: parts.size },
-        elements: { f32: out * width },
+    ...overTensors(
+      all.map(({ weight }, n): OneOfMany => ({ pieces: pieces[n]!, operands: { weight } })),
+      {
+        kernel: `absoluteSum${kind}`,
+        body: `float sum = 0.f;
+  ${eachPiece(
+    isWide
+      ? 'const float4 w = ((const float4*)weight)[i]; sum += fabsf(w.x) + fabsf(w.y) + (fabsf(w.z) + fabsf(w.w));'
+      : 'sum += fabsf(weight[i]);',
+  )}
+  const float total = blockSum(sum);
+  if (threadIdx.x == 0) parts[firstBlock + block] = total;`,
+        tensors: { parts },
+        numbers: {},
       },
-      ...overElements(size),
-    },
+    ),
+    ...overTensors(
+      all.map(({ weight, codes, scale }, n): OneOfMany => {
+        const [out, width] = weight.shape as [number, number];
+        const packed = Math.ceil(out / 4);
+        return {
+          pieces: isWide ? (packed * width) / 4 : packed * width,
+          operands: { weight, codes, scale, out, width, packed, firstPart: firstPart[n]!, count: counts[n]! },
+        };
+      }),
+      {
+        kernel: `packWeights${kind}`,
+        // Rounding w / t to a ternary value is comparing |w| with t / 2; a tie goes to the even 0.
+        body: `float sum = 0.f;
+  for (unsigned k = threadIdx.x; k < count; k += blockDim.x) sum += parts[firstPart + k];
+  const float found = fmaxf(blockSum(sum) / ((float)out * width), 1e-5f), half = 0.5f * found;
+  if (block == 0 && threadIdx.x == 0) scale[0] = found;
+  ${isWide ? packFours : packSingly}`,
+        tensors: { parts },
+        numbers: {},
+      },
+    ),
   ];
 }

@@ -12,6 +12,7 @@ import type { Launch } from '../../kernels/cuda/launch.ts';
 import { overSlots } from '../../kernels/cuda/slots.cuda.ts';
 import { columnSums, startSum } from '../../kernels/cuda/sums.cuda.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import type { Units } from '../bitLinear/units.ts';
 
 type Optional = Tensor | undefined;
 
@@ -23,13 +24,6 @@ __device__ inline float mlgruStep(float state, float f, float x) { return f * st
 
 /** The layer's bound of column c. */
 const boundOf = 'const float bound = bounds ? bounds[layer * width + c] : 0.f;';
-
-/** What a unit of integer gates is worth: the step of its row, from row `first` of `step` on, times a scale. */
-export interface Units {
-  readonly step: Tensor;
-  readonly scale: Tensor;
-  readonly first: number;
-}
 
 /** Gates in units are int32 sums of their projections, which are scaled where they are read. */
 export interface GateUnits {
@@ -53,10 +47,10 @@ function unitTensors({ ofI, ofF }: GateUnits): Launch['tensors'] {
   return { xiStep: ofI?.step, xiScale: ofI?.scale, xfStep: ofF?.step, xfScale: ofF?.scale };
 }
 
-/** The state after the token at element `at` of row `row`, from the state before it. */
+/** The state after a token, from the state before it and the token's gates `i` and `f`. */
 const next = `
-      const float f = forgetGate(sigmoid(gateF(at, row)), bound);
-      state = mlgruStep(state, f, gateI(at, row));`;
+        const float kept = forgetGate(sigmoid(f), bound);
+        state = mlgruStep(state, kept, i);`;
 
 /** Products and sums of the chunks, and in the backward pass their shares in the gradient of the bounds. */
 const mapValues = 3;
@@ -76,23 +70,41 @@ function overBounded(
     { functions: mlgruStep, body: boundOf + gates(units) + body },
     { layer, xiFirst: units.ofI?.first ?? 0, xfFirst: units.ofF?.first ?? 0 },
   );
-  return { ...launch, types: { xi: 'float', xf: 'float', di: 'float', df: 'float' } };
+  return { ...launch, types: { xi: 'float', xf: 'float' } };
 }
 
 /** `value` through the map of another chunk. */
 const through = (value: string) => `${value} = maps[other] * ${value} + maps[size + other];`;
 
-/** Code for each token of a chunk, in order or from the last one, at element `at`. */
-const forwards = (body: string) => `
-    for (unsigned token = begin; token < end; token++) {
-      const unsigned row = sequence * length + token, at = row * width + c;
-      ${body}
+/** Tokens that a thread reads at once: enough to keep the memory busy while it walks them. */
+const tokensAhead = 8;
+
+/**
+ * Code for each token of a chunk, in order or from the last one, at element `at` of `row`. What `read` names for each
+ * token is there for `tokensAhead` of them before the first is walked; past the chunk's end it is read again.
+ */
+function walk(isBackward: boolean, read: Readonly<Record<string, string>>, body: string): string {
+  const names = Object.keys(read);
+  const place = (k: string) =>
+    `const unsigned token = ${isBackward ? `end - 1 - min(walked + ${k}, end - begin - 1)` : `begin + min(walked + ${k}, end - begin - 1)`}, row = sequence * length + token, at = row * width + c;`;
+  return `
+    for (unsigned walked = 0; walked < end - begin; walked += ${tokensAhead}) {
+      float ${names.map((name) => `${name}s[${tokensAhead}]`).join(', ')};
+      #pragma unroll
+      for (unsigned k = 0; k < ${tokensAhead}; k++) {
+        ${place('k')}
+        ${names.map((name) => `${name}s[k] = ${read[name]};`).join(' ')}
+      }
+      #pragma unroll
+      for (unsigned k = 0; k < ${tokensAhead}; k++) if (walked + k < end - begin) {
+        ${place('k')}
+        const float ${names.map((name) => `${name} = ${name}s[k]`).join(', ')};
+        ${body}
+      }
     }`;
-const backwards = (body: string) => `
-    for (unsigned token = end; token-- > begin;) {
-      const unsigned row = sequence * length + token, at = row * width + c;
-      ${body}
-    }`;
+}
+
+const readGates = { i: 'gateI(at, row)', f: 'gateF(at, row)' };
 
 /** xi, xf, h [batch, length, width], start and last [batch, width], bounds [layers, width]; `last` may be `start`. */
 export function mlgruForward(
@@ -106,22 +118,30 @@ export function mlgruForward(
   const { copy, steps } = copyOf(start, chunks);
   const findMaps = `
     float product = 1.f, state = 0.f;
-    ${forwards(`${next}
-      product *= f;`)}
+    ${walk(
+      false,
+      readGates,
+      `${next}
+        product *= kept;`,
+    )}
     maps[i] = product;
     maps[size + i] = state;`;
-  const walk = `
+  const walkOn = `
     float state = start ? start[sequence * width + c] : 0.f;
     ${maps ? earlierChunks(through('state')) : ''}
-    ${forwards(`${next}
-      h[at] = state;`)}
+    ${walk(
+      false,
+      readGates,
+      `${next}
+        h[at] = state;`,
+    )}
     if (end == length) last[sequence * width + c] = state;`;
   return [
     ...steps,
     ...(maps
       ? [overBounded('mlgruChunks', chunks, { xi, xf, bounds, maps }, { layer, units }, findMaps)]
       : []),
-    overBounded('mlgru', chunks, { xi, xf, bounds, h, last, start: copy, maps }, { layer, units }, walk),
+    overBounded('mlgru', chunks, { xi, xf, bounds, h, last, start: copy, maps }, { layer, units }, walkOn),
   ];
 }
 
@@ -131,17 +151,17 @@ export function mlgruSlotsForward(
   layer: number,
 ): Launch[] {
   const { states, ...tensors } = t;
-  const walk = {
+  const slotWalk = {
     functions: mlgruStep,
-    begin: `${boundOf}${gates({})}
+    begin: `${boundOf}
     float state = next[slot * width + c];`,
-    row: `const unsigned row = at / width;${next}
+    row: `const float i = xi[at], f = xf[at];${next}
       h[at] = state;`,
     end: 'next[slot * width + c] = state;',
   };
   return [
     startSum(t.next, states), // a copy onto itself where `next` is assigned to `states`
-    overSlots('mlgruSlots', t.xi, tensors, walk, { layer }),
+    overSlots('mlgruSlots', t.xi, tensors, slotWalk, { layer }),
   ];
 }
 
@@ -151,30 +171,39 @@ type Backward = Record<'xi' | 'xf' | 'h' | 'di' | 'df' | 'dStart', Tensor> &
 /** What a chunk does to f_{t+1} ⊙ dh_{t+1}, which is carried from token to token. */
 const carry = `
     float product = 1.f, carried = 0.f;
-    ${backwards(`const float f = forgetGate(sigmoid(gateF(at, row)), bound);
-      carried = f * ((dh ? dh[at] : 0.f) + carried);
-      product *= f;`)}
+    ${walk(
+      true,
+      { f: readGates.f, d: 'dh ? dh[at] : 0.f' },
+      `const float kept = forgetGate(sigmoid(f), bound);
+        carried = kept * (d + carried);
+        product *= kept;`,
+    )}
     maps[i] = product;
     maps[size + i] = carried;`;
 
-/** di may be the memory of xi, df that of xf, dStart that of dLast. */
+/** di may be the memory of xi, df that of xf, dStart that of dLast; di and df may be bf16. */
 export function mlgruBackward(t: Backward, layer: number, units: GateUnits = {}): Launch[] {
   const { xi, xf, h, di, df, dStart, start, bounds, dh, dLast, dBounds } = t;
   const chunks = chunksOf(xi);
   const maps = chunkMaps(chunks, mapValues);
   const alone = chunks.count === 1;
   const { copy, steps } = copyOf(dLast, chunks);
-  const walk = `
+  const walkBack = `
     float carried = dLast ? dLast[sequence * width + c] : 0.f, sum = 0.f;
     ${alone ? '' : laterChunks(through('carried'))}
-    ${backwards(`const float gate = sigmoid(gateF(at, row)), f = forgetGate(gate, bound), x = gateI(at, row), s = sigmoid(x);
-      const float d = (dh ? dh[at] : 0.f) + carried;
-      const float earlier = token > 0 ? h[at - width] : start ? start[sequence * width + c] : 0.f;
-      const float dGate = d * (earlier - x * s);
-      df[at] = dGate * (1.f - bound) * (gate * (1.f - gate));
-      di[at] = d * (1.f - f) * siluSlope(x, s);
-      sum += dGate * (1.f - gate);
-      carried = f * d;`)}
+    ${walk(
+      true,
+      {
+        ...{ ...readGates, d: 'dh ? dh[at] : 0.f' },
+        earlier: 'token > 0 ? h[at - width] : start ? start[sequence * width + c] : 0.f',
+      },
+      `const float gate = sigmoid(f), kept = forgetGate(gate, bound), s = sigmoid(i), slope = d + carried;
+        const float dGate = slope * (earlier - i * s);
+        store(df, at, dGate * (1.f - bound) * (gate * (1.f - gate)));
+        store(di, at, slope * (1.f - kept) * siluSlope(i, s));
+        sum += dGate * (1.f - gate);
+        carried = kept * slope;`,
+    )}
     if (begin == 0) dStart[sequence * width + c] = carried;
     maps[2 * size + i] = sum;`;
   const tensors = { xi, xf, h, di, df, dStart, start, bounds, dh, dLast: copy, maps };
@@ -183,7 +212,7 @@ export function mlgruBackward(t: Backward, layer: number, units: GateUnits = {})
     ...(alone
       ? []
       : [overBounded('mlgruBackwardChunks', chunks, { xi, xf, dh, bounds, maps }, { layer, units }, carry)]),
-    overBounded('mlgruBackward', chunks, tensors, { layer, units }, walk),
+    overBounded('mlgruBackward', chunks, tensors, { layer, units }, walkBack),
     ...(dBounds ? sumOfBounds(maps, t.before, dBounds, layer) : []),
   ];
 }

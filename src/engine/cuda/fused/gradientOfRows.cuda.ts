@@ -7,11 +7,13 @@ import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
 import { columnTotals } from '../../../kernels/cuda/sums.cuda.ts';
 import { scratch } from '../../../kernels/scratch.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
-import type { Units } from '../../../ops/mlgru/kernel.cuda.ts';
+import type { Units } from '../../../ops/bitLinear/units.ts';
 import { rowsOf } from '../../../program/shapes.ts';
+import type { Tensor } from '../../../program/tensor.ts';
 import type { GradientOfRows } from '../../webgpu/fused/gradientOfRows.wgsl.ts';
 import { sourceEpsilon, sourceTensors, sourceWidth } from '../../webgpu/fused/rowSource.ts';
 import {
+  ahead,
   cutOf,
   eachVector,
   operandsOf,
@@ -22,16 +24,26 @@ import {
   unitOf,
 } from './rows.cuda.ts';
 
-/** Blocks of a processor: as many as keep its memory accesses going. */
-const blocksOfProcessor = 4;
+/** Vectors of a thread, and blocks of a processor: as many as have registers enough. */
+const cuts = { rmsNorm: [1, 4], gatedNorm: [1, 4], swiglu: [2, 2] } as const;
+
+/** dx in bf16 too, for the product that takes it. */
+export interface HalvedGradientOfRows extends GradientOfRows {
+  readonly half?: Tensor | undefined;
+}
 
 /** @param units of x, if it is int32 sums; dx may be the memory of x all the same */
-export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures, units?: Units): Launch[] {
+export function gradientOfRows(
+  t: HalvedGradientOfRows,
+  { processors }: CudaFeatures,
+  units?: Units,
+): Launch[] {
   const { source, norms, dys, dx, dh } = t;
   const width = sourceWidth(source);
   const rows = rowsOf(source.x);
-  const cut = cutOf(source, source.kind === 'swiglu' ? 2 : 1);
-  const parts = Math.min(rows, blocksOfProcessor * processors);
+  const [each, blocksAtOnce] = cuts[source.kind];
+  const cut = cutOf(source, each);
+  const parts = Math.min(rows, blocksAtOnce * processors);
   const sums = t.dgamma ? [...t.dnorms, t.dgamma] : [...t.dnorms];
   const partial = scratch('partsOfSums', [sums.length, parts, width]);
   const projections = norms.map((_, n) => n);
@@ -40,20 +52,31 @@ export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures, 
       kernel: `gradientOfRows.${source.kind}.${norms.length}`,
       functions: rowFunctions,
       body: `
+  const unsigned lane = threadIdx.x;
   float4 sums[${sums.length}][${cut.loads}] = {};
   for (unsigned row = blockIdx.x; row < rows; row += parts) {
+    const unsigned later = row + parts;
+    if (later < rows) ${eachVector(
+      cut,
+      [
+        ahead(source, cut),
+        ...dys.map((_, n) => `prefetchFour(dy${n}, later, ${cut.fours}, at);`),
+        dx.before ? `prefetchFour(sum, later, ${cut.fours}, at);` : '',
+      ].join(' '),
+    )}
     ${unitOf(units)}
     float4 x_[${cut.loads}] = {}, u[${cut.loads}] = {}, e[${cut.loads}] = {}, d[${norms.length}][${cut.loads}] = {};
-    float given = 0.f, squares = 0.f, products = 0.f;
+    float found[3] = {};
     ${eachVector(
       cut,
       `${operandsOf(source, cut, units)}
         ${projections.map((n) => `d[${n}][k] = four(dy${n}, row, ${cut.fours}, at); e[k] = e[k] + d[${n}][k] * ((const float4*)norm${n})[at];`).join('\n        ')}
-        given += dot(x_[k], x_[k]); squares += dot(u[k], u[k]); products += dot(e[k], u[k]);`,
+        found[0] += dot(x_[k], x_[k]); found[1] += dot(u[k], u[k]); found[2] += dot(e[k], u[k]);`,
     )}
-    const float r0 = ${source.kind === 'swiglu' ? '1.f' : `1.f / sqrtf(blockSum(given) / ${width}.f + before)`};
-    const float r1 = 1.f / sqrtf(r0 * r0 * blockSum(squares) / ${width}.f + epsilon);
-    const float slope = r1 * r1 * r1 * blockSum(products) / ${width}.f;
+    blockSums(found);
+    const float r0 = ${source.kind === 'swiglu' ? '1.f' : `1.f / sqrtf(found[0] / ${width}.f + before)`};
+    const float r1 = 1.f / sqrtf(r0 * r0 * found[1] / ${width}.f + epsilon);
+    const float slope = r1 * r1 * r1 * found[2] / ${width}.f;
     ${eachVector(
       cut,
       `const float4 a = u[k] * r0, da = e[k] * r1 + a * (-r0 * slope);
@@ -61,29 +84,35 @@ export function gradientOfRows(t: GradientOfRows, { processors }: CudaFeatures, 
         ${results(t, cut, units)}`,
     )}
   }
-  ${eachVector(cut, `for (int s = 0; s < ${sums.length}; s++) four(partial, s * parts + blockIdx.x, ${cut.fours}, at) = sums[s][k];`)}`,
+  ${eachVector(cut, `for (int s = 0; s < ${sums.length}; s++) storeFour(partial, (size_t)(s * parts + blockIdx.x) * ${cut.fours} + at, sums[s][k]);`)}`,
       tensors: {
         ...sourceTensors(source),
         ...Object.fromEntries(norms.map((norm, n) => [`norm${n}`, norm])),
         ...Object.fromEntries(dys.map((dy, n) => [`dy${n}`, dy])),
-        ...{ sum: dx.before, dx: dx.y, dh, partial, xStep: units?.step, xScale: units?.scale },
+        ...{ sum: dx.before, dx: dx.y, half: t.half, dh, partial, xStep: units?.step, xScale: units?.scale },
       },
       types: { x: 'float' },
       numbers: {
         ...{ rows, parts, xFirst: units?.first ?? 0 },
         ...{ epsilon: { f32: linearEpsilon }, before: { f32: sourceEpsilon(source) } },
       },
-      ...overCut(cut, parts),
+      ...overCut(cut, parts, parts),
+      blocksAtOnce,
     },
     columnTotals('gradientOfNorm', partial, sums),
   ];
 }
 
 /** How da, a vector of the gradient of the source's result, is used. */
-function results({ source, norms }: GradientOfRows, cut: RowCut, units: Units | undefined): string {
+function results(
+  { source, norms, half }: HalvedGradientOfRows,
+  cut: RowCut,
+  units: Units | undefined,
+): string {
   const { fours } = cut;
   const write = (row: string, value: string) =>
-    `four(dx, ${row}, ${fours}, at) = (sum ? four(sum, ${row}, ${fours}, at) : zeros()) + ${value};`;
+    `{ const float4 stored = (sum ? four(sum, ${row}, ${fours}, at) : zeros()) + ${value};
+          storeFour(dx, (size_t)(${row}) * ${fours} + at, stored);${half ? ` storeFour(half, (size_t)(${row}) * ${fours} + at, stored);` : ''} }`;
   const ofSource = `sums[${norms.length}][k]`;
   const throughNorm = (w: string) =>
     write('row', `da * ${w} * r0 + x_[k] * (-r0 * r0 * r0 * epsilon * slope)`);
@@ -96,7 +125,7 @@ function results({ source, norms }: GradientOfRows, cut: RowCut, units: Units | 
         const float4 weight = ((const float4*)gamma)[at], normed = da * x_[k] * r0;
         ${ofSource} = ${ofSource} + normed * gate;
         ${throughNorm('(weight * gate)')}
-        four(dh, row, ${fours}, at) = normed * weight * siluSlope(state, s);`;
+        storeFour(dh, (size_t)row * ${fours} + at, normed * weight * siluSlope(state, s));`;
     case 'swiglu':
       return `const float4 s = sigmoid(x_[k]), value = ${readX('2 * row + 1', cut, units)};
         ${write('2 * row', 'da * value * siluSlope(x_[k], s)')}

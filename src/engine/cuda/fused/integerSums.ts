@@ -5,7 +5,8 @@
 import type { CudaFeatures } from '../../../kernels/cuda/launch.ts';
 import { onCuda } from '../../../kernels/cuda/lowering.ts';
 import { integerSums, suitsTensorCores } from '../../../ops/bitLinear/product.cuda.ts';
-import { type GateUnits, mlgruBackward, mlgruForward, type Units } from '../../../ops/mlgru/kernel.cuda.ts';
+import type { Units } from '../../../ops/bitLinear/units.ts';
+import { type GateUnits, mlgruBackward, mlgruForward } from '../../../ops/mlgru/kernel.cuda.ts';
 import { mlgruBackwardOp, mlgruOp } from '../../../ops/mlgru/mlgru.ts';
 import {
   type Call,
@@ -170,7 +171,7 @@ const scaledMlgruOp = fusedOp<ScaledGates<CallOf<typeof mlgruOp>>>(
     last: 'start',
   },
 );
-const scaledMlgruBackwardOp = fusedOp<ScaledGates<CallOf<typeof mlgruBackwardOp>>>(
+export const scaledMlgruBackwardOp = fusedOp<ScaledGates<CallOf<typeof mlgruBackwardOp>>>(
   'scaledMlgruBackward',
   ({ attributes: { call } }) => call.op.cost(call),
   { di: 'i', df: 'f', dBounds: 'dBoundsBefore' },
@@ -178,7 +179,7 @@ const scaledMlgruBackwardOp = fusedOp<ScaledGates<CallOf<typeof mlgruBackwardOp>
 const scaledQuantiseOp = fusedOp<ScaledRows<QuantiseRows>>('scaledQuantise', ({ attributes: { call } }) =>
   call.op.cost(call),
 );
-const scaledGradientOps = {
+export const scaledGradientOps = {
   rmsNorm: scaledGradientOp(gradientOfRowsOps.rmsNorm),
   gatedNorm: scaledGradientOp(gradientOfRowsOps.gatedNorm),
   swiglu: scaledGradientOp(gradientOfRowsOps.swiglu),
@@ -209,7 +210,9 @@ export const integerSumsOnCuda = [
     const tensors = { xi: gates.i, xf: gates.f, ...read, before, ...call.outputs };
     return mlgruBackward(tensors, call.attributes.layer, units);
   }),
-  onCuda(scaledQuantiseOp, ({ attributes: { rows, units } }) => [quantiseRows(rows, units)]),
+  onCuda(scaledQuantiseOp, ({ attributes: { rows, units } }, features) => [
+    quantiseRows(rows, features, units),
+  ]),
   ...Object.values(scaledGradientOps).map((op) =>
     onCuda(op, ({ attributes: { rows, units } }, features) => gradientOfRows(rows, features, units)),
   ),

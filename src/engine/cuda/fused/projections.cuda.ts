@@ -16,7 +16,7 @@ const allWarps = threads / 32;
 const maxEarly = 2;
 
 /** How the warps of a block share packed rows: few rows are cut among several warps, so that all processors have some. */
-function cut(t: FusedProjections, { processors }: CudaFeatures) {
+function cut(t: FusedProjections, { processors }: CudaFeatures, maxBlocks: number) {
   const [out, width] = t.matrices[0]!.codes.shape as [number, number];
   const packed = Math.ceil(out / 4);
   const blocks = width / 16;
@@ -30,6 +30,7 @@ function cut(t: FusedProjections, { processors }: CudaFeatures) {
     blocks,
     perRow,
     rows: allWarps / perRow,
+    grid: Math.min(Math.ceil((packed * perRow) / allWarps), maxBlocks),
     loads: Math.ceil(width / 4 / threads),
   };
 }
@@ -50,24 +51,35 @@ function tensorsOf({
   return Object.fromEntries([['x', x], ...Object.entries(before), ...projections, ...results]);
 }
 
-export function fusedProjections(t: FusedProjections, features: CudaFeatures): Launch {
-  const sizes = cut(t, features);
-  const { out, width, packed, rows } = sizes;
+/** @param maxBlocks for each token; default: one for each few rows of weights */
+export function fusedProjections(
+  t: FusedProjections,
+  features: CudaFeatures,
+  maxBlocks = Number.POSITIVE_INFINITY,
+): Launch {
+  const sizes = cut(t, features, maxBlocks);
+  const { out, width, packed, grid } = sizes;
   const { prologue, epilogue, matrices } = t;
   const layer = epilogue.kind === 'mlgru' ? epilogue.layer : 0;
   const before = 'epsilon' in prologue ? prologue.epsilon : 0;
   return {
     kernel: `fused.${prologue.kind}.${matrices.length}.${epilogue.kind}`,
-    functions: mlgruStep,
+    functions: mlgruStep + warpFunctions,
     body: quantiseRow(t, sizes) + multiply(t, sizes),
     tensors: tensorsOf(t),
     types: Object.fromEntries(matrices.map((_, k) => [`codes${k}`, 'const unsigned char'])),
     numbers: { out, packed, layer, epsilon: { f32: linearEpsilon }, before: { f32: before } },
-    ...{ grid: [Math.ceil(packed / rows), rowsOf(t.x), 1], block: threads },
+    ...{ grid: [grid, rowsOf(t.x), 1], block: threads },
     shared: width * matrices.length,
     beginsEarly: true,
   };
 }
+
+/** Over a warp, in one instruction: integers, and floats that are not negative, whose bits are in their order. */
+const warpFunctions = `
+__device__ inline int warpTotal(int x) { return __reduce_add_sync(~0u, x); }
+__device__ inline float warpMaxOfMagnitudes(float x) { return __uint_as_float(__reduce_max_sync(~0u, __float_as_uint(x))); }
+`;
 
 type Sizes = ReturnType<typeof cut>;
 
@@ -90,16 +102,17 @@ function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }
   extern __shared__ uint4 q[];
   __shared__ float parts[${allWarps}][${2 + count}];
   const unsigned thread = threadIdx.x, warp = thread / 32, token = blockIdx.y;
-  const unsigned row = blockIdx.x * ${rows} + warp / ${perRow}, mine = warp % ${perRow} * 32 + thread % 32;
+  const unsigned firstRow = blockIdx.x * ${rows} + warp / ${perRow}, mine = warp % ${perRow} * 32 + thread % 32;
   const size_t base = (size_t)token * ${width};
   letLaterBegin();
   ${areConstant ? '' : 'waitForEarlier();'}
   ${eachMatrix(
     t,
-    (k) => `const uint4* const w${k} = (const uint4*)(codes${k} + (size_t)row * ${width});
+    (k) => `const uint4* const w${k} = (const uint4*)(codes${k} + (size_t)firstRow * ${width});
   uint4 early${k}[${early}] = {};
-  if (row < packed) for (int n = 0; n < ${early}; n++) if (mine + n * ${32 * perRow} < ${blocks}) early${k}[n] = __ldg(w${k} + mine + n * ${32 * perRow});`,
+  if (firstRow < packed) for (int n = 0; n < ${early}; n++) if (mine + n * ${32 * perRow} < ${blocks}) early${k}[n] = __ldg(w${k} + mine + n * ${32 * perRow});`,
   )}
+  ${eachMatrix(t, (k) => `const float scaleOf${k} = scale${k}[0];`)}
   ${areConstant ? 'waitForEarlier();' : ''}
   float4 u[${loads}];
   float found[${2 + count}] = {};
@@ -115,7 +128,7 @@ function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }
     }
   }
   for (int n = 0; n < ${2 + count}; n++) {
-    found[n] = n < 2 ? warpSum(found[n]) : warpMax(found[n]);
+    found[n] = n < 2 ? warpSum(found[n]) : warpMaxOfMagnitudes(found[n]);
     if (thread % 32 == 0) parts[warp][n] = found[n];
   }
   __syncthreads();
@@ -151,69 +164,87 @@ function scaled(prologue: Prologue): string {
 }
 
 /** A code is a weight and one: the sum of the row's activations is taken off again. */
-function multiply(t: FusedProjections, { blocks, perRow, width }: Sizes): string {
+function multiply(t: FusedProjections, { blocks, perRow, width, rows, grid }: Sizes): string {
   const count = t.matrices.length;
   const early = Math.min(Math.ceil(blocks / (32 * perRow)), maxEarly);
   const stride = 32 * perRow;
   return `
-  int sums[${count}][4] = {};
-  ${eachMatrix(
-    t,
-    (k) => `if (row < packed) {
-    int all = 0;
-    auto add = [&](uint4 w, unsigned block) {
-      const uint4 a = q[${(width / 16) * k} + block];
-      const unsigned ws[4] = {w.x, w.y, w.z, w.w}, as[4] = {a.x, a.y, a.z, a.w};
-      for (int i = 0; i < 4; i++) {
-        all = __dp4a((int)as[i], 0x01010101, all);
-        for (int plane = 0; plane < 4; plane++)
-          sums[${k}][plane] = __dp4a((int)as[i], (int)(ws[i] >> 2 * plane & 0x03030303u), sums[${k}][plane]);
-      }
-    };
-    for (int n = 0; n < ${early}; n++) if (mine + n * ${stride} < ${blocks}) add(early${k}[n], mine + n * ${stride});
-    for (unsigned block = mine + ${early * stride}; block < ${blocks}; block += ${stride}) add(__ldg(w${k} + block), block);
-    for (int plane = 0; plane < 4; plane++) sums[${k}][plane] = warpSum(sums[${k}][plane] - all);
-  }`,
-  )}
-  ${perRow > 1 ? sumOfWarps(count, perRow) : ''}
-  const unsigned plane = thread % 32;
-  if (warp % ${perRow} != 0 || row >= packed || plane >= ${t.epilogue.kind === 'swiglu' ? 2 : 4}) return;
-  ${eachMatrix(
-    t,
-    (k) => `const float unit${k} = scale${k}[0] * step[${k}];
-  auto y${k} = [&](unsigned p) { return (p == 0 ? sums[${k}][0] : p == 1 ? sums[${k}][1] : p == 2 ? sums[${k}][2] : sums[${k}][3]) * unit${k}; };`,
-  )}
-  const unsigned o = row + plane * packed;
-  ${store(t.epilogue)}`;
+  for (unsigned base = blockIdx.x * ${rows}; base < packed; base += ${grid * rows}) {
+    const bool isFirst = base == blockIdx.x * ${rows};
+    const unsigned row = base + warp / ${perRow}, plane = thread % 32, o = row + plane * packed;
+    const bool stores = warp % ${perRow} == 0 && row < packed && plane < ${t.epilogue.kind === 'swiglu' ? 2 : 4} && o < out;
+    ${readAhead(t.epilogue)}
+    int sums[${count}][4] = {};
+    ${eachMatrix(
+      t,
+      (k) => `if (row < packed) {
+      int all = 0;
+      const uint4* const w = (const uint4*)(codes${k} + (size_t)row * ${width});
+      auto add = [&](uint4 w, unsigned block) {
+        const uint4 a = q[${(width / 16) * k} + block];
+        const unsigned ws[4] = {w.x, w.y, w.z, w.w}, as[4] = {a.x, a.y, a.z, a.w};
+        for (int i = 0; i < 4; i++) {
+          all = __dp4a((int)as[i], 0x01010101, all);
+          for (int plane = 0; plane < 4; plane++)
+            sums[${k}][plane] = __dp4a((int)as[i], (int)(ws[i] >> 2 * plane & 0x03030303u), sums[${k}][plane]);
+        }
+      };
+      if (isFirst) { for (int n = 0; n < ${early}; n++) if (mine + n * ${stride} < ${blocks}) add(early${k}[n], mine + n * ${stride}); }
+      #pragma unroll 4
+      for (unsigned block = isFirst ? mine + ${early * stride} : mine; block < ${blocks}; block += ${stride}) add(__ldg(w + block), block);
+      for (int plane = 0; plane < 4; plane++) sums[${k}][plane] = warpTotal(sums[${k}][plane] - all);
+    }`,
+    )}
+    ${perRow > 1 ? sumOfWarps(count, perRow) : ''}
+    if (stores) {
+      ${eachMatrix(
+        t,
+        (k) => `const float unit${k} = scaleOf${k} * step[${k}];
+      auto y${k} = [&](unsigned p) { return (p == 0 ? sums[${k}][0] : p == 1 ? sums[${k}][1] : p == 2 ? sums[${k}][2] : sums[${k}][3]) * unit${k}; };`,
+      )}
+      ${store(t.epilogue)}
+    }
+  }`;
 }
 
 /** Sums of the warps that share a row, in the first of them. */
 function sumOfWarps(count: number, perRow: number): string {
   return `__shared__ int ofWarps[${allWarps}][${4 * count}];
-  if (thread % 32 == 0) for (int n = 0; n < ${4 * count}; n++) ofWarps[warp][n] = sums[n / 4][n % 4];
-  __syncthreads();
-  if (warp % ${perRow} == 0)
-    for (int n = 0; n < ${4 * count}; n++)
-      for (int k = 1; k < ${perRow}; k++) sums[n / 4][n % 4] += ofWarps[warp + k][n];`;
+    __syncthreads();
+    if (thread % 32 == 0) for (int n = 0; n < ${4 * count}; n++) ofWarps[warp][n] = sums[n / 4][n % 4];
+    __syncthreads();
+    if (warp % ${perRow} == 0)
+      for (int n = 0; n < ${4 * count}; n++)
+        for (int k = 1; k < ${perRow}; k++) sums[n / 4][n % 4] += ofWarps[warp + k][n];`;
+}
+
+const at = '(size_t)token * out + o';
+
+/** What output `o` needs besides the products: read before they are computed. */
+function readAhead(epilogue: Epilogue): string {
+  switch (epilogue.kind) {
+    case 'add':
+      return `const float given = stores ? to[${at}] : 0.f;`;
+    case 'mlgru':
+      return `const float bound = stores && bounds ? bounds[layer * out + o] : 0.f, state = stores && start ? start[${at}] : 0.f;`;
+    default:
+      return '';
+  }
 }
 
 /** What becomes of output `o`, which is plane `plane` of the products. */
 function store(epilogue: Epilogue): string {
-  const at = '(size_t)token * out + o';
   switch (epilogue.kind) {
     case 'none':
-      return `if (o < out) y[${at}] = y0(plane);`;
+      return `y[${at}] = y0(plane);`;
     case 'add':
-      return `if (o < out) y[${at}] = to[${at}] + y0(plane);`;
+      return `y[${at}] = given + y0(plane);`;
     case 'swiglu': // the first half of the outputs, two planes, are gates of the second
       return `y[(size_t)token * (out / 2) + o] = silu(y0(plane)) * y0(plane + 2);`;
     case 'mlgru':
-      return `if (o < out) {
-    const float bound = bounds ? bounds[layer * out + o] : 0.f;
-    const float state = mlgruStep(start ? start[${at}] : 0.f, forgetGate(sigmoid(y1(plane)), bound), y0(plane));
-    hidden[${at}] = state;
-    last[${at}] = state;
-    g[${at}] = y2(plane);
-  }`;
+      return `const float next = mlgruStep(state, forgetGate(sigmoid(y1(plane)), bound), y0(plane));
+      hidden[${at}] = next;
+      last[${at}] = next;
+      g[${at}] = y2(plane);`;
   }
 }

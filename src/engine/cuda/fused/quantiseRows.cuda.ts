@@ -1,23 +1,52 @@
 /** The source of several projections, each one's RMSNorm and quantiser: int8 rows from one reading. */
-import type { Launch } from '../../../kernels/cuda/launch.ts';
+import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
-import type { Units } from '../../../ops/mlgru/kernel.cuda.ts';
+import type { Units } from '../../../ops/bitLinear/units.ts';
 import { widthOf } from '../../../program/shapes.ts';
 import type { QuantiseRows } from '../../webgpu/fused/quantiseRows.wgsl.ts';
 import { sourceEpsilon, sourceTensors, sourceWidth } from '../../webgpu/fused/rowSource.ts';
-import { cutOf, eachVector, operandsOf, overCut, rowFunctions, unitOf } from './rows.cuda.ts';
+import {
+  ahead,
+  cutForWarps,
+  eachRowOf,
+  eachVector,
+  ofRow,
+  operandsOf,
+  overCut,
+  rowFunctions,
+  unitOf,
+} from './rows.cuda.ts';
 
 /** @param units of x, if it is int32 sums */
-export function quantiseRows(t: QuantiseRows, units?: Units): Launch {
+export function quantiseRows(t: QuantiseRows, { processors }: CudaFeatures, units?: Units): Launch {
   const { source, norms, q, step, sum } = t;
   const width = sourceWidth(source);
-  const cut = cutOf(source, 2);
+  const cut = cutForWarps(source, 2);
+  const blocksAtOnce = cut.rows > 1 ? 4 : 3;
   const words = widthOf(q) / 4;
   const rows = step.size / norms.length;
-  const ofNorm = (n: number) => `{
-      float top = 0.f;
-      ${eachVector(cut, `top = fmaxf(top, largestOf(u[k] * ((const float4*)norm${n})[at]));`)}
-      const float largest = fmaxf(blockMax(top) * r, 1e-5f), s = r * (127.f / largest);
+  const eachNorm = (body: (n: number) => string) => norms.map((_, n) => body(n)).join('\n  ');
+  return {
+    kernel: `quantiseRows.${source.kind}.${norms.length}`,
+    functions: rowFunctions,
+    body: eachRowOf(
+      cut,
+      `
+    if (later < rows) ${eachVector(cut, ahead(source, cut))}
+    ${unitOf(units)}
+    float4 x_[${cut.loads}] = {}, u[${cut.loads}] = {};
+    float found[2] = {}, tops[${norms.length}] = {};
+    ${eachVector(
+      cut,
+      `${operandsOf(source, cut, units)} found[0] += dot(x_[k], x_[k]); found[1] += dot(u[k], u[k]);
+        ${eachNorm((n) => `tops[${n}] = fmaxf(tops[${n}], largestOf(u[k] * ((const float4*)norm${n})[at]));`)}`,
+    )}
+    ${cut.rows > 1 ? 'found[0] = warpSum(found[0]); found[1] = warpSum(found[1]);' : 'blockSums(found);'}
+    const float r0 = ${source.kind === 'swiglu' ? '1.f' : `1.f / sqrtf(found[0] / ${width}.f + before)`};
+    const float r = r0 / sqrtf(r0 * r0 * found[1] / ${width}.f + epsilon);
+    ${eachNorm(
+      (n) => `{
+      const float largest = fmaxf(${ofRow(cut, 'Max', `tops[${n}]`)} * r, 1e-5f), s = r * (127.f / largest);
       const unsigned to = ${n} * rows + row;
       int total = 0;
       ${eachVector(
@@ -27,22 +56,12 @@ export function quantiseRows(t: QuantiseRows, units?: Units): Launch {
         total += a + b + c + d;
         q[(size_t)to * ${words} + at] = packInt8(a, b, c, d);`,
       )}
-      for (unsigned at = ${cut.fours} + threadIdx.x; at < ${words}; at += ${cut.threads}) q[(size_t)to * ${words} + at] = 0;
-      total = blockSum(total);
-      if (threadIdx.x == 0) { step[to] = largest / 127.f; sum[to] = total; }
-    }`;
-  return {
-    kernel: `quantiseRows.${source.kind}.${norms.length}`,
-    functions: rowFunctions,
-    body: `
-  const unsigned row = blockIdx.x;
-  ${unitOf(units)}
-  float4 x_[${cut.loads}] = {}, u[${cut.loads}] = {};
-  float given = 0.f, squares = 0.f;
-  ${eachVector(cut, `${operandsOf(source, cut, units)} given += dot(x_[k], x_[k]); squares += dot(u[k], u[k]);`)}
-  const float r0 = ${source.kind === 'swiglu' ? '1.f' : `1.f / sqrtf(blockSum(given) / ${width}.f + before)`};
-  const float r = r0 / sqrtf(r0 * r0 * blockSum(squares) / ${width}.f + epsilon);
-  ${norms.map((_, n) => ofNorm(n)).join('\n  ')}`,
+      for (unsigned at = ${cut.fours} + lane; at < ${words}; at += ${cut.threads}) q[(size_t)to * ${words} + at] = 0;
+      total = ${ofRow(cut, 'Sum', 'total')};
+      if (lane == 0) { step[to] = largest / 127.f; sum[to] = total; }
+    }`,
+    )}`,
+    ),
     tensors: {
       ...sourceTensors(source),
       ...Object.fromEntries(norms.map((norm, n) => [`norm${n}`, norm])),
@@ -55,6 +74,7 @@ export function quantiseRows(t: QuantiseRows, units?: Units): Launch {
       epsilon: { f32: linearEpsilon },
       before: { f32: sourceEpsilon(source) },
     },
-    ...overCut(cut, rows),
+    ...overCut(cut, rows, blocksAtOnce * processors),
+    blocksAtOnce,
   };
 }
