@@ -1,9 +1,10 @@
 /**
- * Where the time of decoding goes as threads are added: what a phase costs that does nothing, how much of a token runs
- * on one thread, and how a busy core slows it.
+ * Where the time of decoding and of prompts goes as threads are added: what a phase costs that does nothing, how much of
+ * a token runs on one thread, and how a busy core, or another process that decodes, slows it.
  *
  *   npx node bench/threads.ts --sizes 370M,1.3B --threads 1,2,4,8,16      writes results/threads.json
  *   npx node bench/threads.ts --busy 1                                    with so many processes that compute beside it
+ *   npx node bench/threads.ts --prompts                                   reads prompts of 512 tokens, too
  */
 import './begin.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -19,9 +20,10 @@ const options = new Command('npx node bench/threads.ts')
   .option('--threads <counts>', 'numbers of threads', [...new Set([1, 2, availableParallelism()])].join(','))
   .option('--rounds <count>', 'measurements of each case', '3')
   .option('--busy <count>', 'processes that keep a core busy meanwhile', Number, 0)
+  .option('--prompts', 'read prompts, too')
   .option('--out <path>', 'where to write the figures, without extension (default: results/threads)')
   .parse()
-  .opts<{ sizes: string; threads: string; rounds: string; busy: number; out?: string }>();
+  .opts<{ sizes: string; threads: string; rounds: string; busy: number; prompts?: boolean; out?: string }>();
 
 const sizes = sizesOf(options.sizes);
 const threadCounts = countsOf('--threads', options.threads);
@@ -43,7 +45,7 @@ try {
     const folder = await randomModel(size);
     for (let round = 1; round <= rounds; round++) {
       for (const threads of threadCounts) {
-        const row = { size, round, ...(await measureThreads(folder, threads)) };
+        const row = { size, round, ...(await measureThreads(folder, threads, options.prompts === true)) };
         rows.push(row);
         console.error(JSON.stringify(row));
       }

@@ -1,4 +1,4 @@
-/** One measurement of bench/threads.ts: decoding on some threads, taken apart. */
+/** One measurement of bench/threads.ts: decoding and reading a prompt on some threads, taken apart. */
 import { Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import { loadParameters } from '../src/checkpoint/load.ts';
 import { CpuEngine } from '../src/engine/cpu/cpuEngine.ts';
@@ -10,7 +10,7 @@ import { type Program, record } from '../src/program/record.ts';
 import { sequenceReader } from '../src/run/readers.ts';
 import { EngineParameterStore } from '../src/run/store.ts';
 import { Turns } from '../src/run/turns.ts';
-import { promptOf } from './protocol.ts';
+import { promptOf, promptTokens } from './protocol.ts';
 import { median } from './statistics.ts';
 
 type Executable = ReturnType<CpuEngine['load']>;
@@ -18,6 +18,7 @@ type Executable = ReturnType<CpuEngine['load']>;
 const tokens = 96;
 const warm = 8;
 const profiles = 9;
+const promptRounds = 3;
 const emptyPhases = 2000;
 
 /** What a phase costs that is cut into four pieces a thread, each of which writes a cache line. */
@@ -37,8 +38,8 @@ export async function emptyPhaseMicroseconds(threads: number): Promise<number> {
   return (1000 * Math.min(...times)) / emptyPhases;
 }
 
-/** Decodes as the benchmark does, and profiles the program that it ran. */
-export async function measureThreads(folder: string, threads: number) {
+/** Decodes and reads a prompt as the benchmark does, and profiles the programs that it ran. */
+export async function measureThreads(folder: string, threads: number, readsPrompt: boolean) {
   const engine = await CpuEngine.create({ threads });
   const loaded: Executable[] = [];
   const load = engine.load.bind(engine);
@@ -72,22 +73,35 @@ export async function measureThreads(folder: string, threads: number) {
   }
   const wall = performance.now() - start;
   const { user, system } = process.cpuUsage(cpuBefore);
-  const profile = await profileOf(loaded.at(-1)!);
+  const profile = await profileOf(loaded.at(-1)!, profiles);
+  const promptTimes: number[] = [];
+  for (let i = 0; readsPrompt && i <= promptRounds; i++) {
+    const before = performance.now();
+    await reader.run(promptOf(vocabulary), reader.newState(), 'last');
+    if (i > 0) promptTimes.push(performance.now() - before);
+  }
+  const prompt = readsPrompt && {
+    tokensPerSecond: (1000 * promptTokens) / median(promptTimes),
+    ...(await profileOf(loaded.at(-1)!, 3)),
+  };
+  const { description } = engine;
   await engine.dispose();
   return {
-    ...{ threads, token, ...profile },
+    ...{ threads, engine: description, token, ...profile },
+    tokensPerSecond: 1000 / median(times),
     millisecondsMedian: median(times),
     millisecondsMin: Math.min(...times),
     /** Cores that the process kept busy, waiting included. */
     busyCores: (user + system) / 1000 / wall,
     systemShare: system / (user + system),
+    ...(prompt && { prompt }),
   };
 }
 
 /** Phases of a program, and milliseconds in its kernels, each timed in a phase of its own. */
-async function profileOf(executable: Executable) {
+async function profileOf(executable: Executable, rounds: number) {
   const runs: KernelTime[][] = [];
-  for (let i = 0; i < profiles; i++) runs.push(await executable.profile());
+  for (let i = 0; i < rounds; i++) runs.push(await executable.profile());
   const medians = runs[0]!.map((_, index) => median(runs.map((run) => run[index]!.milliseconds)));
   const { phases } = executable;
   const isSerial = phases.flatMap(({ kernels, pieces }) => kernels.map(() => pieces === 1));

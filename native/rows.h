@@ -10,6 +10,7 @@ typedef struct {
   Address y;
   int32_t rows;
   int32_t width;
+  int32_t planes;
 } Swiglu;
 
 /** src/ops/swiglu/kernel.as.ts */
@@ -46,6 +47,7 @@ typedef struct {
   int32_t length;
   int32_t width;
   int32_t layer;
+  int32_t planes;
 } Mlgru;
 
 /** src/ops/mlgru/kernel.as.ts */

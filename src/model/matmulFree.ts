@@ -79,8 +79,9 @@ type Recurrence = Parameters<typeof mlgru>[2];
 function releasedBlock(x: Tensor, layer: Layer, recurrence: Recurrence, { rmsNormEps }: MatMulFreeConfig) {
   const { get, norm, project } = layer;
   const a = norm('attn_norm', x);
+  const g = project('attn.g', a);
   const { h, next } = mlgru(project('attn.i', a), project('attn.f', a), recurrence);
-  const gated = gatedNorm(project('attn.g', a), h, get('attn.g_norm.weight'), rmsNormEps);
+  const gated = gatedNorm(g, h, get('attn.g_norm.weight'), rmsNormEps);
   const y = add(x, project('attn.o', gated));
   return { x: addGatedLinearUnit(layer, y), next: [next] };
 }

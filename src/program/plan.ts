@@ -32,12 +32,16 @@ export interface PlanOptions {
   readonly pageBytes?: number;
   /** Scratch of an engine's kernels: temporaries that live during one call only. */
   readonly scratchOf?: (call: Call) => readonly Tensor[];
+  /** Blocks of at most so many bytes keep their memory for some lines after their last use. */
+  readonly lingering?: { readonly lines: number; readonly bytes: number };
 }
 
 export function planMemory(program: Program, options: PlanOptions = {}): MemoryPlan {
-  const { pageBytes = Number.POSITIVE_INFINITY, scratchOf = () => [] } = options;
+  const { pageBytes = Number.POSITIVE_INFINITY, scratchOf = () => [], lingering } = options;
   checkAssignments(program);
-  const blocks = placeInArena(findBlocks(program, scratchOf), pageBytes);
+  const found = findBlocks(program, scratchOf);
+  for (const block of found) if (lingering && block.bytes <= lingering.bytes) block.last += lingering.lines;
+  const blocks = placeInArena(found, pageBytes);
   const offsets = new Map<Tensor, number>();
   for (const block of blocks) for (const tensor of block.tensors) offsets.set(tensor, block.offset);
   const peakBytes = blocks.reduce((peak, block) => Math.max(peak, block.offset + aligned(block.bytes)), 0);

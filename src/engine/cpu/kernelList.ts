@@ -4,7 +4,7 @@ import { Tensor } from '../../program/tensor.ts';
 import type { Phase } from './phases.ts';
 
 /** Bytes of `Phase` and of `KernelEntry` in run.as.ts. */
-export const phaseBytes = 16;
+export const phaseBytes = 20;
 const entryBytes = 12;
 
 export interface ListTarget {
@@ -27,8 +27,8 @@ export function encodePhases(phases: readonly Phase[], target: ListTarget): void
   const view = new DataView(memory.buffer, list, bytes);
   let entry = phaseBytes * phases.length;
   let argument = entry + entryBytes * phases.reduce((sum, { kernels }) => sum + kernels.length, 0);
-  for (const [index, { kernels, pieces, wakes }] of phases.entries()) {
-    const words = [list + entry, kernels.length, pieces, wakes];
+  for (const [index, { kernels, pieces, wakes, together }] of phases.entries()) {
+    const words = [list + entry, kernels.length, pieces, wakes, together ? 1 : 0];
     words.forEach((value, field) => {
       view.setUint32(phaseBytes * index + 4 * field, value, true);
     });

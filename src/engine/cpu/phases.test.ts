@@ -43,4 +43,30 @@ describe('phasesOf', () => {
     expect(shape([kernel(a, b, 1000)], 16)).toEqual([[64]]);
     expect(shape([kernel(a, b, 1000), kernel(a, c, 1000)], 1)).toEqual([[1], [1]]);
   });
+
+  it('lets a kernel follow each piece of products whose quarters it takes, unless it writes what others read', () => {
+    const product = (from: Tensor, to: Tensor, quarter: number): PlannedKernel => {
+      const planned = kernel(from, to, 16);
+      return { ...planned, call: { ...planned.call, quarter } };
+    };
+    const follower = (from: Tensor, to: Tensor): PlannedKernel => {
+      const planned = kernel(from, to, 1);
+      return { ...planned, call: { ...planned.call, follower: { quarter: 4, planes: 2 } } };
+    };
+    const e = tensor('e');
+    addresses.set(e, 640);
+    const phases = (kernels: readonly PlannedKernel[]) =>
+      phasesOf(kernels, { threads: 4, pieceWork: worthAPiece }, place).map(
+        ({ kernels, pieces, together }) => [kernels.length, pieces, together],
+      );
+    expect(phases([product(a, b, 4), product(a, c, 4), follower(b, e)])).toEqual([[3, 16, true]]);
+    expect(phases([product(a, b, 4), follower(b, a)])).toEqual([
+      [1, 16, false],
+      [1, 1, false],
+    ]);
+    expect(phases([product(a, b, 8), follower(b, e)])).toEqual([
+      [1, 16, false],
+      [1, 1, false],
+    ]);
+  });
 });

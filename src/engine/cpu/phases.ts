@@ -23,6 +23,8 @@ export interface Phase {
   readonly pieces: number;
   /** Sleeping threads that are woken for it. */
   readonly wakes: number;
+  /** A piece is that of every kernel, one after the other. */
+  readonly together: boolean;
 }
 
 /** Work of this many nanoseconds is worth a piece: handing one out takes some tenths of a microsecond. */
@@ -82,6 +84,12 @@ export function phasesOf(
   };
   for (const kernel of kernels) {
     const spans = spansOf(kernel, place);
+    if (follows(kernel, spans, group)) {
+      const members = group.map((member) => member.kernel);
+      phases.push(jointPhase(members, kernel, cut));
+      group = [];
+      continue;
+    }
     // A kernel that is one piece is run by the thread that completes the phase before it, which hands nothing out.
     const isSmall = kernel.nanoseconds < 2 * cut.pieceWork;
     if (isSmall || group.some((other) => conflict(other.spans, spans))) close();
@@ -102,7 +110,40 @@ function phaseOf(kernels: readonly PlannedKernel[], { threads, pieceWork }: Cut)
     return { call, pieces: threads <= 1 ? 1 : Math.max(1, Math.min(pieces, limit)) };
   });
   const pieces = shared.reduce((sum, one) => sum + one.pieces, 0);
-  return { kernels: shared, pieces, wakes: Math.min(pieces - 1, Math.floor(total / wakeNanoseconds)) };
+  const wakes = Math.min(pieces - 1, Math.floor(total / wakeNanoseconds));
+  return { kernels: shared, pieces, wakes, together: false };
+}
+
+/**
+ * Whether each piece of the products of a phase can be followed by this kernel: it reads, of what they write, only the
+ * columns of the piece, and writes nothing that pieces of others read or write.
+ */
+function follows(
+  { call }: PlannedKernel,
+  { reads, writes }: Spans,
+  group: readonly { readonly kernel: PlannedKernel; readonly spans: Spans }[],
+): boolean {
+  const { follower } = call;
+  if (!follower || group.length === 0) return false;
+  return group.every(
+    ({ kernel, spans }) =>
+      kernel.call.quarter === follower.quarter &&
+      !meet(writes, spans.reads) &&
+      !meet(writes, spans.writes) &&
+      !meet(
+        reads.filter((read) => !spans.writes.some((written) => isSame(read, written))),
+        spans.writes,
+      ),
+  );
+}
+
+/** Products, and the kernel that follows each piece of them. */
+function jointPhase(products: readonly PlannedKernel[], last: PlannedKernel, cut: Cut): Phase {
+  const planes = last.call.follower!.planes;
+  const call = { ...last.call, args: { ...last.call.args, planes } };
+  const { kernels, pieces, wakes } = phaseOf(products, cut);
+  const calls = [...kernels.map((kernel) => kernel.call), call];
+  return { kernels: calls.map((one) => ({ call: one, pieces })), pieces, wakes, together: true };
 }
 
 interface Spans {
@@ -120,6 +161,10 @@ function spansOf({ reads, writes }: PlannedKernel, place: (tensor: Tensor) => nu
 /** Whether one writes what the other reads or writes. Memory counts, not names: temporaries share it. */
 function conflict(a: Spans, b: Spans): boolean {
   return meet(a.writes, b.writes) || meet(a.writes, b.reads) || meet(a.reads, b.writes);
+}
+
+function isSame([start, end]: Span, [otherStart, otherEnd]: Span): boolean {
+  return start === otherStart && end === otherEnd;
 }
 
 function meet(some: readonly Span[], others: readonly Span[]): boolean {

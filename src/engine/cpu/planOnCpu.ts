@@ -9,6 +9,9 @@ import { Tensor } from '../../program/tensor.ts';
 import { type Lowerings, lowerProgram } from '../lowerings.ts';
 import { cpuLowerings } from './lowerings.ts';
 
+/** A row of activations stays while kernels that follow may share a phase with those that read it. */
+const lingering = { lines: 3, bytes: 2 ** 16 };
+
 export interface CpuProgram {
   readonly kernels: ReadonlyMap<Call, readonly KernelCall[]>;
   readonly plan: MemoryPlan;
@@ -18,6 +21,7 @@ export interface CpuProgram {
 export function planOnCpu(program: Program, table: Lowerings<CpuLowering> = cpuLowerings): CpuProgram {
   const kernels = lowerProgram('cpu', program, table, (lowering, call) => lowering(call));
   const plan = planMemory(program, {
+    lingering,
     scratchOf: (call) => scratchAmong(call, tensorsOf(kernels.get(call) ?? [])),
   });
   return { kernels, plan };

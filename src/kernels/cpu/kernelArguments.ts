@@ -23,6 +23,7 @@ export interface KernelArguments {
     readonly y: Tensor;
     readonly rows: Size<'rows'>;
     readonly width: Size<'width'>;
+    readonly planes: Size<'planes'>;
   };
   readonly appendRows: {
     readonly rows: Tensor;
@@ -366,6 +367,7 @@ export interface KernelArguments {
     readonly length: Size<'length'>;
     readonly width: Size<'width'>;
     readonly layer: Size<'layer'>;
+    readonly planes: Size<'planes'>;
   };
   readonly mlgruSlotsForward: {
     readonly i: Tensor;
@@ -538,6 +540,7 @@ export interface KernelArguments {
     readonly y: Tensor;
     readonly rows: Size<'rows'>;
     readonly width: Size<'width'>;
+    readonly planes: Size<'planes'>;
   };
   readonly ternaryLinearRow: {
     readonly x: Tensor;
@@ -678,6 +681,7 @@ export const kernelFields: {
     y: 'tensor',
     rows: 'i32',
     width: 'i32',
+    planes: 'i32',
   },
   appendRows: {
     rows: 'tensor',
@@ -1021,6 +1025,7 @@ export const kernelFields: {
     length: 'i32',
     width: 'i32',
     layer: 'i32',
+    planes: 'i32',
   },
   mlgruSlotsForward: {
     i: 'tensor',
@@ -1193,6 +1198,7 @@ export const kernelFields: {
     y: 'tensor',
     rows: 'i32',
     width: 'i32',
+    planes: 'i32',
   },
   ternaryLinearRow: {
     x: 'tensor',

@@ -2,6 +2,7 @@
  * A call of a WebAssembly kernel: an object whose fields are those of the `@unmanaged` class that the kernel reads.
  * Types and order of the fields are generated from the kernels' sources: see kernelArguments.ts.
  */
+import { widthOf } from '../../program/shapes.ts';
 import { Tensor } from '../../program/tensor.ts';
 import { type KernelArguments, kernelFields } from './kernelArguments.ts';
 
@@ -13,6 +14,34 @@ export interface KernelCall {
   readonly args: Readonly<Record<string, Tensor | number | undefined>>;
   /** Numbers u32 that follow the class in memory, for kernels that read a table of them. */
   readonly table?: readonly number[];
+  /**
+   * Columns of each quarter of the row that a product of packed weights writes: a piece is a share of all four quarters,
+   * because a byte holds codes of four rows.
+   */
+  readonly quarter?: number;
+  readonly follower?: Follower;
+}
+
+/**
+ * A kernel that takes a row column by column. After a product, whose piece has written a share of the columns of each
+ * quarter, the same thread can take the same columns, `planes` parts of its own row, before others have finished.
+ */
+export interface Follower {
+  readonly quarter: number;
+  readonly planes: number;
+}
+
+/** A call of a product of one row with packed weights, which writes `out` columns. */
+export function rowProduct(call: KernelCall, out: number): KernelCall {
+  return out % 4 === 0 ? { ...call, quarter: out / 4 } : call;
+}
+
+/** A call that takes `row` column by column, if it is a single row; its own row has `width` columns. */
+export function follower(call: KernelCall, row: Tensor): KernelCall {
+  const { width } = call.args;
+  const quarter = row.size / 4;
+  if (row.size !== widthOf(row) || typeof width !== 'number' || !Number.isInteger(quarter)) return call;
+  return { ...call, follower: { quarter, planes: width / quarter } };
 }
 
 /** `kernelCall('lastToken', { x, y, batch, length, width })` */

@@ -120,6 +120,15 @@ export function shareStart(count: i32, step: i32, thread: i32, threads: i32): i3
   return min(<i32>((steps * thread) / threads) * step, count);
 }
 
+/**
+ * First column of the share of `thread` in one of `planes` equal parts of a row: see `Follower` in kernelCall.ts. Shares
+ * of a whole row begin at multiples of 16.
+ */
+export function planeStart(width: i32, planes: i32, plane: i32, thread: i32, threads: i32): i32 {
+  const part = width / planes;
+  return plane * part + shareStart(part, planes > 1 ? 1 : 16, thread, threads);
+}
+
 /** Address of float `index` of the row `row` of a matrix with rows of `width` floats. */
 // @ts-ignore: decorator
 @inline

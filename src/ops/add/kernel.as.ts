@@ -1,5 +1,5 @@
 import { Optional } from "../../kernels/cpu/optional.as";
-import { floatAt, loadLanes, shareStart, storeLanes } from "../../kernels/cpu/math.as";
+import { floatAt, loadLanes, planeStart, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 @unmanaged
 class Add {
@@ -8,18 +8,25 @@ class Add {
   y: usize; // [rows, width]
   rows: i32;
   width: i32;
+  planes: i32; // of a row, of which threads take shares
 }
 
 export function addForward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<Add>(args);
-  const start = shareStart(p.width, 16, thread, threads);
-  const end = shareStart(p.width, 16, thread + 1, threads);
-  for (let row = 0; row < p.rows; row++) {
-    const a = floatAt(p.a, row, p.width);
-    const y = floatAt(p.y, row, p.width);
-    for (let i = start; i < end; i += 4) {
-      storeLanes(y, i, end, f32x4.add(loadLanes(a, i, end), loadLanes(p.b, i, end)));
-    }
+  for (let plane = 0; plane < p.planes; plane++) {
+    const start = planeStart(p.width, p.planes, plane, thread, threads);
+    const end = planeStart(p.width, p.planes, plane, thread + 1, threads);
+    for (let row = 0; row < p.rows; row++) addColumns(p, row, start, end);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addColumns(p: Add, row: i32, start: i32, end: i32): void {
+  const a = floatAt(p.a, row, p.width);
+  const y = floatAt(p.y, row, p.width);
+  for (let i = start; i < end; i += 4) {
+    storeLanes(y, i, end, f32x4.add(loadLanes(a, i, end), loadLanes(p.b, i, end)));
   }
 }
 

@@ -1,5 +1,5 @@
 import { gemm, storage } from '../../kernels/cpu/gemm.ts';
-import { type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { type KernelCall, kernelCall, rowProduct } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
@@ -14,7 +14,8 @@ export const bitLinearOnCpu = [
   onCpu(bitLinearOp, ({ inputs: { x, norm: gamma, codes, scale }, outputs: { y } }) => {
     const sizes = { width: widthOf(x), stride: paddedWidth(x), out: sizeOf(codes, 0) };
     if (isOneRow(rowsOf(x), widthOf(x))) {
-      return [kernelCall('bitLinearRow', { x, gamma, codes, scale, y, ...sizes, epsilon })];
+      const call = kernelCall('bitLinearRow', { x, gamma, codes, scale, y, ...sizes, epsilon });
+      return [rowProduct(call, sizes.out)];
     }
     const rows = quantisedRows(x);
     return [

@@ -1,12 +1,15 @@
-import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { follower, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { rowsOf, sequenceSizes, sizeOf, widthOf } from '../../program/shapes.ts';
 import { mlgruBackwardOp, mlgruOp, mlgruSlotsOp } from './mlgru.ts';
 
 export const mlgruOnCpu = [
-  onCpu(mlgruOp, ({ inputs, outputs, attributes: { layer } }) => [
-    kernelCall('mlgruForward', { ...inputs, ...outputs, ...sequenceSizes('mlgru', inputs.i), layer }),
-  ]),
+  onCpu(mlgruOp, ({ inputs, outputs, attributes: { layer } }) => {
+    const sizes = sequenceSizes('mlgru', inputs.i);
+    return [
+      follower(kernelCall('mlgruForward', { ...inputs, ...outputs, ...sizes, layer, planes: 1 }), inputs.i),
+    ];
+  }),
   onCpu(mlgruSlotsOp, ({ inputs, outputs, attributes: { layer } }) => {
     const { i, states } = inputs;
     const sizes = { rows: rowsOf(i), width: widthOf(i), count: sizeOf(states, 0) };

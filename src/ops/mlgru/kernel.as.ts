@@ -4,6 +4,7 @@ import {
   floatAt,
   loadLanes,
   multiplyAdd,
+  planeStart,
   shareStart,
   sigmoid4,
   silu4,
@@ -48,15 +49,22 @@ class Mlgru {
   length: i32;
   width: i32;
   layer: i32;
+  planes: i32; // of a row, of which threads take shares
 }
 
 /** Threads share columns; `last` carries the state from token to token and stays in the first-level cache. */
 export function mlgruForward(args: usize, thread: i32, threads: i32): void {
   if (nativeRowKernel(RowKernel.mlgruForward, args, thread, threads)) return;
   const a = changetype<Mlgru>(args);
+  for (let plane = 0; plane < a.planes; plane++) {
+    const from = planeStart(a.width, a.planes, plane, thread, threads);
+    recurrence(a, from, planeStart(a.width, a.planes, plane, thread + 1, threads));
+  }
+}
+
+/** All tokens in the columns [from, end). */
+function recurrence(a: Mlgru, from: i32, end: i32): void {
   const width = a.width;
-  const from = shareStart(width, 16, thread, threads);
-  const end = shareStart(width, 16, thread + 1, threads);
   const bounds = a.bounds ? floatAt(a.bounds, a.layer, width) : 0;
   for (let n = 0; n < a.batch; n++) {
     const last = floatAt(a.last, n, width);

@@ -1,6 +1,7 @@
 import {
   floatAt,
   loadLanes,
+  planeStart,
   shareStart,
   sigmoid4,
   silu4,
@@ -15,21 +16,27 @@ class Swiglu {
   y: usize; // [rows, width]
   rows: i32;
   width: i32;
+  planes: i32; // of a row of y, of which threads take shares
 }
 
 export function swigluForward(args: usize, thread: i32, threads: i32): void {
   if (nativeRowKernel(RowKernel.swigluForward, args, thread, threads)) return;
   const p = changetype<Swiglu>(args);
-  const width = p.width;
-  const start = shareStart(width, 16, thread, threads);
-  const end = shareStart(width, 16, thread + 1, threads);
-  for (let row = 0; row < p.rows; row++) {
-    const g = floatAt(p.x, row * 2, width);
-    const u = g + ((<usize>width) << 2);
-    const y = floatAt(p.y, row, width);
-    for (let i = start; i < end; i += 4) {
-      storeLanes(y, i, end, f32x4.mul(silu4(loadLanes(g, i, end)), loadLanes(u, i, end)));
-    }
+  for (let plane = 0; plane < p.planes; plane++) {
+    const start = planeStart(p.width, p.planes, plane, thread, threads);
+    const end = planeStart(p.width, p.planes, plane, thread + 1, threads);
+    for (let row = 0; row < p.rows; row++) gateColumns(p, row, start, end);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function gateColumns(p: Swiglu, row: i32, start: i32, end: i32): void {
+  const g = floatAt(p.x, row * 2, p.width);
+  const u = g + ((<usize>p.width) << 2);
+  const y = floatAt(p.y, row, p.width);
+  for (let i = start; i < end; i += 4) {
+    storeLanes(y, i, end, f32x4.mul(silu4(loadLanes(g, i, end)), loadLanes(u, i, end)));
   }
 }
 

@@ -1,4 +1,4 @@
-import { type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { type KernelCall, kernelCall, rowProduct } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -10,7 +10,7 @@ export const ternaryLinearOnCpu = [
   onCpu(ternaryLinearOp, ({ inputs: { x, codes, scale }, outputs: { y } }) => {
     const sizes = { width: widthOf(x), stride: paddedWidth(x), out: sizeOf(codes, 0) };
     if (isOneRow(rowsOf(x), widthOf(x))) {
-      return [kernelCall('ternaryLinearRow', { x, codes, scale, y, ...sizes })];
+      return [rowProduct(kernelCall('ternaryLinearRow', { x, codes, scale, y, ...sizes }), sizes.out)];
     }
     const rows = quantisedRows(x);
     return [

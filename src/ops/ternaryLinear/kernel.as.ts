@@ -59,7 +59,7 @@ class TernaryLinearRow {
 /** Multiplies a single row; every thread converts it to int8 by itself: see BitLinear's row.as.ts. */
 export function ternaryLinearRow(args: usize, thread: i32, threads: i32): void {
   const p = changetype<TernaryLinearRow>(args);
-  const product = rowProduct(p.codes, p.scale, p.y, p.width, p.stride, p.out);
-  if (isNewRow(args)) quantisePlainRow(p.x, p.width, p.stride, product.q, product.step, product.sum);
+  const product = rowProduct(args, p.codes, p.scale, p.y, p.width, p.stride, p.out);
+  if (isNewRow()) quantisePlainRow(p.x, p.width, p.stride, product.q, product.step, product.sum);
   multiply(product, thread, threads);
 }

@@ -33,6 +33,7 @@ class Phase {
   count: i32;
   pieces: i32;
   wakes: i32; // sleeping threads that are worth waking for it
+  together: i32; // 1: a piece is that of every kernel, one after the other; 0: pieces are counted through the kernels
 }
 
 @unmanaged
@@ -155,14 +156,26 @@ function tell(run: Run, index: i32): void {
   if (run.profile) store<f64>(run.profile + ((<usize>index) << 3), now());
 }
 
-/** Piece `piece` of the phase, counted through its kernels. */
+/** Piece `piece` of the phase. */
 function runPiece(phase: Phase, piece: i32): void {
   let entry = changetype<KernelEntry>(phase.calls);
+  if (phase.together) {
+    for (let k = 0; k < phase.count; k++, entry = nextTo(entry)) {
+      call_indirect<void>(entry.slot, entry.args, piece, entry.pieces);
+    }
+    return;
+  }
   while (piece >= entry.pieces) {
     piece -= entry.pieces;
-    entry = changetype<KernelEntry>(changetype<usize>(entry) + offsetof<KernelEntry>());
+    entry = nextTo(entry);
   }
   call_indirect<void>(entry.slot, entry.args, piece, entry.pieces);
+}
+
+// @ts-ignore: decorator
+@inline
+function nextTo(entry: KernelEntry): KernelEntry {
+  return changetype<KernelEntry>(changetype<usize>(entry) + offsetof<KernelEntry>());
 }
 
 export { setByteDots, setFusesVectors, setWorkspace } from "../../../kernels/cpu/workspace.as";
