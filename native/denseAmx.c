@@ -6,7 +6,7 @@
 #include "tiles.h"
 
 enum {
-  depthOfBlock = 256,
+  depthOfBlock = 128,
   columnsOfBlock = 512,
   rowsOfBlock = 64,
   depthOfTile = 32,
@@ -20,26 +20,25 @@ typedef struct {
   uint8_t *high, *low;
 } Halves;
 
-/** Sixteen words, each a pair of bf16: of `even` in the lower half, of `odd` in the upper. */
+/** Sixteen words, each a pair of bf16: the nearest of `even` in the lower half, of `odd` in the upper. */
 INLINE __m512i pairOf(__m512 even, __m512 odd) {
-  const __m512i down = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
-  return _mm512_mask_blend_epi16(0xaaaaaaaa, down, _mm512_castps_si512(odd));
+  const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, both);
 }
 
-/** The nearest bf16, as a float. NaN stays NaN, as its upper bits are those of a NaN. */
-INLINE __m512 upper(__m512 x) {
-  const __m512i bits = _mm512_castps_si512(x);
-  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-  const __m512i kept = _mm512_and_si512(rounded, _mm512_set1_epi32((int)0xffff0000));
-  return _mm512_mask_mov_ps(_mm512_castsi512_ps(kept), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+/** What a pair lacks of its floats. */
+INLINE __m512i restOf(__m512 even, __m512 odd, __m512i pair) {
+  const __m512 lower = _mm512_castsi512_ps(_mm512_slli_epi32(pair, 16));
+  const __m512 upper = _mm512_castsi512_ps(_mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000)));
+  return pairOf(_mm512_sub_ps(even, lower), _mm512_sub_ps(odd, upper));
 }
 
 INLINE void storePair(Halves to, size_t at, __m512 even, __m512 odd) {
-  const __m512 a = upper(even), b = upper(odd);
-  _mm512_store_si512(to.high + at, pairOf(a, b));
-  if (!to.low) return;
-  _mm512_store_si512(to.low + at, pairOf(upper(_mm512_sub_ps(even, a)), upper(_mm512_sub_ps(odd, b))));
+  const __m512i pair = pairOf(even, odd);
+  _mm512_store_si512(to.high + at, pair);
+  if (to.low) _mm512_store_si512(to.low + at, restOf(even, odd, pair));
 }
 
 INLINE __mmask16 firstOf(int32_t count) { return (__mmask16)(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1); }
@@ -94,9 +93,8 @@ static void packTransposed(Source s, Halves to, int32_t m, int32_t rows, int32_t
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) {
     const __m512 even = columnOfA(s, a, k + 2 * i, there), odd = columnOfA(s, a, k + 2 * i + 1, there);
-    const __m512 x = upper(even), y = upper(odd);
-    high[i] = pairOf(x, y);
-    low[i] = pairOf(upper(_mm512_sub_ps(even, x)), upper(_mm512_sub_ps(odd, y)));
+    high[i] = pairOf(even, odd);
+    low[i] = restOf(even, odd, high[i]);
   }
   transpose(high);
   transpose(low);
@@ -126,8 +124,8 @@ static void packRows(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
 
 /** Rows [m, m + rows) of A. */
 static void packA(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
-  for (int32_t i = 0; i < rows; i += 16) {
-    for (int32_t tile = 0; tile < tilesDeep; tile++) {
+  for (int32_t tile = 0; tile < tilesDeep; tile++) {
+    for (int32_t i = 0; i < rows; i += 16) {
       const size_t at = ((size_t)(i / 16) * tilesDeep + tile) * bytesOfTile;
       const Halves one = {to.high + at, to.low + at};
       const int32_t there = smaller(16, rows - i), depth = k + tile * depthOfTile;
@@ -137,16 +135,37 @@ static void packA(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
   }
 }
 
-/** Four tiles of C: two of rows by two of columns. */
-INLINE void multiplyTiles(const uint8_t *a, const uint8_t *b, int32_t tiles) {
+/** Four tiles of C, two of rows by two of columns: adds both parts of A times the upper part of B. */
+INLINE void multiplyTiles(Halves a, const uint8_t *b, int32_t tiles) {
   const size_t next = (size_t)tilesDeep * bytesOfTile;
-  for (int32_t k = 0; k < tiles; k++, a += bytesOfTile, b += bytesOfTile) {
-    _tile_loadd(4, a, 64);
-    _tile_loadd(5, a + next, 64);
-    _tile_loadd(6, b, 64);
-    _tile_loadd(7, b + next, 64);
+  for (size_t at = 0; at < (size_t)tiles * bytesOfTile; at += bytesOfTile) {
+    _tile_loadd(6, b + at, 64);
+    _tile_loadd(7, b + next + at, 64);
+    _tile_loadd(4, a.high + at, 64);
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a.high + next + at, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(4, a.low + at, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a.low + next + at, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+}
+
+/** The upper part of A times the lower part of B. */
+INLINE void multiplyRest(const uint8_t *a, const uint8_t *b, int32_t tiles) {
+  const size_t next = (size_t)tilesDeep * bytesOfTile;
+  for (int32_t k = 0; k < tiles; k++, a += bytesOfTile, b += bytesOfTile) {
+    _tile_loadd(6, b, 64);
+    _tile_loadd(7, b + next, 64);
+    _tile_loadd(4, a, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a + next, 64);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
@@ -172,9 +191,8 @@ static void squareOfC(uint8_t *memory, const Gemm *g, Halves a, Halves b, int32_
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  multiplyTiles(a.high, b.high, tiles);
-  multiplyTiles(a.low, b.high, tiles);
-  if (b.low) multiplyTiles(a.high, b.low, tiles);
+  multiplyTiles(a, b.high, tiles);
+  if (b.low) multiplyRest(a.high, b.low, tiles);
   _tile_stored(0, sums, 64);
   _tile_stored(1, sums + 256, 64);
   _tile_stored(2, sums + 512, 64);

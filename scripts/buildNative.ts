@@ -37,7 +37,7 @@ const x64: readonly Source[] = [
   { name: 'denseAvx512', flags: avx512 },
   { name: 'rowsAvx512', flags: [...avx512, ...loops, '-mprefer-vector-width=512'] },
 ];
-const tiles = [...avx512, '-mamx-tile', '-mamx-int8', '-mamx-bf16'];
+const tiles = [...avx512, '-mavx512bf16', '-mamx-tile', '-mamx-int8', '-mamx-bf16'];
 const amx: readonly Source[] = [
   { name: 'ternaryAmx', flags: tiles },
   { name: 'denseAmx', flags: tiles },
