@@ -33,6 +33,8 @@ interface Flags extends ModelOptions {
   readonly memoryMb?: number;
   readonly cacheMb: number;
   readonly kvCacheMb: number;
+  readonly states?: string;
+  readonly statesMb: number;
   readonly cacheFolder?: string;
   readonly cacheFolderMb: number;
   readonly maxTokens: number;
@@ -77,6 +79,8 @@ function addServing(command: Command): Command {
       integer(1),
       1024,
     )
+    .option('--states <folder>', 'folder for named prefixes and the states of responses (default: none)')
+    .option('--states-mb <n>', 'max size of the folder of states, in megabytes', integer(1), 1024)
     .option('--cache-folder <folder>', 'folder for cached states that no longer fit in memory')
     .option('--cache-folder-mb <n>', 'max size of the cache folder, in megabytes', integer(1), 4096)
     .option('--cors <origin>', 'allowed CORS origin, for example https://example.com, or *')
@@ -112,6 +116,7 @@ async function serve(flags: Flags): Promise<void> {
     ...{ cacheBytes: 1e6 * flags.cacheMb, cacheFolder: flags.cacheFolder },
     memoryBytes: flags.memoryMb === undefined ? undefined : 1e6 * flags.memoryMb,
     cacheFolderBytes: 1e6 * flags.cacheFolderMb,
+    ...{ states: flags.states, statesBytes: 1e6 * flags.statesMb },
     secret: flags.secretFile === undefined ? undefined : await readFile(flags.secretFile),
     limits: {
       bodyBytes: 1024 * flags.maxBodyKb,

@@ -19,6 +19,10 @@ export interface ServeOptions extends LoadOptions {
   readonly slots?: number | undefined;
   /** Folder for sessions; without one, none are kept. */
   readonly sessions?: string | undefined;
+  /** Folder for named prefixes and the states of responses; without one, responses are kept in memory. */
+  readonly states?: string | undefined;
+  /** Max bytes of that folder; default 1 GB. */
+  readonly statesBytes?: number | undefined;
   /** Level of the JSON log on stdout: debug, info, warn, error or silent. Default: silent. */
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent' | undefined;
 }

@@ -14,6 +14,7 @@ import { embeddingRoutes } from './embeddingRoutes.ts';
 import { chatFieldsOf, completionFieldsOf } from './fields.ts';
 import { bytesPerBodyByte, type RequestShare } from './memory.ts';
 import { messageFieldsOf, messageWire } from './messages.ts';
+import { prefixRoutes } from './prefixRoutes.ts';
 import { respond, type Usage } from './respond.ts';
 import { responseStart, responseWire } from './responses.ts';
 import { responseFieldsOf } from './responsesFields.ts';
@@ -98,6 +99,7 @@ export class App {
     hono.route('/v1/sessions', sessionRoutes(this.#runtime, this.#bodies));
     const checkModel = (name: string | null | undefined) => this.#checkModel(name);
     hono.route('/v1/embeddings', embeddingRoutes(this.#runtime, this.#bodies, checkModel));
+    hono.route('/v1/prefixes', prefixRoutes(this.#runtime, this.#bodies, checkModel));
     hono.route('/', tokenRoutes(this.#runtime, this.#bodies, checkModel));
     hono.notFound((c) =>
       this.#refuse(c, new ApiError(404, `found no ${c.req.method} ${c.req.path.slice(0, 100)}`)),

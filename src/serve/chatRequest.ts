@@ -60,7 +60,10 @@ function preambleOf(
 }
 
 /** The tools that the model is told of. */
-function toolsOf({ tools, tool_choice }: ChatFields): readonly ToolDefinition[] {
+export function toolsOf({
+  tools,
+  tool_choice,
+}: Pick<ChatFields, 'tools' | 'tool_choice'>): readonly ToolDefinition[] {
   if (!tools || tool_choice === 'none') return [];
   checkTools(tools as readonly ToolDefinition[]);
   return tools.map(({ function: { name, description, parameters } }) => ({

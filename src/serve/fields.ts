@@ -125,6 +125,7 @@ const tool = v.strictObject({
     strict: optional(flag),
   }),
 });
+export const toolsField = v.array(tool);
 const toolChoice = v.union(
   [
     v.picklist(['none', 'auto', 'required']),
@@ -141,7 +142,7 @@ const chatFields = v.strictObject({
   top_logprobs: optional(integer(0, 20)),
   modalities: optional(v.tuple([v.literal('text')])),
   parallel_tool_calls: optional(flag),
-  tools: optional(v.array(tool)),
+  tools: optional(toolsField),
   tool_choice: optional(toolChoice),
 });
 

@@ -23,15 +23,18 @@ import { Turns } from '../run/turns.ts';
 import { Forms } from './forms.ts';
 import { MemoryGuard, memoryShares, RequestMemory } from './memory.ts';
 import { Measurements } from './metrics.ts';
+import { NamedPrefixes } from './namedPrefixes.ts';
 import { ownSecret } from './ownSecret.ts';
 import { Preambles } from './preambles.ts';
 import { PromptEncoder } from './promptEncoder.ts';
+import { ResponseFiles } from './responseFiles.ts';
 import { KeptResponses } from './responses.ts';
 import type { Limits, ModelDetails, Runtime } from './runtime.ts';
 import { Scheduler } from './scheduler.ts';
 import { SessionStore } from './sessionStore.ts';
 import { StateSigner } from './signedState.ts';
 import { StateCache } from './stateCache.ts';
+import type { StateOwner } from './stateFile.ts';
 import { StateFiles } from './stateFiles.ts';
 
 export interface RuntimeOptions extends LoadOptions {
@@ -54,6 +57,9 @@ export interface RuntimeOptions extends LoadOptions {
   readonly cacheFolderBytes?: number | undefined;
   /** A folder for sessions; without one, none are stored. */
   readonly sessions?: string | undefined;
+  /** A folder for named prefixes and the states of responses, and its size, of which each may take half; default 1 GB. */
+  readonly states?: string | undefined;
+  readonly statesBytes?: number | undefined;
   /** The key that signs states; the same on all replicas. Default: a new random key. */
   readonly secret?: Uint8Array | undefined;
   readonly limits?: Partial<Limits> | undefined;
@@ -136,7 +142,7 @@ async function assemble(
     onStep: (report) => metrics.step(report),
   });
   const stateSize = (await model.save(0)).length;
-  const secret = options.secret ?? (await ownSecret(options.sessions));
+  const secret = options.secret ?? (await ownSecret(options.sessions ?? options.states));
   const signer = new StateSigner(secret, modelHash, { fingerprint, vocabulary: config.vocabSize, stateSize });
   const files =
     cacheFolder === undefined
@@ -153,6 +159,7 @@ async function assemble(
     ...options.limits,
   };
   metrics.watch(scheduler, cache);
+  const stored = await openStates(options, { cache, signer, model: modelHash, stateSize });
   return {
     modelName: options.name,
     details: detailsOf(parts),
@@ -166,14 +173,29 @@ async function assemble(
     encoder: new PromptEncoder(tokenizer, limits),
     forms: new Forms(tokenizer),
     preambles: new Preambles(),
-    responses: new KeptResponses(Math.min(64e6, shares?.cacheBytes ?? Infinity)),
+    prefixes: stored?.prefixes,
+    responses: new KeptResponses(Math.min(64e6, shares?.cacheBytes ?? Infinity), stored?.responses),
     embedded: { embedder: new Embedder(runnable), reader: sequenceReader(runnable), config },
     engine: `${engine.name} (${engine.description})`,
     async close() {
       await files?.flush();
+      await stored?.responses.flush();
       guard?.close();
       await options.close();
     },
+  };
+}
+
+/** The folder of states that outlive the process: named prefixes, and those after responses. */
+async function openStates(
+  { states, statesBytes = 1e9 }: RuntimeOptions,
+  { cache, signer, ...owner }: StateOwner & { cache: StateCache; signer: StateSigner },
+) {
+  if (states === undefined) return undefined;
+  const bytes = statesBytes / 2;
+  return {
+    prefixes: await NamedPrefixes.open({ folder: join(states, 'prefixes'), bytes, cache, ...owner }),
+    responses: await ResponseFiles.open({ folder: join(states, 'responses'), bytes, signer }),
   };
 }
 

@@ -35,7 +35,7 @@ export class Preambles {
   }
 }
 
-function sharedLength(a: readonly number[], b: readonly number[]): number {
+export function sharedLength(a: readonly number[], b: readonly number[]): number {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length++;
   return length;

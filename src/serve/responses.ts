@@ -7,36 +7,41 @@ import type { AnswerEvent } from './answers.ts';
 import { ApiError } from './apiError.ts';
 import { chatRequestOf } from './chatRequest.ts';
 import type { UsageFields } from './respond.ts';
+import type { ResponseFiles } from './responseFiles.ts';
 import type { AskedResponse, ResponseFields } from './responsesFields.ts';
 import type { Runtime } from './runtime.ts';
 import type { Caller } from './scope.ts';
 import type { Start } from './start.ts';
 import type { Wire } from './wire.ts';
 
-interface Kept {
+export interface KeptResponse {
   readonly session: SavedSession;
   readonly instructions: string | null | undefined;
 }
 
-/** States after responses, for `previous_response_id`; the least recently used are forgotten. */
+/** States after responses, for `previous_response_id`, in memory and perhaps on the disk; the least recently used are forgotten. */
 export class KeptResponses {
-  readonly #sessions: LRUCache<string, Kept>;
+  readonly #sessions: LRUCache<string, KeptResponse>;
+  readonly #files: ResponseFiles | undefined;
 
-  /** @param bytes of all states together */
-  constructor(bytes: number) {
+  /** @param bytes of all states in memory */
+  constructor(bytes: number, files?: ResponseFiles) {
+    this.#files = files;
     this.#sessions = new LRUCache({
       maxSize: bytes,
       sizeCalculation: ({ session: { state, recent } }) => state.byteLength + 8 * recent.length + 256,
     });
   }
 
-  keep(owner: string, id: string, kept: Kept): void {
+  keep(owner: string, id: string, kept: KeptResponse): void {
     this.#sessions.set(`${owner} ${id}`, kept);
+    this.#files?.write(`${owner} ${id}`, kept);
   }
 
   /** @throws ApiError if there is none of this owner any more */
-  get(owner: string, id: string): Kept {
-    const found = this.#sessions.get(`${owner} ${id}`);
+  async get(owner: string, id: string): Promise<KeptResponse> {
+    const key = `${owner} ${id}`;
+    const found = this.#sessions.get(key) ?? (await this.#files?.read(key));
     if (found) return found;
     throw new ApiError(
       404,
@@ -57,7 +62,7 @@ export async function responseStart(
 ): Promise<Start> {
   const { previous_response_id: previous, instructions, store } = asked;
   const id = newId('resp');
-  const kept = typeof previous === 'string' ? responses.get(owner, previous) : undefined;
+  const kept = typeof previous === 'string' ? await responses.get(owner, previous) : undefined;
   // The model has read the same instructions already.
   if (kept && instructions && kept.instructions === instructions) messages.shift();
   return {

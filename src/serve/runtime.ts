@@ -4,6 +4,7 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { Forms } from './forms.ts';
 import type { MemoryGuard, RequestMemory } from './memory.ts';
 import type { Measurements } from './metrics.ts';
+import type { NamedPrefixes } from './namedPrefixes.ts';
 import type { Preambles } from './preambles.ts';
 import type { PromptEncoder } from './promptEncoder.ts';
 import type { KeptResponses } from './responses.ts';
@@ -55,6 +56,8 @@ export interface Runtime {
   readonly signer: StateSigner;
   /** Absent if the server keeps no sessions. */
   readonly sessions: SessionStore | undefined;
+  /** Absent without a folder for states. */
+  readonly prefixes: NamedPrefixes | undefined;
   readonly tokenizer: TextTokenizer;
   readonly encoder: PromptEncoder;
   readonly forms: Forms;

@@ -154,13 +154,11 @@ export class SessionStore {
 }
 
 /** Names become file names, so characters with a meaning in paths are not allowed. */
-function checkId(id: string): void {
+export function checkId(id: string, param = 'session'): void {
   if (deviceNames.test(id))
-    throw new ApiError(400, `session: found "${id}", a name that Windows reserves for a device`, {
-      param: 'session',
-    });
+    throw new ApiError(400, `${param}: found "${id}", a name that Windows reserves for a device`, { param });
   if (/^[A-Za-z0-9_-]{1,64}$/.test(id)) return;
-  throw new ApiError(400, 'session: expected 1 to 64 letters, digits, "_" and "-"', { param: 'session' });
+  throw new ApiError(400, `${param}: expected 1 to 64 letters, digits, "_" and "-"`, { param });
 }
 
 async function syncFolder(folder: string): Promise<void> {

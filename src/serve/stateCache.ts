@@ -25,6 +25,8 @@ export class StateCache {
     { readonly tokens: readonly number[]; readonly state: SequenceState }
   >;
   readonly #files: StateFiles | undefined;
+  /** Of prefixes that stay until their name goes: what reads the state. */
+  readonly #named = new PrefixTree<() => Promise<SequenceState | undefined>>();
   readonly #nodes = new Map<string, TreeNode<Kept>>();
   hits = 0;
   misses = 0;
@@ -59,8 +61,11 @@ export class StateCache {
 
   /** The state of the longest known beginning of `tokens`. */
   async find(tokens: readonly number[]): Promise<CacheHit> {
-    const { value, length, shared } = this.#tree.find(tokens);
-    const state = value && ('state' in value ? value.state : await this.#files?.read(value.file));
+    const [kept, named] = [this.#tree.find(tokens), this.#named.find(tokens)];
+    const shared = Math.max(kept.shared, named.shared);
+    const isNamed = named.value !== undefined && named.length > kept.length;
+    const length = isNamed ? named.length : kept.length;
+    const state = await (isNamed ? named.value!() : this.#stateOf(kept.value));
     if (!state) {
       this.misses += 1;
       return { length: 0, state: undefined, shared };
@@ -68,6 +73,19 @@ export class StateCache {
     this.hits += 1;
     this.put(tokens.slice(0, length), state); // used now
     return { length, state, shared };
+  }
+
+  async #stateOf(kept: Kept | undefined): Promise<SequenceState | undefined> {
+    return kept && ('state' in kept ? kept.state : this.#files?.read(kept.file));
+  }
+
+  /** Lets texts that begin with `tokens` continue from a state that is read when they come. */
+  name(tokens: readonly number[], read: () => Promise<SequenceState | undefined>): void {
+    this.#named.at(tokens).value = read;
+  }
+
+  unname(tokens: readonly number[]): void {
+    this.#named.remove(this.#named.at(tokens));
   }
 
   /** Stores the state after `tokens`; it must not be changed from now on. */

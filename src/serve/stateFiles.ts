@@ -1,35 +1,19 @@
 /**
- * States of texts on the disk: the second level of the state cache, which survives a restart. A file holds
- *
- *     "PM-CACHE", u32 version, 32 bytes of the model's hash, u32 count of tokens, u32 of numbers in the state,
- *     i32 tokens, f32 state, u32 CRC-32 of all bytes before
- *
- * A file that is damaged, truncated or of another model is not an error: it is removed, and its text is read again.
+ * States of texts on the disk: the second level of the state cache, which survives a restart. A file that is damaged,
+ * truncated or of another model is no error: it is removed, and its text is read again.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
-import { Checksum } from '../generate/checksum.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
+import { decodeState, encodeState, type StateEntry, type StateOwner } from './stateFile.ts';
 
-export interface StateFilesOptions {
+export interface StateFilesOptions extends StateOwner {
   /** Maximum bytes of all files together. */
   readonly bytes: number;
-  /** 32 bytes that identify the model. */
-  readonly model: Uint8Array;
-  /** Numbers in a state. */
-  readonly stateSize: number;
 }
 
-interface Entry {
-  readonly tokens: readonly number[];
-  readonly state: SequenceState;
-}
-
-const magic = new TextEncoder().encode('PM-CACHE');
-const version = 1;
-const headerBytes = 8 + 4 + 32 + 8;
 const extension = '.prefix';
 /** Maximum number of states that wait to be written. */
 const maxPending = 64;
@@ -39,7 +23,7 @@ export class StateFiles {
   readonly #options: StateFilesOptions;
   readonly #sizes: LRUCache<string, number>;
   /** States being written, by file. */
-  readonly #pending = new Map<string, Entry>();
+  readonly #pending = new Map<string, StateEntry>();
   /** Writes and deletions are queued: a file that comes back must not be deleted after it was written. */
   #queue: Promise<void> = Promise.resolve();
   readonly #found: { name: string; tokens: readonly number[] }[] = [];
@@ -95,7 +79,7 @@ export class StateFiles {
     if (this.#sizes.get(name) !== undefined) return name; // the same text has the same state
     if (this.#pending.size >= maxPending) return undefined;
     const entry = { tokens, state };
-    const bytes = this.#encode(entry);
+    const bytes = encodeState(this.#options, entry);
     this.#pending.set(name, entry);
     this.#sizes.set(name, bytes.length);
     this.#inTurn(async () => {
@@ -137,40 +121,8 @@ export class StateFiles {
     });
   }
 
-  #encode({ tokens, state }: Entry): Uint8Array {
-    const body = headerBytes + 4 * (tokens.length + state.length);
-    const bytes = new Uint8Array(body + 4);
-    const view = new DataView(bytes.buffer);
-    bytes.set(magic);
-    view.setUint32(8, version, true);
-    bytes.set(this.#options.model, 12);
-    view.setUint32(44, tokens.length, true);
-    view.setUint32(48, state.length, true);
-    bytes.set(new Uint8Array(Int32Array.from(tokens).buffer), headerBytes);
-    const stateBytes = new Uint8Array(state.buffer, state.byteOffset, state.byteLength);
-    bytes.set(stateBytes, headerBytes + 4 * tokens.length);
-    view.setUint32(body, new Checksum().add(bytes.subarray(0, body)).value, true);
-    return bytes;
-  }
-
-  async #load(name: string): Promise<Entry | undefined> {
+  async #load(name: string): Promise<StateEntry | undefined> {
     const bytes = await fs.readFile(join(this.#folder, name)).catch(() => undefined);
-    if (!bytes || bytes.length < headerBytes + 4 || magic.some((byte, i) => bytes[i] !== byte))
-      return undefined;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const [count, size] = [view.getUint32(44, true), view.getUint32(48, true)];
-    const body = headerBytes + 4 * (count + size);
-    const isOurs =
-      view.getUint32(8, true) === version &&
-      this.#options.model.every((byte, i) => bytes[12 + i] === byte) &&
-      size === this.#options.stateSize &&
-      bytes.length === body + 4 &&
-      view.getUint32(body, true) === new Checksum().add(bytes.subarray(0, body)).value;
-    if (!isOurs) return undefined;
-    const content = bytes.buffer.slice(
-      bytes.byteOffset + headerBytes,
-      bytes.byteOffset + body,
-    ) as ArrayBuffer;
-    return { tokens: [...new Int32Array(content, 0, count)], state: new Float32Array(content, 4 * count) };
+    return bytes && decodeState(this.#options, bytes);
   }
 }
