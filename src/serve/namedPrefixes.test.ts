@@ -90,7 +90,7 @@ it('a file that is damaged is not used', async () => {
   expect(JSON.stringify((await call('GET')).body)).not.toContain('"book"');
 });
 
-it('previous_response_id goes on after a restart', async () => {
+it('previous_response_id continues after a restart', async () => {
   const ask = async (fields: object) => {
     const asked = { input: 'Who are you?', max_output_tokens: 6, temperature: 0, ...fields };
     const response = await server.post('/v1/responses', asked);

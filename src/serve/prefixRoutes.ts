@@ -62,7 +62,7 @@ export function prefixRoutes(
   return routes;
 }
 
-/** The tokens that every prompt has which goes on after the prefix, whatever follows. */
+/** The tokens that every prompt has that continues the prefix, whatever follows. */
 async function tokensOf(runtime: Runtime, asked: PrefixFields, caller: Caller): Promise<readonly number[]> {
   const { messages, prompt } = asked;
   if (typeof prompt === 'string' ? messages || asked.tools : !messages && !asked.tools)

@@ -31,6 +31,13 @@ const forms: readonly [form: string, answer: string, text: string, calls: readon
   ],
   ['with its type', '{"type": "function", "function": {"name": "clock", "parameters": {}}}', '', [clock]],
   ['Mistral', '[TOOL_CALLS][{"name": "clock", "arguments": {}}]', '', [clock]],
+  ['Llama 3.2', `[clock(), add(a=1, b=[2, {'c': '}"'}])]`, '', [clock, add]],
+  [
+    'Llama 3.2, all kinds of values',
+    String.raw`[ add( a = -1.5e3 , b = (True, None, "it's\n", '\x65') ), ]`,
+    '',
+    [{ name: 'add', arguments: JSON.stringify({ a: -1500, b: [true, null, "it's\n", 'e'] }) }],
+  ],
   ['arguments as a text', '<tool_call>{"name": "clock", "arguments": "{}"}</tool_call>', '', [clock]],
 ];
 
@@ -38,6 +45,10 @@ const texts = [
   'It is 5 < 6, and [so on]. {"name": "clock"} is an object.',
   '{"name": "other", "parameters": {}}',
   '{"answer": 4}',
+  '[1, 2] is a list, and [clock] and [clock(x)] are no calls.',
+  '[clock(',
+  '[clock(), other()]',
+  "[clock(a='x)]",
   '<tool_call>not JSON</tool_call>',
   '<tool_call>{"name": "clock", "arguments": {',
   '<tool_call>{"name": "clock", "arguments": 5}</tool_call>',

@@ -4,11 +4,13 @@
  *     <tool_call>{"name": …, "arguments": {…}}</tool_call>     Qwen, Hermes, the bundled chat model; Falcon also a list
  *     {"name": …, "parameters": {…}}                           Llama 3; several, divided by ";" or line breaks
  *     [TOOL_CALLS][{"name": …, "arguments": {…}}]              Mistral
+ *     [clock(), add(a=1, b='x')]                               Llama 3.2 and 4
  *
  * What begins like a call and is none, or names no function, is text.
  */
 import { isObject } from '../../text/tokenizerJson.ts';
 import { jsonValueEnd } from './jsonValueEnd.ts';
+import { pythonicCalls } from './pythonicCalls.ts';
 
 export interface ToolCall {
   readonly name: string;
@@ -80,6 +82,12 @@ export class ToolCallStream {
     if (waiting === '') return undefined;
     const start = this.#startOfCall(waiting);
     if (start.at > 0) return { length: start.at, text: waiting.slice(0, start.at) };
+    if (this.#isBeginning && waiting.startsWith('[') && start.mark !== listMark) {
+      const found = pythonicCalls(waiting, this.#isTool);
+      if (found === 'more' && !ended) return undefined;
+      if (found && found !== 'more') return { ...found, text: '' };
+      if (!listMark.startsWith(waiting)) return { length: 1, text: '[' };
+    }
     if (start.mark === undefined) return ended ? { length: waiting.length, text: waiting } : undefined;
     const from = start.mark.length + spaces(waiting, start.mark.length);
     const end = jsonValueEnd(waiting, from);
@@ -97,6 +105,7 @@ export class ToolCallStream {
   #startOfCall(text: string): { readonly at: number; readonly mark?: string } {
     const lead = spaces(text, 0);
     if (this.#isBeginning) {
+      if (text[lead] === '[' && !text.startsWith(listMark, lead)) return { at: lead };
       if (text[lead] === '{') return lead > 0 ? { at: lead } : { at: 0, mark: '' };
       if (lead === text.length && !this.#called) return { at: lead };
     }
