@@ -1,5 +1,5 @@
 /** The report of the study of schedules. */
-import { armTable, searchTable } from '../arms/armReport.ts';
+import { armTable, differenceOf, searchTable } from '../arms/armReport.ts';
 import { type Arm, type ArmRow, bestRows } from '../arms/arms.ts';
 import { curvesFigure } from '../curvesFigure.ts';
 import { type Estimate, estimateOf, formatEstimate } from '../statistics.ts';
@@ -19,6 +19,11 @@ export function schedulesReport({ plan, corpus, arms, rows, parameters }: Result
   const falls = arms.flatMap(({ name, label }) => {
     const parts = fallsOf(bestRows(rows, name));
     return parts ? [{ arm: name, label, ...parts }] : [];
+  });
+  const [paper, ...others] = arms;
+  const differences = others.flatMap(({ name, label }) => {
+    const estimate = differenceOf(rows, name, paper!.name);
+    return estimate ? [{ arm: label, estimate }] : [];
   });
   return {
     title: 'Learning-rate schedules',
@@ -46,7 +51,7 @@ export function schedulesReport({ plan, corpus, arms, rows, parameters }: Result
         ),
       },
     ],
-    data: { plan, corpus, parameters, rows, falls },
+    data: { plan, corpus, parameters, rows, differences, falls },
   };
 }
 

@@ -1,0 +1,305 @@
+/**
+ * The paper's claims, each with a verdict, the size of the effect, and the runs behind it, from the files in results/.
+ * A verdict states what must hold for it; if the files no longer say so, writing the page fails.
+ */
+import type { ArmRow } from '../../src/study/arms/arms.ts';
+import { type Estimate, formatEstimate } from '../../src/study/statistics.ts';
+import { equalLoss, type ScalingRow } from './equalLoss.ts';
+import { json, log, studyResults } from './read.ts';
+
+export interface Claim {
+  readonly claim: string;
+  readonly verdict: 'holds' | 'partly' | 'not' | 'undecided';
+  /** Size of the effect, with an interval where there is one. */
+  readonly effect: string;
+  /** Runs, items or cells behind it, and seeds. */
+  readonly count: string;
+  readonly scale: string;
+  readonly command: string;
+  readonly source: string;
+}
+
+/** @throws if the stored results no longer say what a verdict rests on */
+function requires(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`claims: found results that no longer say that ${what}; judge the claim again`);
+}
+
+const percent = (share: number, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+const range = (values: readonly number[], format: (value: number) => string) =>
+  `${format(Math.min(...values))} to ${format(Math.max(...values))}`;
+
+function stableTraining(): Claim {
+  const scaling = studyResults<{ rows: readonly ScalingRow[] }>('scaling')!;
+  const rows = scaling.data.rows.filter(({ family }) => family === 'matmul-free');
+  const validations = log('stories/base/log.jsonl').filter(({ set }) => set === 'valid.stories');
+  const [first, last] = [validations[0]!, validations.at(-1)!];
+  requires(
+    rows.every(({ outcome }) => outcome.loss !== undefined),
+    'no MatMul-free run of the ladder diverged',
+  );
+  return {
+    claim: 'MatMul-free models train stably',
+    verdict: 'holds',
+    effect: `none of ${rows.length + 1} runs diverged; ${Number(first.bitsPerByte).toFixed(3)} to ${Number(last.bitsPerByte).toFixed(3)} bits a byte of held-out books`,
+    count: `${rows.length + 1} runs, one seed`,
+    scale: 'up to 42 M parameters, 360 M tokens',
+    command: 'npx node recipes/stories/run.ts CORPUS WORK --engine webgpu',
+    source: 'stories, study/scaling',
+  };
+}
+
+interface RoundingData {
+  readonly parameters: number;
+  readonly plan: { readonly tokens: number };
+  readonly rows: readonly ArmRow[];
+  readonly effects: readonly { readonly question: string; readonly estimate: Estimate }[];
+}
+
+function ternaryAttention(): Claim {
+  const claim = 'attention with ternary queries and keys fails to converge';
+  const study = studyResults<RoundingData>('rounding');
+  const found = study?.data.effects.find(({ question }) =>
+    question.startsWith('ternary queries and keys beside float'),
+  );
+  const common = {
+    claim,
+    command: 'npx plusminus study rounding --engine cuda --data CORPUS',
+    source: 'study/rounding',
+  };
+  if (!study || !found) {
+    return {
+      ...common,
+      verdict: 'undecided',
+      effect: 'no run yet',
+      count: '0 runs',
+      scale: '2.2 M parameters',
+    };
+  }
+  const own = study.data.rows.filter(({ arm }) => arm === 'bitnet-ternary-scores');
+  const diverged = own.filter(({ outcome }) => outcome.loss === undefined).length;
+  const { mean, halfWidth = Number.POSITIVE_INFINITY } = found.estimate;
+  const isWorse = mean - halfWidth > 0;
+  return {
+    ...common,
+    verdict: diverged === own.length ? 'holds' : isWorse ? 'partly' : 'undecided',
+    effect:
+      `${diverged} of ${own.length} runs diverged; ${formatEstimate(found.estimate, 4)} nats a token more than float ` +
+      'queries and keys' +
+      (isWorse && diverged === 0 ? ': it trains, and loses' : ''),
+    count: `${own.length} runs, ${found.estimate.count} seeds`,
+    scale: `${(study.data.parameters / 1e6).toFixed(1)} M parameters, ${(study.data.plan.tokens / 1e6).toFixed(1)} M tokens`,
+  };
+}
+
+interface Report {
+  readonly average: { readonly value: number };
+  readonly tasks: readonly {
+    readonly task: string;
+    readonly items: number;
+    readonly headline: string;
+    readonly metrics: readonly {
+      readonly name: string;
+      readonly value: number;
+      readonly standardError: number;
+    }[];
+  }[];
+}
+
+function zeroShot(): Claim {
+  const [own, beside] = ['stories', 'llama'].map((name) => {
+    const { tasks } = json<Report>(`stories/evaluation/${name}-webgpu-tasks-500.json`)!;
+    const headline = tasks.map(({ metrics, headline }) => metrics.find(({ name }) => name === headline)!);
+    const average = headline.reduce((sum, { value }) => sum + value, 0) / headline.length;
+    const error = Math.sqrt(headline.reduce((sum, one) => sum + one.standardError ** 2, 0)) / headline.length;
+    return { average, error, items: tasks.reduce((sum, { items }) => sum + items, 0) };
+  }) as [
+    { average: number; error: number; items: number },
+    { average: number; error: number; items: number },
+  ];
+  const difference = own.average - beside.average;
+  const error = Math.hypot(own.error, beside.error);
+  requires(Math.abs(difference) < 2 * error, 'zero-shot scores do not differ by two standard errors');
+  return {
+    claim: 'zero-shot scores near Transformer++',
+    verdict: 'undecided',
+    effect: `${percent(own.average)} against ${percent(beside.average)} on average, difference ${percent(difference)} ± ${percent(error)} (standard error, unpaired); chance is 33.3 %`,
+    count: `${own.items} items of six tasks, the first rows of each; one seed`,
+    scale: '42 M parameters, 360 M tokens',
+    command: 'npx node recipes/stories/evaluate.ts models/stories --corpus CORPUS --tasks DATA',
+    source: 'stories/evaluation',
+  };
+}
+
+function scalingLaw(): Claim {
+  const { data } = studyResults<{
+    rows: readonly ScalingRow[];
+    fits: readonly { family: string; slope: number }[];
+    crossing: { kind: string };
+  }>('scaling')!;
+  const slope = (family: string) => data.fits.find((fit) => fit.family === family)!.slope;
+  const ratios = equalLoss(data.rows, 'matmul-free', 'transformer');
+  requires(data.crossing.kind === 'never', 'the lines of the two families do not cross');
+  requires(slope('matmul-free') > slope('transformer'), "MatMul-free's loss falls more slowly");
+  return {
+    claim: "the loss falls faster with training operations than Transformer++'s, and the lines cross",
+    verdict: 'undecided',
+    effect:
+      `not seen: C^${slope('matmul-free').toFixed(3)} against C^${slope('transformer').toFixed(3)}; at equal loss ` +
+      `MatMul-free takes ${ratios[0]!.toFixed(1)} to ${ratios.at(-1)!.toFixed(1)} times the operations, more with size`,
+    count: `${data.rows.length} runs, one seed; the rest of the fits is curved`,
+    scale: '0.4 to 3.5 M parameters; the paper has 370 M to 2.7 B',
+    command: 'npx plusminus study scaling --engine webgpu --data CORPUS',
+    source: 'study/scaling',
+  };
+}
+
+interface EfficiencyRow {
+  readonly size: string;
+  readonly batch: number;
+  readonly mode: string;
+  readonly measured: { readonly step: number; readonly usedBytes: number };
+}
+
+function fusedBitLinear(): Claim {
+  const { data } = studyResults<{ rows: readonly EfficiencyRow[] }>('training-efficiency')!;
+  const beside = (mode: string) =>
+    data.rows
+      .filter((row) => row.mode === mode)
+      .map((row) => {
+        const plain = data.rows.find(
+          (one) => one.mode === 'plain' && one.size === row.size && one.batch === row.batch,
+        )!;
+        return {
+          faster: plain.measured.step / row.measured.step - 1,
+          less: 1 - row.measured.usedBytes / plain.measured.usedBytes,
+        };
+      });
+  const fused = beside('fused');
+  requires(
+    fused.every(({ faster, less }) => faster > 0 && less > 0),
+    'fusing saves time and memory in every cell',
+  );
+  const [time, memory] = [fused.map(({ faster }) => faster), fused.map(({ less }) => less)];
+  return {
+    claim: 'fused BitLinear trains 25.6 % faster in 61.0 % less memory',
+    verdict: 'partly',
+    effect: `${range(time, percent)} faster, ${range(memory, percent)} less memory; more only with recomputation, for which there is no plain arm`,
+    count: `${fused.length} sizes and batches, medians of five steps`,
+    scale: '370M and 1.3B, random weights',
+    command: 'npx plusminus study training-efficiency --engine webgpu',
+    source: 'study/training-efficiency',
+  };
+}
+
+interface InferenceRow {
+  readonly size: string;
+  readonly family: string;
+  readonly planned: { readonly state: number };
+  readonly measured: { readonly usedBytes: number; readonly forward: number };
+}
+
+function inference(): Claim {
+  const { data } = studyResults<{ rows: readonly InferenceRow[] }>('inference')!;
+  const row = (family: string) => data.rows.find((one) => one.size === '13B' && one.family === family)!;
+  const [own, beside] = [row('matmul-free'), row('transformer')];
+  const memory = beside.measured.usedBytes / own.measured.usedBytes;
+  const halved = (beside.measured.usedBytes - beside.planned.state / 2) / own.measured.usedBytes;
+  const time = beside.measured.forward / own.measured.forward;
+  requires(memory < 11.6 && time < 4.6 && halved > 1 && time > 1, 'the factors are smaller than the paper’s');
+  return {
+    claim: 'inference takes 11.6 times less memory and 4.6 times less time at 13B',
+    verdict: 'partly',
+    effect: `${memory.toFixed(1)} times less memory (${halved.toFixed(1)} with keys and values of 16 bits, which have 32 here), ${time.toFixed(1)} times less time`,
+    count: 'one model each, medians',
+    scale: '13B, random weights, 2,048 tokens',
+    command: 'npx plusminus study inference --engine webgpu',
+    source: 'study/inference',
+  };
+}
+
+interface SchedulesData {
+  readonly parameters: number;
+  readonly rows: readonly ArmRow[];
+  readonly differences?: readonly { readonly arm: string; readonly estimate: Estimate }[];
+}
+
+function schedule(): Claim {
+  const common = {
+    claim: 'the learning rate goes to zero and is halved midway; the loss curve is S-shaped',
+    command: 'npx plusminus study schedules --engine cuda --data CORPUS',
+    source: 'study/schedules',
+  };
+  const study = studyResults<SchedulesData>('schedules');
+  const found = study?.data.differences?.filter(({ estimate }) => estimate.halfWidth !== undefined) ?? [];
+  if (!study || found.length === 0) {
+    return {
+      ...common,
+      verdict: 'undecided',
+      effect: 'no run yet',
+      count: '0 runs',
+      scale: '2.2 M parameters',
+    };
+  }
+  const isBest = found.every(({ estimate }) => estimate.mean - estimate.halfWidth! > 0);
+  return {
+    ...common,
+    verdict: isBest ? 'holds' : 'partly',
+    effect: `loss of others above the paper's, nats a token: ${found.map(({ arm, estimate }) => `${arm} ${formatEstimate(estimate, 4)}`).join(', ')}`,
+    count: `${study.data.rows.length} runs, ${found[0]!.estimate.count} seeds`,
+    scale: `${(study.data.parameters / 1e6).toFixed(1)} M parameters`,
+  };
+}
+
+interface OperationsRow {
+  readonly family: string;
+  readonly work: { readonly productMultiplications: number };
+}
+
+function noMultiplication(): Claim {
+  const { data } = studyResults<{ rows: readonly OperationsRow[] }>('operations')!;
+  const own = data.rows.filter(({ family }) => family === 'matmul-free');
+  requires(
+    own.every(({ work }) => work.productMultiplications === 0),
+    'MatMul-free products count no multiplication',
+  );
+  return {
+    claim: 'products need no multiplication',
+    verdict: 'partly',
+    effect:
+      'of the algorithm: 0 multiplications in its products, by the cost that ops declare. Executed: CPU and GPU kernels ' +
+      'sum with dot-product instructions that multiply small integers; only the accelerator adds',
+    count: `${own.length} programs, counted`,
+    scale: '370M to 13B',
+    command: 'npx plusminus study operations',
+    source: 'study/operations',
+  };
+}
+
+function accelerator(): Claim {
+  const core = json<{ readonly [key: string]: unknown }>('rtl.json');
+  requires(core !== undefined, 'the core was synthesised');
+  return {
+    claim: 'an FPGA core runs it at 13 W',
+    verdict: 'undecided',
+    effect: 'power not measured; cycles are those of SystemVerilog in simulation, no board has run it',
+    count: 'one core, simulated to the cycle',
+    scale: '512-wide block to 1.3B',
+    command: 'plusminus accelerator report --out results/accelerator.md',
+    source: 'accelerator.md',
+  };
+}
+
+/** In the order of the paper. */
+export function claims(): readonly Claim[] {
+  return [
+    stableTraining(),
+    ternaryAttention(),
+    zeroShot(),
+    scalingLaw(),
+    fusedBitLinear(),
+    inference(),
+    schedule(),
+    noMultiplication(),
+    accelerator(),
+  ];
+}
