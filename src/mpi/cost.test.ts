@@ -18,4 +18,12 @@ describe('the cost of an exchange', () => {
     expect(efficiencyOf({ ...cost, every: 10 }, 2)).toBeCloseTo(0.4 / (0.4 + 0.1184), 6);
     expect(efficiencyOf({ ...cost, computing: 4 }, 2)).toBeCloseTo(4 / (4 + 1.184), 6);
   });
+
+  it('hides sums of gradients behind the backward pass, weights behind nothing', () => {
+    const half = 0.592;
+    const hiding = (seconds: number) => efficiencyOf({ ...cost, hiding: seconds }, 2);
+    expect(hiding(0.2)).toBeCloseTo(0.4 / (0.4 + 2 * half - 0.2), 6);
+    expect(hiding(0.592)).toBeCloseTo(0.4 / (0.4 + half), 6);
+    expect(hiding(10)).toBe(hiding(0.592));
+  });
 });

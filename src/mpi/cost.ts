@@ -9,6 +9,11 @@ export interface ExchangeCost {
   readonly computing: number;
   /** Bytes a second of a rank's connection, in each direction. */
   readonly bytesPerSecond: number;
+  /**
+   * Seconds of computing behind which the sums of gradients can hide: those of the last backward pass, if buckets are
+   * exchanged while it continues. Default: 0.
+   */
+  readonly hiding?: number;
 }
 
 /**
@@ -19,15 +24,21 @@ export function bytesOfExchange(parameters: number, ranks: number): number {
   return (8 * parameters * (ranks - 1)) / ranks;
 }
 
-/** Seconds a step, on average, that the network needs. */
-function exchangeSeconds(cost: ExchangeCost, ranks: number): number {
-  return bytesOfExchange(cost.parameters, ranks) / cost.bytesPerSecond / cost.every;
+/**
+ * Seconds a step, on average, that ranks wait for the network: half the bytes are sums of gradients, which may hide behind
+ * computing; the other half are weights, which may not.
+ */
+function exchangeSeconds(
+  { parameters, bytesPerSecond, every, hiding = 0 }: ExchangeCost,
+  ranks: number,
+): number {
+  const half = bytesOfExchange(parameters, ranks) / bytesPerSecond / 2;
+  return (Math.max(0, half - hiding) + half) / every;
 }
 
 /**
- * Tokens a second of all ranks by those of one, by their number, from 0 to 1: with as much work for every rank, and an
- * exchange of which nothing is hidden behind computing. What is hidden makes it better, what ranks wait for the slowest
- * of them makes it worse.
+ * Tokens a second of all ranks by those of one, by their number, from 0 to 1, with as much work for every rank. Ranks that
+ * wait for the slowest of them make it worse.
  */
 export function efficiencyOf(cost: ExchangeCost, ranks: number): number {
   return cost.computing / (cost.computing + exchangeSeconds(cost, ranks));
