@@ -1,7 +1,7 @@
 /** Loads matrices of codes with a scale for each group of neighbours in a row: see groupedRows.ts. */
 import { bytesOf } from '../engine/engine.ts';
 import { type ParameterSpec, scaleName } from '../model/parameters.ts';
-import { emptyCodes, packPackedRows, packScales } from '../ops/groupedLinear/packed.ts';
+import { clearCodes, packPackedRows, packScales } from '../ops/groupedLinear/packed.ts';
 import { byteSize, elementCount } from '../program/tensor.ts';
 import { f32ToF16 } from './floats.ts';
 import { groupedForm, readGroupedFloats, readGroupScales, readPackedRows } from './groupedRows.ts';
@@ -28,11 +28,12 @@ export function grouped(source: TensorSource, spec: ParameterSpec): Step {
       storage(store, scaleName(name), placed.byteLength).set(bytesOf(placed));
       store.written(scaleName(name));
 
-      const packed = emptyCodes(form.codes, shape);
+      // In the memory of the store, which may move while a chunk is read: a copy of a table would take 80 MB.
+      const target = () => storage(store, name, byteSize(form.codes, shape));
+      clearCodes(form.codes, target());
       for await (const { firstRow, bytes } of readPackedRows(source, spec, form.codes, report)) {
-        packPackedRows(form.codes, shape, bytes, firstRow, packed);
+        packPackedRows(form.codes, shape, bytes, firstRow, target());
       }
-      storage(store, name, byteSize(form.codes, shape)).set(packed);
       store.written(name);
     },
   };

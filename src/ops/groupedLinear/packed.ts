@@ -55,13 +55,20 @@ function scalePlace(type: GroupedType, [out, groups]: Shape, row: number, group:
   return first * groups! + group * rows + (row - first);
 }
 
-/** Memory for codes that `packCodes` fills: zeros, or −1 where there is no zero. */
+/** Memory for codes that `packCodes` fills. */
 export function emptyCodes(type: GroupedType, shape: Shape): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(byteSize(type, shape)).fill(type === 'ternary' ? 0b01010101 : 0);
+  const codes = new Uint8Array(byteSize(type, shape));
+  clearCodes(type, codes);
+  return codes;
+}
+
+/** Makes memory ready for `packCodes` and `packPackedRows`: zeros, or −1 where there is no zero. */
+export function clearCodes(type: GroupedType, target: Uint8Array): void {
+  target.fill(type === 'ternary' ? 0b01010101 : 0);
 }
 
 /**
- * Packs rows of codes, each once, into memory made by `emptyCodes`.
+ * Packs rows of codes, each once, into memory of `emptyCodes` or `clearCodes`.
  * @param shape of the whole matrix, [out, in]; in is a multiple of 4
  * @param codes [rows, in] from row `firstRow` on: −1, 0, 1 for ternary, ±1 for binary
  */
@@ -104,7 +111,7 @@ export function packPackedRows(
   shape: Shape,
   rows: Uint8Array,
   firstRow: number,
-  target: Uint8Array<ArrayBuffer>,
+  target: Uint8Array,
 ): void {
   const rowBytes = shape[1]! / planes[type];
   if (type === 'i8') {
