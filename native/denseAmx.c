@@ -6,7 +6,7 @@
 #include "tiles.h"
 
 enum {
-  depthOfBlock = 128,
+  depthOfBlock = 256,
   columnsOfBlock = 512,
   rowsOfBlock = 64,
   depthOfTile = 32,
@@ -225,10 +225,11 @@ static int rectangle(uint8_t *memory, const Gemm *g, int32_t top, int32_t bottom
       for (int32_t m = top; m < bottom; m += rowsOfBlock) {
         const int32_t rows = smaller(rowsOfBlock, bottom - m);
         packA(s, a, m, rows, k);
-        for (int32_t j = 0; j < columns; j += 32) {
-          const size_t atB = (size_t)(j / 16) * tilesDeep * bytesOfTile;
-          for (int32_t i = 0; i < rows; i += 32) {
-            const size_t atA = (size_t)(i / 16) * tilesDeep * bytesOfTile;
+        // Both parts of 32 rows of A stay in the first-level cache, and B passes.
+        for (int32_t i = 0; i < rows; i += 32) {
+          const size_t atA = (size_t)(i / 16) * tilesDeep * bytesOfTile;
+          for (int32_t j = 0; j < columns; j += 32) {
+            const size_t atB = (size_t)(j / 16) * tilesDeep * bytesOfTile;
             squareOfC(memory, g, (Halves){a.high + atA, a.low + atA},
                       (Halves){b.high + atB, b.low ? b.low + atB : NULL}, k, m + i, smaller(32, rows - i), n + j,
                       smaller(32, columns - j), alpha, sums);

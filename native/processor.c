@@ -39,10 +39,14 @@ int hasAvx512Vnni(void) {
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/** Tiles of int8 and bf16, and AVX-512 BF16. Linux gives a process the tile registers when it asks for them (ARCH_REQ_XCOMP_PERM, XTILEDATA). */
+/**
+ * Tiles of int8 and bf16, and AVX-512 BF16. Linux gives a process the tile registers when it asks for them
+ * (ARCH_REQ_XCOMP_PERM, XTILEDATA).
+ */
 int hasAmx(void) {
   Leaf l = leaf(7, 0);
-  if (!hasAvx512Vnni() || !bit(leaf(7, 1).eax, 5) || !saves(0x60000) || !bit(l.edx, 22) || !bit(l.edx, 24) || !bit(l.edx, 25)) return 0;
+  const int hasTiles = bit(l.edx, 22) && bit(l.edx, 24) && bit(l.edx, 25);
+  if (!hasAvx512Vnni() || !bit(leaf(7, 1).eax, 5) || !hasTiles || !saves(0x60000)) return 0;
   return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
 }
 #endif

@@ -1,28 +1,16 @@
 /**
  * AMX: tiles of 16 rows of activations by 16 output rows. Sixteen packed rows become four tiles of weights, one for each
- * of their planes: a transposition of words of four codes, and a mask. Tiles of a stretch of columns stay in the
- * first-level cache for all activations; sums wait in memory meanwhile. A single row is the work of AVX-512 VNNI.
+ * of their planes: a transposition of words of four codes, and a mask. A single row is the work of AVX-512 VNNI.
  */
 #include "tiles.h"
 
-enum {
-  /** From this many rows of activations on, tiles pay, half empty as they may be. */
-  fewestRows = 8,
-  tileRows = 16,
-  planes = 4,
-#ifdef STRETCH
-  stretch = STRETCH,
-#else
-  /** Columns whose tiles of weights take 32 KB. */
-  stretch = 512,
-#endif
-};
+/** From this many rows of activations on, tiles pay, half empty as they may be. */
+enum { fewestRows = 8, tileRows = 16 };
 
 /** Packed rows [r, r + 16) as tiles [columns / 64][4 planes]; columns past the width, and rows past `packed`, are 0. */
-static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t packed, int32_t from, int32_t end,
-                   uint8_t *tiles) {
+static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t packed, uint8_t *tiles) {
   const __m512i mask = _mm512_set1_epi8(3);
-  for (int32_t k = from; k < end; k += 64) {
+  for (int32_t k = 0; k < p->width; k += 64) {
     const int32_t left = smaller(p->width - k, 64);
     const __mmask64 columns = left == 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
     __m512i rows[16];
@@ -40,7 +28,7 @@ static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t pa
       _mm512_store_si512(to + 2 * bytesOfTile, _mm512_and_si512(_mm512_srli_epi16(rows[i], 4), mask));
       _mm512_store_si512(to + 3 * bytesOfTile, _mm512_and_si512(_mm512_srli_epi16(rows[i], 6), mask));
     }
-    tiles += planes * bytesOfTile;
+    tiles += 4 * bytesOfTile;
   }
 }
 
@@ -61,59 +49,27 @@ static void finishTile(uint8_t *memory, const Product *p, const int32_t *sums, i
   }
 }
 
-/** 16 rows of activations, `stride` bytes apart, by the planes of 16 packed rows; adds to `sums` unless these are new. */
-static void fourTiles(const int8_t *q, size_t stride, int32_t columns, const uint8_t *tiles, int32_t *sums, int isNew) {
-  if (isNew) {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  } else {
-    _tile_loadd(0, sums, 64);
-    _tile_loadd(1, sums + 256, 64);
-    _tile_loadd(2, sums + 512, 64);
-    _tile_loadd(3, sums + 768, 64);
-  }
-  for (int32_t k = 0; k < columns; k += 64, tiles += planes * bytesOfTile) {
+/** 32 rows of activations, `stride` bytes apart, by two planes of 16 packed rows. */
+static void fourTiles(const int8_t *q, size_t stride, size_t columns, const uint8_t *tiles, int32_t *sums) {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (size_t k = 0; k < columns; k += 64) {
     _tile_loadd(4, q + k, stride);
-    _tile_loadd(5, tiles, 64);
-    _tile_dpbsud(0, 4, 5);
-    _tile_loadd(6, tiles + bytesOfTile, 64);
-    _tile_dpbsud(1, 4, 6);
-    _tile_loadd(7, tiles + 2 * bytesOfTile, 64);
-    _tile_dpbsud(2, 4, 7);
-    _tile_loadd(5, tiles + 3 * bytesOfTile, 64);
-    _tile_dpbsud(3, 4, 5);
+    _tile_loadd(5, q + tileRows * stride + k, stride);
+    _tile_loadd(6, tiles, 64);
+    _tile_loadd(7, tiles + bytesOfTile, 64);
+    _tile_dpbsud(0, 4, 6);
+    _tile_dpbsud(1, 4, 7);
+    _tile_dpbsud(2, 5, 6);
+    _tile_dpbsud(3, 5, 7);
+    tiles += 4 * bytesOfTile;
   }
   _tile_stored(0, sums, 64);
   _tile_stored(1, sums + 256, 64);
   _tile_stored(2, sums + 512, 64);
   _tile_stored(3, sums + 768, 64);
-}
-
-/** Rows of activations, of which the last are copied to where 16 of them are whole. */
-typedef struct {
-  const int8_t *q, *rest;
-  /** Rows before `rest`. */
-  int32_t whole;
-  size_t stride, restStride;
-} Activations;
-
-/** Sixteen packed rows from `r` on with all activations. */
-static void packedRows(uint8_t *memory, const Product *p, int32_t r, Activations x, uint8_t *tiles, int32_t *sums) {
-  const int32_t packed = (p->out + 3) >> 2;
-  for (int32_t k = 0; k < p->width; k += stretch) {
-    const int32_t columns = smaller(stretch, p->width - k);
-    unpack(memory + p->codes, p, r, packed, k, k + columns, tiles);
-    for (int32_t row = 0; row < p->rows; row += tileRows) {
-      const int isWhole = row < x.whole;
-      const int8_t *q = isWhole ? x.q + (size_t)row * x.stride : x.rest;
-      int32_t *own = sums + (size_t)row * planes * 16;
-      fourTiles(q + k, isWhole ? x.stride : x.restStride, columns, tiles, own, k == 0);
-      if (k + columns < p->width) continue;
-      for (int plane = 0; plane < planes; plane++) finishTile(memory, p, own + 256 * plane, row, r, plane);
-    }
-  }
 }
 
 int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces) {
@@ -122,13 +78,12 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
   const int32_t from = shareStart(packed, 16, piece, pieces), end = shareStart(packed, 16, piece + 1, pieces);
   if (from == end) return 1;
   const size_t columns = ((size_t)p->width + 63) & ~(size_t)63;
-  const int32_t whole = p->rows & ~15;
-  const size_t tileBytes = stretch / 64 * planes * bytesOfTile;
-  const size_t restBytes = p->rows > whole ? tileRows * columns : 0;
-  const size_t sumBytes = (size_t)(p->rows + 15) / 16 * planes * bytesOfTile;
-  uint8_t *tiles = scratch(tileBytes + restBytes + sumBytes);
+  const int32_t whole = p->rows & ~31;
+  const size_t weightBytes = 64 * columns, restBytes = p->rows > whole ? 32 * columns : 0;
+  uint8_t *tiles = scratch(weightBytes + restBytes + 4 * bytesOfTile);
   if (p->stride > longestRow || !tiles) return 0;
-  int8_t *rest = (int8_t *)tiles + tileBytes;
+  int8_t *rest = (int8_t *)tiles + weightBytes;
+  int32_t *sums = (int32_t *)(rest + restBytes);
   const int8_t *q = (const int8_t *)(memory + p->q);
   if (restBytes > 0) {
     // Tiles are whole: behind the last rows there may be no memory.
@@ -136,9 +91,21 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
     for (int32_t row = whole; row < p->rows; row++)
       memcpy(rest + (row - whole) * columns, q + (size_t)row * p->stride, (size_t)p->stride);
   }
-  const Activations x = {q, rest, whole, (size_t)p->stride, columns};
   configureTiles();
-  for (int32_t r = from; r < end; r += 16) packedRows(memory, p, r, x, tiles, (int32_t *)(rest + restBytes));
+  for (int32_t r = from; r < end; r += 16) {
+    unpack(memory + p->codes, p, r, packed, tiles);
+    for (int32_t row = 0; row < p->rows; row += 32) {
+      const int8_t *x = row < whole ? q + (size_t)row * p->stride : rest;
+      const size_t stride = row < whole ? (size_t)p->stride : columns;
+      for (int plane = 0; plane < 4; plane += 2) {
+        fourTiles(x, stride, columns, tiles + plane * bytesOfTile, sums);
+        finishTile(memory, p, sums, row, r, plane);
+        finishTile(memory, p, sums + 256, row, r, plane + 1);
+        finishTile(memory, p, sums + 512, row + 16, r, plane);
+        finishTile(memory, p, sums + 768, row + 16, r, plane + 1);
+      }
+    }
+  }
   _tile_release();
   return 1;
 }
