@@ -5,9 +5,13 @@
  */
 import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { everyCard } from '../../test/cudaCompiler.ts';
 import type { Collectives, Peers } from '../engine/collectives.ts';
+import { fuse } from '../engine/cuda/fused/fuse.ts';
+import { planSteps } from '../engine/cuda/steps.ts';
 import { bytesOf, type Executable, readFloats } from '../engine/engine.ts';
 import { ReferenceEngine } from '../engine/reference/referenceEngine.ts';
+import { isProduct } from '../kernels/cuda/launch.ts';
 import { namedConfig } from '../model/config.ts';
 import { alone, type Group } from '../mpi/group.ts';
 import { Program } from '../program/record.ts';
@@ -235,5 +239,22 @@ describe('ranks whose engines exchange variables', () => {
     collectives.error = new Error('rank 1 has ended');
     await expect(step).rejects.toThrow('rank 1 has ended');
     expect(collectives.called.at(-1)).toBe('abort');
+  });
+
+  it('are lowered for a card with the same marks, the norm before the last two, the update between them', async () => {
+    const [rank] = await ranksOf(2);
+    const [program] = rank!.trainer.update.programs;
+    for (const features of everyCard) {
+      const { marks, steps } = planSteps(fuse(program!, features), features);
+      expect(marks).toHaveLength(program!.marks.length);
+      const kernels = (from: number, to: number) =>
+        steps
+          .slice(marks.at(from), marks.at(to))
+          .map((step) => (isProduct(step) ? step.product : step.kernel));
+      expect(kernels(-3, -2).every((name) => name.startsWith('sumOfSquares'))).toBe(true);
+      expect(kernels(-2, -1)).toContain('clipCoefficient');
+      expect(kernels(-2, -1).filter((name) => name.startsWith('adamw')).length).toBeGreaterThan(0);
+      expect(marks.at(-1)).toBe(steps.length);
+    }
   });
 });
