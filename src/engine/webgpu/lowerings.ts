@@ -31,8 +31,7 @@ import { tokenScoresOnWebGpu } from '../../ops/tokenScores/webgpu.ts';
 import { tokenShiftOnWebGpu } from '../../ops/tokenShift/webgpu.ts';
 import { wkvOnWebGpu } from '../../ops/wkv/webgpu.ts';
 import { type Lowerings, lowerings } from '../lowerings.ts';
-import { fusedProjectionsOnWebGpu } from './fused/fuse.ts';
-import { fusedRowsOnWebGpu } from './fused/rowOps.ts';
+import { fusedOnWebGpu } from './fused/fuse.ts';
 
 export const webgpuLowerings: Lowerings<WebGpuLowering> = lowerings([
   ...adamwOnWebGpu,
@@ -64,6 +63,5 @@ export const webgpuLowerings: Lowerings<WebGpuLowering> = lowerings([
   ...tokenScoresOnWebGpu,
   ...tokenShiftOnWebGpu,
   ...wkvOnWebGpu,
-  ...fusedProjectionsOnWebGpu,
-  ...fusedRowsOnWebGpu,
+  ...fusedOnWebGpu,
 ]);

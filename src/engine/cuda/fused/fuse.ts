@@ -4,13 +4,15 @@ import { onCuda } from '../../../kernels/cuda/lowering.ts';
 import { bitLinearGradients } from '../../../ops/bitLinear/backward.cuda.ts';
 import { ternaryProduct } from '../../../ops/bitLinear/product.cuda.ts';
 import type { Program } from '../../../program/record.ts';
-import { fusedProjectionsOp, fuse as fuseForGpu } from '../../webgpu/fused/fuse.ts';
+import { widthOf } from '../../../program/shapes.ts';
+import { type FusingKernels, fusedProjectionsOp, fuse as fuseForGpu } from '../../fused/fuse.ts';
 import {
   bitLinearGradientsOp,
   gradientOfRowsOps,
   quantiseRowsOp,
   ternaryProductOp,
-} from '../../webgpu/fused/rowOps.ts';
+} from '../../fused/rowOps.ts';
+import { type RowSource, sourceWidth } from '../../fused/rowSource.ts';
 import { gradientOfRows } from './gradientOfRows.cuda.ts';
 import { integerLogitsOnCuda, keepIntegerLogits } from './integerLogits.ts';
 import { integerSumsOnCuda, keepIntegers } from './integerSums.ts';
@@ -20,12 +22,24 @@ import { fusedProjections } from './projections.cuda.ts';
 import { quantiseRows } from './quantiseRows.cuda.ts';
 import { together, togetherOnCuda } from './together.ts';
 
-/** What matters of a device in the choice of calls to fuse: a kernel takes any number of tensors here. */
-const device = { int8Matrices: false, halfMatrices: false, subgroupSize: 32, maxBindings: 100 };
+/** Vectors of four columns of a row, at most, that the kernels hold in registers. */
+const maxVectors = 4096;
+
+const kernels: FusingKernels = {
+  suitsProjections: ({ matrices: [first] }) =>
+    widthOf(first!.codes) % 16 === 0 && widthOf(first!.codes) / 4 <= maxVectors,
+  suitsQuantising: ({ source }) => suitsRows(source),
+  suitsGradient: ({ source }) => suitsRows(source),
+  partsOf: () => 1, // scales of gradients are not needed: products take bf16
+};
+
+function suitsRows(source: RowSource): boolean {
+  return sourceWidth(source) % 4 === 0 && sourceWidth(source) / 4 <= maxVectors;
+}
 
 export function fuse(program: Program, features: CudaFeatures): Program {
   const passes = [keepIntegers, keepIntegerLogits, narrowGradients, together, persist];
-  return passes.reduce((rewritten, pass) => pass(rewritten, features), fuseForGpu(program, device));
+  return passes.reduce((rewritten, pass) => pass(rewritten, features), fuseForGpu(program, kernels));
 }
 
 export const fusedOnCuda = [

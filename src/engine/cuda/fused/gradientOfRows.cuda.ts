@@ -1,6 +1,6 @@
 /**
  * Backward through the RMSNorms of several projections and through their common source at once; the formulas are those of
- * src/engine/webgpu/fused/gradientOfRows.wgsl.ts. A block takes every so many rows, and keeps its shares in the norms'
+ * src/engine/fused/rows.ts. A block takes every so many rows, and keeps its shares in the norms'
  * gradients in registers: a thread has the same columns of each row.
  */
 import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
@@ -10,8 +10,8 @@ import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
 import type { Units } from '../../../ops/bitLinear/units.ts';
 import { rowsOf } from '../../../program/shapes.ts';
 import type { Tensor } from '../../../program/tensor.ts';
-import type { GradientOfRows } from '../../webgpu/fused/gradientOfRows.wgsl.ts';
-import { sourceEpsilon, sourceTensors, sourceWidth } from '../../webgpu/fused/rowSource.ts';
+import { sourceEpsilon, sourceTensors, sourceWidth } from '../../fused/rowSource.ts';
+import type { GradientOfRows } from '../../fused/rows.ts';
 import {
   ahead,
   cutOf,

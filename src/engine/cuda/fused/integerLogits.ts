@@ -16,8 +16,8 @@ import { type Call, type CallOf, callOfOp, type Tensors } from '../../../program
 import type { Program } from '../../../program/record.ts';
 import { rowsOf, widthOf } from '../../../program/shapes.ts';
 import { Tensor } from '../../../program/tensor.ts';
-import { callOf, fusedOp } from '../../webgpu/fused/fusedOp.ts';
-import { Uses, withoutCalls } from '../../webgpu/fused/uses.ts';
+import { callOf, fusedOp } from '../../fused/fusedOp.ts';
+import { Uses, withoutCalls } from '../../fused/uses.ts';
 
 type Head = CallOf<typeof bitLinearOp>;
 

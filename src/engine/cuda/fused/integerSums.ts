@@ -19,16 +19,10 @@ import {
 import type { Program } from '../../../program/record.ts';
 import { rowsOf, widthOf } from '../../../program/shapes.ts';
 import { Tensor } from '../../../program/tensor.ts';
-import { callOf, fusedOp } from '../../webgpu/fused/fusedOp.ts';
-import type { GradientOfRows } from '../../webgpu/fused/gradientOfRows.wgsl.ts';
-import type { QuantiseRows } from '../../webgpu/fused/quantiseRows.wgsl.ts';
-import {
-  type FirstRow,
-  gradientOfRowsOps,
-  quantiseRowsOp,
-  ternaryProductOp,
-} from '../../webgpu/fused/rowOps.ts';
-import { Uses, withoutCalls } from '../../webgpu/fused/uses.ts';
+import { callOf, fusedOp } from '../../fused/fusedOp.ts';
+import { type FirstRow, gradientOfRowsOps, quantiseRowsOp, ternaryProductOp } from '../../fused/rowOps.ts';
+import type { GradientOfRows, QuantiseRows } from '../../fused/rows.ts';
+import { Uses, withoutCalls } from '../../fused/uses.ts';
 import { gradientOfRows } from './gradientOfRows.cuda.ts';
 import { quantiseRows } from './quantiseRows.cuda.ts';
 

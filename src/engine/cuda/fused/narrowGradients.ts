@@ -11,8 +11,8 @@ import { type Call, callOfOp, type Op, present } from '../../../program/op.ts';
 import type { Program } from '../../../program/record.ts';
 import { rowsOf, widthOf } from '../../../program/shapes.ts';
 import { Tensor } from '../../../program/tensor.ts';
-import { bitLinearGradientsOp, gradientOfRowsOps } from '../../webgpu/fused/rowOps.ts';
-import { Uses, withoutCalls } from '../../webgpu/fused/uses.ts';
+import { bitLinearGradientsOp, gradientOfRowsOps } from '../../fused/rowOps.ts';
+import { Uses, withoutCalls } from '../../fused/uses.ts';
 import { scaledLossBackwardOp } from './integerLogits.ts';
 import { scaledGradientOps, scaledMlgruBackwardOp } from './integerSums.ts';
 

@@ -5,10 +5,10 @@ import { type Call, callOfOp, present, sumOfCosts } from '../../../program/op.ts
 import type { Program } from '../../../program/record.ts';
 import { rowsOf } from '../../../program/shapes.ts';
 import { type Tensor, variable } from '../../../program/tensor.ts';
-import { fusedProjectionsOp } from '../../webgpu/fused/fuse.ts';
-import { callOf, fusedOp, numbered } from '../../webgpu/fused/fusedOp.ts';
-import type { FusedProjections } from '../../webgpu/fused/projections.wgsl.ts';
-import { withoutCalls } from '../../webgpu/fused/uses.ts';
+import { fusedProjectionsOp } from '../../fused/fuse.ts';
+import { callOf, fusedOp, numbered } from '../../fused/fusedOp.ts';
+import type { FusedProjections } from '../../fused/projections.ts';
+import { withoutCalls } from '../../fused/uses.ts';
 import { fusedProjections } from './projections.cuda.ts';
 import { fitsParameters, inStages } from './stages.cuda.ts';
 

@@ -7,8 +7,12 @@ import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
 import { mlgruStep } from '../../../ops/mlgru/kernel.cuda.ts';
 import { rowsOf } from '../../../program/shapes.ts';
-import type { Tensor } from '../../../program/tensor.ts';
-import type { Epilogue, FusedProjections, Prologue } from '../../webgpu/fused/projections.wgsl.ts';
+import {
+  type Epilogue,
+  type FusedProjections,
+  type Prologue,
+  projectionTensors,
+} from '../../fused/projections.ts';
 
 const threads = 256;
 const allWarps = threads / 32;
@@ -35,22 +39,6 @@ function cut(t: FusedProjections, { processors }: CudaFeatures, maxBlocks: numbe
   };
 }
 
-/** By the names under which the kernel knows them. */
-function tensorsOf({
-  x,
-  prologue,
-  matrices,
-  epilogue,
-}: FusedProjections): Record<string, Tensor | undefined> {
-  const { kind: _before, epsilon: _epsilon, ...before } = { epsilon: 0, ...prologue };
-  const { kind: _after, layer: _layer, ...after } = { layer: 0, ...epilogue };
-  const projections = matrices.flatMap((matrix, k) =>
-    Object.entries(matrix).map(([name, tensor]) => [`${name}${k}`, tensor]),
-  );
-  const results = Object.entries(after).map(([name, tensor]) => [name === 'h' ? 'hidden' : name, tensor]);
-  return Object.fromEntries([['x', x], ...Object.entries(before), ...projections, ...results]);
-}
-
 /** @param maxBlocks for each token; default: one for each few rows of weights */
 export function fusedProjections(
   t: FusedProjections,
@@ -66,7 +54,7 @@ export function fusedProjections(
     kernel: `fused.${prologue.kind}.${matrices.length}.${epilogue.kind}`,
     functions: mlgruStep + warpFunctions,
     body: quantiseRow(t, sizes) + multiply(t, sizes),
-    tensors: tensorsOf(t),
+    tensors: projectionTensors(t),
     types: Object.fromEntries(matrices.map((_, k) => [`codes${k}`, 'const unsigned char'])),
     numbers: { out, packed, layer, epsilon: { f32: linearEpsilon }, before: { f32: before } },
     ...{ grid: [grid, rowsOf(t.x), 1], block: threads },

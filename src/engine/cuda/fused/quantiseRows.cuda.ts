@@ -3,8 +3,8 @@ import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
 import type { Units } from '../../../ops/bitLinear/units.ts';
 import { widthOf } from '../../../program/shapes.ts';
-import type { QuantiseRows } from '../../webgpu/fused/quantiseRows.wgsl.ts';
-import { sourceEpsilon, sourceTensors, sourceWidth } from '../../webgpu/fused/rowSource.ts';
+import { sourceEpsilon, sourceTensors, sourceWidth } from '../../fused/rowSource.ts';
+import type { QuantiseRows } from '../../fused/rows.ts';
 import {
   ahead,
   cutForWarps,

@@ -1,7 +1,7 @@
 /** Rows of a source in registers: what both directions of fused rows share. */
 import type { LaunchShape } from '../../../kernels/cuda/launch.ts';
 import type { Units } from '../../../ops/bitLinear/units.ts';
-import { type RowSource, sourceWidth } from '../../webgpu/fused/rowSource.ts';
+import { type RowSource, sourceWidth } from '../../fused/rowSource.ts';
 
 /** How threads share a row, in vectors of four columns: each thread has `loads` of them. */
 export interface RowCut {

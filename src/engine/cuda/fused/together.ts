@@ -9,8 +9,8 @@ import { quantiseWeights } from '../../../ops/bitLinear/quantise.cuda.ts';
 import { quantiseWeightsOp } from '../../../ops/bitLinear/quantiseWeights.ts';
 import { type Call, type CallOf, callOfOp, present, sumOfCosts } from '../../../program/op.ts';
 import type { Program } from '../../../program/record.ts';
-import { callOf, fusedOp, numbered } from '../../webgpu/fused/fusedOp.ts';
-import { Uses, withoutCalls } from '../../webgpu/fused/uses.ts';
+import { callOf, fusedOp, numbered } from '../../fused/fusedOp.ts';
+import { Uses, withoutCalls } from '../../fused/uses.ts';
 
 interface Together<C> {
   readonly calls: readonly C[];

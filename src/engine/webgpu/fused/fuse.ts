@@ -1,191 +1,42 @@
-/**
- * Fuses for GPUs: a run of calls that one shader can compute becomes one call. Models know nothing of fusing; the
- * recorded program says enough.
- */
+/** Fusing for WebGPU: the program is rewritten as for every GPU; the fused calls have shaders of their own here. */
 import type { GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
 import { onWebGpu } from '../../../kernels/webgpu/lowering.ts';
-import { addOp } from '../../../ops/add/add.ts';
-import { bitLinearOp } from '../../../ops/bitLinear/bitLinear.ts';
-import { gatedNormOp } from '../../../ops/gatedNorm/gatedNorm.ts';
-import { mlgruOp } from '../../../ops/mlgru/mlgru.ts';
-import { normalisesRows, rmsNormOp } from '../../../ops/rmsNorm/rmsNorm.ts';
-import { swigluOp } from '../../../ops/swiglu/swiglu.ts';
-import {
-  type Call,
-  type CallOf,
-  type Cost,
-  callOfOp,
-  cost,
-  type Operands,
-  present,
-  sumOfCosts,
-} from '../../../program/op.ts';
+import { bitLinearGradients } from '../../../ops/bitLinear/backward.wgsl.ts';
+import { ternaryProduct } from '../../../ops/bitLinear/product.wgsl.ts';
 import type { Program } from '../../../program/record.ts';
-import { rowsOf, sizeOf, widthOf } from '../../../program/shapes.ts';
-import type { Tensor } from '../../../program/tensor.ts';
-import { callOf, fusedOp, numbered } from './fusedOp.ts';
-import { fuseRows } from './fuseRows.ts';
+import { fusedProjectionsOp, fuse as fuseForGpu } from '../../fused/fuse.ts';
 import {
-  type Epilogue,
-  type FusedProjections,
-  fusedProjections,
-  type Prologue,
-  suitsFusing,
-} from './projections.wgsl.ts';
-import { Uses, withoutCalls } from './uses.ts';
-
-/** Up to this many tokens, each token reads the weights by itself; above, shared tiles are faster. */
-const maxTokens = 8;
+  bitLinearGradientsOp,
+  gradientOfRowsOps,
+  quantiseRowsOp,
+  ternaryProductOp,
+} from '../../fused/rowOps.ts';
+import { gradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
+import { fusedProjections, suitsFusing } from './projections.wgsl.ts';
+import { quantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
 
 /** The same program with calls fused as this device allows. */
 export function fuse(program: Program, features: GpuFeatures): Program {
-  return fuseRows(fuseTokens(program, features), maxTokens + 1, features);
-}
-
-/** Runs of calls for few tokens, each for one shader. */
-function fuseTokens(program: Program, features: GpuFeatures): Program {
-  if (program.marks.length > 0) return program; // marks lie between calls; such programs train, they don't decode
-  const uses = new Uses(program);
-  const fused = withoutCalls(program);
-  for (let line = 0; line < program.calls.length; ) {
-    const found = matchAt(program.calls, line);
-    const calls = program.calls.slice(line, line + (found?.length ?? 1));
-    const hidden = found && hiddenBy(found.projections, calls);
-    const ownAffair = hidden?.every((tensor) =>
-      uses.readers(tensor).every((reader) => calls.includes(reader)),
-    );
-    const kept = hidden?.some((tensor) => uses.isKept(tensor));
-    if (found && ownAffair && !kept && suitsFusing(found.projections, features)) {
-      fused.calls.push(fusedCall(found.projections, calls));
-      line += calls.length;
-    } else {
-      fused.calls.push(...calls.slice(0, 1));
-      line++;
-    }
-  }
-  return fused;
-}
-
-interface Match {
-  readonly projections: FusedProjections;
-  /** Number of calls that it replaces. */
-  readonly length: number;
-}
-
-type Projection = NonNullable<ReturnType<typeof projectionOf>>;
-
-const projectionOf = (call: Call | undefined) => callOfOp(call, bitLinearOp);
-
-/** The longest run from `line` on of a norm (or none), projections of its result, and their use. */
-function matchAt(calls: readonly Call[], line: number): Match | undefined {
-  const [first, ...rest] = calls.slice(line, line + 5);
-  if (!first) return undefined;
-  const before = prologueOf(first);
-  const { x, result } = before ?? { x: projectionOf(first)?.inputs.x, result: undefined };
-  const read = result ?? x;
-  const projects = (call: Call | undefined) => {
-    const projection = projectionOf(call);
-    return projection?.inputs.x === read ? projection : undefined;
-  };
-  const [one, two, three, four] = before ? rest : [first, ...rest];
-  const projection = projects(one);
-  if (!x || !projection || rowsOf(x) > maxTokens) return undefined;
-  const match = (projections: readonly Projection[], epilogue: Epilogue, used: number): Match => ({
-    projections: {
-      x,
-      prologue: before?.prologue ?? { kind: 'none' },
-      matrices: projections.map(matrixOf),
-      epilogue,
-    },
-    length: (before ? 1 : 0) + used,
+  return fuseForGpu(program, {
+    suitsProjections: (t) => suitsFusing(t, features),
+    suitsQuantising: (t) => suitsQuantising(t, features),
+    suitsGradient: (t) => suitsGradient(t, features),
+    partsOf,
   });
-  const [second, fourth, mlgru] = [projects(two), projects(four), callOfOp(three, mlgruOp)];
-  if (second && mlgru && fourth) {
-    const gates = [projection, second, fourth] as const;
-    const epilogue = mlgruEpilogue(gates, mlgru);
-    if (epilogue) return match(gates, epilogue, 4);
-  }
-  const epilogue = epilogueOf(projection.outputs.y, two);
-  return epilogue
-    ? match([projection], epilogue, 2)
-    : match([projection], { kind: 'none', y: projection.outputs.y }, 1);
 }
 
-/** How the call after a projection uses its result y. */
-function epilogueOf(y: Tensor, call: Call | undefined): Epilogue | undefined {
-  const swiglu = callOfOp(call, swigluOp);
-  if (swiglu?.inputs.x === y && widthOf(y) % 4 === 0) return { kind: 'swiglu', y: swiglu.outputs.y };
-  const add = callOfOp(call, addOp);
-  if (!add) return undefined;
-  const { a, b } = add.inputs;
-  if (a !== y && b !== y) return undefined;
-  const to = a === y ? b : a;
-  return to !== y && to.size === y.size ? { kind: 'add', to, y: add.outputs.y } : undefined;
-}
-
-interface Before {
-  readonly prologue: Prologue;
-  /** The normalised tensor. */
-  readonly x: Tensor;
-  readonly result: Tensor;
-}
-
-function prologueOf(call: Call): Before | undefined {
-  const norm = callOfOp(call, rmsNormOp);
-  if (norm && normalisesRows(norm.inputs)) {
-    const { inputs, outputs, attributes } = norm;
-    const { x, gamma } = inputs;
-    return { x, result: outputs.y, prologue: { kind: 'rmsNorm', gamma, ...attributes } };
-  }
-  const gated = callOfOp(call, gatedNormOp);
-  if (!gated) return undefined;
-  const { x, h, gamma } = gated.inputs;
-  return { x, result: gated.outputs.y, prologue: { kind: 'gatedNorm', h, gamma, ...gated.attributes } };
-}
-
-/** The recurrence for one token of each sequence; its gates are the first two projections. */
-function mlgruEpilogue(
-  [i, f, g]: readonly [Projection, Projection, Projection],
-  { inputs, outputs, attributes }: CallOf<typeof mlgruOp>,
-): Epilogue | undefined {
-  const { i: xi, f: xf, start, bounds } = inputs;
-  if (xi !== i.outputs.y || xf !== f.outputs.y || sizeOf(xi, 1) !== 1) return undefined;
-  if (i.inputs.codes.shape.join() !== g.inputs.codes.shape.join()) return undefined;
-  return { kind: 'mlgru', start, bounds, ...attributes, ...outputs, g: g.outputs.y };
-}
-
-function matrixOf({ inputs: { norm, codes, scale } }: Projection) {
-  return { norm, codes, scale };
-}
-
-/** Bytes that the calls pass among themselves, for which the fused call has no tensor. */
-function hiddenBy({ epilogue }: FusedProjections, calls: readonly Call[]): Tensor[] {
-  const seen = new Set(Object.values(epilogue));
-  return calls.flatMap(({ outputs }) => present(outputs)).filter((tensor) => !seen.has(tensor));
-}
-
-function fusedCall(projections: FusedProjections, replaced: readonly Call[]): Call {
-  const made = new Set(replaced.flatMap(({ outputs }) => present(outputs)));
-  const kept = Object.values(projections.epilogue).filter((value): value is Tensor => made.has(value));
-  const read = replaced.flatMap(({ inputs }) => present(inputs)).filter((tensor) => !made.has(tensor));
-  const inputs = numbered('read', [...new Set(read)]);
-  return callOf(fusedProjectionsOp, inputs, numbered('kept', kept), { projections, replaced });
-}
-
-interface Attributes {
-  readonly projections: FusedProjections;
-  readonly replaced: readonly Call[];
-}
-
-/** The work of the replaced calls, without reading and writing the tensors that they pass among themselves. */
-function workOf(call: Call<Operands, Operands, Attributes>): Cost {
-  return cost(call, sumOfCosts(call.attributes.replaced.map((one) => one.op.cost(one))));
-}
-
-export const fusedProjectionsOp = fusedOp<Attributes>('fusedProjections', workOf);
-
-export const fusedProjectionsOnWebGpu = [
+export const fusedOnWebGpu = [
   onWebGpu(fusedProjectionsOp, ({ attributes }, features) => [
     fusedProjections(attributes.projections, features),
   ]),
+  onWebGpu(quantiseRowsOp, ({ attributes }) => [quantiseRows(attributes)]),
+  onWebGpu(ternaryProductOp, ({ inputs, outputs, attributes }, features) => [
+    ternaryProduct({ ...inputs, ...outputs, ...attributes }, features),
+  ]),
+  onWebGpu(bitLinearGradientsOp, ({ inputs, outputs, attributes }, features) =>
+    bitLinearGradients({ ...inputs, ...outputs, ...attributes }, features),
+  ),
+  ...Object.values(gradientOfRowsOps).map((op) =>
+    onWebGpu(op, ({ attributes }) => gradientOfRows(attributes)),
+  ),
 ];

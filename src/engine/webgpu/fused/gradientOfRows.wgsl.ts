@@ -1,17 +1,4 @@
-/**
- * Backward through the RMSNorms of several projections and through their common source at once.
- *
- * The source's result is a = r0·u. With ŷ_n = a·r1·γ_n for projection n, and e = Σ dŷ_n ⊙ γ_n,
- *
- *   da = r1·e − a·(r1³·Σ(e·a)/width),   dγ_n = Σ_rows dŷ_n ⊙ a·r1,
- *
- * since all projections share r1. A row therefore needs only three sums: Σx², Σu² and Σ(e·u). For a norm
- * u = x ⊙ w, where w is γ0, or γ0 ⊙ SiLU(h):
- *
- *   dx = r0·(da ⊙ w) − x·(r0³·Σ(da·w·x)/width),   dγ0 = Σ_rows da ⊙ x·r0 (⊙ SiLU(h)).
- *
- * da is orthogonal to a but for r1's ε, so Σ(da·w·x) is r1³·ε·Σ(e·u). Computed in this form, nothing cancels.
- */
+/** Backward through the rows of several projections at once: see `GradientOfRows`. */
 
 import { scratch } from '../../../kernels/scratch.ts';
 import { columnTotals, type Sum } from '../../../kernels/webgpu/columnSums.wgsl.ts';
@@ -19,22 +6,9 @@ import type { Dispatch, GpuFeatures } from '../../../kernels/webgpu/dispatch.ts'
 import { activations, cutRow, eachLoad, siluFour } from '../../../kernels/webgpu/wgsl.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
 import { rowsOf } from '../../../program/shapes.ts';
-import type { Tensor } from '../../../program/tensor.ts';
-import { bindsAll, type RowSource, sourceEpsilon, sourceTensors, sourceWidth } from './rowSource.ts';
-
-export interface GradientOfRows {
-  readonly source: RowSource;
-  readonly norms: readonly Tensor[];
-  /** dŷ of each projection [rows, width]. */
-  readonly dys: readonly Tensor[];
-  readonly dx: Sum;
-  /** The largest magnitude of an entry of dx in each part [`partsOf(rows)`]. */
-  readonly largest: Tensor;
-  readonly dh: Tensor | undefined;
-  /** Gradient of the source's norm. */
-  readonly dgamma: Sum | undefined;
-  readonly dnorms: readonly Sum[];
-}
+import { type RowSource, sourceEpsilon, sourceTensors, sourceWidth } from '../../fused/rowSource.ts';
+import type { GradientOfRows } from '../../fused/rows.ts';
+import { bindsAll } from './bindsAll.ts';
 
 /** Groups of columns that a lane holds in registers, for each operand. */
 const maxLoads = 8;

@@ -1,9 +1,5 @@
-/**
- * Decoding in few dispatches. For one token, or a few, starting a shader costs more than running a projection. So one
- * shader computes a whole run of calls: what precedes the projections (a norm), BitLinear's own norm and quantiser, the
- * ternary products, and the use of their results. Every workgroup normalises and quantises the whole row, which costs
- * less than another dispatch, and then takes some rows of weights.
- */
+/** Decoding in few dispatches: a shader for a run of calls. Every workgroup normalises and quantises the whole row, which
+ * costs less than another dispatch, and then takes some rows of weights. */
 import type { Dispatch, GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
 import { activations, siluFour } from '../../../kernels/webgpu/wgsl.ts';
 import { dotWord } from '../../../ops/bitLinear/product.wgsl.ts';
@@ -12,34 +8,12 @@ import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
 import { mlgruStep } from '../../../ops/mlgru/kernel.wgsl.ts';
 import { rowsOf } from '../../../program/shapes.ts';
 import type { Tensor } from '../../../program/tensor.ts';
-
-/** The input of the projections: x itself, RMSNorm(x; gamma), or RMSNorm(x; gamma) ⊙ SiLU(h). */
-export type Prologue =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'rmsNorm'; readonly gamma: Tensor; readonly epsilon: number }
-  | { readonly kind: 'gatedNorm'; readonly h: Tensor; readonly gamma: Tensor; readonly epsilon: number };
-
-/** The use of the products y0, y1, …: see `store` below. */
-export type Epilogue =
-  | { readonly kind: 'none'; readonly y: Tensor }
-  | { readonly kind: 'add'; readonly to: Tensor; readonly y: Tensor }
-  | { readonly kind: 'swiglu'; readonly y: Tensor }
-  | {
-      readonly kind: 'mlgru';
-      readonly start: Tensor | undefined;
-      readonly bounds: Tensor | undefined;
-      readonly layer: number;
-      readonly h: Tensor;
-      readonly last: Tensor;
-      readonly g: Tensor;
-    };
-
-export interface FusedProjections {
-  readonly x: Tensor;
-  readonly prologue: Prologue;
-  readonly matrices: readonly Readonly<Record<'norm' | 'codes' | 'scale', Tensor>>[];
-  readonly epilogue: Epilogue;
-}
+import {
+  type Epilogue,
+  type FusedProjections,
+  type Prologue,
+  projectionTensors,
+} from '../../fused/projections.ts';
 
 /** Maximum vectors of four columns that a lane holds in registers. */
 const maxLoads = 16;
@@ -63,16 +37,11 @@ export function suitsFusing(t: FusedProjections, { maxBindings }: GpuFeatures): 
   return width % 16 === 0 && loads <= maxLoads && Object.keys(tensorsOf(t)).length <= maxBindings;
 }
 
-/** Tensors by their names in the shader. */
-function tensorsOf({ x, prologue, matrices, epilogue }: FusedProjections): Record<string, Tensor> {
-  const { kind: _before, epsilon: _epsilon, ...before } = { epsilon: 0, ...prologue };
-  const { kind: _after, layer: _layer, ...after } = { layer: 0, ...epilogue };
-  const projections = matrices.flatMap((matrix, k) =>
-    Object.entries(matrix).map(([name, tensor]) => [`${name}${k}`, tensor]),
+/** Those that are there. */
+function tensorsOf(t: FusedProjections): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(projectionTensors(t)).flatMap(([name, tensor]) => (tensor ? [[name, tensor]] : [])),
   );
-  const after2 = Object.entries(after).map(([name, tensor]) => [name === 'h' ? 'hidden' : name, tensor]);
-  const all = [['x', x], ...Object.entries(before), ...projections, ...after2];
-  return Object.fromEntries(all.filter(([, tensor]) => tensor));
 }
 
 export function fusedProjections(t: FusedProjections, { subgroupSize }: GpuFeatures): Dispatch {

@@ -11,17 +11,9 @@ import {
 import { int8Four } from '../../../ops/bitLinear/quantise.wgsl.ts';
 import { epsilon as linearEpsilon } from '../../../ops/bitLinear/reference.ts';
 import { widthOf } from '../../../program/shapes.ts';
-import type { Tensor } from '../../../program/tensor.ts';
-import { bindsAll, type RowSource, sourceEpsilon, sourceTensors, sourceWidth } from './rowSource.ts';
-
-/** q [n·rows, words·4] int8, step and sum [n·rows]: the rows for the first norm, for the second and so on. */
-export interface QuantiseRows {
-  readonly source: RowSource;
-  readonly norms: readonly Tensor[];
-  readonly q: Tensor;
-  readonly step: Tensor;
-  readonly sum: Tensor;
-}
+import { type RowSource, sourceEpsilon, sourceTensors, sourceWidth } from '../../fused/rowSource.ts';
+import type { QuantiseRows } from '../../fused/rows.ts';
+import { bindsAll } from './bindsAll.ts';
 
 /** Groups of columns that a lane holds in registers. */
 const maxLoads = 16;

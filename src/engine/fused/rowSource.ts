@@ -3,9 +3,8 @@
  * rows x = [g, v]. Its result a is r0·u, where u is a product of its operands and r0 the norm's factor (1 without a
  * norm). Kernels recompute it from its operands instead of storing it.
  */
-import type { GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
-import { widthOf } from '../../../program/shapes.ts';
-import type { Tensor } from '../../../program/tensor.ts';
+import { widthOf } from '../../program/shapes.ts';
+import type { Tensor } from '../../program/tensor.ts';
 
 export type RowSource =
   | { readonly kind: 'rmsNorm'; readonly x: Tensor; readonly gamma: Tensor; readonly epsilon: number }
@@ -31,12 +30,4 @@ export function sourceTensors(source: RowSource): Record<string, Tensor> {
 /** The norm's ε; unused without a norm. */
 export function sourceEpsilon(source: RowSource): number {
   return source.kind === 'swiglu' ? 0 : source.epsilon;
-}
-
-/** Whether a device can bind `tensors` in one shader. */
-export function bindsAll(
-  tensors: Readonly<Record<string, Tensor | undefined>>,
-  features: GpuFeatures,
-): boolean {
-  return Object.values(tensors).filter(Boolean).length <= features.maxBindings;
 }

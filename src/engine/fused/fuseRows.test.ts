@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { type OpCase, testOp } from '../../../../test/opSuite.ts';
-import type { GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
-import { add } from '../../../ops/add/add.ts';
-import { bitLinear } from '../../../ops/bitLinear/bitLinear.ts';
-import { gatedNorm } from '../../../ops/gatedNorm/gatedNorm.ts';
-import { backward } from '../../../ops/gradients.ts';
-import { rmsNorm } from '../../../ops/rmsNorm/rmsNorm.ts';
-import { swiglu } from '../../../ops/swiglu/swiglu.ts';
-import { record } from '../../../program/record.ts';
-import { input, variable } from '../../../program/tensor.ts';
-import { SeededRandom } from '../../../text/seededRandom.ts';
-import { fuse } from './fuse.ts';
+import { type OpCase, testOp } from '../../../test/opSuite.ts';
+import type { GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
+import { add } from '../../ops/add/add.ts';
+import { bitLinear } from '../../ops/bitLinear/bitLinear.ts';
+import { gatedNorm } from '../../ops/gatedNorm/gatedNorm.ts';
+import { backward } from '../../ops/gradients.ts';
+import { rmsNorm } from '../../ops/rmsNorm/rmsNorm.ts';
+import { swiglu } from '../../ops/swiglu/swiglu.ts';
+import { record } from '../../program/record.ts';
+import { input, variable } from '../../program/tensor.ts';
+import { SeededRandom } from '../../text/seededRandom.ts';
+import { fuse } from '../webgpu/fused/fuse.ts';
 
 const epsilon = 1e-6;
 const device: GpuFeatures = { int8Matrices: false, halfMatrices: false, subgroupSize: 32, maxBindings: 16 };

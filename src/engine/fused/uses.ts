@@ -1,7 +1,7 @@
 /** Which calls of a program make and use each tensor; fusing needs this to replace calls. */
-import { type Call, present } from '../../../program/op.ts';
-import { Program } from '../../../program/record.ts';
-import type { Tensor } from '../../../program/tensor.ts';
+import { type Call, present } from '../../program/op.ts';
+import { Program } from '../../program/record.ts';
+import type { Tensor } from '../../program/tensor.ts';
 
 /** The calls that read and make a tensor. */
 export class Uses {

@@ -1,13 +1,9 @@
 /** The calls of fused rows. Only GPUs run them; they are made of calls that every engine has. */
-import { onWebGpu } from '../../../kernels/webgpu/lowering.ts';
-import { bitLinearGradients } from '../../../ops/bitLinear/backward.wgsl.ts';
-import { ternaryProduct } from '../../../ops/bitLinear/product.wgsl.ts';
-import { type Cost, cost, type Operands, type Tensors } from '../../../program/op.ts';
-import { rowsOf, sizeOf, widthOf } from '../../../program/shapes.ts';
+import { type Cost, cost, type Operands, type Tensors } from '../../program/op.ts';
+import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import { fusedOp } from './fusedOp.ts';
-import { type GradientOfRows, gradientOfRows } from './gradientOfRows.wgsl.ts';
-import { type QuantiseRows, quantiseRows } from './quantiseRows.wgsl.ts';
 import { type RowSource, sourceWidth } from './rowSource.ts';
+import type { GradientOfRows, QuantiseRows } from './rows.ts';
 
 /** Operations for an element of a source's result, and for a row of it. */
 function sourceCounts({ kind, x }: RowSource): { perElement: number; size: number } {
@@ -85,16 +81,3 @@ function gradientOfRowsOp(inPlace: Readonly<Record<string, string>>) {
     inPlace,
   );
 }
-
-export const fusedRowsOnWebGpu = [
-  onWebGpu(quantiseRowsOp, ({ attributes }) => [quantiseRows(attributes)]),
-  onWebGpu(ternaryProductOp, ({ inputs, outputs, attributes }, features) => [
-    ternaryProduct({ ...inputs, ...outputs, ...attributes }, features),
-  ]),
-  onWebGpu(bitLinearGradientsOp, ({ inputs, outputs, attributes }, features) =>
-    bitLinearGradients({ ...inputs, ...outputs, ...attributes }, features),
-  ),
-  ...Object.values(gradientOfRowsOps).map((op) =>
-    onWebGpu(op, ({ attributes }) => gradientOfRows(attributes)),
-  ),
-];

@@ -5,22 +5,20 @@
  * residual as it is stored.
  */
 
-import type { Sum } from '../../../kernels/webgpu/columnSums.wgsl.ts';
-import type { GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
-import { addOp } from '../../../ops/add/add.ts';
-import { bitLinearBackwardOp, bitLinearOp } from '../../../ops/bitLinear/bitLinear.ts';
-import { gatedNormBackwardOp, gatedNormOp } from '../../../ops/gatedNorm/gatedNorm.ts';
-import { normalisesRows, rmsNormBackwardOp, rmsNormOp } from '../../../ops/rmsNorm/rmsNorm.ts';
-import { swigluBackwardOp, swigluOp } from '../../../ops/swiglu/swiglu.ts';
-import { type Call, type CallOf, callOfOp, type Operands } from '../../../program/op.ts';
-import type { Program } from '../../../program/record.ts';
-import { rowsOf, widthOf } from '../../../program/shapes.ts';
-import { type DType, Tensor } from '../../../program/tensor.ts';
+import { addOp } from '../../ops/add/add.ts';
+import { bitLinearBackwardOp, bitLinearOp } from '../../ops/bitLinear/bitLinear.ts';
+import { gatedNormBackwardOp, gatedNormOp } from '../../ops/gatedNorm/gatedNorm.ts';
+import { normalisesRows, rmsNormBackwardOp, rmsNormOp } from '../../ops/rmsNorm/rmsNorm.ts';
+import { swigluBackwardOp, swigluOp } from '../../ops/swiglu/swiglu.ts';
+import { type Call, type CallOf, callOfOp, type Operands } from '../../program/op.ts';
+import type { Program } from '../../program/record.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
+import { type DType, Tensor } from '../../program/tensor.ts';
+import type { FusingKernels } from './fuse.ts';
 import { callOf, numbered } from './fusedOp.ts';
-import { type GradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
-import { type QuantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
 import { bitLinearGradientsOp, gradientOfRowsOps, quantiseRowsOp, ternaryProductOp } from './rowOps.ts';
 import { type RowSource, sourceTensors } from './rowSource.ts';
+import type { GradientOfRows, QuantiseRows, Sum } from './rows.ts';
 import { Uses, withoutCalls } from './uses.ts';
 
 /** The replacements of calls; an empty list removes a call. */
@@ -29,14 +27,14 @@ type Replacements = Map<Call, readonly Call[]>;
 type Projection = CallOf<typeof bitLinearOp>;
 type ProjectionBackward = CallOf<typeof bitLinearBackwardOp>;
 
-export function fuseRows(program: Program, minRows: number, features: GpuFeatures): Program {
+export function fuseRows(program: Program, minRows: number, kernels: FusingKernels): Program {
   const uses = new Uses(program);
   const replaced: Replacements = new Map();
   for (const call of program.calls) {
     const found = sourceOf(call);
     if (!found || rowsOf(found.source.x) < minRows) continue;
     const group = groupOf(call, found, uses);
-    if (group) for (const [from, to] of replacementsOf(group, uses, features)) replaced.set(from, to);
+    if (group) for (const [from, to] of replacementsOf(group, uses, kernels)) replaced.set(from, to);
   }
   return replaced.size ? rewritten(program, withLargest(replaced)) : program;
 }
@@ -168,10 +166,10 @@ function sourceBackwardOf(
   return sums.every(isOwnAffair) && mayWait ? reader : undefined;
 }
 
-function replacementsOf(group: Group, uses: Uses, features: GpuFeatures): Replacements {
+function replacementsOf(group: Group, uses: Uses, kernels: FusingKernels): Replacements {
   const { call, result, forward, backward, sourceBackward } = group;
   const quantised = quantisedRows(group);
-  if (!suitsQuantising(quantised, features)) return new Map();
+  if (!kernels.suitsQuantising(quantised)) return new Map();
   const replaced: Replacements = new Map([[call, [quantiseCall(quantised)]]]);
   for (const one of forward) {
     const sum = residualOf(one, uses);
@@ -180,8 +178,8 @@ function replacementsOf(group: Group, uses: Uses, features: GpuFeatures): Replac
   }
   if (sourceBackward) {
     const dys = new Map(backward.map((one) => [one, temporary(one.outputs.dx, 'dy', result.shape)]));
-    const gradient = gradientOf(group, sourceBackward, [...dys]);
-    if (!suitsGradient(gradient, features)) return new Map();
+    const gradient = gradientOf(group, sourceBackward, [...dys], kernels.partsOf(rowsOf(group.source.x)));
+    if (!kernels.suitsGradient(gradient)) return new Map();
     for (const [one, dy] of dys) {
       replaced.set(one, [gradientCall(one, quantised, dy)]);
     }
@@ -260,12 +258,13 @@ function gradientOf(
   { source, norms }: Group,
   { dx, dgamma, dh }: SourceBackward,
   dys: readonly (readonly [ProjectionBackward, Tensor])[],
+  parts: number,
 ): GradientOfRows {
   const ordered = norms.flatMap((norm) => dys.filter(([one]) => normOf(one) === norm));
   return {
     ...{ source, norms, dx, dh, dgamma },
     dys: ordered.map(([, dy]) => dy),
-    largest: temporary(dx.y, 'largest', [partsOf(rowsOf(source.x))]),
+    largest: temporary(dx.y, 'largest', [parts]),
     dnorms: ordered.map(([{ inputs, outputs }]) => ({ y: outputs.dNorm, before: inputs.dNormBefore })),
   };
 }

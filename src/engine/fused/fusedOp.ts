@@ -1,5 +1,5 @@
 /** Ops that fusing creates in place of others. */
-import type { Call, Cost, Op, Operands } from '../../../program/op.ts';
+import type { Call, Cost, Op, Operands } from '../../program/op.ts';
 
 /** An op that only GPUs run, made of calls that every engine has. It is never recorded. */
 export function fusedOp<A, In extends Operands = Operands, Out extends Operands = Operands>(
