@@ -7,16 +7,16 @@ import { recallCorpus, recallLength, recallSequence, recallVocabulary } from './
 
 it('a sequence tells pairs, then asks for each key, whose value alone is a label', () => {
   for (let index = 0; index < 50; index++) {
-    const { ids, marks } = recallSequence(7, 3, index);
+    const { ids, marks } = recallSequence({ pairs: 7, keys: 20, seed: 3 }, index);
     expect(ids).toHaveLength(recallLength(7) + 1);
     expect(ids[0]).toBe(0);
     const told = new Map(Array.from({ length: 7 }, (_, i) => [ids[1 + 2 * i]!, ids[2 + 2 * i]!]));
     expect(told.size, 'keys are distinct').toBe(7);
     for (const [key, value] of told) {
       expect(key).toBeGreaterThan(0);
-      expect(key).toBeLessThanOrEqual(128);
-      expect(value).toBeGreaterThan(128);
-      expect(value).toBeLessThan(recallVocabulary);
+      expect(key).toBeLessThanOrEqual(20);
+      expect(value).toBeGreaterThan(20);
+      expect(value).toBeLessThanOrEqual(40);
     }
     const asked = ids.slice(15).filter((_, at) => at % 2 === 0);
     expect([...asked].sort(), 'every key is asked for once').toEqual([...told.keys()].sort());
@@ -25,14 +25,15 @@ it('a sequence tells pairs, then asks for each key, whose value alone is a label
       if (mark) expect(ids[at]).toBe(told.get(ids[at - 1]!));
     });
   }
-  expect(recallSequence(7, 3, 1)).not.toEqual(recallSequence(7, 3, 2));
-  expect(recallSequence(7, 3, 1)).toEqual(recallSequence(7, 3, 1));
+  const task = { pairs: 7, keys: 20, seed: 3 };
+  expect(recallSequence(task, 1)).not.toEqual(recallSequence(task, 2));
+  expect(recallSequence(task, 1)).toEqual(recallSequence(task, 1));
 });
 
 it('sequences become batches whose labels are the values, and are written once', async () => {
   const home = join(await temporaryFolder(), 'recall');
   const { signal } = new AbortController();
-  const given = { pairs: 3, sequences: 8, seed: 1 };
+  const given = { pairs: 3, keys: 128, sequences: 8, seed: 1 };
   const folder = await recallCorpus(home, given, signal);
   expect(await recallCorpus(home, given, signal)).toBe(folder);
   const { shards, tokenizer } = await prepareData({ data: [folder], shardFolder: folder, vocabulary: 0 });

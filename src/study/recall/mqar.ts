@@ -12,9 +12,17 @@ import { TextTokenizer } from '../../text/tokenizer.ts';
 import { trainBpe } from '../../text/trainBpe.ts';
 import { type TokenSequence, writeSequences } from '../../text/writeShards.ts';
 
-/** Ids: 0 begins a sequence, then keys, then values. They are the tokens of single bytes. */
-const keyCount = 128;
-export const recallVocabulary = 1 + 2 * keyCount;
+/** Tokens of the task: 0 begins a sequence, `keys` ids follow for keys, then as many for values. They are single bytes. */
+export interface RecallTask {
+  /** Pairs of a sequence. */
+  readonly pairs: number;
+  /** Different keys, at least as many as pairs; at most 128. */
+  readonly keys: number;
+  /** With the number of a sequence, decides it. */
+  readonly seed: number;
+}
+
+export const recallVocabulary = 1 + 2 * 128;
 
 /** Tokens that the model reads of a sequence: its beginning, and all but the last value. */
 export function recallLength(pairs: number): number {
@@ -23,14 +31,12 @@ export function recallLength(pairs: number): number {
 
 /**
  * 0, k₁ v₁ … k_n v_n, then the keys in another order, each with its value. The values there are the labels.
- * @param pairs at most 128
- * @param seed with `index`, decides the sequence
  */
-export function recallSequence(pairs: number, seed: number, index: number): TokenSequence {
+export function recallSequence({ pairs, keys, seed }: RecallTask, index: number): TokenSequence {
   const random = new SeededRandom(seed * 2 ** 32 + index);
-  const key = permutation(keyCount, [seed, index, 0]);
+  const key = permutation(keys, [seed, index, 0]);
   const place = permutation(pairs, [seed, index, 1]);
-  const told = Array.from({ length: pairs }, (_, i) => [1 + key(i), 1 + keyCount + random.integer(keyCount)]);
+  const told = Array.from({ length: pairs }, (_, i) => [1 + key(i), 1 + keys + random.integer(keys)]);
   const asked = told.map((_, i) => told[place(i)]!);
   const ids = [0, ...told.flat(), ...asked.flat()];
   const marks = ids.map((_, at) => (at > 2 * pairs && at % 2 === 0 ? 1 : 0));
@@ -40,7 +46,7 @@ export function recallSequence(pairs: number, seed: number, index: number): Toke
 /** Writes sequences as token shards with a tokenizer beside them, once; the folder of the shards. */
 export async function recallCorpus(
   home: string,
-  { pairs, sequences, seed }: { readonly pairs: number; readonly sequences: number; readonly seed: number },
+  task: RecallTask & { readonly sequences: number },
   signal: AbortSignal,
 ): Promise<string> {
   const folder = join(home, 'tokens');
@@ -52,9 +58,9 @@ export async function recallCorpus(
     await rm(folder, { recursive: true, force: true });
     const tokenizer = await byteTokenizer();
     async function* all() {
-      for (let index = 0; index < sequences; index++) yield recallSequence(pairs, seed, index);
+      for (let index = 0; index < task.sequences; index++) yield recallSequence(task, index);
     }
-    await writeSequences(folder, all(), tokenizer, { rowLength: recallLength(pairs) + 1, signal });
+    await writeSequences(folder, all(), tokenizer, { rowLength: recallLength(task.pairs) + 1, signal });
     await saveTokenizer(home, tokenizer);
     return folder;
   } finally {

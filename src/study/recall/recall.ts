@@ -20,6 +20,7 @@ export interface RecallPlan {
   readonly recall: {
     readonly rung: Rung;
     readonly pairs: readonly number[];
+    readonly keys: number;
     readonly steps: number;
     /** Tokens of a step. */
     readonly tokens: number;
@@ -36,7 +37,14 @@ export interface RecallPlan {
 }
 
 const fullPlan: RecallPlan = {
-  recall: { rung: { layers: 2, hiddenSize: 128 }, pairs: [8, 32], steps: 1500, tokens: 8192, seeds: 2 },
+  recall: {
+    rung: { layers: 2, hiddenSize: 128 },
+    pairs: [4, 16],
+    keys: 32,
+    steps: 2000,
+    tokens: 8192,
+    seeds: 2,
+  },
   text: {
     rung: { layers: 4, hiddenSize: 192 },
     ...{ vocabulary: 2048, tokens: 1000 * 16_384, batch: 16, length: 1024, seeds: 1 },
@@ -44,7 +52,7 @@ const fullPlan: RecallPlan = {
 };
 
 const quickPlan: RecallPlan = {
-  recall: { rung: { layers: 1, hiddenSize: 32 }, pairs: [2], steps: 30, tokens: 256, seeds: 2 },
+  recall: { rung: { layers: 1, hiddenSize: 32 }, pairs: [2], keys: 8, steps: 30, tokens: 256, seeds: 2 },
   text: {
     rung: { layers: 1, hiddenSize: 32 },
     ...{ vocabulary: 512, tokens: 20 * 512, batch: 4, length: 128, seeds: 1 },
@@ -140,8 +148,8 @@ function recallRun(context: StudyContext, { recall }: RecallPlan, pairs: number)
   const batch = Math.max(1, Math.floor(recall.tokens / length));
   // Each sequence is read once; those of validation come on top.
   const sequences = (recall.steps + 2) * batch + 2 * batch;
-  const given = { pairs, sequences, seed: context.options.seed };
-  const home = join(context.folder, `recall-${pairs}-${sequences}-${given.seed}`);
+  const given = { pairs, keys: recall.keys, sequences, seed: context.options.seed };
+  const home = join(context.folder, `recall-${pairs}-${recall.keys}-${sequences}-${given.seed}`);
   return (arm: Arm, learningRate: number, seed: number): Promise<RecallOutcome> => {
     const config = arm.config(recallVocabulary);
     const training = { schedule: 'cosine' } as const;

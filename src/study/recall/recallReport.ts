@@ -11,14 +11,16 @@ import type { RecallResults } from './recall.ts';
 export function recallReport(results: RecallResults): Report {
   const { plan, arms, recall, text, parameters } = results;
   const millions = (count: number) => `${(count / 1e6).toPrecision(3)} M`;
-  const { rung, steps, tokens } = plan.recall;
+  const { rung, steps, tokens, keys } = plan.recall;
   return {
     title: 'Recall, and loss by position',
     text: [
       `Associative recall: ${rung.layers} layers of width ${rung.hiddenSize}, ${millions(parameters.recall)} parameters in ` +
         `the matrices of the MatMul-free model, ${steps} steps of ${tokens} tokens, each sequence read once. A sequence ` +
-        'tells pairs of a key and a value (of 128 each), then asks for the value of every key in another order; ' +
-        'accuracy is the share of values that are held most probable, in sequences kept out. Guessing gives 0.8 %.',
+        `tells pairs of a key and a value (of ${keys} each), then asks for the value of every key in another order; ` +
+        'accuracy is the share of values that are held most probable, in sequences kept out. A model that knows which ' +
+        'values were told, but not with which key, and strikes off those that were asked for, reaches ' +
+        `${plan.recall.pairs.map((pairs) => `${(100 * withoutBinding(pairs)).toFixed(1)} % of ${pairs} pairs`).join(', ')}.`,
       `Text: ${plan.text.rung.layers} layers of width ${plan.text.rung.hiddenSize}, ${millions(parameters.text)} parameters, ` +
         `${millions(plan.text.tokens)} tokens in windows of ${plan.text.length}. The loss of a token is averaged over ` +
         'windows kept out, by the number of tokens of the window before it.',
@@ -51,6 +53,13 @@ export function recallReport(results: RecallResults): Report {
     ],
     data: { plan, parameters, recall: [...recall].map(([pairs, rows]) => ({ pairs, rows })), text },
   };
+}
+
+/** Accuracy of guessing among the values that are left: the mean of 1/n, 1/(n − 1), … 1. */
+function withoutBinding(pairs: number): number {
+  let sum = 0;
+  for (let left = 1; left <= pairs; left++) sum += 1 / left;
+  return sum / pairs;
 }
 
 function accuracyTable({ arms, recall }: RecallResults): Table {

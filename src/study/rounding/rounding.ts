@@ -35,8 +35,8 @@ const quickPlan: Plan = {
 
 /** The paper's claim first, so that an unfinished study has it. */
 const names: readonly FormName[] = [
-  ...(['mlgru', 'bitNet', 'ternaryScores', 'transformer'] as const),
-  ...(['floatMlgru', 'floatBitNet'] as const),
+  ...(['mlgru', 'bitNet', 'ternaryScores'] as const),
+  ...(['transformer', 'floatMlgru', 'ternaryLlama'] as const),
 ];
 
 export const rounding: Study = {

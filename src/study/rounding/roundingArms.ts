@@ -1,5 +1,5 @@
 /** The arms of the study of rounding: weights, queries and keys, each rounded or not, under attention or a recurrence. */
-import { type ConfigOptions, namedConfig } from '../../model/config.ts';
+import { type ConfigOptions, namedConfig, type Projections } from '../../model/config.ts';
 import type { Arm } from '../arms/arms.ts';
 import { bitNet, matmulFree, rwkv, transformer } from '../families.ts';
 import { type Rung, shapeOf } from '../scaling/ladder.ts';
@@ -11,6 +11,7 @@ const attentionRates = [1e-3, 2e-3, 4e-3];
 
 interface Form extends Pick<Arm, 'name' | 'label' | 'color' | 'rates'> {
   readonly form: ConfigOptions;
+  readonly projections?: Projections;
 }
 
 const forms = {
@@ -35,12 +36,14 @@ const forms = {
     form: { architecture: 'bitnet' },
     rates: floatRates,
   },
-  floatBitNet: {
-    name: 'bitnet-float',
-    label: "float weights, BitNet's blocks",
-    color: '#a6dba0',
-    form: { architecture: 'bitnet', weights: 'float' },
-    rates: attentionRates,
+  ternaryLlama: {
+    name: 'llama-ternary',
+    label: 'ternary weights, Llama',
+    color: '#fdb863',
+    form: { architecture: 'llama' },
+    // As BitLinear is: a norm before each projection, and a ternary head.
+    projections: { kind: 'ternary', normEpsilon: 1e-6, exceptions: [] },
+    rates: floatRates,
   },
   ternaryScores: {
     name: 'bitnet-ternary-scores',
@@ -51,7 +54,7 @@ const forms = {
   },
   transformer: {
     name: 'transformer',
-    label: 'Transformer++',
+    label: 'Transformer++ (float weights, Llama)',
     color: transformer.color,
     form: { architecture: 'llama' },
     rates: attentionRates,
@@ -69,9 +72,12 @@ export type FormName = keyof typeof forms;
 
 /** An arm of this form and size. */
 export function armOf(name: FormName, rung: Rung): Arm {
-  const { form, ...arm } = forms[name];
+  const { form, projections, ...arm }: Form = forms[name];
   return {
     ...arm,
-    config: (vocabulary) => namedConfig('tiny', { ...shapeOf(rung, vocabulary), ...form }),
+    config: (vocabulary) => ({
+      ...namedConfig('tiny', { ...shapeOf(rung, vocabulary), ...form }),
+      ...(projections ? { projections } : {}),
+    }),
   };
 }

@@ -21,9 +21,9 @@ const questions = [
   ['ternary queries and keys beside float ones', 'bitnet-ternary-scores', 'bitnet'],
   ['ternary queries and keys beside the MLGRU', 'bitnet-ternary-scores', 'mlgru-ternary'],
   ['rounding weights, under the MLGRU', 'mlgru-ternary', 'mlgru-float'],
-  ['rounding weights, under attention', 'bitnet', 'bitnet-float'],
-  ['recurrence beside attention, float weights', 'mlgru-float', 'bitnet-float'],
-  ['recurrence beside attention, ternary weights', 'mlgru-ternary', 'bitnet'],
+  ['rounding weights, under attention', 'llama-ternary', 'transformer'],
+  ['recurrence beside attention, float weights', 'mlgru-float', 'transformer'],
+  ['recurrence beside attention, ternary weights', 'mlgru-ternary', 'llama-ternary'],
 ] as const;
 
 export function roundingReport({ plan, corpus, arms, rows, parameters }: Results): Report {
@@ -37,9 +37,9 @@ export function roundingReport({ plan, corpus, arms, rows, parameters }: Results
         'zero). Loss is that of windows kept out of training, in nats a token. The learning rate of each arm is ' +
         'searched with the first seed, and the other seeds train at the best one. Intervals are of the mean over ' +
         'seeds, 95 % by Student’s t; differences are taken seed by seed.',
-      "BitNet's blocks with float weights have its norms and squared ReLU; the MLGRU with float weights keeps the norm " +
-        'before each projection. Weights differ by rounding alone, and so do scores: rotated queries and keys are ' +
-        'rounded to −t, 0 or t, with t the mean magnitude of a head. Gradients go straight through.',
+      'The MLGRU with float weights keeps the norm before each projection; the Llama with ternary weights has one, as ' +
+        'BitLinear has, and a ternary head. Scores: rotated queries and keys are rounded to −t, 0 or t, with t the mean ' +
+        'magnitude of a head. Gradients go straight through all roundings.',
     ],
     tables: [armTable('Arms', arms, rows), effectsTable(effects), searchTable(arms, rows)],
     figures: [
@@ -81,7 +81,10 @@ function effectsOf(rows: readonly ArmRow[]): Effect[] {
 /** (ternary − float) under the MLGRU, less the same under attention, seed by seed. */
 function interactionOf(rows: readonly ArmRow[]): Estimate | undefined {
   const [ternary, float] = [lossesBySeed(rows, 'mlgru-ternary'), lossesBySeed(rows, 'mlgru-float')];
-  const [ternaryBeside, floatBeside] = [lossesBySeed(rows, 'bitnet'), lossesBySeed(rows, 'bitnet-float')];
+  const [ternaryBeside, floatBeside] = [
+    lossesBySeed(rows, 'llama-ternary'),
+    lossesBySeed(rows, 'transformer'),
+  ];
   const values = [...ternary].flatMap(([seed, loss]) => {
     const all = [float.get(seed), ternaryBeside.get(seed), floatBeside.get(seed)];
     const [own, rounded, unrounded] = all;
