@@ -56,7 +56,7 @@ npx plusminus chat
 ## How well it answers
 
 Per cent of held-out prompts whose answer passes a rule: no training talk contains their wordings. "novel wordings" are forms of
-which no part was taught; the others are new combinations of parts that were. "unseen" subjects and names occur in no talk. Aims: ${demanded.join(', ')}. Each answer is sampled
+which no part was taught; the others are new combinations of parts that were. "unseen": a program never told or asked for these subjects and names. Aims: ${demanded.join(', ')}. Each answer is sampled
 once, with a seed of its own: temperature ${sampling.temperature}, top-p ${sampling.topP}, at most ${sampling.maxTokens} tokens.
 
 ${gateTable(reports)}

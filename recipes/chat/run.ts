@@ -1,5 +1,5 @@
 /**
- * Trains the chat model: `npx node recipes/chat/run.ts WORK [--engine webgpu] [--seconds 380] [--models FOLDER]`.
+ * Trains the chat model: `npx node recipes/chat/run.ts WORK [--engine cuda] [--seconds 330] [--models FOLDER]`.
  *
  * WORK/tokens is what prepare.ts made. Short trials choose the learning rate and measure the speed; the long run then
  * has as many steps as fit into the time. Every step is a command that anyone could type. Steps that are done are
@@ -141,7 +141,7 @@ async function keepResults({ work, results }: RunOptions, names: readonly string
 
 const usage = `Usage: npx node recipes/chat/run.ts WORK
   --recipe FILE     other numbers than recipe.json's
-  --engine NAME     cpu or webgpu
+  --engine NAME     cpu, webgpu or cuda
   --seconds N       time for the long run (default: the recipe's)
   --base FOLDER     the model to start from (default: models/stories of this project)
   --models FOLDER   the packed model goes to its chat/ (default: models/ of this project)
