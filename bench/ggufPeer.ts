@@ -2,7 +2,8 @@
  * GGUF beside llama.cpp in one run, written to results/gguf.json:
  *
  * - `golden`: the mean Kullback–Leibler divergence from the expected distributions of test/fixtures/golden/gguf, ours
- *   and llama.cpp's on the same file. Types and architectures that llama.cpp does not read are null.
+ *   and llama.cpp's on the same file, and `more`: the same over more sequences of random ids, expected by our formulas
+ *   in float64, which must give the golden logits. Types and architectures that llama.cpp does not read are null.
  * - `written`: greedy text after a prompt, of models that are trained here and written as GGUF, from both.
  *
  *     npx node bench/ggufPeer.ts [FOLDER]     FOLDER has node_modules/node-llama-cpp (npm install --no-save node-llama-cpp)
@@ -11,10 +12,20 @@ import './begin.ts';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import { exportGguf } from '../src/checkpoint/gguf/exportGguf.ts';
+import { loadParameters } from '../src/checkpoint/load.ts';
 import { SafetensorsFile } from '../src/checkpoint/safetensors.ts';
+import { bytesOf, readFloats } from '../src/engine/engine.ts';
+import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { LanguageModel } from '../src/index.ts';
 import { train } from '../src/library/train.ts';
+import { architectureOf } from '../src/model/architecture.ts';
+import { Weights } from '../src/model/weights.ts';
+import { output, record } from '../src/program/record.ts';
+import { input } from '../src/program/tensor.ts';
+import { EngineParameterStore } from '../src/run/store.ts';
+import { SeededRandom } from '../src/text/seededRandom.ts';
 import { findLlamaCpp } from './llamaCpp.ts';
 
 const golden = join(import.meta.dirname, '../test/fixtures/golden/gguf');
@@ -93,15 +104,29 @@ function logProbabilities(logits: Float32Array): Float64Array {
   return Float64Array.from(logits, (x) => x - norm);
 }
 
-function meanDivergence(expected: readonly Float32Array[], found: readonly Float32Array[]): number {
-  const each = expected.map((row, t) => {
+/** The Kullback–Leibler divergence of each found distribution from the expected one, in nats. */
+function divergencesOf(expected: readonly Float32Array[], found: readonly Float32Array[]): number[] {
+  return expected.map((row, t) => {
     const [p, q] = [logProbabilities(row), logProbabilities(found[t]!)];
     return p.reduce((sum, logP, k) => sum + Math.exp(logP) * (logP - q[k]!), 0);
   });
-  return each.reduce((sum, nats) => sum + nats, 0) / each.length;
 }
 
-/** Of all sequences of a golden file. */
+interface Mean {
+  readonly nats: number;
+  readonly standardError: number;
+}
+
+function meanOf(values: readonly number[]): Mean {
+  const nats = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - nats) ** 2, 0) / (values.length - 1);
+  return { nats, standardError: Math.sqrt(variance / values.length) };
+}
+
+/** Sequences of random ids beside those of a golden file, whose 120 positions say little about a mean. */
+const moreSequences = 24;
+
+/** Of all sequences of a golden file, and of more. */
 async function divergences(name: string) {
   const path = join(golden, name, 'model.gguf');
   await using file = await SafetensorsFile.open(join(golden, name, 'expected.safetensors'));
@@ -109,19 +134,63 @@ async function divergences(name: string) {
   const logits = new Float32Array((await file.read('logits')).buffer);
   const [count, length] = file.tensors.get('input_ids')!.shape as [number, number];
   const width = logits.length / ids.length;
+  const sequences = Array.from({ length: count }, (_, k) => [...ids.subarray(k * length, (k + 1) * length)]);
   const expected = rowsOf(logits, width);
-  const measure = async (forward: Forward) => {
-    const found: Float32Array[] = [];
-    for (let k = 0; k < count; k++)
-      found.push(...(await forward([...ids.subarray(k * length, (k + 1) * length)])));
-    return meanDivergence(expected, found);
-  };
+  const random = new SeededRandom(1);
+  const more = Array.from({ length: moreSequences }, () =>
+    Array.from({ length }, () => random.integer(width)),
+  );
+  const moreExpected = await withFormula(path, (forward) => each(forward, [...sequences, ...more]));
+  const known = moreExpected.splice(0, expected.length);
+  const wrong = Math.max(...divergencesOf(expected, known));
+  if (!(wrong < 1e-8))
+    throw new Error(`${name}: the formula differs from the golden logits by ${wrong} nats`);
+  const measure = async (forward: Forward) => ({
+    golden: meanOf(divergencesOf(expected, await each(forward, sequences))),
+    more: meanOf(divergencesOf(moreExpected, await each(forward, more))),
+  });
   const ours = await withOurs(path, measure);
   const theirs = await withLlamaCpp(path, width, measure);
-  console.error(
-    `${name}: ${ours.toExponential(2)} nats, llama.cpp ${theirs?.toExponential(2) ?? 'refuses it'}`,
-  );
-  return { name, nats: ours, llamaCppNats: theirs ?? null };
+  const show = ({ golden, more }: { golden: Mean; more: Mean }) =>
+    `${golden.nats.toExponential(2)}, ${more.nats.toExponential(2)} ± ${more.standardError.toExponential(0)} nats`;
+  console.error(`${name}: ${show(ours)}; llama.cpp: ${theirs ? show(theirs) : 'refuses it'}`);
+  const positions = moreExpected.length;
+  return {
+    name,
+    ...ours.golden,
+    llamaCpp: theirs?.golden ?? null,
+    more: { positions, ...ours.more, llamaCpp: theirs?.more ?? null },
+  };
+}
+
+async function each(forward: Forward, sequences: readonly (readonly number[])[]): Promise<Float32Array[]> {
+  const rows: Float32Array[] = [];
+  for (const ids of sequences) rows.push(...(await forward(ids)));
+  return rows;
+}
+
+/**
+ * Our formulas in float64: weights as floats; activations int8 where the model was trained so.
+ */
+async function withFormula<T>(path: string, use: (forward: Forward) => Promise<T>): Promise<T> {
+  const engine = new ReferenceEngine();
+  await using checkpoint = await Checkpoint.open(path);
+  const architecture = architectureOf(checkpoint.config);
+  const specs = architecture.parameters();
+  // The floats of grouped codes; ternary matrices of one scale round activations in either mode.
+  const store = new EngineParameterStore(engine, (stored) => new Weights(specs, 'training', stored));
+  await loadParameters(checkpoint, specs, store, { mode: 'training' });
+  const weights = store.weights();
+  return use(async (ids) => {
+    const tokens = input('ids', [1, ids.length], 'i32');
+    const program = record('forward', () =>
+      output(architecture.head(weights, architecture.forward(weights, tokens).hidden.at(-1)!)),
+    );
+    engine.write(tokens, bytesOf(Int32Array.from(ids)));
+    await engine.load(program).run();
+    const logits = await readFloats(engine, [...program.outputs][0]!);
+    return rowsOf(logits, checkpoint.config.vocabSize);
+  });
 }
 
 const greedyTokens = 40;

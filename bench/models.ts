@@ -4,6 +4,7 @@
  */
 import { stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
+import { nativeVariants } from '../src/platform/nativeLibrary.ts';
 import { type ChildOptions, child, childWith } from './child.ts';
 import type { LlamaCpp } from './llamaCpp.ts';
 import type { LlamaCppResult } from './llamaCppCase.ts';
@@ -33,26 +34,43 @@ interface Row {
   readonly promptTokensPerSecond: number;
 }
 
+interface Report {
+  readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
+  readonly date: string;
+  readonly rounds: number;
+  /** The other program and its version. */
+  readonly rival?: string;
+  readonly rows: readonly Row[];
+}
+
 export async function measureModels(options: ModelsOptions): Promise<void> {
   const names = modelNames(options.models);
   const out = await outputPath(options.out, 'models');
   const rows: Row[] = [];
-  for (const name of names) rows.push(...(await rowsOf(name, options)));
-  const report = {
+  for (const name of names) {
+    rows.push(...(await rowsOf(name, options)));
+    await write(out, reportOf(rows, options)); // so that a run that is stopped keeps what it has
+  }
+  console.log(markdown(reportOf(rows, options)));
+}
+
+async function write(out: string, report: Report): Promise<void> {
+  await writeFile(`${out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+  await writeFile(`${out}.md`, markdown(report));
+}
+
+function reportOf(rows: readonly Row[], { rounds, llama }: ModelsOptions): Report {
+  return {
     machine: {
       processor: cpus()[0]!.model.trim(),
       cores: availableParallelism(),
       node: process.versions.node,
     },
     date: new Date().toISOString().slice(0, 10),
-    rounds: options.rounds,
-    ...(options.llama ? { rival: `node-llama-cpp ${options.llama.version}` } : {}),
+    rounds,
+    ...(llama ? { rival: `node-llama-cpp ${llama.version}` } : {}),
     rows,
   };
-  await writeFile(`${out}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
-  const text = markdown(report);
-  await writeFile(`${out}.md`, text);
-  console.log(text);
 }
 
 async function rowsOf(name: ModelName, { threads, rounds, llama }: ModelsOptions): Promise<Row[]> {
@@ -65,6 +83,10 @@ async function rowsOf(name: ModelName, { threads, rounds, llama }: ModelsOptions
   const contenders = [
     contender(ours, { env: { PLUSMINUS_NATIVE: 'off' } }),
     contender(oursFused, { flags: [fusingFlag], env: { PLUSMINUS_NATIVE: 'off' } }),
+    // The fastest that this processor has, which is what users get.
+    ...nativeVariants()
+      .slice(-1)
+      .map(({ variant }) => contender(`${ours}, native ${variant}`, { env: { PLUSMINUS_NATIVE: variant } })),
   ];
   if (llama) {
     const measure = async (count: number) => ({
@@ -93,19 +115,7 @@ async function rowsOf(name: ModelName, { threads, rounds, llama }: ModelsOptions
   });
 }
 
-function markdown({
-  machine,
-  date,
-  rounds,
-  rival,
-  rows,
-}: {
-  readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
-  readonly date: string;
-  readonly rounds: number;
-  readonly rival?: string;
-  readonly rows: readonly Row[];
-}): string {
+function markdown({ machine, date, rounds, rival, rows }: Report): string {
   const other = (row: Row) =>
     rows.find(
       ({ engine, model, threads }) =>

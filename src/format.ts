@@ -22,7 +22,7 @@ function withUnit(value: number, units: readonly string[]): string {
     value /= 1000;
     unit++;
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`.trim();
+  return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`.trim();
 }
 
 /** Lines of aligned columns: the first to the left, all others, as numbers, to the right. */

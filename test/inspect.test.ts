@@ -57,6 +57,17 @@ describe('inspect --against', () => {
   });
 });
 
+describe('inspect of a GGUF file', () => {
+  it('names codes in groups, and whole bytes', async () => {
+    const path = join(import.meta.dirname, 'fixtures/golden/gguf/bonsai-q2-64/model.gguf');
+    const { code, stdout } = await inspect(path);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^matrices of codes \(ternary, groups of 64\) +737\.3 k$/m);
+    expect(stdout).not.toMatch(/dense matrices/);
+    expect(stdout).toMatch(/^groupedEmbedding .* 40 B/m);
+  });
+});
+
 describe('inspect --profile', () => {
   it('prints the time of each kernel', async () => {
     const { code, stdout } = await inspect(model.folder, '--profile', '--threads', '1');

@@ -14,6 +14,12 @@ let folder: string;
 beforeAll(async () => {
   vi.stubGlobal('location', new URL('http://127.0.0.1/'));
   server = createServer(({ url }, response) => {
+    if (url!.startsWith('/api/models/')) {
+      const names = ['Ternary-Bonsai-1.7B-F16.gguf', 'Ternary-Bonsai-1.7B-Q2_0.gguf'];
+      const listed = url!.includes('-4B-') ? names.slice(0, 1) : names;
+      response.end(JSON.stringify(listed.map((path) => ({ type: 'file', path }))));
+      return;
+    }
     const content = files.get(url!.split('/').at(-1)!);
     response.writeHead(content === undefined ? 404 : 200, { 'content-type': 'application/octet-stream' });
     response.end(content);
@@ -81,4 +87,15 @@ describe('a folder with SHA256SUMS', () => {
 
 it('a folder without a list loads as it is', async () => {
   await load();
+});
+
+it('finds the file of a name in the catalogue on the Hub', async () => {
+  const hubUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  files.set('Ternary-Bonsai-1.7B-Q2_0.gguf', 'weights');
+  const found = await findModelFolder('ternary-bonsai-1.7b', { hubUrl });
+  const repository = 'prism-ml/Ternary-Bonsai-1.7B-gguf';
+  expect(found).toBe(`${hubUrl}/${repository}/resolve/main/Ternary-Bonsai-1.7B-Q2_0.gguf`);
+  await expect(findModelFolder('bonsai-4b', { hubUrl })).rejects.toThrow(
+    /^prism-ml\/Bonsai-4B-gguf: found Ternary-.*-F16\.gguf, expected one file that matches/,
+  );
 });

@@ -1,11 +1,14 @@
 /** Models by address or Hub name, in a browser: all files are fetched and cached before any is read. */
+import { findInCatalogue } from '../checkpoint/catalogue.ts';
 import { listName } from '../checkpoint/checksumList.ts';
+import { treeOf } from '../checkpoint/hubApi.ts';
 import { InputError } from '../errors.ts';
 import { isObject, parseJsonObject } from '../json.ts';
 import { fetchModelFile, reopenFolder } from './browserCache.ts';
 import { expectHashes } from './expectedHashes.ts';
-import { ggufParts, isGguf } from './ggufPaths.ts';
+import { ggufParts, isFirstGguf, isGguf } from './ggufPaths.ts';
 import { isGiven } from './givenFiles.ts';
+import { keptModels } from './keptModels.ts';
 import type { DownloadOptions } from './platform.ts';
 
 const hubName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
@@ -17,12 +20,12 @@ const hub = 'https://huggingface.co';
 /**
  * The address of the folder of a model, or of its GGUF file.
  * @param source the address of a folder with config.json and model.safetensors, absolute or relative to the page,
- *   a Hub name such as `ridger/MMfreeLM-370M` or `owner/name:file.gguf`, or its page's address. What begins with `./`, `../` or `/` is
+ *   a name of the catalogue (catalogue.ts), a Hub name such as `ridger/MMfreeLM-370M` or `owner/name:file.gguf`, or its page's address. What begins with `./`, `../` or `/` is
  *   never a Hub name.
  */
 export async function findModelFolder(source: string, options: DownloadOptions = {}): Promise<string> {
   if (isGiven(source)) return source;
-  const folder = folderAddress(source, options);
+  const folder = folderAddress(await inCatalogue(source, options), options);
   const { signal, onProgress } = options;
   reopenFolder(folder);
   if (isGguf(folder)) {
@@ -59,6 +62,32 @@ function folderAddress(source: string, { revision = 'main', hubUrl = hub }: Down
   const page = url.origin === hub ? url.pathname.match(hubPage) : undefined;
   if (page) return `${hub}/${page[1]}/resolve/${page[2] ?? revision}`;
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+}
+
+/** The Hub name of a model of the catalogue; other sources as they are. */
+async function inCatalogue(source: string, options: DownloadOptions): Promise<string> {
+  const entry = typeof source === 'string' ? findInCatalogue(source) : undefined;
+  if (!entry?.file) return entry?.repository ?? source;
+  const { repository, file } = entry;
+  const { revision = 'main', hubUrl = hub, token } = options;
+  const names: string[] = [];
+  try {
+    const api = { kind: 'model', id: repository, hubUrl, fetch: fetch.bind(globalThis), token } as const;
+    for await (const { path } of treeOf(api, revision, false)) if (isFirstGguf(path)) names.push(path);
+  } catch (error) {
+    // Without a network: the file that is kept.
+    const beginning = `${hubUrl}/${repository}/resolve/`;
+    for (const { address } of await keptModels())
+      if (address.startsWith(beginning)) names.push(address.split('/').at(-1)!);
+    if (names.length === 0)
+      throw new InputError(`${repository}: ${(error as Error).message}`, { cause: error });
+  }
+  const found = names.filter((name) => file.test(name));
+  if (found.length === 1) return `${repository}:${found[0]}`;
+  throw new InputError(
+    `${repository}: found ${names.join(', ') || 'no GGUF file'}, expected one file that matches ${file}; ` +
+      `name one: "${repository}:${found[0] ?? names[0] ?? 'file.gguf'}"`,
+  );
 }
 
 /** A GGUF file, and its further parts if it was split. */

@@ -7,6 +7,7 @@ import { Footer } from './parts/footer.tsx';
 
 const pages = {
   write: { title: 'Write', load: () => import('./pages/write.tsx') },
+  models: { title: 'Models', load: () => import('./pages/models.tsx') },
   learn: { title: 'Learn', load: () => import('./pages/learn.tsx') },
   inside: { title: 'Inside', load: () => import('./pages/inside.tsx') },
 } as const;

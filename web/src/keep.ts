@@ -3,6 +3,7 @@
  * (a private window, blocked site data), things last as long as the page.
  */
 import { signal } from '@preact/signals';
+import { deleteKept, keptModels } from '../../src/platform/keptModels.ts';
 
 const kinds = ['talks', 'texts', 'models'] as const;
 export type Kind = (typeof kinds)[number];
@@ -64,9 +65,8 @@ export async function eraseAll(): Promise<void> {
     memory.get(kind)!.clear();
     await inStore(kind, 'readwrite', (store) => store.clear());
   }
-  for (const name of await caches.keys().catch(() => [])) {
-    if (name === 'plusminus-models') await caches.delete(name);
-  }
+  for (const { address } of await keptModels().catch(() => [])) await deleteKept(address);
+  await caches.delete('plusminus-models').catch(() => false);
 }
 
 async function inStore<T>(

@@ -3,6 +3,8 @@
  * share memory, it adds them; that takes one reload, after the files of the first visit have been stored.
  */
 import { signal } from '@preact/signals';
+import { findInCatalogue } from '../../src/checkpoint/catalogue.ts';
+import { keptModels } from '../../src/platform/keptModels.ts';
 
 /** Whether the app can start without a network. */
 export const readyOffline = signal(false);
@@ -40,13 +42,16 @@ function reloadOnce(): void {
   location.reload();
 }
 
-/** Whether a model that was loaded from this address would load again without a network. */
-export async function isKept(address: string): Promise<boolean> {
-  try {
-    return (await caches.match(`${address.replace(/\/+$/, '')}/config.json`)) !== undefined;
-  } catch {
-    return false; // site data is blocked
-  }
+/** Whether a model that was loaded from this address or under this name would load again without a network. */
+export async function isKept(source: string): Promise<boolean> {
+  const kept = await keptModels().catch(() => []); // site data may be blocked
+  return kept.some(({ address, complete }) => complete && isOf(address, source));
+}
+
+/** Whether the kept files at an address are those of a model of this name. */
+export function isOf(address: string, source: string): boolean {
+  const repository = (findInCatalogue(source)?.repository ?? source).replace(/:[^/]*$/, '');
+  return address === source.replace(/\/+$/, '') || address.includes(`/${repository}/resolve/`);
 }
 
 /** A file of the app could not be fetched: after a new version is published, old names lead nowhere. */

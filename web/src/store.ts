@@ -1,5 +1,6 @@
 /** What the pages share: the model that is loaded, and the worker that holds it. */
 import { signal } from '@preact/signals';
+import { findInCatalogue } from '../../src/checkpoint/catalogue.ts';
 import { Client } from './engine/client.ts';
 import type { EngineChoice, ModelCard } from './engine/protocol.ts';
 import { isKept, untilIsolated } from './offline.ts';
@@ -9,7 +10,7 @@ const choices: readonly EngineChoice[] = ['auto', 'gpu', 'threads', 'single'];
 
 /** Names of the bundled models. */
 export const bundled = signal<readonly string[] | undefined>(undefined);
-export const source = signal<string | undefined>(undefined);
+export const source = signal<string | readonly File[] | undefined>(undefined);
 export const engineChoice = signal<EngineChoice>(
   choices.find((choice) => choice === parameters.get('engine')) ?? 'auto',
 );
@@ -22,6 +23,8 @@ export interface Loading {
   /** Bytes. */
   readonly loaded: number;
   readonly total: number;
+  /** Bytes of memory that the model needs; undefined until it is known. */
+  readonly memory?: number | undefined;
   /** Seconds; undefined until the speed is known. */
   readonly secondsLeft: number | undefined;
 }
@@ -69,8 +72,8 @@ export function addressOf(bundledName: string): string {
   return new URL(`models/${bundledName}`, document.baseURI.split(/[?#]/)[0]).href;
 }
 
-/** @param model the address of a model folder, or a Hub name */
-export async function open(model: string): Promise<void> {
+/** @param model the address of a model folder or GGUF file, a Hub name, a name of the catalogue, or the reader's files */
+export async function open(model: string | readonly File[]): Promise<void> {
   const earlier = source.value;
   source.value = model;
   trouble.value = undefined;
@@ -78,15 +81,28 @@ export async function open(model: string): Promise<void> {
   await untilIsolated();
   try {
     // An address that the reader typed counts from the page, not from the worker's script.
-    const absolute = /^[\w-]+\/[\w.-]+$/.test(model) ? model : new URL(model, document.baseURI).href;
+    const absolute =
+      typeof model === 'string' && !isName(model) ? new URL(model, document.baseURI).href : model;
     const clock = new Clock();
     const request = { source: absolute, engine: engineChoice.value };
+    let memory: number | undefined;
     card.value = await modelWorker().call('load', request, {
-      onEvent: ({ phase, loaded, total }) => {
-        loading.value = { phase, loaded, total, secondsLeft: clock.secondsLeft(phase, loaded, total) };
+      onEvent: (event) => {
+        if ('needed' in event) {
+          memory = event.needed;
+          return;
+        }
+        const { phase, loaded, total } = event;
+        loading.value = {
+          phase,
+          loaded,
+          total,
+          memory,
+          secondsLeft: clock.secondsLeft(phase, loaded, total),
+        };
       },
     });
-    modelKept.value = await isKept(absolute);
+    modelKept.value = typeof absolute === 'string' && (await isKept(absolute));
   } catch (error) {
     trouble.value = { message: reasonOf(error), retry: () => open(model) };
     // The earlier model is still there.
@@ -94,6 +110,11 @@ export async function open(model: string): Promise<void> {
   } finally {
     loading.value = undefined;
   }
+}
+
+/** A name on the Hub or in the catalogue. */
+function isName(model: string): boolean {
+  return /^[\w-]+\/[\w.-]+(:[\w.-]+)?$/.test(model) || findInCatalogue(model) !== undefined;
 }
 
 /** Estimates from the speed so far in the same phase. */

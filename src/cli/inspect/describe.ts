@@ -4,6 +4,7 @@ import { isTokenizerFile, isWeightFile } from '../../checkpoint/modelFiles.ts';
 import { formatBytes, formatCount, formatTable } from '../../format.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import { attends, type DecoderConfig, type ModelConfig } from '../../model/config.ts';
+import type { Grouped } from '../../model/parameters.ts';
 import { isGguf } from '../../platform/ggufPaths.ts';
 import { elementCount } from '../../program/tensor.ts';
 import { type Audit, auditModel, auditTable } from '../../run/audit.ts';
@@ -15,11 +16,13 @@ export interface Report {
   readonly config: ModelConfig;
   /** Numbers of parameters. */
   readonly parameters: Record<
-    'ternaryInBlocks' | 'ternaryHead' | 'dense' | 'embedding' | 'vectors' | 'total',
+    'ternaryInBlocks' | 'ternaryHead' | 'grouped' | 'dense' | 'embedding' | 'vectors' | 'total',
     number
   >;
   /** Bytes. */
   readonly files: Record<'weights' | 'tokenizer', number> | undefined;
+  /** What matrices of codes with scales for groups hold, such as "ternary, groups of 128". */
+  readonly codes: readonly string[];
   readonly memory: MemoryNeeds;
   readonly audit: Audit;
 }
@@ -39,7 +42,8 @@ export function describe(model: string, found: Found): Report {
     parameters: {
       ternaryInBlocks: count(({ role, name }) => role === 'ternary' && !isHead(name)),
       ternaryHead: count(({ role, name }) => role === 'ternary' && isHead(name)),
-      dense: count(({ role }) => role === 'matrix'),
+      grouped: count(({ role, name }) => role === 'matrix' && groupedForm(stored, name) !== undefined),
+      dense: count(({ role, name }) => role === 'matrix' && !groupedForm(stored, name)),
       embedding: count(({ role }) => role === 'embedding'),
       vectors: count(({ role }) => role === 'vector'),
       total: count(() => true),
@@ -48,12 +52,14 @@ export function describe(model: string, found: Found): Report {
       files.length > 0
         ? { weights: size((name) => isWeightFile(name) || isGguf(name)), tokenizer: size(isTokenizerFile) }
         : undefined,
+    codes: kindsOf(stored),
     memory: memoryNeeds({ architecture, weights: weightsOf(found) }),
     audit: auditModel(config, stored),
   };
 }
 
-export function formatReport({ model, config, parameters, files, memory, audit }: Report): string[] {
+export function formatReport(report: Report): string[] {
+  const { model, config, parameters, files, codes, memory, audit } = report;
   const { layers, hiddenSize, intermediateSize, vocabSize } = config;
   const section = (title: string, rows: readonly (readonly [string, string])[]) => [
     ...formatTable([title, ''], rows),
@@ -68,6 +74,7 @@ export function formatReport({ model, config, parameters, files, memory, audit }
         [
           ['ternary, in blocks', parameters.ternaryInBlocks],
           ['ternary, head', parameters.ternaryHead],
+          [`matrices of codes (${codes.join('; ')})`, parameters.grouped],
           ['dense matrices', parameters.dense],
           [tied(config) ? 'embedding and head' : 'embedding', parameters.embedding],
           ['norms, bounds, biases', parameters.vectors],
@@ -94,6 +101,20 @@ export function formatReport({ model, config, parameters, files, memory, audit }
     ]),
     ...auditTable(audit),
   ];
+}
+
+/** The form of a parameter that is stored as codes with scales for groups. */
+function groupedForm(stored: Found['stored'], name: string): Grouped | undefined {
+  const form = typeof stored === 'string' ? undefined : stored.get(name);
+  return typeof form === 'object' ? form : undefined;
+}
+
+function kindsOf(stored: Found['stored']): string[] {
+  const forms = typeof stored === 'string' ? [] : [...stored.keys()].map((name) => groupedForm(stored, name));
+  const kinds = forms.flatMap((form) =>
+    form && form.codes !== 'i8' ? [`${form.codes}, groups of ${form.group}`] : [],
+  );
+  return [...new Set(kinds)];
 }
 
 function kindOf(config: ModelConfig): string {

@@ -4,7 +4,10 @@ import type { ReplyOptions } from '../../../src/generate/conversation.ts';
 import type { GenerateOptions } from '../../../src/generate/generate.ts';
 import { LanguageModel, type LoadProgress } from '../../../src/languageModel.ts';
 import type { Chat } from '../../../src/library/chat.ts';
+import { openSource } from '../../../src/library/source.ts';
 import { loadIntoEngine } from '../../../src/loadModel.ts';
+import { isGguf } from '../../../src/platform/ggufPaths.ts';
+import type { MemoryRoom } from '../../../src/run/room.ts';
 import { type ChosenEngine, chooseEngine } from './chooseEngine.ts';
 import { Explainer } from './explain.ts';
 import { ModelObserver, type Opened } from './observer.ts';
@@ -32,7 +35,7 @@ export class LoadedModel {
 
   async load(
     { source, engine: choice }: Request<'load'>,
-    report: Report<LoadProgress>,
+    report: Report<LoadProgress | MemoryRoom>,
     signal: AbortSignal,
   ): Promise<ModelCard> {
     let chosen: ChosenEngine | undefined;
@@ -40,7 +43,9 @@ export class LoadedModel {
       chosen = await chooseEngine(choice);
       return chosen.engine;
     };
-    const parts = await loadIntoEngine(source, createEngine, { onProgress: report, signal });
+    const opened = openSource(source);
+    const options = { onProgress: report, onMemory: report, signal };
+    const parts = await loadIntoEngine(opened.name, createEngine, options).finally(opened.release);
     await this.#opened?.model.dispose();
     this.#opened = { ...parts, model: new LanguageModel(parts) };
     this.#chat = undefined;
@@ -48,7 +53,7 @@ export class LoadedModel {
     const { config, architecture, tokenizer } = parts;
     const { weights, statePerSequence } = this.#opened.model.memory;
     return {
-      ...{ name: nameOf(source), fingerprint: parts.fingerprint },
+      ...{ name: nameOf(opened.name, source), fingerprint: parts.fingerprint },
       engine: chosen!.kind,
       engineName: chosen!.name,
       engineNote: chosen!.note,
@@ -169,8 +174,13 @@ export class LoadedModel {
   }
 }
 
-/** The last part of an address or a Hub name. */
-function nameOf(source: string): string {
+/** The last part of an address or a Hub name, or the folder of the reader's files. */
+function nameOf(source: string, given: Request<'load'>['source']): string {
+  if (typeof given !== 'string') {
+    const [folder, within] = (given[0]?.webkitRelativePath ?? '').split('/');
+    if (within !== undefined) return folder!;
+    if (!isGguf(source)) return 'your files';
+  }
   return (
     source
       .replace(/[?#].*$/, '')

@@ -1,6 +1,7 @@
 /** The messages between the page and the worker that computes. */
 import type { LoadProgress } from '../../../src/languageModel.ts';
 import type { AuditRow } from '../../../src/run/audit.ts';
+import type { MemoryRoom } from '../../../src/run/room.ts';
 
 /** `auto`: the fastest available of the others. */
 export type EngineChoice = 'auto' | 'gpu' | 'threads' | 'single';
@@ -163,8 +164,8 @@ export type TrainingEvent =
 /** method → request, event, result. */
 export interface Calls {
   load: {
-    request: { readonly source: string; readonly engine: EngineChoice };
-    event: LoadProgress;
+    request: { readonly source: string | readonly File[]; readonly engine: EngineChoice };
+    event: LoadProgress | MemoryRoom;
     result: ModelCard;
   };
   /** Answers a message in the chat. */

@@ -56,7 +56,10 @@ function ModelChoice({ names }: { readonly names: readonly string[] }) {
   return (
     <label>
       Model{' '}
-      <select value={source.value ?? ''} onChange={({ currentTarget }) => void open(currentTarget.value)}>
+      <select
+        value={`${source.value ?? ''}`}
+        onChange={({ currentTarget }) => void open(currentTarget.value)}
+      >
         {names.map((name) => (
           <option key={name} value={addressOf(name)}>
             {name}

@@ -15,7 +15,7 @@ export function NeedsModel({ children }: { readonly children: ComponentChildren 
   );
 }
 
-function Trouble() {
+export function Trouble() {
   const { message, retry } = trouble.value!;
   return (
     <p class="trouble" role="alert">
@@ -29,10 +29,15 @@ function Trouble() {
 
 const phases = { start: 'Starting', download: 'Fetching the model', load: 'Reading its weights' };
 
-function Loading() {
-  const { phase, loaded, total, secondsLeft } = loading.value!;
+export function Loading() {
+  const { phase, loaded, total, memory, secondsLeft } = loading.value!;
   const share = total > 0 ? loaded / total : 0;
-  const amount = phase === 'download' && total > 0 ? `: ${megabytes(loaded)} of ${megabytes(total)} MB` : '…';
+  const amount =
+    phase === 'download' && total > 0
+      ? `: ${megabytes(loaded)} of ${megabytes(total)} MB`
+      : memory !== undefined
+        ? ` into ${megabytes(memory)} MB of memory`
+        : '…';
   return (
     <div class="loading">
       <label for="loading">
@@ -73,7 +78,7 @@ function Ask() {
     >
       <p>
         No model came with this page. Name one: the address of a model folder, or a name on the Hugging Face
-        Hub.
+        Hub. Or <a href="#models">choose one</a>, from a list or from your disk.
       </p>
       <div class="line">
         <input
