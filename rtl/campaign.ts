@@ -3,26 +3,47 @@
  * some minutes, ends with 1 at the first difference, and writes results/rtl-cosimulation.json otherwise.
  * `--instructions N` (default: 100000) and `--seed N` (default: 1) choose what is run.
  */
+import { execFile, execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
 import { randomProgram, randomTiming } from '../src/accelerator/testing.ts';
 import { traceText } from '../src/accelerator/trace.ts';
 import { InputError } from '../src/errors.ts';
-import { buildBench, type RtlJob, type RtlSizes, runBench } from './bench/bench.ts';
+import { buildBench, type RtlJob, type RtlSizes, rtlFolder, runBench } from './bench/bench.ts';
 import { simulate } from './bench/simulated.ts';
 
-/** Shapes, and the longest vectors of their programs. */
-const shapes: readonly { readonly sizes: Omit<RtlSizes, 'rom'>; readonly longest: number }[] = [
-  shape([1, 8192, 256, 8, 1], 512),
-  shape([2, 1024, 64, 4, 4], 512),
-  shape([5, 32, 4, 1, 1], 32),
-  shape([32, 128, 2, 1, 1], 128),
-  shape([3, 512, 16, 3, 16], 128),
+interface Shape {
+  readonly sizes: RtlSizes;
+  /** Of the vectors in its programs. */
+  readonly longest: number;
+  /** Of all instructions. Those on long vectors take some thousand cycles each. */
+  readonly share: number;
+}
+
+const shapes: readonly Shape[] = [
+  shape([1, 8192, 256, 8, 1, 16], 512, 0.3),
+  shape([1, 8192, 256, 8, 1, 16], 8192, 0.02),
+  shape([2, 1024, 64, 4, 4, 8], 512, 0.18),
+  shape([5, 32, 4, 1, 1, 1], 32, 0.3),
+  shape([32, 128, 2, 1, 1, 2], 128, 0.1),
+  shape([3, 512, 16, 3, 16, 4], 128, 0.1),
 ];
 
-function shape([cores, maxLength, fifo, outQueue, batch]: readonly number[], longest: number) {
-  const sizes = { cores, maxLength, fifo, outQueue, batch, memoryBeats: 2 ** 21 };
-  return { sizes: sizes as Omit<RtlSizes, 'rom'>, longest };
+function shape(
+  [cores, maxLength, fifo, outQueue, batch, rowLanes]: readonly [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ],
+  longest: number,
+  share: number,
+): Shape {
+  const sizes = { cores, maxLength, fifo, outQueue, batch, rowLanes, rom: 1000, memoryBeats: 2 ** 21 };
+  return { sizes, longest, share };
 }
 
 const results = new URL('../results/rtl-cosimulation.json', import.meta.url);
@@ -35,11 +56,19 @@ function count(value: string, name: string): number {
   throw new InputError(`--${name}: found ${value}, expected a positive integer`);
 }
 
-async function runShape(sizes: RtlSizes, longest: number, seed: number, instructions: number) {
+/** Of the sources that were run; a run on uncommitted sources says so. */
+function commit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: rtlFolder, encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--', '.', '../src/accelerator');
+  return git('rev-parse', 'HEAD') + (changed ? ', with changes' : '');
+}
+
+async function runShape({ sizes, longest, share }: Shape, seed: number, total: number) {
+  const instructions = Math.ceil(total * share);
   const binary = buildBench(sizes);
   let [done, cycles, programs] = [0, 0, 0];
   while (done < instructions) {
-    const jobs = Array.from({ length: 20 }, (_, i) => jobOf(sizes, longest, seed + programs + i));
+    const jobs = Array.from({ length: 10 }, (_, i) => jobOf(sizes, longest, seed + programs + i));
     await runBench(binary, jobs, (result, i) => {
       const expected = simulate(sizes, jobs[i]!);
       const same = traceText(result.events) === expected.trace;
@@ -59,25 +88,40 @@ function jobOf(sizes: RtlSizes, longest: number, seed: number): RtlJob {
   return { program: words, memory, tokens, timing: randomTiming(seed, sizes.cores), maxCycles: 10_000_000 };
 }
 
+/** A shape in a process of its own: the simulator keeps one core busy. */
+async function inProcess(
+  shape: number,
+  args: readonly string[],
+): Promise<Awaited<ReturnType<typeof runShape>>> {
+  const file = fileURLToPath(import.meta.url);
+  const run = promisify(execFile)(process.execPath, [file, '--shape', String(shape), ...args]);
+  const { stdout } = await run.catch(({ stderr }) => {
+    throw new InputError(String(stderr).trim());
+  });
+  process.stderr.write(stdout);
+  return JSON.parse(stdout);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       instructions: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '1' },
+      shape: { type: 'string' },
     },
   });
   const [instructions, seed] = [count(values.instructions, 'instructions'), count(values.seed, 'seed')];
-  const machines = [];
-  for (const { sizes, longest } of shapes) {
-    const each = Math.ceil(instructions / shapes.length);
-    machines.push(await runShape({ ...sizes, rom: 1000 }, longest, seed, each));
-    process.stderr.write(`${JSON.stringify(machines.at(-1))}\n`);
+  if (values.shape !== undefined) {
+    const machine = await runShape(shapes[Number(values.shape)]!, seed, instructions);
+    process.stdout.write(`${JSON.stringify(machine)}\n`);
+    return;
   }
+  for (const { sizes } of shapes) buildBench(sizes); // one after another: two shapes share a build
+  const args = ['--instructions', String(instructions), '--seed', String(seed)];
+  const machines = await Promise.all(shapes.map((_, i) => inProcess(i, args)));
   const total = machines.reduce((sum, machine) => sum + machine.instructions, 0);
-  await fs.writeFile(
-    results,
-    `${JSON.stringify({ seed, instructions: total, differences: 0, machines }, null, 2)}\n`,
-  );
+  const report = { commit: commit(), seed, instructions: total, differences: 0, machines };
+  await fs.writeFile(results, `${JSON.stringify(report, null, 2)}\n`);
   process.stdout.write(`${total} instructions, no difference\n`);
 }
 

@@ -1,38 +1,43 @@
 /** A model behind the accelerator's bus: loaded, run, read, cleared and started again. */
 import { expect, it } from 'vitest';
+import { assemble } from '../src/accelerator/assembler.ts';
 import { compileModel } from '../src/accelerator/compile/model.ts';
 import { runProgram } from '../src/accelerator/functional.ts';
 import { Machine } from '../src/accelerator/machine.ts';
 import { beatBytes } from '../src/accelerator/parameters.ts';
 import { randomSlots } from '../src/accelerator/testing.ts';
 import { golden } from '../test/smallModel.ts';
+import type { RtlSizes, Top } from './bench/bench.ts';
 import { Board } from './bench/board.ts';
-import { awkward } from './bench/machines.ts';
+import { awkward, small } from './bench/machines.ts';
 import { describeWithVerilator } from './bench/tools.ts';
 
-/** For each step a token for each of two sequences. */
-const prompt = [
+/** For each step a token for each of two sequences; a machine with one slot takes the first. */
+const prompts = [
   [1, 4],
   [5, 11],
   [17, 2],
 ];
 const count = 6;
 
+type Steps = readonly (readonly number[])[];
+
 /** Generates as the functional simulator's host does: the prompt, then the tokens that come out. */
-async function generate(board: Board): Promise<number[][]> {
+async function generate(board: Board, prompt: Steps): Promise<number[][]> {
   const steps: number[][] = [];
   for (const tokens of prompt.slice(0, -1)) await board.step(tokens);
   let last = prompt.at(-1)!;
   while (steps.length < count) {
-    last = await board.step(last);
-    steps.push(last);
+    const next = await board.step(last);
+    steps.push(next);
+    last = next;
   }
   expect(await board.end()).toBe(0);
   return steps;
 }
 
 /** The same on the functional simulator. */
-function simulated(machine: Machine, program: readonly bigint[]): number[][] {
+function simulated(machine: Machine, program: readonly bigint[], prompt: Steps): number[][] {
   const outputs: number[][] = [];
   let given = 0;
   const next = () => {
@@ -47,48 +52,93 @@ function simulated(machine: Machine, program: readonly bigint[]): number[][] {
   return outputs.slice(prompt.length - 1);
 }
 
-describeWithVerilator('the host port', { timeout: 600_000 }, () => {
-  it('loads a model, runs it, reads logits and states, and starts a new sequence', async () => {
-    const compiled = await compileModel(golden, { sizes: awkward });
-    const { logits, states, program } = compiled;
-    const machine = new Machine(awkward, compiled.image());
-    const tokens = simulated(machine, program);
-    const expected = (address: number, beats: number) =>
-      machine.memory.subarray(address * beatBytes, (address + beats) * beatBytes);
+type Stop = (board: Board) => void;
+const halt: Stop = (board) => board.halt();
+const reset =
+  (cycles: number): Stop =>
+  (board) =>
+    board.reset(cycles);
 
-    const board = new Board(awkward, { ...randomSlots(3, awkward.cores), jitter: 5 });
-    try {
-      expect(await board.sizes()).toEqual({ cores: awkward.cores, maxLength: awkward.maxLength });
-      expect(await board.batch()).toBe(awkward.batch);
-      board.loadProgram(program);
-      await board.writeMemory(0, compiled.image());
-      expect(await board.running()).toBe(false);
+/**
+ * Loads a model, runs it, reads logits and states, and starts a new sequence.
+ * @param stops ways to end a sequence in the middle of a token; each is followed by a new one
+ */
+async function runModel(top: Top, sizes: RtlSizes, stops: readonly Stop[]): Promise<void> {
+  const prompt = prompts.map((tokens) => tokens.slice(0, sizes.batch));
+  const compiled = await compileModel(golden, { sizes });
+  const { logits, states, program } = compiled;
+  const machine = new Machine(sizes, compiled.image());
+  const tokens = simulated(machine, program, prompt);
+  const expected = (address: number, beats: number) =>
+    machine.memory.subarray(address * beatBytes, (address + beats) * beatBytes);
+
+  const board = new Board(sizes, { ...randomSlots(3, sizes.cores), jitter: 5 }, top);
+  try {
+    expect(await board.sizes()).toEqual({ cores: sizes.cores, maxLength: sizes.maxLength });
+    expect(await board.batch()).toBe(sizes.batch);
+    board.loadProgram(program);
+    await board.writeMemory(0, compiled.image());
+    expect(await board.running()).toBe(false);
+    board.start();
+    expect(await generate(board, prompt)).toEqual(tokens);
+    expect(await board.readMemory(logits!.address, logits!.beats)).toEqual(
+      expected(logits!.address, logits!.beats),
+    );
+    expect(await board.readMemory(states.address, states.beats)).toEqual(
+      expected(states.address, states.beats),
+    );
+
+    for (const stop of stops) {
       board.start();
-      expect(await generate(board)).toEqual(tokens);
-      expect(await board.readMemory(logits!.address, logits!.beats)).toEqual(
-        expected(logits!.address, logits!.beats),
-      );
-      expect(await board.readMemory(states.address, states.beats)).toEqual(
-        expected(states.address, states.beats),
-      );
-
+      await board.offer(prompt[0]!);
+      stop(board);
+      expect(await board.running()).toBe(false);
       // States remain: the same prompt continues where the sequence ended, unless they are cleared.
       await board.clearMemory(states.address, states.beats);
       expect((await board.readMemory(states.address, states.beats)).every((byte) => byte === 0)).toBe(true);
       board.start();
-      expect(await generate(board)).toEqual(tokens);
+      expect(await generate(board, prompt)).toEqual(tokens);
+    }
+  } finally {
+    await board.close();
+  }
+}
 
-      // Stopped or reset in the middle of a token, with reads in flight.
-      for (const stop of [() => board.halt(), () => board.reset(1), () => board.reset(4)]) {
-        await board.clearMemory(states.address, states.beats);
-        board.start();
-        await board.offer(prompt[0]!);
-        stop();
-        expect(await board.running()).toBe(false);
-        await board.clearMemory(states.address, states.beats);
-        board.start();
-        expect(await generate(board)).toEqual(tokens);
-      }
+/** Adds a number that the host left in memory to the row of a token. */
+const sum = assemble(`
+token:
+  tin done
+  lde v0, 4, len=16
+  ldv v1, 0, len=16
+  add v0, v0, v1, len=16
+  sv v0, 1, len=16
+  tout
+  jmp token
+done:
+  halt
+`);
+
+describeWithVerilator('a model loaded and run by a host', { timeout: 600_000 }, () => {
+  it('at the host port, three cores, two sequences', () =>
+    runModel('pm_accelerator', awkward, [halt, reset(1), reset(4)]));
+
+  it('with all memory on the chip', () => runModel('pm_on_chip', small, [reset(1)]));
+
+  it('through AXI, on another clock, from a memory that answers in any order', () =>
+    runModel('pm_axi', small, [halt]));
+
+  it('over the serial line of a ULX3S: a short program', async () => {
+    const board = new Board(small, randomSlots(1, 1), 'pm_ulx3s');
+    try {
+      expect(await board.sizes()).toEqual({ cores: 1, maxLength: small.maxLength });
+      board.loadProgram(sum);
+      await board.writeMemory(0, new Uint8Array(Int32Array.from({ length: 16 }, (_, i) => 1000 * i).buffer));
+      await board.writeMemory(6, new Uint8Array(Int16Array.from({ length: 32 }, (_, i) => -i).buffer));
+      board.start();
+      expect(await board.step([2])).toEqual([2 ** 32 - 1]); // no product: nothing is greatest
+      expect(await board.end()).toBe(0);
+      const found = new Int32Array((await board.readMemory(1, 1)).buffer);
+      expect(Array.from(found)).toEqual(Array.from({ length: 16 }, (_, i) => 999 * i));
     } finally {
       await board.close();
     }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { rtlConstants } from '../src/accelerator/rtlConstants.ts';
@@ -21,6 +21,23 @@ describe('the sources of the RTL', () => {
     }
   });
 
+  it('are all in the FuseSoC core, whose files exist', () => {
+    const core = readFileSync(join(rtlFolder, 'plusminus.core'), 'utf8');
+    const named = [...core.matchAll(/[\w/]+\.(?:sv|mem|lpf|xdc|vlt)\b/g)].map(([name]) => name);
+    expect(named).toEqual(expect.arrayContaining(rtlSources()));
+    for (const name of named) expect(existsSync(join(rtlFolder, name)), name).toBe(true);
+    const tops = [...core.matchAll(/toplevel: (\w+)/g)].map(([, name]) => `${name}.sv`);
+    expect(rtlSources()).toEqual(expect.arrayContaining(tops));
+  });
+
+  it('of the ULX3S have a pin for every port', () => {
+    const source = readFileSync(join(rtlFolder, 'pm_ulx3s.sv'), 'utf8');
+    const ports = [...source.matchAll(/^ {4}(?:input|output) .* (\w+)(?:,.*)?$/gm)].map(([, name]) => name);
+    const pins = readFileSync(join(rtlFolder, 'boards/ulx3s.lpf'), 'utf8').matchAll(/LOCATE COMP "(\w+)"/g);
+    expect([...pins].map(([, name]) => name).sort()).toEqual(ports.sort());
+    expect(ports).toHaveLength(4);
+  });
+
   it('use no floating point', () => {
     for (const file of rtlSources()) {
       expect(readFileSync(join(rtlFolder, file), 'utf8'), file).not.toMatch(/\b(real|shortreal|realtime)\b/);
@@ -36,6 +53,9 @@ describeWithVerilator('the RTL is lint-clean', () => {
     { top: 'pm_accelerator', parameters: { CORES: 4, BATCH: 32, VLMAX: 48, FIFO: 2, OUTQ: 3 } },
     { top: 'pm_accelerator', parameters: { CORES: 17, ROM: 65536, MEM_BEATS: 2 ** 28 } },
     { top: 'pm_accelerator', parameters: { CORES: 4, VLMAX: 48, FIFO: 2, OUTQ: 3 } },
+    { top: 'pm_on_chip', parameters: { CORES: 1 } },
+    { top: 'pm_ulx3s', parameters: {} },
+    { top: 'pm_axi', parameters: { CORES: 3, BATCH: 2, ROW_LANES: 1 } },
     { top: 'pm_cluster', parameters: { CORES: 3, VLMAX: 256, FIFO: 16, OUTQ: 1, ROM: 1 } },
   ])('$top, $parameters.CORES cores', { timeout: 300_000 }, ({ top, parameters }) => {
     const sizes = Object.entries(parameters).map(([name, value]) => `-G${name}=${value}`);

@@ -10,6 +10,7 @@ module pm_accelerator #(
     parameter int ROM = 4096,  // 2 or more
     parameter int MEM_BEATS = 4096,
     parameter int BATCH = 1,
+    parameter int ROW_LANES = pm_pkg::LANES,
     localparam int PORTS = CORES + 2  // the streamers, load/store, the host
 ) (
     input  wire logic                          clk_i,
@@ -110,7 +111,8 @@ module pm_accelerator #(
       .OUTQ(OUTQ),
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
-      .BATCH(BATCH)
+      .BATCH(BATCH),
+      .ROW_LANES(ROW_LANES)
   ) u_cluster (
       .clk_i(clk_i),
       .rst_ni(cluster_rst_n),

@@ -13,26 +13,29 @@ module pm_argmax (
     input  wire logic                    finish_i,  // the product is done: the next one's rows follow
     output      logic [            31:0] index_o
 );
-  logic [31:0] base_q;
-  logic any_q;
-  logic signed [31:0] best_q;
-  logic [31:0] index_q;
-
   // Rounds of pairs: the right one wins only if it is greater. Lanes beyond the rows have lost beforehand; lane 0
-  // always exists.
-  logic signed [31:0] value[0:pm_pkg::LANES-1];
+  // always exists. Two rounds leave four candidates, of lanes 0–3, 4–7 and so on.
+  localparam int CANDIDATES = pm_pkg::LANES / 4;
+
+  function automatic logic wins(input logic exists, input logic [31:0] right, input logic [31:0] left);
+    wins = exists && $signed(right) > $signed(left);
+  endfunction
+
+  logic [31:0] base_q, block_base;  // index of the first row of the product; of the block
+  logic [31:0] value[0:pm_pkg::LANES-1];
   logic [3:0] lane[0:pm_pkg::LANES-1];
   logic [pm_pkg::LANES-1:0] exists;
 
   always_comb begin
+    block_base = base_q + {11'b0, block_i, 4'b0};
     for (int i = 0; i < pm_pkg::LANES; i++) begin
       value[i] = sums_i[32*i+:32];
       lane[i] = 4'(i);
       exists[i] = {block_i, 4'(i)} < {1'b0, rows_i};
     end
-    for (int step = 1; step < pm_pkg::LANES; step = 2 * step) begin
+    for (int step = 1; step < 4; step = 2 * step) begin
       for (int i = 0; i < pm_pkg::LANES; i = i + 2 * step) begin
-        if (exists[i+step] && value[i+step] > value[i]) begin
+        if (wins(exists[i+step], value[i+step], value[i])) begin
           value[i] = value[i+step];
           lane[i]  = lane[i+step];
         end
@@ -40,20 +43,52 @@ module pm_argmax (
     end
   end
 
+  // The last two rounds, then that against the best so far.
   logic valid1_q;
-  logic signed [31:0] value1_q;
-  logic [31:0] index1_q;
-  wire logic better = !any_q || value1_q > best_q || (value1_q == best_q && index1_q < index_q);
+  logic [32*CANDIDATES-1:0] value1_q;
+  logic [4*CANDIDATES-1:0] lane1_q;
+  logic [CANDIDATES-1:0] exists1_q;
+  logic [31:0] base1_q;
+  logic [31:0] candidate[0:CANDIDATES-1];
+  logic [3:0] candidate_lane[0:CANDIDATES-1];
+
+  always_comb begin
+    for (int c = 0; c < CANDIDATES; c++) begin
+      candidate[c] = value1_q[32*c+:32];
+      candidate_lane[c] = lane1_q[4*c+:4];
+    end
+    for (int step = 1; step < CANDIDATES; step = 2 * step) begin
+      for (int c = 0; c < CANDIDATES; c = c + 2 * step) begin
+        if (wins(exists1_q[c+step], candidate[c+step], candidate[c])) begin
+          candidate[c] = candidate[c+step];
+          candidate_lane[c] = candidate_lane[c+step];
+        end
+      end
+    end
+  end
+
+  // The best so far. Its index is kept as that of its block's first row and its lane: of two rows the one with the smaller
+  // pair has the smaller index, as a product's rows follow those of the product before.
+  logic any_q;
+  logic [31:0] best_q, best_base_q;
+  logic [3:0] best_lane_q;
+  wire logic earlier = {base1_q, candidate_lane[0]} < {best_base_q, best_lane_q};
+  wire logic better = !any_q || wins(1'b1, candidate[0], best_q) || (candidate[0] == best_q && earlier);
 
   always_ff @(posedge clk_i) begin
-    value1_q <= value[0];
-    index1_q <= base_q + {11'b0, block_i, lane[0]};
+    for (int c = 0; c < CANDIDATES; c++) begin
+      value1_q[32*c+:32] <= value[4*c];
+      lane1_q[4*c+:4] <= lane[4*c];
+      exists1_q[c] <= exists[4*c];
+    end
+    base1_q <= block_base;
     if (!rst_ni) begin
       valid1_q <= 1'b0;
       any_q <= 1'b0;
       base_q <= '0;
       best_q <= '0;
-      index_q <= '1;
+      best_base_q <= '1;
+      best_lane_q <= '0;
     end else begin
       valid1_q <= valid_i;
       if (clear_i) begin
@@ -64,13 +99,14 @@ module pm_argmax (
         if (valid1_q) any_q <= 1'b1;
       end
       if (valid1_q && better) begin
-        best_q  <= value1_q;
-        index_q <= index1_q;
+        best_q <= candidate[0];
+        best_base_q <= base1_q;
+        best_lane_q <= candidate_lane[0];
       end
     end
   end
 
-  assign index_o = index_q;
+  assign index_o = best_base_q + {28'b0, best_lane_q};
 endmodule
 
 `default_nettype wire

@@ -10,6 +10,7 @@ module pm_cluster #(
     parameter int ROM = 4096,  // instructions, at most 65536
     parameter int MEM_BEATS = 4096,  // at most 2^28
     parameter int BATCH = 1,  // slots: sequences that share one reading of the weights, 1 … 32
+    parameter int ROW_LANES = pm_pkg::LANES,  // of each row-wise unit: 1, 2, 4, 8 or 16
     localparam int PORTS = CORES + 1  // the streamers, then load/store
 ) (
     input  wire logic                            clk_i,
@@ -188,7 +189,8 @@ module pm_cluster #(
     else assign neighbour = row_as[(b-1)*WORD+:WORD];
 
     pm_row #(
-        .VLMAX(VLMAX)
+        .VLMAX(VLMAX),
+        .ROW_LANES(ROW_LANES)
     ) u_row (
         .clk_i(clk_i),
         .rst_ni(rst_ni),

@@ -2,8 +2,10 @@
 
 // The row-wise unit: sixteen lanes, one word a cycle, twelve stages from the address of the last word to the cycle in
 // which everything is written. Stage 0 addresses the registers; the scalar of a reduction leaves in stage 11.
+// With fewer lanes a word takes several passes, from its lower elements on, and is written with the last one.
 module pm_row #(
     parameter int VLMAX = 8192,
+    parameter int ROW_LANES = pm_pkg::LANES,  // 1, 2, 4, 8 or 16
     localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
 ) (
     input  wire logic                            clk_i,
@@ -47,7 +49,15 @@ module pm_row #(
   logic [11:0] valid_q;  // bit n: stage n holds a word
   logic [10:0] read_q, result_q;  // words addressed; words that have left stage 7
   logic [INDEX-1:0] waddr_q;
-  wire logic last_read = read_q + 11'd1 == words_q;
+
+  // Passes over the word in stages 0, 1, 7, and whether stage 8 has a word's last one.
+  localparam int PASSES = pm_pkg::LANES / ROW_LANES;
+  localparam int PASS = PASSES > 1 ? $clog2(PASSES) : 1;
+  logic [PASS-1:0] pass0_q, pass1_q, pass7_q;
+  logic complete8_q;
+  wire logic complete0 = pass0_q == PASS'(PASSES - 1);
+  wire logic complete7 = pass7_q == PASS'(PASSES - 1);
+  wire logic last_read = complete0 && read_q + 11'd1 == words_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -78,10 +88,20 @@ module pm_row #(
       words_q <= 11'((15'(instr_i.len) + 15'd15) >> 4);
       read_q <= '0;
       result_q <= '0;
+      pass0_q <= '0;
+      pass7_q <= '0;
     end else begin
-      if (valid_q[0]) read_q <= read_q + 11'd1;
-      if (valid_q[7]) result_q <= result_q + 11'd1;
+      if (valid_q[0]) begin
+        pass0_q <= complete0 ? '0 : pass0_q + 1'b1;
+        if (complete0) read_q <= read_q + 11'd1;
+      end
+      if (valid_q[7]) begin
+        pass7_q <= complete7 ? '0 : pass7_q + 1'b1;
+        if (complete7) result_q <= result_q + 11'd1;
+      end
     end
+    pass1_q <= pass0_q;
+    complete8_q <= complete7;
     waddr_q <= result_q[INDEX-1:0];
   end
 
@@ -91,9 +111,17 @@ module pm_row #(
   assign b_o = b_q;
   assign raddr_o = read_q[INDEX-1:0];
 
-  wire logic [pm_pkg::WORD-1:0] a = op_q == pm_isa::OP_SHF ? before_i : a_i;
-  logic [pm_pkg::LANES*63-1:0] terms;
-  for (genvar i = 0; i < pm_pkg::LANES; i++) begin : gen_lane
+  // The elements of a pass.
+  localparam int PART = 32 * ROW_LANES;
+  localparam int QPART = 8 * ROW_LANES;
+  wire logic [pm_pkg::WORD-1:0] word = op_q == pm_isa::OP_SHF ? before_i : a_i;
+  wire logic [PART-1:0] a = word[PART*pass1_q+:PART];
+  wire logic [PART-1:0] b = b_i[PART*pass1_q+:PART];
+  logic [PART-1:0] y;
+  logic [QPART-1:0] quantised;
+  logic [63*ROW_LANES-1:0] terms;
+
+  for (genvar i = 0; i < ROW_LANES; i++) begin : gen_lane
     pm_row_lane u_lane (
         .clk_i(clk_i),
         .valid_i(valid_q[8:1]),
@@ -102,22 +130,43 @@ module pm_row #(
         .shift_i(shift_q),
         .square_i(red_q == pm_pkg::RED_SS),
         .a_i(a[i*32+:32]),
-        .b_i(b_i[i*32+:32]),
-        .keep_i({result_q, 4'(i)} < {1'b0, len_q}),
-        .y_o(wdata_o[i*32+:32]),
-        .q_o(bank_wdata_o[i*8+:8]),
+        .b_i(b[i*32+:32]),
+        .keep_i({result_q, 4'(ROW_LANES * 32'(pass7_q) + i)} < {1'b0, len_q}),
+        .y_o(y[i*32+:32]),
+        .q_o(quantised[i*8+:8]),
         .term_o(terms[i*63+:63])
     );
   end
 
+  // Earlier passes wait for the last one.
+  if (PASSES == 1) begin : gen_whole
+    assign wdata_o = y;
+    assign bank_wdata_o = quantised;
+  end else begin : gen_parts
+    logic [pm_pkg::WORD-PART-1:0] early_q;
+    logic [pm_pkg::QWORD-QPART-1:0] early_quantised_q;
+
+    assign wdata_o = {y, early_q};
+    assign bank_wdata_o = {quantised, early_quantised_q};
+    always_ff @(posedge clk_i) begin
+      if (valid_q[8]) begin
+        early_q <= wdata_o[pm_pkg::WORD-1:PART];
+        early_quantised_q <= bank_wdata_o[pm_pkg::QWORD-1:QPART];
+      end
+    end
+  end
+
   wire logic is_qnt = op_q == pm_isa::OP_QNT;
-  assign we_o = valid_q[8] && !is_qnt;
+  wire logic written = valid_q[8] && complete8_q;
+  assign we_o = written && !is_qnt;
   assign y_o = y_q;
   assign waddr_o = waddr_q;
-  assign bank_we_o = valid_q[8] && is_qnt;
+  assign bank_we_o = written && is_qnt;
   assign bank_o = q_q;
 
-  pm_row_reduce u_reduce (
+  pm_row_reduce #(
+      .LANES(ROW_LANES)
+  ) u_reduce (
       .clk_i(clk_i),
       .clear_i(go_i),
       .valid_i(valid_q[10:9]),

@@ -1,13 +1,15 @@
 `default_nettype none
 
-// Reduces the terms of all lanes of all words: their sum, or the greatest. Terms come in stage 9, the scalar leaves
+// Reduces the terms of all lanes of all passes: their sum, or the greatest. Terms come in stage 9, the scalar leaves
 // in stage 11.
-module pm_row_reduce (
+module pm_row_reduce #(
+    parameter int LANES = pm_pkg::LANES
+) (
     input  wire logic                         clk_i,
     input  wire logic                         clear_i,
     input  wire logic [                 10:9] valid_i,
     input  wire logic                         sum_i,  // constant while an instruction runs
-    input  wire logic [pm_pkg::LANES*63-1:0] terms_i,
+    input  wire logic [           LANES*63-1:0] terms_i,
     output      logic [  pm_pkg::SCALAR-1:0] scalar_o
 );
   logic [66:0] sum10, sum;
@@ -15,16 +17,16 @@ module pm_row_reduce (
   logic [76:0] total11;  // 8192 squares of at most 2^62 are less than 2^76
 
   // Rounds of pairs, so that the path grows with the logarithm of the lanes.
-  logic [66:0] partial[0:pm_pkg::LANES-1];
-  logic [31:0] candidate[0:pm_pkg::LANES-1];
+  logic [66:0] partial[0:LANES-1];
+  logic [31:0] candidate[0:LANES-1];
 
   always_comb begin
-    for (int i = 0; i < pm_pkg::LANES; i++) begin
+    for (int i = 0; i < LANES; i++) begin
       partial[i] = {4'b0, terms_i[i*63+:63]};
       candidate[i] = terms_i[i*63+:32];
     end
-    for (int step = 1; step < pm_pkg::LANES; step = 2 * step) begin
-      for (int i = 0; i < pm_pkg::LANES; i = i + 2 * step) begin
+    for (int step = 1; step < LANES; step = 2 * step) begin
+      for (int i = 0; i < LANES; i = i + 2 * step) begin
         partial[i] = partial[i] + partial[i+step];
         if (candidate[i+step] > candidate[i]) candidate[i] = candidate[i+step];
       end

@@ -7,17 +7,43 @@ import { expect, it } from 'vitest';
 import { rtlFolder } from './bench/bench.ts';
 import { describeWithYosys } from './bench/tools.ts';
 
+interface Proof {
+  readonly module: string;
+  /** Cycles from the start; with two clocks, edges of either. */
+  readonly depth: number;
+  /** Two clocks whose edges come in any order, from the state after a reset. */
+  readonly clocks?: 2;
+  /** Text of the module, and a fault in its place. */
+  readonly right: string;
+  readonly wrong: string;
+}
+
+const proofs: readonly Proof[] = [
+  { module: 'pm_drain', depth: 16, right: 'rsp_valid_i && !draining_q', wrong: 'rsp_valid_i' },
+  { module: 'pm_arbiter', depth: 14, right: "held != '0", wrong: "1'b1" },
+  { module: 'pm_streamer', depth: 8, right: '!used_q[DEPTH]', wrong: "1'b1" },
+  {
+    module: 'pm_load_store',
+    depth: 16,
+    right: 'put = rsp_valid_i &&',
+    wrong: 'put = rsp_valid_i && !some_wait &&',
+  },
+  { module: 'pm_async_fifo', depth: 24, clocks: 2, right: 'push_i && ready_o', wrong: 'push_i' },
+];
+
 /** Yosys's answer about a module; `edit` changes the module's source before. */
-function prove(module: string, depth: number, edit = (source: string) => source): string {
+function prove({ module, depth, clocks }: Proof, edit = (source: string) => source): string {
   const folder = mkdtempSync(join(tmpdir(), 'plusminus-proof-'));
   try {
     const source = join(folder, `${module}.sv`);
     writeFileSync(source, edit(readFileSync(join(rtlFolder, `${module}.sv`), 'utf8')));
     const top = `${module}_proof`;
+    const [clocking, start] =
+      clocks === 2 ? ['clk2fflogic', '-set-init-zero'] : ['async2sync', "-set-init begun_q 1'0"];
     const script = [
-      `read_verilog -sv -formal pm_pkg.sv ${source} pm_ram.sv formal/${top}.sv`,
-      `hierarchy -check -top ${top}; proc; flatten; opt -keepdc; memory_map; opt; async2sync`,
-      `sat -prove-asserts -tempinduct-baseonly -set-init begun_q 1'0 -maxsteps ${depth} ${top}`,
+      `read_verilog -sv -formal pm_pkg.sv generated/pm_isa.sv ${source} pm_ram.sv formal/${top}.sv`,
+      `hierarchy -check -top ${top}; proc; flatten; opt -keepdc; memory_map; opt; ${clocking}; opt`,
+      `sat -prove-asserts -tempinduct-baseonly ${start} -maxsteps ${depth} ${top}`,
     ].join('; ');
     const { status, stdout, stderr } = spawnSync('yosys', ['-p', script], {
       cwd: rtlFolder,
@@ -31,23 +57,16 @@ function prove(module: string, depth: number, edit = (source: string) => source)
 }
 
 describeWithYosys('properties', { timeout: 300_000 }, () => {
-  it.each([
-    ['pm_drain', 16],
-    ['pm_arbiter', 14],
-    ['pm_streamer', 8],
-  ] as const)('of %s hold for %i cycles after any start', (module, depth) => {
-    expect(prove(module, depth)).toContain(`proved base case for ${depth} steps: SUCCESS!`);
+  it.each(proofs)('of $module hold for $depth steps after any start', (proof) => {
+    expect(prove(proof)).toContain(`proved base case for ${proof.depth} steps: SUCCESS!`);
   });
 
-  it.each([
-    ['pm_drain', 'rsp_valid_i && !draining_q', 'rsp_valid_i'],
-    ['pm_arbiter', "held != '0", "1'b1"],
-    ['pm_streamer', '!used_q[DEPTH]', "1'b1"],
-  ] as const)('of %s are seen to fail where the module is wrong', (module, from, to) => {
+  it.each(proofs)('of $module are seen to fail where the module is wrong', (proof) => {
+    const { right, wrong } = proof;
     const edit = (source: string) => {
-      expect(source).toContain(from);
-      return source.replaceAll(from, to);
+      expect(source).toContain(right);
+      return source.replaceAll(right, wrong);
     };
-    expect(prove(module, 14, edit)).toContain('model found');
+    expect(prove(proof, edit)).toContain('model found');
   });
 });

@@ -7,6 +7,7 @@ import { readRtlReport } from '../src/accelerator/resources.ts';
 import { rtlFolder, rtlSources } from './bench/bench.ts';
 import { describeWithYosys } from './bench/tools.ts';
 import { sourcesDigest } from './synthesis/digest.ts';
+import { estimated } from './synthesis/estimate.ts';
 import { reducedCore } from './synthesis/ice40.ts';
 import { targets } from './synthesis/targets.ts';
 import { units } from './synthesis/units.ts';
@@ -41,6 +42,13 @@ it('has results of the sources as they are now: `npx node rtl/synthesise.ts` ren
     const modules = report!.units.filter(({ target }) => target === name).map(({ module }) => module);
     expect(new Set(modules)).toEqual(new Set(units.map(({ module }) => module)));
   }
+});
+
+it('has estimates of every unit, each for 100 MHz or more', async () => {
+  const { estimates } = (await readRtlReport(new URL('../results/rtl.json', import.meta.url)))!;
+  const current = estimates.filter(({ module, sources }) => sources === sourcesDigest(module));
+  expect(new Set(current.map(({ module }) => module))).toEqual(new Set(estimated));
+  expect(current.filter(({ nanoseconds }) => nanoseconds > 10)).toEqual([]);
 });
 
 const multiplies = (cell: string) => /mul|macc|dsp/i.test(cell);

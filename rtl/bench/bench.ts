@@ -47,7 +47,7 @@ export interface RtlResult {
 
 /** The parameters of the RTL for given sizes. */
 export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>> {
-  const { cores, maxLength, fifo, outQueue, rom, memoryBeats, batch } = sizes;
+  const { cores, maxLength, fifo, outQueue, rom, memoryBeats, batch, rowLanes } = sizes;
   return {
     CORES: cores,
     VLMAX: maxLength,
@@ -56,6 +56,7 @@ export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>>
     ROM: rom,
     MEM_BEATS: memoryBeats,
     BATCH: batch,
+    ROW_LANES: rowLanes,
   };
 }
 
@@ -65,20 +66,37 @@ export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>>
  * @param waves for writing waveforms, which makes it slower
  */
 export function buildBench(sizes: RtlSizes, { waves = false } = {}): string {
-  return build('pm_bench', ['bench/pm_bench.sv'], 'main.cpp', sizes, waves);
+  return build('pm_bench', ['bench/pm_bench.sv'], 'main.cpp', rtlParameters(sizes), waves);
 }
+
+/** Tops with the host's registers, and the harness of each. */
+const tops = {
+  ...{ pm_accelerator: 'host.cpp', pm_on_chip: 'onChip.cpp', pm_axi: 'axi.cpp' },
+  pm_ulx3s: 'uart.cpp',
+} as const;
+export type Top = keyof typeof tops;
 
 /** The same of the accelerator with its host port. */
-export function buildAccelerator(sizes: RtlSizes): string {
-  return build('pm_accelerator', [], 'host.cpp', sizes, false);
+export function buildAccelerator(sizes: RtlSizes, top: Top): string {
+  if (top !== 'pm_ulx3s') return build(top, [], tops[top], rtlParameters(sizes), false);
+  const { VLMAX, ROM, MEM_BEATS } = rtlParameters(sizes);
+  return build(top, [], tops[top], { VLMAX: VLMAX!, ROM: ROM!, MEM_BEATS: MEM_BEATS!, DIVIDER: 4 }, false);
 }
 
-function build(top: string, more: readonly string[], main: string, sizes: RtlSizes, waves: boolean): string {
-  const parameters = Object.entries(rtlParameters(sizes));
+const headers = ['axiMemory.h', 'banks.h', 'commands.h', 'host.h', 'memory.h', 'ports.h'];
+
+function build(
+  top: string,
+  more: readonly string[],
+  main: string,
+  values: Readonly<Record<string, number>>,
+  waves: boolean,
+): string {
+  const parameters = Object.entries(values);
   const name = [top, ...parameters.map(([, value]) => value), ...(waves ? ['waves'] : [])].join('-');
   const folder = join(buildFolder, name);
   const binary = join(folder, `V${top}`);
-  const harness = [main, 'memory.h', 'banks.h', 'host.h', 'ports.h'].map((file) => `bench/${file}`);
+  const harness = [main, ...headers].map((file) => `bench/${file}`);
   const sources = [...rtlSources(), ...more];
   const changed = Math.max(
     ...[...sources, ...harness].map((file) => statSync(join(rtlFolder, file)).mtimeMs),
@@ -87,7 +105,7 @@ function build(top: string, more: readonly string[], main: string, sizes: RtlSiz
   mkdirSync(folder, { recursive: true });
   run('verilator', [
     ...['--cc', '--exe', '--build', '-j', '2', '--top-module', top, '--Mdir', folder],
-    ...['-O3', '--x-initial', '0', '--x-assign', '0', '--output-split', '20000', '-Wno-WIDTH'],
+    ...['-O3', '--assert', '--x-initial', '0', '--x-assign', '0', '--output-split', '20000', '-Wno-WIDTH'],
     ...(waves ? ['--trace', '--trace-structs'] : []),
     // Generated code is run for a minute or two: compiling it for longer than that would not pay.
     ...['-CFLAGS', `-std=c++17 -I${join(rtlFolder, 'bench')}`],

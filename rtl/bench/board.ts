@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { beatBytes, type MemoryTiming } from '../../src/accelerator/parameters.ts';
-import { buildAccelerator, type RtlSizes, rtlFolder, timingCommand } from './bench.ts';
+import { buildAccelerator, type RtlSizes, rtlFolder, type Top, timingCommand } from './bench.ts';
 
 /** Addresses of the host's registers; docs/accelerator.md says what they do. */
 const registers = { sizes: 0, control: 1, token: 2, end: 3, address: 4, beats: 5, memory: 6 } as const;
@@ -18,13 +18,22 @@ const memoryBusy = 1 << 5;
 const tokenFree = 1 << 6;
 const outputWaits = 1 << 7;
 
+/** What the harness of each top has to know. */
+const argumentsOf: Readonly<Record<Top, (sizes: RtlSizes) => string[]>> = {
+  pm_accelerator: ({ cores, memoryBeats }) => [String(cores), String(memoryBeats)],
+  pm_on_chip: () => [],
+  pm_ulx3s: () => [],
+  // Half periods of the accelerator's clock and of the bus's: neither divides the other.
+  pm_axi: ({ memoryBeats }) => [String(memoryBeats), '7', '5'],
+};
+
 export class Board {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
-  constructor(sizes: RtlSizes, timing: MemoryTiming) {
-    const binary = buildAccelerator(sizes);
-    const args = [String(sizes.cores), String(sizes.memoryBeats)];
+  constructor(sizes: RtlSizes, timing: MemoryTiming, top: Top = 'pm_accelerator') {
+    const binary = buildAccelerator(sizes, top);
+    const args = argumentsOf[top](sizes);
     this.#child = spawn(binary, args, { cwd: rtlFolder, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
     this.#send(timingCommand(timing));

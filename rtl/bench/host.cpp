@@ -1,22 +1,13 @@
-// The whole accelerator behind its bus. Reads commands, a line each, from standard input:
-//   timing …                  as in main.cpp
-//   write REGISTER VALUE      a write on the bus, decimal or 0x…
-//   read REGISTER             writes what the register holds
-//   wait MASK VALUE CYCLES    until CONTROL & MASK is VALUE; writes CONTROL, or `late` after so many cycles
-//   reset CYCLES              resets the accelerator, but not memory
-#include <cstdio>
-#include <iostream>
-#include <sstream>
+// The accelerator behind its bus, with memory at its ports.
 #include <string>
 
 #include "Vpm_accelerator.h"
+#include "commands.h"
 #include "memory.h"
 #include "ports.h"
 #include "verilated.h"
 
 namespace {
-
-constexpr int controlRegister = 1;
 
 class Board {
  public:
@@ -92,32 +83,5 @@ class Board {
 int main(int argc, char** argv) {
   if (argc != 3) return 1;
   Board board(std::stoi(argv[1]), std::stoul(argv[2]));
-  std::string line;
-  while (std::getline(std::cin, line)) {
-    std::istringstream in(line);
-    in.unsetf(std::ios::basefield);
-    std::string command;
-    in >> command;
-    uint32_t a = 0, b = 0, c = 0;
-    if (command == "timing") {
-      Timing timing;
-      timing.read(in);
-      board.setTiming(timing);
-    } else if (command == "write" && in >> a >> b) {
-      board.write(a, b);
-    } else if (command == "read" && in >> a) {
-      std::printf("%u\n", board.read(a));
-    } else if (command == "wait" && in >> a >> b >> c) {
-      uint32_t control = board.read(controlRegister);
-      for (; c > 0 && (control & a) != b; c--) control = board.read(controlRegister);
-      std::printf(c > 0 ? "%u\n" : "late %u\n", control);
-    } else if (command == "reset" && in >> a) {
-      board.reset(a);
-    } else {
-      std::fprintf(stderr, "unknown command: %s\n", line.c_str());
-      return 1;
-    }
-    std::fflush(stdout);
-  }
-  return 0;
+  return obey(board);
 }

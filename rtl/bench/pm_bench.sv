@@ -9,7 +9,8 @@ module pm_bench #(
     parameter int OUTQ = 8,
     parameter int ROM = 4096,
     parameter int MEM_BEATS = 65536,
-    parameter int BATCH = 1
+    parameter int BATCH = 1,
+    parameter int ROW_LANES = 16
 ) (
     input  wire logic                              clk_i,
     input  wire logic                              rst_ni,
@@ -48,7 +49,8 @@ module pm_bench #(
       .OUTQ(OUTQ),
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
-      .BATCH(BATCH)
+      .BATCH(BATCH),
+      .ROW_LANES(ROW_LANES)
   ) u_cluster (
       .*
   );
@@ -124,7 +126,7 @@ module pm_bench #(
       if (tmv_q.wr) c = fold_vector(tmv_q.y, words_of(32'(tmv_q.rows)));
       if (tmv_q.arg) begin
         c = fold(c, u_cluster.u_collector.gen_slot[b].u_argmax.best_q);
-        c = fold(c, u_cluster.u_collector.gen_slot[b].u_argmax.index_q);
+        c = fold(c, u_cluster.u_collector.gen_slot[b].u_argmax.index_o);
       end
       return c;
     endfunction
@@ -134,6 +136,71 @@ module pm_bench #(
       if (done[1]) part[BATCH+b] <= fold_row();
       if (done[2]) part[2*BATCH+b] <= fold_scalar('0, scl_q.sd);
       if (done[3]) part[3*BATCH+b] <= fold_product();
+    end
+  end
+
+  // Assertions on every protocol between units, checked in each cycle of every co-simulated program.
+
+  // Memory: only requests are granted, as many as memory takes; a request stays as it is until it is granted.
+  logic [CORES:0] waiting_q, writes_q;
+  logic [(CORES+1)*pm_pkg::ADDR-1:0] addresses_q;
+
+  always_ff @(posedge clk_i) begin
+    waiting_q <= rst_ni ? req_valid_o & ~req_grant_o : '0;
+    writes_q <= req_write_o;
+    addresses_q <= req_addr_o;
+    if (rst_ni) begin
+      assert ((req_grant_o & ~req_valid_o) == '0) else $error("memory: granted without a request");
+      assert (6'($countones(req_grant_o)) <= slots_i) else $error("memory: more grants than slots");
+      assert (!(u_cluster.tmv_go && u_cluster.tmv_busy)) else $error("issue: two products");
+    end
+  end
+
+  for (genvar p = 0; p <= CORES; p++) begin : gen_port
+    always_ff @(posedge clk_i) begin
+      if (rst_ni && waiting_q[p] && !halted_o) begin
+        assert (req_valid_o[p] && req_write_o[p] == writes_q[p] &&
+            req_addr_o[pm_pkg::ADDR*p+:pm_pkg::ADDR] == addresses_q[pm_pkg::ADDR*p+:pm_pkg::ADDR])
+        else $error("memory: a request changed before its grant");
+      end
+    end
+  end
+
+  // Streams and cores: a FIFO's place is not read and written at once, nor a bank's; results never exceed their queue.
+  for (genvar c = 0; c < CORES; c++) begin : gen_core_checks
+    always_ff @(posedge clk_i) begin
+      if (rst_ni) begin
+        if (u_cluster.gen_core[c].u_streamer.rsp_valid_i &&
+            u_cluster.gen_core[c].u_streamer.write_q == u_cluster.gen_core[c].u_streamer.read_q)
+          assert (!u_cluster.gen_core[c].pop) else $error("streamer: a place read while written");
+        if (u_cluster.gen_core[c].u_ternary_core.u_banks.we_i &&
+            u_cluster.gen_core[c].u_ternary_core.u_banks.waddr_i == u_cluster.gen_core[c].u_ternary_core.u_banks.raddr_i)
+          assert (!u_cluster.gen_core[c].pop) else $error("bank: a word read while written");
+        assert (32'(u_cluster.gen_core[c].u_ternary_core.flying_q) <= OUTQ) else $error("core: too many results");
+        assert (!u_cluster.take[c] || u_cluster.block[c]) else $error("collector: took what is not there");
+      end
+    end
+  end
+
+  // Registers: one unit at a time writes each, and a word is not read in the cycle in which it is written.
+  for (genvar b = 0; b < BATCH; b++) begin : gen_slot_checks
+    wire logic reads = u_cluster.gen_slot[b].u_row.valid_q[0];
+    for (genvar r = 0; r < 8; r++) begin : gen_register
+      `define REGISTER u_cluster.gen_slot[b].u_router.gen_register[r]
+      always_ff @(posedge clk_i) begin
+        if (rst_ni) begin
+          assert ($onehot0({`REGISTER.row_writes, `REGISTER.ls_writes, `REGISTER.tmv_writes}))
+          else $error("register: written by two units");
+          if (`REGISTER.u_ram.we_i && `REGISTER.u_ram.waddr_i == `REGISTER.u_ram.raddr_i)
+            assert (`REGISTER.row_reads ? !reads : !(u_cluster.u_load_store.read && u_cluster.ls_reg == 3'(r)))
+            else $error("register: a word read while written");
+        end
+      end
+    end
+    always_ff @(posedge clk_i) begin
+      if (rst_ni && u_cluster.gen_slot[b].row_scalar_we && u_cluster.gen_slot[b].scl_scalar_we)
+        assert (u_cluster.gen_slot[b].row_sd != u_cluster.gen_slot[b].scl_sd)
+        else $error("scalar: written by two units");
     end
   end
 

@@ -39,9 +39,9 @@ export interface Finished {
   readonly version: string;
 }
 
-export async function yosys(script: string, files: Tree = {}): Promise<Finished> {
+export async function yosys(script: string, files: Tree = {}, { quiet = true } = {}): Promise<Finished> {
   const { runYosys, version } = await load('@yowasp/yosys');
-  return finish(runYosys, ['-q', '-p', script], { ...sourceTree(), ...files }, version);
+  return finish(runYosys, [...(quiet ? ['-q'] : []), '-p', script], { ...sourceTree(), ...files }, version);
 }
 
 export async function nextpnrIce40(args: readonly string[], files: Tree): Promise<Finished> {

@@ -9,7 +9,7 @@ import {
   firstIssue,
   iterationCycles,
   jumpCycles,
-  rowPipeline,
+  rowCycles,
   scalarCycles,
 } from './cycles.ts';
 import { type Needs, needsOf } from './hazards.ts';
@@ -233,7 +233,7 @@ export class Cluster {
       const checksum = this.#execute(instruction)!;
       const cycles =
         unit === 'row'
-          ? Math.ceil(instruction.fields.len! / lanes) + rowPipeline
+          ? rowCycles(instruction.fields.len!, this.#options.sizes.rowLanes)
           : name === 'srcp' || name === 'srsq'
             ? iterationCycles
             : scalarCycles;

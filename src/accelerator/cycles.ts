@@ -1,11 +1,12 @@
-/** Fixed latencies of the units, in cycles; docs/accelerator.md, "Time". */
+/** Latencies of the units, in cycles; docs/accelerator.md, "Time". */
+import { lanes } from './parameters.ts';
 
 /** The first cycle in which an instruction can issue. */
 export const firstIssue = 2;
 /** From a jump to the next instruction. */
 export const jumpCycles = 3;
-/** Of a row-wise instruction, beyond a cycle for each word. */
-export const rowPipeline = 12;
+/** Of a row-wise instruction, beyond the passes over its words. */
+const rowPipeline = 12;
 export const scalarCycles = 4;
 /** `srcp` and `srsq`. */
 export const iterationCycles = 20;
@@ -20,3 +21,8 @@ export const loadPipeline = 3;
 /** From issue to the first request of a store, and from its last grant to its end. */
 export const storeStart = 3;
 export const storePipeline = 2;
+
+/** From issue to done of a row-wise instruction on `length` elements. */
+export function rowCycles(length: number, rowLanes: number): number {
+  return Math.ceil(length / lanes) * (lanes / rowLanes) + rowPipeline;
+}

@@ -26,6 +26,7 @@ const manifest = v.strictObject({
     outQueue: count,
     rom: count,
     batch: v.optional(count, 1),
+    rowLanes: v.optional(count, 16),
   }),
   vocabulary: count,
   logits: v.nullable(region),

@@ -23,6 +23,8 @@ export interface MachineSizes {
   readonly rom: number;
   /** Slots: sequences that share one reading of the weights, 1 to 32. */
   readonly batch: number;
+  /** Lanes of a row-wise unit, a power of two up to 16: a word takes 16 / rowLanes cycles. */
+  readonly rowLanes: number;
 }
 
 export const defaultSizes: MachineSizes = {
@@ -32,6 +34,7 @@ export const defaultSizes: MachineSizes = {
   outQueue: 8,
   rom: 4096,
   batch: 1,
+  rowLanes: lanes,
 };
 
 /** DRAM as the cluster sees it, in cycles of its clock. */
@@ -143,7 +146,7 @@ export function checkSizes(sizes: MachineSizes): void {
   const check = (name: string, value: number, expected: string, holds: boolean) => {
     if (!holds) throw new InputError(`accelerator ${name}: found ${value}, expected ${expected}`);
   };
-  const { cores, maxLength, fifo, outQueue, rom, batch } = sizes;
+  const { cores, maxLength, fifo, outQueue, rom, batch, rowLanes } = sizes;
   const within = (value: number, min: number, max: number) =>
     Number.isInteger(value) && value >= min && value <= max;
   check('cores', cores, '1 to 32', within(cores, 1, 32));
@@ -161,5 +164,6 @@ export function checkSizes(sizes: MachineSizes): void {
   );
   check('outQueue', outQueue, '1 to 64', within(outQueue, 1, 64));
   check('batch', batch, '1 to 32', within(batch, 1, 32));
+  check('rowLanes', rowLanes, '1, 2, 4, 8 or 16', [1, 2, 4, 8, lanes].includes(rowLanes));
   check('rom', rom, '1 to 65536', within(rom, 1, 65536));
 }

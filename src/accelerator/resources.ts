@@ -33,17 +33,40 @@ const placedCore = v.object({
   clockMHz: v.pipe(v.number(), v.minValue(1)),
   tool: v.string(),
 });
+const estimate = v.object({
+  module: v.string(),
+  sources: v.string(),
+  /** The longest path on 7-series as ABC9 estimates it before placement. */
+  nanoseconds: v.pipe(v.number(), v.minValue(0)),
+});
+const placedDesign = v.object({
+  sources: v.string(),
+  module: v.string(),
+  device: v.string(),
+  /** Highest clock after routing, of each seed of the placer. */
+  clocksMHz: v.pipe(v.array(v.pipe(v.number(), v.minValue(1))), v.minLength(1)),
+  /** Of the first seed. */
+  used: v.object(amounts),
+  available: v.object(amounts),
+  tool: v.string(),
+});
 const rtlReport = v.object({
   tool: v.string(),
   /** With the parameters' defaults: one core, vectors of 8192 elements, FIFO of 256 beats. */
   units: v.array(unit),
+  estimates: v.optional(v.array(estimate), []),
   reducedCore: v.optional(placedCore),
+  /** A whole accelerator, placed and routed. */
+  placed: v.optional(placedDesign),
 });
 
 export type Resources = v.InferOutput<v.ObjectSchema<typeof amounts, undefined>>;
 export type UnitResources = v.InferOutput<typeof unit>;
 /** A ternary core of fewer rows, placed and routed. */
 export type PlacedCore = v.InferOutput<typeof placedCore>;
+export type Estimate = v.InferOutput<typeof estimate>;
+/** A top for a board, placed and routed. */
+export type PlacedDesign = v.InferOutput<typeof placedDesign>;
 export type RtlReport = v.InferOutput<typeof rtlReport>;
 
 /**

@@ -48,9 +48,9 @@ const maxStreamBeats = 2 ** 25 - 1;
 export function compile(program: Program, constants: Constants, options: CompileOptions): Compiled {
   const { sizes, logits: wantsLogits = true, latency = 12, mode = 'decode' } = options;
   checkSizes(sizes);
-  const { cores, batch, maxLength } = sizes;
+  const { cores, batch, maxLength, rowLanes } = sizes;
   const lowered = lower(program, constants, { maxLength, logits: wantsLogits, batch, mode });
-  const order = schedule(lowered.instructions, { cores, latency, batch });
+  const order = schedule(lowered.instructions, { cores, latency, batch, rowLanes });
   const { layout, logits } = lowered;
   const streams = placeStreams(order, cores, lowered);
   const assembly = format(order, streams, mode);

@@ -10,7 +10,7 @@ import {
   collectPipeline,
   iterationCycles,
   loadPipeline,
-  rowPipeline,
+  rowCycles,
   scalarCycles,
   storePipeline,
   storeStart,
@@ -38,6 +38,7 @@ interface Shape {
   readonly cores: number;
   readonly latency: number;
   readonly batch: number;
+  readonly rowLanes: number;
 }
 
 /** @throws InputError if the registers do not suffice */
@@ -84,11 +85,12 @@ function dependencies(instructions: readonly VirtualInstruction[], machine: Shap
   return { duration, priority, before, uses };
 }
 
-function durationOf({ name, fields, matrix }: VirtualInstruction, { cores, latency, batch }: Shape): number {
+function durationOf({ name, fields, matrix }: VirtualInstruction, machine: Shape): number {
+  const { cores, latency, batch, rowLanes } = machine;
   const words = (name === 'lde' || fields.each ? batch : 1) * Math.ceil((fields.len ?? 0) / lanes);
   const { unit } = operationNamed(name)!;
   if (unit === 'tmv') return 1 + beatsOf(matrix!, 0, cores) + blockCycles + collectPipeline;
-  if (unit === 'row') return words + rowPipeline;
+  if (unit === 'row') return rowCycles(fields.len!, rowLanes);
   if (unit === 'scl') return name === 'srcp' || name === 'srsq' ? iterationCycles : scalarCycles;
   return name === 'sv' ? storeStart + words + storePipeline : 1 + words + latency + loadPipeline;
 }

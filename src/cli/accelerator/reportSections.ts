@@ -187,8 +187,20 @@ function resources(rtl: RtlReport | undefined): Section[] {
   return [
     ...tables,
     deviceFit(rtl),
+    delays(rtl),
     { title: 'The clock', notes: [...note, ...(rtl.reducedCore ? clock(rtl.reducedCore) : [])] },
   ];
+}
+
+function delays({ estimates }: RtlReport): Section {
+  return {
+    title: 'Longest paths, estimated for 7-series',
+    head: ['', 'ns', 'MHz'],
+    rows: estimates.map(({ module, nanoseconds }) => [
+      ...[module, nanoseconds.toFixed(2), (1000 / nanoseconds).toFixed(0)],
+    ]),
+    notes: ["ABC9's estimate of each unit by itself, before placement. Wires between units come on top."],
+  };
 }
 
 function deviceFit({ units }: RtlReport): Section {
