@@ -11,6 +11,7 @@ import {
 import {
   clusterResources,
   type PlacedCore,
+  type PlacedDesign,
   type Resources,
   type RtlReport,
   type UnitResources,
@@ -188,7 +189,7 @@ function resources(rtl: RtlReport | undefined): Section[] {
     ...tables,
     deviceFit(rtl),
     delays(rtl),
-    { title: 'The clock', notes: [...note, ...(rtl.reducedCore ? clock(rtl.reducedCore) : [])] },
+    { title: 'The clock', notes: [...note, ...clock(rtl)] },
   ];
 }
 
@@ -219,7 +220,21 @@ function deviceFit({ units }: RtlReport): Section {
   };
 }
 
-function clock({ device, rows, logicCells, logicCellsOfDevice, clockMHz, tool }: PlacedCore): string[] {
+function clock({ reducedCore, placed }: RtlReport): string[] {
+  return [...(placed ? placedNotes(placed) : []), ...(reducedCore ? coreNotes(reducedCore) : [])];
+}
+
+function placedNotes({ device, clocksMHz, used, available, tool }: PlacedDesign): string[] {
+  const clocks = clocksMHz.map((clock) => clock.toFixed(1)).join(', ');
+  const of = (key: keyof Resources) => `${used[key]} of ${available[key]}`;
+  return [
+    'A whole accelerator with 128 KiB of memory on the chip (`pm_on_chip`: one core, four lanes in the row-wise unit, vectors of',
+    `2048 elements), placed and routed on an ${device} (${tool}): ${clocks} MHz with ${clocksMHz.length} seeds of the placer,`,
+    `${of('logic')} LUT4, ${of('registers')} registers, ${of('multipliers')} multipliers, ${of('memoryBlocks')} memory blocks.`,
+  ];
+}
+
+function coreNotes({ device, rows, logicCells, logicCellsOfDevice, clockMHz, tool }: PlacedCore): string[] {
   return [
     `A ternary core of ${rows} rows, placed and routed on a Lattice ${device} (${tool}): ${clockMHz.toFixed(0)} MHz, ${logicCells} of`,
     `${logicCellsOfDevice} logic cells. That device is small and slow; the multipliers of the row-wise unit, which it lacks, were`,
