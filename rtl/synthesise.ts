@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import type { Resources, RtlReport } from '../src/accelerator/resources.ts';
 import { sourcesDigest } from './synthesis/digest.ts';
 import { estimateDelay, estimated } from './synthesis/estimate.ts';
-import { placeOnEcp5 } from './synthesis/ecp5.ts';
+import { placedTop, placeOnEcp5 } from './synthesis/ecp5.ts';
 import { placeReducedCore, reducedCore } from './synthesis/ice40.ts';
 import { type Target, targets } from './synthesis/targets.ts';
 import { readSources, text, yosys } from './synthesis/tools.ts';
@@ -29,6 +29,7 @@ function begin(): RtlReport {
     estimates: (old.estimates ?? []).filter(current),
   };
   if (old.reducedCore && current({ ...old.reducedCore, module: reducedCore })) report.reducedCore = old.reducedCore;
+  if (old.onChip && current(old.onChip)) report.onChip = old.onChip;
   if (old.placed && current(old.placed)) report.placed = old.placed;
   return report;
 }
@@ -94,6 +95,15 @@ function stepsOf(report: RtlReport): { readonly name: string; readonly run: () =
       report.reducedCore = await placeReducedCore();
     },
   };
+  const lattice = targets.find(({ name }) => name === 'Lattice ECP5')!;
+  const onChip = {
+    name: 'Lattice ECP5: a whole accelerator',
+    done: report.onChip !== undefined,
+    run: async () => {
+      const { resources } = await synthesise({ ...lattice, command: 'synth_ecp5 -nowidelut' }, placedTop);
+      report.onChip = { module: placedTop, sources: sourcesDigest(placedTop), ...resources };
+    },
+  };
   const ecp5 = {
     name: 'place and route on an ECP5-85F',
     done: report.placed !== undefined,
@@ -101,7 +111,7 @@ function stepsOf(report: RtlReport): { readonly name: string; readonly run: () =
       report.placed = await placeOnEcp5();
     },
   };
-  return [...steps, ...estimates, ice40, ecp5].filter(({ done }) => !done);
+  return [...steps, ...estimates, ice40, onChip, ecp5].filter(({ done }) => !done);
 }
 
 const { values } = parseArgs({

@@ -56,7 +56,9 @@ const rtlReport = v.object({
   units: v.array(unit),
   estimates: v.optional(v.array(estimate), []),
   reducedCore: v.optional(placedCore),
-  /** A whole accelerator, placed and routed. */
+  /** A whole accelerator with memory on the chip, synthesised for ECP5, with the parameters' defaults of its top. */
+  onChip: v.optional(v.object({ module: v.string(), sources: v.string(), ...amounts })),
+  /** The same, placed and routed. */
   placed: v.optional(placedDesign),
 });
 

@@ -1,17 +1,12 @@
 /** Published figures of others beside the simulated ones. */
 import type { BlockRow, ModelRow } from '../../accelerator/report.ts';
-import type { PlacedCore } from '../../accelerator/resources.ts';
 import type { Section } from './reportSections.ts';
 
 /**
  * The paper: Zhu et al., arXiv:2406.02528. TerEffic: arXiv:2502.16473, first and second version. TeLLMe:
  * arXiv:2510.15926, the second design of that name. All figures are theirs.
  */
-export function published(
-  blocks: readonly BlockRow[],
-  models: readonly ModelRow[],
-  placed: PlacedCore | undefined,
-): Section {
+export function published(blocks: readonly BlockRow[], models: readonly ModelRow[]): Section {
   const clocks = [...new Set(blocks.map(({ clockMHz }) => clockMHz))];
   const cores = Math.max(...models.map((row) => row.cores));
   const block = (clock: number) =>
@@ -53,11 +48,6 @@ export function published(
       'Their rows for 2 to 26 cores are estimates, level at first and slower from 16 to 26; here every row is simulated,',
       'and what ends the gain is the number of DDR4 channels. TerEffic keeps weights on the chip or in HBM, which DDR4',
       'cannot match; their watts are for a whole card, which is not estimated here.',
-      ...(placed
-        ? [
-            `The higher clock is what an eight-row core reached after place and route, not a cluster: see "The clock".`,
-          ]
-        : []),
     ],
   };
 }

@@ -37,11 +37,7 @@ export function reportCommand(): Command {
     .description(
       'Cycles, bandwidth, tokens per second and energy for 1 to 26 cores, beside published figures.',
     )
-    .option(
-      '--clock <MHz>',
-      'clocks of the cores, separated by commas (default: 60, and that of the placed eight-row core)',
-      clocks,
-    )
+    .option('--clock <MHz>', "clocks of the cores, separated by commas (default: the paper's, 60)", clocks)
     .option('--cores <list>', 'numbers of cores, separated by commas (default: 1,2,4,8,16,26)', cores)
     .option('--channels <n>', 'DDR4-2400 channels', integer(1, 16), 4)
     .option('-o, --out <file.md>', 'also write it as Markdown, and a figure beside it')
@@ -65,8 +61,7 @@ function clocks(text: string): number[] {
 
 async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   const rtl = await readRtlReport(synthesis);
-  const placed = rtl?.reducedCore;
-  const clocksMHz = flags.clock ?? [paperClock, ...(placed ? [Math.floor(placed.clockMHz)] : [])];
+  const clocksMHz = flags.clock ?? [paperClock];
   let progress: ReturnType<typeof startProgress> | undefined;
   const onProgress = (done: number, total: number) => {
     if (flags.quiet || flags.json) return;

@@ -73,7 +73,7 @@ export function sectionsOf(report: Report, rtl: RtlReport | undefined): Section[
     },
     batches(report, rtl),
     ...resources(rtl),
-    published(blocks, models, rtl?.reducedCore),
+    published(blocks, models),
   ];
 }
 
@@ -220,8 +220,8 @@ function deviceFit({ units }: RtlReport): Section {
   };
 }
 
-function clock({ reducedCore, placed }: RtlReport): string[] {
-  return [...(placed ? placedNotes(placed) : []), ...(reducedCore ? coreNotes(reducedCore) : [])];
+function clock({ reducedCore, onChip, placed }: RtlReport): string[] {
+  return [...(placed ? placedNotes(placed) : onChip ? onChipNotes(onChip) : []), ...(reducedCore ? coreNotes(reducedCore) : [])];
 }
 
 function placedNotes({ device, clocksMHz, used, available, tool }: PlacedDesign): string[] {
@@ -234,12 +234,19 @@ function placedNotes({ device, clocksMHz, used, available, tool }: PlacedDesign)
   ];
 }
 
+function onChipNotes({ logic, registers, multipliers, memoryBlocks }: Resources): string[] {
+  return [
+    'A whole accelerator with 128 KiB of memory on the chip (`pm_on_chip`: one core, four lanes in the row-wise unit, vectors of',
+    `2048 elements) takes ${logic} LUT4, ${registers} registers, ${multipliers} multipliers and ${memoryBlocks} memory blocks of an ECP5-85F`,
+    'after synthesis. It was not placed.',
+  ];
+}
+
 function coreNotes({ device, rows, logicCells, logicCellsOfDevice, clockMHz, tool }: PlacedCore): string[] {
   return [
     `A ternary core of ${rows} rows, placed and routed on a Lattice ${device} (${tool}): ${clockMHz.toFixed(0)} MHz, ${logicCells} of`,
     `${logicCellsOfDevice} logic cells. That device is small and slow; the multipliers of the row-wise unit, which it lacks, were`,
-    'not placed. This clock is therefore measured for a part of a core, and only assumed for the rest of the cluster:',
-    'all times at it are simulations of a clock that no placed cluster has reached.',
+    'not placed. This clock is therefore measured for a part of a core, and for no cluster.',
   ];
 }
 
