@@ -71,7 +71,9 @@ describeWithYosys('synthesis', () => {
 
 describeWithNextpnr('place and route', () => {
   // Two rows of the array with the core's control and queues: what fits a test's time. results/rtl.json has larger ones.
-  it('puts two rows of a core on an iCE40 HX8K, faster than the 60 MHz of the paper', { timeout: 300_000 }, () => {
+  it('puts two rows of a core on an iCE40 HX8K, faster than the 60 MHz of the paper', {
+    timeout: 300_000,
+  }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'plusminus-place-'));
     try {
       const source = readFileSync(join(rtlFolder, `synthesis/${reducedCore}.sv`), 'utf8');
@@ -81,7 +83,15 @@ describeWithNextpnr('place and route', () => {
       const script = `read_verilog -sv ${rtlSources().join(' ')} ${folder}/core.sv; synth_ice40 -device hx -top ${reducedCore} -json ${folder}/core.json`;
       runTool('yosys', ['-q', '-p', script]);
       runTool('nextpnr-ice40', [
-        ...['--hx8k', '--package', 'ct256', '--json', `${folder}/core.json`, '--report', `${folder}/report.json`],
+        ...[
+          '--hx8k',
+          '--package',
+          'ct256',
+          '--json',
+          `${folder}/core.json`,
+          '--report',
+          `${folder}/report.json`,
+        ],
         ...['--freq', '60', '--seed', '1', '--pcf-allow-unconstrained', '--quiet'],
       ]);
       const { fmax, utilization } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8'));

@@ -8,8 +8,8 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Resources, RtlReport } from '../src/accelerator/resources.ts';
 import { sourcesDigest } from './synthesis/digest.ts';
-import { estimateDelay, estimated } from './synthesis/estimate.ts';
 import { placedTop, placeOnEcp5 } from './synthesis/ecp5.ts';
+import { estimateDelay, estimated } from './synthesis/estimate.ts';
 import { placeReducedCore, reducedCore } from './synthesis/ice40.ts';
 import { type Target, targets } from './synthesis/targets.ts';
 import { readSources, text, yosys } from './synthesis/tools.ts';
@@ -28,7 +28,8 @@ function begin(): RtlReport {
     units: old.units.filter(current),
     estimates: (old.estimates ?? []).filter(current),
   };
-  if (old.reducedCore && current({ ...old.reducedCore, module: reducedCore })) report.reducedCore = old.reducedCore;
+  if (old.reducedCore && current({ ...old.reducedCore, module: reducedCore }))
+    report.reducedCore = old.reducedCore;
   if (old.onChip && current(old.onChip)) report.onChip = old.onChip;
   if (old.placed && current(old.placed)) report.placed = old.placed;
   return report;

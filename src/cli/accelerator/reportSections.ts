@@ -185,12 +185,7 @@ function resources(rtl: RtlReport | undefined): Section[] {
     'Collector and arbiter count as for one core: for N, results pass a multiplexer of N words, some hundred LUTs a core.',
     'No ternary core has a multiplier.',
   ];
-  return [
-    ...tables,
-    deviceFit(rtl),
-    delays(rtl),
-    { title: 'The clock', notes: [...note, ...clock(rtl)] },
-  ];
+  return [...tables, deviceFit(rtl), delays(rtl), { title: 'The clock', notes: [...note, ...clock(rtl)] }];
 }
 
 function delays({ estimates }: RtlReport): Section {
@@ -221,7 +216,10 @@ function deviceFit({ units }: RtlReport): Section {
 }
 
 function clock({ reducedCore, onChip, placed }: RtlReport): string[] {
-  return [...(placed ? placedNotes(placed) : onChip ? onChipNotes(onChip) : []), ...(reducedCore ? coreNotes(reducedCore) : [])];
+  return [
+    ...(placed ? placedNotes(placed) : onChip ? onChipNotes(onChip) : []),
+    ...(reducedCore ? coreNotes(reducedCore) : []),
+  ];
 }
 
 function placedNotes({ device, clocksMHz, used, available, tool }: PlacedDesign): string[] {
