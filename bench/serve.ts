@@ -3,6 +3,7 @@
  *
  *   npm run bench:serve                      200 clients for a minute, one client, and one sequence at a time
  *   npm run bench:serve -- --size mini --clients 200 --seconds 60 --threads 2
+ *   npm run bench:serve -- --only-prefix     a beginning that chats share → results/serve-prefix.json
  *
  * A stream is lost unless it ends with its usage and all requested tokens. A client is starved if its rate is far below
  * the median. Memory is flat if it no longer grows once the state cache is full. Turn 50 of a conversation is timed
@@ -42,6 +43,7 @@ const options = new Command('npm run bench:serve --')
   .option('--tokens <n>', 'tokens of an answer', Number, 64)
   .option('--threads <n>', 'threads of the engine', Number, availableParallelism())
   .option('--rounds <n>', 'number of timed conversations, and of kills', Number, 3)
+  .option('--only-prefix', 'measure only a beginning that chats share')
   .option('--out <path>', 'where to write the tables, without extension (default: results/serve)')
   .parse()
   .opts<{
@@ -54,6 +56,7 @@ const options = new Command('npm run bench:serve --')
     tokens: number;
     threads: number;
     rounds: number;
+    onlyPrefix?: boolean;
     out?: string;
   }>();
 
@@ -132,6 +135,10 @@ async function measureSharedPrefix(folder: string): Promise<PrefixResult> {
   return found;
 }
 
+function machine() {
+  return { processor: cpus()[0]!.model.trim(), cores: availableParallelism(), node: process.versions.node };
+}
+
 async function measureAll(folder: string): Promise<Report> {
   const { threads, rounds, cacheMb, warmUp, clients } = options;
   const load = await measureLoads(folder);
@@ -140,21 +147,27 @@ async function measureAll(folder: string): Promise<Report> {
   console.error('kills and restarts');
   const kills = await measureKills(folder, { rounds, clients, seconds: 4, flags });
   return {
-    machine: {
-      processor: cpus()[0]!.model.trim(),
-      cores: availableParallelism(),
-      node: process.versions.node,
-    },
+    machine: machine(),
     date: new Date().toISOString().slice(0, 10),
     model: options.model ?? options.size,
     ...{ threads, cacheMb, warmUp, load, turns, prefix, rounds, kills },
   };
 }
 
-const path = await outputPath(options.out, 'serve');
-const report = await measureAll(options.model ?? (await modelFolder(options.size)));
-const text = format(report, `${basename(path)}-memory.svg`);
-await writeFile(`${path}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
-await writeFile(`${path}-memory.svg`, memoryFigure(report));
-await writeFile(`${path}.md`, text);
-console.log(text);
+const path = await outputPath(options.out, options.onlyPrefix ? 'serve-prefix' : 'serve');
+const folder = options.model ?? (await modelFolder(options.size));
+if (options.onlyPrefix) {
+  const prefix = await measureSharedPrefix(folder);
+  const model = options.model ?? options.size;
+  const date = new Date().toISOString().slice(0, 10);
+  const found = { machine: machine(), date, model, threads: options.threads, prefix };
+  await writeFile(`${path}.json`, `${JSON.stringify(found, undefined, 2)}\n`);
+  console.log(found);
+} else {
+  const report = await measureAll(folder);
+  const text = format(report, `${basename(path)}-memory.svg`);
+  await writeFile(`${path}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
+  await writeFile(`${path}-memory.svg`, memoryFigure(report));
+  await writeFile(`${path}.md`, text);
+  console.log(text);
+}

@@ -11,6 +11,8 @@ export interface PrefixResult {
   readonly secondMilliseconds: number;
   /** Of a chat with a message of one word only. */
   readonly emptyMilliseconds: number;
+  /** Median of the ratios of neighbours: the second one's time by that of the chat with one word. */
+  readonly secondByEmpty: number;
 }
 
 /** @param ask asks a chat and tells when its first text came */
@@ -25,8 +27,8 @@ export async function measurePrefix(
     const rule = `Rule of round ${round}: tell the truth, be brief, and speak of whales as often as you can. `;
     const system = { role: 'system', content: rule.repeat(100) };
     const chat = (content: string) => ({ messages: [system, { role: 'user', content }] });
-    empty.push((await ask(server, { messages: [{ role: 'user', content: `${round}` }] })).milliseconds);
     first.push((await ask(server, chat('Who are you?'))).milliseconds);
+    empty.push((await ask(server, { messages: [{ role: 'user', content: `${round}` }] })).milliseconds);
     last = await ask(server, chat('What is the sea?')).then((answer) => {
       second.push(answer.milliseconds);
       return answer;
@@ -38,6 +40,7 @@ export async function measurePrefix(
       firstMilliseconds: median(first),
       secondMilliseconds: median(second),
       emptyMilliseconds: median(empty),
+      secondByEmpty: median(second.map((milliseconds, round) => milliseconds / empty[round]!)),
     },
   };
 }

@@ -44,6 +44,30 @@ describe('generate', () => {
     expect(model.read).toEqual([tokenizer.encode('a'), ...script.map((id) => [id])]);
   });
 
+  it('lets a function change the logits before each token, together with a form', async () => {
+    const seen: (readonly number[])[] = [];
+    const tokenizer = await byteLevelTokenizer();
+    const { text, script, finish } = await run('Call me', {
+      processLogits(logits, tokens) {
+        seen.push([...tokens]);
+        if (seen.length === 2) logits[tokenizer.encode('!', { addSpecialTokens: false })[0]!] = 200;
+      },
+      maxTokens: 3,
+    });
+    const prompt = tokenizer.encode('a');
+    expect(seen).toHaveLength(3);
+    expect(seen[0]).toEqual(prompt);
+    expect(seen[1]).toEqual([...prompt, script[0]]);
+    expect(text).toContain('!');
+    expect(finish?.tokens).toBe(3);
+    const formed = await run('no', {
+      processLogits: (logits) => logits.fill(Number.NEGATIVE_INFINITY, 0, 1),
+      responseFormat: { choice: ['yes', 'no'] },
+    });
+    expect(formed.text).toBe('no');
+    await expect(run('x', { processLogits: 5 as never })).rejects.toThrow('processLogits: found number');
+  });
+
   it('tells each token as it is drawn, also one that ends the text', async () => {
     const drawn: number[] = [];
     const { script } = await run('Call me', { onToken: (id) => drawn.push(id) });

@@ -69,6 +69,11 @@ export interface GenerateOptions extends SamplingOptions {
    * texts. The text ends with the reason `stop` when it is complete; one that `maxTokens` cuts off ends with `length`.
    */
   responseFormat?: ResponseFormat | undefined;
+  /**
+   * Called before each token is sampled, with a copy of the logits [vocabulary] that it may change, and the tokens so far,
+   * prompt and text: a logit of −Infinity excludes its token. Sampling options and `responseFormat` apply afterwards.
+   */
+  processLogits?: (logits: Float32Array, tokens: readonly number[]) => void;
   /** Special tokens that the prompt spells, such as `</s>`, become these tokens. Default false: text is text. */
   allowSpecial?: boolean;
   /** Ends the generation, without an error: the reason is then 'abort'. Checked between tokens. */
@@ -93,7 +98,7 @@ export async function* generate(
   options: GenerateOptions = {},
 ): AsyncGenerator<string> {
   const checked = checkOptions(options, tokenizer);
-  const { sampling, random, stopTokens, signal, onToken, onFinish } = checked;
+  const { sampling, random, stopTokens, signal, processLogits, onToken, onFinish } = checked;
   const promptIds = checkPrompt(prompt, tokenizer, options.allowSpecial ?? false);
   const maxTokens = tokensThatFit(checked.maxTokens, promptIds.length, model.contextLength);
   const history = [...promptIds];
@@ -104,7 +109,7 @@ export async function* generate(
   /** Tokens that the model has not read yet. */
   let next = promptIds;
   let unread: readonly number[] = [];
-  let tokens = 0;
+  let [tokens, isDrawn] = [0, false];
   function* end(reason: FinishReason): Generator<string> {
     yield* nonEmpty(output.end());
     onFinish?.({ reason, tokens, promptTokens: promptIds.length, unread });
@@ -115,14 +120,16 @@ export async function* generate(
     if (logits === undefined) return undefined;
     next = unread = [];
     if (signal?.aborted) return undefined;
-    return sample(form ? form.restricted(logits) : logits, sampling, random, history);
+    const changed = processLogits ? changedCopy(logits, history, processLogits) : logits;
+    return sample(form ? form.restricted(changed) : changed, sampling, random, history);
   };
   // Tokens since the last one that was drawn are forced.
   const limit = form && (() => ({ forced: unread.slice(isDrawn ? 1 : 0), allowed: form.allowed() }));
   const batches =
-    maxTokens > 0 ? model.sampled?.(promptIds, sampling, () => random.uniform(), signal, limit) : undefined;
+    maxTokens > 0 && !processLogits
+      ? model.sampled?.(promptIds, sampling, () => random.uniform(), signal, limit)
+      : undefined;
   const drawn: number[] = [];
-  let isDrawn = false;
   const fromDevice = async () => {
     if (drawn.length === 0)
       drawn.push(...((await unlessAborted(() => batches!.next(), signal))?.value ?? []));
@@ -153,6 +160,16 @@ export async function* generate(
   } finally {
     await batches?.return(undefined as never);
   }
+}
+
+function changedCopy(
+  logits: Float32Array,
+  tokens: readonly number[],
+  change: NonNullable<GenerateOptions['processLogits']>,
+): Float32Array {
+  const copy = logits.slice();
+  change(copy, tokens);
+  return copy;
 }
 
 /**
@@ -203,6 +220,7 @@ const OWN_OPTIONS = [
     'stop',
     'stopAtEos',
     'responseFormat',
+    'processLogits',
     'allowSpecial',
     'signal',
     'onToken',
@@ -218,6 +236,7 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
     stop = [],
     stopAtEos = true,
     responseFormat: _format,
+    processLogits,
     allowSpecial = false,
     signal,
     onToken,
@@ -242,7 +261,9 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
   }
   for (const id of stopAtEos ? endTokensOf(tokenizer) : []) stopTokens.set(id, 'eos');
   const random = new SeededRandom(seed);
-  const hooks = { signal, onToken, onFinish };
+  if (processLogits !== undefined && typeof processLogits !== 'function')
+    throw new InputError(`processLogits: found ${typeof processLogits}, expected a function`);
+  const hooks = { signal, processLogits, onToken, onFinish };
   const stops = texts.filter((text) => !stopTokens.has(tokenizer.tokenId(text) ?? -1));
   return { maxTokens, sampling: checkSampling(sampling), random, stops, stopTokens, ...hooks };
 }
