@@ -23,6 +23,7 @@ static const Variant variants[] = {
 #endif
 #elif defined(__aarch64__)
     {"NEON dot", hasNeonDot, ternaryNeon, groupedNeon, denseNeon, rowsNeon},
+    {"NEON i8mm", hasI8mm, ternaryI8mm, groupedNeon, denseNeon, rowsNeon},
 #endif
     {NULL, NULL, NULL, NULL, NULL, NULL},
 };

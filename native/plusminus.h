@@ -15,6 +15,12 @@
 #else
 #define EXPORT __attribute__((visibility("default")))
 #endif
+/** Before a loop whose rounds do not depend on one another, whatever its pointers are. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 typedef uint32_t Address;
@@ -100,7 +106,7 @@ typedef int TernaryProduct(uint8_t *memory, const Product *p, int32_t piece, int
 typedef int GroupedProduct(uint8_t *memory, const Grouped *p, int32_t piece, int32_t pieces);
 typedef int DenseProduct(uint8_t *memory, const Gemm *g, int32_t piece, int32_t pieces);
 
-TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryNeon;
+TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryNeon, ternaryI8mm;
 /** Kernel number `kernel` of rows.inc. */
 typedef int RowKernel(uint8_t *memory, int32_t kernel, Address args, int32_t piece, int32_t pieces);
 

@@ -1,4 +1,5 @@
 #include "processor.h"
+#include <stddef.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -57,15 +58,27 @@ int hasAmx(void) {
 #include <sys/auxv.h>
 /** HWCAP_ASIMDDP */
 int hasNeonDot(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
+/** HWCAP2_I8MM */
+int hasI8mm(void) { return getauxval(AT_HWCAP2) >> 13 & 1; }
 #elif defined(__APPLE__)
+#include <sys/sysctl.h>
 /** All of Apple's 64-bit desktop processors have it. */
 int hasNeonDot(void) { return 1; }
+/** From the M2 on. */
+int hasI8mm(void) {
+  int has = 0;
+  size_t size = sizeof has;
+  return sysctlbyname("hw.optional.arm.FEAT_I8MM", &has, &size, NULL, 0) == 0 && has;
+}
 #elif defined(_WIN32)
 #include <windows.h>
 /** PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE */
 int hasNeonDot(void) { return IsProcessorFeaturePresent(43); }
+/** Windows does not say. */
+int hasI8mm(void) { return 0; }
 #else
 int hasNeonDot(void) { return 0; }
+int hasI8mm(void) { return 0; }
 #endif
 
 #endif

@@ -2,6 +2,6 @@
 #ifndef PROCESSOR_H
 #define PROCESSOR_H
 
-int hasAvx2(void), hasAvxVnni(void), hasAvx512Vnni(void), hasAmx(void), hasNeonDot(void);
+int hasAvx2(void), hasAvxVnni(void), hasAvx512Vnni(void), hasAmx(void), hasNeonDot(void), hasI8mm(void);
 
 #endif

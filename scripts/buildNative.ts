@@ -2,7 +2,8 @@
  * Builds the native kernels, which are optional, to build/native/<platform>: npm run build:native.
  *
  *   npm run build:native                    for this machine, with CC, else the compiler cc
- *   npm run build:native -- --all           for all platforms, with Zig (ZIG, else "python3 -m ziglang"), as packages
+ *   npm run build:native -- --package       the same, as the package that brings it to others: npm pack build/native/<platform>
+ *   npm run build:native -- --all           packages for all platforms, with Zig (ZIG, else "python3 -m ziglang")
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -44,6 +45,7 @@ const amx: readonly Source[] = [
 ];
 const arm64: readonly Source[] = [
   { name: 'ternaryNeon', flags: ['-mcpu=generic+dotprod'] },
+  { name: 'ternaryI8mm', flags: ['-mcpu=generic+dotprod+i8mm'] },
   { name: 'groupedNeon', flags: ['-mcpu=generic+dotprod'] },
   { name: 'denseNeon', flags: [] },
   { name: 'rowsNeon', flags: loops },
@@ -104,12 +106,14 @@ function writePackage(folder: string, { os, cpu }: Platform): void {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
-const { values } = parseArgs({ options: { all: { type: 'boolean' } } });
+const { values } = parseArgs({ options: { all: { type: 'boolean' }, package: { type: 'boolean' } } });
 if (values.all) {
   const zig = process.env.ZIG?.split(' ') ?? ['python3', '-m', 'ziglang'];
   for (const platform of platforms)
     writePackage(build(platform, [...zig, 'cc', '-target', platform.target]), platform);
 } else {
   const here = { os: process.platform, cpu: process.arch, target: 'native' };
-  console.log(build(here, [process.env.CC ?? 'cc']));
+  const folder = build(here, [process.env.CC ?? 'cc']);
+  if (values.package) writePackage(folder, here);
+  console.log(folder);
 }

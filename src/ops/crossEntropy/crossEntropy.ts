@@ -4,7 +4,7 @@ import { expectShape, rowsOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { countLabels, crossEntropyBackwardReference, crossEntropyReference } from './reference.ts';
 
-interface Attributes {
+export interface Attributes {
   readonly weight: number;
 }
 

@@ -104,7 +104,7 @@ function rowBytes(bounds: Tensor | undefined): number {
   return bounds ? bounds.bytes / sizeOf(bounds, 0) : 0;
 }
 
-interface BackwardAttributes extends Attributes {
+export interface BackwardAttributes extends Attributes {
   readonly wantsBounds: boolean;
 }
 
