@@ -6,9 +6,13 @@ import { Continue } from '../parts/continue.tsx';
 import { Limits } from '../parts/limits.tsx';
 import { NeedsModel } from '../parts/needsModel.tsx';
 import { card, loading } from '../store.ts';
+import { linkIn } from '../writeLink.ts';
 
 /** Until the reader chooses: chat, if the model has a template. */
-const chosen = signal<'chat' | 'text' | undefined>(undefined);
+const chosen = signal<'chat' | 'text' | undefined>(linkIn(location.hash) && 'text');
+addEventListener('hashchange', () => {
+  if (linkIn(location.hash)) location.reload(); // a link that was pasted into the open page
+});
 
 export default function Write() {
   const mode = chosen.value ?? (card.value?.chats ? 'chat' : 'text');

@@ -1,7 +1,9 @@
 /** Free writing: the model continues the text. */
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { modelWorker } from '../store.ts';
+import { card, modelWorker } from '../store.ts';
+import { checkOf, hashOfLink, linkIn, type WriteLink } from '../writeLink.ts';
+import { CopyButton } from './copyButton.tsx';
 import { describeSpeed, Generation } from './generation.ts';
 import { maxTokens, SamplingControls, temperature } from './samplingControls.tsx';
 
@@ -9,27 +11,60 @@ const text = signal('Once upon a time');
 /** The text before each continuation, for undoing. */
 const before = signal<readonly string[]>([]);
 const generation = new Generation();
+/** To the last continuation, until the text changes. */
+const link = signal<WriteLink | undefined>(undefined);
+/** Whether this device wrote what the opened link promised. */
+const verdict = signal('');
 
-function goOn(): Promise<void> {
+function goOn(seed = crypto.getRandomValues(new Uint32Array(1))[0]!): Promise<void> {
+  verdict.value = '';
+  link.value = undefined;
   return generation.run(async (signal) => {
     const prompt = text.value;
     before.value = [...before.value, prompt];
-    const request = { prompt, temperature: temperature.value, maxTokens: maxTokens.value };
+    const request = { prompt, temperature: temperature.value, maxTokens: maxTokens.value, seed };
     const onEvent = (piece: string) => {
       text.value += piece;
     };
-    return describeSpeed(await modelWorker().call('write', request, { onEvent, signal }));
+    const written = await modelWorker().call('write', request, { onEvent, signal });
+    link.value = {
+      ...{ text: prompt, seed, freedom: request.temperature, tokens: request.maxTokens },
+      ...{ model: card.value!.fingerprint, check: checkOf(text.value) },
+    };
+    return describeSpeed(written);
   });
+}
+
+/** Writes what a link asks for, and compares. */
+async function openLink(): Promise<void> {
+  const opened = linkIn(location.hash);
+  if (!opened || generation.running.value) return;
+  history.replaceState(history.state, '', '#write');
+  text.value = opened.text;
+  temperature.value = opened.freedom;
+  maxTokens.value = opened.tokens;
+  await goOn(opened.seed);
+  if (link.value) verdict.value = compared(opened, link.value);
+}
+
+function compared(opened: WriteLink, own: WriteLink): string {
+  if (own.check === opened.check) return 'This is the same text as where the link was made.';
+  if (own.model !== opened.model)
+    return 'This is another text than where the link was made: it was another model.';
+  return 'This is another text than where the link was made: that device rounds differently, and a close choice between two tokens went the other way.';
 }
 
 function goBack(): void {
   text.value = before.value.at(-1) ?? text.value;
   before.value = before.value.slice(0, -1);
-  generation.status.value = '';
+  generation.status.value = verdict.value = '';
+  link.value = undefined;
 }
 
 export function Continue() {
   const running = generation.running.value;
+  const model = card.value;
+  useEffect(() => void openLink(), [model]);
   return (
     <section class="continue">
       <Manuscript running={running} />
@@ -46,8 +81,15 @@ export function Continue() {
         <button type="button" disabled={running || before.value.length === 0} onClick={goBack}>
           Undo
         </button>
+        {link.value && !running && (
+          <CopyButton
+            text={new URL(hashOfLink(link.value), location.href).href}
+            what="a link that writes this text"
+            label="Copy link"
+          />
+        )}
         <p class="status" role="status">
-          {generation.status.value}
+          {generation.status.value} {verdict.value}
         </p>
       </div>
       <SamplingControls />
@@ -72,6 +114,7 @@ function Manuscript({ running }: { readonly running: boolean }) {
       value={content}
       onInput={({ currentTarget }) => {
         text.value = currentTarget.value;
+        link.value = undefined;
       }}
       onKeyDown={(event) => {
         if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void goOn();
