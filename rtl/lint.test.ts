@@ -32,7 +32,9 @@ describe('the sources of the RTL', () => {
 
   it('of the ULX3S have a pin for every port', () => {
     const source = readFileSync(join(rtlFolder, 'pm_ulx3s.sv'), 'utf8');
-    const ports = [...source.matchAll(/^ {4}(?:input|output) .* (\w+)(?:,.*)?$/gm)].map(([, name]) => name);
+    const ports = [...source.matchAll(/^ {4}(?:input|output) +(?:wire )?logic (\w+)/gm)].map(
+      ([, name]) => name,
+    );
     const pins = readFileSync(join(rtlFolder, 'boards/ulx3s.lpf'), 'utf8').matchAll(/LOCATE COMP "(\w+)"/g);
     expect([...pins].map(([, name]) => name).sort()).toEqual(ports.sort());
     expect(ports).toHaveLength(4);
