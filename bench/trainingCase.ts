@@ -24,6 +24,9 @@ export interface TrainingResult {
   /** Counts 6 operations for each parameter and token, as is usual. */
   readonly gigaflops: number;
   readonly temporaryBytes: number;
+  readonly losses: readonly number[];
+  /** Of one more step, each kernel in a phase of its own. */
+  readonly millisecondsByKernel: Readonly<Record<string, number>>;
 }
 
 const [batch, length, rounds] = [8, 256, 5];
@@ -57,6 +60,9 @@ export async function measureTraining(name: TrainingCase, threads: number): Prom
     if (round > 0) times.push(performance.now() - start);
     losses.push((await readFloats(engine, step.losses[0]!))[0]!);
   }
+  const millisecondsByKernel: Record<string, number> = {};
+  for (const { kernel, milliseconds } of await executable.profile())
+    millisecondsByKernel[kernel] = (millisecondsByKernel[kernel] ?? 0) + milliseconds;
   await engine.dispose();
   if (!(losses.at(-1)! < losses[0]!)) throw new Error(`training does not learn: losses ${losses.join(', ')}`);
   const parameters = specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
@@ -66,6 +72,7 @@ export async function measureTraining(name: TrainingCase, threads: number): Prom
     tokensPerSecond,
     gigaflops: (6 * parameters * tokensPerSecond) / 1e9,
     temporaryBytes: executable.plan.peakBytes,
+    ...{ losses, millisecondsByKernel },
   };
 }
 

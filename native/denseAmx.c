@@ -135,39 +135,24 @@ static void packA(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
   }
 }
 
-/** Four tiles of C, two of rows by two of columns: adds both parts of A times the upper part of B. */
-INLINE void multiplyTiles(Halves a, const uint8_t *b, int32_t tiles) {
+/** Adds products of two tiles of rows of A with the two of B in registers to four tiles of C. */
+INLINE void addProducts(const uint8_t *a, size_t next) {
+  _tile_loadd(4, a, 64);
+  _tile_dpbf16ps(0, 4, 6);
+  _tile_dpbf16ps(1, 4, 7);
+  _tile_loadd(5, a + next, 64);
+  _tile_dpbf16ps(2, 5, 6);
+  _tile_dpbf16ps(3, 5, 7);
+}
+
+/** Both parts of A, of which `low` may be NULL, times one part of B. */
+INLINE void multiplyTiles(const uint8_t *high, const uint8_t *low, const uint8_t *b, int32_t tiles) {
   const size_t next = (size_t)tilesDeep * bytesOfTile;
   for (size_t at = 0; at < (size_t)tiles * bytesOfTile; at += bytesOfTile) {
     _tile_loadd(6, b + at, 64);
     _tile_loadd(7, b + next + at, 64);
-    _tile_loadd(4, a.high + at, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a.high + next + at, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-    _tile_loadd(4, a.low + at, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a.low + next + at, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-  }
-}
-
-/** The upper part of A times the lower part of B. */
-INLINE void multiplyRest(const uint8_t *a, const uint8_t *b, int32_t tiles) {
-  const size_t next = (size_t)tilesDeep * bytesOfTile;
-  for (int32_t k = 0; k < tiles; k++, a += bytesOfTile, b += bytesOfTile) {
-    _tile_loadd(6, b, 64);
-    _tile_loadd(7, b + next, 64);
-    _tile_loadd(4, a, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a + next, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+    addProducts(high + at, next);
+    if (low) addProducts(low + at, next);
   }
 }
 
@@ -191,8 +176,8 @@ static void squareOfC(uint8_t *memory, const Gemm *g, Halves a, Halves b, int32_
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  multiplyTiles(a, b.high, tiles);
-  if (b.low) multiplyRest(a.high, b.low, tiles);
+  multiplyTiles(a.high, a.low, b.high, tiles);
+  if (b.low) multiplyTiles(a.high, NULL, b.low, tiles);
   _tile_stored(0, sums, 64);
   _tile_stored(1, sums + 256, 64);
   _tile_stored(2, sums + 512, 64);
