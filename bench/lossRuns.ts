@@ -5,7 +5,7 @@ import { renderFigure } from '../src/figures/svg.ts';
 
 /** The loss curve of one run. */
 export interface Curve {
-  readonly engine: 'cpu' | 'webgpu';
+  readonly engine: 'cpu' | 'webgpu' | 'cuda';
   /** For display: threads and instruction sets, or the device. */
   readonly machine: string;
   readonly seed: number;
@@ -26,7 +26,7 @@ export interface Distance {
 }
 
 export function nameOf({ engine, seed }: Pick<Curve, 'engine' | 'seed'>): string {
-  return `${engine === 'cpu' ? 'CPU' : 'GPU'}, seed ${seed}`;
+  return `${{ cpu: 'CPU', webgpu: 'GPU', cuda: 'CUDA' }[engine]}, seed ${seed}`;
 }
 
 /** Every pair with the first curve, over the steps that both runs have made. */

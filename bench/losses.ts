@@ -4,6 +4,7 @@
  *
  *   npx node bench/losses.ts --engine cpu              about three minutes on two cores; resumes after a stop
  *   npx node bench/losses.ts --engine webgpu
+ *   npx node bench/losses.ts --engine cuda
  *   npx node bench/losses.ts --engine cpu --seed 2
  *   npx node bench/losses.ts --add other.json          adds the curves of another machine
  *
@@ -33,7 +34,7 @@ const settings = {
 };
 
 const flags = new Command('npx node bench/losses.ts')
-  .addOption(new Option('--engine <name>', 'what trains').choices(['cpu', 'webgpu']))
+  .addOption(new Option('--engine <name>', 'what trains').choices(['cpu', 'webgpu', 'cuda']))
   .option('--seed <n>', 'seed of the weights and the order of the data', '1')
   .option('--steps <n>', 'updates of the weights', '2000')
   .option('--minutes <n>', 'stop after this time; the same command resumes', '1e6')

@@ -96,7 +96,7 @@ const loadOptions = [
 function checkOptions(options: LoadOptions): void {
   refuseUnknown(options, loadOptions);
   const { engine, threads, kernels } = options;
-  engineKind(engine);
+  if (engine !== undefined && engine !== 'auto') engineKind(engine);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 256)) {
     throw new InputError(`threads: found ${threads}, expected an integer from 0 (no workers) to 256`);
   }

@@ -49,7 +49,10 @@ export interface ModelOptions {
 }
 
 export function engineOption(): Option {
-  return new Option('--engine <name>', 'engine that computes; auto: the CPU').choices(engineChoices);
+  return new Option(
+    '--engine <name>',
+    'engine that computes; auto: CUDA where it works, else the CPU',
+  ).choices(engineChoices);
 }
 
 /** @param bundled the default model; see findModel.ts */

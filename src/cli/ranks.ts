@@ -70,7 +70,7 @@ export async function placeOf(
   { engine, threads }: { readonly engine?: string | undefined; readonly threads?: number | undefined },
 ): Promise<{ threads?: number }> {
   if (group.size === 1) return {};
-  const { runsOn, choosesGpu } = engineKind(engine);
+  const { runsOn, choosesGpu } = engineKind(engine === undefined || engine === 'auto' ? 'cpu' : engine);
   if (runsOn === 'gpu' && !choosesGpu) await ownGpu(group);
   const own = threads ?? (await ownCores(group));
   return own === undefined ? {} : { threads: own };

@@ -1,5 +1,5 @@
 /** The list of engines, used by `--engine`, the library's option and the run file. */
-import { createCudaEngine, sharesMemory } from '#platform';
+import { createCudaEngine, probeCuda, sharesMemory } from '#platform';
 import { InputError } from '../errors.ts';
 import { CpuEngine } from './cpu/cpuEngine.ts';
 import type { Engine } from './engine.ts';
@@ -71,24 +71,42 @@ const noThreads = (threads: number) =>
   'thread. Send the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or ' +
   'set threads: 0 to silence this warning.';
 
-/** `auto` is the CPU, which is always available. */
+/** `auto` is an NVIDIA GPU where CUDA works, else the CPU, which is always available: see `chooseEngine`. */
 export type EngineChoice = EngineName | 'auto';
 
 export const engineNames = Object.keys(engines) as readonly EngineName[];
 export const engineChoices: readonly EngineChoice[] = ['auto', ...engineNames];
 
-/** The engine for a choice. */
-export function engineName(choice: EngineChoice = 'auto'): EngineName {
-  return choice === 'auto' ? 'cpu' : choice;
+/**
+ * The engine for a choice. `auto` is the CPU where its `threads` are asked for, and where CUDA does not work; if there is a
+ * card all the same, the reason is said once.
+ */
+export async function chooseEngine<Name extends string>(
+  choice: Name | 'auto' = 'auto',
+  { threads }: Pick<EngineOptions, 'threads'> = {},
+  probe: typeof probeCuda = probeCuda,
+): Promise<Name | 'cuda' | 'cpu'> {
+  if (choice !== 'auto') return choice;
+  if (threads !== undefined) return 'cpu';
+  const found = await probe();
+  if (found.works) return 'cuda';
+  if (found.problem !== undefined) sayOnce(`plusminus: the CPU computes, because ${found.problem}`);
+  return 'cpu';
+}
+
+const said = new Set<string>();
+
+function sayOnce(line: string): void {
+  if (!said.has(line)) console.warn(line);
+  said.add(line);
 }
 
 /** @throws InputError for an engine that is not in the table */
-export function engineKind(choice: string = 'auto', table: EngineTable = engines): EngineKind {
-  const name = choice === 'auto' ? engineName() : choice;
+export function engineKind(name: string, table: EngineTable = engines): EngineKind {
   const kind = Object.hasOwn(table, name) ? table[name] : undefined;
   if (kind) return kind;
   const expected = ['auto', ...Object.keys(table)].join(', ');
-  throw new InputError(`engine: found ${JSON.stringify(choice)}, expected ${expected}`);
+  throw new InputError(`engine: found ${JSON.stringify(name)}, expected ${expected}`);
 }
 
 /** @throws InputError for an engine that is not in the table */
@@ -97,5 +115,5 @@ export async function createEngine(
   options: EngineOptions = {},
   table: EngineTable = engines,
 ): Promise<Engine> {
-  return engineKind(choice, table).create(options);
+  return engineKind(await chooseEngine(choice, options), table).create(options);
 }

@@ -1,5 +1,7 @@
 /** The browser's side of the platform; see platform.ts. */
+
 import type { ThreadSetup } from '../engine/cpu/threadSetup.ts';
+import type { CudaProbe } from '../engine/cuda/probe.ts';
 import { NoGpuError, remedy } from '../engine/webgpu/errors.ts';
 import { InputError } from '../errors.ts';
 import { fetchModelFile } from './browserCache.ts';
@@ -97,6 +99,10 @@ export function letEventsIn(): Promise<void> {
 /** Browsers notify the page when the GPU has answered. */
 export function awaitPatiently<T>(answer: Promise<T>): Promise<T> {
   return answer;
+}
+
+export async function probeCuda(): Promise<CudaProbe> {
+  return { works: false, problem: undefined };
 }
 
 export async function createCudaEngine(): Promise<never> {

@@ -1,4 +1,5 @@
 /** Node's side of the platform; see platform.ts. Heavy modules are imported on use. */
+
 import { constants } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { availableParallelism, freemem, platform, totalmem } from 'node:os';
@@ -6,6 +7,7 @@ import { join as joinPaths } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { NativeLibrary, ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import type { CudaOptions } from '../engine/cuda/cudaEngine.ts';
+import type { CudaProbe } from '../engine/cuda/probe.ts';
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { ggufMember } from './ggufPaths.ts';
@@ -140,6 +142,10 @@ export async function findGpu(): Promise<GPU> {
 
 export async function createCudaEngine(options: CudaOptions): Promise<Engine> {
   return (await import('../engine/cuda/cudaEngine.ts')).CudaEngine.create(options);
+}
+
+export async function probeCuda(): Promise<CudaProbe> {
+  return (await import('../engine/cuda/probe.ts')).probeCuda();
 }
 
 export { awaitPatiently } from './patience.ts';

@@ -3,9 +3,11 @@
  * package.json resolves to `node.ts` or, for bundlers that build for browsers, to `browser.ts`; both are held to
  * this interface by `platform.test.ts`. A path is a path in Node and an address in a browser.
  */
+
 import type { DownloadOptions } from '../checkpoint/hub.ts';
 import type { NativeLibrary, ThreadSetup } from '../engine/cpu/threadSetup.ts';
 import type { CudaOptions } from '../engine/cuda/cudaEngine.ts';
+import type { CudaProbe } from '../engine/cuda/probe.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ReadableFile } from './readableFile.ts';
 
@@ -52,6 +54,8 @@ export interface Platform {
   findGpu(): Promise<GPU>;
   /** An engine on an NVIDIA GPU. @throws NoCudaError if there is none, or a library is missing */
   createCudaEngine(options: CudaOptions): Promise<Engine>;
+  /** Whether such an engine would run here. */
+  probeCuda(): Promise<CudaProbe>;
 }
 
 /** A worker thread, in Node or a browser. */

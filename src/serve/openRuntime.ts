@@ -5,7 +5,7 @@ import fs from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { findModelFolder, openFile } from '#platform';
 import { isWeightFile } from '../checkpoint/modelFiles.ts';
-import { engineName } from '../engine/engines.ts';
+import { chooseEngine } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
 import { FolderLock } from '../folderLock.ts';
 import type { LoadOptions, ModelParts } from '../languageModel.ts';
@@ -87,13 +87,14 @@ const tokensOfStep = 256;
 
 /** @throws InputError as `LanguageModel.load` does, and if the model has no tokenizer */
 export async function openRuntime(source: string, options: RuntimeOptions): Promise<OpenRuntime> {
-  const { engine, threads, onProgress, onMemory, signal, memoryBytes } = options;
+  const { threads, onProgress, onMemory, signal, memoryBytes } = options;
+  const engine = await chooseEngine(options.engine, { threads });
   // Without a worker thread the engine would compute on the thread that answers requests.
   const load = {
     ...{ engine, threads: threads === 0 ? 1 : threads, onProgress, signal },
     onMemory(room: MemoryRoom) {
       // A GPU's memory is not the process's.
-      if (memoryBytes !== undefined && engineName(engine) === 'cpu')
+      if (memoryBytes !== undefined && engine === 'cpu')
         memoryShares(memoryBytes, process.memoryUsage.rss() + room.needed);
       onMemory?.(room);
     },

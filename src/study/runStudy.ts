@@ -5,7 +5,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { cpus, platform } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { createEngine, engineKind, engineName } from '../engine/engines.ts';
+import { chooseEngine, createEngine, engineKind } from '../engine/engines.ts';
 import { FolderLock } from '../folderLock.ts';
 import { formatDuration } from '../format.ts';
 import { alone, type Group } from '../mpi/group.ts';
@@ -201,8 +201,9 @@ async function provenanceOf({ options, command }: RunStudyOptions): Promise<Prov
 }
 
 /** Includes the name of the GPU. */
-async function engineOf({ engine }: StudyOptions): Promise<string> {
-  if (engineKind(engine).runsOn !== 'gpu') return engineName(engine);
+async function engineOf({ engine: choice }: StudyOptions): Promise<string> {
+  const engine = await chooseEngine(choice);
+  if (engineKind(engine).runsOn !== 'gpu') return engine;
   const found = await createEngine(engine);
   await found.dispose();
   return `${found.name} on ${found.description}`;

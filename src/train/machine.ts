@@ -1,6 +1,12 @@
 /** Creates the engine for training, and determines how much memory it may use. */
 import { totalmem } from 'node:os';
-import { createEngine, type EngineChoice, engineKind } from '../engine/engines.ts';
+import {
+  chooseEngine,
+  createEngine,
+  type EngineChoice,
+  type EngineName,
+  engineKind,
+} from '../engine/engines.ts';
 import { shareOfCores } from '../mpi/cores.ts';
 import { alone, type Group } from '../mpi/group.ts';
 import { takeOwnGpu } from '../mpi/ownGpu.ts';
@@ -38,8 +44,9 @@ export async function withMachine<T>(
 
 /** WebGPU does not report the size of GPU memory, so GPUs have no limit; allocations that do not fit fail. */
 async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
-  const { engine, group = alone, shardOptimizer } = flags;
+  const { group = alone, shardOptimizer } = flags;
   const ranks = { group, shardOptimizer };
+  const engine = await engineOfRanks(flags);
   const { runsOn, maxBytes = Number.POSITIVE_INFINITY, choosesGpu } = engineKind(engine);
   if (runsOn === 'gpu') {
     const listed = choosesGpu ? undefined : await ownGpu(group);
@@ -50,6 +57,15 @@ async function openMachine(flags: MachineFlags): Promise<OwnMachine> {
   const threads = flags.threads ?? (await ownCores(group));
   const limitBytes = Math.min(maxBytes, totalmem() / group.local.size);
   return { engine: await createEngine(engine, { threads }), limitBytes, ...ranks };
+}
+
+/** Ranks must have one engine: where there are several, `auto` is what every machine has. */
+async function engineOfRanks({
+  engine = 'auto',
+  threads,
+  group = alone,
+}: Pick<MachineFlags, 'engine' | 'threads' | 'group'>): Promise<EngineName> {
+  return group.size > 1 && engine === 'auto' ? 'cpu' : chooseEngine(engine, { threads });
 }
 
 /** Threads of this rank; `undefined` for a single rank, which uses all cores. */

@@ -13,7 +13,7 @@
 import { join } from 'node:path';
 import { readConfig } from '../checkpoint/config.ts';
 import { writeConfig } from '../checkpoint/writeConfig.ts';
-import { type EngineName, engineName, engineNames } from '../engine/engines.ts';
+import { type EngineName, engineNames } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
 import { FolderLock } from '../folderLock.ts';
 import type { ModelConfig } from '../model/config.ts';
@@ -344,7 +344,7 @@ async function anyOf(group: Group, [first, ...others]: readonly boolean[]): Prom
 
 /** An engine that is not in the list, such as a test's, counts as the default. */
 function engineOf({ engine }: Trainer): EngineName {
-  return engineNames.find((name) => name === engine.name) ?? engineName();
+  return engineNames.find((name) => name === engine.name) ?? 'cpu';
 }
 
 /** A notice for runs of earlier versions. */

@@ -2,7 +2,7 @@
 
 import { compareModel, type ModelComparison } from '../../debug/compareModel.ts';
 import type { ComparedOutput } from '../../debug/comparingEngine.ts';
-import { createEngine, type EngineChoice, type EngineName, engineName } from '../../engine/engines.ts';
+import { chooseEngine, createEngine, type EngineChoice, type EngineName } from '../../engine/engines.ts';
 import { InputError } from '../../errors.ts';
 import { formatTable } from '../../format.ts';
 import { write, writeJson } from '../output.ts';
@@ -18,10 +18,11 @@ export interface AgainstFlags {
 /** Prints the comparison; the exit code is 1 if an op or the logits differ. */
 export async function compareWithEngine(
   model: string,
-  { against, engine, threads, tokens = [1, 2, 3], json }: AgainstFlags,
+  { against, engine: choice, threads, tokens = [1, 2, 3], json }: AgainstFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  if (engineName(engine) === against) {
+  const engine = await chooseEngine(choice, { threads });
+  if (engine === against) {
     throw new InputError(`--against: found ${against}, which is --engine too; expected another engine`);
   }
   const engines = {
@@ -30,9 +31,9 @@ export async function compareWithEngine(
     createExpected: () => createEngine(against, { threads, unfused: true }),
   };
   const comparison = await compareModel(model, tokens, engines, signal);
-  if (json) await writeJson({ model, engine: engineName(engine), against, tokens, ...comparison });
+  if (json) await writeJson({ model, engine, against, tokens, ...comparison });
   else {
-    const title = `${model}: ${engineName(engine)} against ${against}, tokens ${tokens.join(', ')}`;
+    const title = `${model}: ${engine} against ${against}, tokens ${tokens.join(', ')}`;
     await write(`${[title, '', ...describe(comparison)].join('\n')}\n`);
   }
   if (comparison.first || comparison.usualLogits.first) process.exitCode = 1;

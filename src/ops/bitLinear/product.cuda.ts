@@ -16,6 +16,9 @@ export function ternaryProduct(t: TernaryProduct, features: CudaFeatures): reado
   return suitsTensorCores(rows, out, widthOf(t.q), features) ? onTensorCores(t) : [thinProduct(t)];
 }
 
+/** Wider rows would have sums of more than 22 bits, which kernels that scale sums do not take. */
+const maxWidth = 33_000;
+
 /** Whether a product of rows of `width` int8 activations is worth unpacking the codes, and cuBLASLt takes its sizes. */
 export function suitsTensorCores(
   rows: number,
@@ -23,6 +26,7 @@ export function suitsTensorCores(
   width: number,
   { minHalfWork }: CudaFeatures,
 ): boolean {
+  if (width > maxWidth) return false;
   return rows >= minRows && rows % 16 === 0 && out % 16 === 0 && rows * out * width >= minHalfWork;
 }
 

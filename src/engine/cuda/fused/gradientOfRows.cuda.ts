@@ -14,6 +14,7 @@ import { sourceEpsilon, sourceTensors, sourceWidth } from '../../fused/rowSource
 import type { GradientOfRows } from '../../fused/rows.ts';
 import {
   ahead,
+  blocksWithin,
   cutOf,
   eachVector,
   operandsOf,
@@ -24,8 +25,8 @@ import {
   unitOf,
 } from './rows.cuda.ts';
 
-/** Vectors of a thread, and blocks of a processor: as many as have registers enough. */
-const cuts = { rmsNorm: [1, 4], gatedNorm: [1, 4], swiglu: [2, 2] } as const;
+/** Vectors of a thread, and threads of a processor: as many as have registers enough. */
+const cuts = { rmsNorm: [1, 1024], gatedNorm: [1, 1024], swiglu: [2, 704] } as const;
 
 /** dx in bf16 too, for the product that takes it. */
 export interface HalvedGradientOfRows extends GradientOfRows {
@@ -41,8 +42,9 @@ export function gradientOfRows(
   const { source, norms, dys, dx, dh } = t;
   const width = sourceWidth(source);
   const rows = rowsOf(source.x);
-  const [each, blocksAtOnce] = cuts[source.kind];
+  const [each, threads] = cuts[source.kind];
   const cut = cutOf(source, each);
+  const blocksAtOnce = blocksWithin(threads, cut);
   const parts = Math.min(rows, blocksAtOnce * processors);
   const sums = t.dgamma ? [...t.dnorms, t.dgamma] : [...t.dnorms];
   const partial = scratch('partsOfSums', [sums.length, parts, width]);

@@ -124,19 +124,19 @@ function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }
     found[n] = parts[0][n];
     for (int k = 1; k < ${allWarps}; k++) found[n] = n < 2 ? found[n] + parts[k][n] : fmaxf(found[n], parts[k][n]);
   }
-  const float r0 = ${t.prologue.kind === 'none' ? '1.f' : `1.f / sqrtf(found[0] / ${width}.f + before)`};
-  const float r = r0 / sqrtf(found[1] * r0 * r0 / ${width}.f + epsilon);
+  const float r0 = ${t.prologue.kind === 'none' ? '1.f' : `rsqrtf(found[0] / ${width}.f + before)`};
+  const float r = r0 * rsqrtf(found[1] * r0 * r0 / ${width}.f + epsilon);
   float step[${count}];
   ${eachMatrix(
     t,
     (k) => `{
-    const float largest = fmaxf(found[${2 + k}] * r, 1e-5f), s = r * (127.f / largest);
+    const float largest = fmaxf(found[${2 + k}] * r, 1e-5f), s = r * __fdividef(127.f, largest);
     step[${k}] = largest / 127.f;
     for (int j = 0; j < ${loads}; j++) {
       const unsigned at = thread + j * ${threads};
       if (at < ${words}) {
         const float4 four = u[j] * ((const float4*)norm${k})[at] * s;
-        ((unsigned*)q)[${words * k} + at] = packInt8(toInt8(four.x), toInt8(four.y), toInt8(four.z), toInt8(four.w));
+        ((unsigned*)q)[${words * k} + at] = roundToInt8(four);
       }
     }
   }`,

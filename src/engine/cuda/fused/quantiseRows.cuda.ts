@@ -7,6 +7,7 @@ import { sourceEpsilon, sourceTensors, sourceWidth } from '../../fused/rowSource
 import type { QuantiseRows } from '../../fused/rows.ts';
 import {
   ahead,
+  blocksWithin,
   cutForWarps,
   eachRowOf,
   eachVector,
@@ -22,7 +23,7 @@ export function quantiseRows(t: QuantiseRows, { processors }: CudaFeatures, unit
   const { source, norms, q, step, sum } = t;
   const width = sourceWidth(source);
   const cut = cutForWarps(source, 2);
-  const blocksAtOnce = cut.rows > 1 ? 4 : 3;
+  const blocksAtOnce = blocksWithin(cut.rows > 1 ? 512 : 1056, cut);
   const words = widthOf(q) / 4;
   const rows = step.size / norms.length;
   const eachNorm = (body: (n: number) => string) => norms.map((_, n) => body(n)).join('\n  ');
@@ -51,10 +52,9 @@ export function quantiseRows(t: QuantiseRows, { processors }: CudaFeatures, unit
       int total = 0;
       ${eachVector(
         cut,
-        `const float4 value = u[k] * ((const float4*)norm${n})[at] * s;
-        const int a = toInt8(value.x), b = toInt8(value.y), c = toInt8(value.z), d = toInt8(value.w);
-        total += a + b + c + d;
-        q[(size_t)to * ${words} + at] = packInt8(a, b, c, d);`,
+        `const unsigned four = roundToInt8(u[k] * ((const float4*)norm${n})[at] * s);
+        total = __dp4a((int)four, 0x01010101, total);
+        q[(size_t)to * ${words} + at] = four;`,
       )}
       for (unsigned at = ${cut.fours} + lane; at < ${words}; at += ${cut.threads}) q[(size_t)to * ${words} + at] = 0;
       total = ${ofRow(cut, 'Sum', 'total')};

@@ -30,6 +30,11 @@ export function cutForWarps(source: RowSource, each: number): RowCut {
     : { fours: sourceWidth(source) / 4, threads: 32, loads, rows: 4 };
 }
 
+/** Blocks of a processor that have room for `threads` threads in all, of which each then has registers enough. */
+export function blocksWithin(threads: number, cut: RowCut): number {
+  return Math.max(Math.floor(threads / (cut.threads * cut.rows)), 1);
+}
+
 /** A launch of at most `blocks` blocks over so many rows. */
 export function overCut({ threads, rows }: RowCut, all: number, blocks: number): LaunchShape {
   return { grid: [Math.min(Math.max(Math.ceil(all / rows), 1), blocks), 1, 1], block: threads * rows };
@@ -90,7 +95,7 @@ __device__ inline float4 four(const bf16* x, unsigned row, unsigned fours, unsig
 __device__ inline float4 scaledFour(const float* x, unsigned row, unsigned fours, unsigned at, float unit) {
   // Read as the type as which results may be written there, or the compiler would take them for different memory.
   const float4 bits = ((const float4*)x)[(size_t)row * fours + at];
-  return make_float4(__float_as_int(bits.x), __float_as_int(bits.y), __float_as_int(bits.z), __float_as_int(bits.w)) * unit;
+  return scaled(make_int4(__float_as_int(bits.x), __float_as_int(bits.y), __float_as_int(bits.z), __float_as_int(bits.w)), unit);
 }
 __device__ inline float4 sigmoid(float4 x) { return make_float4(sigmoid(x.x), sigmoid(x.y), sigmoid(x.z), sigmoid(x.w)); }
 __device__ inline float4 max(float4 a, float4 b) { return make_float4(fmaxf(a.x, b.x), fmaxf(a.y, b.y), fmaxf(a.z, b.z), fmaxf(a.w, b.w)); }
