@@ -1,10 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { architectureOf } from '../model/architecture.ts';
+import { type ModelConfig, namedConfig } from '../model/config.ts';
+import { weightsStoredAs } from '../model/weights.ts';
 import { catalogue, findInCatalogue } from './catalogue.ts';
 import { checkFreeSpace } from './freeSpace.ts';
 import { hubName } from './hub.ts';
 import { listCached, removeCached } from './hubCache.ts';
+import { parseConfig } from './huggingFaceConfig.ts';
 import { temporaryFolder } from './testing.ts';
 
 it('names are unique, and are neither Hub names nor file names', () => {
@@ -25,6 +29,38 @@ it('the file of an entry is the packed one', () => {
   expect(choose('ternary-bonsai-4b', ternary)).toEqual(['Ternary-Bonsai-4B-Q2_0.gguf']);
   expect(choose('bonsai-8b', ['Bonsai-8B.gguf'])).toEqual(['Bonsai-8B.gguf']);
   expect(choose('bonsai-8b', ['Bonsai-8B-F16.gguf', 'Bonsai-8B-Q1_0.gguf'])).toEqual(['Bonsai-8B-Q1_0.gguf']);
+});
+
+/** As the models' config.json have them. */
+const bitnet2B4T = {
+  ...{ model_type: 'bitnet', vocab_size: 128_256, hidden_size: 2560, intermediate_size: 6912 },
+  ...{ num_hidden_layers: 30, num_attention_heads: 20, num_key_value_heads: 5, hidden_act: 'relu2' },
+  ...{ max_position_embeddings: 4096, rms_norm_eps: 1e-5, rope_theta: 500_000 },
+  ...{ tie_word_embeddings: true, bos_token_id: 128_000, eos_token_id: 128_001 },
+  quantization_config: { quant_method: 'bitnet' },
+};
+const falcon3B = {
+  ...{ model_type: 'llama', vocab_size: 32_768, hidden_size: 2048, intermediate_size: 13_312 },
+  ...{ num_hidden_layers: 32, num_attention_heads: 16, num_key_value_heads: 2, head_dim: 128 },
+  ...{ hidden_act: 'silu', max_position_embeddings: 32_768, rms_norm_eps: 1e-5, rope_theta: 1_000_042 },
+  ...{ tie_word_embeddings: false, bos_token_id: 1, eos_token_id: 11 },
+  quantization_config: { quant_method: 'bitnet' },
+};
+
+it('memory is what the sizes of the model make of it', () => {
+  const bytesOf = (config: ModelConfig) =>
+    weightsStoredAs(architectureOf(config).parameters(), 'bf16')
+      .all()
+      .reduce((sum, { bytes }) => sum + bytes, 0);
+  const models = [
+    ...(['370M', '1.3B', '2.7B'] as const).map((size) => [`mmfree-${size}`, namedConfig(size)] as const),
+    ['bitnet-2b4t', parseConfig(bitnet2B4T, 'config.json').config] as const,
+    ['falcon-e-3b', parseConfig(falcon3B, 'config.json').config] as const,
+  ];
+  for (const [name, config] of models) {
+    const { memory } = findInCatalogue(name)!;
+    expect(Math.abs(memory / bytesOf(config) - 1), `${name}: ${bytesOf(config)} bytes`).toBeLessThan(0.02);
+  }
 });
 
 const commit = '0123456789abcdef0123456789abcdef01234567';

@@ -1,6 +1,7 @@
 /**
- * Models that people know, under short names. Sizes are those that the publishers state, rounded; `pull` shows the exact
- * ones. The list is data: adding a model is adding an entry.
+ * Models that people know, under short names. Memory is what the loader makes of the models' configurations, rounded
+ * (catalogue.test.ts); downloads are the publishers' files. `pull` shows the exact sizes. The list is data: adding a model
+ * is adding an entry.
  */
 
 export interface CatalogueEntry {
@@ -27,7 +28,7 @@ const GB = 1e9;
 export const catalogue: readonly CatalogueEntry[] = [
   {
     name: 'bitnet-2b4t',
-    ...{ family: 'bitnet', parameters: 2.4 * GB, bits: 1.58, download: 1.18 * GB, memory: 0.98 * GB },
+    ...{ family: 'bitnet', parameters: 2.4 * GB, bits: 1.58, download: 1.18 * GB, memory: 1.18 * GB },
     ...{ license: 'MIT', repository: 'microsoft/bitnet-b1.58-2B-4T' },
     goodFor: 'chat in English; trained ternary from the start on 4 T tokens',
   },
@@ -37,7 +38,7 @@ export const catalogue: readonly CatalogueEntry[] = [
       ...{ family: 'llama', bits: 1.58, license: 'Falcon-LLM' },
       ...(size === '1B'
         ? { parameters: 1.8 * GB, download: 0.64 * GB, memory: 0.64 * GB }
-        : { parameters: 3 * GB, download: 0.96 * GB, memory: 0.96 * GB }),
+        : { parameters: 3 * GB, download: GB, memory: GB }),
       repository: `tiiuae/Falcon-E-${size}-Instruct`,
       goodFor: size === '1B' ? 'chat on phones and small boards' : 'chat in less than 1 GB',
     }),
@@ -52,9 +53,9 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   ...(
     [
-      ['370M', 0.37, 0.3],
-      ['1.3B', 1.3, 0.62],
-      ['2.7B', 2.7, 0.98],
+      ['370M', 0.37, 0.15],
+      ['1.3B', 1.36, 0.46],
+      ['2.7B', 2.7, 0.82],
     ] as const
   ).map(
     ([size, billions, memory]): CatalogueEntry => ({

@@ -99,10 +99,12 @@ it('are read or refused', { timeout: 120_000 }, async () => {
   expect(outcomes.refused).toBeGreaterThan(runs / 5);
 });
 
-/** GGUF_MUTATIONS_OUT=results/gguf-mutations.json writes the counts and the commit that they hold for. */
+const readers = ['src/checkpoint/gguf/*.ts', ':!src/checkpoint/gguf/*.test*.ts'];
+
+/** GGUF_MUTATIONS_OUT=results/gguf-mutations.json writes the counts and the last commit that changed the readers. */
 async function keepResult(counts: object): Promise<void> {
   const path = process.env.GGUF_MUTATIONS_OUT;
   if (path === undefined) return;
-  const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
+  const commit = execFileSync('git', ['log', '-1', '--format=%H', '--', ...readers], { encoding: 'utf8' }).trim();
   await writeFile(path, `${JSON.stringify({ commit, ...counts }, undefined, 2)}\n`);
 }
