@@ -105,6 +105,8 @@ const readers = ['src/checkpoint/gguf/*.ts', ':!src/checkpoint/gguf/*.test*.ts']
 async function keepResult(counts: object): Promise<void> {
   const path = process.env.GGUF_MUTATIONS_OUT;
   if (path === undefined) return;
-  const commit = execFileSync('git', ['log', '-1', '--format=%H', '--', ...readers], { encoding: 'utf8' }).trim();
+  const commit = execFileSync('git', ['log', '-1', '--format=%H', '--', ...readers], {
+    encoding: 'utf8',
+  }).trim();
   await writeFile(path, `${JSON.stringify({ commit, ...counts }, undefined, 2)}\n`);
 }
