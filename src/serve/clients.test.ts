@@ -1,6 +1,6 @@
 /** The server as real clients meet it: OpenAI's own, and the AI SDK's. */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { generateText, streamText } from 'ai';
+import { embedMany, generateText, isStepCount, jsonSchema, Output, streamText, tool } from 'ai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chatFormatOf } from '../generate/chatFormat.ts';
@@ -285,6 +285,14 @@ describe('openai: chat', () => {
   });
 });
 
+it('openai: embeddings are those of the library', async () => {
+  const input = ['a whale', 'a ship'];
+  const { data, usage } = await openai.embeddings.create({ model, input });
+  const own = await server.model.embed(input);
+  expect(data.map(({ embedding }) => embedding)).toEqual(own.map((vector) => [...vector]));
+  expect(usage.prompt_tokens).toBeGreaterThan(0);
+});
+
 describe('ai sdk', () => {
   const provider = () =>
     createOpenAICompatible({
@@ -292,7 +300,13 @@ describe('ai sdk', () => {
       baseURL: `${server.url}/v1`,
       apiKey: key,
       includeUsage: true,
+      supportsStructuredOutputs: true,
     });
+  const place = jsonSchema<{ city: string; days: number }>({
+    ...{ type: 'object', required: ['city', 'days'], additionalProperties: false },
+    properties: { city: { enum: ['Rome', 'Oslo'] }, days: { type: 'integer', minimum: 1, maximum: 9 } },
+  });
+  const aPlace = { city: expect.stringMatching(/^(Rome|Oslo)$/), days: expect.any(Number) };
 
   it('generates text in a chat', async () => {
     const { text, usage, finishReason } = await generateText({
@@ -319,5 +333,46 @@ describe('ai sdk', () => {
     const pieces = await collect(result.textStream);
     expect(pieces.length).toBeGreaterThan(2);
     expect((await result.usage).outputTokens).toBe(8);
+  });
+
+  it('gives objects of a schema, whole and streamed', async () => {
+    const output = Output.object({ schema: place });
+    const options = { model: provider()(model), prompt: 'A trip.', seed: 3, temperature: 1, output };
+    const whole = await generateText(options);
+    expect(whole.output).toEqual(aPlace);
+    const stream = streamText(options);
+    for await (const _ of stream.textStream);
+    expect(await stream.output).toEqual(whole.output);
+  });
+
+  it('calls tools and continues with what they return, whole and streamed', async () => {
+    const calls: unknown[] = [];
+    const execute = (input: unknown) => {
+      calls.push(input);
+      return { ok: true };
+    };
+    const trip = tool({ description: 'Plans a trip.', inputSchema: place, execute });
+    const options = {
+      ...{ model: provider()(model), prompt: 'Plan a trip.', tools: { trip }, maxOutputTokens: 300, seed: 1 },
+      prepareStep: ({ stepNumber }: { stepNumber: number }) => ({
+        toolChoice: stepNumber === 0 ? ('required' as const) : ('none' as const),
+      }),
+      stopWhen: isStepCount(2),
+    };
+    const { steps } = await generateText(options);
+    expect(steps[0]!.finishReason).toBe('tool-calls');
+    expect(steps).toHaveLength(2);
+    const stream = streamText(options);
+    for await (const _ of stream.fullStream);
+    expect((await stream.steps)[0]!.toolCalls.length).toBeGreaterThan(0);
+    for (const call of calls) expect(call).toEqual(aPlace);
+    expect(calls.length).toBeGreaterThan(1);
+  });
+
+  it('embeds texts, as the library does', async () => {
+    const texts = ['a whale', 'a ship'];
+    const { embeddings } = await embedMany({ model: provider().embeddingModel(model), values: texts });
+    const own = await server.model.embed(texts);
+    expect(embeddings).toEqual(own.map((vector) => [...vector]));
   });
 });

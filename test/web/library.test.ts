@@ -27,6 +27,18 @@ test("docs/web.md's page writes what Node writes, and a page without threads say
   await page.goto(url);
   await expect.poll(() => page.locator('#text').textContent()).toBe(expected);
 
+  // Answers in a form, and tools, as in Node.
+  const schema = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] };
+  const inForm = await page.evaluate(`(async () => {
+    const { LanguageModel } = await import(new URL('library/plusminus.js', location.href).href);
+    const model = await LanguageModel.load('./models/stories', { engine: 'cpu' });
+    const responseFormat = { type: 'json', schema: ${JSON.stringify(schema)} };
+    const { text } = await model.complete('A number:', { maxTokens: 40, seed: 3, responseFormat });
+    await model.dispose();
+    return text;
+  })()`);
+  expect(JSON.parse(inForm as string)).toEqual({ n: expect.any(Number) });
+
   const warning = page.waitForEvent('console', (message) => message.type() === 'warning');
   await page.evaluate(`(async () => {
     const { LanguageModel } = await import(new URL('library/plusminus.js', location.href).href);
