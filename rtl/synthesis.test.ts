@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readRtlReport } from '../src/accelerator/resources.ts';
 import { rtlFolder, rtlSources } from './bench/bench.ts';
-import { describeWithNextpnr, describeWithYosys } from './bench/tools.ts';
+import { describeWithYosys } from './bench/tools.ts';
 import { sourcesDigest } from './synthesis/digest.ts';
 import { estimated } from './synthesis/estimate.ts';
 import { reducedCore } from './synthesis/ice40.ts';
@@ -68,45 +68,3 @@ describeWithYosys('synthesis', () => {
     expect(cellsOf('pm_row_lane').filter(multiplies)).not.toEqual([]);
   });
 });
-
-describeWithNextpnr('place and route', () => {
-  // Two rows of the array with the core's control and queues: what fits a test's time. results/rtl.json has larger ones.
-  it('puts two rows of a core on an iCE40 HX8K, faster than the 60 MHz of the paper', {
-    timeout: 300_000,
-  }, () => {
-    const folder = mkdtempSync(join(tmpdir(), 'plusminus-place-'));
-    try {
-      const source = readFileSync(join(rtlFolder, `synthesis/${reducedCore}.sv`), 'utf8');
-      const small = source.replace('localparam int ROWS = 8;', 'localparam int ROWS = 2;');
-      expect(small).not.toBe(source);
-      writeFileSync(join(folder, 'core.sv'), small);
-      const script = `read_verilog -sv ${rtlSources().join(' ')} ${folder}/core.sv; synth_ice40 -device hx -top ${reducedCore} -json ${folder}/core.json`;
-      runTool('yosys', ['-q', '-p', script]);
-      runTool('nextpnr-ice40', [
-        ...[
-          '--hx8k',
-          '--package',
-          'ct256',
-          '--json',
-          `${folder}/core.json`,
-          '--report',
-          `${folder}/report.json`,
-        ],
-        ...['--freq', '60', '--seed', '1', '--pcf-allow-unconstrained', '--quiet'],
-      ]);
-      const { fmax, utilization } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8'));
-      const clocks = Object.values(fmax as Record<string, { achieved: number }>);
-      expect(Math.min(...clocks.map(({ achieved }) => achieved))).toBeGreaterThan(60);
-      expect(utilization.ICESTORM_LC.used).toBeGreaterThan(500);
-      expect(utilization.ICESTORM_DSP?.used ?? 0).toBe(0);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-});
-
-function runTool(command: string, args: readonly string[]): void {
-  const { status, stderr, error } = spawnSync(command, args, { cwd: rtlFolder, encoding: 'utf8' });
-  if (error) throw error;
-  expect(status, stderr).toBe(0);
-}

@@ -14,8 +14,5 @@ const required = process.env.PLUSMINUS_REQUIRE_VERILATOR === '1';
 /** `describe` for tests that run the RTL. */
 export const describeWithVerilator = describe.skipIf(!required && missing('verilator'));
 
-/** `describe` for tests that place and route. */
-export const describeWithNextpnr = describe.skipIf(!required && missing('nextpnr-ice40'));
-
 /** `describe` for tests that synthesise. */
 export const describeWithYosys = describe.skipIf(!required && missing('yosys'));
