@@ -1,7 +1,8 @@
 /** `plusminus evaluate`: scores a model on the field's tasks and on texts. */
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { InputError } from '../errors.ts';
+import { compareScores, comparisonLines, parseScores } from '../evaluate/compare.ts';
 import { describeSource, findDataFiles } from '../evaluate/dataFiles.ts';
 import { type EvaluateOptions, Evaluator } from '../evaluate/evaluate.ts';
 import { documentItems, heldOutText } from '../evaluate/heldOutText.ts';
@@ -26,6 +27,7 @@ Examples:
   $ plusminus evaluate --model ridger/MMfreeLM-370M --tasks paper --data hub --out scores.json
   $ plusminus evaluate --model runs/book --tasks lambada_openai,wikitext --data hub --limit 100
   $ plusminus evaluate --model runs/book --text held-out.txt
+  $ plusminus evaluate --compare scores-a.json scores-b.json
   $ plusminus evaluate --tasks piqa --data hub --requests requests.jsonl
 
 Tasks:
@@ -44,6 +46,7 @@ interface Flags extends ModelOptions {
   readonly limit?: number;
   readonly seed: number;
   readonly requests?: string;
+  readonly compare?: readonly string[];
   readonly out?: string;
   readonly bos?: boolean;
   readonly window?: number;
@@ -66,6 +69,7 @@ export function evaluateCommand(): Command {
     )
     .option('--seed <n>', 'seed of the sample that --limit draws', integer(0), 1)
     .option('--requests <file>', 'write the rendered requests as JSON lines without running a model')
+    .option('--compare <files...>', 'compare two files of --out, item by item, without running a model')
     .option('--out <file>', 'write figures and every score as JSON')
     .option('--bos', "put the bos token before each text (default: the tokenizer's habit)")
     .option('--no-bos', 'put no bos token before texts')
@@ -92,7 +96,8 @@ async function evaluateWith(group: Group, given: Flags): Promise<void> {
     ...(await placeOf(group, given)),
     ...(speaks ? {} : { quiet: true, json: false }),
   };
-  const { requests, out } = flags;
+  const { requests, out, compare } = flags;
+  if (compare !== undefined) return speaks ? compareFiles(compare, flags) : undefined;
   if (requests !== undefined) {
     return speaks ? interruptible(async (signal) => writeRequests(requests, flags, signal)) : undefined;
   }
@@ -112,6 +117,26 @@ async function evaluateWith(group: Group, given: Flags): Promise<void> {
       }
     }),
   );
+}
+
+async function compareFiles(paths: readonly string[], { json, seed }: Flags): Promise<void> {
+  const [first, second, ...more] = paths;
+  if (first === undefined || second === undefined || more.length > 0)
+    throw new InputError(`--compare: found ${paths.length} files, expected two`);
+  const [one, other] = await Promise.all(
+    [first, second].map(async (path) => parseScores(await readJson(path), path)),
+  );
+  const compared = compareScores(one!, other!, seed);
+  if (json) await writeJson(compared);
+  else await write(`${comparisonLines(compared).join('\n')}\n`);
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new InputError(`${path}: cannot be read as JSON: ${(cause as Error).message}`, { cause });
+  }
 }
 
 async function withJobs(flags: Flags, use: (jobs: readonly Job[]) => Promise<void>): Promise<void> {

@@ -12,16 +12,46 @@ export function metricsOf(scoring: Scoring, scored: readonly ScoredItem[]): read
   return { choice: choiceMetrics, completion: completionMetrics, text: textMetrics }[scoring](scored);
 }
 
-/** acc: the choice with the largest log-likelihood is right. acc_norm: the one with the largest per character. */
 function choiceMetrics(scored: readonly ScoredItem[]): Metric[] {
-  const right = scored.map(({ item, scores }) => indexOfLargest(sumsOf(scores)) === item.gold);
-  const acc = proportion('acc', right);
-  if (scored.some(({ item }) => !item.lengths)) return [acc];
-  const rightByLength = scored.map(({ item, scores }) => {
-    const byLength = sumsOf(scores).map((sum, k) => sum / item.lengths![k]!);
-    return indexOfLargest(byLength) === item.gold;
-  });
-  return [acc, proportion('acc_norm', rightByLength)];
+  const values = scored.map(accuraciesOf);
+  const acc = proportion(
+    'acc',
+    values.map(({ acc }) => acc === 1),
+  );
+  if (values.some(({ acc_norm }) => acc_norm === undefined)) return [acc];
+  return [
+    acc,
+    proportion(
+      'acc_norm',
+      values.map(({ acc_norm }) => acc_norm === 1),
+    ),
+  ];
+}
+
+/**
+ * 1 or 0 for an item. acc: the choice with the largest log-likelihood is right, or greedy decoding gives the completion.
+ * acc_norm: the choice with the largest per character. Nothing for texts.
+ */
+export function accuraciesOf({ item, scores }: ScoredItem): { acc?: number; acc_norm?: number } {
+  if (item.size) return {};
+  if (item.gold === undefined) return { acc: scores[0]!.greedy ? 1 : 0 };
+  const isRight = (values: readonly number[]) => (indexOfLargest(values) === item.gold ? 1 : 0);
+  const sums = sumsOf(scores);
+  const { lengths } = item;
+  return {
+    acc: isRight(sums),
+    ...(lengths ? { acc_norm: isRight(sums.map((sum, k) => sum / lengths[k]!)) } : {}),
+  };
+}
+
+/** What needs no model: guessing, and always giving the place that is right most often. Nothing without choices. */
+export function baselinesOf(scored: readonly ScoredItem[]): { chance: number; majority: number } | undefined {
+  if (scored.some(({ item }) => item.gold === undefined)) return undefined;
+  const places = Map.groupBy(scored, ({ item }) => item.gold);
+  return {
+    chance: mean(scored.map(({ item }) => 1 / item.requests.length)),
+    majority: Math.max(...[...places.values()].map(({ length }) => length)) / scored.length,
+  };
 }
 
 function sumsOf(scores: readonly RequestScore[]): number[] {

@@ -1,6 +1,6 @@
 /** Reports of an evaluation: JSON for machines, a table for people. */
 import { formatTable } from '../format.ts';
-import type { ScoredItem } from './metrics.ts';
+import { accuraciesOf, baselinesOf, type ScoredItem } from './metrics.ts';
 import type { Metric, Task } from './task.ts';
 import { paperTasks } from './tasks.ts';
 
@@ -17,6 +17,8 @@ export interface TaskReport {
   /** The metric that the paper's tables show. */
   readonly headline: string;
   readonly metrics: readonly Metric[];
+  /** Accuracy of guessing, and of the place that is right most often; for tasks with choices. */
+  readonly baselines?: { readonly chance: number; readonly majority: number };
 }
 
 export interface EvaluationReport {
@@ -34,6 +36,7 @@ export function taskReport(
   data: string,
   { metrics, scored }: { readonly metrics: readonly Metric[]; readonly scored: readonly ScoredItem[] },
 ): TaskReport {
+  const baselines = baselinesOf(scored);
   const alone = scored.flatMap(({ scores }) => scores).filter(({ encodedAlone }) => encodedAlone).length;
   return {
     ...(alone > 0 ? { encodedAlone: alone } : {}),
@@ -43,6 +46,7 @@ export function taskReport(
     items: scored.length,
     headline,
     metrics,
+    ...(baselines ? { baselines } : {}),
   };
 }
 
@@ -57,32 +61,38 @@ export function averageOf(tasks: readonly TaskReport[]): number | undefined {
     : undefined;
 }
 
-/** All scores of an item, for files. */
+/** All scores of an item and whether they are right, for files. */
 export function itemScores(scored: readonly ScoredItem[]) {
-  return scored.map(({ item, scores }, index) => ({
-    item: item.index ?? index,
-    ...(item.gold === undefined ? {} : { gold: item.gold }),
-    scores,
+  return scored.map((one, index) => ({
+    item: one.item.index ?? index,
+    ...(one.item.gold === undefined ? {} : { gold: one.item.gold }),
+    metrics: accuraciesOf(one),
+    scores: one.scores,
   }));
 }
 
 /** Formats a table as lines; an asterisk marks the metric of the paper's tables. */
 export function reportLines({ tasks, average }: Pick<EvaluationReport, 'tasks' | 'average'>): string[] {
-  const rows = tasks.flatMap(({ task, items, headline, metrics }) =>
+  const rows = tasks.flatMap(({ task, items, headline, metrics, baselines }) =>
     metrics.map((metric, index) => [
       index === 0 ? task : '',
       index === 0 ? String(items) : '',
       `${metric.name}${metric.name === headline ? ' *' : '  '}`,
       figure(metric),
       metric.standardError === undefined ? '' : `± ${figure({ ...metric, value: metric.standardError })}`,
+      index === 0 && baselines ? `${percent(baselines.chance)}, ${percent(baselines.majority)}` : '',
     ]),
   );
-  const last = average === undefined ? [] : [['average', '', 'headlines  ', (100 * average).toFixed(2), '']];
-  return formatTable(['task', 'items', 'metric', 'value', 'error'], [...rows, ...last]);
+  const last = average === undefined ? [] : [['average', '', 'headlines  ', percent(average), '', '']];
+  return formatTable(['task', 'items', 'metric', 'value', 'error', 'chance, majority'], [...rows, ...last]);
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(2);
 }
 
 /** Formats accuracies in per cent, other metrics as they are. */
 function figure({ name, value }: Metric): string {
-  if (name === 'acc' || name === 'acc_norm') return (100 * value).toFixed(2);
+  if (name === 'acc' || name === 'acc_norm') return percent(value);
   return value >= 1e5 ? value.toExponential(2) : value.toFixed(3);
 }

@@ -31,6 +31,8 @@ const quickCases: readonly SizeCase[] = [
 
 const modes = [
   { name: 'plain', label: 'plain', mode: 'plain', recompute: false },
+  // Beside "fused, recomputing", so that recomputation counts on both sides.
+  { name: 'plain-recomputing', label: 'plain, recomputing', mode: 'plain', recompute: true },
   { name: 'fused', label: 'fused', mode: 'training', recompute: false },
   { name: 'recomputing', label: 'fused, recomputing', mode: 'training', recompute: true },
 ] as const;
