@@ -241,7 +241,9 @@ describe('the training-efficiency study', () => {
     expect(report).not.toMatch(/NaN|undefined/);
     const rows: EfficiencyRow[] = json.data.rows;
     expect(rows.map(({ batch, mode }) => `${batch} ${mode}`)).toEqual(
-      [1, 2, 4].flatMap((batch) => ['plain', 'plain-recomputing', 'fused', 'recomputing'].map((mode) => `${batch} ${mode}`)),
+      [1, 2, 4].flatMap((batch) =>
+        ['plain', 'plain-recomputing', 'fused', 'recomputing'].map((mode) => `${batch} ${mode}`),
+      ),
     );
     for (let at = 0; at < rows.length; at += 4) {
       const used = rows.slice(at, at + 4).map(({ measured }) => measured.usedBytes!);

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { formatCount } from '../../format.ts';
 import type { Run } from '../../train/run.ts';
+import { seedsOf, type TextPlan } from '../arms/armPlan.ts';
 import { type Arm, type ArmRow, compareArms } from '../arms/arms.ts';
 import { type LabelScore, lossByPosition, type PositionLoss, scoreValidation } from '../measureTokens.ts';
 import { armOf, type FormName } from '../rounding/roundingArms.ts';
@@ -26,14 +27,7 @@ export interface RecallPlan {
     readonly tokens: number;
     readonly seeds: number;
   };
-  readonly text: {
-    readonly rung: Rung;
-    readonly vocabulary: number;
-    readonly tokens: number;
-    readonly batch: number;
-    readonly length: number;
-    readonly seeds: number;
-  };
+  readonly text: TextPlan;
 }
 
 const fullPlan: RecallPlan = {
@@ -136,10 +130,6 @@ export const recall: Study = {
 
 function armsOf(rung: Rung): Arm[] {
   return names.map((name) => armOf(name, rung));
-}
-
-function seedsOf({ options }: StudyContext, count: number): number[] {
-  return Array.from({ length: count }, (_, k) => options.seed + k);
 }
 
 /** Trains on fresh sequences of so many pairs, and counts the values recalled in sequences kept out. */

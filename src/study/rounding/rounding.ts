@@ -4,31 +4,22 @@
  * weights from the loss from the recurrence.
  */
 import { formatCount } from '../../format.ts';
+import { seedsOf, type TextPlan } from '../arms/armPlan.ts';
 import { compareArms } from '../arms/arms.ts';
 import { matrixParameters } from '../scaling/flops.ts';
-import type { Rung } from '../scaling/ladder.ts';
 import { settingsFor } from '../scaling/trainingPlan.ts';
 import type { Study, StudyContext } from '../study.ts';
 import { prepareCorpus, train } from '../training.ts';
 import { armOf, type FormName } from './roundingArms.ts';
 import { roundingReport } from './roundingReport.ts';
 
-interface Plan {
-  readonly rung: Rung;
-  readonly vocabulary: number;
-  readonly tokens: number;
-  readonly batch: number;
-  readonly length: number;
-  readonly seeds: number;
-}
-
 /** 2.2 million parameters in matrices: 1,000 steps of 16,384 tokens. */
-const fullPlan: Plan = {
+const fullPlan: TextPlan = {
   rung: { layers: 4, hiddenSize: 192 },
   ...{ vocabulary: 2048, tokens: 1000 * 16_384, batch: 64, length: 256, seeds: 3 },
 };
 
-const quickPlan: Plan = {
+const quickPlan: TextPlan = {
   rung: { layers: 1, hiddenSize: 32 },
   ...{ vocabulary: 512, tokens: 30 * 512, batch: 8, length: 64, seeds: 2 },
 };
@@ -56,11 +47,9 @@ export const rounding: Study = {
   },
   async carryOut(context) {
     const { plan, arms, corpus, vocabulary, parameters } = await partsOf(context);
-    const { seed } = context.options;
-    const seeds = Array.from({ length: plan.seeds }, (_, k) => seed + k);
     await compareArms(
       arms,
-      seeds,
+      seedsOf(context, plan.seeds),
       (arm, learningRate, seed) => {
         const config = arm.config(vocabulary);
         // The same schedule for all, down to zero: nothing but the arm differs.

@@ -1,20 +1,12 @@
 /** The report of the study of rounding. */
+
+import type { ArmResults } from '../arms/armPlan.ts';
 import { armTable, differenceOf, lossesBySeed, searchTable } from '../arms/armReport.ts';
-import type { Arm, ArmRow } from '../arms/arms.ts';
+import type { ArmRow } from '../arms/arms.ts';
 import { bestRows } from '../arms/arms.ts';
 import { curvesFigure } from '../curvesFigure.ts';
 import { type Estimate, estimateOf, formatEstimate } from '../statistics.ts';
 import type { Report, Table } from '../study.ts';
-import type { Corpus } from '../training.ts';
-
-interface Results {
-  readonly plan: { readonly tokens: number; readonly batch: number; readonly length: number };
-  readonly corpus: Corpus;
-  readonly arms: readonly Arm[];
-  readonly rows: readonly ArmRow[];
-  /** In matrices. */
-  readonly parameters: number;
-}
 
 /** Comparisons that the study is about: what each asks, and the two arms. */
 const questions = [
@@ -26,7 +18,7 @@ const questions = [
   ['recurrence beside attention, ternary weights', 'mlgru-ternary', 'llama-ternary'],
 ] as const;
 
-export function roundingReport({ plan, corpus, arms, rows, parameters }: Results): Report {
+export function roundingReport({ plan, corpus, arms, rows, parameters }: ArmResults): Report {
   const millions = (count: number) => `${(count / 1e6).toPrecision(3)} M`;
   const effects = effectsOf(rows);
   return {

@@ -4,22 +4,17 @@
  */
 import { formatCount } from '../../format.ts';
 import type { TrainingChoices } from '../../train/settings.ts';
+import { seedsOf, type TextPlan } from '../arms/armPlan.ts';
 import { type Arm, compareArms } from '../arms/arms.ts';
 import { matmulFree } from '../families.ts';
 import { matrixParameters } from '../scaling/flops.ts';
-import { type Rung, shapeOf } from '../scaling/ladder.ts';
+import { shapeOf } from '../scaling/ladder.ts';
 import { settingsFor } from '../scaling/trainingPlan.ts';
 import type { Study, StudyContext } from '../study.ts';
 import { prepareCorpus, train } from '../training.ts';
 import { schedulesReport } from './schedulesReport.ts';
 
-interface Plan {
-  readonly rung: Rung;
-  readonly vocabulary: number;
-  readonly tokens: number;
-  readonly batch: number;
-  readonly length: number;
-  readonly seeds: number;
+interface Plan extends TextPlan {
   /** Validations of a run: enough to see the curve's shape. */
   readonly validations: number;
 }
@@ -76,11 +71,9 @@ export const schedules: Study = {
   },
   async carryOut(context) {
     const { plan, arms, corpus, vocabulary } = await partsOf(context);
-    const { seed } = context.options;
-    const seeds = Array.from({ length: plan.seeds }, (_, k) => seed + k);
     await compareArms(
       arms,
-      seeds,
+      seedsOf(context, plan.seeds),
       (arm, learningRate, seed) => {
         const config = arm.config(vocabulary);
         const base = settingsFor(matmulFree, { ...plan, learningRate, seed });

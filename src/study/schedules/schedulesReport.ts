@@ -1,20 +1,13 @@
 /** The report of the study of schedules. */
+
+import type { ArmResults } from '../arms/armPlan.ts';
 import { armTable, differenceOf, searchTable } from '../arms/armReport.ts';
-import { type Arm, type ArmRow, bestRows } from '../arms/arms.ts';
+import { type ArmRow, bestRows } from '../arms/arms.ts';
 import { curvesFigure } from '../curvesFigure.ts';
 import { type Estimate, estimateOf, formatEstimate } from '../statistics.ts';
 import type { Report, Table } from '../study.ts';
-import type { Corpus } from '../training.ts';
 
-interface Results {
-  readonly plan: { readonly tokens: number; readonly batch: number; readonly length: number };
-  readonly corpus: Corpus;
-  readonly arms: readonly Arm[];
-  readonly rows: readonly ArmRow[];
-  readonly parameters: number;
-}
-
-export function schedulesReport({ plan, corpus, arms, rows, parameters }: Results): Report {
+export function schedulesReport({ plan, corpus, arms, rows, parameters }: ArmResults): Report {
   const millions = (count: number) => `${(count / 1e6).toPrecision(3)} M`;
   const falls = arms.flatMap(({ name, label }) => {
     const parts = fallsOf(bestRows(rows, name));

@@ -1,0 +1,28 @@
+/** What a comparison of arms on text consists of, and what its report is made from. */
+import type { Rung } from '../scaling/ladder.ts';
+import type { StudyContext } from '../study.ts';
+import type { Corpus } from '../training.ts';
+import type { Arm, ArmRow } from './arms.ts';
+
+export interface TextPlan {
+  readonly rung: Rung;
+  readonly vocabulary: number;
+  readonly tokens: number;
+  readonly batch: number;
+  readonly length: number;
+  readonly seeds: number;
+}
+
+export interface ArmResults {
+  readonly plan: TextPlan;
+  readonly corpus: Corpus;
+  readonly arms: readonly Arm[];
+  readonly rows: readonly ArmRow[];
+  /** In matrices of the first arm. */
+  readonly parameters: number;
+}
+
+/** The study's seed and those after it. */
+export function seedsOf({ options }: Pick<StudyContext, 'options'>, count: number): number[] {
+  return Array.from({ length: count }, (_, k) => options.seed + k);
+}
