@@ -65,6 +65,7 @@ export class LoadedModel {
       vocabulary: config.vocabSize,
       weightBytes: weights,
       stateBytes: statePerSequence,
+      attends: architecture.memory === 'cache',
       chats: tokenizer?.chatTemplate !== undefined,
     };
   }

@@ -22,6 +22,8 @@ export interface ModelCard {
   /** Bytes. */
   readonly weightBytes: number;
   readonly stateBytes: number;
+  /** Attends to earlier tokens, so that its memory of a conversation grows. */
+  readonly attends: boolean;
   /** Made for chat: it has a template. */
   readonly chats: boolean;
 }

@@ -8,7 +8,7 @@ import { TalkShelf } from './talkShelf.tsx';
 import { Turns } from './turns.tsx';
 
 export function Chat() {
-  const { stateBytes } = card.value!;
+  const { stateBytes, attends } = card.value!;
   const { turns } = talk.value;
   return (
     <section class={turns.length > 0 ? 'chat talking' : 'chat'}>
@@ -26,8 +26,9 @@ export function Chat() {
         )}
       </div>
       <p class="quiet">
-        All that the model keeps of a conversation is {formatBytes(stateBytes)} of state, after three words or
-        three thousand pages.
+        {attends
+          ? `The model keeps keys and values for each token of a conversation, at most ${formatBytes(stateBytes)}.`
+          : `All that the model keeps of a conversation is ${formatBytes(stateBytes)} of state, after three words or three thousand pages.`}
       </p>
       <TalkShelf />
       <SamplingControls />
