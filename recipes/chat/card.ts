@@ -2,6 +2,7 @@
  * The card of the bundled chat, from what was measured: `npx node recipes/chat/card.ts RESULTS [--models FOLDER]`.
  *
  *   RESULTS/gates-*.json   what gates.ts wrote, for each engine; gates-before.json of the chat before this one
+ *   RESULTS/forms.json     what forms.ts wrote: JSON forms and calls, free and held to a schema
  *   RESULTS/chat/          log.jsonl and training.json of the long run
  *
  * Samples are answers of these files as they stand: the first of each kind of prompt, and the first that are wrong.
@@ -15,6 +16,7 @@ import { formatBytes } from '../../src/format.ts';
 import { replaceFile } from '../../src/text/replaceFile.ts';
 import { folderBytes, readTraining, trainingText } from '../stories/card.ts';
 import { type Facts, readFacts } from './facts.ts';
+import { type FormReport, formTable } from './forms.ts';
 import { type GateReport, gateTable } from './gates.ts';
 import { type Judged, thresholds } from './judge.ts';
 
@@ -25,6 +27,7 @@ export interface ChatCardFacts {
   readonly bytes: number;
   /** The first is the one that samples are taken from. */
   readonly reports: readonly GateReport[];
+  readonly forms: FormReport;
   /** How it was trained, in a paragraph. */
   readonly training: string;
   /** Markdown on texts and licences. */
@@ -32,7 +35,7 @@ export interface ChatCardFacts {
 }
 
 /** The text of `models/chat/README.md`. */
-export function chatCard({ facts, bytes, reports, training, data }: ChatCardFacts): string {
+export function chatCard({ facts, bytes, reports, forms, training, data }: ChatCardFacts): string {
   const { cases, sampling } = reports[0]!;
   const demanded = Object.entries(thresholds).map(([group, percent]) => `${group} ${percent}`);
   return `---
@@ -60,6 +63,11 @@ which no part was taught; the others are new combinations of parts that were. "u
 once, with a seed of its own: temperature ${sampling.temperature}, top-p ${sampling.topP}, at most ${sampling.maxTokens} tokens.
 
 ${gateTable(reports)}
+
+Forms and calls of the same prompts, free and held to their schema, sampled on ${forms.engine}. Valid: the fields and types that
+were asked for. Right: their values, too.
+
+${formTable(forms)}
 
 ## Samples
 
@@ -120,6 +128,7 @@ async function gather(results: string, models: string): Promise<ChatCardFacts> {
     facts: await readFacts(join(models, 'chat')),
     bytes: await folderBytes(join(models, 'chat')),
     reports,
+    forms: JSON.parse(await readFile(join(results, 'forms.json'), 'utf8')) as FormReport,
     training: trainingText('Fine-tuning', await readTraining(join(results, 'chat'))),
     data: await readFile(join(import.meta.dirname, '../stories/data.md'), 'utf8'),
   };

@@ -4,15 +4,25 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { modelsFolder } from '../../src/checkpoint/bundledModels.ts';
 import { LanguageModel } from '../../src/languageModel.ts';
+import type { FormReport } from './forms.ts';
 import { type GateReport, hashOf, measure } from './gates.ts';
 import { gateResults } from './judge.ts';
 
 const folder = join(modelsFolder, 'chat');
-const recorded = join(import.meta.dirname, '../../results/chat/gates-webgpu.json');
-const report: GateReport = JSON.parse(await readFile(recorded, 'utf8'));
+const recordedFolder = join(import.meta.dirname, '../../results/chat');
+const report: GateReport = JSON.parse(await readFile(join(recordedFolder, 'gates-webgpu.json'), 'utf8'));
 
 it('the recorded gates are those of the bundled file', async () => {
   expect(report.weights).toBe(await hashOf(folder));
+});
+
+it('the recorded forms and calls are those of the bundled file, all of the form that was asked for', async () => {
+  const forms: FormReport = JSON.parse(await readFile(join(recordedFolder, 'forms.json'), 'utf8'));
+  expect(forms.weights).toBe(await hashOf(folder));
+  for (const { free, held } of [forms.forms, forms.calls]) {
+    expect(held.valid).toBe(held.count);
+    expect(free.right / free.count).toBeGreaterThanOrEqual(0.95);
+  }
 });
 
 it('the recorded answers pass every gate, those of harder prompts too, and none is cut', () => {
