@@ -42,6 +42,7 @@ export async function embed(
   check(config, pooling, layer);
   const vectors: Float32Array[] = [];
   if (pooling === 'state') {
+    model.embedder.check(texts);
     for (const tokens of texts) vectors.push(await stateAfter(model, tokens, layer, signal));
   } else {
     const pool = pooling === 'mean' ? meanOf : lastOf;

@@ -37,6 +37,17 @@ export class Embedder {
     return architecture.memory === 'cache' ? Math.min(maxTokens, architecture.contextLength) : maxTokens;
   }
 
+  /** @throws InputError for a text without tokens or with too many, or an id outside the vocabulary */
+  check(texts: readonly (readonly number[])[]): void {
+    for (const [index, tokens] of texts.entries()) {
+      checkSomeTokens(tokens, this.#model.vocabulary);
+      if (tokens.length > this.maxTokens)
+        throw new InputError(
+          `text ${index}: found ${tokens.length} tokens, expected at most ${this.maxTokens} to embed`,
+        );
+    }
+  }
+
   /**
    * Calls `use` with the hidden states of each text [tokens, hidden], valid during the call only.
    * @param layer 0: the embedding, k: the output of block k, the last one after the final norm
@@ -48,13 +59,7 @@ export class Embedder {
     use: (states: Float32Array, text: number) => void,
     signal?: AbortSignal,
   ): Promise<void> {
-    for (const [index, tokens] of texts.entries()) {
-      checkSomeTokens(tokens, this.#model.vocabulary);
-      if (tokens.length > this.maxTokens)
-        throw new InputError(
-          `text ${index}: found ${tokens.length} tokens, expected at most ${this.maxTokens} to embed`,
-        );
-    }
+    this.check(texts);
     const sorted = [...texts.keys()].sort((a, b) => texts[b]!.length - texts[a]!.length);
     for (let start = 0; start < sorted.length; ) {
       signal?.throwIfAborted();
