@@ -2,6 +2,7 @@
 import { createCudaEngine, probeCuda, sharesMemory } from '#platform';
 import { InputError } from '../errors.ts';
 import { CpuEngine } from './cpu/cpuEngine.ts';
+import type { CudaProbe } from './cuda/probe.ts';
 import type { Engine } from './engine.ts';
 import { ReferenceEngine } from './reference/referenceEngine.ts';
 import { WebGpuEngine } from './webgpu/webgpuEngine.ts';
@@ -84,7 +85,7 @@ export const engineChoices: readonly EngineChoice[] = ['auto', ...engineNames];
 export async function chooseEngine<Name extends string>(
   choice: Name | 'auto' = 'auto',
   { threads }: Pick<EngineOptions, 'threads'> = {},
-  probe: typeof probeCuda = probeCuda,
+  probe: () => Promise<CudaProbe> = probeCuda,
 ): Promise<Name | 'cuda' | 'cpu'> {
   if (choice !== 'auto') return choice;
   if (threads !== undefined) return 'cpu';
