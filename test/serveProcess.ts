@@ -43,9 +43,11 @@ export async function startServe(
     child.stdout.setEncoding('utf8').on('data', (text) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop()!;
-      for (const line of lines) if (log.length < keep) log.push(JSON.parse(line));
-      const listening = log.find(({ msg }) => msg === 'listening');
-      if (listening) resolve(listening.url);
+      for (const line of lines) {
+        const entry: LogLine = JSON.parse(line);
+        if (entry.msg === 'listening') resolve(entry.url);
+        if (log.length < keep) log.push(entry);
+      }
     });
   });
   return { child, url, log, ended };
