@@ -3,8 +3,6 @@
  * ternary in llama.cpp's own 2-bit type, TQ2_0. Four projections of H × H and three of H × I a layer make it as large as
  * the MatMul-free model. Weights are random; speed does not depend on them.
  */
-import { createCipheriv } from 'node:crypto';
-import { f32ToF16 } from '../src/checkpoint/floats.ts';
 import {
   f32,
   type GgufTensor,
@@ -16,6 +14,7 @@ import {
   writeGguf,
 } from '../src/checkpoint/gguf/writeGguf.ts';
 import type { ModelConfig } from '../src/model/config.ts';
+import { codeBlocks, halfFloats, randomBytes } from './randomTensors.ts';
 
 /** The same configuration gives the same file. */
 export async function writeLlamaModel(path: string, config: ModelConfig): Promise<void> {
@@ -76,7 +75,7 @@ function llamaTensors({ hiddenSize, intermediateSize, layers, vocabSize }: Model
     name: `${name}.weight`,
     type: 'TQ2_0',
     dimensions: [columns, rows],
-    chunks: () => ternaryBlocks(columns, (columns * rows) / 256, random),
+    chunks: () => codeBlocks('TQ2_0', columns, rows, random),
   });
   const norm = (name: string): GgufTensor => ({
     name: `${name}.weight`,
@@ -106,45 +105,4 @@ function llamaTensors({ hiddenSize, intermediateSize, layers, vocabSize }: Model
     norm('output_norm'),
     matrix('output', hiddenSize, vocabSize),
   ];
-}
-
-/** A block of TQ2_0: 256 codes of 2 bits, where 0, 1, 2 stand for -1, 0, 1; then their scale in f16. */
-const codeBytes = 64;
-const blockBytes = codeBytes + 2;
-const chunkBlocks = 8192;
-
-/** For each random byte four valid codes: one of the 81 combinations, nearly uniformly. */
-const validCodes = Uint8Array.from({ length: 256 }, (_, byte) => {
-  const choice = (byte * 81) >>> 8;
-  return [1, 3, 9, 27].reduce((codes, power, k) => codes | ((Math.floor(choice / power) % 3) << (2 * k)), 0);
-});
-
-function* ternaryBlocks(columns: number, blocks: number, random: (bytes: number) => Uint8Array) {
-  // Two in three codes are not zero: products of normed inputs have a variance of about 1.
-  const [scale] = f32ToF16(Float32Array.of(Math.sqrt(1.5 / columns)), new Uint16Array(1));
-  for (let first = 0; first < blocks; first += chunkBlocks) {
-    const chunk = random(Math.min(chunkBlocks, blocks - first) * blockBytes);
-    for (let start = 0; start < chunk.length; start += blockBytes) {
-      const end = start + codeBytes;
-      for (let k = start; k < end; k++) chunk[k] = validCodes[chunk[k]!]!;
-      chunk[end] = scale! & 0xff;
-      chunk[end + 1] = scale! >>> 8;
-    }
-    yield chunk;
-  }
-}
-
-/** Random signs and fractions, and the exponent of 1/64: magnitudes from 1/64 to 1/32, row by row. */
-function* halfFloats(columns: number, rows: number, random: (bytes: number) => Uint8Array) {
-  for (let row = 0; row < rows; row++) {
-    const chunk = random(2 * columns);
-    for (let k = 1; k < chunk.length; k += 2) chunk[k] = (chunk[k]! & 0b1000_0011) | ((15 - 6) << 2);
-    yield chunk;
-  }
-}
-
-/** A fast stream of repeatable random bytes: a cipher applied to zeros. */
-function randomBytes(): (bytes: number) => Uint8Array {
-  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));
-  return (bytes) => cipher.update(Buffer.alloc(bytes));
 }
