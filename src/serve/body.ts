@@ -43,7 +43,8 @@ export class BodyReader {
    * which all clients wait. After an error the rest is not read; very small chunks close the connection, because parsing
    * what has already arrived of them takes long too.
    */
-  #bytes(request: IncomingMessage, share: RequestShare): Promise<Uint8Array> {
+  async #bytes(request: IncomingMessage, share: RequestShare): Promise<Uint8Array> {
+    if (request.destroyed) throw new ClientGoneError(); // no further event would come
     const body = new GrowingBuffer(this.#max, share);
     return new Promise((resolve, reject) => {
       const refuse = (error: unknown) => {

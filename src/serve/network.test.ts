@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
@@ -16,6 +16,7 @@ import { BodyReader } from './body.ts';
 import { logProbability } from './logProbability.ts';
 import { RequestMemory } from './memory.ts';
 import { openRuntime } from './openRuntime.ts';
+import { ClientGoneError } from './scope.ts';
 import { startTestServer, type TestServer } from './testing.ts';
 
 let server: TestServer;
@@ -89,6 +90,25 @@ it('a body in small chunks is kept in one buffer, and its bytes are given back',
   // The connection is closed at once: chunks of a byte take longer to parse than to send.
   await expect(send(text, 1)).rejects.toThrow();
   await expect.poll(() => memory.used).toBe(0);
+});
+
+it('a body whose client has left before it is read is an error, not a wait', async () => {
+  const bodies = new BodyReader(65_536);
+  const read = Promise.withResolvers<unknown>();
+  const listener = createServer(async (request) => {
+    await once(request, 'close').catch(() => {}); // emits an error first
+    const share = new RequestMemory(1e6).open('a');
+    read.resolve(await bodies.json(request, share).catch((error) => error));
+  });
+  listener.listen(0, '127.0.0.1');
+  onTestFinished(() => void listener.close());
+  await once(listener, 'listening');
+  const socket = connect((listener.address() as AddressInfo).port, '127.0.0.1');
+  const type = 'content-type: application/json';
+  socket.write(`POST / HTTP/1.1\r\nhost: localhost\r\n${type}\r\ncontent-length: 9\r\n\r\n{`);
+  await once(listener, 'request');
+  socket.destroy();
+  expect(await read.promise).toBeInstanceOf(ClientGoneError);
 });
 
 /** A chunked request whose chunks arrive as such. */
