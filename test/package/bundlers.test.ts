@@ -2,7 +2,7 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { program, userProject } from './project.ts';
+import { generated, program, userProject } from './project.ts';
 import { host, written } from './site.ts';
 
 const project = userProject('vite@8', 'esbuild@0.28', 'webpack@5', 'webpack-cli@7');
@@ -31,11 +31,6 @@ const pageProgram = `
 const page = (script: string) =>
   `<!doctype html><p id="text"></p><script type="module" src="${script}"></script>`;
 
-async function expected(): Promise<string> {
-  await project.write('use.js', program('{ threads: 0 }'));
-  return project.run(process.execPath, 'use.js');
-}
-
 test.each([
   ['isolated, with a content security policy', { ...isolating, ...policy }, /^\d+ threads?: /],
   ['not isolated', {}, /^(no threads|calling|undefined).*: /],
@@ -45,7 +40,7 @@ test.each([
   await project.bin('vite', 'build', '--logLevel', 'error', '--target', 'es2022');
   const text = await written(await host(project, 'dist', headers));
   expect(text).toMatch(threads);
-  expect(text).toContain(await expected());
+  expect(text).toContain(await generated(project));
 });
 
 test('webpack builds a page', async () => {
@@ -60,7 +55,7 @@ test('webpack builds a page', async () => {
     };`,
   );
   await project.bin('webpack', 'build');
-  expect(await written(await host(project, 'out', isolating))).toContain(await expected());
+  expect(await written(await host(project, 'out', isolating))).toContain(await generated(project));
 });
 
 test('esbuild bundles for browsers, with workers and kernels beside the bundle', async () => {
@@ -81,7 +76,7 @@ test('esbuild bundles for browsers, with workers and kernels beside the bundle',
   await cp(join(project.folder, 'node_modules/plusminus/build'), join(project.folder, 'app/kernels'), {
     recursive: true,
   });
-  expect(await written(await host(project, 'app', {}))).toContain(await expected());
+  expect(await written(await host(project, 'app', {}))).toContain(await generated(project));
 });
 
 test('esbuild bundles for Node: external, or with the folder of kernels named', async () => {
@@ -89,8 +84,8 @@ test('esbuild bundles for Node: external, or with the folder of kernels named', 
   const bundle = (...options: string[]) =>
     project.bin('esbuild', 'server.js', '--bundle', '--platform=node', '--log-level=error', ...options);
   await bundle('--format=esm', '--packages=external', '--outfile=bundle/external.js');
-  expect(await project.run(process.execPath, 'bundle/external.js')).toBe(await expected());
+  expect(await project.run(process.execPath, 'bundle/external.js')).toBe(await generated(project));
   await project.write('server.js', program("{ threads: 0, kernels: 'node_modules/plusminus/build' }"));
   await bundle('--format=esm', '--outfile=bundle/whole.js');
-  expect(await project.run(process.execPath, 'bundle/whole.js')).toBe(await expected());
+  expect(await project.run(process.execPath, 'bundle/whole.js')).toBe(await generated(project));
 });

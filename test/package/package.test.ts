@@ -1,11 +1,9 @@
 /** The packages as a user of Node gets them. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, inject, test } from 'vitest';
-import { program, userProject } from './project.ts';
+import { program, strictOptions, typeScript, userProject } from './project.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const project = userProject();
 const node = (...args: string[]) => project.run(process.execPath, ...args);
 
@@ -86,10 +84,7 @@ test.each([
     await LanguageModel.load('x', { threads: '2' });
     `,
   );
-  const lib = ['es2024', 'dom', 'esnext.disposable'];
-  const strict = { noEmit: true, strict: true, skipLibCheck: false, types: [] };
-  const compilerOptions = { ...strict, target: 'es2024', module, moduleResolution, lib };
+  const compilerOptions = { ...strictOptions, module, moduleResolution };
   await project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['use.ts'] }));
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  expect(await node(tsc).catch(({ stdout }) => stdout)).toBe('');
+  expect(await node(typeScript).catch(({ stdout }) => stdout)).toBe('');
 });

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, inject } from 'vitest';
 
@@ -51,3 +52,16 @@ export const program = (options = '{}'): string => `
   console.log((await model.complete('Once upon a time', { maxTokens: 8, seed: 7 })).text);
   await model.dispose();
 `;
+
+/** What that program prints on the clone's own Node, without threads. */
+export async function generated(project: UserProject): Promise<string> {
+  await project.write('generated.js', program('{ threads: 0 }'));
+  return project.run(process.execPath, 'generated.js');
+}
+
+/** TypeScript's compiler, and the options of a project that checks the declarations of its packages, too. */
+export const typeScript = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
+export const strictOptions = {
+  ...{ noEmit: true, strict: true, skipLibCheck: false, types: [] as string[] },
+  ...{ target: 'es2024', lib: ['es2024', 'dom', 'esnext.disposable'] },
+};
