@@ -82,7 +82,8 @@ export function output(tensor: Tensor): Tensor {
 
 /**
  * A place in the program at which the host is notified that everything before it is done, while the program continues:
- * see `Executable.run`. Returns its number, counted from 0.
+ * see `Executable.run`. An engine may notify it some calls later, as long as these read no variable that was assigned
+ * before the mark. Returns the mark's number, counted from 0.
  */
 export function mark(): number {
   const { calls, marks } = recording();

@@ -7,10 +7,12 @@ import { gatedNorm } from '../../ops/gatedNorm/gatedNorm.ts';
 import { backward } from '../../ops/gradients.ts';
 import { rmsNorm } from '../../ops/rmsNorm/rmsNorm.ts';
 import { swiglu } from '../../ops/swiglu/swiglu.ts';
-import { record } from '../../program/record.ts';
-import { input, variable } from '../../program/tensor.ts';
+import { present } from '../../program/op.ts';
+import { assign, mark, record } from '../../program/record.ts';
+import { input, type Tensor, variable } from '../../program/tensor.ts';
 import { SeededRandom } from '../../text/seededRandom.ts';
 import { fuse } from '../webgpu/fused/fuse.ts';
+import { Uses } from './uses.ts';
 
 const epsilon = 1e-6;
 const device: GpuFeatures = { int8Matrices: false, halfMatrices: false, subgroupSize: 32, maxBindings: 16 };
@@ -98,5 +100,44 @@ describe('what is fused', () => {
   it('nothing for rows that are not groups of four, nor where a device binds too few tensors', () => {
     expect(opsOf(caseOf(forms.at(-1)!), device)).not.toContain('quantiseRows');
     expect(opsOf(caseOf(forms[0]!), { ...device, maxBindings: 8 })).not.toContain('gradientOfRows');
+  });
+
+  it('as much where a mark follows each gradient: it waits until the fused call has made the gradient', () => {
+    for (const form of forms.slice(0, -1)) {
+      const one = caseOf(form);
+      const made: Tensor[] = [];
+      const program = record('test', () => {
+        const seeds = one.apply().map((result, n) => [result, input(`seed ${n}`, result.shape)] as const);
+        backward(new Map(seeds), one.inputs, {
+          onComplete: (of, gradient) => {
+            if (gradient.kind !== 'temporary' || made.includes(gradient)) return;
+            assign(variable(`gradient of ${of.name}`, of.shape), gradient);
+            made.push(gradient);
+            mark();
+          },
+        });
+      });
+      const fused = fuse(program, device);
+      expect(fused.calls.map(({ op }) => op.name)).toEqual(opsOf(one, device));
+      expect(fused.marks).toHaveLength(made.length);
+      for (const [mark, gradient] of made.entries()) {
+        const before = fused.calls.slice(0, fused.marks[mark]);
+        expect(before.some(({ outputs }) => present(outputs).includes(gradient))).toBe(true);
+      }
+      expect(fused.marks).toEqual(fused.marks.toSorted((a, b) => a - b));
+    }
+  });
+
+  it('nothing across a mark at which the host may replace what the calls after it read', () => {
+    for (const reads of [true, false]) {
+      const [x, y, replaced] = [input('x', [4]), input('y', [4]), variable('replaced', [4])];
+      const program = record('test', () => {
+        assign(replaced, add(x, y));
+        mark();
+        add(reads ? replaced : x, y);
+      });
+      const [first, last] = program.calls;
+      expect(new Uses(program).mayWait([], first!, last!)).toBe(!reads);
+    }
   });
 });

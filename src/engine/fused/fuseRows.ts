@@ -23,6 +23,8 @@ import { Uses, withoutCalls } from './uses.ts';
 
 /** The replacements of calls; an empty list removes a call. */
 type Replacements = Map<Call, readonly Call[]>;
+/** The calls that marks wait for. */
+type Waiting = Map<number, Call>;
 
 type Projection = CallOf<typeof bitLinearOp>;
 type ProjectionBackward = CallOf<typeof bitLinearBackwardOp>;
@@ -30,13 +32,22 @@ type ProjectionBackward = CallOf<typeof bitLinearBackwardOp>;
 export function fuseRows(program: Program, minRows: number, kernels: FusingKernels): Program {
   const uses = new Uses(program);
   const replaced: Replacements = new Map();
+  const waiting: Waiting = new Map();
   for (const call of program.calls) {
     const found = sourceOf(call);
     if (!found || rowsOf(found.source.x) < minRows) continue;
     const group = groupOf(call, found, uses);
-    if (group) for (const [from, to] of replacementsOf(group, uses, kernels)) replaced.set(from, to);
+    const ofGroup = group && replacementsOf(group, uses, kernels);
+    if (!ofGroup?.size) continue;
+    for (const [from, to] of ofGroup) replaced.set(from, to);
+    for (const mark of marksOf(group!, uses)) waiting.set(mark, group!.sourceBackward!.call);
   }
-  return replaced.size ? rewritten(program, withLargest(replaced)) : program;
+  return replaced.size ? rewritten(program, withLargest(replaced), waiting) : program;
+}
+
+/** Marks by which a gradient was complete that the group's last call now makes. */
+function marksOf({ backward, sourceBackward }: Group, uses: Uses): readonly number[] {
+  return sourceBackward ? backward.flatMap((one) => uses.marksBetween(one, sourceBackward.call)) : [];
 }
 
 /** Products of gradients need their largest entries, which the calls that make them know. */
@@ -292,14 +303,18 @@ function gradientOfRowsCall(gradient: GradientOfRows): Call {
   return callOf(gradientOfRowsOps[source.kind], inputs, outputs, gradient);
 }
 
-/** The program with its replacements; marks stay between the same calls. */
-function rewritten(program: Program, replaced: Replacements): Program {
+/** The program with its replacements; marks stay between the same calls, unless they wait for a later one. */
+function rewritten(program: Program, replaced: Replacements, waiting: Waiting): Program {
   const fused = withoutCalls(program);
+  const ends = new Map<Call, number>();
   const lines = program.calls.map((call) => {
     const line = fused.calls.length;
     fused.calls.push(...(replaced.get(call) ?? [call]));
+    ends.set(call, fused.calls.length);
     return line;
   });
-  fused.marks.push(...program.marks.map((mark) => lines[mark] ?? fused.calls.length));
+  fused.marks.push(
+    ...program.marks.map((mark) => ends.get(waiting.get(mark)!) ?? lines[mark] ?? fused.calls.length),
+  );
   return fused;
 }

@@ -9,12 +9,18 @@ export class Uses {
   readonly #readers = new Map<Tensor, Call[]>();
   readonly #lines = new Map<Call, number>();
   readonly #made = new Map<Tensor, number>();
+  /** The line that first assigns to a variable. */
+  readonly #assigned = new Map<Tensor, number>();
 
   constructor(program: Program) {
     this.#program = program;
     for (const [line, call] of program.calls.entries()) {
       this.#lines.set(call, line);
-      for (const tensor of present(call.outputs)) this.#made.set(tensor, line);
+      for (const tensor of present(call.outputs)) {
+        this.#made.set(tensor, line);
+        const storage = program.assignments.get(tensor)?.storage;
+        if (storage && !this.#assigned.has(storage)) this.#assigned.set(storage, line);
+      }
       for (const tensor of new Set(present(call.inputs))) {
         const readers = this.#readers.get(tensor);
         if (readers) readers.push(call);
@@ -41,14 +47,30 @@ export class Uses {
     return this.#program.outputs.has(tensor) || this.#program.assignments.has(tensor);
   }
 
-  /** Whether what `from` makes can be made at `to`, further down, because no call between reads `tensors`. */
+  /**
+   * Whether what `from` makes can be made at `to`, further down: no call between reads `tensors`, and marks between can
+   * wait until then.
+   */
   mayWait(tensors: readonly Tensor[], from: Call, to: Call): boolean {
-    const [first, last] = [this.line(from), this.line(to)];
-    const isMarked = this.#program.marks.some((mark) => mark > first && mark <= last);
+    const last = this.line(to);
     return (
-      !isMarked &&
+      this.marksBetween(from, to).every((mark) => this.#markMayWait(mark, last)) &&
       tensors.every((tensor) => this.readers(tensor).every((reader) => this.line(reader) >= last))
     );
+  }
+
+  marksBetween(from: Call, to: Call): readonly number[] {
+    const [first, last] = [this.line(from), this.line(to)];
+    return this.#program.marks.filter((mark) => mark > first && mark <= last);
+  }
+
+  /** Whether the calls from a mark to a line read nothing that the host may replace at the mark. */
+  #markMayWait(mark: number, last: number): boolean {
+    const isReplaced = (tensor: Tensor) => {
+      const { storage } = this.#program.assignments.get(tensor) ?? tensor;
+      return (this.#assigned.get(storage) ?? Number.POSITIVE_INFINITY) < mark;
+    };
+    return !this.#program.calls.slice(mark, last + 1).some((call) => present(call.inputs).some(isReplaced));
   }
 }
 
