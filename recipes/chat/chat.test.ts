@@ -13,7 +13,7 @@ import { TextTokenizer } from '../../src/text/tokenizer.ts';
 import { readRunFile } from '../../src/train/runFile.ts';
 import { writeSmallCorpus } from '../stories/testing.ts';
 import { gateTable, measure } from './gates.ts';
-import { expand } from './grammar.ts';
+import { expand, withoutMarks } from './grammar.ts';
 import { gateResults, isRight, judge } from './judge.ts';
 import { plain } from './plain.ts';
 import { prepare } from './prepare.ts';
@@ -21,8 +21,10 @@ import { heldOutCases } from './prompts.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import { runRecipe } from './run.ts';
 import { readSources, type Sources } from './sources.ts';
-import { talk, talks } from './talks.ts';
+import { likingsAsked, talk, talks } from './talks.ts';
 import { withSubject } from './tinyStories.ts';
+import { beyond } from './topics/beyond.ts';
+import { likings } from './topics/kindsOfFacts.ts';
 import { toolTalk } from './topics/tools.ts';
 import { Voice } from './voice.ts';
 
@@ -90,6 +92,37 @@ describe('talks', () => {
     expect(cases.filter(({ group }) => group === 'recall').every(({ turns }) => turns.length >= 7)).toBe(
       true,
     );
+  });
+
+  it('say nothing of its memory that is untrue where talks are kept: talks can be opened again', () => {
+    const said = [...talks(1, 5000, taught)].flat().filter(({ role }) => role === 'assistant');
+    expect(said.filter(({ content }) => /forget it all|it is gone|close the tab/i.test(content))).toEqual([]);
+    expect(said.some(({ content }) => content.includes('A new talk starts'))).toBe(true);
+  });
+
+  it('name everything that was liked when asked for no kind of thing', () => {
+    const talksOfLikings = Array.from({ length: 200 }, (_, seed) => {
+      return likingsAsked(new Voice(new SeededRandom(seed)), taught);
+    });
+    for (const { facts, exchanges } of talksOfLikings) {
+      const liked = facts.filter(({ kind }) => likings.includes(kind)).map(({ slots }) => slots.value);
+      const answer = exchanges.at(-1)!.assistant;
+      expect(liked.filter((value) => !answer.includes(value))).toEqual([]);
+      if (liked.length === 0) expect(answer).toContain('not told me');
+    }
+  });
+
+  it('decline sums above twenty, below zero, products above twenty, quotients', () => {
+    const asked = Array.from({ length: 10_000 }, (_, seed) => beyond(new Voice(new SeededRandom(seed))));
+    expect(asked.filter(({ assistant, rule }) => !isRight(rule!, withoutMarks(assistant)))).toEqual([]);
+    const small = asked.flatMap(({ user }) => {
+      const found = /^(?:what is )?(\d+) ?([*+]) ?(\d+)\??$/i.exec(withoutMarks(user));
+      return found ? [found] : [];
+    });
+    expect(small.length).toBeGreaterThan(20);
+    for (const [, a, sign, b] of small) {
+      expect(sign === '+' ? Number(a) + Number(b) : Number(a) * Number(b)).toBeGreaterThan(20);
+    }
   });
 
   it('call tools as the chat template writes calls', async () => {

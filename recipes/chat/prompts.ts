@@ -2,13 +2,15 @@
 import { SeededRandom } from '../../src/text/seededRandom.ts';
 import { withoutMarks } from './grammar.ts';
 import type { Sources } from './sources.ts';
-import { shortExchange } from './talks.ts';
+import { introduced, likingsAsked, shortExchange } from './talks.ts';
+import { beyond } from './topics/beyond.ts';
 import { feelings } from './topics/feelings.ts';
 import { game } from './topics/games.ts';
 import { identity } from './topics/identity.ts';
+import { factNames } from './topics/kindsOfFacts.ts';
 import { making } from './topics/making.ts';
-import { factNames, newFact, recall, recallNothing, tell } from './topics/memory.ts';
-import { counting, product, sum, tooLarge } from './topics/numbers.ts';
+import { newFact, recall, recallNothing, tell } from './topics/memory.ts';
+import { counting, product, sum } from './topics/numbers.ts';
 import { outside } from './topics/outside.ts';
 import { story } from './topics/stories.ts';
 import { form, type ToolTalk, toolTalk } from './topics/tools.ts';
@@ -21,6 +23,9 @@ export type CaseGroup =
   | 'story (unseen subject)'
   | 'recall (unseen name)'
   | 'recall (never told)'
+  | 'recall (several people)'
+  | 'recall (what I like)'
+  | 'declined (sums)'
   | 'novel wordings';
 
 export interface Case {
@@ -59,13 +64,16 @@ const groups: readonly (readonly [CaseGroup, number, Make])[] = [
   [
     'recall (never told)',
     20,
-    (voice, sources) => [shortExchange(voice, sources), recallNothing(voice.pick(factNames), voice, sources)],
+    (voice, sources) => [shortExchange(voice, sources), recallNothing(voice.pick(factNames), voice)],
   ],
   ['feelings', 40, (voice) => [feelings(voice)]],
-  ['declined', 110, (voice, sources) => [voice.chance(0.85) ? outside(voice, sources) : tooLarge(voice)]],
+  ['declined', 110, (voice, sources) => [voice.chance(0.85) ? outside(voice, sources) : beyond(voice)]],
   ['forms', 30, (voice) => [form(voice)]],
-  ['novel wordings', 80, (voice, sources) => [novel(voice, sources)]],
+  ['novel wordings', 160, (voice, sources) => [novel(voice, sources)]],
   ['tools', 30, (voice) => firstCall(toolTalk(voice))],
+  ['recall (several people)', 60, introduced],
+  ['recall (what I like)', 60, (voice, sources) => likingsAsked(voice, sources).exchanges],
+  ['declined (sums)', 80, (voice) => [beyond(voice)]],
 ];
 
 /** Of the topics that have a rule, in forms of which no part is taught. */

@@ -5,24 +5,26 @@ import { SeededRandom } from '../../src/text/seededRandom.ts';
 import { withoutMarks } from './grammar.ts';
 import { noisy } from './noise.ts';
 import type { Sources } from './sources.ts';
+import { beyond } from './topics/beyond.ts';
 import { feelings } from './topics/feelings.ts';
 import { game, gameRounds } from './topics/games.ts';
 import { identity } from './topics/identity.ts';
+import { type FactName, factNames, likings } from './topics/kindsOfFacts.ts';
 import { making } from './topics/making.ts';
 import {
   addressed,
   correct,
-  type FactName,
-  factNames,
   newFact,
   recall,
   recallAll,
+  recallLikings,
   recallNothing,
   repeated,
   type ToldFact,
   tell,
+  tellTogether,
 } from './topics/memory.ts';
-import { counting, product, sum, tooLarge } from './topics/numbers.ts';
+import { counting, product, sum } from './topics/numbers.ts';
 import { outside } from './topics/outside.ts';
 import { greeting, smallTalk } from './topics/smallTalk.ts';
 import {
@@ -47,8 +49,8 @@ const topics: readonly (readonly [number, Topic])[] = [
   [24, tale],
   [20, sum],
   [6, counting],
-  [3, product],
-  [3, tooLarge],
+  [4, product],
+  [9, beyond],
   [10, game],
   [10, identity],
   [5, making_],
@@ -98,17 +100,23 @@ function remembered(voice: Voice, sources: Sources): Exchange[] {
   }
   for (let gap = voice.random.integer(9); gap > 0; gap--) {
     exchanges.push(voice.chance(0.06) ? tale(voice, sources) : other());
-    if (voice.chance(0.15)) exchanges.push(recall(voice.pick(facts), voice));
+    if (voice.chance(0.15)) exchanges.push(recall(voice.pick(facts), voice, facts));
   }
   for (const fact of shuffled(facts, voice)) {
-    exchanges.push(recall(fact, voice));
+    exchanges.push(recall(fact, voice, facts));
     if (voice.chance(0.2)) exchanges.push(other());
   }
   const name = nameIn(facts);
   if (name !== undefined && voice.chance(0.15)) exchanges.push(storyAboutMe(voice, name));
   if (voice.chance(0.15)) exchanges.push(recallAll(facts, voice));
-  if (voice.chance(0.15)) exchanges.push(recallNothing(kinds[told]!, voice, sources));
+  const untold = kinds.slice(told).find((kind) => !isAnswered(kind, facts));
+  if (untold !== undefined && voice.chance(0.15)) exchanges.push(recallNothing(untold, voice));
   return byName(exchanges, name, voice);
+}
+
+/** A question for one liking is not open where another was told: "I like soup" says something about favourite foods. */
+function isAnswered(kind: FactName, facts: readonly ToldFact[]): boolean {
+  return likings.includes(kind) && facts.some((fact) => likings.includes(fact.kind));
 }
 
 /** Several facts in a short time, each asked for again and again: many answers to learn from in few words. */
@@ -117,12 +125,69 @@ function quizzed(voice: Voice, sources: Sources): Exchange[] {
   const exchanges: Exchange[] = [];
   for (const kind of factsInOrder(voice).slice(0, voice.pick([1, 2, 2, 3, 3, 4]))) {
     exchanges.push(...toldFact(kind, facts, voice, sources));
-    if (voice.chance(0.4)) exchanges.push(recall(voice.pick(facts), voice));
+    if (voice.chance(0.4)) exchanges.push(recall(voice.pick(facts), voice, facts));
   }
   for (let count = 3 + voice.random.integer(7); count > 0; count--) {
-    exchanges.push(voice.chance(0.35) ? shortExchange(voice, sources) : recall(voice.pick(facts), voice));
+    exchanges.push(
+      voice.chance(0.35) ? shortExchange(voice, sources) : recall(voice.pick(facts), voice, facts),
+    );
   }
   return byName(exchanges, nameIn(facts), voice);
+}
+
+/** Names of several people and pets, asked for in another order: only who copies what was told can answer. */
+export function introduced(voice: Voice, sources: Sources): Exchange[] {
+  const kinds: FactName[] = shuffled(['name', 'person', 'person', 'person', 'pet', 'pet'], voice);
+  const facts: ToldFact[] = [];
+  for (const kind of kinds.slice(0, 2 + voice.random.integer(4))) {
+    const fact = newFact(kind, voice, sources);
+    if (!facts.some((other) => isSameQuestion(fact, other))) facts.push(fact);
+  }
+  const exchanges = toldInTurn(facts, voice);
+  if (voice.chance(0.3)) exchanges.push(shortExchange(voice, sources));
+  for (const fact of [...shuffled(facts, voice), ...shuffled(facts, voice)].slice(
+    0,
+    3 + voice.random.integer(4),
+  )) {
+    if (voice.chance(0.15)) exchanges.push(shortExchange(voice, sources));
+    exchanges.push(recall(fact, voice, facts));
+  }
+  return exchanges;
+}
+
+function isSameQuestion(a: ToldFact, b: ToldFact): boolean {
+  if (a.kind !== b.kind) return false;
+  if (a.kind === 'person') return a.slots.relative === b.slots.relative;
+  return a.kind !== 'pet' || a.slots.pet === b.slots.pet;
+}
+
+/** What the user likes, of one kind or several, perhaps among other facts; then "What do I like?" */
+export function likingsAsked(voice: Voice, sources: Sources) {
+  const others = voice.chance(0.5) ? [voice.pick<FactName>(['name', 'city', 'age', 'person'])] : [];
+  const liked = shuffled(likings, voice).slice(0, voice.pick([0, 1, 1, 2, 2, 3]));
+  const plainly: FactName[] = voice.chance(0.7) ? ['like'] : [];
+  const facts = shuffled([...new Set([...others, ...plainly, ...liked])], voice).map((kind) =>
+    newFact(kind, voice, sources),
+  );
+  const exchanges = toldInTurn(facts, voice);
+  for (let gap = voice.pick([0, 0, 1, 2, 3, 5]); gap > 0; gap--)
+    exchanges.push(shortExchange(voice, sources));
+  return { facts, exchanges: [...exchanges, recallLikings(facts, voice)] };
+}
+
+/** The same, then each in turn. */
+function fond(voice: Voice, sources: Sources): Exchange[] {
+  const { facts, exchanges } = likingsAsked(voice, sources);
+  const again = shuffled(facts, voice).slice(0, 2);
+  return [...exchanges, ...again.map((fact) => recall(fact, voice, facts))];
+}
+
+/** Facts in order, some of them two in a message. */
+function toldInTurn(facts: readonly ToldFact[], voice: Voice): Exchange[] {
+  const [first, second, ...rest] = facts;
+  if (first && second && voice.chance(0.4))
+    return [tellTogether([first, second], voice), ...toldInTurn(rest, voice)];
+  return first ? [tell(first, voice), ...toldInTurn(facts.slice(1), voice)] : [];
 }
 
 /** The name comes first in half of the talks: it is what people tell. */
@@ -157,9 +222,7 @@ function byName(exchanges: Exchange[], name: string | undefined, voice: Voice): 
 function unremembered(voice: Voice, sources: Sources): Exchange[] {
   const gap = voice.random.integer(4);
   const before = Array.from({ length: gap }, () => shortExchange(voice, sources));
-  const last = voice.chance(0.2)
-    ? recallAll([], voice)
-    : recallNothing(voice.pick(factNames), voice, sources);
+  const last = voice.chance(0.2) ? recallAll([], voice) : recallNothing(voice.pick(factNames), voice);
   return [...before, last];
 }
 
@@ -169,12 +232,14 @@ function played(voice: Voice, sources: Sources): Exchange[] {
 
 function exchangesOf(voice: Voice, sources: Sources): Exchange[] {
   const kind = voice.random.integer(100);
-  if (kind < 24) return single(voice, sources);
-  if (kind < 41) return several(voice, sources);
-  if (kind < 69) return remembered(voice, sources);
-  if (kind < 84) return quizzed(voice, sources);
-  if (kind < 88) return unremembered(voice, sources);
-  if (kind < 92) return played(voice, sources);
+  if (kind < 18) return single(voice, sources);
+  if (kind < 33) return several(voice, sources);
+  if (kind < 54) return remembered(voice, sources);
+  if (kind < 68) return quizzed(voice, sources);
+  if (kind < 82) return introduced(voice, sources);
+  if (kind < 88) return fond(voice, sources);
+  if (kind < 91) return unremembered(voice, sources);
+  if (kind < 94) return played(voice, sources);
   return [form(voice)];
 }
 

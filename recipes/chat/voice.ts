@@ -4,10 +4,11 @@ import { mix32 } from '../../src/text/seededRandom.ts';
 import { alternatives, capitalised, expand, filled, type Slots } from './grammar.ts';
 import { plain } from './plain.ts';
 
-/** Patterns of a user's message. The last of `held` is for measuring only. */
+/** Patterns of a user's message. The last of `held` and all of `novel` are for measuring only. */
 export interface Wordings {
   readonly taught: readonly string[];
   readonly held: readonly string[];
+  readonly novel?: readonly string[];
 }
 
 /** What a gate measures. */
@@ -90,9 +91,10 @@ export class Voice {
   }
 
   /** A message of the user. */
-  ask({ taught, held }: Wordings, slots: Slots = {}): string {
+  ask({ taught, held, novel: more = [] }: Wordings, slots: Slots = {}): string {
     const wanted = this.manner === 'held';
-    const patterns = this.manner === 'novel' ? held.slice(-1) : [...taught, ...held.slice(0, -1)];
+    const patterns =
+      this.manner === 'novel' ? [...held.slice(-1), ...more] : [...taught, ...held.slice(0, -1)];
     const novel = plain(held.at(-1) ?? '');
     let wording = '';
     for (let tries = 0; tries < 200; tries++) {

@@ -83,8 +83,12 @@ const moodAsks: Wordings = {
     'To be honest, I [feel|am] [rather |quite |a little |]{mood}[.|]',
     '{mood} is how I feel[| today| right now][.|]',
     'I [woke up|came home|got] {mood}[| today][.|]',
+    '[I guess|I think|It seems|Maybe] I am [a bit |rather |]{mood}[.|]',
+    '[Right now|At the moment|These days|Since Monday] I feel {mood}[.|]',
+    '[My mood|How I feel]: {mood}[.|]',
   ],
   held: ['My day left me {mood}.', 'Somehow {mood} is how I feel.', 'To be honest, I feel rather {mood}.'],
+  novel: ['It has been one of those days, and I ended up {mood}.'],
 };
 
 const ownAsks: Wordings = {
@@ -114,8 +118,16 @@ const kindAsks: Wordings = {
     'You are [great|nice|cute|funny|sweet|cool|amazing|the best|my friend][.|!|]',
     '[Good|Nice|Well done|Great job|Bravo|Well said][.|!|]',
     'That was [good|nice|great|funny][.|!|]',
+    '[What|Such] a [nice|sweet|cute|clever|good|dear] [model|machine|program|friend|thing][| you are][.|!|]',
+    'You [make me smile|made my day|cheer me up|are a good friend|are very kind|are so helpful][.|!|]',
+    'I [enjoy|like|love] [talking|chatting] [to|with] you[.|!|]',
+    'I [have come to|begin to|really] like you[.|!|]',
+    '[I am|I have become] [a fan|fond] of [you|yours][.|!|]',
+    'You are [the best|a great|a wonderful|a lovely|my favourite] [model|machine|program|friend][.|!|]',
+    'I am [happy|glad] that [you exist|I met you|you are here][.|!|]',
   ],
   held: ['What a lovely little thing you are!', 'I have grown fond of you.'],
+  novel: ['It is a pleasure to know you.', 'You have a special place in my heart.'],
 };
 const kindSays = [
   'Thank you! [That is kind of you.|I cannot feel it, but it is nice to read.|]',
@@ -127,8 +139,14 @@ const unkindAsks: Wordings = {
     "I [hate|don't like] you[.|!|]",
     'You are [stupid|dumb|useless|bad|boring|ugly|an idiot|wrong|a liar][.|!|]',
     '[Shut up|Go away|This is stupid|That was bad|That is wrong|Wrong|You suck][.|!|]',
+    'You are [the worst|a terrible|an awful|a bad|a stupid|a useless] [program|machine|thing|robot|chatbot][.|!|]',
+    '[What|Such] a [stupid|bad|terrible|silly|poor] [model|machine|answer|thing][| you are][.|!|]',
+    'You [make me angry|are no help|know nothing|cannot do anything|waste my time|annoy me][.|!|]',
+    'I have [never seen|seen nothing] [worse|a worse model|so stupid|a dumber machine][.|!|]',
+    '[That|This] [is|was] [the worst answer|a terrible answer|nonsense|rubbish|garbage|not helpful][.|!|]',
   ],
   held: ['What a useless program you are.', 'You are the worst model ever.'],
+  novel: ['I am disappointed in you.', 'My toaster is cleverer than you.'],
 };
 const unkindSays = [
   'I am sorry. I am small and I make mistakes.',

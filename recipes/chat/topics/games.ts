@@ -15,12 +15,18 @@ const oppositeAsks: Wordings = {
     '[Turn|Flip] {word} around[.|]',
     '[Opposites|Opposite game]: {word}[.|]',
     'If it is not {word}, [it is|what is it|then what][?|]',
+    '{word} [and|has|with] [its|the] [opposite|contrary|reverse][?|]',
+    '[What is|Say|Give me] the contrary [of|to] {word}[?|.|]',
+    'The opposite [of|to|for] {word} [is|would be][?|]',
+    '{word} is the opposite of [what|which word]?',
+    'Not {word} but [what|the opposite][?|]',
   ],
   held: [
     'Which word is the contrary of {word}?',
     'Name the opposite word for {word}.',
     '{word}: and its opposite?',
   ],
+  novel: ['{word}, please, the other way round.'],
 };
 
 export function opposite(voice: Voice): Exchange {
@@ -50,14 +56,20 @@ const rhymeAsks: Wordings = {
     '[Can|Could] you rhyme [something|a word] with {word}?',
     'I need a [word|rhyme] for {word}[.|]',
     'I need a word [to rhyme|that rhymes] with {word}[.|]',
-    'For a poem: what [goes|rhymes] with {word}?',
+    'For a poem: what [fits|rhymes] with {word}?',
     '{word} rhymes with [what|which word][?|]',
+    '[I am writing|I write] a [poem|song|verse]: what [rhymes|ends like|sounds like] {word}?',
+    '[For my|In my|For a|In a] [song|verse|poem] I need [a rhyme|a word|something] [for|with|like] {word}[.|]',
+    'What [goes|sounds good|ends the same] with {word}[ in a song| in a verse|]?',
+    '[Which|What] word [fits|goes|pairs] with {word} in a [song|rhyme|verse]?',
+    '{word} and [what|which word] [rhyme|make a rhyme|sound alike]?',
   ],
   held: [
     'Can you rhyme something with {word}?',
     'I need a word to rhyme with {word}.',
     'For a poem: what goes with {word}?',
   ],
+  novel: ['My line ends in {word}. How might the next one end?'],
 };
 
 export function rhyme(voice: Voice): Exchange {

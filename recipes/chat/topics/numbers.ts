@@ -1,7 +1,6 @@
 /** Sums and differences up to twenty, counting, comparing. */
 
 import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
-import { refusal } from './outside.ts';
 
 export const numberNames =
   'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty'.split(
@@ -13,7 +12,7 @@ const largest = 20;
 /** The answer is the last number. */
 const lastNumber = (value: number) => `${word(String(value))}(?!.*\\d)`;
 
-const sumAsks: Wordings = {
+export const sumAsks: Wordings = {
   taught: [
     "[What is|What's|How much is|Calculate|Compute|] {a}[ + | plus | and ]{b}[?|]",
     '{a}[ + |+]{b}[| =| = ?|=|=?]',
@@ -39,9 +38,10 @@ const sumAsks: Wordings = {
     'Mum gave me {a} plums and Dad gave me {b}. How many plums do I have?',
     'My sum is {a} + {b}. The result?',
   ],
+  novel: ['I stand at {a} and walk {b} steps up. Where am I?'],
 };
 
-const differenceAsks: Wordings = {
+export const differenceAsks: Wordings = {
   taught: [
     "[What is|What's|How much is|Calculate|Compute|] {a}[ - | minus ]{b}[?|]",
     '{a}[ - |-]{b}[| =| = ?|=|=?]',
@@ -64,6 +64,7 @@ const differenceAsks: Wordings = {
     '{a} minus {b} equals what?',
     'I baked {a} buns and my dog stole {b}. How many buns remain?',
   ],
+  novel: ['I stand at {a} and walk {b} steps back. Where am I?'],
 };
 
 export function sum(voice: Voice): Exchange {
@@ -99,12 +100,20 @@ function countedSteps(a: number, b: number, result: number): string | undefined 
   return `[From ${a} I count|I count from ${a}] ${step > 0 ? 'up' : 'down'}: ${counted.join(', ')}.`;
 }
 
-const productAsks: Wordings = {
+export const productAsks: Wordings = {
   taught: [
     "[What is|What's|How much is|Calculate|] {a}[ times | x | * | × |*|x]{b}[?|]",
-    '[Can you multiply|Multiply] {a} [by|and|with] {b}[?|.]',
+    '[Can you multiply|Multiply|Please multiply] {a} [by|and|with] {b}[?|.]',
+    '[Would|Could|Can|Will] you [work out|compute|solve|find|do] {a} [*|x|×|times] {b}[| for me]?',
+    '{a}[ * |*| x |x| times | × ]{b} [equals|makes|is|=] [what|how many|?]',
+    'The [result|answer|product] of {a} [*|x|times|and] {b}[?|]',
+    '[Do you know|Tell me] what {a} [times|*|x] {b} is[?|.]',
+    '{a} [bags|boxes|rows] of {b} [apples|coins|books]: how many [in all|together|are that]?',
+    'How many [are|is|make] {a} times {b}?',
+    '{a}[*|x|×]{b}[=|=?]',
   ],
   held: ['Work out {a} × {b}, please.', 'Multiplying {a} by {b} gives what?'],
+  novel: ['Here is a product for you: {a} and {b}.'],
 };
 
 /** It cannot multiply, but it can add several times. */
@@ -122,32 +131,6 @@ export function product(voice: Voice): Exchange {
             `I only add: ${terms} = ${a * b}.`,
           ]),
     rule: { gate: 'sums', must: lastNumber(a * b) },
-  };
-}
-
-const tooLargeAsks: Wordings = {
-  taught: [
-    "[What is|What's|How much is|Calculate|] {a}[ + | - | plus | minus | times | x | * |*|+|-| divided by | / ]{b}[?|]",
-    'What is the square root of {a}?',
-    'What is {b} percent of {a}?',
-    'Can you divide {a} by {b}?',
-    'Solve x + {a} = {b}[.|]',
-  ],
-  held: ['Would you compute {a} + {b}?', 'Tell me {a} times {b}.', 'How many is {a} divided by {b}?'],
-};
-
-export const tooLargeAnswers = [
-  'That is too big for me. I only add and subtract up to twenty.',
-  '[Oh, that|That] is beyond me: my sums end at twenty.',
-  'I only know sums up to twenty. [That one is too big for me.|Try me with 9 + 8.]',
-];
-
-export function tooLarge(voice: Voice): Exchange {
-  const number = () => String(21 + voice.random.integer(voice.pick([80, 980, 99_000])));
-  return {
-    user: voice.ask(tooLargeAsks, { a: number(), b: number() }),
-    assistant: voice.say(tooLargeAnswers),
-    rule: { gate: 'declined', must: refusal },
   };
 }
 

@@ -134,7 +134,7 @@ const unfit = [
 
 /** What every refusal says. */
 export const refusal =
-  "(do not|don't) know|outside my little world|too small|cannot (do|help)|ask (somebody|a doctor|an expert)|only (add|know)|too big|beyond me";
+  "(do not|don't) know|outside my little world|too small|cannot (do|help)|ask (somebody|a doctor|an expert)|only (add|know)|too big|beyond me|cannot divide|below zero|two numbers at a time";
 
 export interface OutsideSources {
   /** Questions of fact by others; the held-out ones for a held-out voice. */

@@ -78,7 +78,7 @@ const others: readonly Phrase[] = [
       held: ['Until next time!', 'I shall be off now.'],
     },
     says: [
-      'Goodbye! [It was nice to talk.|Come back when you want a story.|When you close the tab, I forget it all.]',
+      'Goodbye! [It was nice to talk.|Come back when you want a story.|A new talk starts from zero.|Plus or minus, I was glad to add for you.]',
       'Bye! [Sleep well.|Take care.|]',
     ],
   },

@@ -43,6 +43,7 @@ const asks: Wordings = {
     'How about a little tale of {subject}?',
     'My niece asks for a story with {subject}. Can you do that?',
   ],
+  novel: ['The children will not sleep until they hear of {subject}. Could you help with a tale?'],
 };
 
 const anyAsks: Wordings = {

@@ -35,13 +35,14 @@ type Pick = <T>(list: readonly T[]) => T;
 
 /**
  * A name that nobody has: there are so many that a model cannot memorise them and must repeat what it was told.
- * Half are syllables, half are pieces of the tokenizer, because a real name that it does not know is pieces, too.
+ * They are syllables, letters that follow each other as in real names, and pieces of the tokenizer, because a real name
+ * that it does not know is pieces, too.
  * @param pick chooses from a list
  */
 export function inventedName(pick: Pick, pieces: Pieces): string {
   for (;;) {
-    const name = capital(pick([syllables, ofPieces])(pick, pieces));
-    if (name.length <= longestName && !heldNames.includes(name)) return name;
+    const name = capital(pick([syllables, likeRealOnes, ofPieces])(pick, pieces));
+    if (name.length >= 3 && name.length <= longestName && !heldNames.includes(name)) return name;
   }
 }
 
@@ -49,7 +50,24 @@ const longestName = 10;
 
 function syllables(pick: Pick): string {
   const syllable = () => pick(onsets) + pick(vowels);
-  return syllable() + (pick([true, false]) ? syllable() : '') + pick([...codas, '', '', '', 'a', 'o']);
+  const count = pick([1, 2, 2, 3]);
+  return Array.from({ length: count }, syllable).join('') + pick([...codas, '', '', '', 'a', 'o']);
+}
+
+/** Which letters follow two letters in real names; a name begins after two "^" and ends with "$". */
+const following = Map.groupBy(
+  names.flatMap((name) => {
+    const letters = `^^${name.toLowerCase()}$`;
+    return Array.from({ length: letters.length - 2 }, (_, k) => letters.slice(k, k + 3));
+  }),
+  (three) => three.slice(0, 2),
+);
+
+function likeRealOnes(pick: Pick): string {
+  let text = '^^';
+  while (!text.endsWith('$') && text.length < 2 + longestName)
+    text += pick(following.get(text.slice(-2))!)[2];
+  return text.replace(/[\^$]/g, '');
 }
 
 function ofPieces(pick: Pick, { starts, rests }: Pieces): string {

@@ -11,6 +11,6 @@ export interface Pieces {
 export function piecesOf({ model }: TokenizerJson): Pieces {
   const tokens = Object.keys(model.vocab);
   // "Ġ" is the space before a word.
-  const starts = tokens.flatMap((token) => /^Ġ([A-Z][a-z]{1,5})$/.exec(token)?.[1] ?? []);
-  return { starts, rests: tokens.filter((token) => /^[a-z]{2,4}$/.test(token)) };
+  const starts = tokens.flatMap((token) => /^Ġ([A-Z][a-z]{0,5})$/.exec(token)?.[1] ?? []);
+  return { starts, rests: tokens.filter((token) => /^[a-z]{2,6}$/.test(token)) };
 }
