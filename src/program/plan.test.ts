@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Call, cost, type Op, type Operands, present, type Tensors } from './op.ts';
 import { aligned, planMemory } from './plan.ts';
-import { assign, emit, output, type Program, record, recording } from './record.ts';
-import { input, Tensor, variable } from './tensor.ts';
+import { assign, emit, output, type Program, record, recording, transient } from './record.ts';
+import { input, part, Tensor, variable } from './tensor.ts';
 
 /** Sizes of the scratch that an engine's kernels use for each call. */
 const scratchTensors = new WeakMap<Call, Tensor>();
@@ -115,6 +115,31 @@ describe('planMemory', () => {
       assign(state, toy([toy([state, input('x', [3])], 100)], 100));
     });
     expect(planMemory(program).persistentBytes).toBe(aligned(400) + aligned(12));
+  });
+
+  it('places transient variables among temporaries, from the first use of a part to the end', () => {
+    const whole = variable('whole', [256]);
+    const [early, late] = [part(whole, 0, [128], 'early'), part(whole, 128, [128], 'late')];
+    const program = record('transient', () => {
+      transient(whole);
+      const large = toy([input('x', [64])], 512);
+      const small = toy([large], 64);
+      assign(early, toy([small], 128));
+      const between = toy([small], 32);
+      assign(late, toy([between], 128));
+      output(toy([part(whole, 0, [256], 'all')], 1));
+    });
+    const { offsets, peakBytes, persistentBytes } = planMemory(program, { placesTransient: true });
+    const [large, small, , between] = program.calls.map(({ outputs }) => outputs.y!);
+    const rangeOf = (tensor: Tensor) => [offsets.get(tensor)!, offsets.get(tensor)! + tensor.bytes] as const;
+    const areApart = (a: Tensor, b: Tensor) =>
+      rangeOf(a)[1] <= rangeOf(b)[0] || rangeOf(b)[1] <= rangeOf(a)[0];
+    expect(areApart(whole, between!) && areApart(whole, small!)).toBe(true);
+    expect(areApart(whole, large!), 'memory that is free by then is used again').toBe(false);
+    expect(peakBytes).toBeLessThan(whole.bytes + large!.bytes + between!.bytes);
+    expect(persistentBytes).toBe(aligned(256));
+    expect(planMemory(program).persistentBytes).toBe(aligned(256) + aligned(whole.bytes));
+    expect(planMemory(program).offsets.has(whole)).toBe(false);
   });
 
   it('refuses to read a variable after it was assigned', () => {

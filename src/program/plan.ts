@@ -10,7 +10,7 @@ import type { Tensor } from './tensor.ts';
 const alignment = 256;
 
 export interface MemoryPlan {
-  /** Offset of each temporary in the arena, in bytes. */
+  /** Offset in the arena of each temporary, and of each transient variable that is placed there, in bytes. */
   readonly offsets: ReadonlyMap<Tensor, number>;
   /** Size of the arena in bytes: the memory of a run beyond its variables and inputs. */
   readonly peakBytes: number;
@@ -32,21 +32,31 @@ export interface PlanOptions {
   readonly pageBytes?: number;
   /** Scratch of an engine's kernels: temporaries that live during one call only. */
   readonly scratchOf?: (call: Call) => readonly Tensor[];
+  /** Whether transient variables lie in the arena. */
+  readonly placesTransient?: boolean;
   /** Blocks of at most so many bytes keep their memory for some lines after their last use. */
   readonly lingering?: { readonly lines: number; readonly bytes: number };
 }
 
 export function planMemory(program: Program, options: PlanOptions = {}): MemoryPlan {
-  const { pageBytes = Number.POSITIVE_INFINITY, scratchOf = () => [], lingering } = options;
+  const {
+    pageBytes = Number.POSITIVE_INFINITY,
+    scratchOf = () => [],
+    placesTransient = false,
+    lingering,
+  } = options;
   checkAssignments(program);
   const found = findBlocks(program, scratchOf);
   for (const block of found) if (lingering && block.bytes <= lingering.bytes) block.last += lingering.lines;
-  const blocks = placeInArena(found, pageBytes);
+  const transient = placesTransient ? transientBlocks(program) : [];
+  const blocks = placeInArena([...found, ...transient], pageBytes);
   const offsets = new Map<Tensor, number>();
   for (const block of blocks) for (const tensor of block.tensors) offsets.set(tensor, block.offset);
   const peakBytes = blocks.reduce((peak, block) => Math.max(peak, block.offset + aligned(block.bytes)), 0);
   const stored = new Set(program.persistent().map((tensor) => tensor.storage));
-  const persistentBytes = [...stored].reduce((sum, tensor) => sum + aligned(tensor.bytes), 0);
+  const persistentBytes = [...stored]
+    .filter((tensor) => !offsets.has(tensor))
+    .reduce((sum, tensor) => sum + aligned(tensor.bytes), 0);
   return { offsets, peakBytes, persistentBytes };
 }
 
@@ -87,6 +97,21 @@ function findBlocks(program: Program, scratchOf: (call: Call) => readonly Tensor
     for (const tensor of scratchOf(call)) born(tensor, line);
   });
   return blocks;
+}
+
+/** Transient variables, from the first use of a part to the program's end. */
+function transientBlocks(program: Program): Block[] {
+  const first = new Map<Tensor, number>();
+  program.calls.forEach((call, line) => {
+    for (const tensor of [...present(call.inputs), ...present(call.outputs)]) {
+      const { storage } = program.assignments.get(tensor) ?? tensor;
+      if (!first.has(storage)) first.set(storage, line);
+    }
+  });
+  return [...program.transient].map((tensor) => ({
+    ...{ tensors: [tensor], bytes: tensor.bytes, offset: 0 },
+    ...{ first: first.get(tensor) ?? 0, last: program.calls.length },
+  }));
 }
 
 /** The temporary input that this output may be written over, if the op allows it. */

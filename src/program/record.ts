@@ -11,6 +11,8 @@ export class Program {
   readonly outputs = new Set<Tensor>();
   /** temporary → the variable whose memory it is written to. */
   readonly assignments = new Map<Tensor, Tensor>();
+  /** Variables of which nothing is needed between runs, so that an engine may place them among the temporaries. */
+  readonly transient = new Set<Tensor>();
   /** Lines before which the host is notified of a run's progress: see `mark`. */
   readonly marks: number[] = [];
   readonly name: string;
@@ -28,6 +30,7 @@ export class Program {
       }
     }
     for (const target of this.assignments.values()) found.add(target);
+    for (const tensor of this.transient) found.add(tensor);
     return [...found];
   }
 }
@@ -88,6 +91,14 @@ export function output(tensor: Tensor): Tensor {
 export function mark(): number {
   const { calls, marks } = recording();
   return marks.push(calls.length) - 1;
+}
+
+/**
+ * Says that nothing of a variable is needed between runs. Its parts are unlike temporaries in that the host can use them
+ * as one at a mark; they last to the program's end.
+ */
+export function transient(tensor: Tensor): void {
+  recording().transient.add(tensor);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Architecture } from '../model/architecture.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
 import { adamw, settingsInput } from '../ops/adamw/adamw.ts';
-import { assign, mark, output, record } from '../program/record.ts';
+import { assign, mark, output, record, transient } from '../program/record.ts';
 import { part, type Tensor, variable } from '../program/tensor.ts';
 import type { Bucket } from './buckets.ts';
 import {
@@ -43,6 +43,7 @@ export function recordDeviceStep(
   let clip: Tensor | undefined;
   let [squared, updated] = [0, 0];
   const program = record('training step', () => {
+    for (const bucket of buckets) transient(bucket.gradients);
     gradients = emitGradients(architecture, weights, buckets, shape);
     const isTrained = (spec: ParameterSpec) => gradients!.trained.has(spec);
     const own = ownParts(buckets, rank, moments, isTrained, decay);

@@ -245,8 +245,9 @@ describe('ranks whose engines exchange variables', () => {
     const [rank] = await ranksOf(2);
     const [program] = rank!.trainer.update.programs;
     for (const features of everyCard) {
-      const { marks, steps } = planSteps(fuse(program!, features), features);
+      const { marks, steps, plan } = planSteps(fuse(program!, features), features);
       expect(marks).toHaveLength(program!.marks.length);
+      for (const gradients of program!.transient) expect(plan.offsets.has(gradients)).toBe(true);
       const kernels = (from: number, to: number) =>
         steps
           .slice(marks.at(from), marks.at(to))

@@ -89,7 +89,6 @@ export class DeviceUpdate implements Update {
   }
 
   async begin(): Promise<void> {
-    for (const { gradients } of this.#buckets) this.#engine.allocate(gradients);
     for (const { m, v } of this.#moments.values()) {
       this.#engine.allocate(m);
       this.#engine.allocate(v);

@@ -119,7 +119,7 @@ export class CudaEngine implements Engine {
   async connect(peers: Peers): Promise<Collectives> {
     const { koffi, driver, cudaMajor } = this.#open;
     const [path] = findLibrary('nccl', cudaMajor);
-    const addressOf = (tensor: Tensor) => this.#memory.addressOf(tensor);
+    const addressOf = (tensor: Tensor) => this.#addressOf(tensor);
     const host = { driver, nccl: loadNccl(koffi, path!), stream: this.#stream.handle, addressOf };
     this.#collectives ??= await Nccl.join(host, peers);
     return this.#collectives;
@@ -129,7 +129,9 @@ export class CudaEngine implements Engine {
     const { passes = [fuse], lowerings = cudaLowerings } = this.#options;
     const program = passes.reduce((rewritten, pass) => pass(rewritten, this.features), recorded);
     const planned = planSteps(program, this.features, lowerings);
-    for (const tensor of program.persistent()) this.allocate(tensor);
+    for (const tensor of program.persistent()) {
+      if (!planned.plan.offsets.has(tensor.storage)) this.allocate(tensor);
+    }
     if (this.#memory.growArena(planned.plan.peakBytes, program.name)) this.#lastRun = undefined;
     const graphs = new GraphProgram(
       {
@@ -197,7 +199,7 @@ export class CudaEngine implements Engine {
 
   /** Where a tensor lies that may be read now. */
   #addressOf(tensor: Tensor): bigint {
-    if (tensor.kind !== 'temporary') return this.#memory.addressOf(tensor);
+    if (tensor.kind !== 'temporary') return this.#lastRun?.placeOf(tensor) ?? this.#memory.addressOf(tensor);
     const program = this.#lastRun?.planned.program;
     if (!program?.outputs.has(tensor) && !program?.assignments.has(tensor)) {
       throw new Error(`read: ${tensor} is not an output of the program that ran last`);

@@ -62,8 +62,9 @@ export class DeviceMemory {
 
   /** Where a tensor of a program lies. */
   placeOf(tensor: Tensor, plan: MemoryPlan): bigint {
-    if (tensor.kind !== 'temporary') return this.addressOf(tensor);
-    return this.#arena.address + BigInt(plan.offsets.get(tensor)!);
+    const offset = plan.offsets.get(tensor.storage);
+    if (offset === undefined) return this.addressOf(tensor);
+    return this.#arena.address + BigInt(offset + tensor.byteOffset);
   }
 
   /** Makes room for the temporaries of a program. Returns whether the temporaries there were are lost. */

@@ -24,6 +24,7 @@ export function planSteps(
 ): PlannedSteps {
   const stepsOf = lowerProgram('cuda', program, table, (lowering, call) => lowering(call, features));
   const plan = planMemory(program, {
+    placesTransient: true,
     scratchOf: (call) => scratchAmong(call, (stepsOf.get(call) ?? []).flatMap(tensorsOf)),
   });
   const lists = program.calls.map((call) => stepsOf.get(call) ?? []);

@@ -78,6 +78,7 @@ export class Uses {
 export function withoutCalls(program: Program): Program {
   const fused = new Program(program.name);
   for (const tensor of program.outputs) fused.outputs.add(tensor);
+  for (const tensor of program.transient) fused.transient.add(tensor);
   for (const [value, target] of program.assignments) fused.assignments.set(value, target);
   return fused;
 }
