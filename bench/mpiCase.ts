@@ -204,7 +204,7 @@ async function probeConnection(engine: Engine, group: Group): Promise<Partial<Sp
     return (rounds * tensor.bytes) / (await time());
   };
   const sumParts = await speed(() => collectives.sumParts(tensor));
-  const gatherParts = await speed(() => collectives.gatherParts(tensor));
+  const gatherParts = await speed(() => collectives.gatherParts([tensor]));
   engine.free(tensor);
   return { sumParts, gatherParts };
 }

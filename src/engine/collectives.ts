@@ -21,8 +21,8 @@ export interface Collectives {
   readonly description: string;
   /** Replaces this rank's part by its sum over all ranks; the other parts are undefined afterwards. */
   sumParts(tensor: Tensor): void;
-  /** Fills in the parts of the other ranks, which each rank has of its own. */
-  gatherParts(tensor: Tensor): void;
+  /** Fills in the parts of the other ranks, which each rank has of its own: all these variables in one exchange. */
+  gatherParts(tensors: readonly Tensor[]): void;
   /** Replaces every element by its sum over all ranks. */
   sum(tensor: Tensor): void;
   /** Work that is queued from now on waits for the exchanges queued so far. */

@@ -5,7 +5,7 @@
 import type { Architecture } from '../model/architecture.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
-import { adamw, settingsInput } from '../ops/adamw/adamw.ts';
+import { clipOf, settingsInput, updateBy } from '../ops/adamw/adamw.ts';
 import { assign, mark, output, record, transient } from '../program/record.ts';
 import { part, type Tensor, variable } from '../program/tensor.ts';
 import type { Bucket } from './buckets.ts';
@@ -26,9 +26,12 @@ export interface DeviceStep extends GradientStep {
   /** Squares of this rank's part of the gradients [1], to be summed over all ranks at the mark `squared`. */
   readonly squares: Tensor;
   readonly squared: number;
-  /** The mark at which this rank's parts of the weights are updated. */
-  readonly updated: number;
+  /** The buckets of which this rank's parts are updated at each mark after `squared`. */
+  readonly updated: readonly (readonly Bucket[])[];
 }
+
+/** While ranks give one another the weights of some buckets, they update those of the next. */
+const updates = 4;
 
 export function recordDeviceStep(
   architecture: Architecture,
@@ -41,7 +44,8 @@ export function recordDeviceStep(
   const squares = variable('squares', [1]);
   let gradients: Gradients | undefined;
   let clip: Tensor | undefined;
-  let [squared, updated] = [0, 0];
+  let squared = 0;
+  const updated = inTurns(buckets);
   const program = record('training step', () => {
     for (const bucket of buckets) transient(bucket.gradients);
     gradients = emitGradients(architecture, weights, buckets, shape);
@@ -50,8 +54,25 @@ export function recordDeviceStep(
     assign(squares, squaresOfParts(own.gradients));
     squared = mark();
     const ofAllRanks = part(squares, 0, [1], 'squares of all ranks'); // since the exchange at this mark
-    clip = output(adamw(own.trained, (weight) => own.gradients.get(weight)!, settings, ofAllRanks));
-    updated = mark();
+    clip = output(clipOf(ofAllRanks, settings));
+    for (const some of updated) {
+      const ofSome = ownParts(some, rank, moments, isTrained, decay);
+      updateBy(ofSome.trained, (weight) => ofSome.gradients.get(weight)!, settings, clip);
+      mark();
+    }
   });
   return { program, ...gradients!, settings, clip: clip!, squares, squared, updated };
+}
+
+/** The buckets in `updates` runs of about equal size, or in fewer. */
+function inTurns(buckets: readonly Bucket[]): Bucket[][] {
+  const share = buckets.reduce((sum, { size }) => sum + size, 0) / updates;
+  const turns: Bucket[][] = [[]];
+  let filled = 0;
+  for (const bucket of buckets) {
+    if (filled >= share * turns.length) turns.push([]);
+    turns.at(-1)!.push(bucket);
+    filled += bucket.size;
+  }
+  return turns;
 }

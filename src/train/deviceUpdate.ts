@@ -1,7 +1,7 @@
 /**
  * Ranks whose engines exchange variables by themselves (GPUs through NCCL). Each bucket of gradients is summed while the
  * backward pass continues with the next one; each rank then updates its part of every bucket with 1/N of AdamW's state, and
- * the ranks give one another the new weights.
+ * the ranks give one another the new weights while they update the next ones.
  */
 import type { Collectives } from '../engine/collectives.ts';
 import { bytesOf, type Engine } from '../engine/engine.ts';
@@ -115,8 +115,9 @@ export class DeviceUpdate implements Update {
     const bucket = completed[mark];
     if (bucket) collectives.sumParts(bucket.gradients);
     if (mark === squared) collectives.sum(squares);
-    if (mark === updated) for (const { weights } of this.#buckets) collectives.gatherParts(weights);
-    if (mark >= completed.length - 1) collectives.join();
+    const some = updated[mark - squared - 1];
+    if (some) collectives.gatherParts(some.map(({ weights }) => weights));
+    if (mark === completed.length - 1 || mark === squared || some === updated.at(-1)) collectives.join();
   }
 
   /** Waits for a step, and ends its exchanges if another rank is gone, which they would wait for without end. */

@@ -50,7 +50,7 @@ describe('NCCL', () => {
     const { joined, calls } = await connect(1, 2);
     const tensor = variable('bucket', [256]);
     joined.sumParts(tensor);
-    joined.gatherParts(tensor);
+    joined.gatherParts([tensor, variable('other', [128])]);
     joined.sum(variable('squares', [1]));
     joined.join();
     const own = base + 512n; // 128 floats into the bucket
@@ -63,7 +63,10 @@ describe('NCCL', () => {
       ...after,
       ['ncclReduceScatter', base, own, 128, 7, 0, group, stream],
       ...after,
+      ['ncclGroupStart'],
       ['ncclAllGather', own, base, 128, 7, group, stream],
+      ['ncclAllGather', base + 256n, base, 64, 7, group, stream],
+      ['ncclGroupEnd'],
       ...after,
       ['ncclAllReduce', base, base, 1, 7, 0, group, stream],
       ['cuEventRecord', exchanged, stream],

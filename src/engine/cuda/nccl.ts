@@ -18,6 +18,8 @@ const signatures = {
   ncclAllReduce: 'hhziihh',
   ncclReduceScatter: 'hhziihh',
   ncclAllGather: 'hhzihh',
+  ncclGroupStart: '',
+  ncclGroupEnd: '',
 } as const;
 
 export type NcclLibrary = Library<keyof typeof signatures>;
@@ -102,17 +104,22 @@ export class Nccl implements Collectives {
 
   sumParts(tensor: Tensor): void {
     const { all, own, count } = this.#partsOf(tensor);
-    this.#exchange('ncclReduceScatter', all, own, count, float32, sum);
+    this.#exchange(() => this.#call('ncclReduceScatter', all, own, count, float32, sum));
   }
 
-  gatherParts(tensor: Tensor): void {
-    const { all, own, count } = this.#partsOf(tensor);
-    this.#exchange('ncclAllGather', own, all, count, float32);
+  gatherParts(tensors: readonly Tensor[]): void {
+    const { nccl } = this.#host;
+    const parts = tensors.map((tensor) => this.#partsOf(tensor));
+    this.#exchange(() => {
+      nccl.call('ncclGroupStart');
+      for (const { all, own, count } of parts) this.#call('ncclAllGather', own, all, count, float32);
+      nccl.call('ncclGroupEnd');
+    });
   }
 
   sum(tensor: Tensor): void {
     const address = this.#host.addressOf(tensor);
-    this.#exchange('ncclAllReduce', address, address, tensor.size, float32, sum);
+    this.#exchange(() => this.#call('ncclAllReduce', address, address, tensor.size, float32, sum));
   }
 
   join(): void {
@@ -144,15 +151,20 @@ export class Nccl implements Collectives {
     driver.status('cuStreamDestroy_v2', this.#stream);
   }
 
-  #exchange(
-    name: 'ncclAllReduce' | 'ncclReduceScatter' | 'ncclAllGather',
-    ...args: readonly (bigint | number)[]
-  ): void {
-    const { driver, nccl, stream } = this.#host;
+  /** Queues exchanges behind the work queued so far. */
+  #exchange(queue: () => void): void {
+    const { driver, stream } = this.#host;
     if (this.#group === 0n) throw new CudaError('the exchange between the ranks was ended');
     driver.call('cuEventRecord', this.#worked, stream);
     driver.call('cuStreamWaitEvent', this.#stream, this.#worked, 0);
-    nccl.call(name, ...args, this.#group, this.#stream);
+    queue();
+  }
+
+  #call(
+    name: 'ncclAllReduce' | 'ncclReduceScatter' | 'ncclAllGather',
+    ...args: readonly (bigint | number)[]
+  ): void {
+    this.#host.nccl.call(name, ...args, this.#group, this.#stream);
   }
 
   /** Addresses of a variable and of this rank's part, and elements of a part. */

@@ -36,14 +36,29 @@ export function adamw(
   settings: Tensor,
   squares = squaresOf(trained.map(({ weight }) => gradient(weight))),
 ): Tensor {
-  const { clip } = emit(clipOp, { squares, settings });
+  const clip = clipOf(squares, settings);
+  updateBy(trained, gradient, settings, clip);
+  return clip;
+}
+
+/** Norm and coefficient of clipping [2], from the sum of the squares of all gradients [1]. */
+export function clipOf(squares: Tensor, settings: Tensor): Tensor {
+  return emit(clipOp, { squares, settings }).clip;
+}
+
+/** The step of some parameters, with their gradients scaled as `clip` says. */
+export function updateBy(
+  trained: readonly Trained[],
+  gradient: (weight: Tensor) => Tensor,
+  settings: Tensor,
+  clip: Tensor,
+): void {
   for (const { weight: w, m, v, decay } of trained) {
     const next = emit(adamwOp, { w, m, v, g: gradient(w), settings, clip }, { decay });
     assign(w, next.nextW);
     assign(m, next.nextM);
     assign(v, next.nextV);
   }
-  return clip;
 }
 
 interface Attributes {
