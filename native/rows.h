@@ -54,6 +54,21 @@ typedef struct {
 typedef struct {
   Address i;
   Address f;
+  Address slots;
+  Address states;
+  Address bounds;
+  Address h;
+  Address next;
+  int32_t rows;
+  int32_t width;
+  int32_t count;
+  int32_t layer;
+} MlgruSlots;
+
+/** src/ops/mlgru/kernel.as.ts */
+typedef struct {
+  Address i;
+  Address f;
   Address start;
   Address bounds;
   Address h;

@@ -5,6 +5,24 @@ INLINE __m128i quarter(__m512i v) {
   return half(_mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1)));
 }
 
+/** The sums of neighbouring quarters: two of a, then two of b. */
+INLINE __m512i foldQuarters(__m512i a, __m512i b) {
+  return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+}
+
+/** Sixteen vectors to the sums of their lanes: neighbours are transposed while they are added. */
+INLINE void foldSixteen(const __m512i *v, int32_t *to) {
+  __m512i four[4];
+#pragma GCC unroll 4
+  for (int t = 0; t < 4; t++, v += 4) {
+    const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+    const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+    four[t] = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+  }
+  const __m512i low = foldQuarters(four[0], four[1]), high = foldQuarters(four[2], four[3]);
+  _mm512_storeu_si512(to, foldQuarters(low, high));
+}
+
 #define NAME ternaryAvx512
 #define VECTOR __m512i
 #define BYTES 64
@@ -17,5 +35,6 @@ INLINE __m128i quarter(__m512i v) {
 #define UPPER(s0, s1, s2, s) (((s) - (s0) - (s1) - (s2)) >> 6)
 #define FOLD(a, b, c, d, to) foldHalves(quarter(a), quarter(b), quarter(c), quarter(d), to)
 #define TOKENS 4
+#define FOLD_TOKENS(s, to) foldSixteen(s, to)
 #define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #include "ternary.inc"

@@ -13,5 +13,6 @@
 #define UPPER(s0, s1, s2, s) (((s) - (s0) - (s1) - (s2)) >> 6)
 #define FOLD(a, b, c, d, to) foldHalves(half(a), half(b), half(c), half(d), to)
 #define TOKENS 2
+#define FOLD_TOKENS(s, to) foldEight(s, to)
 #define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #include "ternary.inc"

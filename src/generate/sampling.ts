@@ -37,7 +37,8 @@ export function sample(
   let candidates = keepTopK(keepPossible(penalized, ids), penalized, topK);
   toWeights(candidates, penalized, penalized[best]!, temperature, weights);
   candidates = keepTopP(candidates, weights, topP);
-  candidates = keepMinP(candidates, weights, minP).sort(); // selecting moves ids; a draw walks along them in order
+  candidates = keepMinP(candidates, weights, minP);
+  if (topK > 0 || topP < 1) candidates.sort(); // selecting moves ids; a draw walks along them in order
   return draw(candidates, weights, random);
 }
 

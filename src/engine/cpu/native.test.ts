@@ -121,6 +121,7 @@ const structures = {
   QuantiseActivations: 'quantiseActivations',
   Mlgru: 'mlgruForward',
   MlgruBackward: 'mlgruBackward',
+  MlgruSlots: 'mlgruSlotsForward',
   GatedNorm: 'gatedNormForward',
   GatedNormBackward: 'gatedNormBackward',
   RmsNormBackwardX: 'rmsNormBackwardX',

@@ -33,4 +33,5 @@ export enum RowKernel {
   rmsNormBackwardX,
   rmsNormBackwardGamma,
   crossEntropyBackward,
+  mlgruSlotsForward,
 }

@@ -98,6 +98,7 @@ class MlgruSlots {
 
 /** Threads share columns. */
 export function mlgruSlotsForward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.mlgruSlotsForward, args, thread, threads)) return;
   const a = changetype<MlgruSlots>(args);
   const width = a.width;
   const from = shareStart(width, 16, thread, threads);
