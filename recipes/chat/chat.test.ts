@@ -200,7 +200,13 @@ async function smallRecipe(): Promise<Recipe> {
   const recipe = await readRecipe();
   return {
     ...recipe,
-    ...{ talks: 60, heldOutTalks: 20, length: 128, trials: { steps: 2, learningRates: [0.001, 0.002] } },
+    ...{
+      talks: 60,
+      parts: 2,
+      heldOutTalks: 20,
+      length: 128,
+      trials: { steps: 2, learningRates: [0.001, 0.002] },
+    },
     settings: { ...recipe.settings, batch: 1, warmup: 1, validation: 1 },
   };
 }

@@ -8,8 +8,10 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
 
 const schema = v.strictObject({
-  /** Distinct talks to train on. */
+  /** Talks to train on. */
   talks: count,
+  /** Processes write a part each; the talks of a part are distinct. */
+  parts: count,
   seed: v.pipe(v.number(), v.integer(), v.minValue(0)),
   /** Tokens of a sequence. */
   length: count,

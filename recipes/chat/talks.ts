@@ -295,15 +295,17 @@ function messagesOf(exchanges: readonly Exchange[], typed: (text: string) => str
 /**
  * Distinct talks, in a fixed order.
  * @param manner of the user's wordings
+ * @param part every `of`-th talk, from number `part` on
  */
 export function* talks(
   seed: number,
   count: number,
   sources: Sources,
   manner: Manner = 'taught',
+  { part, of } = { part: 0, of: 1 },
 ): Generator<ChatMessage[]> {
   const seen = new Set<string>();
-  for (let index = 0; seen.size < count; index++) {
+  for (let index = part; seen.size < count; index += of) {
     const messages = talk(seed, index, sources, manner);
     const key = messages.map(({ content }) => content).join('\n');
     if (seen.has(key)) continue;
