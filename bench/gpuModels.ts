@@ -9,7 +9,7 @@ import { createEngine } from '../src/engine/engines.ts';
 import type { ModelParts } from '../src/languageModel.ts';
 import { loadIntoEngine } from '../src/loadModel.ts';
 import type { AttentionArchitecture } from '../src/model/architecture.ts';
-import { input } from '../src/program/tensor.ts';
+import { SequencePages, writeSequence } from '../src/run/sequencePages.ts';
 import { recordStep } from '../src/run/steps.ts';
 import { type Measurement, measure } from './gpuCases.ts';
 import { type ModelName, modelFile } from './modelFiles.ts';
@@ -111,12 +111,11 @@ async function logitsOf(parts: ModelParts, length: number): Promise<Float32Array
 /** Reads `length` tokens after `held` others, and the logits of the last one. */
 function stepOf({ engine, weights, architecture, config }: ModelParts, length: number, held: number) {
   const attending = architecture as AttentionArchitecture; // as all shapes of modelFiles.ts
-  const tensors = attending.cache(length + held);
-  const cache = { kind: 'sequence', tensors, held: input('held', [1], 'i32') } as const;
-  const recorded = recordStep({ architecture, weights }, { kind: 'cache', cache }, length, 'last');
+  const pages = new SequencePages(attending, length + held).ofStep(length);
+  const recorded = recordStep({ architecture, weights }, { kind: 'pages', pages }, length, 'last');
   const executable = engine.load(recorded.program);
   engine.write(recorded.ids, bytesOf(Int32Array.from(promptOf(config.vocabSize, length))));
-  engine.write(cache.held, bytesOf(Int32Array.of(held)));
+  writeSequence(engine, pages, held);
   const target = new Float32Array(config.vocabSize);
   const run = async () => {
     await executable.run([{ tensor: recorded.logits!, target: bytesOf(target) }]);

@@ -49,7 +49,7 @@ export function programsOf(
   const step = recordTrainingStep(architecture, training, shape, () => 0.1).program;
   const weights = new Weights(architecture.parameters(), 'inference');
   const inference = [1, 3, 256].map((length) => {
-    const memory = stepMemory(architecture, 512);
+    const memory = stepMemory(architecture, length, 512);
     return recordStep({ architecture, weights }, memory, length, 'last').program;
   });
   const sampled = record('a token, sampled', () => {

@@ -46,45 +46,42 @@ export interface RecurrentArchitecture extends Common {
   forward(weights: Weights, ids: Tensor, layout?: StateLayout): Forward;
 }
 
-/** The keys and values of one sequence, layer by layer. */
-export interface KeyValueCache {
-  readonly kind: 'sequence';
-  /** Keys, then values, of each layer: [1, capacity, keyHeads · headSize]. */
-  readonly tensors: readonly Tensor[];
-  /** Number of tokens in the cache: [1] i32, written before each run. */
-  readonly held: Tensor;
+/** How keys and values are kept: in f32, in f16, or in int8 with a step for each head of each token. */
+export type KeyValueType = 'f32' | 'f16' | 'int8';
+
+/** Options of models that attend. */
+interface ArchitectureOptions {
+  /** Default: f32. */
+  readonly keyValueType?: KeyValueType | undefined;
 }
 
-/** The keys and values of many sequences, in pages of one pool. */
+/** The keys and values of sequences, in pages of one pool. */
 export interface KeyValuePages {
-  readonly kind: 'pages';
   readonly paging: Paging;
-  /** Keys, then values, of each layer: [pages, pageSize, keyHeads · headSize]. */
+  /** Keys, then values, of each layer: [pages, pageSize, …]. */
   readonly tensors: readonly Tensor[];
 }
 
-/** A model that attends to all earlier tokens. Its state is a cache of keys and values that grows. */
+/** A model that attends to all earlier tokens. Its state is pages of keys and values, ever more of them. */
 export interface AttentionArchitecture extends Common {
   readonly memory: 'cache';
   /** Context length in tokens. */
   readonly contextLength: number;
-  /** Tensors for the keys and values of `capacity` tokens. */
-  cache(capacity: number): Tensor[];
   /** Tensors for the keys and values of so many pages. */
   pools(pages: number): Tensor[];
   /**
-   * ids [batch, length] i32 → hidden states. With a cache, ids are [1, length] and follow the tokens in the cache;
-   * their keys and values are appended to it. With pages, ids are [1, rows], tokens of many sequences.
+   * ids [batch, length] i32 → hidden states. With pages, ids are [1, rows], tokens of one sequence or of many; their keys
+   * and values are appended to the pages.
    */
-  forward(weights: Weights, ids: Tensor, cache?: KeyValueCache | KeyValuePages): Forward;
+  forward(weights: Weights, ids: Tensor, pages?: KeyValuePages): Forward;
 }
 
 export type Architecture = RecurrentArchitecture | AttentionArchitecture;
 
 export function architectureOf(config: MatMulFreeConfig | RwkvConfig): RecurrentArchitecture;
-export function architectureOf(config: DecoderConfig): AttentionArchitecture;
-export function architectureOf(config: ModelConfig): Architecture;
-export function architectureOf(config: ModelConfig): Architecture {
+export function architectureOf(config: DecoderConfig, options?: ArchitectureOptions): AttentionArchitecture;
+export function architectureOf(config: ModelConfig, options?: ArchitectureOptions): Architecture;
+export function architectureOf(config: ModelConfig, options: ArchitectureOptions = {}): Architecture {
   switch (config.modelType) {
     case 'hgrn_bit':
       return matmulFree(config);
@@ -92,8 +89,8 @@ export function architectureOf(config: ModelConfig): Architecture {
       return rwkv(config);
     case 'llama':
     case 'qwen3':
-      return decoder(config, transformerBlock(config));
+      return decoder(config, transformerBlock(config), options.keyValueType);
     case 'bitnet':
-      return decoder(config, bitNetBlock(config));
+      return decoder(config, bitNetBlock(config), options.keyValueType);
   }
 }

@@ -1,29 +1,29 @@
 /**
- * The parts that Transformer++, BitNet and Qwen 3 share: embedding, rotary positions, attention with or without a cache of keys
+ * The parts that Transformer++, BitNet and Qwen 3 share: embedding, rotary positions, attention with or without pages of keys
  * and values, and head. Their blocks are in transformer.ts and bitnet.ts.
  */
-import { appendRows } from '../ops/appendRows/appendRows.ts';
 import { appendToPages } from '../ops/appendToPages/appendToPages.ts';
 import { attention } from '../ops/attention/attention.ts';
 import { fakeQuantiseGroups } from '../ops/fakeQuantise/fakeQuantise.ts';
 import { pagedAttention } from '../ops/pagedAttention/pagedAttention.ts';
-import { pageSize } from '../ops/pages.ts';
+import { type PageType, pageSize, poolWidth } from '../ops/pages.ts';
 import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { rotary, rotaryTable } from '../ops/rotary/rotary.ts';
 import { sizeOf } from '../program/shapes.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
-import type { AttentionArchitecture, Forward, KeyValueCache, KeyValuePages } from './architecture.ts';
+import type { AttentionArchitecture, Forward, KeyValuePages, KeyValueType } from './architecture.ts';
 import type { DecoderConfig } from './config.ts';
 import { decoderParameters, embeddingModule as table } from './decoderParameters.ts';
 import { lookUp, project } from './project.ts';
 import { rotationOf } from './rope.ts';
 import type { Weights } from './weights.ts';
 
-/** Tensors [.., keyHeads · headSize] for keys and values: room for a number of tokens, or pages of them. */
-function keysAndValues(config: DecoderConfig, ...room: [number, number]): Tensor[] {
-  const shape = [...room, config.keyHeads * config.headSize];
+/** Keys, then values, of each layer, in so many pages. */
+function keysAndValues(config: DecoderConfig, pages: number, keyValueType: KeyValueType): Tensor[] {
+  const type: PageType = keyValueType === 'int8' ? 'i8' : keyValueType;
+  const shape = [pages, pageSize, poolWidth(type, config.keyHeads, config.headSize)];
   return Array.from({ length: config.layers }, (_, layer) =>
-    ['keys', 'values'].map((name) => variable(`${name}.${layer}`, shape)),
+    ['keys', 'values'].map((name) => variable(`${name}.${layer}`, shape, type)),
   ).flat();
 }
 
@@ -33,33 +33,36 @@ export interface DecoderContext {
   readonly weights: Weights;
   /** Cosines and sines of the positions. */
   readonly angles: Tensor;
-  readonly cache: KeyValueCache | KeyValuePages | undefined;
+  readonly pages: KeyValuePages | undefined;
 }
 
 /** A block: x [batch, length, hidden] → the same. */
 export type DecoderBlock = (x: Tensor, layer: number, context: DecoderContext) => Tensor;
 
 /** Builds an architecture with attention from its block. */
-export function decoder(config: DecoderConfig, block: DecoderBlock): AttentionArchitecture {
+export function decoder(
+  config: DecoderConfig,
+  block: DecoderBlock,
+  keyValueType: KeyValueType = 'f32',
+): AttentionArchitecture {
   return {
     memory: 'cache',
     contextLength: config.maxPositionEmbeddings,
     parameters: () => decoderParameters(config),
-    cache: (capacity) => keysAndValues(config, 1, capacity),
-    pools: (pages) => keysAndValues(config, pages, pageSize),
-    forward: (weights, ids, cache) => decoderForward({ config, weights, cache }, ids, block),
+    pools: (pages) => keysAndValues(config, pages, keyValueType),
+    forward: (weights, ids, pages) => decoderForward({ config, weights, pages }, ids, block),
     head: (weights, hidden) => decoderHead(config, weights, hidden),
   };
 }
 
 function decoderForward(
-  { config, weights, cache }: Omit<DecoderContext, 'angles'>,
+  { config, weights, pages }: Omit<DecoderContext, 'angles'>,
   ids: Tensor,
   block: DecoderBlock,
 ): Forward {
   const { headSize, rope, layers } = config;
-  const angles = rotaryTable(sizeOf(ids, 1), rotationOf(rope, headSize), positionsOf(cache));
-  const context = { config, weights, angles, cache };
+  const angles = rotaryTable(sizeOf(ids, 1), rotationOf(rope, headSize), pages?.paging.positions);
+  const context = { config, weights, angles, pages };
   let x = lookUp(ids, weights, `${table}.weight`);
   const hidden = [x];
   for (let layer = 0; layer < layers; layer++) {
@@ -68,11 +71,6 @@ function decoderForward(
   }
   hidden.push(rmsNorm(x, weights.get('model.norm.weight'), config.rmsNormEps));
   return { hidden, states: [] };
-}
-
-/** Those of each row, or of the first one; without a cache they begin at 0. */
-function positionsOf(cache: DecoderContext['cache']): Tensor | undefined {
-  return cache?.kind === 'pages' ? cache.paging.positions : cache?.held;
 }
 
 /** The norms and projections of a layer as functions. */
@@ -99,30 +97,31 @@ function projection(
 
 /**
  * Normalises the heads of queries and keys if the model does that, rotates them, rounds them if its scores are ternary,
- * appends keys and values to the cache or the pages if there are any, and applies causal attention.
+ * appends keys and values to the pages if there are any, and applies causal attention.
  */
 export function attend(
   { q, k, v }: Readonly<Record<'q' | 'k' | 'v', Tensor>>,
   layer: number,
   context: DecoderContext,
 ): Tensor {
-  const { config, angles, cache } = context;
+  const { config, angles, pages } = context;
   const { norm } = decoderLayer(layer, context);
   const turned = (name: string, x: Tensor) => {
     const y = rotary(config.queryKeyNorm ? norm(`self_attn.${name}_norm`, x) : x, angles);
     return config.scores === 'ternary' ? fakeQuantiseGroups(y, config.headSize) : y;
   };
   const rotated = { q: turned('q', q), k: turned('k', k), v };
-  if (!cache) return attention(rotated, config.headSize);
-  const [keys, values] = cache.tensors.slice(2 * layer, 2 * layer + 2);
-  if (!keys || !values) throw new Error(`attention: the cache has no keys and values of layer ${layer}`);
-  if (cache.kind === 'pages') {
-    const { paging } = cache;
-    const pools = { k: appendToPages(keys, rotated.k, paging), v: appendToPages(values, v, paging) };
-    return pagedAttention({ q: rotated.q, ...pools }, config.headSize, paging);
-  }
-  const all = { k: appendRows(keys, rotated.k, cache.held), v: appendRows(values, v, cache.held) };
-  return attention({ q: rotated.q, ...all }, config.headSize, cache.held);
+  const { headSize } = config;
+  if (!pages) return attention(rotated, headSize);
+  const { paging, tensors } = pages;
+  const [keys, values] = tensors.slice(2 * layer, 2 * layer + 2);
+  if (!keys || !values)
+    throw new Error(`attention: there are no pages for keys and values of layer ${layer}`);
+  const pools = {
+    k: appendToPages(keys, rotated.k, headSize, paging),
+    v: appendToPages(values, v, headSize, paging),
+  };
+  return pagedAttention({ q: rotated.q, ...pools }, headSize, paging);
 }
 
 /** Logits [batch, length, vocabulary] of hidden states after the final norm. */

@@ -1,4 +1,8 @@
 import type { DType } from '../program/tensor.ts';
+import { roundHalfEven } from '../rounding.ts';
+
+/** The largest finite half. */
+export const largestHalf = 65504;
 
 /** The value of 16 bits as an IEEE half: 1 sign, 5 exponent and 10 fraction bits. */
 function halfToNumber(bits: number): number {
@@ -9,7 +13,18 @@ function halfToNumber(bits: number): number {
   return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * 2 ** -14 * (fraction / 1024);
 }
 
-const word = new DataView(new ArrayBuffer(4));
+const word = new DataView(new ArrayBuffer(8));
+
+/** The bits of the nearest half, halves to even; of ±65,504 for what is larger. */
+export function numberToHalf(x: number): number {
+  if (Number.isNaN(x)) return 0x7e00;
+  const magnitude = Math.min(Math.abs(x), largestHalf);
+  word.setFloat64(0, magnitude);
+  const exponent = Math.max((word.getUint32(0) >> 20) - 1023, -14);
+  // Of a normal number, the fraction brings 1024 more, which count one in the exponent.
+  const bits = ((exponent + 14) << 10) + roundHalfEven(magnitude / 2 ** (exponent - 10));
+  return x < 0 ? bits | 0x8000 : bits;
+}
 
 /** The value of 16 bits as a bfloat16: the upper half of a float32. */
 function bfloatToNumber(bits: number): number {

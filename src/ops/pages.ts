@@ -1,9 +1,23 @@
 /** Where rows of many sequences find their keys and values: in pages of one pool, named by a table of each sequence. */
-import { expectShape, rowsOf, sizeOf } from '../program/shapes.ts';
+import { expectShape, rowsOf, sizeOf, widthOf } from '../program/shapes.ts';
 import type { Tensor } from '../program/tensor.ts';
 
 /** Tokens of a page. It is the tile of attention on the CPU, so that a query's bits don't depend on its pages. */
 export const pageSize = 64;
+
+/**
+ * Element types of a pool. In i8, each head of each row is `headSize` codes with their step after them, an f32 in four
+ * bytes: see pageRows.ts.
+ */
+export type PageType = 'f32' | 'f16' | 'i8';
+
+/** Bytes of the step after a head's codes in i8. */
+export const stepBytes = 4;
+
+/** Elements of a pool's row. */
+export function poolWidth(type: PageType, heads: number, headSize: number): number {
+  return heads * (headSize + (type === 'i8' ? stepBytes : 0));
+}
 
 export interface Paging {
   /** The sequence of each row: [rows] i32 in [0, sequences). */
@@ -23,6 +37,18 @@ export function checkPaging(op: string, x: Tensor, pool: Tensor, { slots, positi
   expectShape(op, 'positions', positions, [rowsOf(x)]);
   expectShape(op, 'pages', pages, [sizeOf(pages, 0), sizeOf(pages, 1)]);
   expectShape(op, 'pool', pool, [sizeOf(pool, 0), pageSize, sizeOf(pool, 2)]);
+  pageTypeOf(pool);
+}
+
+/** @throws Error if a pool cannot have the tensor's type */
+export function pageTypeOf({ dtype, name }: Tensor): PageType {
+  if (dtype === 'f32' || dtype === 'f16' || dtype === 'i8') return dtype;
+  throw new Error(`${name}: found a pool of ${dtype}, expected f32, f16 or i8`);
+}
+
+/** Heads of a pool's rows, of `headSize` elements each. */
+export function poolHeads(pool: Tensor, headSize: number): number {
+  return widthOf(pool) / poolWidth(pageTypeOf(pool), 1, headSize);
 }
 
 /** The row of the pool that holds position `position` of sequence `slot`: the formula of all engines. */

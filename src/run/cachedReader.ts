@@ -5,10 +5,10 @@
  * its continuations, and a restored conversation is read again.
  */
 import { bytesOf, type Engine, OutOfMemoryError, readFloats } from '../engine/engine.ts';
-import type { AttentionArchitecture } from '../model/architecture.ts';
-import { input, type Tensor } from '../program/tensor.ts';
+import type { AttentionArchitecture, KeyValuePages } from '../model/architecture.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RunnableModel } from './model.ts';
+import { SequencePages, writeSequence } from './sequencePages.ts';
 import type { SequenceReader, SequenceState } from './sequenceReader.ts';
 import {
   checkSomeTokens,
@@ -135,9 +135,8 @@ function sharedLength(a: readonly number[], b: readonly number[]): number {
 class EngineCache {
   readonly #model: Model;
   readonly #engine: Engine;
-  readonly #held = input('tokens held', [1], 'i32');
-  readonly #steps: LoadedPrograms<RecordedStep>;
-  #tensors: Tensor[] = [];
+  readonly #steps: LoadedPrograms<RecordedStep & { readonly pages: KeyValuePages }>;
+  #pages: SequencePages | undefined;
   #capacity = 0;
   /** The tokens whose keys and values are in the cache. */
   tokens: readonly number[] = [];
@@ -149,7 +148,7 @@ class EngineCache {
   }
 
   get bytes(): number {
-    return this.#tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    return this.#pages?.bytes ?? 0;
   }
 
   /** Keeps only the tokens that are a prefix of `history`. */
@@ -160,17 +159,20 @@ class EngineCache {
   /** Grows the cache to hold `tokens` tokens in total. */
   async reserve(tokens: number): Promise<void> {
     if (tokens <= this.#capacity) return;
-    const { contextLength, cache } = this.#model.architecture;
-    const capacity = Math.min(Math.max(minCapacity, 2 ** Math.ceil(Math.log2(tokens))), contextLength);
+    const { architecture } = this.#model;
+    const capacity = Math.min(
+      Math.max(minCapacity, 2 ** Math.ceil(Math.log2(tokens))),
+      architecture.contextLength,
+    );
     this.#steps.clear();
-    const larger = cache(capacity);
-    const old = this.#tensors;
-    // Moved one tensor at a time, so that little more than the larger cache is in use.
-    for (const [index, tensor] of larger.entries()) {
+    const larger = new SequencePages(architecture, capacity);
+    const old = this.#pages?.tensors ?? [];
+    // Moved one tensor at a time, so that little more than the larger pages are in use.
+    for (const [index, tensor] of larger.tensors.entries()) {
       try {
         this.#engine.allocate(tensor);
       } catch (error) {
-        for (const done of larger.slice(0, index)) this.#engine.free(done);
+        for (const done of larger.tensors.slice(0, index)) this.#engine.free(done);
         for (const rest of old.slice(index)) this.#engine.free(rest);
         this.#forget();
         throw error;
@@ -180,32 +182,34 @@ class EngineCache {
       if (this.tokens.length > 0) this.#engine.write(tensor, await this.#engine.read(before));
       this.#engine.free(before);
     }
-    this.#tensors = larger;
+    this.#pages = larger;
     this.#capacity = capacity;
   }
 
   /** Reads tokens after those in the cache. */
   async run(tokens: readonly number[], wanted: WantedLogits, target: Float32Array): Promise<void> {
     const { length } = tokens;
-    const cache = { kind: 'sequence', tensors: this.#tensors, held: this.#held } as const;
-    const { executable, ids, logits } = this.#steps.get(`${wanted} ${length}`, () =>
-      recordStep(this.#model, { kind: 'cache', cache }, length, wanted),
-    );
+    const all = this.#pages;
+    if (!all) throw new Error('cache: expected room for keys and values, found none');
+    const { executable, ids, logits, pages } = this.#steps.get(`${wanted} ${length}`, () => {
+      const pages = all.ofStep(length);
+      return { ...recordStep(this.#model, { kind: 'pages', pages }, length, wanted), pages };
+    });
     this.#engine.write(ids, bytesOf(Int32Array.from(tokens)));
-    this.#engine.write(this.#held, bytesOf(Int32Array.of(this.tokens.length)));
+    writeSequence(this.#engine, pages, this.tokens.length);
     await executable.run();
     this.tokens = [...this.tokens, ...tokens];
     if (logits) await readFloats(this.#engine, logits, target);
   }
 
   free(): void {
-    for (const tensor of this.#tensors) this.#engine.free(tensor);
+    for (const tensor of this.#pages?.tensors ?? []) this.#engine.free(tensor);
     this.#forget();
   }
 
   #forget(): void {
     this.#steps.clear();
-    this.#tensors = [];
+    this.#pages = undefined;
     this.#capacity = 0;
     this.tokens = [];
   }

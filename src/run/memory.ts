@@ -1,8 +1,10 @@
 /** The memory that a model needs, computed before anything runs. */
 import { planOnCpu } from '../engine/cpu/planOnCpu.ts';
 import type { Architecture } from '../model/architecture.ts';
+import { pageSize } from '../ops/pages.ts';
 import type { Tensor } from '../program/tensor.ts';
 import type { RecordedModel } from './model.ts';
+import { pagesFor } from './sequencePages.ts';
 import { recordTypicalStep } from './steps.ts';
 
 /** Bytes. */
@@ -35,8 +37,8 @@ function stateBytes(architecture: Architecture) {
   if (architecture.memory === 'states')
     return { context: 0, state: bytesOf(architecture.states(1)), perToken: 0 };
   const context = architecture.contextLength;
-  const state = bytesOf(architecture.cache(context));
-  return { context, state, perToken: state / context };
+  const state = bytesOf(architecture.pools(pagesFor(context)));
+  return { context, state, perToken: bytesOf(architecture.pools(1)) / pageSize };
 }
 
 function bytesOf(tensors: readonly Tensor[]): number {

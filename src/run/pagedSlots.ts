@@ -23,6 +23,7 @@ import {
   runRowStep,
   shareLogits,
 } from './rowStep.ts';
+import { pagesFor } from './sequencePages.ts';
 import type { SequenceState } from './sequenceReader.ts';
 import { type BatchSizes, bucketOf, type SlotModel, type SlotTokens } from './slotModel.ts';
 import { checkContext, stateOfTokens, tokensOfState } from './tokenState.ts';
@@ -59,11 +60,11 @@ export class PagedSlots implements SlotModel {
     this.slots = sizes.slots;
     this.maxTokens = bucketOf(sizes.maxTokens);
     this.#model = model;
-    const pages = pagesFor(architecture, sizes);
+    const pages = poolPages(architecture, sizes);
     this.#pool = new PagePool(pages);
     this.#pools = architecture.pools(pages + 1);
     for (const tensor of this.#pools) engine.allocate(tensor);
-    this.#pages = input('pages', [this.slots + 1, pagesOf(architecture.contextLength)], 'i32');
+    this.#pages = input('pages', [this.slots + 1, pagesFor(architecture.contextLength)], 'i32');
     this.#steps = new LoadedPrograms(engine);
     this.#sequences = Array.from({ length: this.slots }, () => new PagedSequence(this.#pool));
     this.#order = this.#sequences.map((_, slot) => slot);
@@ -218,7 +219,7 @@ function recordPagedStep(
 ): PagedStep {
   const slots = input('slots', [rows], 'i32');
   const positions = input('positions', [rows], 'i32');
-  const cache = { kind: 'pages', tensors, paging: { slots, positions, pages } } as const;
+  const cache = { tensors, paging: { slots, positions, pages } };
   const step = recordRowStep(model, rows, count, (ids) =>
     lastHidden(model.architecture.forward(model.weights, ids, cache)),
   );
@@ -227,24 +228,20 @@ function recordPagedStep(
 
 /** Bytes of the pool. @throws RangeError if two pages do not fit in `cacheBytes` */
 export function poolBytes(architecture: AttentionArchitecture, sizes: BatchSizes): number {
-  return totalBytes(architecture.pools(pagesFor(architecture, sizes) + 1));
+  return totalBytes(architecture.pools(poolPages(architecture, sizes) + 1));
 }
 
 function totalBytes(tensors: readonly Tensor[]): number {
   return tensors.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function pagesOf(tokens: number): number {
-  return Math.ceil(tokens / pageSize);
-}
-
 /** Pages of a pool: as many as all sequences can use, within `cacheBytes`. */
-function pagesFor(
+function poolPages(
   { contextLength, pools }: AttentionArchitecture,
   { slots, cacheBytes = defaultBytes }: BatchSizes,
 ): number {
   const pageBytes = totalBytes(pools(1));
-  const pages = Math.min(slots * pagesOf(contextLength), Math.floor(cacheBytes / pageBytes) - 1);
+  const pages = Math.min(slots * pagesFor(contextLength), Math.floor(cacheBytes / pageBytes) - 1);
   if (pages >= 1) return pages;
   throw new RangeError(
     `cacheBytes: found ${cacheBytes}, expected at least ${2 * pageBytes}, two pages of keys and values`,

@@ -2,7 +2,6 @@
 import { type Engine, OutOfMemoryError } from '../engine/engine.ts';
 import { formatBytes } from '../format.ts';
 import type { Architecture } from '../model/architecture.ts';
-import { pageSize } from '../ops/pages.ts';
 import { memoryNeeds } from './memory.ts';
 import type { RecordedModel } from './model.ts';
 
@@ -46,9 +45,6 @@ export function expectRoom(
 }
 
 function statesOfFirst(architecture: Architecture): number {
-  const tensors =
-    architecture.memory === 'states'
-      ? architecture.states(1)
-      : architecture.cache(Math.min(pageSize, architecture.contextLength));
+  const tensors = architecture.memory === 'states' ? architecture.states(1) : architecture.pools(1);
   return tensors.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -4,13 +4,14 @@
  */
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
-import { type Architecture, type Forward, type KeyValueCache, lastHidden } from '../model/architecture.ts';
+import { type Architecture, type Forward, type KeyValuePages, lastHidden } from '../model/architecture.ts';
 import type { Weights } from '../model/weights.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
 import { batch } from '../ops/sequences.ts';
 import { assign, output, type Program, record } from '../program/record.ts';
 import { input, type Tensor } from '../program/tensor.ts';
 import type { RecordedModel, RunnableModel } from './model.ts';
+import { SequencePages } from './sequencePages.ts';
 
 /** Which logits a run computes: of every token, of the last one, or none (only the state matters). */
 export type WantedLogits = 'all' | 'last' | 'none';
@@ -18,10 +19,10 @@ export type WantedLogits = 'all' | 'last' | 'none';
 /** Max bytes of logits read back per step, or 256 tokens. */
 const maxLogitBytes = 2 ** 27;
 
-/** The memory that a step reads and updates: states [1, …], or a cache. */
+/** The memory that a step reads and updates: states [1, …], or pages of keys and values. */
 export type StepMemory =
   | { readonly kind: 'states'; readonly states: readonly Tensor[] }
-  | { readonly kind: 'cache'; readonly cache: KeyValueCache };
+  | { readonly kind: 'pages'; readonly pages: KeyValuePages };
 
 export interface RecordedStep {
   readonly program: Program;
@@ -54,8 +55,8 @@ export function recordStep(
 }
 
 function forwardFrom(memory: StepMemory, architecture: Architecture, weights: Weights, ids: Tensor): Forward {
-  if (architecture.memory === 'cache' && memory.kind === 'cache')
-    return architecture.forward(weights, ids, memory.cache);
+  if (architecture.memory === 'cache' && memory.kind === 'pages')
+    return architecture.forward(weights, ids, memory.pages);
   if (architecture.memory === 'states' && memory.kind === 'states') {
     const { states } = memory;
     const forward = architecture.forward(weights, ids, { kind: 'batch', states });
@@ -74,11 +75,15 @@ export function assignStates(states: readonly Tensor[], next: readonly Tensor[])
   }
 }
 
-/** The memory of one sequence: states, or a cache for `capacity` tokens. */
-export function stepMemory(architecture: Architecture, capacity: number): StepMemory {
+/** The tensors that hold what a step remembers. */
+export function tensorsOf(memory: StepMemory): readonly Tensor[] {
+  return memory.kind === 'states' ? memory.states : memory.pages.tensors;
+}
+
+/** The memory with which one sequence reads `length` tokens: states, or pages for `capacity` tokens. */
+export function stepMemory(architecture: Architecture, length: number, capacity = length): StepMemory {
   if (architecture.memory === 'states') return { kind: 'states', states: architecture.states(1) };
-  const tensors = architecture.cache(capacity);
-  return { kind: 'cache', cache: { kind: 'sequence', tensors, held: input('tokens held', [1], 'i32') } };
+  return { kind: 'pages', pages: new SequencePages(architecture, capacity).ofStep(length) };
 }
 
 /** The program of a step, to count its costs. A model that attends sees `context` tokens, including the step's own. */
@@ -88,7 +93,8 @@ export function recordTypicalStep(
   wanted: WantedLogits,
   context: number,
 ): Program {
-  return recordStep(model, stepMemory(model.architecture, Math.max(context, length)), length, wanted).program;
+  return recordStep(model, stepMemory(model.architecture, length, Math.max(context, length)), length, wanted)
+    .program;
 }
 
 /** Runs one step, and writes the wanted logits to `target`. */

@@ -3,7 +3,6 @@
 import type { CpuLowering } from '../../kernels/cpu/lowering.ts';
 import { adamwOnCpu } from '../../ops/adamw/cpu.ts';
 import { addOnCpu } from '../../ops/add/cpu.ts';
-import { appendRowsOnCpu } from '../../ops/appendRows/cpu.ts';
 import { appendToPagesOnCpu } from '../../ops/appendToPages/cpu.ts';
 import { attentionOnCpu } from '../../ops/attention/cpu.ts';
 import { bitLinearOnCpu } from '../../ops/bitLinear/cpu.ts';
@@ -34,7 +33,6 @@ import { type Lowerings, lowerings } from '../lowerings.ts';
 export const cpuLowerings: Lowerings<CpuLowering> = lowerings([
   ...adamwOnCpu,
   ...addOnCpu,
-  ...appendRowsOnCpu,
   ...appendToPagesOnCpu,
   ...attentionOnCpu,
   ...bitLinearOnCpu,

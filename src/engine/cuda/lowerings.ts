@@ -2,7 +2,6 @@
 import type { CudaLowering } from '../../kernels/cuda/lowering.ts';
 import { adamwOnCuda } from '../../ops/adamw/cuda.ts';
 import { addOnCuda } from '../../ops/add/cuda.ts';
-import { appendRowsOnCuda } from '../../ops/appendRows/cuda.ts';
 import { appendToPagesOnCuda } from '../../ops/appendToPages/cuda.ts';
 import { attentionOnCuda } from '../../ops/attention/cuda.ts';
 import { bitLinearOnCuda } from '../../ops/bitLinear/cuda.ts';
@@ -35,7 +34,6 @@ import { fusedOnCuda } from './fused/fuse.ts';
 export const cudaLowerings: Lowerings<CudaLowering> = lowerings([
   ...adamwOnCuda,
   ...addOnCuda,
-  ...appendRowsOnCuda,
   ...appendToPagesOnCuda,
   ...attentionOnCuda,
   ...bitLinearOnCuda,

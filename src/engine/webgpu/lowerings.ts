@@ -3,7 +3,6 @@
 import type { WebGpuLowering } from '../../kernels/webgpu/lowering.ts';
 import { adamwOnWebGpu } from '../../ops/adamw/webgpu.ts';
 import { addOnWebGpu } from '../../ops/add/webgpu.ts';
-import { appendRowsOnWebGpu } from '../../ops/appendRows/webgpu.ts';
 import { appendToPagesOnWebGpu } from '../../ops/appendToPages/webgpu.ts';
 import { attentionOnWebGpu } from '../../ops/attention/webgpu.ts';
 import { bitLinearOnWebGpu } from '../../ops/bitLinear/webgpu.ts';
@@ -36,7 +35,6 @@ import { fusedOnWebGpu } from './fused/fuse.ts';
 export const webgpuLowerings: Lowerings<WebGpuLowering> = lowerings([
   ...adamwOnWebGpu,
   ...addOnWebGpu,
-  ...appendRowsOnWebGpu,
   ...appendToPagesOnWebGpu,
   ...attentionOnWebGpu,
   ...bitLinearOnWebGpu,

@@ -25,13 +25,6 @@ export interface KernelArguments {
     readonly width: Size<'width'>;
     readonly planes: Size<'planes'>;
   };
-  readonly appendRows: {
-    readonly rows: Tensor;
-    readonly first: Tensor;
-    readonly next: Tensor;
-    readonly length: Size<'length'>;
-    readonly width: Size<'width'>;
-  };
   readonly appendToPages: {
     readonly rows: Tensor;
     readonly slots: Tensor;
@@ -39,8 +32,10 @@ export interface KernelArguments {
     readonly pages: Tensor;
     readonly next: Tensor;
     readonly length: Size<'length'>;
-    readonly width: Size<'width'>;
+    readonly heads: Size<'heads'>;
+    readonly headSize: Size<'headSize'>;
     readonly maxPages: Size<'maxPages'>;
+    readonly elementBytes: Size<'elementBytes'>;
   };
   readonly attentionBackward: {
     readonly q: Tensor;
@@ -54,7 +49,6 @@ export interface KernelArguments {
     readonly dv: Tensor;
     readonly batch: Size<'batch'>;
     readonly length: Size<'length'>;
-    readonly capacity: Size<'capacity'>;
     readonly heads: Size<'heads'>;
     readonly keyHeads: Size<'keyHeads'>;
     readonly headSize: Size<'headSize'>;
@@ -63,12 +57,10 @@ export interface KernelArguments {
     readonly q: Tensor;
     readonly k: Tensor;
     readonly v: Tensor;
-    readonly first: Tensor | undefined;
     readonly y: Tensor;
     readonly logSumExp: Tensor;
     readonly batch: Size<'batch'>;
     readonly length: Size<'length'>;
-    readonly capacity: Size<'capacity'>;
     readonly heads: Size<'heads'>;
     readonly keyHeads: Size<'keyHeads'>;
     readonly headSize: Size<'headSize'>;
@@ -404,6 +396,7 @@ export interface KernelArguments {
     readonly keyHeads: Size<'keyHeads'>;
     readonly headSize: Size<'headSize'>;
     readonly maxPages: Size<'maxPages'>;
+    readonly elementBytes: Size<'elementBytes'>;
   };
   readonly quantiseActivations: {
     readonly x: Tensor;
@@ -683,13 +676,6 @@ export const kernelFields: {
     width: 'i32',
     planes: 'i32',
   },
-  appendRows: {
-    rows: 'tensor',
-    first: 'tensor',
-    next: 'tensor',
-    length: 'i32',
-    width: 'i32',
-  },
   appendToPages: {
     rows: 'tensor',
     slots: 'tensor',
@@ -697,8 +683,10 @@ export const kernelFields: {
     pages: 'tensor',
     next: 'tensor',
     length: 'i32',
-    width: 'i32',
+    heads: 'i32',
+    headSize: 'i32',
     maxPages: 'i32',
+    elementBytes: 'i32',
   },
   attentionBackward: {
     q: 'tensor',
@@ -712,7 +700,6 @@ export const kernelFields: {
     dv: 'tensor',
     batch: 'i32',
     length: 'i32',
-    capacity: 'i32',
     heads: 'i32',
     keyHeads: 'i32',
     headSize: 'i32',
@@ -721,12 +708,10 @@ export const kernelFields: {
     q: 'tensor',
     k: 'tensor',
     v: 'tensor',
-    first: 'optional',
     y: 'tensor',
     logSumExp: 'tensor',
     batch: 'i32',
     length: 'i32',
-    capacity: 'i32',
     heads: 'i32',
     keyHeads: 'i32',
     headSize: 'i32',
@@ -1062,6 +1047,7 @@ export const kernelFields: {
     keyHeads: 'i32',
     headSize: 'i32',
     maxPages: 'i32',
+    elementBytes: 'i32',
   },
   quantiseActivations: {
     x: 'tensor',

@@ -1,11 +1,16 @@
 import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
-import { sizeOf, widthOf } from '../../program/shapes.ts';
-import { appendToPagesOp } from './appendToPages.ts';
+import { sizeOf } from '../../program/shapes.ts';
+import { byteSize } from '../../program/tensor.ts';
+import { pageTypeOf } from '../pages.ts';
+import { appendSizes, appendToPagesOp } from './appendToPages.ts';
 
 export const appendToPagesOnCpu = [
-  onCpu(appendToPagesOp, ({ inputs: { pool: _, rows, ...paging }, outputs: { next } }) => {
-    const sizes = { length: sizeOf(rows, 1), width: widthOf(rows), maxPages: sizeOf(paging.pages, 1) };
+  onCpu(appendToPagesOp, ({ inputs: { pool, rows, ...paging }, outputs: { next }, attributes }) => {
+    const sizes = {
+      ...{ length: sizeOf(rows, 1), ...appendSizes(pool, attributes.headSize) },
+      ...{ maxPages: sizeOf(paging.pages, 1), elementBytes: byteSize(pageTypeOf(pool), [1]) },
+    };
     return [kernelCall('appendToPages', { rows, ...paging, next, ...sizes })];
   }),
 ];

@@ -3,7 +3,10 @@ import { appendToPagesOp } from './appendToPages.ts';
 import { appendToPages } from './kernel.wgsl.ts';
 
 export const appendToPagesOnWebGpu = [
-  onWebGpu(appendToPagesOp, ({ inputs: { pool: _, rows, ...paging }, outputs: { next } }) => [
-    appendToPages(rows, paging, next),
-  ]),
+  onWebGpu(
+    appendToPagesOp,
+    ({ inputs: { pool: _, rows, ...paging }, outputs: { next }, attributes: { headSize } }) => [
+      appendToPages(rows, headSize, paging, next),
+    ],
+  ),
 ];

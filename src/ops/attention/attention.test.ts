@@ -1,4 +1,4 @@
-import { integers, noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { noise, opCase, testOp } from '../../../test/opSuite.ts';
 import { add } from '../add/add.ts';
 import { attention } from './attention.ts';
 
@@ -10,10 +10,10 @@ interface Sizes {
   readonly headSize: number;
 }
 
-const given = ({ batch, length, heads, keyHeads, headSize }: Sizes, capacity = length) => [
+const given = ({ batch, length, heads, keyHeads, headSize }: Sizes) => [
   noise('q', [batch, length, heads * headSize], 1),
-  noise('k', [batch, capacity, keyHeads * headSize], 2),
-  noise('v', [batch, capacity, keyHeads * headSize], 3),
+  noise('k', [batch, length, keyHeads * headSize], 2),
+  noise('v', [batch, length, keyHeads * headSize], 3),
 ];
 
 const name = ({ batch, length, heads, keyHeads, headSize }: Sizes) =>
@@ -61,19 +61,5 @@ testOp('attention', [
     (q, k, v) => [attention({ q: q!, k: k!, v: v! }, 8)],
     // Scores in the thousands keep six digits in f32.
     { straightThrough: true, tolerance: 3e-3 },
-  ),
-  ...[
-    { sizes: { batch: 1, length: 1, heads: 4, keyHeads: 2, headSize: 16 }, capacity: 300, first: 299 },
-    { sizes: { batch: 1, length: 1, heads: 2, keyHeads: 2, headSize: 128 }, capacity: 64, first: 0 },
-    { sizes: { batch: 1, length: 5, heads: 4, keyHeads: 1, headSize: 12 }, capacity: 70, first: 31 },
-    { sizes: { batch: 1, length: 40, heads: 2, keyHeads: 1, headSize: 16 }, capacity: 128, first: 37 },
-    { sizes: { batch: 1, length: 100, heads: 2, keyHeads: 1, headSize: 128 }, capacity: 300, first: 177 },
-  ].map(({ sizes, capacity, first }) =>
-    opCase(
-      `${name(sizes)}, after ${first} of ${capacity} in a cache`,
-      [...given(sizes, capacity), integers('first', [1], 4, () => first)],
-      (q, k, v, f) => [attention({ q: q!, k: k!, v: v! }, sizes.headSize, f)],
-      { differentiate: [], halfTolerance: 3e-3 },
-    ),
   ),
 ]);

@@ -8,12 +8,13 @@
  * l handles row l % 16, the columns from 32·(l / 16) on, as eight vectors of four. Tiles are arrays of 16-byte vectors;
  * rows are padded by one vector, so that they start in different banks.
  */
-import type { Rows } from './heads.wgsl.ts';
+import { loadFour, type Rows } from './heads.wgsl.ts';
+import { rowsOfTile } from './tiles.wgsl.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** Rows of a workgroup, and others in a tile. */
-export const rowsOfHalfTile = 64;
+/** Rows of a workgroup, as many as without tensor cores, and others in a tile. */
+export const rowsOfHalfTile = rowsOfTile;
 const subgroups = 4;
 const lanes = 32 * subgroups;
 export const workgroupSize = `@workgroup_size(${lanes})`;
@@ -59,7 +60,7 @@ const halves = (four: string) => `pack2x16float(${four}.xy), pack2x16float(${fou
  * while `meanwhile` runs, and all see its writes afterwards.
  */
 export function loadTile(
-  { name, exists, row }: Rows,
+  rows: Rows,
   headSize: number,
   { factor = '', meanwhile = '' }: { readonly factor?: string; readonly meanwhile?: string } = {},
 ): string {
@@ -68,19 +69,19 @@ export function loadTile(
   const shares = range((rowsOfHalfTile * perRow) / lanes);
   const share = (i: number) => `(lane + ${lanes * i}u)`;
   const r = (i: number) => `(${share(i)} / ${perRow}u)`;
-  const at = (i: number) => `${row(r(i))} * p.fours + 2u * (${share(i)} % ${perRow}u)`;
+  const column = (i: number) => `2u * (${share(i)} % ${perRow}u)`;
   const lines = [
     // All loads first and without conditions, so that they overlap.
     ...shares.flatMap((i) => [
-      `let at${i} = ${at(i)};`,
-      `let low${i} = ${name}[at${i}]${times};`,
-      `let high${i} = ${name}[at${i} + 1u]${times};`,
+      `let at${i} = ${rows.row(r(i))};`,
+      `let low${i} = ${loadFour(rows, `at${i}`, column(i))}${times};`,
+      `let high${i} = ${loadFour(rows, `at${i}`, `(${column(i)} + 1u)`)}${times};`,
     ]),
     'workgroupBarrier();',
     meanwhile,
     ...shares.map(
       (i) => `tile[${r(i)} * ${strideOf(headSize)}u + ${share(i)} % ${perRow}u] =
-      select(vec4u(), vec4u(${halves(`low${i}`)}, ${halves(`high${i}`)}), ${exists(r(i))});`,
+      select(vec4u(), vec4u(${halves(`low${i}`)}, ${halves(`high${i}`)}), ${rows.exists(r(i))});`,
     ),
     'workgroupBarrier();',
   ];

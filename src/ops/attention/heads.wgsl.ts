@@ -2,7 +2,6 @@
  * Helpers shared by all attention shaders: head layout and causal mask. They expect `batch`, `head` and `keyHead` in
  * scope, and the tile's `firstQuery` and `firstKey`.
  */
-import type { Tensor } from '../../program/tensor.ts';
 import type { AttentionSizes } from './reference.ts';
 
 /** Rows of a tensor with heads. */
@@ -12,6 +11,13 @@ export interface Rows {
   readonly exists: (r: string) => string;
   /** Its index, in units of a head; for a row that does not exist, the index of one that does. */
   readonly row: (r: string) => string;
+  /** Four columns of a row from its index and theirs; by default, a vector of the array `name`. */
+  readonly four?: (row: string, c: string) => string;
+}
+
+/** WGSL that loads columns 4c … 4c + 3 of the row with index `row`. */
+export function loadFour({ name, four }: Rows, row: string, c: string): string {
+  return four ? four(row, c) : `${name}[${row} * p.fours + ${c}]`;
 }
 
 /** The score of a key that is not seen; no other score is lower. */
@@ -34,24 +40,43 @@ export function queryRow(name: string): Rows {
 export function keyRow(name: string): Rows {
   return {
     name,
-    exists: (r) => `firstKey + ${r} < p.capacity`,
-    row: (r) => `((batch * p.capacity + min(firstKey + ${r}, p.capacity - 1u)) * p.keyHeads + keyHead)`,
+    exists: (r) => `firstKey + ${r} < p.length`,
+    row: (r) => `((batch * p.length + min(firstKey + ${r}, p.length - 1u)) * p.keyHeads + keyHead)`,
   };
 }
 
-/** `before`: the number of tokens before the first query, in a form that the compiler knows to be uniform. */
-export function tokensBefore(first: Tensor | undefined): string {
-  if (!first) return 'let before = 0u;';
-  return `
-  if (lane == 0u) { sharedBefore = first[0]; }
-  let before = u32(workgroupUniformLoad(&sharedBefore));`;
+/**
+ * How a kernel that processes tiles of queries finds them and their keys. In scope are `group`, `lane`, `head`, `keyHead`
+ * and, from `begin` on, `firstQuery`.
+ */
+export interface TilePlaces {
+  readonly declarations: string;
+  /** Defines `keys`, the number of keys that the tile's queries see together, the same for all invocations. */
+  readonly begin: string;
+  /** Runs before each tile of keys, which begins at `firstKey`. */
+  readonly eachTile: string;
+  readonly rows: Readonly<Record<'q' | 'k' | 'v' | 'y', Rows>>;
+  /** The last key that query `r` of the tile sees. */
+  readonly lastKey: (r: string) => string;
+  /** Stores the log-sum-exp of query `r`, where it exists. */
+  readonly statistic: (r: string, logSum: string) => string;
 }
 
-/** The tensor that `tokensBefore` reads. */
-export function sharedBefore(first: Tensor | undefined): string {
-  return first ? 'var<workgroup> sharedBefore: i32;' : '';
+/** Whole sequences, in tiles of `rows` queries. */
+export function wholeSequences(rows: number): TilePlaces {
+  return {
+    declarations: '',
+    begin: `let batch = group.z;
+  ${longestFirst(rows)}
+  let keys = min(firstQuery + ${rows}u, p.length);`,
+    eachTile: '',
+    rows: { q: queryRow('q'), k: keyRow('k'), v: keyRow('v'), y: queryRow('y') },
+    lastKey: (r) => `(firstQuery + ${r})`,
+    statistic: (r, logSum) =>
+      `if (firstQuery + ${r} < p.length) { logSumExp[(batch * p.length + firstQuery + ${r}) * p.heads + head] = ${logSum}; }`,
+  };
 }
 
-export function attentionNumbers({ length, capacity, heads, keyHeads, headSize }: AttentionSizes) {
-  return { length, capacity, heads, keyHeads, fours: headSize / 4, scale: { f32: 1 / Math.sqrt(headSize) } };
+export function attentionNumbers({ length, heads, keyHeads, headSize }: AttentionSizes) {
+  return { length, heads, keyHeads, fours: headSize / 4, scale: { f32: 1 / Math.sqrt(headSize) } };
 }

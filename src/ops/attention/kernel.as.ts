@@ -1,6 +1,5 @@
 // Causal attention: see softmax.as.ts for one query.
 
-import { Optional } from "../../kernels/cpu/optional.as";
 import { exp4, floatAt, multiplyAdd, shareStart, sumLanes } from "../../kernels/cpu/math.as";
 import { workspaceStart } from "../../kernels/cpu/workspace.as";
 import { addWeighted, attend, scoresOf, TILE } from "./softmax.as";
@@ -8,14 +7,12 @@ import { addWeighted, attend, scoresOf, TILE } from "./softmax.as";
 @unmanaged
 class Attention {
   q: usize; // [batch, length, heads, headSize]
-  k: usize; // [batch, capacity, keyHeads, headSize]
+  k: usize; // [batch, length, keyHeads, headSize]
   v: usize; // like k
-  first: Optional; // [1] i32: tokens before the first query; or 0 for none
   y: usize; // like q
   logSumExp: usize; // [batch, length, heads]
   batch: i32;
   length: i32;
-  capacity: i32;
   heads: i32;
   keyHeads: i32;
   headSize: i32;
@@ -24,7 +21,6 @@ class Attention {
 /** Threads take every so many queries in turn, since later ones see more keys. */
 export function attentionForward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<Attention>(args);
-  const first = p.first ? load<i32>(p.first) : 0;
   const group = p.heads / p.keyHeads;
   const stride = (<usize>(p.keyHeads * p.headSize)) << 2;
   const units = p.batch * p.heads * p.length;
@@ -33,10 +29,10 @@ export function attentionForward(args: usize, thread: i32, threads: i32): void {
     const head = (unit / p.length) % p.heads;
     const b = unit / p.length / p.heads;
     const row = (b * p.length + t) * p.heads + head;
-    const offset = (<usize>b * <usize>p.capacity) * stride + ((<usize>(head / group) * <usize>p.headSize) << 2);
+    const offset = (<usize>b * <usize>p.length) * stride + ((<usize>(head / group) * <usize>p.headSize) << 2);
     const y = floatAt(p.y, row, p.headSize);
     const q = floatAt(p.q, row, p.headSize);
-    const sum = attend(q, p.k + offset, p.v + offset, 0, stride, first + t + 1, p.headSize, y);
+    const sum = attend<f32>(q, p.k + offset, p.v + offset, 0, stride, t + 1, p.headSize, y);
     store<f32>(p.logSumExp + ((<usize>row) << 2), sum);
   }
 }
@@ -54,7 +50,6 @@ class AttentionBackward {
   dv: usize; // like k
   batch: i32;
   length: i32;
-  capacity: i32; // equals length
   heads: i32;
   keyHeads: i32;
   headSize: i32;
@@ -104,8 +99,8 @@ function backwardOfQuery(p: AttentionBackward, row: i32, offset: usize, keys: i3
   for (let start = 0; start < keys; start += TILE) {
     const count = min(TILE, keys - start);
     const at = offset + <usize>start * stride;
-    scoresOf(q, p.k + at, stride, count, d, scale, weights);
-    scoresOf(dy, p.v + at, stride, count, d, 1, slopes);
+    scoresOf<f32>(q, p.k + at, stride, count, d, scale, weights);
+    scoresOf<f32>(dy, p.v + at, stride, count, d, 1, slopes);
     for (let j = 0; j < count; j += 4) {
       const here = (<usize>j) << 2;
       const weight = exp4(f32x4.sub(v128.load(weights + here), logSumExp));
@@ -113,7 +108,7 @@ function backwardOfQuery(p: AttentionBackward, row: i32, offset: usize, keys: i3
       const slope = f32x4.mul(weight, f32x4.sub(v128.load(slopes + here), delta));
       v128.store(slopes + here, f32x4.mul(slope, f32x4.splat(scale)));
     }
-    addWeighted(dq, p.k + at, stride, count, d, 1, slopes);
+    addWeighted<f32>(dq, p.k + at, stride, count, d, 1, slopes);
     for (let j = 0; j < count; j++) {
       const to = at + <usize>j * stride;
       addScaled(p.dk + to, q, load<f32>(slopes + ((<usize>j) << 2)), d);

@@ -10,7 +10,6 @@ import type { AttentionSizes } from './reference.ts';
 /** Warps of a block. */
 const warps = 4;
 
-/** Where a head's rows lie: query t of sequence b at `statistic`, key j of the sequence at `keyRow(j)`. */
 export const heads = `
 __device__ inline float dotRows(const float* a, const float* b, unsigned size) {
   float sum = 0.f;
@@ -20,15 +19,8 @@ __device__ inline float dotRows(const float* a, const float* b, unsigned size) {
 `;
 
 /** Numbers of a kernel by the names under which bodies know them. */
-export function attentionNumbers({
-  batch,
-  length,
-  capacity,
-  heads: count,
-  keyHeads,
-  headSize,
-}: AttentionSizes) {
-  const numbers = { length, capacity, heads: count, keyHeads, headSize };
+export function attentionNumbers({ batch, length, heads: count, keyHeads, headSize }: AttentionSizes) {
+  const numbers = { length, heads: count, keyHeads, headSize };
   return { ...numbers, count: batch * length * count, scale: { f32: 1 / Math.sqrt(headSize) } };
 }
 
@@ -45,7 +37,7 @@ export const warpOfItem = `
 export const placeOfQuery = `
   const unsigned head = warp % heads, t = warp / heads % length, b = warp / heads / length;
   const unsigned stride = keyHeads * headSize;
-  const size_t firstKey = (size_t)b * capacity * stride + head / (heads / keyHeads) * headSize;`;
+  const size_t firstKey = (size_t)b * length * stride + head / (heads / keyHeads) * headSize;`;
 
 /** Most columns of a head that a lane sums. */
 export const columnsOfLane = (headSize: number) => Math.ceil(headSize / 32);
@@ -56,30 +48,33 @@ export interface KeysOfQuery {
   readonly keys: string;
   /** The element with which key j begins, in k and in v. */
   readonly keyAt: (j: string) => string;
+  /** Factors of key and value j; none by default. */
+  readonly stepOf?: (name: 'k' | 'v', j: string) => string;
   /** After y is written; `top` and `total` are in scope. */
   readonly finish: string;
 }
 
 /** The body of a kernel whose warps attend to the keys of one head of one query each. */
-export function queryByWarp(headSize: number, { keys, keyAt, finish }: KeysOfQuery): string {
+export function queryByWarp(headSize: number, { keys, keyAt, stepOf, finish }: KeysOfQuery): string {
   const columns = columnsOfLane(headSize);
+  const times = (name: 'k' | 'v', j: string) => (stepOf ? ` * ${stepOf(name, j)}` : '');
   return `${warpOfItem}
   ${keys}
   const float* query = q + (size_t)warp * headSize;
   float sums[${columns}] = {}, top = -1e30f, total = 0.f;
   for (unsigned begin = 0; begin < keys; begin += 32) {
     const unsigned j = begin + lane;
-    const float score = j < keys ? scale * dotRows(query, k + ${keyAt('j')}, headSize) : -1e30f;
+    const float score = j < keys ? scale * dotRows(query, k + ${keyAt('j')}, headSize)${times('k', 'j')} : -1e30f;
     const float largest = fmaxf(top, warpMax(score)), shrink = expf(top - largest);
     const float p = j < keys ? expf(score - largest) : 0.f;
     top = largest;
     total = total * shrink + warpSum(p);
     for (int n = 0; n < ${columns}; n++) sums[n] *= shrink;
     for (unsigned other = 0; other < 32 && begin + other < keys; other++) {
-      const float weight = __shfl_sync(~0u, p, other);
-      const float* value = v + ${keyAt('(begin + other)')};
+      const auto* value = v + ${keyAt('(begin + other)')};
+      const float weight = __shfl_sync(~0u, p, other)${times('v', '(begin + other)')};
       for (int n = 0; n < ${columns}; n++)
-        if (lane + 32 * n < headSize) sums[n] += weight * value[lane + 32 * n];
+        if (lane + 32 * n < headSize) sums[n] += weight * toFloat(value[lane + 32 * n]);
     }
   }
   for (int n = 0; n < ${columns}; n++)
@@ -87,9 +82,9 @@ export function queryByWarp(headSize: number, { keys, keyAt, finish }: KeysOfQue
   ${finish}`;
 }
 
-/** y and logSumExp of q [batch, length, heads · size] over k, v [batch, capacity, keyHeads · size]. */
+/** y and logSumExp of q [batch, length, heads · size] over k, v [batch, length, keyHeads · size]. */
 export function attentionForward(
-  t: Record<'q' | 'k' | 'v' | 'y' | 'logSumExp', Tensor> & { readonly first: Tensor | undefined },
+  t: Record<'q' | 'k' | 'v' | 'y' | 'logSumExp', Tensor>,
   sizes: AttentionSizes,
 ): Launch {
   const numbers = attentionNumbers(sizes);
@@ -98,12 +93,11 @@ export function attentionForward(
     functions: heads,
     body: queryByWarp(sizes.headSize, {
       keys: `${placeOfQuery}
-  const unsigned keys = (first ? first[0] : 0) + t + 1;`,
+  const unsigned keys = t + 1;`,
       keyAt: (j) => `firstKey + (size_t)${j} * stride`,
       finish: 'if (lane == 0) logSumExp[warp] = top + logf(total);',
     }),
     tensors: { ...t },
-    types: { first: 'int' },
     numbers,
     ...overWarps(numbers.count),
   };

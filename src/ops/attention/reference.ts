@@ -4,8 +4,6 @@ export interface AttentionSizes {
   readonly batch: number;
   /** Queries of a sequence. */
   readonly length: number;
-  /** Capacity for keys of a sequence. */
-  readonly capacity: number;
   readonly heads: number;
   /** Heads of keys and values; each serves heads / keyHeads heads of queries. */
   readonly keyHeads: number;
@@ -21,18 +19,18 @@ interface Place {
 }
 
 /**
- * Query t of a sequence sees the keys 0 … first + t: y = Σ_j p_j v_j with p = softmax(q·k_j / √size).
+ * Query t of a sequence sees the keys 0 … before + t: y = Σ_j p_j v_j with p = softmax(q·k_j / √size).
  * `logSumExp` [batch, length, heads] is ln Σ_j exp(q·k_j / √size), from which p can be recomputed.
  */
 export function attentionReference(
   { q, k, v }: { q: Data; k: Data; v: Data },
   sizes: AttentionSizes,
-  first: number,
   { y, logSumExp }: { y: Data; logSumExp: Data },
+  before = 0,
 ): void {
   const d = sizes.headSize;
   y.fill(0);
-  for (const at of places(sizes, first)) {
+  for (const at of places(sizes, before)) {
     const scores = Array.from({ length: at.keys }, (_, j) => dot(q, at.q, k, at.keyRow(j), d) / Math.sqrt(d));
     const top = Math.max(...scores);
     const sum = scores.reduce((total, score) => total + Math.exp(score - top), 0);
@@ -70,15 +68,16 @@ export function attentionBackwardReference(
   }
 }
 
-function* places(sizes: AttentionSizes, first: number): Generator<Place> {
-  const { batch, length, capacity, heads, keyHeads, headSize } = sizes;
+function* places(sizes: AttentionSizes, before: number): Generator<Place> {
+  const { batch, length, heads, keyHeads, headSize } = sizes;
+  const capacity = before + length;
   for (let b = 0; b < batch; b++) {
     for (let t = 0; t < length; t++) {
       for (let head = 0; head < heads; head++) {
         const keyHead = Math.floor(head / (heads / keyHeads));
         const statistic = (b * length + t) * heads + head;
         const keyRow = (j: number) => ((b * capacity + j) * keyHeads + keyHead) * headSize;
-        yield { q: statistic * headSize, statistic, keys: first + t + 1, keyRow };
+        yield { q: statistic * headSize, statistic, keys: before + t + 1, keyRow };
       }
     }
   }

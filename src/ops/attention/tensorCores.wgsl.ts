@@ -22,15 +22,7 @@ import {
   workgroupSize,
   zeroSums,
 } from './halfTiles.wgsl.ts';
-import {
-  attentionNumbers,
-  keyRow,
-  longestFirst,
-  lowest,
-  queryRow,
-  sharedBefore,
-  tokensBefore,
-} from './heads.wgsl.ts';
+import { attentionNumbers, lowest, type TilePlaces, wholeSequences } from './heads.wgsl.ts';
 import type { AttentionSizes } from './reference.ts';
 
 /** Larger heads would not fit a subgroup's registers. */
@@ -38,47 +30,56 @@ const largestHead = 128;
 
 /** Whether heads are whole fragments, and enough queries share keys. */
 export function suits(sizes: AttentionSizes, { halfMatrices }: GpuFeatures): boolean {
-  const { batch, length, capacity, heads, headSize } = sizes;
+  const { batch, length, heads, headSize } = sizes;
   const whole = headSize % 16 === 0 && headSize <= largestHead;
   return (
     halfMatrices &&
     whole &&
     length >= rowsOfHalfTile &&
-    isWorthHalves(batch * heads * length, capacity, headSize)
+    isWorthHalves(batch * heads * length, length, headSize)
   );
 }
 
 type Tensors = Readonly<Record<'q' | 'k' | 'v' | 'y' | 'logSumExp', Tensor>>;
 
-export function attentionForward(t: Tensors, first: Tensor | undefined, sizes: AttentionSizes): Dispatch {
+export function attentionForward(t: Tensors, sizes: AttentionSizes): Dispatch {
   const { batch, length, heads, headSize } = sizes;
-  const seen = (i: number) => `${othersOf('firstKey', i)} <= vec4u(last)`;
   return {
     shader: 'attentionOnTensorCores',
     requires,
-    code: `
-${sharedBefore(first)}
+    code: inHalfTiles(headSize, wholeSequences(rowsOfHalfTile)),
+    tensors: { ...t },
+    types: { q: 'vec4f', k: 'vec4f', v: 'vec4f', y: 'vec4f' },
+    numbers: attentionNumbers(sizes),
+    workgroups: [heads, Math.ceil(length / rowsOfHalfTile), batch],
+  };
+}
+
+/** A workgroup processes 64 queries of one head, against tiles of 64 keys. */
+export function inHalfTiles(headSize: number, places: TilePlaces): string {
+  const { q, k, v, y } = places.rows;
+  const seen = (i: number) => `${othersOf('firstKey', i)} <= vec4u(last)`;
+  return `
+${places.declarations}
 ${declarations(headSize)}
 
 @diagnostic(off, chromium.subgroup_matrix_uniformity)
 @compute ${workgroupSize}
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
   let head = group.x;
-  ${longestFirst(rowsOfHalfTile)}
-  let batch = group.z;
-  ${tokensBefore(first)}
   let keyHead = head / (p.heads / p.keyHeads);
-  let keys = before + min(firstQuery + ${rowsOfHalfTile}u, p.length);
+  ${places.begin}
   ${place(headSize)}
   // The last key that the invocation's query sees.
-  let last = before + firstQuery + ownRow;
-  ${loadTile(queryRow('q'), headSize)}
+  let last = ${places.lastKey('ownRow')};
+  ${loadTile(q, headSize)}
   ${keepRows('query', headSize)}
   // First over the invocation's own columns, then over all.
   var top = ${lowest};
   var sum = 0.0;
   for (var firstKey = 0u; firstKey < keys; firstKey += ${rowsOfHalfTile}u) {
-    ${loadTile(keyRow('k'), headSize)}
+    ${places.eachTile}
+    ${loadTile(k, headSize)}
     ${rowProducts('score', 'query', headSize)}
     ${vectors.map((i) => `score${i} = select(vec4f(${lowest}), score${i} * p.scale, ${seen(i)});`).join('\n    ')}
     let best = ${vectors.slice(1).reduce((all, i) => `max(${all}, score${i})`, 'score0')};
@@ -92,20 +93,14 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   let logSum = highest + log(sum + subgroupShuffleXor(sum, 16u));
   ${zeroSums('value', headSize)}
   for (var firstKey = 0u; firstKey < keys; firstKey += ${rowsOfHalfTile}u) {
-    ${loadTile(keyRow('k'), headSize)}
+    ${places.eachTile}
+    ${loadTile(k, headSize)}
     ${rowProducts('score', 'query', headSize)}
     ${vectors.map((i) => `let weight${i} = select(vec4f(), exp(score${i} * p.scale - logSum), ${seen(i)});`).join('\n    ')}
-    ${loadTile(keyRow('v'), headSize, { meanwhile: keepWeights('weight') })}
+    ${loadTile(v, headSize, { meanwhile: keepWeights('weight') })}
     ${addWeighted('value', headSize)}
   }
-  ${storeSums('value', queryRow('y'), headSize)}
-  if (side == 0u && firstQuery + ownRow < p.length) {
-    logSumExp[(batch * p.length + firstQuery + ownRow) * p.heads + head] = logSum;
-  }
-}`,
-    tensors: { ...t, first },
-    types: { q: 'vec4f', k: 'vec4f', v: 'vec4f', y: 'vec4f' },
-    numbers: attentionNumbers(sizes),
-    workgroups: [heads, Math.ceil(length / rowsOfHalfTile), batch],
-  };
+  ${storeSums('value', y, headSize)}
+  if (side == 0u) { ${places.statistic('ownRow', 'logSum')} }
+}`;
 }

@@ -5,7 +5,7 @@
  *
  * Both products sum `left[k][row] · right[k][…]` over a tile's k. Heads have `p.fours` vectors of four.
  */
-import type { Rows } from './heads.wgsl.ts';
+import { loadFour, type Rows } from './heads.wgsl.ts';
 
 /** Rows of a workgroup. */
 export const rowsOfTile = 64;
@@ -31,8 +31,9 @@ export function eachOther(line: (j: number) => string): string {
  * Four columns of a row of the tile, zeros if it does not exist. Something is always loaded, because conditional loads
  * of an invocation wait for one another.
  */
-function fourOf({ name, exists, row }: Rows, r: string, c: string): string {
-  return `select(vec4f(), ${name}[${row(r)} * p.fours + min(${c}, p.fours - 1u)], ${c} < p.fours && ${exists(r)})`;
+function fourOf(rows: Rows, r: string, c: string): string {
+  const four = loadFour(rows, rows.row(r), `min(${c}, p.fours - 1u)`);
+  return `select(vec4f(), ${four}, ${c} < p.fours && ${rows.exists(r)})`;
 }
 
 /** Fills a tile with columns from four `first` on: [column][row]. Each invocation transposes squares of four. */

@@ -8,10 +8,10 @@ import * as onTensorCores from './tensorCores.wgsl.ts';
 import { attentionBackward as attentionBackwardOnTensorCores } from './tensorCoresBackward.wgsl.ts';
 
 export const attentionOnWebGpu = [
-  onWebGpu(attentionOp, ({ inputs: { first, ...read }, outputs, attributes: { headSize } }, features) => {
-    const sizes = attentionSizes(read.q, read.k, headSize);
+  onWebGpu(attentionOp, ({ inputs, outputs, attributes: { headSize } }, features) => {
+    const sizes = attentionSizes(inputs.q, inputs.k, headSize);
     const forward = onTensorCores.suits(sizes, features) ? onTensorCores.attentionForward : attentionForward;
-    return [forward({ ...read, ...outputs }, first, sizes)];
+    return [forward({ ...inputs, ...outputs }, sizes)];
   }),
   onWebGpu(attentionBackwardOp, ({ inputs, outputs, attributes: { headSize } }, features) => {
     const sizes = attentionSizes(inputs.q, inputs.k, headSize);

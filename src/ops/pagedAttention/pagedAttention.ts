@@ -2,7 +2,7 @@ import { cost, type Op, type Tensors } from '../../program/op.ts';
 import { emit } from '../../program/record.ts';
 import { expectShape, rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { checkPaging, type Paging, pageSize } from '../pages.ts';
+import { checkPaging, type Paging, pageSize, pageTypeOf, poolHeads } from '../pages.ts';
 import { type PagedSizes, pagedAttentionReference } from './reference.ts';
 
 interface Attributes {
@@ -10,8 +10,8 @@ interface Attributes {
 }
 
 /**
- * Causal attention of rows of many sequences: q [1, rows, heads · size]; keys and values in pools
- * [pages, pageSize, keyHeads · size]. A row at position p of its sequence sees the keys 0 … p of that sequence, its own
+ * Causal attention of rows of many sequences: q [1, rows, heads · size]; keys and values in pools [pages, pageSize, …] of
+ * f32, f16 or i8. A row at position p of its sequence sees the keys 0 … p of that sequence, its own
  * among them. Heads of queries share keys and values in groups, as in `attention`. Inference only.
  */
 export function pagedAttention(
@@ -21,7 +21,10 @@ export function pagedAttention(
 ): Tensor {
   checkPaging('pagedAttention', q, k, paging);
   expectShape('pagedAttention', 'v', v, k.shape);
-  if (headSize % 4 || widthOf(q) % headSize || widthOf(k) % headSize || widthOf(q) % widthOf(k)) {
+  if (v.dtype !== k.dtype)
+    throw new Error(`pagedAttention: expected keys and values of one type, found ${k}, ${v}`);
+  const [heads, keyHeads] = [widthOf(q) / headSize, poolHeads(k, headSize)];
+  if (headSize % 4 || !Number.isInteger(heads) || !Number.isInteger(keyHeads) || heads % keyHeads) {
     throw new Error(
       `pagedAttention: expected heads of a multiple of 4 in whole groups, found ${q}, ${k}, ${headSize}`,
     );
@@ -45,12 +48,13 @@ export const pagedAttentionOp: Op<Tensors<'q' | 'k' | 'v' | keyof Paging>, Tenso
       productMultiplications: products,
       special: pairs,
     };
-    return cost(call, counts, q.bytes + 2 * rowsOf(q) * keys * widthOf(k) * 4);
+    return cost(call, counts, q.bytes + (2 * rowsOf(q) * keys * k.bytes) / (sizeOf(k, 0) * pageSize));
   },
   reference({ inputs: { q, k, v, slots, positions, pages }, outputs: { y }, attributes }, data) {
     const paging = { slots: data(slots), positions: data(positions), pages: data(pages) };
     const sizes = pagedSizes(q, k, pages, attributes.headSize);
-    pagedAttentionReference({ q: data(q), k: data(k), v: data(v) }, paging, sizes, data(y));
+    const type = pageTypeOf(k);
+    pagedAttentionReference({ q: data(q), k: data(k), v: data(v) }, paging, { type, ...sizes }, data(y));
   },
 };
 
@@ -58,7 +62,7 @@ export function pagedSizes(q: Tensor, k: Tensor, pages: Tensor, headSize: number
   return {
     rows: rowsOf(q),
     heads: widthOf(q) / headSize,
-    keyHeads: widthOf(k) / headSize,
+    keyHeads: poolHeads(k, headSize),
     headSize,
     maxPages: sizeOf(pages, 1),
   };

@@ -1,6 +1,7 @@
 import type { Data } from '../../program/op.ts';
 import { attentionReference } from '../attention/reference.ts';
-import { poolRow } from '../pages.ts';
+import { loadRow } from '../pageRows.ts';
+import { type PageType, poolRow } from '../pages.ts';
 
 export interface PagedSizes {
   readonly rows: number;
@@ -14,7 +15,7 @@ export interface PagedSizes {
 export function pagedAttentionReference(
   { q, k, v }: { q: Data; k: Data; v: Data },
   { slots, positions, pages }: { slots: Data; positions: Data; pages: Data },
-  { rows, heads, keyHeads, headSize, maxPages }: PagedSizes,
+  { type, rows, heads, keyHeads, headSize, maxPages }: PagedSizes & { readonly type: PageType },
   y: Data,
 ): void {
   const [width, keyWidth] = [heads * headSize, keyHeads * headSize];
@@ -23,17 +24,17 @@ export function pagedAttentionReference(
     const collect = (pool: Data) => {
       const collected = new Float64Array(keys * keyWidth);
       for (let j = 0; j < keys; j++) {
-        const from = poolRow(pages, maxPages, slots[r]!, j) * keyWidth;
-        collected.set(pool.subarray(from, from + keyWidth), j * keyWidth);
+        const row = poolRow(pages, maxPages, slots[r]!, j);
+        collected.set(loadRow(type, pool, { heads: keyHeads, headSize, row }), j * keyWidth);
       }
       return collected;
     };
     const own = (all: Data) => all.subarray(r * width, (r + 1) * width);
     attentionReference(
       { q: own(q), k: collect(k), v: collect(v) },
-      { batch: 1, length: 1, capacity: keys, heads, keyHeads, headSize },
-      keys - 1,
+      { batch: 1, length: 1, heads, keyHeads, headSize },
       { y: own(y), logSumExp: new Float64Array(heads) },
+      keys - 1,
     );
   }
 }

@@ -8,7 +8,8 @@ import type { ModelConfig } from '../../model/config.ts';
 import { Weights } from '../../model/weights.ts';
 import { RandomWeights } from '../../run/randomWeights.ts';
 import { sequenceReader } from '../../run/readers.ts';
-import { recordStep, stepMemory } from '../../run/steps.ts';
+import { writeSequence } from '../../run/sequencePages.ts';
+import { recordStep, stepMemory, tensorsOf } from '../../run/steps.ts';
 import { Turns } from '../../run/turns.ts';
 import { type MachineFlags, withMachine } from '../../train/machine.ts';
 import { medianTime } from '../medianTime.ts';
@@ -42,10 +43,14 @@ export interface InferenceCase {
 }
 
 export function planInference({ config, length }: Pick<InferenceCase, 'config' | 'length'>): InferencePlan {
-  const { weights, states, program } = prepare(config, length);
+  const { weights, memory, program } = prepare(config, length);
   const sum = (tensors: readonly { bytes: number }[]) =>
     tensors.reduce((total, { bytes }) => total + bytes, 0);
-  return { weights: sum(weights.all()), state: sum(states), temporaries: planOnCpu(program).plan.peakBytes };
+  return {
+    weights: sum(weights.all()),
+    state: sum(tensorsOf(memory)),
+    temporaries: planOnCpu(program).plan.peakBytes,
+  };
 }
 
 /** Expected figures of a case on one H100 through WebGPU. */
@@ -71,11 +76,12 @@ export async function measureInference(
 ): Promise<InferenceMeasurement> {
   try {
     return await withMachine(flags, async ({ engine }) => {
-      const { architecture, weights, program, ids, logits } = prepare(config, length);
+      const { architecture, weights, memory, program, ids, logits } = prepare(config, length);
       const executable = engine.load(program);
       await new RandomWeights().fillSlowly(engine, weights);
       const tokens = Int32Array.from({ length }, (_, i) => (i * 7919 + 13) % config.vocabSize);
       engine.write(ids, bytesOf(tokens));
+      if (memory.kind === 'pages') writeSequence(engine, memory.pages, 0);
       const target = new Float32Array(config.vocabSize);
       const forward = await medianTime(signal, { rounds: 5 }, async () => {
         await executable.run();
@@ -110,7 +116,6 @@ function prepare(config: ModelConfig, length: number) {
     .map(({ name }) => [name, 'f16'] as const);
   const weights = new Weights(specs, 'inference', new Map(halves));
   const memory = stepMemory(architecture, length);
-  const states = memory.kind === 'states' ? memory.states : memory.cache.tensors;
   const step = recordStep({ architecture, weights }, memory, length, 'last');
-  return { architecture, weights, states, ...step };
+  return { architecture, weights, memory, ...step };
 }

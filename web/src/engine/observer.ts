@@ -12,7 +12,7 @@ import { mlgruOp } from '../../../src/ops/mlgru/mlgru.ts';
 import { type CallOf, callOfOp } from '../../../src/program/op.ts';
 import type { Tensor } from '../../../src/program/tensor.ts';
 import { auditModel, auditProgram } from '../../../src/run/audit.ts';
-import { recordStep, stepMemory } from '../../../src/run/steps.ts';
+import { recordStep, stepMemory, tensorsOf } from '../../../src/run/steps.ts';
 import { SeededRandom } from '../../../src/text/seededRandom.ts';
 import { likeliest } from './likeliest.ts';
 import type { Anatomy, Observation, Ternary } from './protocol.ts';
@@ -33,7 +33,7 @@ export class ModelObserver {
   constructor(parts: ModelParts) {
     this.#parts = parts;
     const memory = stepMemory(parts.architecture, 1);
-    this.#states = memory.kind === 'states' ? memory.states : memory.cache.tensors;
+    this.#states = tensorsOf(memory);
     this.#recorded = recordStep(parts, memory, 1, 'last');
     const { program } = this.#recorded;
     this.#mixers = program.calls.flatMap((call) => callOfOp(call, mlgruOp) ?? []);

@@ -7,7 +7,6 @@ export { hasByteDots } from "../../../ops/bitLinear/byteDot.as";
 export { readMemory } from "./readMemory.as";
 export * from "../../../ops/adamw/kernel.as";
 export * from "../../../ops/add/kernel.as";
-export * from "../../../ops/appendRows/kernel.as";
 export * from "../../../ops/appendToPages/kernel.as";
 export * from "../../../ops/attention/kernel.as";
 export * from "../../../ops/bitLinear/kernel.as";
