@@ -8,6 +8,8 @@ import type { Run } from '../train/run.ts';
 
 /** The prediction of the token after position `position` of a window, counted from 0. */
 export interface LabelScore extends TokenScore {
+  /** Number of the window. */
+  readonly window: number;
   readonly position: number;
 }
 
@@ -19,14 +21,17 @@ export async function scoreValidation(run: Run, signal: AbortSignal): Promise<La
   const scorer = scorerOf({ engine, weights, architecture, vocabulary, turns: new Turns() });
   const { length } = run.settings;
   const found: LabelScore[] = [];
+  let before = 0;
   for (const set of run.sampler.validationSets) {
     for await (const batch of set.batches()) {
       const scores = await scorer.score(questionsOf(batch, length), signal);
       scores.forEach(([row = []], window) => {
         row.forEach((score, position) => {
-          if (batch.labels[window * length + position]! >= 0) found.push({ position, ...score });
+          if (batch.labels[window * length + position]! >= 0)
+            found.push({ window: before + window, position, ...score });
         });
       });
+      before += scores.length;
     }
   }
   return found;

@@ -100,7 +100,10 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
       const madeBy = provenance;
       // Reports of concurrent experiments are written one after another.
       if (publishes) {
-        published = published.then(async () => publish(out, name, report, madeBy ?? (await here())));
+        published = published.then(async () => {
+          const made = typeof report === 'function' ? report() : report;
+          await publish(out, name, made, madeBy ?? (await here()));
+        });
       }
       return published;
     },

@@ -47,7 +47,12 @@ describe('a comparison of arms', () => {
 });
 
 it('losses are averaged over positions that double', () => {
-  const scores = [0, 1, 2, 3, 4].map((position) => ({ position, logProbability: -position, greedy: false }));
+  const scores = [0, 1, 2, 3, 4].map((position) => ({
+    window: 0,
+    position,
+    logProbability: -position,
+    greedy: false,
+  }));
   expect(lossByPosition(scores)).toEqual([
     { from: 0, end: 1, loss: 0, tokens: 1 },
     { from: 1, end: 2, loss: 1, tokens: 1 },

@@ -3,6 +3,7 @@ import { InputError } from '../errors.ts';
 import { ablation } from './ablation/ablation.ts';
 import { trainingEfficiency } from './efficiency/trainingEfficiency.ts';
 import { inferenceStudy } from './inference/inferenceStudy.ts';
+import { ladder } from './ladder/ladder.ts';
 import { operations } from './operations/operations.ts';
 import { recall } from './recall/recall.ts';
 import { rounding } from './rounding/rounding.ts';
@@ -12,6 +13,7 @@ import type { Study } from './study.ts';
 
 export const studies: readonly Study[] = [
   scaling,
+  ladder,
   trainingEfficiency,
   inferenceStudy,
   operations,

@@ -64,8 +64,8 @@ export interface StudyContext {
    * @throws TimeUpError if the estimate exceeds the time left
    */
   run<R>(name: string, settings: object, body: (folder: string) => Promise<R>, seconds?: number): Promise<R>;
-  /** Writes the report with the results so far. */
-  publish(report: Report): Promise<void>;
+  /** Writes the report with the results so far; a function is only called by the process that writes it. */
+  publish(report: Report | (() => Report)): Promise<void>;
   /** Prints progress. */
   say(text: string): void;
   /** Ranks that share the study; default: this one alone. */

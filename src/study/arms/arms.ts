@@ -4,7 +4,7 @@
  */
 import type { ModelConfig } from '../../model/config.ts';
 import type { TrainingChoices } from '../../train/settings.ts';
-import { bestOf, nextRate, type Trial } from '../scaling/rates.ts';
+import { bestOf, searchRates } from '../scaling/rates.ts';
 import type { TrainingOutcome } from '../training.ts';
 
 export interface Arm {
@@ -37,19 +37,15 @@ export async function compareArms<O extends TrainingOutcome>(
   onRow: (rows: readonly ArmRow<O>[]) => Promise<void>,
 ): Promise<void> {
   const rows: ArmRow<O>[] = [];
-  const one = async (arm: Arm, learningRate: number, seed: number): Promise<Trial> => {
+  const one = async (arm: Arm, learningRate: number, seed: number): Promise<number> => {
     const outcome = await run(arm, learningRate, seed);
     rows.push({ arm: arm.name, learningRate, seed, outcome });
     await onRow(rows);
-    return { rate: learningRate, loss: outcome.loss ?? Number.POSITIVE_INFINITY };
+    return outcome.loss ?? Number.POSITIVE_INFINITY;
   };
   const [first = 1, ...others] = seeds;
   const wholes = arms.map(async (arm) => {
-    const trials = await Promise.all(arm.rates.map((rate) => one(arm, rate, first)));
-    const grid = arm.rates.length;
-    for (let rate = nextRate(trials, grid); rate !== undefined; rate = nextRate(trials, grid)) {
-      trials.push(await one(arm, rate, first));
-    }
+    const trials = await searchRates(arm.rates, (rate) => one(arm, rate, first));
     const best = bestOf(trials);
     if (Number.isFinite(best.loss)) await Promise.all(others.map((seed) => one(arm, best.rate, seed)));
   });

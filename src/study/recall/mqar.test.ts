@@ -6,7 +6,7 @@ import { prepareData } from '../../train/data.ts';
 import { recallCorpus, recallLength, recallSequence, recallVocabulary } from './mqar.ts';
 
 it('a sequence tells pairs, then asks for each key, whose value alone is a label', () => {
-  for (let index = 0; index < 50; index++) {
+  for (let index = 0; index < 100; index += 2) {
     const { ids, marks } = recallSequence({ pairs: 7, keys: 20, seed: 3 }, index);
     expect(ids).toHaveLength(recallLength(7) + 1);
     expect(ids[0]).toBe(0);
@@ -28,6 +28,21 @@ it('a sequence tells pairs, then asks for each key, whose value alone is a label
   const task = { pairs: 7, keys: 20, seed: 3 };
   expect(recallSequence(task, 1)).not.toEqual(recallSequence(task, 2));
   expect(recallSequence(task, 1)).toEqual(recallSequence(task, 1));
+});
+
+it('every other sequence tells and asks in blocks, and each value asked for was told with its key', () => {
+  const sizes = new Set<number>();
+  for (let index = 1; index < 60; index += 2) {
+    const { ids, marks } = recallSequence({ pairs: 7, keys: 20, seed: 3 }, index);
+    expect(ids).toHaveLength(recallLength(7) + 1);
+    expect(marks!.filter((mark) => mark === 1)).toHaveLength(7);
+    sizes.add((marks!.indexOf(1) - 2) / 2);
+    marks!.forEach((mark, at) => {
+      const before = ids.slice(0, at - 1);
+      if (mark) expect(ids[at]).toBe(before[before.indexOf(ids[at - 1]!) + 1]);
+    });
+  }
+  expect([...sizes].sort()).toEqual([1, 2, 4]);
 });
 
 it('sequences become batches whose labels are the values, and are written once', async () => {

@@ -30,16 +30,24 @@ export function recallLength(pairs: number): number {
 }
 
 /**
- * 0, k₁ v₁ … k_n v_n, then the keys in another order, each with its value. The values there are the labels.
+ * 0, k₁ v₁ … k_n v_n, then the keys in another order, each with its value. The values there are the labels. Every other
+ * sequence tells and asks in smaller blocks, one after the other: without them, attention takes most of a run to find out
+ * that a key belongs to the value after it.
  */
-export function recallSequence({ pairs, keys, seed }: RecallTask, index: number): TokenSequence {
+export function recallSequence(task: RecallTask, index: number): TokenSequence {
+  const { pairs, keys, seed } = task;
   const random = new SeededRandom(seed * 2 ** 32 + index);
   const key = permutation(keys, [seed, index, 0]);
-  const place = permutation(pairs, [seed, index, 1]);
-  const told = Array.from({ length: pairs }, (_, i) => [1 + key(i), 1 + keys + random.integer(keys)]);
-  const asked = told.map((_, i) => told[place(i)]!);
-  const ids = [0, ...told.flat(), ...asked.flat()];
-  const marks = ids.map((_, at) => (at > 2 * pairs && at % 2 === 0 ? 1 : 0));
+  const all = Array.from({ length: pairs }, (_, i) => [1 + key(i), 1 + keys + random.integer(keys)]);
+  const size = index % 2 === 0 ? pairs : 2 ** random.integer(Math.ceil(Math.log2(Math.max(2, pairs))));
+  const [ids, marks] = [[0], [0]];
+  for (let start = 0; start < pairs; start += size) {
+    const told = all.slice(start, start + size);
+    const place = permutation(told.length, [seed, index, 1 + start]);
+    const asked = told.map((_, i) => told[place(i)]!);
+    ids.push(...told.flat(), ...asked.flat());
+    marks.push(...told.flatMap(() => [0, 0]), ...asked.flatMap(() => [0, 1]));
+  }
   return { ids, marks, documents: 1, characters: 0 };
 }
 

@@ -24,7 +24,8 @@ export function recallReport(results: RecallResults): Report {
       `Text: ${plan.text.rung.layers} layers of width ${plan.text.rung.hiddenSize}, ${millions(parameters.text)} parameters, ` +
         `${millions(plan.text.tokens)} tokens in windows of ${plan.text.length}. The loss of a token is averaged over ` +
         'windows kept out, by the number of tokens of the window before it.',
-      'The learning rate of each arm is searched with the first seed, by loss; other seeds train at the best one.',
+      'The learning rate of each arm is searched with the first seed, by loss of recall; other seeds train at the best ' +
+        'one. Text is read at the middle rate of the search.',
     ],
     tables: [
       accuracyTable(results),

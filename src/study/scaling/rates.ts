@@ -30,6 +30,24 @@ export interface RateRule {
 /** Further tries beyond a grid whose best rate lies at its edge. */
 const maxExtensions = 3;
 
+/**
+ * The losses of a grid of rates, and of further ones while the best is at the edge. A grid of one rate is no search.
+ * @param attempt trains with a rate and returns the loss
+ */
+export async function searchRates(
+  grid: readonly number[],
+  attempt: (rate: number) => Promise<number>,
+): Promise<readonly Trial[]> {
+  const tryRate = async (rate: number): Promise<Trial> => ({ rate, loss: await attempt(rate) });
+  const trials = await Promise.all(grid.map(tryRate));
+  if (grid.length === 1) return trials;
+  for (;;) {
+    const rate = nextRate(trials, grid.length);
+    if (rate === undefined) return trials;
+    trials.push(await tryRate(rate));
+  }
+}
+
 /** The next rate to try, one factor of two beyond the edge of the tried ones that is the best; none if none is. */
 export function nextRate(trials: readonly Trial[], grid: number): number | undefined {
   if (trials.length >= grid + maxExtensions) return undefined;

@@ -10,7 +10,7 @@ import { type Corpus, prepareCorpus, type TrainingOutcome, train } from '../trai
 import { Pace, type TimedRun } from '../trainingTime.ts';
 import { matrixParameters, trainingFlops } from './flops.ts';
 import { fullLadder, type Ladder, quickLadder, type Rung, shapeOf, tokensFor } from './ladder.ts';
-import { bestOf, nextRate, optimumOf, type RateRule, rateFor, rateRule, type Trial } from './rates.ts';
+import { bestOf, optimumOf, type RateRule, rateFor, rateRule, searchRates } from './rates.ts';
 import { reportOf } from './scalingReport.ts';
 import { settingsFor } from './trainingPlan.ts';
 
@@ -119,15 +119,12 @@ class Climb {
   async #search(family: Family, rung: Rung): Promise<number> {
     const grid = family.training.rates;
     const known = this.#rules.get(family.name);
-    const trials: Trial[] = [];
-    const attempt = async (rate: number) => {
-      const { loss = Number.POSITIVE_INFINITY } = await this.#run(family, rung, rate, true);
-      trials.push({ rate, loss });
-    };
     // At a second size around what was best at the first, rounded to the grid so that names stay short.
     const centre = known ? nearest(known.at.rate, grid[0]!) : grid[1]!;
-    await Promise.all([centre / 2, centre, centre * 2].map(attempt));
-    for (let rate = nextRate(trials, 3); rate !== undefined; rate = nextRate(trials, 3)) await attempt(rate);
+    const trials = await searchRates([centre / 2, centre, centre * 2], async (rate) => {
+      const { loss = Number.POSITIVE_INFINITY } = await this.#run(family, rung, rate, true);
+      return loss;
+    });
     if (!Number.isFinite(bestOf(trials).loss)) {
       throw new InputError(
         `${family.name} at ${rung.layers} × ${rung.hiddenSize}: every learning rate tried diverged`,
