@@ -21,14 +21,19 @@ export interface LossLaw {
 const huber = 1e-3;
 const [lowest, highest] = [0.02, 1.5];
 
-/** @param runs five or more, of several sizes and several numbers of tokens */
-export function fitLossLaw(runs: readonly Trained[]): LossLaw {
+/**
+ * @param runs five or more, of several sizes and several numbers of tokens
+ * @param near a law of much the same runs, to start from
+ */
+export function fitLossLaw(runs: readonly Trained[], near?: LossLaw): LossLaw {
   const at = (alpha: number, beta: number) => linearPart(runs, alpha, beta);
   const grid = [0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
-  const starts = grid.flatMap((alpha) => grid.map((beta) => at(alpha, beta)));
+  const starts = near
+    ? [at(near.alpha, near.beta)]
+    : grid.flatMap((alpha) => grid.map((beta) => at(alpha, beta)));
   let best = starts.reduce((one, other) => (other.cost < one.cost ? other : one));
   // A pattern of steps around the best, halved when none of them is better.
-  for (let step = 0.1; step > 1e-4; ) {
+  for (let step = 0.08; step > 1e-3; ) {
     const { alpha, beta } = best.law;
     const around = [-step, 0, step].flatMap((x) =>
       [-step, 0, step].map((y) => [alpha + x, beta + y] as const),
