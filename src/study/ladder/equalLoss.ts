@@ -5,7 +5,7 @@ import { fitLossLaw, type LossLaw, lossAt, parametersFor, type Trained } from '.
 export interface Fitted {
   readonly law: LossLaw;
   readonly runs: readonly Trained[];
-  /** Laws of runs drawn anew from the law and its residuals. */
+  /** Laws of runs drawn again from the law and its residuals. */
   readonly samples: readonly LossLaw[];
 }
 

@@ -62,7 +62,7 @@ export function parametersFor({ irreducible, a, alpha, b, beta }: LossLaw, loss:
   return left > 0 && a > 0 ? (a / left) ** (1 / alpha) : undefined;
 }
 
-/** E, A and B for these exponents, by least squares that are weighted anew until they minimise the Huber loss. */
+/** E, A and B for these exponents, by least squares that are weighted again until they minimise the Huber loss. */
 function linearPart(runs: readonly Trained[], alpha: number, beta: number) {
   // Divided by values at the middle of the data, so that the columns are of one magnitude.
   const [n, d] = [middle(runs.map((run) => run.parameters)), middle(runs.map((run) => run.tokens))];
