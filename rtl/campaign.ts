@@ -1,12 +1,15 @@
 /**
  * The long co-simulation: random programs on machines of many shapes, RTL against simulator. `npx node rtl/campaign.ts` takes
  * some minutes, ends with 1 at the first difference, and writes results/rtl-cosimulation.json otherwise.
- * `--instructions N` (default: 100000) and `--seed N` (default: 1) choose what is run.
+ * `--instructions N` (default: 100000) and `--seed N` (default: 1) choose what is run. A campaign that was stopped continues,
+ * where the sources are those of the same commit.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { randomProgram, randomTiming } from '../src/accelerator/testing.ts';
 import { traceText } from '../src/accelerator/trace.ts';
 import { InputError } from '../src/errors.ts';
@@ -56,31 +59,61 @@ function count(value: string, name: string): number {
   throw new InputError(`--${name}: found ${value}, expected a positive integer`);
 }
 
+const changes = ', with changes';
+
 /** Of the sources that were run; a run on uncommitted sources says so. */
 function commit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: rtlFolder, encoding: 'utf8' }).trim();
   const changed = git('status', '--porcelain', '--', '.', '../src/accelerator');
-  return git('rev-parse', 'HEAD') + (changed ? ', with changes' : '');
+  return git('rev-parse', 'HEAD') + (changed ? changes : '');
 }
 
-async function runShape({ sizes, longest, share }: Shape, seed: number, total: number) {
+interface Done {
+  programs: number;
+  instructions: number;
+  cycles: number;
+}
+
+/** Where it stands what a campaign has done on a shape. */
+const progressOf = (shape: number) =>
+  fileURLToPath(new URL(`../build/rtl/campaign-${shape}.json`, import.meta.url));
+
+/** What was done on a shape before, by a campaign of this name; nothing on sources that no commit has. */
+async function begin(shape: number, campaign: string): Promise<Done> {
+  const file = await fs.readFile(progressOf(shape), 'utf8').catch(() => '{}');
+  const { name, done } = JSON.parse(file) as { name?: string; done?: Done };
+  const continues = done && name === campaign && !campaign.includes(changes);
+  return continues ? done : { programs: 0, instructions: 0, cycles: 0 };
+}
+
+async function save(shape: number, campaign: string, done: Done): Promise<void> {
+  const file = progressOf(shape);
+  await fs.writeFile(`${file}.tmp`, JSON.stringify({ name: campaign, done }));
+  await fs.rename(`${file}.tmp`, file);
+}
+
+async function runShape(shape: number, seed: number, total: number) {
+  const { sizes, longest, share } = shapes[shape]!;
   const instructions = Math.ceil(total * share);
   const binary = buildBench(sizes);
-  let [done, cycles, programs] = [0, 0, 0];
-  while (done < instructions) {
-    const jobs = Array.from({ length: 10 }, (_, i) => jobOf(sizes, longest, seed + programs + i));
+  const campaign = `${commit()}, seed ${seed}`;
+  const done = await begin(shape, campaign);
+  while (done.instructions < instructions) {
+    const jobs = Array.from({ length: 10 }, (_, i) => jobOf(sizes, longest, seed + done.programs + i));
     await runBench(binary, jobs, (result, i) => {
       const expected = simulate(sizes, jobs[i]!);
       const same = traceText(result.events) === expected.trace;
       if (!same || result.memoryChecksum !== expected.memoryChecksum) {
-        throw new InputError(`seed ${seed + programs + i} differs on ${JSON.stringify(sizes)}`);
+        throw new InputError(`seed ${seed + done.programs + i} differs on ${JSON.stringify(sizes)}`);
       }
-      done += result.events.filter(({ kind }) => kind === 'I').length;
-      cycles += result.cycles;
+      done.instructions += result.events.filter(({ kind }) => kind === 'I').length;
+      done.cycles += result.cycles;
     });
-    programs += jobs.length;
+    done.programs += jobs.length;
+    await save(shape, campaign, done);
+    process.stderr.write(`shape ${shape}: ${done.instructions} of ${instructions} instructions\n`);
   }
-  return { sizes, longest, programs, instructions: done, cycles };
+  return { sizes, longest, ...done };
 }
 
 function jobOf(sizes: RtlSizes, longest: number, seed: number): RtlJob {
@@ -93,12 +126,10 @@ async function inProcess(
   shape: number,
   args: readonly string[],
 ): Promise<Awaited<ReturnType<typeof runShape>>> {
-  const file = fileURLToPath(import.meta.url);
-  const run = promisify(execFile)(process.execPath, [file, '--shape', String(shape), ...args]);
-  const { stdout } = await run.catch(({ stderr }) => {
-    throw new InputError(String(stderr).trim());
-  });
-  process.stderr.write(stdout);
+  const command = [fileURLToPath(import.meta.url), '--shape', String(shape), ...args];
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  if (code !== 0) throw new InputError(`shape ${shape} ended with ${code}`);
   return JSON.parse(stdout);
 }
 
@@ -112,7 +143,7 @@ async function main(): Promise<void> {
   });
   const [instructions, seed] = [count(values.instructions, 'instructions'), count(values.seed, 'seed')];
   if (values.shape !== undefined) {
-    const machine = await runShape(shapes[Number(values.shape)]!, seed, instructions);
+    const machine = await runShape(Number(values.shape), seed, instructions);
     process.stdout.write(`${JSON.stringify(machine)}\n`);
     return;
   }

@@ -275,13 +275,63 @@ function noMultiplication(): Claim {
   };
 }
 
+interface SimulatedAccelerator {
+  readonly blocks: readonly {
+    readonly clockMHz: number;
+    readonly width: number;
+    readonly cores: number;
+    readonly milliseconds: number;
+  }[];
+  readonly models: readonly {
+    readonly clockMHz: number;
+    readonly model: string;
+    readonly cores: number;
+    readonly tokensPerSecond: number;
+    readonly arithmeticJoules: number;
+    readonly sramJoules: number;
+    readonly dramJoules: number;
+  }[];
+}
+
+/** MHz, of the paper's core. */
+const paperClock = 60;
+
 function accelerator(): Claim {
-  const core = json<{ readonly [key: string]: unknown }>('rtl.json');
-  requires(core !== undefined, 'the core was synthesised');
+  const { paper } = json<{
+    readonly paper: {
+      readonly accelerator: {
+        readonly blockMilliseconds: number;
+        readonly watts: number;
+        readonly 'estimated1.3B': { readonly tokensPerSecond: number; readonly watts: number };
+      };
+    };
+  }>('others.json')!;
+  const theirs = paper.accelerator;
+  const { blocks, models } = json<SimulatedAccelerator>('accelerator.json')!;
+  const placed = json<{ readonly placed?: { readonly clocksMHz: readonly number[] } }>('rtl.json')?.placed;
+  const same = (row: { readonly clockMHz: number; readonly cores: number }) =>
+    row.clockMHz === paperClock && row.cores === 1;
+  const block = blocks.find((row) => same(row) && row.width === 512)!;
+  const model = models.find((row) => same(row) && row.model === '1.3B')!;
+  const estimate = theirs['estimated1.3B'];
+  const joules = model.arithmeticJoules + model.sramJoules + model.dramJoules;
+  requires(block.milliseconds < theirs.blockMilliseconds, "a block takes less than the paper's time");
+  requires(
+    model.tokensPerSecond < estimate.tokensPerSecond,
+    "the paper's 1.3B is faster than one port allows",
+  );
+  const milli = (value: number, digits = 1) => `${(1000 * value).toFixed(digits)} mJ`;
   return {
     claim: 'an FPGA core runs it at 13 W',
-    verdict: 'undecided',
-    effect: 'power not measured; cycles are those of SystemVerilog in simulation, no board has run it',
+    verdict: placed ? 'partly' : 'undecided',
+    effect: [
+      `a core runs it: ${block.milliseconds.toFixed(3)} ms a block in simulated SystemVerilog, the paper ${theirs.blockMilliseconds} ms` +
+        (placed
+          ? `; a small accelerator placed on an ECP5, ${Math.max(...placed.clocksMHz).toFixed(1)} MHz`
+          : ''),
+      `its ${estimate.tokensPerSecond} tokens/s of 1.3B are more than a port of 512 bits carries at 60 MHz: ${model.tokensPerSecond.toFixed(1)} here`,
+      `power is undecided, as no board has run it: switching is estimated at ${milli(joules)} a token, the paper says ${milli(estimate.watts / estimate.tokensPerSecond, 0)} in all`,
+    ].join('; '),
     count: 'one core, simulated to the cycle',
     scale: '512-wide block to 1.3B',
     command: 'plusminus accelerator report --out results/accelerator.md',

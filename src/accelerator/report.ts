@@ -62,6 +62,9 @@ export interface Report {
  */
 export const picojoules = { addition: 0.1, multiplication: 3.1, sramWord: 10, dramBit: 15 } as const;
 
+/** How many times as much the logic and the memories of an FPGA take, about. */
+export const onFpga = 10;
+
 /** 64-bit words of SRAM for a beat of weights: into the FIFO, out of it, and 16 activations of a bank. */
 const sramWordsOfBeat = 8 + 8 + 2;
 /** And for a word of the row-wise unit: two operands and a result of 512 bits. */

@@ -1,6 +1,5 @@
 /** `plusminus accelerator report`: the accelerator at the paper's sizes, beside published figures. */
 import fs from 'node:fs/promises';
-import { basename } from 'node:path';
 import { Command } from 'commander';
 import { makeReport } from '../../accelerator/report.ts';
 import { readRtlReport } from '../../accelerator/resources.ts';
@@ -9,7 +8,7 @@ import { interruptible } from '../openModel.ts';
 import { integer } from '../options.ts';
 import { write, writeJson } from '../output.ts';
 import { startProgress } from '../progress.ts';
-import { markdown, plain, sectionsOf } from './reportSections.ts';
+import { plain, sectionsOf } from './reportSections.ts';
 
 interface Flags {
   readonly clock?: readonly number[];
@@ -40,7 +39,7 @@ export function reportCommand(): Command {
     .option('--clock <MHz>', "clocks of the cores, separated by commas (default: the paper's, 60)", clocks)
     .option('--cores <list>', 'numbers of cores, separated by commas (default: 1,2,4,8,16,26)', cores)
     .option('--channels <n>', 'DDR4-2400 channels', integer(1, 16), 4)
-    .option('-o, --out <file.md>', 'also write it as Markdown, and a figure beside it')
+    .option('-o, --out <file.md>', 'also write it as Markdown, and its figures as SVG and JSON beside it')
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)
@@ -72,13 +71,12 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
     ...{ clocksMHz, channels: flags.channels, cores: flags.cores },
     ...{ onProgress, signal },
   }).finally(() => progress?.stop());
-  const sections = sectionsOf(made, rtl);
   if (flags.out !== undefined) {
-    const { saturationFigure } = await import('../../accelerator/saturationFigure.ts');
-    const figure = `${flags.out.replace(/\.md$/, '')}-saturation.svg`;
-    await fs.writeFile(figure, saturationFigure(made));
-    await fs.writeFile(flags.out, markdown(sections, { saturation: basename(figure) }));
+    const { reportFiles } = await import('./reportFiles.ts'); // figures take time to load
+    const base = flags.out.replace(/\.md$/, '');
+    await fs.writeFile(`${base}.json`, `${JSON.stringify(made, undefined, 2)}\n`);
+    for (const [name, text] of Object.entries(reportFiles(base, made, rtl))) await fs.writeFile(name, text);
   }
   if (flags.json) await writeJson({ ...made, ...(rtl ? { synthesis: rtl } : {}) });
-  else await write(plain(sections));
+  else await write(plain(sectionsOf(made, rtl)));
 }

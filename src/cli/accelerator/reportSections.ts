@@ -18,7 +18,7 @@ import {
 } from '../../accelerator/resources.ts';
 import { stallCauses } from '../../accelerator/statistics.ts';
 import { formatTable, markdownTable } from '../../format.ts';
-import { published } from './publishedFigures.ts';
+import { energy, published } from './publishedFigures.ts';
 
 export interface Section {
   readonly title: string;
@@ -46,7 +46,7 @@ export function sectionsOf(report: Report, rtl: RtlReport | undefined): Section[
         `Memory: ${channels} channels of DDR4-2400, 19.2 GB/s each, simulated with banks, rows, refresh and queues of 32 requests;`,
         'the streams of the cores keep their turn for 64 beats.',
         '"Ports fed": beats of weights used, of the peak of the cores\' 512-bit ports. "Of DDR4": all traffic, of the peak of',
-        'the channels. Blocks are split by 16 rows a core, so many cores share narrow layers unevenly.',
+        'the channels. Rows of a matrix are dealt to the cores 16 at a time, so many cores share narrow layers unevenly.',
       ],
     },
     whereCyclesGo(report),
@@ -74,6 +74,7 @@ export function sectionsOf(report: Report, rtl: RtlReport | undefined): Section[
     batches(report, rtl),
     ...resources(rtl),
     published(blocks, models),
+    energy(models),
   ];
 }
 
