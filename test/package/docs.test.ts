@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { openBrowser } from '../web/browser.ts';
 import { userProject } from './project.ts';
-import { host } from './site.ts';
+import { host, isolating } from './site.ts';
 
 const project = userProject();
 
@@ -23,10 +23,7 @@ test.each([...(await blocks('docs/library.md', 'ts')), ...(await blocks('README.
 );
 
 test.each([
-  [
-    'with cross-origin isolation',
-    { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' },
-  ],
+  ['with cross-origin isolation', isolating],
   ['without', {}],
 ])('the page of docs/web.md, %s', async (_, headers) => {
   const [[, install]] = (await blocks('docs/web.md', 'sh')).filter(([, code]) =>

@@ -2,7 +2,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
-import { program, strictOptions, typeScript, userProject } from './project.ts';
+import { documented } from './documented.ts';
+import { program, typeScript, userProject } from './project.ts';
 
 const project = userProject();
 const node = (...args: string[]) => project.run(process.execPath, ...args);
@@ -84,7 +85,10 @@ test.each([
     await LanguageModel.load('x', { threads: '2' });
     `,
   );
-  const compilerOptions = { ...strictOptions, module, moduleResolution };
-  await project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['use.ts'] }));
+  const { compilerOptions } = JSON.parse(documented('tsconfig.json'));
+  await project.write(
+    'tsconfig.json',
+    JSON.stringify({ compilerOptions: { ...compilerOptions, module, moduleResolution }, files: ['use.ts'] }),
+  );
   expect(await node(typeScript).catch(({ stdout }) => stdout)).toBe('');
 });

@@ -1,6 +1,6 @@
 /** A user's project with the packages installed from their tarballs. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,10 +18,9 @@ export class UserProject {
 
   /** Runs a program there; its standard output. @throws an error with `stdout` and `stderr` if it fails */
   async run(command: string, ...args: string[]): Promise<string> {
-    const { NODE_ENV: _, VITEST: __, ...env } = process.env; // a user's shell has neither
     const { stdout } = await promisify(execFile)(command, args, {
       cwd: this.folder,
-      env,
+      env: userEnvironment(),
       maxBuffer: 2 ** 26,
     });
     return stdout.trim();
@@ -33,13 +32,19 @@ export class UserProject {
   }
 }
 
+/** The environment of a user's shell, which knows nothing of tests. */
+export function userEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_ENV: _, VITEST: __, ...env } = process.env;
+  return { ...env, NEXT_TELEMETRY_DISABLED: '1' };
+}
+
 /** The project of a test file. @param packages more to install, such as a bundler */
 export function userProject(...packages: string[]): UserProject {
   const project = new UserProject();
   beforeAll(async () => {
     project.folder = await mkdtemp(join(tmpdir(), 'plusminus-project-'));
-    await project.write('package.json', '{ "name": "user", "type": "module", "private": true }');
-    await project.run('npm', 'install', '--no-audit', '--no-fund', ...inject('tarballs'), ...packages);
+    await cp(inject('installed'), project.folder, { recursive: true, verbatimSymlinks: true });
+    if (packages.length > 0) await project.run('npm', 'install', '--no-audit', '--no-fund', ...packages);
   });
   afterAll(() => rm(project.folder, { recursive: true, force: true }));
   return project;
@@ -59,9 +64,5 @@ export async function generated(project: UserProject): Promise<string> {
   return project.run(process.execPath, 'generated.js');
 }
 
-/** TypeScript's compiler, and the options of a project that checks the declarations of its packages, too. */
+/** TypeScript's compiler. */
 export const typeScript = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
-export const strictOptions = {
-  ...{ noEmit: true, strict: true, skipLibCheck: false, types: [] as string[] },
-  ...{ target: 'es2024', lib: ['es2024', 'dom', 'esnext.disposable'] },
-};

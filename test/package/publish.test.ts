@@ -1,6 +1,7 @@
 /** What registries and other runtimes make of the package. */
 import { expect, inject, test } from 'vitest';
-import { program, userProject } from './project.ts';
+import { copyDocumented } from './documented.ts';
+import { generated, program, userProject } from './project.ts';
 
 const project = userProject('publint@0.3', '@arethetypeswrong/cli@0.18', 'bun@1', 'deno@2');
 
@@ -31,10 +32,13 @@ test('attw: types resolve wherever an ES module does', async () => {
 });
 
 test.each([
-  ['bun', ['run', 'use.js']],
-  ['deno', ['run', '-A', 'use.js']],
-])('%s loads a model on threads and generates', async (runtime, args) => {
-  await project.write('use.js', program('{ threads: 2 }'));
-  const printed = await project.bin(runtime, ...args);
-  expect(printed).toBe(await project.run(process.execPath, 'use.js'));
+  ['bun', ['run']],
+  ['deno', ['run', '-A']],
+  ['deno', ['run', '-R', '-E', '-S']],
+])('%s %s loads a model on threads and generates', async (runtime, args) => {
+  await copyDocumented(project, 'story.js');
+  await project.write('threads.js', program('{ threads: 2 }'));
+  for (const file of ['story.js', 'threads.js']) {
+    expect(await project.bin(runtime, ...args, file)).toBe(await generated(project));
+  }
 });

@@ -1,11 +1,13 @@
 /** A folder of a user's project as a site, and what a page of it writes in Chromium. */
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
 import { openBrowser } from '../web/browser.ts';
-import type { UserProject } from './project.ts';
+import { type UserProject, userEnvironment } from './project.ts';
 
 const types: Record<string, string> = {
   '.html': 'text/html',
@@ -13,6 +15,12 @@ const types: Record<string, string> = {
   '.mjs': 'text/javascript',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
+};
+
+/** What makes a page cross-origin isolated. */
+export const isolating = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
 };
 
 /** Serves a folder of the project, with the bundled models at /models. */
@@ -41,7 +49,23 @@ export async function host(
   return `http://localhost:${(server.address() as AddressInfo).port}/`;
 }
 
-/** What a page has written into #text once it is done. */
+/** Starts a program of the project that serves a site, and prints its local address. */
+export async function start(project: UserProject, program: string, ...args: string[]): Promise<string> {
+  const server = spawn(join(project.folder, 'node_modules/.bin', program), args, {
+    ...{ cwd: project.folder, env: userEnvironment(), detached: true },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void process.kill(-server.pid!)); // and the processes that it has started
+  let printed = '';
+  for await (const piece of server.stdout.setEncoding('utf8')) {
+    printed += stripVTControlCharacters(piece);
+    const [, address] = /Local: +(http:\S+)\s/.exec(printed) ?? [];
+    if (address) return address;
+  }
+  throw new Error(`${program} ended: ${printed}`);
+}
+
+/** What a page has written into #text. */
 export async function written(url: string): Promise<string> {
   const browser = await openBrowser();
   onTestFinished(() => browser.close());
@@ -50,7 +74,7 @@ export async function written(url: string): Promise<string> {
   page.on('pageerror', ({ message }) => problems.push(message));
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
   await page.goto(url);
-  const text = page.locator('#text[data-done]');
+  const text = page.locator('#text:not(:empty)');
   await text.waitFor({ state: 'attached', timeout: 60_000 }).catch(() => expect(problems).toEqual([]));
   return (await text.textContent())!;
 }

@@ -30,4 +30,11 @@ describe('--engine auto', () => {
     expect(await chooseEngine('auto', { threads: 2 }, works)).toBe('cpu');
     expect(await chooseEngine('webgpu', {}, works)).toBe('webgpu');
   });
+
+  it('takes a device that must not be looked at for none', async () => {
+    const refuses = () => {
+      throw new Error('Requires all access to "/dev/nvidiactl"');
+    };
+    expect(await probeCuda(['/dev/nvidiactl'], refuses)).toEqual({ works: false, problem: undefined });
+  });
 });
