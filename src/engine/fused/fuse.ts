@@ -23,6 +23,13 @@ import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { callOf, fusedOp, numbered } from './fusedOp.ts';
 import { fuseRows } from './fuseRows.ts';
+import {
+  type GroupedProjections,
+  groupedCalls,
+  type HeadsToPages,
+  madeBy,
+  matchesOf,
+} from './groupedProjections.ts';
 import type { Epilogue, FusedProjections, Prologue } from './projections.ts';
 import type { GradientOfRows, QuantiseRows } from './rows.ts';
 import { Uses, withoutCalls } from './uses.ts';
@@ -33,6 +40,7 @@ const maxTokens = 8;
 /** What an engine has kernels for. */
 export interface FusingKernels {
   suitsProjections(t: FusedProjections): boolean;
+  suitsGrouped(t: GroupedProjections, heads: HeadsToPages | undefined): boolean;
   suitsQuantising(t: QuantiseRows): boolean;
   suitsGradient(t: GradientOfRows): boolean;
   /** Into how many parts its kernels cut so many rows for the largest entry of a gradient. */
@@ -50,22 +58,47 @@ function fuseTokens(program: Program, kernels: FusingKernels): Program {
   const uses = new Uses(program);
   const fused = withoutCalls(program);
   for (let line = 0; line < program.calls.length; ) {
-    const found = matchAt(program.calls, line);
-    const calls = program.calls.slice(line, line + (found?.length ?? 1));
-    const hidden = found && hiddenBy(found.projections, calls);
-    const ownAffair = hidden?.every((tensor) =>
-      uses.readers(tensor).every((reader) => calls.includes(reader)),
-    );
-    const kept = hidden?.some((tensor) => uses.isKept(tensor));
-    if (found && ownAffair && !kept && kernels.suitsProjections(found.projections)) {
-      fused.calls.push(fusedCall(found.projections, calls));
-      line += calls.length;
-    } else {
-      fused.calls.push(...calls.slice(0, 1));
-      line++;
-    }
+    const replacement =
+      projectionsAt(program, line, uses, kernels) ?? groupedAt(program, line, uses, kernels);
+    fused.calls.push(...(replacement?.calls ?? program.calls.slice(line, line + 1)));
+    line += replacement?.length ?? 1;
   }
   return fused;
+}
+
+/** Fused calls in place of so many others. */
+interface Replacement {
+  readonly calls: readonly Call[];
+  readonly length: number;
+}
+
+type Finds = (program: Program, line: number, uses: Uses, kernels: FusingKernels) => Replacement | undefined;
+
+const projectionsAt: Finds = (program, line, uses, kernels) => {
+  const found = matchAt(program.calls, line);
+  if (!found) return undefined;
+  const { projections, length } = found;
+  const calls = program.calls.slice(line, line + length);
+  const isHidden = areOwn(hiddenBy(projections, calls), calls, uses);
+  if (!isHidden || !kernels.suitsProjections(projections)) return undefined;
+  return { calls: [fusedCall(projections, calls)], length };
+};
+
+const groupedAt: Finds = (program, line, uses, kernels) => {
+  for (const match of matchesOf(program.calls, line, maxTokens)) {
+    const calls = program.calls.slice(line, line + match.length);
+    const made = madeBy(match);
+    const hidden = calls.flatMap(({ outputs }) => present(outputs)).filter((tensor) => !made.has(tensor));
+    if (areOwn(hidden, calls, uses) && kernels.suitsGrouped(match.projections, match.heads))
+      return { calls: groupedCalls(match, calls), length: match.length };
+  }
+  return undefined;
+};
+
+/** Whether only these calls read the tensors. */
+function areOwn(tensors: readonly Tensor[], calls: readonly Call[], uses: Uses): boolean {
+  const own: ReadonlySet<Call> = new Set(calls);
+  return tensors.every((tensor) => !uses.isKept(tensor) && uses.readers(tensor).every((one) => own.has(one)));
 }
 
 interface Match {

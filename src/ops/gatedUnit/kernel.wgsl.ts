@@ -4,7 +4,7 @@ import type { Tensor } from '../../program/tensor.ts';
 import type { Activation } from './reference.ts';
 
 /** `act(x)`: the activation and its derivative. */
-const act = {
+export const act = {
   silu: `${activations}
 fn act(x: f32) -> vec2f { let s = sigmoid(x); return vec2f(x * s, siluSlope(x, s)); }`,
   relu2: `

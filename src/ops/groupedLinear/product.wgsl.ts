@@ -49,41 +49,54 @@ const scaleAt = (scales: Tensor) =>
 const biased = (bias: Tensor | undefined, at: string) => (bias ? ` + bias[${at}]` : '');
 
 /** What kinds of tiles differ in: rows that share a byte, and the worth of a code. */
-const kinds = {
+export const kinds = {
   ternary: { planes: 4, mask: '0x03030303u', value: (sum: string) => `${sum} - all` },
   binary: { planes: 8, mask: '0x01010101u', value: (sum: string) => `2 * ${sum} - all` },
 } as const;
 
-/** `all` and sums s0, s1, … of `taken` columns of four lanes in each plane, from word `first` of the row on. */
-function pieceSums(planes: number, mask: string, taken: number): string {
+/**
+ * `all` and sums s0, s1, … of `taken` columns of four lanes in each plane, from word `first` of the row on.
+ * @param q WGSL of a word of activations
+ * @param lanes WGSL of a word of codes of each of the four lanes
+ */
+export function pieceSums(
+  { planes, mask }: (typeof kinds)[keyof typeof kinds],
+  taken: number,
+  q: (word: string) => string,
+  lanes: (word: string) => string,
+): string {
   const each = Array.from({ length: planes }, (_, j) => j);
   return `
       var all = 0;
       ${each.map((j) => `var s${j} = vec4i();`).join(' ')}
       for (var k = 0u; k < ${taken / 4}u; k++) {
-        let a = q[token * p.words + first + k];
-        let w = fourLanes(first + k);
+        let a = ${q('first + k')};
+        let w = ${lanes('first + k')};
         all += dot4I8Packed(a, 0x01010101u);
         ${each.map((j) => `s${j} += dots(a, (w >> vec4u(${(8 / planes) * j}u)) & vec4u(${mask}));`).join('\n        ')}
       }`;
 }
 
+/** Dot products of a word with four others. */
+export const dots = `
+fn dots(a: u32, w: vec4u) -> vec4i {
+  return vec4i(dot4I8Packed(a, w.x), dot4I8Packed(a, w.y), dot4I8Packed(a, w.z), dot4I8Packed(a, w.w));
+}`;
+
 /** A workgroup computes a tile of outputs of one row; an invocation, four lanes of it in every piece of columns. */
 function tilesByRow(t: GroupedProduct): Dispatch {
-  const { planes, mask, value } = kinds[t.codes.dtype as keyof typeof kinds];
+  const kind = kinds[t.codes.dtype as keyof typeof kinds];
+  const { planes, value } = kind;
   const { taken, numbers } = sizesOf(t);
   const height = planes * tileLanes;
   const slots = 2 * planes;
   const invocations = Math.min(Math.max(2 ** Math.ceil(Math.log2(2 * numbers.pieces)), slots), 1024 / planes);
   const each = Array.from({ length: planes }, (_, j) => j);
-  const whole = numbers.out % height === 0;
   return {
     shader: 'groupedByRow',
     code: `
 var<workgroup> parts: array<vec4f, ${invocations * planes}>;
-fn dots(a: u32, w: vec4u) -> vec4i {
-  return vec4i(dot4I8Packed(a, w.x), dot4I8Packed(a, w.y), dot4I8Packed(a, w.z), dot4I8Packed(a, w.w));
-}
+${dots}
 
 @compute @workgroup_size(${invocations})
 fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: vec3u) {
@@ -95,7 +108,12 @@ fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: 
   ${each.map((j) => `var sum${j} = vec4f();`).join(' ')}
   for (var piece = me >> 1u; piece < p.pieces; piece += ${invocations / 2}u) {
     let first = piece * ${taken / 4}u;
-    ${pieceSums(planes, mask, taken).replaceAll('fourLanes(', `fourLanes(tile, lanes, half, `)}
+    ${pieceSums(
+      kind,
+      taken,
+      (word) => `q[token * p.words + ${word}]`,
+      (word) => `fourLanes(tile, lanes, half, ${word})`,
+    )}
     let m = units[token * p.blocks + piece / p.perBlock];
     let scaled = ${height}u * tile * p.groups + (piece / p.perGroup) * height + 4u * half;
     ${each.map((j) => `sum${j} += vec4f((${value(`s${j}`)}) * m) * fourScales(scaled + ${j}u * lanes);`).join('\n    ')}
@@ -120,17 +138,23 @@ fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: 
     }
   }
 }
-${whole ? wholeTiles(t.scales) : brokenTiles(t.scales)}`,
+${tileLoads(t).code}`,
     tensors: tensorsOf(t),
-    types: whole
-      ? { codes: 'vec4u', ...(t.scales.dtype === 'f16' ? { scales: 'vec2u' } : { scales: 'vec4f' }) }
-      : {},
+    types: tileLoads(t).types,
     numbers,
     workgroups: [Math.ceil(numbers.out / height), numbers.rows, 1],
   };
 }
 
-/** Loads of four neighbouring lanes, and of their scales, where all tiles are whole. */
+/** `fourLanes` and `fourScales`, which load four neighbouring lanes and their scales, and the types of their arrays. */
+export function tileLoads({ codes, scales }: { readonly codes: Tensor; readonly scales: Tensor }) {
+  const height = kinds[codes.dtype as keyof typeof kinds].planes * tileLanes;
+  if (sizeOf(codes, 0) % height > 0) return { code: brokenTiles(scales), types: {} };
+  const types = { codes: 'vec4u', scales: scales.dtype === 'f16' ? 'vec2u' : 'vec4f' };
+  return { code: wholeTiles(scales), types };
+}
+
+/** Where all tiles are whole. */
 const wholeTiles = (scales: Tensor) => `
 fn fourLanes(tile: u32, lanes: u32, half: u32, word: u32) -> vec4u {
   return codes[(tile * p.words + word) * 2u + half];
@@ -140,7 +164,7 @@ fn fourScales(at: u32) -> vec4f {
   return ${scales.dtype === 'f16' ? 'vec4f(unpack2x16float(four.x), unpack2x16float(four.y))' : 'four'};
 }`;
 
-/** The same where the last tile may have fewer lanes: what is beyond them is not used. */
+/** Where the last tile may have fewer lanes: what is beyond them is not used. */
 const brokenTiles = (scales: Tensor) => `
 ${scaleAt(scales)}
 fn fourLanes(tile: u32, lanes: u32, half: u32, word: u32) -> vec4u {

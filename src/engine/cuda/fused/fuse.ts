@@ -28,6 +28,7 @@ const maxVectors = 4096;
 const kernels: FusingKernels = {
   suitsProjections: ({ matrices: [first] }) =>
     widthOf(first!.codes) % 16 === 0 && widthOf(first!.codes) / 4 <= maxVectors,
+  suitsGrouped: () => false,
   suitsQuantising: ({ source }) => suitsRows(source),
   suitsGradient: ({ source }) => suitsRows(source),
   partsOf: () => 1, // scales of gradients are not needed: products take bf16

@@ -5,6 +5,7 @@ import { bitLinearGradients } from '../../../ops/bitLinear/backward.wgsl.ts';
 import { ternaryProduct } from '../../../ops/bitLinear/product.wgsl.ts';
 import type { Program } from '../../../program/record.ts';
 import { fusedProjectionsOp, fuse as fuseForGpu } from '../../fused/fuse.ts';
+import { groupedProjectionsOp, headsToPagesOp } from '../../fused/groupedProjections.ts';
 import {
   bitLinearGradientsOp,
   gradientOfRowsOps,
@@ -12,6 +13,8 @@ import {
   ternaryProductOp,
 } from '../../fused/rowOps.ts';
 import { gradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
+import { groupedProjections, suitsGrouped } from './groupedProjections.wgsl.ts';
+import { headsToPages } from './headsToPages.wgsl.ts';
 import { fusedProjections, suitsFusing } from './projections.wgsl.ts';
 import { quantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
 
@@ -19,6 +22,7 @@ import { quantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
 export function fuse(program: Program, features: GpuFeatures): Program {
   return fuseForGpu(program, {
     suitsProjections: (t) => suitsFusing(t, features),
+    suitsGrouped: (t, heads) => suitsGrouped(t, heads, features),
     suitsQuantising: (t) => suitsQuantising(t, features),
     suitsGradient: (t) => suitsGradient(t, features),
     partsOf,
@@ -29,6 +33,8 @@ export const fusedOnWebGpu = [
   onWebGpu(fusedProjectionsOp, ({ attributes }, features) => [
     fusedProjections(attributes.projections, features),
   ]),
+  onWebGpu(groupedProjectionsOp, ({ attributes: { kernel } }) => [groupedProjections(kernel)]),
+  onWebGpu(headsToPagesOp, ({ attributes: { kernel } }) => [headsToPages(kernel)]),
   onWebGpu(quantiseRowsOp, ({ attributes }) => [quantiseRows(attributes)]),
   onWebGpu(ternaryProductOp, ({ inputs, outputs, attributes }, features) => [
     ternaryProduct({ ...inputs, ...outputs, ...attributes }, features),
