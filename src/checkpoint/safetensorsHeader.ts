@@ -144,7 +144,7 @@ function checkLayout(tensors: ReadonlyMap<string, PlacedTensor>, dataBytes: numb
 export function formatHeader(
   tensors: Iterable<readonly [string, PlacedTensor]>,
   metadata: Readonly<Record<string, string>>,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const fields: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   for (const [name, { dtype, shape, offset, byteLength }] of tensors) {
     fields.push([name, { dtype, shape, data_offsets: [offset, offset + byteLength] }]);

@@ -3,13 +3,8 @@ import fs, { type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InputError } from '../errors.ts';
 import { partialName, removePartials } from '../processMark.ts';
-import {
-  bytesPerElement,
-  formatHeader,
-  type PlacedTensor,
-  type StoredDType,
-  storedBytes,
-} from './safetensorsHeader.ts';
+import { type StoredDType, storedBytes } from './safetensorsHeader.ts';
+import { layOut } from './safetensorsLayout.ts';
 
 /** Node refuses single writes of 2 GiB and more. */
 const largestTransfer = 2 ** 28;
@@ -27,7 +22,6 @@ export interface TensorEntry {
  * Writes a safetensors file under a temporary name in the same folder, then renames it. If anything fails, the temporary
  * file is removed and an earlier file at `path` stays.
  *
- * Wider types come first, otherwise in the given order, so that every tensor is aligned to its elements.
  * @throws InputError if the disk refuses; RangeError if the entries are invalid or deliver too few or too many bytes;
  * any error that a chunk source throws
  */
@@ -54,22 +48,6 @@ export async function writeSafetensors(
     throw error;
   }
   await syncFolder(dirname(path));
-}
-
-function layOut(entries: readonly TensorEntry[], metadata: Readonly<Record<string, string>>) {
-  const ordered = entries.toSorted((a, b) => bytesPerElement(b.dtype) - bytesPerElement(a.dtype));
-  const placed = new Map<string, PlacedTensor>();
-  let offset = 0;
-  for (const { name, dtype, shape } of ordered) {
-    const byteLength = storedBytes(dtype, shape);
-    if (Number.isNaN(byteLength)) throw new RangeError(`tensor "${name}": impossible shape [${shape}]`);
-    if (placed.has(name) || name === '__metadata__') {
-      throw new RangeError(`tensor "${name}": expected a name of its own, found one used twice or reserved`);
-    }
-    placed.set(name, { dtype, shape, byteLength, offset });
-    offset += byteLength;
-  }
-  return { ordered, header: formatHeader(placed, metadata) };
 }
 
 async function writeTensor(file: FileHandle, entry: TensorEntry, path: string): Promise<void> {

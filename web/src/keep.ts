@@ -88,3 +88,8 @@ export function newId(): string {
     byte.toString(36).padStart(2, '0'),
   ).join('');
 }
+
+/** A name for what begins so. */
+export function firstWords(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 39).replace(/\s\S*$/, '')}…`;
+}

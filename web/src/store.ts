@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { findInCatalogue } from '../../src/checkpoint/catalogue.ts';
 import { Client } from './engine/client.ts';
-import type { EngineChoice, ModelCard } from './engine/protocol.ts';
+import type { EngineChoice, ModelCard, Source } from './engine/protocol.ts';
 import { isKept, untilIsolated } from './offline.ts';
 
 const parameters = new URLSearchParams(location.search);
@@ -10,7 +10,7 @@ const choices: readonly EngineChoice[] = ['auto', 'gpu', 'threads', 'single'];
 
 /** Names of the bundled models. */
 export const bundled = signal<readonly string[] | undefined>(undefined);
-export const source = signal<string | readonly File[] | undefined>(undefined);
+export const source = signal<Source | undefined>(undefined);
 export const engineChoice = signal<EngineChoice>(
   choices.find((choice) => choice === parameters.get('engine')) ?? 'auto',
 );
@@ -73,7 +73,7 @@ export function addressOf(bundledName: string): string {
 }
 
 /** @param model the address of a model folder or GGUF file, a Hub name, a name of the catalogue, or the reader's files */
-export async function open(model: string | readonly File[]): Promise<void> {
+export async function open(model: Source): Promise<void> {
   const earlier = source.value;
   source.value = model;
   trouble.value = undefined;

@@ -1,7 +1,7 @@
 /** The current talk: its turns, what can be done with them, and how it is kept. */
 import { effect, signal } from '@preact/signals';
 import type { Answered, ChatEvent, ChatMessage } from './engine/protocol.ts';
-import { type Kept, list, newId, put, remove } from './keep.ts';
+import { firstWords, type Kept, list, newId, put, remove } from './keep.ts';
 import { describeSpeed, Generation } from './parts/generation.ts';
 import { maxTokens, temperature } from './parts/samplingControls.tsx';
 import { card, modelWorker } from './store.ts';
@@ -200,10 +200,6 @@ async function keep(): Promise<void> {
   });
   await put('talks', talk.value);
   talks.value = await list<Talk>('talks');
-}
-
-function firstWords(text: string): string {
-  return text.length <= 40 ? text : `${text.slice(0, 39).replace(/\s\S*$/, '')}…`;
 }
 
 /** The talk as Markdown. */

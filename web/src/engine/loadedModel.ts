@@ -20,6 +20,7 @@ import type {
   ModelCard,
   Observation,
   Sampling,
+  Source,
   Ternary,
   Written,
 } from './protocol.ts';
@@ -43,7 +44,7 @@ export class LoadedModel {
       chosen = await chooseEngine(choice);
       return chosen.engine;
     };
-    const opened = openSource(source);
+    const opened = openSource(typeof source === 'object' && 'files' in source ? source.files : source);
     const options = { onProgress: report, onMemory: report, signal };
     const parts = await loadIntoEngine(opened.name, createEngine, options).finally(opened.release);
     await this.#opened?.model.dispose();
@@ -176,7 +177,8 @@ export class LoadedModel {
 }
 
 /** The last part of an address or a Hub name, or the folder of the reader's files. */
-function nameOf(source: string, given: Request<'load'>['source']): string {
+function nameOf(source: string, given: Source): string {
+  if (typeof given === 'object' && 'files' in given) return given.name;
   if (typeof given !== 'string') {
     const [folder, within] = (given[0]?.webkitRelativePath ?? '').split('/');
     if (within !== undefined) return folder!;

@@ -2,6 +2,7 @@
 import type { LoadProgress } from '../../../src/languageModel.ts';
 import type { AuditRow } from '../../../src/run/audit.ts';
 import type { MemoryRoom } from '../../../src/run/room.ts';
+import type { NamedBytes } from '../tar.ts';
 
 /** `auto`: the fastest available of the others. */
 export type EngineChoice = 'auto' | 'gpu' | 'threads' | 'single';
@@ -151,6 +152,7 @@ export type TrainingEvent =
       readonly parameters: number;
       readonly memory: number;
       readonly tokensPerStep: number;
+      readonly steps: number;
       readonly engineName: string;
       readonly engineNote: string;
     }
@@ -163,10 +165,26 @@ export type TrainingEvent =
   | { readonly event: 'validation'; readonly step: number; readonly loss: number }
   | { readonly event: 'sample'; readonly step: number; readonly text: string };
 
+export interface ExportedModel {
+  /** Updates that its weights have had. */
+  readonly steps: number;
+  readonly parameters: number;
+  readonly files: readonly NamedBytes[];
+}
+
+/** Files of a model, under a name that the reader gave. */
+export interface NamedFiles {
+  readonly name: string;
+  readonly files: readonly File[];
+}
+
+/** An address or a name, or the reader's files. */
+export type Source = string | readonly File[] | NamedFiles;
+
 /** method → request, event, result. */
 export interface Calls {
   load: {
-    request: { readonly source: string | readonly File[]; readonly engine: EngineChoice };
+    request: { readonly source: Source; readonly engine: EngineChoice };
     event: LoadProgress | MemoryRoom;
     result: ModelCard;
   };
@@ -217,6 +235,10 @@ export interface Calls {
     result: Explanation;
   };
   train: { request: TrainingRequest; event: TrainingEvent; result: { readonly steps: number } };
+  /** Continues a training that was stopped, at the step where it stopped. */
+  resumeTraining: { request: undefined; event: TrainingEvent; result: { readonly steps: number } };
+  /** The files of the trained model, packed. */
+  exportTrained: { request: undefined; event: never; result: ExportedModel };
   /** Generates with the model that `train` made. */
   writeTrained: { request: Sampling & { readonly prompt: string }; event: string; result: Written };
 }

@@ -1,4 +1,5 @@
 /** Trains a small model on the reader's text, and generates with it. */
+import { packedFiles } from '../../../src/checkpoint/packedFiles.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { InputError } from '../../../src/errors.ts';
 import type { GenerateOptions } from '../../../src/generate/generate.ts';
@@ -13,7 +14,7 @@ import { rateAt } from '../../../src/train/schedule.ts';
 import { parseSettings, type TrainingSettings } from '../../../src/train/settings.ts';
 import { Trainer } from '../../../src/train/trainer.ts';
 import { chooseEngine } from './chooseEngine.ts';
-import type { Calls, TrainingEvent, TrainingRequest, Written } from './protocol.ts';
+import type { Calls, ExportedModel, TrainingEvent, TrainingRequest, Written } from './protocol.ts';
 import { type Report, streamText } from './streamText.ts';
 
 const sizes = {
@@ -28,6 +29,7 @@ const maxMemory = 2 ** 31;
 
 export class TextTraining {
   #model: LanguageModel | undefined;
+  #run: Run | undefined;
 
   async train(
     request: TrainingRequest,
@@ -35,7 +37,7 @@ export class TextTraining {
     signal: AbortSignal,
   ): Promise<{ steps: number }> {
     await this.#model?.dispose();
-    this.#model = undefined;
+    this.#model = this.#run = undefined;
     const tokenizer = await makeTokenizer(request.text, report, signal);
     const tokens = Int32Array.from(tokenizer.encode(request.text));
     if (tokens.length < minTokens) {
@@ -52,10 +54,30 @@ export class TextTraining {
     report({
       ...{ event: 'begin', tokens: tokens.length, vocabulary: tokenizer.vocabularySize },
       ...{ parameters: trainer.needs.parameters, memory: trainer.needs.totalBytes },
-      tokensPerStep: settings.batch * settings.length,
+      ...{ tokensPerStep: settings.batch * settings.length, steps: settings.steps },
       ...{ engineName: chosen.name, engineNote: chosen.note },
     });
-    return { steps: await this.#train(trainer, { tokens, tokenizer, settings, request }, report, signal) };
+    this.#run = { trainer, tokens, tokenizer, config, settings, request, step: 0 };
+    return this.resume(report, signal);
+  }
+
+  async resume(report: Report<TrainingEvent>, signal: AbortSignal): Promise<{ steps: number }> {
+    await this.#train(this.#expectRun(), report, signal);
+    return { steps: this.#expectRun().step };
+  }
+
+  async exported(): Promise<ExportedModel> {
+    const { trainer, tokenizer, config, step } = this.#expectRun();
+    const files = await packedFiles(config, tokenizer, async (name) => {
+      const bytes = await trainer.engine.read(trainer.weights.get(name));
+      return new Float32Array(bytes.slice().buffer);
+    });
+    return { steps: step, parameters: trainer.needs.parameters, files };
+  }
+
+  #expectRun(): Run {
+    if (!this.#run) throw new InputError('nothing was trained yet');
+    return this.#run;
   }
 
   async writeTrained(
@@ -70,12 +92,9 @@ export class TextTraining {
     return streamText(generate, sampling, report, signal);
   }
 
-  async #train(
-    trainer: Trainer,
-    { tokens, tokenizer, settings, request }: TrainingData,
-    report: Report<TrainingEvent>,
-    signal: AbortSignal,
-  ): Promise<number> {
+  /** From the step that the run has reached, to its last one or until it is stopped. */
+  async #train(run: Run, report: Report<TrainingEvent>, signal: AbortSignal): Promise<void> {
+    const { trainer, tokens, tokenizer, settings, request } = run;
     const { steps, batch, length, seed } = settings;
     const source = {
       tokenCount: tokens.length,
@@ -84,14 +103,15 @@ export class TextTraining {
     };
     const sampler = new BatchSampler(source, { batch, length, seed, validation: settings.validation });
     const pauses = new Set(Array.from({ length: moments + 1 }, (_, k) => Math.round((k * steps) / moments)));
-    for (let step = 0; ; step++) {
+    for (; ; run.step++) {
+      const { step } = run;
       if (pauses.has(step) || signal.aborted) {
         if (sampler.validationWindows > 0 && !signal.aborted) {
           report({ event: 'validation', step, loss: await trainer.validate(sampler.validation()) });
         }
         report({ event: 'sample', step, text: await this.#sample(request.prompt, seed) });
       }
-      if (step === steps || signal.aborted) return step;
+      if (step === steps || signal.aborted) return;
       const began = performance.now();
       const { lossSum, labels } = await trainer.step(
         [await sampler.batch(step)],
@@ -111,11 +131,16 @@ export class TextTraining {
   }
 }
 
-interface TrainingData {
+/** A training, which may have been stopped. */
+interface Run {
+  readonly trainer: Trainer;
   readonly tokens: Int32Array;
   readonly tokenizer: TextTokenizer;
+  readonly config: MatMulFreeConfig;
   readonly settings: TrainingSettings;
   readonly request: TrainingRequest;
+  /** Updates that are done. */
+  step: number;
 }
 
 async function makeTokenizer(

@@ -32,6 +32,8 @@ const handlers: { readonly [M in Method]: Handler<M> } = {
   observe: (request, report, signal) => loaded.observe(request, report, signal),
   explain: (request) => loaded.explain(request),
   train: (request, report, signal) => training.train(request, report, signal),
+  resumeTraining: (_, report, signal) => training.resume(report, signal),
+  exportTrained: () => training.exported(),
   writeTrained: (request, report, signal) => training.writeTrained(request, report, signal),
 };
 

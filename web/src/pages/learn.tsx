@@ -2,14 +2,17 @@
 import { computed, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { formatBytes, formatCount } from '../../../src/format.ts';
-import { Client } from '../engine/client.ts';
+import { type CallOptions, Client } from '../engine/client.ts';
 import type { TrainingEvent, TrainingRequest } from '../engine/protocol.ts';
+import { firstWords, newId } from '../keep.ts';
 import { untilIsolated } from '../offline.ts';
 import { Memorised } from '../parts/memorised.tsx';
 import { Progress } from '../parts/progress.tsx';
+import { TrainedShelf } from '../parts/trainedShelf.tsx';
 import { TrainedWriter } from '../parts/trainedWriter.tsx';
 import { readText } from '../readText.ts';
 import { engineChoice } from '../store.ts';
+import { keepTrained } from '../trained.ts';
 
 type Begin = Extract<TrainingEvent, { event: 'begin' }>;
 type Point = readonly [step: number, loss: number];
@@ -17,14 +20,16 @@ type Point = readonly [step: number, loss: number];
 const text = signal('');
 /** How the opened file was read. */
 const fileNote = signal('');
+/** Its name, without what follows the point. */
+const openedFile = signal('');
 const words = computed(() => text.value.match(/\S+/g)?.length ?? 0);
 /** A longer text would make each key slow in the field; its beginning is shown instead. */
 const maxShown = 300_000;
 const steps = signal(300);
 const size = signal<TrainingRequest['size']>('small');
 const prompt = signal('');
-/** The current activity; the empty state is `idle`. */
-const phase = signal<'idle' | 'tokenizer' | 'training' | 'done'>('idle');
+/** The current activity; the empty state is `idle`. A stopped training can be continued. */
+const phase = signal<'idle' | 'tokenizer' | 'training' | 'stopped' | 'done'>('idle');
 const status = signal('');
 const begin = signal<Begin | undefined>(undefined);
 const losses = signal<readonly Point[]>([]);
@@ -41,28 +46,43 @@ function trainingWorker(): Client {
   return client;
 }
 
-async function learn(): Promise<void> {
-  controller = new AbortController();
-  const { signal } = controller;
+/** The name under which the model will be kept, and where. */
+let kept = { id: '', name: '' };
+
+function learn(): Promise<void> {
   begin.value = undefined;
   losses.value = validations.value = [];
   speed.value = 0;
   samples.value = [];
   phase.value = 'tokenizer';
   status.value = 'Learning the words…';
+  prompt.value = beginningOf(text.value);
+  kept = { id: newId(), name: openedFile.value || firstWords(text.value.trim()) };
+  const request: TrainingRequest = {
+    ...{ text: text.value, steps: steps.value, size: size.value, engine: engineChoice.value },
+    prompt: prompt.value,
+  };
+  return train((options) => trainingWorker().call('train', request, options));
+}
+
+function resume(): Promise<void> {
+  phase.value = 'training';
+  status.value = 'Training…';
+  return train((options) => trainingWorker().call('resumeTraining', undefined, options));
+}
+
+async function train(call: (options: CallOptions<TrainingEvent>) => Promise<unknown>): Promise<void> {
+  controller = new AbortController();
+  const { signal } = controller;
   try {
-    const request: TrainingRequest = {
-      ...{ text: text.value, steps: steps.value, size: size.value, engine: engineChoice.value },
-      prompt: beginningOf(text.value),
-    };
-    prompt.value = request.prompt;
-    await trainingWorker().call('train', request, { onEvent: hear, signal });
-    status.value = `Done: ${steps.value} steps.`;
+    await call({ onEvent: hear, signal });
+    status.value = `Done: ${begin.value!.steps} steps.`;
     phase.value = 'done';
   } catch (error) {
     status.value = signal.aborted ? 'Stopped.' : error instanceof Error ? error.message : String(error);
-    phase.value = losses.value.length > 0 ? 'done' : 'idle';
+    phase.value = losses.value.length === 0 ? 'idle' : signal.aborted ? 'stopped' : 'done';
   }
+  if (losses.value.length > 0) await keepTrained(trainingWorker(), kept.id, kept.name);
 }
 
 function hear(event: TrainingEvent): void {
@@ -99,6 +119,7 @@ async function openFile(file: File | undefined): Promise<void> {
   try {
     const { text: content, note } = await readText(file);
     text.value = content;
+    openedFile.value = file.name.replace(/\.[^.]*$/, '');
     fileNote.value = [file.name, note].filter((part) => part !== '').join(': ');
   } catch (error) {
     status.value = error instanceof Error ? error.message : String(error);
@@ -107,8 +128,10 @@ async function openFile(file: File | undefined): Promise<void> {
 
 async function openExample(): Promise<void> {
   const response = await fetch('./moby-dick.txt');
-  if (response.ok) text.value = await response.text();
-  else status.value = 'The example is not there.';
+  if (response.ok) {
+    text.value = await response.text();
+    openedFile.value = 'Moby-Dick';
+  } else status.value = 'The example is not there.';
 }
 
 export default function Learn() {
@@ -129,9 +152,21 @@ export default function Learn() {
             Stop
           </button>
         ) : (
-          <button type="button" class="main" disabled={text.value.trim() === ''} onClick={() => void learn()}>
-            {phase.value === 'done' ? 'Train again' : 'Train'}
-          </button>
+          <>
+            {phase.value === 'stopped' && (
+              <button type="button" class="main" onClick={() => void resume()}>
+                Resume
+              </button>
+            )}
+            <button
+              type="button"
+              class={phase.value === 'stopped' ? undefined : 'main'}
+              disabled={text.value.trim() === ''}
+              onClick={() => void learn()}
+            >
+              {phase.value === 'idle' ? 'Train' : 'Train again'}
+            </button>
+          </>
         )}
         <Choices busy={busy} />
         <p class="status" role="status">
@@ -150,14 +185,17 @@ export default function Learn() {
             losses={losses.value}
             validations={validations.value}
             samples={samples.value}
-            steps={steps.value}
+            steps={begin.value.steps}
             tokensPerSecond={speed.value}
             secondsPerStep={speed.value ? begin.value.tokensPerStep / speed.value : 0}
             prompt={prompt.value}
           />
         </>
       )}
-      {phase.value === 'done' && <TrainedWriter client={trainingWorker()} beginning={prompt.value} />}
+      {(phase.value === 'done' || phase.value === 'stopped') && (
+        <TrainedWriter client={trainingWorker()} beginning={prompt.value} />
+      )}
+      <TrainedShelf />
     </div>
   );
 }
@@ -177,7 +215,7 @@ function Material({ busy }: { readonly busy: boolean }) {
         value={isLong ? `${text.value.slice(0, 2000)}…` : text.value}
         onInput={({ currentTarget }) => {
           text.value = currentTarget.value;
-          fileNote.value = '';
+          fileNote.value = openedFile.value = '';
         }}
       />
       <div class="line">
@@ -203,7 +241,7 @@ function Material({ busy }: { readonly busy: boolean }) {
               class="small"
               disabled={busy}
               onClick={() => {
-                text.value = fileNote.value = '';
+                text.value = fileNote.value = openedFile.value = '';
               }}
             >
               Clear

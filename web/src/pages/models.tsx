@@ -7,6 +7,7 @@ import { deleteKept, type KeptModel, keptModels } from '../../../src/platform/ke
 import { isOf } from '../offline.ts';
 import { Loading, Trouble } from '../parts/needsModel.tsx';
 import { OwnModel } from '../parts/ownModel.tsx';
+import { TrainedShelf } from '../parts/trainedShelf.tsx';
 import { card, loading, open, trouble } from '../store.ts';
 
 const kept = signal<readonly KeptModel[]>([]);
@@ -34,6 +35,7 @@ export default function Models() {
         </p>
       )}
       <OwnModel />
+      <TrainedShelf />
       <section aria-labelledby="catalogue">
         <h2 id="catalogue">Published models</h2>
         <ul class="list">

@@ -2,12 +2,13 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { card, modelWorker } from '../store.ts';
+import { keepText, newText, text, textsRestored } from '../texts.ts';
 import { checkOf, hashOfLink, linkIn, type WriteLink } from '../writeLink.ts';
 import { CopyButton } from './copyButton.tsx';
 import { describeSpeed, Generation } from './generation.ts';
 import { maxTokens, SamplingControls, temperature } from './samplingControls.tsx';
+import { TextShelf } from './textShelf.tsx';
 
-const text = signal('Once upon a time');
 /** The text before each continuation, for undoing. */
 const before = signal<readonly string[]>([]);
 const generation = new Generation();
@@ -19,26 +20,30 @@ const verdict = signal('');
 function goOn(seed = crypto.getRandomValues(new Uint32Array(1))[0]!): Promise<void> {
   verdict.value = '';
   link.value = undefined;
-  return generation.run(async (signal) => {
-    const prompt = text.value;
-    before.value = [...before.value, prompt];
-    const request = { prompt, temperature: temperature.value, maxTokens: maxTokens.value, seed };
-    const onEvent = (piece: string) => {
-      text.value += piece;
-    };
-    const written = await modelWorker().call('write', request, { onEvent, signal });
-    link.value = {
-      ...{ text: prompt, seed, freedom: request.temperature, tokens: request.maxTokens },
-      ...{ model: card.value!.fingerprint, check: checkOf(text.value) },
-    };
-    return describeSpeed(written);
-  });
+  return generation
+    .run(async (signal) => {
+      const prompt = text.value;
+      before.value = [...before.value, prompt];
+      const request = { prompt, temperature: temperature.value, maxTokens: maxTokens.value, seed };
+      const onEvent = (piece: string) => {
+        text.value += piece;
+      };
+      const written = await modelWorker().call('write', request, { onEvent, signal });
+      link.value = {
+        ...{ text: prompt, seed, freedom: request.temperature, tokens: request.maxTokens },
+        ...{ model: card.value!.fingerprint, check: checkOf(text.value) },
+      };
+      return describeSpeed(written);
+    })
+    .then(keepText);
 }
 
 /** Writes what a link asks for, and compares. */
 async function openLink(): Promise<void> {
   const opened = linkIn(location.hash);
   if (!opened || generation.running.value) return;
+  await textsRestored;
+  newText();
   history.replaceState(history.state, '', '#write');
   text.value = opened.text;
   temperature.value = opened.freedom;
@@ -57,6 +62,12 @@ function compared(opened: WriteLink, own: WriteLink): string {
 function goBack(): void {
   text.value = before.value.at(-1) ?? text.value;
   before.value = before.value.slice(0, -1);
+  startAfresh();
+  void keepText();
+}
+
+/** What was said about the earlier text is over. */
+function startAfresh(): void {
   generation.status.value = verdict.value = '';
   link.value = undefined;
 }
@@ -92,6 +103,14 @@ export function Continue() {
           {generation.status.value} {verdict.value}
         </p>
       </div>
+      {!running && (
+        <TextShelf
+          onOpen={() => {
+            before.value = [];
+            startAfresh();
+          }}
+        />
+      )}
       <SamplingControls />
     </section>
   );
@@ -116,6 +135,7 @@ function Manuscript({ running }: { readonly running: boolean }) {
         text.value = currentTarget.value;
         link.value = undefined;
       }}
+      onChange={() => void keepText()}
       onKeyDown={(event) => {
         if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void goOn();
       }}

@@ -57,7 +57,7 @@ function ModelChoice({ names }: { readonly names: readonly string[] }) {
     <label>
       Model{' '}
       <select
-        value={`${source.value ?? ''}`}
+        value={typeof source.value === 'string' ? source.value : ''}
         onChange={({ currentTarget }) => void open(currentTarget.value)}
       >
         {names.map((name) => (

@@ -1,6 +1,7 @@
 /** A model by name or address, or from the reader's disk. */
 import { useSignal } from '@preact/signals';
-import { loading, open } from '../store.ts';
+import { loading, open, trouble } from '../store.ts';
+import { isModelFile, openModelFile } from '../trained.ts';
 
 export function OwnModel() {
   return (
@@ -42,7 +43,7 @@ function FromDisk() {
   const choose = ({ currentTarget }: { readonly currentTarget: HTMLInputElement }) => {
     const files = [...(currentTarget.files ?? [])];
     currentTarget.value = ''; // the same file may be chosen again
-    if (files.length > 0) void open(modelFilesOf(files));
+    if (files.length > 0) void openFiles(files);
   };
   return (
     <fieldset
@@ -57,14 +58,15 @@ function FromDisk() {
       onDrop={(event) => {
         event.preventDefault();
         over.value = false;
-        void droppedFiles(event.dataTransfer!).then((files) => open(modelFilesOf(files)));
+        void droppedFiles(event.dataTransfer!).then(openFiles);
       }}
     >
       <legend class="unseen">From your disk</legend>
       <p>
-        From your disk: a <code>.gguf</code> file, or the folder or files of a model (<code>config.json</code>
-        , <code>model.safetensors</code>, <code>tokenizer.json</code>). Drop it here, or choose it. It is
-        read, not copied or sent.
+        From your disk: a <code>.tar</code> that a page like this saved, a <code>.gguf</code> file, or the
+        folder or files of a model (<code>config.json</code>, <code>model.safetensors</code>,{' '}
+        <code>tokenizer.json</code>). Drop it here, or choose it. A <code>.tar</code> is kept in this browser,
+        the others are read where they are; nothing is sent.
       </p>
       <label class="file">
         Choose files <input class="unseen" type="file" multiple onChange={choose} />
@@ -74,6 +76,15 @@ function FromDisk() {
       </label>
     </fieldset>
   );
+}
+
+async function openFiles(files: readonly File[]): Promise<void> {
+  const handedOn = files.find(isModelFile);
+  if (!handedOn) return open(modelFilesOf(files));
+  trouble.value = undefined;
+  await openModelFile(handedOn).catch((error: Error) => {
+    trouble.value = { message: error.message.replace(/\.$/, ''), retry: () => openFiles(files) };
+  });
 }
 
 /** Files of a model's folder; others in it, such as pictures, are left out. */

@@ -1,8 +1,7 @@
 /** The talks that this browser keeps. */
-import { useSignal } from '@preact/signals';
 import { download, fileName } from '../download.ts';
-import { eraseAll, keeps } from '../keep.ts';
-import { asMarkdown, forget, newTalk, openTalk, rename, type Talk, talk, talks } from '../talk.ts';
+import { asMarkdown, forget, openTalk, rename, type Talk, talk, talks } from '../talk.ts';
+import { WhatIsKept } from './whatIsKept.tsx';
 
 export function TalkShelf() {
   const all = talks.value;
@@ -15,10 +14,7 @@ export function TalkShelf() {
         ))}
       </ul>
       <p class="quiet">
-        {keeps.value === false
-          ? 'This browser keeps nothing for this page: talks, texts and models last until the page is closed.'
-          : 'Talks, texts and trained models are kept in this browser only, until you erase them.'}{' '}
-        <Erase />
+        <WhatIsKept />
       </p>
     </details>
   );
@@ -51,30 +47,5 @@ function Row({ talk: one }: { readonly talk: Talk }) {
         Delete
       </button>
     </li>
-  );
-}
-
-function Erase() {
-  const asked = useSignal(false);
-  if (!asked.value) {
-    return (
-      <button type="button" class="small" onClick={() => (asked.value = true)}>
-        Erase everything
-      </button>
-    );
-  }
-  return (
-    <button
-      type="button"
-      class="small"
-      onClick={async () => {
-        await eraseAll();
-        talks.value = [];
-        await newTalk();
-        asked.value = false;
-      }}
-    >
-      Really erase all talks, texts and models
-    </button>
   );
 }

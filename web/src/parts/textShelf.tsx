@@ -1,0 +1,65 @@
+/** The texts that this browser keeps. */
+import { download, fileName } from '../download.ts';
+import { deleteText, isCurrent, type KeptText, newText, openText, renameText, texts } from '../texts.ts';
+import { WhatIsKept } from './whatIsKept.tsx';
+
+/** @param onOpen what belongs to the earlier text is over */
+export function TextShelf({ onOpen }: { readonly onOpen: () => void }) {
+  const all = texts.value;
+  return (
+    <details class="shelf">
+      <summary>Your texts{all.length > 0 && `: ${all.length}`}</summary>
+      <ul>
+        {all.map((one) => (
+          <Row key={one.id} one={one} onOpen={onOpen} />
+        ))}
+      </ul>
+      <p class="quiet">
+        <button
+          type="button"
+          class="small"
+          onClick={() => {
+            newText();
+            onOpen();
+          }}
+        >
+          New text
+        </button>{' '}
+        <WhatIsKept />
+      </p>
+    </details>
+  );
+}
+
+function Row({ one, onOpen }: { readonly one: KeptText; readonly onOpen: () => void }) {
+  return (
+    <li>
+      <input
+        aria-label={`Name of the text “${one.name}”`}
+        value={one.name}
+        onChange={({ currentTarget }) => void renameText(one, currentTarget.value)}
+      />
+      <button
+        type="button"
+        class="small"
+        aria-pressed={isCurrent(one)}
+        onClick={() => {
+          openText(one);
+          onOpen();
+        }}
+      >
+        Open
+      </button>
+      <button
+        type="button"
+        class="small"
+        onClick={() => download(fileName(one.name, 'txt'), one.text, 'text/plain')}
+      >
+        Export
+      </button>
+      <button type="button" class="small" onClick={() => void deleteText(one)}>
+        Delete
+      </button>
+    </li>
+  );
+}

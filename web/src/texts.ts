@@ -1,0 +1,59 @@
+/** What the reader writes with the model: the current text, and those that are kept. */
+import { signal } from '@preact/signals';
+import { firstWords, type Kept, list, newId, put, remove } from './keep.ts';
+
+export interface KeptText extends Kept {
+  readonly text: string;
+}
+
+const beginning = 'Once upon a time';
+
+export const text = signal(beginning);
+export const texts = signal<readonly KeptText[]>([]);
+const id = signal(newId());
+
+/** Opens the latest text, unless the reader has begun one. */
+export const textsRestored = (async () => {
+  texts.value = await list<KeptText>('texts');
+  const [last] = texts.value;
+  if (last && text.value === beginning) openText(last);
+})();
+
+export function isCurrent(one: KeptText): boolean {
+  return one.id === id.value;
+}
+
+/** Keeps the current text, once there is something of its own in it. */
+export async function keepText(): Promise<void> {
+  if (text.value.trim() === '' || text.value === beginning) return;
+  const name = texts.value.find(isCurrent)?.name ?? firstWords(text.value);
+  await put('texts', { id: id.value, name, changed: Date.now(), text: text.value } as KeptText);
+  texts.value = await list<KeptText>('texts');
+}
+
+export function openText(one: KeptText): void {
+  id.value = one.id;
+  text.value = one.text;
+}
+
+export function newText(): void {
+  id.value = newId();
+  text.value = beginning;
+}
+
+export async function renameText(one: KeptText, name: string): Promise<void> {
+  await put('texts', { ...one, name });
+  texts.value = await list<KeptText>('texts');
+}
+
+export async function deleteText(one: KeptText): Promise<void> {
+  await remove('texts', one.id);
+  texts.value = await list<KeptText>('texts');
+  if (isCurrent(one)) newText();
+}
+
+/** After everything was erased. */
+export function forgetTexts(): void {
+  texts.value = [];
+  newText();
+}
