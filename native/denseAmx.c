@@ -1,7 +1,7 @@
 /**
- * Products of the backward pass with AMX: tiles of bf16, summed in f32. A float is split into two bf16, its upper bits
- * and what they lack, so that 16 of its 24 bits count; ternary weights and int8 codes are single bf16. The products of a
- * forward pass, whose matrices lie along K, are those of AVX-512: they keep all bits.
+ * Products of the backward pass with AMX: tiles of bf16, summed in f32. Gradients are rounded to bf16, as is usual in
+ * training; ternary weights and int8 codes are bf16 without rounding. The products of a forward pass, whose matrices lie
+ * along K, are those of AVX-512: they keep all bits.
  */
 #include "tiles.h"
 
@@ -15,30 +15,12 @@ enum {
   fewestOperations = 1 << 16
 };
 
-/** A block of A or B, in tiles [rows / 16, depth / 32] of 1 KB; `low` holds what the upper bf16 lack, or is NULL. */
-typedef struct {
-  uint8_t *high, *low;
-} Halves;
-
 /** Sixteen words, each a pair of bf16: the nearest of `even` in the lower half, of `odd` in the upper. */
 INLINE __m512i pairOf(__m512 even, __m512 odd) {
   const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
                                          5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   return _mm512_permutexvar_epi16(order, both);
-}
-
-/** What a pair lacks of its floats. */
-INLINE __m512i restOf(__m512 even, __m512 odd, __m512i pair) {
-  const __m512 lower = _mm512_castsi512_ps(_mm512_slli_epi32(pair, 16));
-  const __m512 upper = _mm512_castsi512_ps(_mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000)));
-  return pairOf(_mm512_sub_ps(even, lower), _mm512_sub_ps(odd, upper));
-}
-
-INLINE void storePair(Halves to, size_t at, __m512 even, __m512 odd) {
-  const __m512i pair = pairOf(even, odd);
-  _mm512_store_si512(to.high + at, pair);
-  if (to.low) _mm512_store_si512(to.low + at, restOf(even, odd, pair));
 }
 
 INLINE __mmask16 firstOf(int32_t count) { return (__mmask16)(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1); }
@@ -61,13 +43,13 @@ INLINE __m512 rowOfB(const uint8_t *memory, const Gemm *g, int32_t k, int32_t n,
 }
 
 /** Rows [k, k + depthOfBlock) and columns [from, end) of B, in tiles of 16 columns by 16 pairs of rows. */
-static void packB(const uint8_t *memory, const Gemm *g, Halves to, int32_t k, int32_t from, int32_t end) {
+static void packB(const uint8_t *memory, const Gemm *g, uint8_t *to, int32_t k, int32_t from, int32_t end) {
   for (int32_t pair = 0; pair < depthOfBlock / 2; pair++) {
     const int32_t row = k + 2 * pair;
     for (int32_t n = from; n < end; n += 16) {
       const size_t tile = (size_t)((n - from) / 16) * tilesDeep + pair / 16;
-      storePair(to, tile * bytesOfTile + 64 * (pair % 16), rowOfB(memory, g, row, n, end),
-                rowOfB(memory, g, row + 1, n, end));
+      const __m512i words = pairOf(rowOfB(memory, g, row, n, end), rowOfB(memory, g, row + 1, n, end));
+      _mm512_store_si512(to + tile * bytesOfTile + 64 * (pair % 16), words);
     }
   }
 }
@@ -86,28 +68,20 @@ INLINE __m512 columnOfA(Source s, const float *a, int32_t k, __mmask16 there) {
 }
 
 /** A tile of A whose rows are neighbours in memory: pairs of columns, transposed. */
-static void packTransposed(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
-  __m512i high[16], low[16];
+static void packTransposed(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k) {
+  __m512i pairs[16];
   const float *a = s.a + (size_t)m * s.strideM;
   const __mmask16 there = firstOf(rows);
 #pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) {
-    const __m512 even = columnOfA(s, a, k + 2 * i, there), odd = columnOfA(s, a, k + 2 * i + 1, there);
-    high[i] = pairOf(even, odd);
-    low[i] = restOf(even, odd, high[i]);
-  }
-  transpose(high);
-  transpose(low);
+  for (int i = 0; i < 16; i++)
+    pairs[i] = pairOf(columnOfA(s, a, k + 2 * i, there), columnOfA(s, a, k + 2 * i + 1, there));
+  transpose(pairs);
 #pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) {
-    _mm512_store_si512(to.high + 64 * i, high[i]);
-    _mm512_store_si512(to.low + 64 * i, low[i]);
-  }
+  for (int i = 0; i < 16; i++) _mm512_store_si512(to + 64 * i, pairs[i]);
 }
 
 /** A tile of A whose columns are neighbours in memory. */
-static void packRows(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
-  const __m512i evens = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+static void packRows(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k) {
   const __mmask16 first = firstOf(s.K - k), second = firstOf(s.K - k - 16);
   for (int32_t i = 0; i < 16; i++) {
     const float *a = s.a + (size_t)(m + i) * s.strideM + k;
@@ -117,43 +91,42 @@ static void packRows(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
       x = _mm512_mul_ps(x, _mm512_maskz_loadu_ps(first, s.scales + k));
       y = _mm512_mul_ps(y, _mm512_maskz_loadu_ps(second, s.scales + k + 16));
     }
-    const __m512i odds = _mm512_add_epi32(evens, _mm512_set1_epi32(1));
-    storePair(to, 64 * (size_t)i, _mm512_permutex2var_ps(x, evens, y), _mm512_permutex2var_ps(x, odds, y));
+    _mm512_store_si512(to + 64 * i, (__m512i)_mm512_cvtne2ps_pbh(y, x));
   }
 }
 
 /** Rows [m, m + rows) of A. */
-static void packA(Source s, Halves to, int32_t m, int32_t rows, int32_t k) {
-  for (int32_t tile = 0; tile < tilesDeep; tile++) {
-    for (int32_t i = 0; i < rows; i += 16) {
-      const size_t at = ((size_t)(i / 16) * tilesDeep + tile) * bytesOfTile;
-      const Halves one = {to.high + at, to.low + at};
+static void packA(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k) {
+  for (int32_t i = 0; i < rows; i += 16) {
+    for (int32_t tile = 0; tile < tilesDeep; tile++, to += bytesOfTile) {
       const int32_t there = smaller(16, rows - i), depth = k + tile * depthOfTile;
-      if (s.strideK == 1) packRows(s, one, m + i, there, depth);
-      else packTransposed(s, one, m + i, there, depth);
+      if (s.strideK == 1) packRows(s, to, m + i, there, depth);
+      else packTransposed(s, to, m + i, there, depth);
     }
   }
 }
 
-/** Adds products of two tiles of rows of A with the two of B in registers to four tiles of C. */
-INLINE void addProducts(const uint8_t *a, size_t next) {
-  _tile_loadd(4, a, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  _tile_dpbf16ps(1, 4, 7);
-  _tile_loadd(5, a + next, 64);
-  _tile_dpbf16ps(2, 5, 6);
-  _tile_dpbf16ps(3, 5, 7);
-}
-
-/** Both parts of A, of which `low` may be NULL, times one part of B. */
-INLINE void multiplyTiles(const uint8_t *high, const uint8_t *low, const uint8_t *b, int32_t tiles) {
+/** Two rows of tiles of A times two columns of tiles of B. */
+static void multiplyTiles(const uint8_t *a, const uint8_t *b, int32_t tiles, float *sums) {
   const size_t next = (size_t)tilesDeep * bytesOfTile;
-  for (size_t at = 0; at < (size_t)tiles * bytesOfTile; at += bytesOfTile) {
-    _tile_loadd(6, b + at, 64);
-    _tile_loadd(7, b + next + at, 64);
-    addProducts(high + at, next);
-    if (low) addProducts(low + at, next);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (; tiles > 0; tiles--, a += bytesOfTile, b += bytesOfTile) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b + next, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a + next, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
   }
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + 256, 64);
+  _tile_stored(2, sums + 512, 64);
+  _tile_stored(3, sums + 768, 64);
 }
 
 /** C = alpha · sums + before, of a tile. */
@@ -168,26 +141,16 @@ static void storeTile(const float *sums, float *c, const float *before, const Ge
   }
 }
 
-/** Rows [m, m + rows) and columns [n, n + columns) of C, 32 by 32 at most. */
-static void squareOfC(uint8_t *memory, const Gemm *g, Halves a, Halves b, int32_t k, int32_t m, int32_t rows, int32_t n,
-                      int32_t columns, float alpha, float *sums) {
-  const int32_t tiles = smaller(tilesDeep, (g->K - k + depthOfTile - 1) / depthOfTile);
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  multiplyTiles(a.high, a.low, b.high, tiles);
-  if (b.low) multiplyTiles(a.high, NULL, b.low, tiles);
-  _tile_stored(0, sums, 64);
-  _tile_stored(1, sums + 256, 64);
-  _tile_stored(2, sums + 512, 64);
-  _tile_stored(3, sums + 768, 64);
+/** Rows [m, m + rows) and columns [n, n + columns) of C, 32 by 32 at most, from the sums of their tiles. */
+static void storeSquare(uint8_t *memory, const Gemm *g, const float *sums, int isFirst, int32_t m, int32_t rows, int32_t n,
+                        int32_t columns) {
+  const float alpha = g->scale ? *(const float *)(memory + g->scale) : 1;
   for (int32_t i = 0; i < rows; i += 16) {
     for (int32_t j = 0; j < columns; j += 16) {
       const size_t at = (size_t)(m + i) * g->ldc + (size_t)(n + j);
       float *c = (float *)(memory + g->c) + at;
       const float *first = g->accumulate ? (const float *)(memory + g->accumulate) + at : NULL;
-      storeTile(sums + 32 * i + 16 * j, c, k > 0 ? c : first, g, alpha, smaller(16, rows - i), smaller(16, columns - j));
+      storeTile(sums + 32 * i + 16 * j, c, isFirst ? first : c, g, alpha, smaller(16, rows - i), smaller(16, columns - j));
     }
   }
 }
@@ -195,29 +158,26 @@ static void squareOfC(uint8_t *memory, const Gemm *g, Halves a, Halves b, int32_
 /** Rows [top, bottom) and columns [left, right) of C. */
 static int rectangle(uint8_t *memory, const Gemm *g, int32_t top, int32_t bottom, int32_t left, int32_t right) {
   const size_t sizeA = (size_t)rowsOfBlock * depthOfBlock * 2, sizeB = (size_t)columnsOfBlock * depthOfBlock * 2;
-  uint8_t *own = scratch(2 * sizeA + 2 * sizeB + 4 * bytesOfTile);
-  if (!own) return 0;
-  const Halves a = {own, own + sizeA}, b = {own + 2 * sizeA, g->kind == denseFloats ? own + 2 * sizeA + sizeB : NULL};
-  float *sums = (float *)(own + 2 * sizeA + 2 * sizeB);
-  const float alpha = g->scale ? *(const float *)(memory + g->scale) : 1;
+  uint8_t *a = scratch(sizeA + sizeB + 4 * bytesOfTile);
+  if (!a) return 0;
+  uint8_t *b = a + sizeA;
+  float *sums = (float *)(b + sizeB);
   const Source s = {(const float *)(memory + g->a), g->kind == denseInt8 ? (const float *)(memory + g->rowScale) : NULL,
                     g->strideM, g->strideK, g->K};
   configureTiles();
   for (int32_t n = left; n < right; n += columnsOfBlock) {
     const int32_t columns = smaller(columnsOfBlock, right - n);
     for (int32_t k = 0; k < g->K; k += depthOfBlock) {
+      const int32_t tiles = smaller(tilesDeep, (g->K - k + depthOfTile - 1) / depthOfTile);
       packB(memory, g, b, k, n, n + columns);
       for (int32_t m = top; m < bottom; m += rowsOfBlock) {
         const int32_t rows = smaller(rowsOfBlock, bottom - m);
         packA(s, a, m, rows, k);
-        // Both parts of 32 rows of A stay in the first-level cache, and B passes.
+        // 32 rows of A stay in the first-level cache, and B passes.
         for (int32_t i = 0; i < rows; i += 32) {
-          const size_t atA = (size_t)(i / 16) * tilesDeep * bytesOfTile;
           for (int32_t j = 0; j < columns; j += 32) {
-            const size_t atB = (size_t)(j / 16) * tilesDeep * bytesOfTile;
-            squareOfC(memory, g, (Halves){a.high + atA, a.low + atA},
-                      (Halves){b.high + atB, b.low ? b.low + atB : NULL}, k, m + i, smaller(32, rows - i), n + j,
-                      smaller(32, columns - j), alpha, sums);
+            multiplyTiles(a + (size_t)i * depthOfBlock * 2, b + (size_t)j * depthOfBlock * 2, tiles, sums);
+            storeSquare(memory, g, sums, k == 0, m + i, smaller(32, rows - i), n + j, smaller(32, columns - j));
           }
         }
       }

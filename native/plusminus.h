@@ -1,7 +1,7 @@
 /**
  * Native kernels over the CPU engine's WebAssembly memory. Addresses are offsets from the start of that memory. Every
  * variant computes the same exact integer sums, and the same floats in the same order, as the WebAssembly kernels; only
- * the backward pass of AMX takes 16 bits of a float: see denseAmx.c.
+ * the backward pass of AMX rounds gradients to bf16: see denseAmx.c.
  */
 #ifndef PLUSMINUS_H
 #define PLUSMINUS_H

@@ -139,6 +139,16 @@ typedef struct {
   Address logits;
   Address labels;
   Address logSums;
+  Address losses;
+  int32_t rows;
+  int32_t width;
+} CrossEntropyRows;
+
+/** src/ops/crossEntropy/kernel.as.ts */
+typedef struct {
+  Address logits;
+  Address labels;
+  Address logSums;
   Address dLoss;
   Address counted;
   Address dLogits;

@@ -50,11 +50,11 @@ async function projection(
   return values;
 }
 
-/** Tiles of AMX take 16 of the 24 bits of a gradient. */
+/** Tiles of AMX round gradients to bf16: by a 512th at most, which partly cancels in sums. */
 function expectClose(found: Float32Array, expected: Float32Array): void {
   const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const off = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - found[i]!)), 0);
-  expect(off).toBeLessThan(2e-5 * largest);
+  expect(off).toBeLessThan(largest / 256);
 }
 
 const projections = {
@@ -126,6 +126,7 @@ const structures = {
   GatedNormBackward: 'gatedNormBackward',
   RmsNormBackwardX: 'rmsNormBackwardX',
   RmsNormBackwardGamma: 'rmsNormBackwardGamma',
+  CrossEntropyRows: 'crossEntropyRows',
   CrossEntropyBackward: 'crossEntropyBackward',
 } as const;
 

@@ -34,4 +34,5 @@ export enum RowKernel {
   rmsNormBackwardGamma,
   crossEntropyBackward,
   mlgruSlotsForward,
+  sumsOfExponentials,
 }

@@ -1,8 +1,8 @@
 import { exp4, floatAt, loadLanes, maxLanes, shareStart, storeLanes, sumLanes } from "../../kernels/cpu/math.as";
 import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 
-/** log Σ exp(x) of one row. */
-function logSumExp(x: usize, width: i32): f32 {
+/** Leaves the largest number of a row at `topAt`, and Σ exp(x − largest) at `sumAt`. */
+function sumOfExponentials(x: usize, width: i32, topAt: usize, sumAt: usize): void {
   const whole = width & ~3;
   let top = f32x4.splat(load<f32>(x));
   for (let i = 0; i < whole; i += 4) top = f32x4.max(top, v128.load(x + ((<usize>i) << 2)));
@@ -15,7 +15,8 @@ function logSumExp(x: usize, width: i32): f32 {
   for (let i = whole; i < width; i++) {
     total += f32x4.extract_lane(exp4(f32x4.splat(load<f32>(x + ((<usize>i) << 2)) - max)), 0);
   }
-  return max + <f32>Math.log(total);
+  store<f32>(topAt, max);
+  store<f32>(sumAt, total);
 }
 
 @unmanaged
@@ -30,12 +31,15 @@ class CrossEntropyRows {
 
 export function crossEntropyRows(args: usize, thread: i32, threads: i32): void {
   const p = changetype<CrossEntropyRows>(args);
+  // The logarithm is taken here in any case, so that its bits are the same.
+  const isSummed = nativeRowKernel(RowKernel.sumsOfExponentials, args, thread, threads);
   const end = shareStart(p.rows, 1, thread + 1, threads);
   for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
     const at = (<usize>row) << 2;
     const label = load<i32>(p.labels + at);
     const x = floatAt(p.logits, row, p.width);
-    const logSum = logSumExp(x, p.width);
+    if (!isSummed) sumOfExponentials(x, p.width, p.losses + at, p.logSums + at);
+    const logSum = load<f32>(p.losses + at) + <f32>Math.log(load<f32>(p.logSums + at));
     store<f32>(p.logSums + at, logSum);
     store<f32>(p.losses + at, label < 0 ? 0 : logSum - load<f32>(x + ((<usize>label) << 2)));
   }
