@@ -104,6 +104,31 @@ async function runModel(top: Top, sizes: RtlSizes, stops: readonly Stop[]): Prom
   }
 }
 
+/** Generates a draft, then takes it back: what follows is as if it had not been. */
+async function rejectDraft(sizes: RtlSizes): Promise<void> {
+  const compiled = await compileModel(golden, { sizes });
+  const { states, program } = compiled;
+  const machine = new Machine(sizes, compiled.image());
+  const [prompt, draft] = [prompts.map(([token]) => [token!]), [[9], [3]]];
+  const board = new Board(sizes, randomSlots(3, sizes.cores), 'pm_on_chip');
+  const read = () => board.readMemory(states.address, states.beats);
+  try {
+    board.loadProgram(program);
+    await board.writeMemory(0, compiled.image());
+    board.start();
+    expect(await generate(board, prompt)).toEqual(simulated(machine, program, prompt));
+    const before = await read();
+    board.start();
+    await generate(board, draft);
+    expect(await read()).not.toEqual(before);
+    await board.writeMemory(states.address, before);
+    board.start();
+    expect(await generate(board, prompt)).toEqual(simulated(machine, program, prompt));
+  } finally {
+    await board.close();
+  }
+}
+
 /** Adds a number that the host left in memory to the row of a token. */
 const sum = assemble(`
 token:
@@ -123,6 +148,8 @@ describeWithVerilator('a model loaded and run by a host', { timeout: 600_000 }, 
     runModel('pm_accelerator', awkward, [halt, reset(1), reset(4)]));
 
   it('with all memory on the chip', () => runModel('pm_on_chip', small, [reset(1)]));
+
+  it('which reads states before a draft, and writes them back', () => rejectDraft(small));
 
   it('through AXI, on another clock, from a memory that answers in any order', () =>
     runModel('pm_axi', small, [halt]));

@@ -8,7 +8,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Resources, RtlReport } from '../src/accelerator/resources.ts';
 import { sourcesDigest } from './synthesis/digest.ts';
-import { placedTop, placeOnEcp5 } from './synthesis/ecp5.ts';
+import { placedTop, placeOnEcp5, placerSeeds } from './synthesis/ecp5.ts';
 import { estimateDelay, estimated } from './synthesis/estimate.ts';
 import { placeReducedCore, reducedCore } from './synthesis/ice40.ts';
 import { type Target, targets } from './synthesis/targets.ts';
@@ -105,14 +105,14 @@ function stepsOf(report: RtlReport): { readonly name: string; readonly run: () =
       report.onChip = { module: placedTop, sources: sourcesDigest(placedTop), ...resources };
     },
   };
-  const ecp5 = {
-    name: 'place and route on an ECP5-85F',
-    done: report.placed !== undefined,
+  const ecp5 = placerSeeds.map((seed, i) => ({
+    name: `place and route on an ECP5-85F, seed ${seed}`,
+    done: i < (report.placed?.clocksMHz.length ?? 0),
     run: async () => {
-      report.placed = await placeOnEcp5();
+      report.placed = await placeOnEcp5(report.placed);
     },
-  };
-  return [...steps, ...estimates, ice40, onChip, ecp5].filter(({ done }) => !done);
+  }));
+  return [...steps, ...estimates, ice40, onChip, ...ecp5].filter(({ done }) => !done);
 }
 
 const { values } = parseArgs({

@@ -48,6 +48,8 @@ const placedDesign = v.object({
   /** Of the first seed. */
   used: v.object(amounts),
   available: v.object(amounts),
+  /** The tests' model on it, simulated. */
+  run: v.object({ width: count, layers: count, vocabulary: count, cyclesPerToken: count }),
   tool: v.string(),
 });
 const rtlReport = v.object({

@@ -223,13 +223,16 @@ function clock({ reducedCore, onChip, placed }: RtlReport): string[] {
   ];
 }
 
-function placedNotes({ device, clocksMHz, used, available, tool }: PlacedDesign): string[] {
+function placedNotes({ device, clocksMHz, used, available, run, tool }: PlacedDesign): string[] {
+  const best = Math.max(...clocksMHz);
+  const speed = (best * 1e6) / run.cyclesPerToken;
   const clocks = clocksMHz.map((clock) => clock.toFixed(1)).join(', ');
   const of = (key: keyof Resources) => `${used[key]} of ${available[key]}`;
   return [
     'A whole accelerator with 128 KiB of memory on the chip (`pm_on_chip`: one core, four lanes in the row-wise unit, vectors of',
-    `2048 elements), placed and routed on an ${device} (${tool}): ${clocks} MHz with ${clocksMHz.length} seeds of the placer,`,
+    `2048 elements), placed and routed on an ${device} (${tool}): ${clocks} MHz with ${clocksMHz.length === 1 ? 'one seed' : `${clocksMHz.length} seeds`} of the placer,`,
     `${of('logic')} LUT4, ${of('registers')} registers, ${of('multipliers')} multipliers, ${of('memoryBlocks')} memory blocks.`,
+    `The tests' model (width ${run.width}, ${run.layers} layers, vocabulary ${run.vocabulary}) takes ${run.cyclesPerToken} cycles a token on it: ${speed.toFixed(0)} tokens/s at ${best.toFixed(1)} MHz.`,
   ];
 }
 
