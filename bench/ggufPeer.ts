@@ -26,6 +26,7 @@ import { output, record } from '../src/program/record.ts';
 import { input } from '../src/program/tensor.ts';
 import { EngineParameterStore } from '../src/run/store.ts';
 import { SeededRandom } from '../src/text/seededRandom.ts';
+import { divergenceOfRow } from './divergence.ts';
 import { findLlamaCpp } from './llamaCpp.ts';
 
 const golden = join(import.meta.dirname, '../test/fixtures/golden/gguf');
@@ -98,18 +99,9 @@ function rowsOf(logits: Float32Array, width: number): Float32Array[] {
   return Array.from({ length: logits.length / width }, (_, t) => logits.subarray(t * width, (t + 1) * width));
 }
 
-function logProbabilities(logits: Float32Array): Float64Array {
-  const max = logits.reduce((a, b) => Math.max(a, b));
-  const norm = max + Math.log(logits.reduce((sum, x) => sum + Math.exp(x - max), 0));
-  return Float64Array.from(logits, (x) => x - norm);
-}
-
 /** The Kullback–Leibler divergence of each found distribution from the expected one, in nats. */
 function divergencesOf(expected: readonly Float32Array[], found: readonly Float32Array[]): number[] {
-  return expected.map((row, t) => {
-    const [p, q] = [logProbabilities(row), logProbabilities(found[t]!)];
-    return p.reduce((sum, logP, k) => sum + Math.exp(logP) * (logP - q[k]!), 0);
-  });
+  return expected.map((row, t) => divergenceOfRow(row, found[t]!));
 }
 
 interface Mean {

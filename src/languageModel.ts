@@ -17,7 +17,7 @@ import { type Prompt, type PromptOptions, readablePrompt } from './library/promp
 import { type RespondOptions, respond, type ToolResponse } from './library/respond.ts';
 import type { ModelSource } from './library/source.ts';
 import { loadModel } from './loadModel.ts';
-import type { Architecture } from './model/architecture.ts';
+import type { Architecture, KvCacheType } from './model/architecture.ts';
 import { attends, type ModelConfig } from './model/config.ts';
 import type { Weights } from './model/weights.ts';
 import { Embedder } from './run/embedder.ts';
@@ -39,6 +39,11 @@ export interface LoadOptions {
   readonly engine?: EngineChoice | undefined;
   /** Worker threads of the CPU, 0 to 256; 0 computes on the calling thread. Default: the cores, at most 16. */
   readonly threads?: number | undefined;
+  /**
+   * How models that attend keep keys and values: `f32`, `f16` or `int8`, which take 4, 2 and about 1 byte for each
+   * number. Default: `f32`, whose logits are those of a pass without a cache.
+   */
+  readonly kvCacheType?: KvCacheType | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Called before the weights are read, with the memory that the model needs. */
   readonly onMemory?: ((room: MemoryRoom) => void) | undefined;

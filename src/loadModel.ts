@@ -9,7 +9,7 @@ import { Checksum } from './generate/checksum.ts';
 import { refuseUnknown } from './generate/samplingOptions.ts';
 import type { LoadOptions, ModelParts } from './languageModel.ts';
 import { type ModelSource, openSource } from './library/source.ts';
-import { type Architecture, architectureOf } from './model/architecture.ts';
+import { type Architecture, architectureOf, kvCacheTypes } from './model/architecture.ts';
 import type { ModelConfig } from './model/config.ts';
 import { identityOf } from './model/identity.ts';
 import { Weights, weightsStoredAs } from './model/weights.ts';
@@ -69,10 +69,10 @@ export async function loadIntoEngine(
 async function loadInto(
   engine: Engine,
   checkpoint: Checkpoint,
-  { onProgress, onMemory, stateBytes, signal }: EngineLoadOptions,
+  { onProgress, onMemory, stateBytes, kvCacheType, signal }: EngineLoadOptions,
 ) {
   const { config } = checkpoint;
-  const architecture = architectureOf(config);
+  const architecture = architectureOf(config, { kvCacheType });
   const specs = architecture.parameters();
   signal?.throwIfAborted();
   const planned = weightsStoredAs(specs, storedForms(checkpoint, specs));
@@ -90,15 +90,29 @@ async function loadInto(
 }
 
 const loadOptions = [
-  ...['engine', 'threads', 'onProgress', 'onMemory', 'signal', 'revision', 'cacheDir', 'token', 'kernels'],
+  ...[
+    'engine',
+    'threads',
+    'kvCacheType',
+    'onProgress',
+    'onMemory',
+    'signal',
+    'revision',
+    'cacheDir',
+    'token',
+    'kernels',
+  ],
 ] as const;
 
 function checkOptions(options: LoadOptions): void {
   refuseUnknown(options, loadOptions);
-  const { engine, threads, kernels } = options;
+  const { engine, threads, kvCacheType, kernels } = options;
   if (engine !== undefined && engine !== 'auto') engineKind(engine);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 256)) {
     throw new InputError(`threads: found ${threads}, expected an integer from 0 (no workers) to 256`);
+  }
+  if (kvCacheType !== undefined && !kvCacheTypes.includes(kvCacheType)) {
+    throw new InputError(`kvCacheType: found ${kvCacheType}, expected ${kvCacheTypes.join(', ')}`);
   }
   for (const name of ['revision', 'cacheDir', 'token'] as const) {
     const value: unknown = options[name];

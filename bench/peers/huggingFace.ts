@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { LanguageModel } from '../../src/languageModel.ts';
 import type { DecoderConfig } from '../../src/model/config.ts';
+import { divergenceOfRow } from '../divergence.ts';
 import { outputPath } from '../outputPath.ts';
 import { families, type RandomFamily, writeRandomModel } from './randomModels.ts';
 
@@ -104,7 +105,7 @@ function differences(found: Float32Array, expected: Float32Array, vocabulary: nu
   const first = largest.findIndex((difference) => !(difference <= tolerance));
   const compared = first < 0 ? positions : first;
   const divergences = Array.from({ length: positions }, (_, t) =>
-    divergence(row(expected, t), row(found, t)),
+    divergenceOfRow(row(expected, t), row(found, t)),
   );
   return {
     positions,
@@ -112,18 +113,6 @@ function differences(found: Float32Array, expected: Float32Array, vocabulary: nu
     afterTies: positions - compared,
     divergence: divergences.reduce((sum, one) => sum + one, 0) / positions,
   };
-}
-
-/** Σ p·(ln p − ln q) */
-function divergence(p: Float32Array, q: Float32Array): number {
-  const [a, b] = [logSoftmax(p), logSoftmax(q)];
-  return a.reduce((sum, logP, v) => sum + Math.exp(logP) * (logP - b[v]!), 0);
-}
-
-function logSoftmax(logits: Float32Array): number[] {
-  const max = logits.reduce((a, b) => Math.max(a, b));
-  const sum = logits.reduce((total, x) => total + Math.exp(x - max), 0);
-  return Array.from(logits, (x) => x - max - Math.log(sum));
 }
 
 function summary(family: RandomFamily, compared: readonly (readonly [Case, Compared])[]) {

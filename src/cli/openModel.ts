@@ -19,10 +19,10 @@ export async function withModel(
 ): Promise<void> {
   await interruptible(async (signal) => {
     const source = await chosenModel(options.model, bundled);
-    const { engine, threads } = options;
+    const { engine, threads, kvCacheType } = options;
     const progress = loadProgress(options);
     const model = await LanguageModel.load(source, {
-      ...{ engine, threads, signal },
+      ...{ engine, threads, kvCacheType, signal },
       ...progress.hooks,
     }).finally(progress.stop);
     try {

@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { storiesModel } from '../checkpoint/bundledModels.ts';
 import { type EngineChoice, engineChoices } from '../engine/engines.ts';
+import { type KvCacheType, kvCacheTypes } from '../model/architecture.ts';
 
 /** An integer from `min` to `max`. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -44,6 +45,7 @@ export interface ModelOptions {
   readonly model?: string;
   readonly engine: EngineChoice;
   readonly threads?: number;
+  readonly kvCacheType?: KvCacheType;
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
@@ -64,6 +66,12 @@ export function addModelOptions(command: Command, bundled: string = storiesModel
       '--threads <n>',
       'worker threads (default: all cores; of 8 and more, all but one)',
       integer(0, 256),
+    )
+    .addOption(
+      new Option(
+        '--kv-cache-type <type>',
+        'type of keys and values of models that attend (default: f32)',
+      ).choices(kvCacheTypes),
     )
     .option('-q, --quiet', 'no progress and no statistics')
     .option('--json', 'print JSON for machines');

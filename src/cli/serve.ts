@@ -110,7 +110,7 @@ async function serve(flags: Flags): Promise<void> {
   const source = await chosenModel(flags.model, chatModel);
   const progress = loadProgress(flags);
   const runtime = await openRuntime(source, {
-    ...{ engine: flags.engine, threads: flags.threads, name: flags.name },
+    ...{ engine: flags.engine, threads: flags.threads, kvCacheType: flags.kvCacheType, name: flags.name },
     ...{ slots: flags.slots, maxWaiting: flags.queue, oneByOne: flags.oneByOne, sessions: flags.sessions },
     keyValueBytes: 1e6 * flags.kvCacheMb,
     ...{ cacheBytes: 1e6 * flags.cacheMb, cacheFolder: flags.cacheFolder },

@@ -47,12 +47,13 @@ export interface RecurrentArchitecture extends Common {
 }
 
 /** How keys and values are kept: in f32, in f16, or in int8 with a step for each head of each token. */
-export type KeyValueType = 'f32' | 'f16' | 'int8';
+export const kvCacheTypes = ['f32', 'f16', 'int8'] as const;
+export type KvCacheType = (typeof kvCacheTypes)[number];
 
 /** Options of models that attend. */
 interface ArchitectureOptions {
   /** Default: f32. */
-  readonly keyValueType?: KeyValueType | undefined;
+  readonly kvCacheType?: KvCacheType | undefined;
 }
 
 /** The keys and values of sequences, in pages of one pool. */
@@ -89,8 +90,8 @@ export function architectureOf(config: ModelConfig, options: ArchitectureOptions
       return rwkv(config);
     case 'llama':
     case 'qwen3':
-      return decoder(config, transformerBlock(config), options.keyValueType);
+      return decoder(config, transformerBlock(config), options.kvCacheType);
     case 'bitnet':
-      return decoder(config, bitNetBlock(config), options.keyValueType);
+      return decoder(config, bitNetBlock(config), options.kvCacheType);
   }
 }

@@ -11,7 +11,7 @@ import { rmsNorm } from '../ops/rmsNorm/rmsNorm.ts';
 import { rotary, rotaryTable } from '../ops/rotary/rotary.ts';
 import { sizeOf } from '../program/shapes.ts';
 import { type Tensor, variable } from '../program/tensor.ts';
-import type { AttentionArchitecture, Forward, KeyValuePages, KeyValueType } from './architecture.ts';
+import type { AttentionArchitecture, Forward, KeyValuePages, KvCacheType } from './architecture.ts';
 import type { DecoderConfig } from './config.ts';
 import { decoderParameters, embeddingModule as table } from './decoderParameters.ts';
 import { lookUp, project } from './project.ts';
@@ -19,8 +19,8 @@ import { rotationOf } from './rope.ts';
 import type { Weights } from './weights.ts';
 
 /** Keys, then values, of each layer, in so many pages. */
-function keysAndValues(config: DecoderConfig, pages: number, keyValueType: KeyValueType): Tensor[] {
-  const type: PageType = keyValueType === 'int8' ? 'i8' : keyValueType;
+function keysAndValues(config: DecoderConfig, pages: number, kvCacheType: KvCacheType): Tensor[] {
+  const type: PageType = kvCacheType === 'int8' ? 'i8' : kvCacheType;
   const shape = [pages, pageSize, poolWidth(type, config.keyHeads, config.headSize)];
   return Array.from({ length: config.layers }, (_, layer) =>
     ['keys', 'values'].map((name) => variable(`${name}.${layer}`, shape, type)),
@@ -43,13 +43,13 @@ export type DecoderBlock = (x: Tensor, layer: number, context: DecoderContext) =
 export function decoder(
   config: DecoderConfig,
   block: DecoderBlock,
-  keyValueType: KeyValueType = 'f32',
+  kvCacheType: KvCacheType = 'f32',
 ): AttentionArchitecture {
   return {
     memory: 'cache',
     contextLength: config.maxPositionEmbeddings,
     parameters: () => decoderParameters(config),
-    pools: (pages) => keysAndValues(config, pages, keyValueType),
+    pools: (pages) => keysAndValues(config, pages, kvCacheType),
     forward: (weights, ids, pages) => decoderForward({ config, weights, pages }, ids, block),
     head: (weights, hidden) => decoderHead(config, weights, hidden),
   };

@@ -87,11 +87,11 @@ const tokensOfStep = 256;
 
 /** @throws InputError as `LanguageModel.load` does, and if the model has no tokenizer */
 export async function openRuntime(source: string, options: RuntimeOptions): Promise<OpenRuntime> {
-  const { threads, onProgress, onMemory, signal, memoryBytes } = options;
+  const { threads, kvCacheType, onProgress, onMemory, signal, memoryBytes } = options;
   const engine = await chooseEngine(options.engine, { threads });
   // Without a worker thread the engine would compute on the thread that answers requests.
   const load = {
-    ...{ engine, threads: threads === 0 ? 1 : threads, onProgress, signal },
+    ...{ engine, threads: threads === 0 ? 1 : threads, kvCacheType, onProgress, signal },
     onMemory(room: MemoryRoom) {
       // A GPU's memory is not the process's.
       if (memoryBytes !== undefined && engine === 'cpu')
