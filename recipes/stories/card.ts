@@ -92,8 +92,8 @@ ${lossTable(reports, name, beside)}
 ${beside ? `\n"${beside}" is the Transformer++ described below.\n` : ''}
 ## What it knows
 
-Zero-shot accuracy in per cent, by \`plusminus evaluate --tasks\`. "Chance" is what guessing reaches; a model of this
-size is close to it.
+Zero-shot accuracy in per cent, by \`plusminus evaluate --tasks\`. "Chance" is what guessing reaches, "majority" the
+place that is right most often; a model of this size is close to both.
 
 ${taskTable(reports, name, beside)}
 

@@ -15,6 +15,7 @@ const schema = v.object({
       items: v.number(),
       sample: v.optional(v.object({ of: v.number(), seed: v.number() })),
       headline: v.string(),
+      baselines: v.optional(v.object({ chance: v.number(), majority: v.number() })),
       metrics: v.array(
         v.object({ name: v.string(), value: v.number(), standardError: v.optional(v.nullable(v.number())) }),
       ),
@@ -71,20 +72,32 @@ function itemsOf({ items, sample }: TaskReport): string {
   return sample ? `${items} of ${sample.of}, seed ${sample.seed}` : String(items);
 }
 
-/** Accuracies beside chance; models and engines side by side. What was measured on other items is another row. */
+/**
+ * Accuracies beside guessing and the place that is right most often; models and engines side by side. What was measured on
+ * other items is another row; of a task that was scored on more items, fewer are not shown.
+ */
 export function taskTable(reports: readonly Report[], model: string, beside?: string): string {
-  const cells = columnsOf(reports, model, beside).flatMap(({ label, tasks }) =>
+  const columns = columnsOf(reports, model, beside);
+  const all = columns.flatMap(({ tasks }) => tasks);
+  const most = (name: string) =>
+    Math.max(...all.filter(({ task }) => task === name).map(({ items }) => items));
+  const majority = (name: string) => all.find(({ task, baselines }) => task === name && baselines)?.baselines;
+  const cells = columns.flatMap(({ label, tasks }) =>
     tasks.flatMap((task) => {
       const found = metric(task, task.headline);
       const guess = chance[task.task];
-      if (!found || guess === undefined) return [];
+      if (!found || guess === undefined || task.items < most(task.task)) return [];
+      const same = majority(task.task)?.majority;
       const error = found.standardError ? ` ± ${(100 * found.standardError).toFixed(1)}` : '';
-      const row = [`${task.task} (${task.headline})`, itemsOf(task), guess.toFixed(1)];
+      const row = [
+        `${task.task} (${task.headline})`,
+        ...[itemsOf(task), guess.toFixed(1), same === undefined ? '' : (100 * same).toFixed(1)],
+      ];
       return [{ row, label, cell: `${(100 * found.value).toFixed(1)}${error}` }];
     }),
   );
   if (cells.length === 0) return 'Not measured yet.';
-  return sideBySide(['task', 'items', 'chance'], cells);
+  return sideBySide(['task', 'items', 'chance', 'majority'], cells);
 }
 
 interface Column {

@@ -143,7 +143,7 @@ async function describesItself(folder: string): Promise<void> {
   const bits = tasks[0]!.metrics.find(({ name }) => name === 'bits_per_byte')!;
   expect(card).toContain('| text | chat, cpu |');
   expect(card).toContain(`| stories.valid | ${bits.value.toFixed(4)} |`);
-  expect(card).toMatch(/\| arc_easy \(acc\) \| 2 of \d+, seed 1 \| 25.0 \| \d+\.0 /);
+  expect(card).toMatch(/\| arc_easy \(acc\) \| 2 of \d+, seed 1 \| 25.0 \| \d+\.0 \| \d+\.0 /);
   expect(card).toContain('Project Gutenberg');
   expect(card).toContain('Fine-tuning: 1.3 k tokens in 10 steps of 2 × 64 on cpu');
   for (const { prompt } of facts.samples) expect(card).toContain(`> **${prompt}**`);

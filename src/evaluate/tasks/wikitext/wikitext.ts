@@ -36,7 +36,7 @@ async function* items(rows: AsyncIterable<Row>): AsyncGenerator<Item> {
 }
 
 /** Articles begin with lines of the form ` = Title = `; those of sections have more signs. */
-function* pagesOf(text: string): Generator<string> {
+export function* pagesOf(text: string): Generator<string> {
   let lines: string[] = [];
   for (const line of text.split('\n')) {
     const heading = line.replaceAll('= = =', '===').replaceAll('= =', '==').trim();
