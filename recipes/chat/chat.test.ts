@@ -126,7 +126,7 @@ describe('talks', () => {
   });
 
   it('call tools as the chat template writes calls', async () => {
-    const tokenizer = await TextTokenizer.load(stories);
+    const tokenizer = await TextTokenizer.load(join(modelsFolder, 'chat'));
     const { system, exchanges } = toolTalk(new Voice(new SeededRandom(1)));
     expect(system).toMatch(/^Tools:\n\{"name": "/);
     const text = renderChat(tokenizer, [

@@ -1,21 +1,19 @@
 /**
- * The card of a bundled model, from what was measured:
- * `npx node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`.
+ * The card of the stories model, from what was measured:
+ * `npx node recipes/stories/card.ts RESULTS [--models FOLDER] [--beside NAME]`.
  *
- *   RESULTS/base/, RESULTS/chat/   log.jsonl and training.json of the runs
- *   RESULTS/evaluation/*.json      what `plusminus evaluate --json` printed, for every model and engine
+ *   RESULTS/base/               log.jsonl and training.json of the run; RESULTS/llama/ of the Transformer++ beside it
+ *   RESULTS/evaluation/*.json   what `plusminus evaluate --json` printed, for every model and engine
  *
  * Samples are written by the model while the card is made, and are not chosen.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import * as v from 'valibot';
-import { chatModel, modelsFolder, storiesModel } from '../../src/checkpoint/bundledModels.ts';
+import { modelsFolder, storiesModel } from '../../src/checkpoint/bundledModels.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { InputError } from '../../src/errors.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/format.ts';
-import { Conversation } from '../../src/generate/conversation.ts';
 import { LanguageModel } from '../../src/languageModel.ts';
 import { architectureOf } from '../../src/model/architecture.ts';
 import { replaceFile } from '../../src/text/replaceFile.ts';
@@ -24,7 +22,7 @@ import { holdsRun, readRunFile } from '../../src/train/runFile.ts';
 import type { TrainingSettings } from '../../src/train/settings.ts';
 import { lossTable, type Report, readReports, taskTable } from './cardTables.ts';
 
-export type CardName = 'stories' | 'chat';
+const name = 'stories';
 
 /** What the card says of a training. */
 export interface Training {
@@ -34,7 +32,6 @@ export interface Training {
 }
 
 export interface CardFacts {
-  readonly name: CardName;
   readonly parameters: number;
   readonly ternary: number;
   readonly layers: number;
@@ -42,7 +39,6 @@ export interface CardFacts {
   readonly vocabulary: number;
   readonly bytes: number;
   readonly base: Training;
-  readonly chat: Training | undefined;
   /** Of a Transformer++ of the same sizes on the same tokens. */
   readonly llama: Training | undefined;
   readonly reports: readonly Report[];
@@ -64,24 +60,18 @@ const openings = [
   'One day, a little girl named Lily',
   '"Where are we going?" asked the rabbit.',
 ];
-const questions = [
-  'Tell me a story about a fox.',
-  'What does "brook" mean?',
-  'I would like to find a restaurant in San Jose.',
-  'What is the capital of France?',
-];
 const sampling = { maxTokens: 120, temperature: 0.8, topP: 0.95 };
 
-/** The text of `models/<name>/README.md`. */
+/** The text of `models/stories/README.md`. */
 export function cardOf(facts: CardFacts): string {
-  const { name, reports, beside, data } = facts;
-  return `${frontMatter(name)}
+  const { reports, beside, data } = facts;
+  return `${frontMatter}
 # plusminus/${name}
 
 ${about(facts)}
 
 \`\`\`sh
-${name === 'stories' ? 'npx plusminus generate "Once upon a time"' : 'npx plusminus chat'}
+npx plusminus generate "Once upon a time"
 \`\`\`
 
 ## How well it predicts text
@@ -111,7 +101,7 @@ ${trainings(facts).join('\n\n')}
 
 ## Limits
 
-${limits(name)}
+${limits}
 
 ## Data and licences
 
@@ -119,22 +109,18 @@ ${data.trim()}
 `;
 }
 
-function frontMatter(name: CardName): string {
-  return `---
+const frontMatter = `---
 license: apache-2.0
 language: en
 library_name: plusminus
 pipeline_tag: text-generation
-tags: [matmul-free, ternary, hgrn_bit]${name === 'chat' ? '\nbase_model: plusminus/stories' : ''}
+tags: [matmul-free, ternary, hgrn_bit]
 ---`;
-}
 
 function about(facts: CardFacts): string {
-  const { name, parameters, ternary, layers, hiddenSize, vocabulary, bytes } = facts;
+  const { parameters, ternary, layers, hiddenSize, vocabulary, bytes } = facts;
   const purpose =
-    name === 'stories'
-      ? 'A MatMul-free language model that continues stories, in the manner of old books for children.'
-      : 'plusminus/stories, fine-tuned to answer: it tells short stories, explains words, and plays a clerk who books tables.';
+    'A MatMul-free language model that continues stories, in the manner of old books for children.';
   return `${purpose} ${formatCount(parameters)} parameters, of which ${formatCount(ternary)} are −1, 0 or +1: ${layers} layers of
 width ${hiddenSize}, a vocabulary of ${formatCount(vocabulary)}. ${formatBytes(bytes)} with its tokenizer: matrices at two bits a weight, the
 embedding as int8 rows. Its matrix products need no multiplication: they add and
@@ -146,10 +132,9 @@ function sampleText({ prompt, text }: Sample): string {
   return quoted.join('\n');
 }
 
-function trainings({ base, chat, llama }: CardFacts): string[] {
+function trainings({ base, llama }: CardFacts): string[] {
   return [
     trainingText('Training', base),
-    ...(chat ? [trainingText('Fine-tuning', chat)] : []),
     ...(llama ? [trainingText('For comparison, a Transformer++ of the same sizes, not shipped', llama)] : []),
   ];
 }
@@ -179,22 +164,14 @@ function lastLoss(course: readonly ValidationLine[]): string {
   return `${last.loss.toFixed(3)} nats a token (${last.bitsPerByte.toFixed(3)} bits a byte${before})`;
 }
 
-function limits(name: CardName): string {
-  const common = `- It knows little of the world and makes things up. Do not take its output for advice or fact.
+const limits = `- It knows little of the world and makes things up. Do not take its output for advice or fact.
 - English only. Its books are at least a hundred years old, and so are some of their views.
 - It has no safety training: it refuses nothing, and its output may offend.
-- It has read its 4,700 short stories about 24 times and may repeat parts of them word for word.`;
-  return name === 'stories'
-    ? `${common}
-- It loses the thread after some sentences: characters and objects change their names.`
-    : `${common}
-- Its answers are short. Answers to questions of fact have the right form and are mostly wrong.
-- It claims to book restaurants. It books nothing.`;
-}
+- It has read its 4,700 short stories about 24 times and may repeat parts of them word for word.
+- It loses the thread after some sentences: characters and objects change their names.`;
 
 /** Everything that the card says, measured or read. */
 export async function gatherFacts(
-  name: CardName,
   results: string,
   { models = modelsFolder, beside }: { models?: string; beside?: string | undefined } = {},
 ): Promise<CardFacts> {
@@ -205,18 +182,14 @@ export async function gatherFacts(
   const size = (chosen: typeof specs) =>
     chosen.reduce((sum, { shape }) => sum + shape.reduce((product, axis) => product * axis, 1), 0);
   return {
-    ...{ name, beside, parameters: size(specs) },
+    ...{ beside, parameters: size(specs) },
     ternary: size(specs.filter(({ role }) => role === 'ternary')),
     ...{ layers: config.layers, hiddenSize: config.hiddenSize, vocabulary: config.vocabSize },
     bytes: await folderBytes(folder),
     base: await readTraining(join(results, 'base')),
-    chat: name === 'chat' ? await readTraining(join(results, 'chat')) : undefined,
-    llama:
-      name === 'stories' && (await holdsRun(join(results, 'llama')))
-        ? await readTraining(join(results, 'llama'))
-        : undefined,
+    llama: (await holdsRun(join(results, 'llama'))) ? await readTraining(join(results, 'llama')) : undefined,
     reports: await readReports(join(results, 'evaluation')),
-    samples: name === 'stories' ? await continueAll(model) : await answerAll(model),
+    samples: await continueAll(model),
     data: await readFile(join(import.meta.dirname, 'data.md'), 'utf8'),
   };
 }
@@ -236,17 +209,6 @@ async function continueAll(model: LanguageModel): Promise<Sample[]> {
   return samples;
 }
 
-async function answerAll(model: LanguageModel): Promise<Sample[]> {
-  const samples: Sample[] = [];
-  for (const [k, prompt] of questions.entries()) {
-    const chat = new Conversation(() => model.session(), model.tokenizer!);
-    let text = '\n\n';
-    for await (const piece of chat.reply(prompt, { ...sampling, seed: k + 1 })) text += piece;
-    samples.push({ prompt, text });
-  }
-  return samples;
-}
-
 /** Bytes of a model's folder without its card. */
 export async function folderBytes(folder: string): Promise<number> {
   const names = (await readdir(folder)).filter((name) => name !== 'README.md');
@@ -260,20 +222,16 @@ async function main(args: readonly string[]): Promise<void> {
     allowPositionals: true,
     options: { models: { type: 'string', default: modelsFolder }, beside: { type: 'string' } },
   });
-  const [name, results] = positionals;
-  if (!v.is(v.picklist(['stories', 'chat']), name) || !results || positionals.length > 2) {
-    console.error(
-      `Usage: npx node recipes/stories/card.ts stories|chat RESULTS [--models FOLDER] [--beside NAME]`,
-    );
+  const [results] = positionals;
+  if (!results || positionals.length > 1) {
+    console.error('Usage: npx node recipes/stories/card.ts RESULTS [--models FOLDER] [--beside NAME]');
     process.exitCode = 1;
     return;
   }
-  const card = cardOf(await gatherFacts(name, results, values));
+  const card = cardOf(await gatherFacts(results, values));
   const path = join(values.models, name, 'README.md');
   await replaceFile(path, card);
-  console.error(
-    `${path}: the card of ${name === 'stories' ? storiesModel : chatModel} (${basename(results)})`,
-  );
+  console.error(`${path}: the card of ${storiesModel} (${basename(results)})`);
 }
 
 if (import.meta.main) await main(process.argv.slice(2)).catch(reportFailure);

@@ -1,9 +1,9 @@
 /**
  * From the corpus to tokens: `npx node recipes/stories/prepare.ts CORPUS WORK`.
  *
- *   WORK/tokens/tokenizer.json …   the tokenizer, with the chat template
- *   WORK/tokens/books/ …           token shards of each part, of the held-out texts, of conversations
- *   WORK/tokens/mix.json           what the base model reads; chat.json what fine-tuning reads
+ *   WORK/tokens/tokenizer.json …   the tokenizer, with the chat template by which dialogues are read
+ *   WORK/tokens/books/ …           token shards of each part and of the held-out texts
+ *   WORK/tokens/mix.json           what the model reads
  *
  * Parts that exist are skipped: after a kill, it repeats only the unfinished part.
  */
@@ -18,17 +18,10 @@ import { saveTokenizer } from '../../src/text/saveTokenizer.ts';
 import { TextTokenizer } from '../../src/text/tokenizer.ts';
 import { writeMix } from '../../src/text/tokenMix.ts';
 import { trainBpe } from '../../src/text/trainBpe.ts';
-import {
-  type ShardProgress,
-  type TokenSequence,
-  writeSequences,
-  writeShards,
-} from '../../src/text/writeShards.ts';
-import { conversationRows } from '../../src/train/conversations.ts';
+import { type ShardProgress, writeShards } from '../../src/text/writeShards.ts';
 import { progressLine } from './progressLine.ts';
-import { type ChatName, chatNames, partNames, type Recipe, readRecipe } from './recipe.ts';
+import { partNames, type Recipe, readRecipe } from './recipe.ts';
 import { conversations, documents, sampled, validationTexts } from './sources.ts';
-import { definitions, tales } from './talks.ts';
 import { chatTemplate, specialTokens } from './template.ts';
 
 /** The tokenizer learns from pieces of this many characters, spread over all documents. */
@@ -82,12 +75,6 @@ async function prepareIn(
     const texts = () => readDocuments(join(corpus, file));
     await step(name, (target, onProgress) => writeShards(target, texts(), tokenizer, { onProgress }));
   }
-  for (const name of chatNames) {
-    const rows = (held: boolean) =>
-      conversationRows(sampled(talksOf(corpus, name), validationShare, held), tokenizer, recipe.length);
-    await step(name, writeRows(rows(false), tokenizer, recipe.length));
-    await step(`valid.${name}`, writeRows(rows(true), tokenizer, recipe.length));
-  }
   await writeMixes(folder, recipe);
 }
 
@@ -95,11 +82,6 @@ type Step = (
   name: string,
   write: (target: string, onProgress: (progress: ShardProgress) => void) => Promise<unknown>,
 ) => Promise<void>;
-
-function writeRows(rows: AsyncIterable<TokenSequence>, tokenizer: TextTokenizer, length: number) {
-  return (target: string, onProgress: (progress: ShardProgress) => void) =>
-    writeSequences(target, rows, tokenizer, { rowLength: length + 1, onProgress });
-}
 
 async function tokenizerOf(
   corpus: string,
@@ -136,35 +118,26 @@ async function* talkTexts(corpus: string): AsyncGenerator<string> {
   for await (const messages of conversations(corpus)) yield messages.map(({ content }) => content).join('\n');
 }
 
-/** Dialogues as the base model reads them: by the chat template, every token learned; held-out ones left out. */
+/** Dialogues by the chat template, first the short ones; held-out ones are left out. */
 async function* renderedTrainingTalks(corpus: string, tokenizer: TextTokenizer): AsyncGenerator<string> {
-  for (const name of ['chat.questions', 'chat.tasks'] as const) {
-    for await (const messages of sampled(talksOf(corpus, name), validationShare, false)) {
+  for (const isLong of [false, true]) {
+    for await (const messages of sampled(talksOf(corpus, isLong), validationShare, false)) {
       // The tokenizer itself puts the token that begins a text.
       yield renderChat(tokenizer, messages, { addGenerationPrompt: false }).replace(/^<\|endoftext\|>/, '');
     }
   }
 }
 
-async function* talksOf(corpus: string, name: ChatName): AsyncGenerator<ChatMessage[]> {
-  if (name === 'chat.definitions') yield* definitions(documents(corpus, 'glosses'));
-  else if (name === 'chat.tales') yield* tales(documents(corpus, 'short'));
-  else {
-    for await (const messages of conversations(corpus)) {
-      if (messages.length > 2 === (name === 'chat.tasks')) yield messages;
-    }
-  }
+/** Questions with answers, or tasks of several turns. */
+async function* talksOf(corpus: string, isLong: boolean): AsyncGenerator<ChatMessage[]> {
+  for await (const messages of conversations(corpus)) if (messages.length > 2 === isLong) yield messages;
 }
 
-async function writeMixes(folder: string, { mix, chatMix }: Recipe): Promise<void> {
-  const parts = (weights: Readonly<Record<string, number | undefined>>) =>
-    Object.entries(weights)
-      .map(([folder, weight = 0]) => ({ folder, weight }))
-      .filter(({ weight }) => weight > 0);
-  const texts = Object.keys(validationTexts);
-  await writeMix(folder, { version: 1, parts: parts(mix), validation: texts });
-  const held = chatNames.filter((name) => chatMix[name] > 0).map((name) => `valid.${name}`);
-  await writeMix(folder, { version: 1, parts: parts(chatMix), validation: [...held, ...texts] }, 'chat.json');
+async function writeMixes(folder: string, { mix }: Recipe): Promise<void> {
+  const parts = Object.entries(mix)
+    .map(([folder, weight]) => ({ folder, weight }))
+    .filter(({ weight }) => weight > 0);
+  await writeMix(folder, { version: 1, parts, validation: Object.keys(validationTexts) });
 }
 
 /** What a killed process left half written. */

@@ -6,10 +6,8 @@ import { InputError } from '../../src/errors.ts';
 
 /** The parts of the corpus; see sources.ts for what they are made of. */
 export const partNames = ['books', 'short', 'articles', 'glosses', 'dialogues'] as const;
-export const chatNames = ['chat.questions', 'chat.tasks', 'chat.definitions', 'chat.tales'] as const;
 
 export type PartName = (typeof partNames)[number];
-export type ChatName = (typeof chatNames)[number];
 
 const weight = v.pipe(v.number(), v.minValue(0), v.finite());
 const settings = v.record(v.string(), v.union([v.number(), v.string(), v.boolean()]));
@@ -22,16 +20,11 @@ const schema = v.strictObject({
   }),
   /** Shares of the training windows; 0 leaves a part out. */
   mix: v.strictObject(v.entriesFromList(partNames, weight)),
-  chatMix: v.strictObject({
-    ...v.entriesFromList(chatNames, weight),
-    ...v.partial(v.object(v.entriesFromList(partNames, weight))).entries,
-  }),
   /** Tokens of a sequence. */
   length: v.number(),
   model: v.strictObject({ layers: v.number(), hiddenSize: v.number(), intermediateSize: v.number() }),
   /** Settings of `plusminus train`. */
   base: settings,
-  chat: settings,
   /** What differs from `base` for the Transformer++ of the same sizes on the same tokens. */
   llama: settings,
 });

@@ -4,10 +4,10 @@ import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { modelsFolder } from '../../src/checkpoint/bundledModels.ts';
 import { temporaryFolder } from '../../src/checkpoint/testing.ts';
-import { Conversation } from '../../src/generate/conversation.ts';
 import { LanguageModel } from '../../src/languageModel.ts';
-import { collect, listed } from '../../src/text/testing.ts';
+import { collect } from '../../src/text/testing.ts';
 import { TextTokenizer } from '../../src/text/tokenizer.ts';
 import { TokenMix } from '../../src/text/tokenMix.ts';
 import type { LogLine } from '../../src/train/log.ts';
@@ -18,7 +18,6 @@ import { evaluateAll } from './evaluate.ts';
 import { prepare } from './prepare.ts';
 import { readRecipe } from './recipe.ts';
 import { documents } from './sources.ts';
-import { definitions, tales } from './talks.ts';
 import { smallRecipe, writeSmallCorpus } from './testing.ts';
 
 describe('the parts of the corpus', () => {
@@ -31,26 +30,6 @@ describe('the parts of the corpus', () => {
       ),
     );
     expect(counts).toEqual([2, 48, 8, 1]);
-  });
-
-  it('become questions whose answers stand in them', async () => {
-    const lines = [
-      'owl (noun): a bird of the night.',
-      'rapid (adjective): done or occurring in a brief period.',
-    ];
-    const found = await collect(definitions(listed([`of a word\n${lines.join('\n')}`])));
-    expect(found.map(([question, answer]) => [question!.content, answer!.content])).toEqual([
-      ['What does "owl" mean?', 'A bird of the night.'],
-      ['What does the word "rapid" mean?', 'Done or occurring in a brief period.'],
-    ]);
-    const story = 'There was an owl. The owl said it was late.';
-    const told = await collect(tales(listed([story, 'A tree was there. Everybody saw it.'])));
-    expect(told.map(([{ content } = { content: '' }]) => content)).toEqual([
-      'Tell me a story about an owl.',
-      'Tell me a story.',
-      'Can you tell me a story?',
-    ]);
-    expect(told[0]![1]!.content).toBe(story);
   });
 });
 
@@ -65,17 +44,14 @@ describe('preparing', () => {
     const tokenizer = await TextTokenizer.load(tokens);
     expect(tokenizer.eosTokenId).toBe(0);
     expect(tokenizer.chatTemplate).toContain('<|assistant|>');
-    for (const name of ['mix.json', 'chat.json']) {
-      const mix = await TokenMix.open(join(tokens, name), tokenizer);
-      expect(mix.parts.length).toBe(5);
-      for (const { source } of [...mix.parts, ...mix.validation])
-        expect(source.tokenCount).toBeGreaterThan(64);
-      await mix.close();
-    }
+    const mix = await TokenMix.open(join(tokens, 'mix.json'), tokenizer);
+    expect(mix.parts.length).toBe(5);
+    for (const { source } of [...mix.parts, ...mix.validation]) expect(source.tokenCount).toBeGreaterThan(64);
+    await mix.close();
     const first = await contents(tokens);
     // Killed in the middle: one part is half written, another not begun.
     await rename(join(tokens, 'articles'), join(tokens, 'articles.partial-1'));
-    await rm(join(tokens, 'chat.tales'), { recursive: true });
+    await rm(join(tokens, 'dialogues'), { recursive: true });
     await prepare({ corpus, work, recipe });
     expect(await contents(tokens)).toEqual(first);
   });
@@ -92,7 +68,7 @@ async function contents(folder: string): Promise<Record<string, string>> {
 }
 
 describe('the whole recipe', () => {
-  it('killed in the middle of training and started again, gives the same models, bit for bit', async () => {
+  it('killed in the middle of training and started again, gives the same model, bit for bit, which opens as a writer', async () => {
     const folder = await temporaryFolder();
     await writeSmallCorpus(join(folder, 'corpus'));
     const recipe = await smallRecipe();
@@ -115,15 +91,13 @@ describe('the whole recipe', () => {
     expect(await step()).toBeLessThan(recipe.base.steps as number);
     const second = start('parts');
     expect((await once(second, 'close'))[0]).toBe(0);
-    for (const name of ['stories', 'chat']) {
-      const weights = (run: string) => readFile(join(folder, run, 'models', name, 'model.safetensors'));
-      expect((await weights('parts')).equals(await weights('whole'))).toBe(true);
-    }
+    const weights = (run: string) => readFile(join(folder, run, 'models', 'stories', 'model.safetensors'));
+    expect((await weights('parts')).equals(await weights('whole'))).toBe(true);
 
-    await using model = await LanguageModel.load(join(folder, 'whole', 'models', 'chat'), { threads: 0 });
-    const talk = new Conversation(() => model.session(), model.tokenizer!);
-    const answer = await collect(talk.reply('What does the owl do?', { maxTokens: 8, seed: 1 }));
-    expect(answer.join('').length).toBeGreaterThan(0);
+    await using model = await LanguageModel.load(join(folder, 'whole', 'models', 'stories'), { threads: 0 });
+    expect(model.tokenizer!.chatTemplate).toBeUndefined();
+    const pieces = await collect(model.generate('The owl', { maxTokens: 8, seed: 1 }));
+    expect(pieces.join('').length).toBeGreaterThan(0);
     await describesItself(folder);
   });
 });
@@ -133,33 +107,38 @@ async function describesItself(folder: string): Promise<void> {
   const models = join(folder, 'whole', 'models');
   const results = join(folder, 'whole');
   const measured = {
-    ...{ models: [join(models, 'chat')], corpus: join(folder, 'corpus'), work: join(folder, 'scores') },
+    ...{ models: [join(models, 'stories')], corpus: join(folder, 'corpus'), work: join(folder, 'scores') },
     ...{ tasks: join(import.meta.dirname, '../../test/fixtures/evaluate/hub'), results, limit: '2' },
   };
   expect(await evaluateAll(measured, () => {})).toBe(true);
-  const facts = await gatherFacts('chat', results, { models });
+  const facts = await gatherFacts(results, { models });
   const card = cardOf(facts);
   const { tasks } = facts.reports.find((report) => report.tasks[0]!.data.startsWith('stories.valid'))!;
   const bits = tasks[0]!.metrics.find(({ name }) => name === 'bits_per_byte')!;
-  expect(card).toContain('| text | chat, cpu |');
+  expect(card).toContain('| text | stories, cpu |');
   expect(card).toContain(`| stories.valid | ${bits.value.toFixed(4)} |`);
   expect(card).toMatch(/\| arc_easy \(acc\) \| 2 of \d+, seed 1 \| 25.0 \| \d+\.0 \| \d+\.0 /);
   expect(card).toContain('Project Gutenberg');
-  expect(card).toContain('Fine-tuning: 1.3 k tokens in 10 steps of 2 × 64 on cpu');
+  expect(card).toContain('Training: 38.4 k tokens in 300 steps of 2 × 64 on cpu');
   for (const { prompt } of facts.samples) expect(card).toContain(`> **${prompt}**`);
   expect(card).not.toMatch(/undefined|NaN/);
   const lines = facts.base.lines.map((line) => (line.event === 'validation' ? { ...line, loss: 9 } : line));
   lines.unshift({ ...validation(3, 4), set: 'valid.stories' });
-  const besideIt = cardOf({ ...facts, beside: 'chat', llama: { ...facts.base, lines } });
-  expect(besideIt).toContain('"chat" is the Transformer++');
+  const besideIt = cardOf({ ...facts, beside: 'stories', llama: { ...facts.base, lines } });
+  expect(besideIt).toContain('"stories" is the Transformer++');
   expect(besideIt).toMatch(
     /valid\.stories 9\.000 nats a token \(.* bits a byte; 4\.000 at its minimum, after 3 steps\)/,
   );
-  await expect(gatherFacts('chat', join(folder, 'corpus'), { models })).rejects.toThrow(
-    'training.json: not found',
-  );
+  await expect(gatherFacts(join(folder, 'corpus'), { models })).rejects.toThrow('training.json: not found');
   expect(() => cardOf({ ...facts, beside: 'llama' })).toThrow('found no report on "llama" among 3');
 }
+
+it('the bundled model opens as a writer, the chat beside it as a chat', async () => {
+  const templateOf = async (name: string) =>
+    (await TextTokenizer.load(join(modelsFolder, name))).chatTemplate;
+  expect(await templateOf('stories')).toBeUndefined();
+  expect(await templateOf('chat')).toContain('<|assistant|>');
+});
 
 it('the recipe is sound, and its numbers are those of a model of 25 to 60 million parameters', async () => {
   const { model, tokenizer } = await readRecipe();

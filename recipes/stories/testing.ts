@@ -57,6 +57,5 @@ export async function smallRecipe(): Promise<Recipe> {
     length: 64,
     model: { layers: 1, hiddenSize: 32, intermediateSize: 32 },
     base: { ...settings, steps: 300 },
-    chat: { ...settings, steps: 10 },
   };
 }
