@@ -4,8 +4,6 @@ import { InputError } from '../errors.ts';
 import { CpuEngine } from './cpu/cpuEngine.ts';
 import type { CudaProbe } from './cuda/probe.ts';
 import type { Engine } from './engine.ts';
-import { ReferenceEngine } from './reference/referenceEngine.ts';
-import { WebGpuEngine } from './webgpu/webgpuEngine.ts';
 
 export interface EngineOptions {
   /** Worker threads, for engines that compute on the CPU. */
@@ -33,7 +31,10 @@ export type EngineTable = Readonly<Record<string, EngineKind>>;
 /** A WebAssembly heap ends at 4 GiB; the engine keeps a little of it. */
 const maxHeapBytes = 2 ** 32 - 2 ** 26;
 
-/** Declared to return `Engine`, so that the package's types do not need those of WebGPU. */
+/**
+ * Engines that few users choose are loaded on use. Declared to return `Engine`, so that the package's types do not need
+ * those of WebGPU.
+ */
 export const engines = {
   cpu: {
     about: 'WebAssembly on the cores of the CPU',
@@ -47,8 +48,8 @@ export const engines = {
   webgpu: {
     about: 'the GPU, through WebGPU',
     runsOn: 'gpu',
-    create: ({ unfused }: EngineOptions): Promise<Engine> =>
-      WebGpuEngine.create(unfused ? { passes: [] } : {}),
+    create: async ({ unfused }: EngineOptions): Promise<Engine> =>
+      (await import('./webgpu/webgpuEngine.ts')).WebGpuEngine.create(unfused ? { passes: [] } : {}),
   },
   cuda: {
     about: 'an NVIDIA GPU, through CUDA',
@@ -60,7 +61,8 @@ export const engines = {
   reference: {
     about: 'plain formulas in float64: slow, for checking other engines',
     runsOn: 'cores',
-    create: async (): Promise<Engine> => new ReferenceEngine(),
+    create: async (): Promise<Engine> =>
+      new (await import('./reference/referenceEngine.ts')).ReferenceEngine(),
   },
 } satisfies EngineTable;
 

@@ -1,6 +1,7 @@
 /** The packages as a user of Node gets them. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, inject, test } from 'vitest';
 import { documented } from './documented.ts';
 import { program, typeScript, userProject } from './project.ts';
@@ -20,17 +21,40 @@ test('a plain install brings at most 12 packages', async () => {
   expect(installed.length, installed.join(', ')).toBeLessThanOrEqual(12);
 });
 
-test('import loads no more than it needs', async () => {
+test('import takes at most 30 MB, and loads these packages and parts of src/ only', async () => {
   await project.write(
     'weigh.js',
-    `const before = [process.cpuUsage(), process.memoryUsage.rss()];
+    `import { registerHooks } from 'node:module';
+    const urls = [];
+    registerHooks({ load: (url, context, next) => (urls.push(url), next(url, context)) });
+    const before = process.memoryUsage.rss();
     await import('plusminus');
-    const { user, system } = process.cpuUsage(before[0]);
-    console.log((process.memoryUsage.rss() - before[1]) / 1e6, (user + system) / 1e3);`,
+    console.log(JSON.stringify({ megabytes: (process.memoryUsage.rss() - before) / 1e6, urls }));`,
   );
-  const [megabytes] = (await node('weigh.js')).split(' ').map(Number);
-  expect(megabytes).toBeLessThan(40); // 25 to 30; time is measured, not asserted
+  const { megabytes, urls } = JSON.parse(await node('weigh.js')) as { megabytes: number; urls: string[] };
+  expect(megabytes).toBeLessThan(30); // 22 to 24; results/import.json has the time
+  const files = urls.filter((url) => url.startsWith('file:')).map((url) => fileURLToPath(url));
+  expect(files.length, 'files, which cost more than their length').toBeLessThan(60);
+  const packages = files.map((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)![1]!);
+  expect([...new Set(packages)].sort()).toEqual(['@huggingface/jinja', 'plusminus', 'valibot']);
+  const own = files.filter((file) => file.includes('node_modules/plusminus/'));
+  const sources = (await Promise.all(own.map(sourcesOf))).flat();
+  const parts = new Set(sources.map((source) => /^(engine\/\w+|\w+)\//.exec(source)?.[1] ?? source));
+  expect([...parts].sort()).toEqual([
+    ...['checkpoint', 'engine', 'engine/cpu', 'engine/webgpu', 'errors.ts', 'files.ts', 'format.ts'],
+    ...['generate', 'json.ts', 'kernels', 'languageModel.ts', 'library', 'loadModel.ts', 'model', 'ops'],
+    ...['optionalPackages.ts', 'platform', 'program', 'rounding.ts', 'run', 'text', 'wrongFile.ts'],
+  ]);
+  const ofGpus = sources.filter((source) => /webgpu|cuda|wgsl/.test(source));
+  expect(ofGpus, 'the classes of errors').toEqual(['engine/webgpu/errors.ts']);
 });
+
+/** The files of src/ that a file of the package was made from; none where it only passes on what others export. */
+async function sourcesOf(file: string): Promise<string[]> {
+  if (!(await readFile(file, 'utf8')).includes('sourceMappingURL')) return [];
+  const { sources } = JSON.parse(await readFile(`${file}.map`, 'utf8')) as { sources: string[] };
+  return sources.map((source) => source.replace(/^.*\/src\//, ''));
+}
 
 test('import: loads a bundled model on threads and generates', async () => {
   await project.write('use.js', program());

@@ -1,0 +1,42 @@
+/**
+ * Bundles src/ to lib/, as JavaScript for Node and for users' bundlers: few files, because loading a file takes longer than
+ * running it. What an import does not need at once stays apart, where src/ imports it on use.
+ */
+import { defineConfig } from 'vite';
+
+const root = new URL('../', import.meta.url).pathname;
+/** What users import, start or resolve by a condition. Threads load their own few files. */
+const entries = [
+  ...['index.ts', 'cli/main.ts'],
+  ...['serve', 'train', 'evaluate', 'accelerator', 'ai'].map((name) => `library/${name}.ts`),
+  ...['node.ts', 'browser.ts', 'nodeThread.js', 'browserThread.js'].map((name) => `platform/${name}`),
+];
+/** Finds the kernels by its own address, so that it stays at its place. */
+const atItsPlace = 'engine/cpu/kernelFiles.ts';
+const withoutEnding = (file: string) => file.replace(/\.\w+$/, '');
+
+export default defineConfig({
+  root,
+  publicDir: false,
+  build: {
+    ssr: true, // leaves addresses relative to a file, and the dependencies, as they are
+    outDir: 'lib',
+    target: 'es2024',
+    minify: false,
+    sourcemap: true,
+    rolldownOptions: {
+      input: Object.fromEntries(
+        [...entries, atItsPlace].map((file) => [withoutEnding(file), `${root}src/${file}`]),
+      ),
+      external: [/^[^./]/], // packages, and #platform, which differs between Node and browsers
+      preserveEntrySignatures: 'allow-extension',
+      output: {
+        entryFileNames: '[name].js',
+        chunkFileNames: ({ moduleIds }) =>
+          moduleIds.some((id) => id.endsWith(atItsPlace))
+            ? `${withoutEnding(atItsPlace)}.shared.js`
+            : 'chunks/[name]-[hash].js',
+      },
+    },
+  },
+});
