@@ -34,8 +34,12 @@ export interface LoadProgress extends Progress {
   readonly phase: 'download' | 'load';
 }
 
+/** How a model is loaded. */
 export interface LoadOptions {
-  /** The engine: `cpu`, `webgpu`, `cuda` or `reference`. Default: `auto`, which is the CPU. */
+  /**
+   * The engine: `cpu`, `webgpu`, `cuda` or `reference`. Default: `auto`, which is an NVIDIA GPU where CUDA works and no
+   * `threads` are asked for, else the CPU.
+   */
   readonly engine?: EngineChoice | undefined;
   /** Worker threads of the CPU, 0 to 256; 0 computes on the calling thread. Default: the cores, at most 16. */
   readonly threads?: number | undefined;
@@ -44,6 +48,7 @@ export interface LoadOptions {
    * number. Default: `f32`, whose logits are those of a pass without a cache.
    */
   readonly kvCacheType?: KvCacheType | undefined;
+  /** Called as bytes are downloaded and read. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Called before the weights are read, with the memory that the model needs. */
   readonly onMemory?: ((room: MemoryRoom) => void) | undefined;
@@ -84,6 +89,7 @@ export interface ModelMemory extends MemoryNeeds {
 /** Max bytes of the logits that `forward` returns. */
 const maxLogitBytes = 2 ** 31;
 
+/** A language model: it computes logits, generates and scores text, chats and embeds. */
 export class LanguageModel {
   readonly config: ModelConfig;
   /** Undefined if the model folder has none; the model then takes and returns token ids only. */
@@ -147,6 +153,7 @@ export class LanguageModel {
     return this.#parts.fingerprint;
   }
 
+  /** The memory that the model needs, and what it uses now. */
   get memory(): ModelMemory {
     return { ...this.#needs(), inUse: this.#disposed ? 0 : this.#parts.usedBytes() };
   }
@@ -295,6 +302,7 @@ export class LanguageModel {
     return this.#disposed;
   }
 
+  /** `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

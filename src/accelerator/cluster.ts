@@ -40,6 +40,7 @@ export interface Span {
   end: number;
 }
 
+/** What a cluster runs, and with which sizes and timing. */
 export interface ClusterOptions {
   readonly sizes: MachineSizes;
   readonly timing: MemoryTiming;
@@ -56,6 +57,7 @@ export interface ClusterOptions {
   readonly onSpan?: (span: Span) => void;
 }
 
+/** Where, when and why a cluster stopped. */
 export interface Halt {
   readonly cycle: number;
   readonly code: FaultCode;
@@ -70,6 +72,7 @@ interface Product {
   blocksLeft: number;
 }
 
+/** Simulates cores, memory and host cycle by cycle. */
 export class Cluster {
   readonly machine: Machine;
   readonly statistics: Statistics;
@@ -134,6 +137,7 @@ export class Cluster {
     this.statistics = emptyStatistics(cores);
   }
 
+  /** Cycles so far. */
   get cycle(): number {
     return this.#t;
   }

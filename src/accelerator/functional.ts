@@ -4,6 +4,7 @@ import { type Host, tokensOf } from './host.ts';
 import { decode } from './instructionSet.ts';
 import { type FaultCode, faults, type Machine } from './machine.ts';
 
+/** Where and why a program stopped, after how many instructions. */
 export interface FunctionalHalt {
   readonly code: FaultCode;
   readonly pc: number;
@@ -12,7 +13,7 @@ export interface FunctionalHalt {
 
 /**
  * Runs a program on a machine until it halts, or until the host has no token when `tin` asks for one.
- * @param onChecksum receives what the trace's R lines hold, in program order
+ * @param options.onChecksum receives what the trace's R lines hold, in program order
  * @throws InputError if more than `maxInstructions` are executed
  */
 export function runProgram(

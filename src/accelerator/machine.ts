@@ -35,6 +35,7 @@ export const faults = {
   4: 'weight stream underrun',
   5: 'pc outside the ROM',
 } as const;
+/** Why a program halted; `faults` has the meanings. */
 export type FaultCode = keyof typeof faults;
 
 /** Adjacent beats of memory. */
@@ -55,6 +56,7 @@ interface Segment {
   beats: number;
 }
 
+/** What a program sees and changes: memory, slots and weight streams. */
 export class Machine {
   readonly sizes: MachineSizes;
   readonly memory: Uint8Array;

@@ -37,6 +37,7 @@ const manifest = v.strictObject({
   regions: v.array(region),
 });
 
+/** A compiled model as `loadPackage` reads it from its folder. */
 export interface Package {
   readonly sizes: MachineSizes;
   readonly program: readonly bigint[];
@@ -44,7 +45,10 @@ export interface Package {
   readonly vocabulary: number;
 }
 
-/** @param hex also writes DRAM as text for a test bench */
+/**
+ * Writes a compiled model to a folder, which `loadPackage` reads.
+ * @param hex also writes DRAM as text for a test bench
+ */
 export async function savePackage(
   folder: string,
   compiled: Compiled,

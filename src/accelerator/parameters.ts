@@ -27,6 +27,7 @@ export interface MachineSizes {
   readonly rowLanes: number;
 }
 
+/** The machine that is compiled for unless sizes are given. */
 export const defaultSizes: MachineSizes = {
   cores: 1,
   maxLength: 8192,

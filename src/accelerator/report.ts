@@ -43,6 +43,7 @@ export interface StallRow {
   readonly issue: ModelTime['stalls'];
 }
 
+/** Cycles, bandwidth and throughput of blocks and whole models. */
 export interface Report {
   readonly channels: number;
   readonly blocks: readonly BlockRow[];
@@ -70,11 +71,13 @@ const sramWordsOfBeat = 8 + 8 + 2;
 /** And for a word of the row-wise unit: two operands and a result of 512 bits. */
 const sramWordsOfRow = 3 * 8;
 
+/** Which machines a report covers. */
 export interface ReportOptions {
   readonly clocksMHz: readonly number[];
   readonly channels: number;
   /** Default: `coreCounts`. */
   readonly cores?: readonly number[] | undefined;
+  /** Called with the number of simulated runs, and of all. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }

@@ -4,6 +4,7 @@ import { accuraciesOf, baselinesOf, type ScoredItem } from './metrics.ts';
 import type { Metric, Task } from './task.ts';
 import { paperTasks } from './tasks.ts';
 
+/** The scores of a model on a task, and what they were measured on. */
 export interface TaskReport {
   readonly task: string;
   readonly version: number;

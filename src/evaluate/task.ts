@@ -39,6 +39,7 @@ export interface RequestScore {
   readonly encodedAlone?: true | undefined;
 }
 
+/** A score of a task. */
 export interface Metric {
   readonly name: MetricName;
   readonly value: number;
@@ -46,6 +47,7 @@ export interface Metric {
   readonly standardError?: number;
 }
 
+/** Names of scores, as lm-evaluation-harness has them. */
 export type MetricName =
   | 'acc'
   | 'acc_norm'

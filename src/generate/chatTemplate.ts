@@ -10,6 +10,7 @@ import { range, TemplateInterpreter } from './templateInterpreter.ts';
 
 export type { ChatMessage } from '../text/corpus.ts';
 
+/** How messages become the text that a model reads. */
 export interface ChatOptions {
   /** End with the beginning of the assistant's answer. Default true. */
   addGenerationPrompt?: boolean;

@@ -44,8 +44,10 @@ export interface GenerationTokenizer {
   readonly endTokenIds?: readonly number[];
 }
 
+/** Why a text ended: at a stop text or the end of its form, at `maxTokens`, at an end-of-sequence token, or by the signal. */
 export type FinishReason = 'stop' | 'length' | 'eos' | 'abort';
 
+/** What `onFinish` receives once a text has ended. */
 export interface Finish {
   reason: FinishReason;
   /** Number of sampled tokens, without the eos token. */
@@ -55,6 +57,7 @@ export interface Finish {
   unread: readonly number[];
 }
 
+/** Options of generating a text: sampling, its length, its ends, its form, and what is called on the way. */
 export interface GenerateOptions extends SamplingOptions {
   /** Integer ≥ 0, default 256. */
   maxTokens?: number;

@@ -1,6 +1,7 @@
 /** The options of sampling: their meaning, ranges and defaults. */
 import { InputError } from '../errors.ts';
 
+/** How the next token is drawn from its probabilities. */
 export interface SamplingOptions {
   /** ≥ 0. 0 takes the most probable token, 1 samples the model's distribution, more is more random. Default 1. */
   temperature?: number;

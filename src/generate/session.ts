@@ -22,6 +22,7 @@ export interface SessionModel {
   checkOpen(): void;
 }
 
+/** How `Session.append` reads a text. */
 export interface AppendOptions {
   /** Rejects with the signal's reason and leaves the session unchanged; checked every few hundred tokens. */
   signal?: AbortSignal;
@@ -34,6 +35,7 @@ export interface AppendOptions {
 /** The repetition penalty of a session reaches back this many tokens, so that a session never grows. */
 const maxRecent = 1024;
 
+/** A conversation with a model: a sequence of tokens that is continued, saved, restored and forked. */
 export class Session {
   readonly #model: SessionModel;
   /** The state after all tokens except the unread one. */

@@ -64,9 +64,11 @@ export interface AiLanguageModel {
   readonly provider: 'plusminus';
   readonly modelId: string;
   readonly supportedUrls: Record<string, never>;
+  /** Generates a whole answer. */
   doGenerate(
     options: CallOptions,
   ): Promise<Ending & { content: ({ type: 'text'; text: string } | AiToolCall)[]; warnings: Warning[] }>;
+  /** Generates an answer as parts. */
   doStream(options: CallOptions): Promise<{ stream: ReadableStream<StreamPart> }>;
 }
 
@@ -228,6 +230,7 @@ export interface AiEmbeddingModel {
   readonly modelId: string;
   readonly maxEmbeddingsPerCall: number;
   readonly supportsParallelCalls: boolean;
+  /** Embeds texts, in their order. */
   doEmbed(options: {
     readonly values: string[];
     readonly abortSignal?: AbortSignal;

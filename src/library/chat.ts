@@ -7,6 +7,7 @@ import type { Session } from '../generate/session.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { type Completion, collect } from './completion.ts';
 
+/** How a chat begins: empty, with a system message, with earlier messages, or as it was saved. */
 export interface ChatStart {
   /** The system message. */
   readonly system?: string | undefined;
@@ -23,6 +24,7 @@ export interface ChatModel {
   restore(saved: Uint8Array): Session;
 }
 
+/** A chat with history: the model reads each message once. */
 export class Chat {
   readonly #model: ChatModel;
   #conversation: Conversation;

@@ -1,6 +1,7 @@
 /** A whole answer, awaited. */
 import type { Finish, FinishReason, GenerateOptions } from '../generate/generate.ts';
 
+/** Tokens that were read and sampled. */
 export interface Usage {
   readonly promptTokens: number;
   /** Sampled tokens, without the end-of-sequence token. */
@@ -8,6 +9,7 @@ export interface Usage {
   readonly totalTokens: number;
 }
 
+/** A whole answer. */
 export interface Completion {
   readonly text: string;
   /** Ids of the sampled tokens, the end-of-sequence token included. */

@@ -7,6 +7,7 @@ import type { SequenceReader } from '../run/sequenceReader.ts';
 
 type Pooling = 'mean' | 'last' | 'state';
 
+/** How texts become vectors. */
 export interface EmbedOptions {
   /**
    * The recurrent `state` after the text (the default of MatMul-free models), `mean` of the hidden states of all tokens

@@ -15,6 +15,7 @@ export type { Metric, MetricName } from '../evaluate/task.ts';
 /** Names of the tasks. */
 export const taskNames: readonly string[] = allTasks.map(({ name }) => name);
 
+/** How a task or a text is scored. */
 export interface EvaluateOptions {
   /** Put the BOS token before each text. Default: as the tokenizer does by itself. */
   readonly bos?: boolean | undefined;
@@ -24,6 +25,7 @@ export interface EvaluateOptions {
   readonly limit?: number | undefined;
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called with the number of items that are scored, and of all. */
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
 }
 

@@ -12,6 +12,7 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
  */
 export type Prompt = string | readonly number[] | readonly ChatMessage[];
 
+/** Options of `generate` and `complete`. */
 export interface PromptOptions extends GenerateOptions {
   /** Functions that the prompt's messages tell the model of; `parseToolCalls` finds its calls in the answer. */
   tools?: readonly ToolDefinition[] | undefined;

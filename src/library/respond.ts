@@ -19,6 +19,7 @@ export interface Tool {
   run(args: never): unknown;
 }
 
+/** Options of `respond`: those of `complete`, and the tools. */
 export interface RespondOptions extends Omit<GenerateOptions, 'responseFormat'> {
   /** Functions by name. */
   tools: Readonly<Record<string, Tool>>;
@@ -34,6 +35,7 @@ export interface ToolRun extends ToolCall {
   readonly result: string;
 }
 
+/** An answer, with the calls that led to it. */
 export interface ToolResponse extends Completion {
   readonly calls: readonly ToolRun[];
   /** The given messages, and those of the assistant and the tools after them. */

@@ -2,6 +2,7 @@
 import type { LoadOptions } from '../languageModel.ts';
 import { loadOptional } from '../optionalPackages.ts';
 
+/** Which model is served, where, and to whom. */
 export interface ServeOptions extends LoadOptions {
   /** A folder, a Hub name or its address. Default: `plusminus/chat`. */
   readonly model?: string | undefined;
@@ -27,6 +28,7 @@ export interface ServeOptions extends LoadOptions {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent' | undefined;
 }
 
+/** A running server. */
 export interface Server extends AsyncDisposable {
   /** Such as `http://127.0.0.1:8000`; OpenAI's clients take `${url}/v1` as base URL. */
   readonly url: string;

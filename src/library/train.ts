@@ -9,8 +9,9 @@ import { parseSettings, type TrainingChoices } from '../train/settings.ts';
 export type { LogLine, StepLine, ValidationLine } from '../train/log.ts';
 export { defaultSettings, type TrainingChoices, type TrainingSettings } from '../train/settings.ts';
 
+/** What a new and a resumed run have in common. */
 export interface RunOptions {
-  /** `auto`, the default, takes the CPU. */
+  /** Default: `auto`, which is an NVIDIA GPU where CUDA works and no `threads` are asked for, else the CPU. */
   readonly engine?: 'auto' | 'cpu' | 'webgpu' | 'cuda' | undefined;
   /** Worker threads of the CPU. Default: the cores, at most 16. */
   readonly threads?: number | undefined;
@@ -25,6 +26,7 @@ export interface ModelSizes extends Omit<ConfigOptions, 'vocabSize'> {
   readonly name: string;
 }
 
+/** What is trained, on what, and how. */
 export interface TrainOptions extends RunOptions {
   /** Text files, folders of them or of token shards; or a function that yields the documents, each time from the first. */
   readonly data: readonly string[] | (() => AsyncIterable<string>);
@@ -42,6 +44,7 @@ export interface TrainOptions extends RunOptions {
   readonly settings?: TrainingChoices | undefined;
 }
 
+/** A run that has ended. */
 export interface TrainResult {
   /** The run's folder, which `LanguageModel.load` takes. */
   readonly folder: string;
@@ -67,7 +70,7 @@ export function train(options: TrainOptions): Promise<TrainResult> {
 
 /**
  * Continues an interrupted run from its last checkpoint, to the same bits as without the interruption.
- * @param steps to train in all, if it is to be more than the run's settings say
+ * @param options.steps to train in all, if it is to be more than the run's settings say
  */
 export function resume(folder: string, options: RunOptions & { steps?: number } = {}): Promise<TrainResult> {
   return withMachine(options, async (machine) =>

@@ -9,6 +9,7 @@ import { readLines, safeCut } from './lines.ts';
 import { readText, unpackedName } from './textFile.ts';
 import { describe, isObject } from './tokenizerJson.ts';
 
+/** A message of a chat. */
 export interface ChatMessage {
   /** usually system, user or assistant; chat templates may know others, or refuse some */
   role: string;

@@ -54,6 +54,7 @@ export interface DecodeOptions {
   skipSpecialTokens?: boolean;
 }
 
+/** Converts between text and token ids, as the `tokenizer.json` of a model says. */
 export class TextTokenizer {
   /** The content of `tokenizer.json`, to be saved beside a model. */
   readonly json: TokenizerJson;

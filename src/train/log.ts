@@ -39,8 +39,11 @@ const validation = v.object({
 
 const line = v.variant('event', [step, validation]);
 
+/** Figures of a training step. */
 export type StepLine = Readonly<v.InferOutput<typeof step>>;
+/** Figures of a validation. */
 export type ValidationLine = Readonly<v.InferOutput<typeof validation>>;
+/** A line of a run's log. */
 export type LogLine = StepLine | ValidationLine;
 
 export class TrainingLog {

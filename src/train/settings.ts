@@ -103,11 +103,13 @@ const fields = {
 
 const schema = v.strictObject(fields);
 
+/** All settings of a training. */
 export type TrainingSettings = Readonly<v.InferOutput<typeof schema>>;
 
 /** Settings without those that keep their defaults. */
 export type TrainingChoices = Partial<TrainingSettings>;
 
+/** The settings that apply unless others are given. */
 export const defaultSettings: TrainingSettings = v.parse(schema, {});
 
 /**

@@ -85,6 +85,7 @@ class HostStore implements ParameterStore, Constants {
   }
 }
 
+/** A model as a program and an image of DRAM. */
 export interface CompiledModel extends Compiled {
   readonly config: ModelConfig;
 }

@@ -12,6 +12,7 @@ import { isObject } from '../../text/tokenizerJson.ts';
 import { jsonValueEnd } from './jsonValueEnd.ts';
 import { pythonicCalls } from './pythonicCalls.ts';
 
+/** A call of a function, as a model wrote it. */
 export interface ToolCall {
   readonly name: string;
   /** Text of JSON: an object. */
@@ -28,7 +29,10 @@ const opening = '<tool_call>';
 const closing = '</tool_call>';
 const listMark = '[TOOL_CALLS]';
 
-/** @param isTool whether there is a function of this name */
+/**
+ * Finds the calls of functions in an answer.
+ * @param isTool whether there is a function of this name
+ */
 export function parseToolCalls(answer: string, isTool: (name: string) => boolean): ParsedAnswer {
   const stream = new ToolCallStream(isTool);
   const parts = [stream.push(answer), stream.end()];
