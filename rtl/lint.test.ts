@@ -30,6 +30,15 @@ describe('the sources of the RTL', () => {
     expect(rtlSources()).toEqual(expect.arrayContaining(tops));
   });
 
+  // FuseSoC lists a core with another form of version, and fails as soon as a target is used.
+  it('have a FuseSoC core of the version of the package, in the form that FuseSoC resolves', () => {
+    const core = readFileSync(join(rtlFolder, 'plusminus.core'), 'utf8');
+    const { version } = JSON.parse(readFileSync(join(rtlFolder, '../package.json'), 'utf8'));
+    const expected = version.replace('-beta.', 'b');
+    expect(expected).toMatch(/^\d+\.\d+\.\d+(b\d+)?$/);
+    expect(core).toContain(`\nname: ::plusminus:${expected}\n`);
+  });
+
   it('of the ULX3S have a pin for every port', () => {
     const source = readFileSync(join(rtlFolder, 'pm_ulx3s.sv'), 'utf8');
     const ports = [...source.matchAll(/^ {4}(?:input|output) +(?:wire )?logic (\w+)/gm)].map(

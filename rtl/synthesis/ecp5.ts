@@ -1,8 +1,7 @@
 /** A whole accelerator with the memory of a small model, placed and routed on an ECP5-85F. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PlacedDesign } from '../../src/accelerator/resources.ts';
 import { InputError } from '../../src/errors.ts';
@@ -41,38 +40,35 @@ export async function placeOnEcp5(before: PlacedDesign | undefined): Promise<Pla
   };
 }
 
-/** The netlist's file; synthesis takes minutes, so it is kept. */
+/** The netlist's file; it is kept, since synthesis takes minutes. */
 async function synthesised(): Promise<string> {
-  const folder = fileURLToPath(new URL('../../build/rtl/', import.meta.url));
-  const file = join(folder, `${placedTop}-${sourcesDigest(placedTop)}.json`);
+  const name = `${placedTop}-${sourcesDigest(placedTop)}.json`;
+  const file = fileURLToPath(new URL(`../../build/rtl/${name}`, import.meta.url));
   if (existsSync(file)) return file;
   const { files } = await yosys(
     `${readSources}; hierarchy -check -top ${placedTop}; synth_ecp5 -nowidelut -top ${placedTop} -json netlist.json`,
   );
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.tmp`, text(files['netlist.json']));
   renameSync(`${file}.tmp`, file);
   return file;
 }
 
+/** Leaves nextpnr's report, which names the longest paths, beside the netlist. */
 function place(netlist: string, seed: number): NextpnrReport {
-  const folder = mkdtempSync(join(tmpdir(), 'plusminus-ecp5-'));
-  const report = join(folder, 'report.json');
-  try {
-    const { status, stderr, error } = spawnSync(
-      program,
-      [
-        // The bus has more ports than small packages have pins.
-        ...['--85k', '--package', 'CABGA756', '--speed', '6', '--lpf-allow-unconstrained'],
-        ...['--json', netlist, '--report', report, '--freq', '50'],
-        ...['--seed', String(seed), '--timing-allow-fail'],
-      ],
-      { encoding: 'utf8', maxBuffer: 1e8 },
-    );
-    if (error) throw new InputError(`${program} is not installed: run \`pip install ${program}\` first`);
-    if (status !== 0) throw new Error(`${program} failed:\n${stderr.slice(-2000)}`);
-    return JSON.parse(readFileSync(report, 'utf8')) as NextpnrReport;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = dirname(netlist);
+  const report = `${basename(netlist, '.json')}-seed-${seed}.json`;
+  const { status, stderr, error } = spawnSync(
+    program,
+    [
+      // The bus has more ports than small packages have pins.
+      ...['--85k', '--package', 'CABGA756', '--speed', '6', '--lpf-allow-unconstrained'],
+      ...['--json', basename(netlist), '--report', report, '--freq', '50'],
+      ...['--seed', String(seed), '--timing-allow-fail'],
+    ],
+    { cwd: folder, encoding: 'utf8', maxBuffer: 1e8 }, // it sees no files but those of its folder
+  );
+  if (error) throw new InputError(`${program} is not installed: run \`pip install ${program}\` first`);
+  if (status !== 0) throw new Error(`${program} failed:\n${stderr.slice(-2000)}`);
+  return JSON.parse(readFileSync(join(folder, report), 'utf8')) as NextpnrReport;
 }
