@@ -19,7 +19,7 @@ interface Case {
 const run = (slot: number, from: number, count: number) =>
   Array.from({ length: count }, (_, i) => [slot, from + i] as const);
 
-/** One token; a chunk of a prompt across the end of a page; tokens of several sequences; chunks beside single tokens. */
+/** One token; a chunk of a prompt across the end of a page; tokens of several sequences; chunks beside single tokens; many pages. */
 const cases: Case[] = [
   { heads: 1, keyHeads: 1, headSize: 4, rows: [[0, 0]], sequences: 1, maxPages: 1 },
   { heads: 4, keyHeads: 2, headSize: 16, rows: [[1, 130]], sequences: 3, maxPages: 3 },
@@ -38,6 +38,15 @@ const cases: Case[] = [
     ...{ heads: 4, keyHeads: 2, headSize: 32, sequences: 4, maxPages: 4 },
     rows: [...run(2, 75, 100), [0, 180], ...run(3, 0, 5), ...run(1, 0, 20), [0, 0], [0, 0]],
   },
+  {
+    ...{ heads: 6, keyHeads: 2, headSize: 32, sequences: 2, maxPages: 12 },
+    rows: [
+      [1, 767],
+      [0, 300],
+    ],
+  },
+  // More queries than a GPU has blocks for each chunk of their keys.
+  { heads: 8, keyHeads: 1, headSize: 16, rows: run(0, 1200, 40), sequences: 1, maxPages: 20 },
 ];
 
 const types: readonly PageType[] = ['f32', 'f16', 'i8'];
