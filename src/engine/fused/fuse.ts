@@ -134,10 +134,14 @@ function matchAt(calls: readonly Call[], line: number): Match | undefined {
     },
     length: (before ? 1 : 0) + used,
   });
-  const [second, fourth, mlgru] = [projects(two), projects(four), callOfOp(three, mlgruOp)];
-  if (second && mlgru && fourth) {
-    const gates = [projection, second, fourth] as const;
-    const epilogue = mlgruEpilogue(gates, mlgru);
+  // The gate's projection comes after the recurrence, or before the other two.
+  for (const [i, f, g, recurrence] of [
+    [one, two, four, three],
+    [two, three, one, four],
+  ]) {
+    const gates = [projects(i), projects(f), projects(g)] as const;
+    const mlgru = callOfOp(recurrence, mlgruOp);
+    const epilogue = mlgru && areAll(gates) && mlgruEpilogue(gates, mlgru);
     if (epilogue) return match(gates, epilogue, 4);
   }
   const epilogue = epilogueOf(projection.outputs.y, two);
@@ -178,9 +182,15 @@ function prologueOf(call: Call): Before | undefined {
   return { x, result: gated.outputs.y, prologue: { kind: 'gatedNorm', h, gamma, ...gated.attributes } };
 }
 
+type Gates = readonly [Projection, Projection, Projection];
+
+function areAll(gates: readonly (Projection | undefined)[]): gates is Gates {
+  return gates.every((gate) => gate !== undefined);
+}
+
 /** The recurrence for one token of each sequence; its gates are the first two projections. */
 function mlgruEpilogue(
-  [i, f, g]: readonly [Projection, Projection, Projection],
+  [i, f, g]: Gates,
   { inputs, outputs, attributes }: CallOf<typeof mlgruOp>,
 ): Epilogue | undefined {
   const { i: xi, f: xf, start, bounds } = inputs;
