@@ -39,7 +39,6 @@ const signatures = {
   cuModuleUnload: 'h',
   cuModuleGetFunction: '*hs',
   cuFuncSetAttribute: 'hii',
-  cuLaunchKernel: 'huuuuuuuh**',
   cuLaunchKernelEx: '*h**',
   cuGraphInstantiateWithFlags: '*hz',
   cuGraphDestroy: 'h',

@@ -8,6 +8,7 @@ import type { CublasLt } from './cublasLt.ts';
 import type { DriverLibrary } from './driver.ts';
 import { type AssembledKernel, assembleKernel } from './kernelSource.ts';
 import type { Kernels } from './kernels.ts';
+import { type LaunchAttribute, launchConfig } from './launchConfig.ts';
 import type { Koffi } from './library.ts';
 import type { DeviceMemory } from './memory.ts';
 import type { PlannedSteps } from './steps.ts';
@@ -101,9 +102,11 @@ export class GraphProgram {
     const place = new BigUint64Array(1);
     try {
       for (let index = begin; index < end; index++) this.#enqueue(this.planned.steps[index]!, index);
-    } finally {
-      driver.call('cuStreamEndCapture', stream.handle, place);
+    } catch (error) {
+      driver.status('cuStreamEndCapture', stream.handle, place); // fails too, and knows less
+      throw error;
     }
+    driver.call('cuStreamEndCapture', stream.handle, place);
     const graph = place[0]!;
     try {
       return driver.make('cuGraphInstantiateWithFlags', graph, 0);
@@ -117,7 +120,7 @@ export class GraphProgram {
     else this.#start(step, index);
   }
 
-  #start({ grid, block, shared = 0, beginsEarly, isPersistent }: Launch, index: number): void {
+  #start(launch: Launch, index: number): void {
     const { driver, kernels, stream, koffi } = this.#host;
     const kernel = this.#assembled[index]!;
     const values = BigUint64Array.from(kernel.arguments.flat(), (value) => {
@@ -131,14 +134,18 @@ export class GraphProgram {
       return at;
     });
     const parameters = values.length ? pointers : null;
-    const found = kernels.load(kernel, shared);
-    if (isPersistent || (beginsEarly && this.#host.overlaps)) {
-      const attribute = launchAttribute(isPersistent ? 'cooperative' : 'overlapping');
-      const config = launchConfig(grid, block, shared, stream.handle, koffi.address(attribute));
-      driver.call('cuLaunchKernelEx', config, found, parameters, null);
-    } else {
-      driver.call('cuLaunchKernel', found, ...grid, block, 1, 1, shared, stream.handle, parameters, null);
-    }
+    const found = kernels.load(kernel, launch.shared ?? 0);
+    const config = launchConfig(launch, stream.handle, this.#attributeOf(launch), koffi);
+    const status = driver.statusHolding(
+      [values, config.attribute],
+      ...(['cuLaunchKernelEx', config.bytes, found, parameters, null] as const),
+    );
+    driver.check('cuLaunchKernelEx', status);
+  }
+
+  #attributeOf({ grid: [x, y, z], isPersistent }: Launch): LaunchAttribute | undefined {
+    if (isPersistent) return 'cooperative';
+    return this.#host.overlaps && x * y * z <= maxOverlapping ? 'overlapping' : undefined;
   }
 
   #multiply(product: Product): void {
@@ -156,35 +163,8 @@ export class GraphProgram {
   }
 }
 
-/**
- * The driver's CUlaunchAttribute. Overlapping: the kernel may begin before the one before it in the stream has ended, and
- * waits for it itself. Cooperative: all its blocks run at the same time, or the driver refuses.
- */
-function launchAttribute(kind: keyof typeof launchAttributes): Uint32Array {
-  const words = new Uint32Array(72 / 4);
-  words.set([launchAttributes[kind], 0, 1]);
-  return words;
-}
-
-const launchAttributes = { cooperative: 2, overlapping: 6 } as const;
-
-/** The driver's CUlaunchConfig with one attribute. */
-function launchConfig(
-  grid: Launch['grid'],
-  block: number,
-  shared: number,
-  stream: bigint,
-  attribute: bigint,
-): DataView {
-  const config = new DataView(new ArrayBuffer(56));
-  [...grid, block, 1, 1, shared].forEach((value, index) => {
-    config.setUint32(4 * index, value, true);
-  });
-  config.setBigUint64(32, stream, true);
-  config.setBigUint64(40, attribute, true);
-  config.setUint32(48, 1, true);
-  return config;
-}
+/** Larger grids run for longer than a launch takes, and their first blocks would be in the way of the last ones before. */
+const maxOverlapping = 2048;
 
 /** Other threads of the process may use the driver meanwhile. */
 const threadLocal = 1;

@@ -36,6 +36,8 @@ export function assembleKernel(launch: Launch): AssembledKernel {
     lists = {},
     block,
     blocksAtOnce = 1,
+    beginsEarly,
+    isPersistent,
   } = launch;
   const pointers = Object.entries(tensors).map(
     ([name, tensor]) => `${types?.[name] ?? (tensor ? elementTypes[tensor.dtype] : 'float')}* ${name}`,
@@ -51,9 +53,10 @@ export function assembleKernel(launch: Launch): AssembledKernel {
     return `const __grid_constant__ List<${type}, ${list.length}> ${name}`;
   });
   const parameters = [...pointers, ...values, ...listed].join(', ');
+  const wait = beginsEarly || isPersistent ? '' : '\n  letLaterBegin();\n  waitForEarlier();';
   return {
     source: `${prelude}${functions}
-extern "C" __global__ void __launch_bounds__(${block}, ${blocksAtOnce}) ${entry}_kernel(${parameters}) {${body}
+extern "C" __global__ void __launch_bounds__(${block}, ${blocksAtOnce}) ${entry}_kernel(${parameters}) {${wait}${body}
 }
 `,
     entry: `${entry}_kernel`,

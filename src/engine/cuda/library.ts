@@ -18,6 +18,9 @@ const types = {
   n: 'ncclUniqueId',
 } as const;
 
+/** What calls that are under way refer to. */
+const inUse = new Set<readonly object[]>();
+
 type CFunction = KoffiFunc<(...args: readonly unknown[]) => number>;
 
 /** The functions of one library, each by the letters of its parameters. */
@@ -50,8 +53,22 @@ export class Library<Names extends string> {
 
   /** Calls a function; throws unless its status is 0. */
   call(name: Names, ...args: readonly unknown[]): void {
-    const status = this.status(name, ...args);
+    this.check(name, this.status(name, ...args));
+  }
+
+  /** Throws unless the status of a call is 0. */
+  check(name: Names, status: number): void {
     if (status !== 0) throw this.#explain(name, status);
+  }
+
+  /** `status` of a function whose arguments hold addresses of other objects' memory: they are not collected meanwhile. */
+  statusHolding(held: readonly object[], name: Names, ...args: readonly unknown[]): number {
+    inUse.add(held);
+    try {
+      return this.status(name, ...args);
+    } finally {
+      inUse.delete(held);
+    }
   }
 
   /** Calls a function whose first parameter receives a handle or an address, and returns that. */

@@ -52,7 +52,10 @@ export class Nvrtc {
       ];
       const texts = options.map((option) => new TextEncoder().encode(`${option}\0`));
       const array = BigUint64Array.from(texts, (text) => this.#koffi.address(text));
-      const status = this.#library.status('nvrtcCompileProgram', program, options.length, array);
+      const status = this.#library.statusHolding(
+        texts,
+        ...(['nvrtcCompileProgram', program, options.length, array] as const),
+      );
       if (status !== 0) {
         throw new CudaError(
           `NVRTC refused the kernel ${name} for sm_${capability}: ${this.#log(program)}`,

@@ -37,8 +37,8 @@ export interface Launch extends LaunchShape {
   /** Bytes of dynamic shared memory, which the body declares as `extern __shared__`. */
   readonly shared?: number;
   /**
-   * The kernel may begin while the launch before it ends; its body calls `waitForEarlier()` before it reads or writes what
-   * other launches write or read.
+   * Every kernel may begin while the launch before it ends, and first waits for it. With `beginsEarly`, its body does so
+   * itself: it calls `waitForEarlier()` before it reads or writes what other launches write or read.
    */
   readonly beginsEarly?: boolean;
   /** All blocks run at the same time, because they wait for one another. */
