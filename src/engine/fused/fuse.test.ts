@@ -7,7 +7,8 @@ import { callOfOp } from '../../program/op.ts';
 import { recordStep, stepMemory } from '../../run/steps.ts';
 import { fuse, fusedProjectionsOp } from './fuse.ts';
 
-const all = { suitsProjections: () => true, suitsQuantising: () => true, suitsGradient: () => true };
+const suits = () => true;
+const all = { suitsProjections: suits, suitsQuantising: suits, suitsGradient: suits, suitsGrouped: suits };
 
 // A projection recorded elsewhere between the others would cost a block three launches more, unnoticed.
 it('a token of the released model takes four calls a block, and one for the head', () => {
