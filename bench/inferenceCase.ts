@@ -26,7 +26,8 @@ export async function measureInference(folder: string, threads: number): Promise
   const start = performance.now();
   const engine = await CpuEngine.create({ threads });
   const checkpoint = await Checkpoint.open(folder);
-  const architecture = architectureOf(checkpoint.config);
+  // Keys and values as llama.cpp keeps them.
+  const architecture = architectureOf(checkpoint.config, { kvCacheType: 'f16' });
   const store = new EngineParameterStore(
     engine,
     (dtypes) => new Weights(architecture.parameters(), 'inference', dtypes),

@@ -54,27 +54,34 @@ export const kinds = {
   binary: { planes: 8, mask: '0x01010101u', value: (sum: string) => `2 * ${sum} - all` },
 } as const;
 
-/**
- * `all` and sums s0, s1, … of `taken` columns of four lanes in each plane, from word `first` of the row on.
- * @param q WGSL of a word of activations
- * @param lanes WGSL of a word of codes of each of the four lanes
- */
+/** Words of activations that a piece of columns has. */
+const wordsOf = (taken: number) => Array.from({ length: taken / 4 }, (_, i) => i);
+
+/** `w0`, `w1`, …: words of codes of a piece, of four lanes each, loaded together: one waits as long as all. */
+export function pieceLoads(taken: number, lanes: (word: string) => string): string {
+  return wordsOf(taken)
+    .map((i) => `let w${i} = ${lanes(`first + ${i}u`)};`)
+    .join(' ');
+}
+
+/** `all` and sums s0, s1, … of a piece in each plane, from `pieceLoads` and words of activations. */
 export function pieceSums(
   { planes, mask }: (typeof kinds)[keyof typeof kinds],
   taken: number,
   q: (word: string) => string,
-  lanes: (word: string) => string,
 ): string {
   const each = Array.from({ length: planes }, (_, j) => j);
+  const steps = wordsOf(taken).map(
+    (i) => `{
+      let a = ${q(`first + ${i}u`)};
+      all += dot4I8Packed(a, 0x01010101u);
+      ${each.map((j) => `s${j} += dots(a, (w${i} >> vec4u(${(8 / planes) * j}u)) & vec4u(${mask}));`).join('\n      ')}
+    }`,
+  );
   return `
-      var all = 0;
-      ${each.map((j) => `var s${j} = vec4i();`).join(' ')}
-      for (var k = 0u; k < ${taken / 4}u; k++) {
-        let a = ${q('first + k')};
-        let w = ${lanes('first + k')};
-        all += dot4I8Packed(a, 0x01010101u);
-        ${each.map((j) => `s${j} += dots(a, (w >> vec4u(${(8 / planes) * j}u)) & vec4u(${mask}));`).join('\n        ')}
-      }`;
+    var all = 0;
+    ${each.map((j) => `var s${j} = vec4i();`).join(' ')}
+    ${steps.join('\n    ')}`;
 }
 
 /** Dot products of a word with four others. */
@@ -108,15 +115,12 @@ fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: 
   ${each.map((j) => `var sum${j} = vec4f();`).join(' ')}
   for (var piece = me >> 1u; piece < p.pieces; piece += ${invocations / 2}u) {
     let first = piece * ${taken / 4}u;
-    ${pieceSums(
-      kind,
-      taken,
-      (word) => `q[token * p.words + ${word}]`,
-      (word) => `fourLanes(tile, lanes, half, ${word})`,
-    )}
-    let m = units[token * p.blocks + piece / p.perBlock];
+    ${pieceLoads(taken, (word) => `fourLanes(tile, lanes, half, ${word})`)}
     let scaled = ${height}u * tile * p.groups + (piece / p.perGroup) * height + 4u * half;
-    ${each.map((j) => `sum${j} += vec4f((${value(`s${j}`)}) * m) * fourScales(scaled + ${j}u * lanes);`).join('\n    ')}
+    ${each.map((j) => `let scales${j} = fourScales(scaled + ${j}u * lanes);`).join(' ')}
+    let m = units[token * p.blocks + piece / p.perBlock];
+    ${pieceSums(kind, taken, (word) => `q[token * p.words + ${word}]`)}
+    ${each.map((j) => `sum${j} += vec4f((${value(`s${j}`)}) * m) * scales${j};`).join('\n    ')}
   }
   ${each.map((j) => `parts[${j * invocations}u + me] = sum${j};`).join(' ')}
   workgroupBarrier();

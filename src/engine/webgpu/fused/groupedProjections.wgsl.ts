@@ -7,7 +7,7 @@ import { int8Four } from '../../../ops/bitLinear/quantise.wgsl.ts';
 import { act } from '../../../ops/gatedUnit/kernel.wgsl.ts';
 import { groupOf } from '../../../ops/groupedLinear/groupedLinear.ts';
 import { tileLanes } from '../../../ops/groupedLinear/packed.ts';
-import { dots, kinds, pieceSums, tileLoads } from '../../../ops/groupedLinear/product.wgsl.ts';
+import { dots, kinds, pieceLoads, pieceSums, tileLoads } from '../../../ops/groupedLinear/product.wgsl.ts';
 import { blockSize, smallest, unitParts } from '../../../ops/groupedLinear/reference.ts';
 import { present } from '../../../program/op.ts';
 import { rowsOf, sizeOf, widthOf } from '../../../program/shapes.ts';
@@ -86,14 +86,16 @@ var<workgroup> parts: array<vec4f, ${4 * lanes}>;
 ${t.use.kind === 'gatedUnit' ? act[t.use.activation] : ''}
 ${dots}
 ${int8Four}
+alias Codes = array<vec4u, ${taken / 4}>;
 ${t.matrices.map((matrix, k) => loadsOf(matrix, k) + product(t, k)).join('')}
 
 @compute @workgroup_size(lanes)
 fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: vec3u) {
   let token = group.y;
-  ${Array.from({ length: loads }, (_, k) => `var v${k} = vec4f();`).join(' ')}
-  ${each((k, at) => `v${k} = x[token * ${words}u + ${at}];`)}
-  ${t.norm ? normalised(loads, each) : ''}
+  ${early(t, tiles)}
+  ${Array.from({ length: loads }, (_, k) => `var v${k} = vec4f(); var g${k} = vec4f();`).join(' ')}
+  ${each((k, at) => `v${k} = x[token * ${words}u + ${at}];${t.norm ? ` g${k} = gamma[${at}];` : ''}`)}
+  ${t.norm ? normalised(loads) : ''}
   var top = 0.0;
   ${each((k) => `top = max(top, largestOf(v${k}));`)}
   let unit = max(workgroupMax(top, me), ${smallest}) / ${unitParts}.0;
@@ -127,10 +129,25 @@ fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: 
 }
 
 /** The row becomes x·r·γ. */
-function normalised(loads: number, each: (body: (k: number, at: string) => string) => string): string {
-  return `let squares = ${Array.from({ length: loads }, (_, k) => `dot(v${k}, v${k})`).join(' + ')};
+function normalised(loads: number): string {
+  const each = Array.from({ length: loads }, (_, k) => k);
+  return `let squares = ${each.map((k) => `dot(v${k}, v${k})`).join(' + ')};
   let r = 1.0 / sqrt(workgroupSum(squares, me) / f32(4u * p.words) + p.epsilon);
-  ${each((k, at) => `v${k} *= r * gamma[${at}];`)}`;
+  ${each.map((k) => `v${k} *= r * g${k};`).join(' ')}`;
+}
+
+/** `early0`, …: codes of the invocation's first piece, which arrive while the row is rounded. */
+function early(t: GroupedProjections, tiles: readonly number[]): string {
+  if (t.use.kind === 'gatedUnit') {
+    return [0, 1].map((k) => `let early${k} = codesOf${k}(group.x, me, me >> 1u);`).join('\n  ');
+  }
+  let firstTile = 0;
+  const branches = tiles.map((count, k) => {
+    const branch = `if (group.x < ${firstTile + count}u) { early = codesOf${k}(group.x - ${firstTile}u, me, me >> 1u); }`;
+    firstTile += count;
+    return branch;
+  });
+  return `var early: Codes;\n  ${branches.join(' else ')}`;
 }
 
 /** `fourLanes`, `fourScales` of matrix k, by names of their own. */
@@ -141,30 +158,39 @@ function loadsOf(matrix: GroupedProjections['matrices'][number], k: number): str
 }
 
 /**
- * `product<k>(tile, me)`: for me < 2 · planes, four outputs of the tile in units of the row: of plane me / 2, lanes
- * 4·(me % 2) on. Four planes at a time are summed over the workgroup.
+ * `product<k>(tile, me, early)`: for me < 2 · planes, four outputs of the tile in units of the row: of plane me / 2, lanes
+ * 4·(me % 2) on. Four planes at a time are summed over the workgroup. `early` are codes of the first piece.
  */
 function product(t: GroupedProjections, k: number): string {
   const { kind, taken, lanes, height } = cut(t);
   const planes = Array.from({ length: kind.planes }, (_, j) => j);
   const rounds = Array.from({ length: kind.planes / 4 }, (_, round) => 4 * round);
+  const words = Array.from({ length: taken / 4 }, (_, i) => `w${i}`);
   return `
-fn product${k}(tile: u32, me: u32) -> vec4f {
+fn codesOf${k}(tile: u32, me: u32, piece: u32) -> Codes {
+  let height = min(${height}u, p.out${k} - tile * ${height}u);
+  let lanesOfTile = (height + ${kind.planes - 1}u) / ${kind.planes}u;
+  if (piece >= p.pieces) { return Codes(); }
+  let first = piece * ${taken / 4}u;
+  ${pieceLoads(taken, (word) => `fourLanes${k}(tile, lanesOfTile, me & 1u, ${word})`)}
+  return Codes(${words.join(', ')});
+}
+
+fn product${k}(tile: u32, me: u32, early: Codes) -> vec4f {
   let height = min(${height}u, p.out${k} - tile * ${height}u);
   let lanesOfTile = (height + ${kind.planes - 1}u) / ${kind.planes}u;
   let half = me & 1u;
   ${planes.map((j) => `var sum${j} = vec4f();`).join(' ')}
+  var codes = early;
   for (var piece = me >> 1u; piece < p.pieces; piece += ${lanes / 2}u) {
     let first = piece * ${taken / 4}u;
-    ${pieceSums(
-      kind,
-      taken,
-      (word) => `q[${word}]`,
-      (word) => `fourLanes${k}(tile, lanesOfTile, half, ${word})`,
-    )}
-    let unit = m[piece / p.perBlock];
+    ${words.map((word, i) => `let ${word} = codes[${i}];`).join(' ')}
+    codes = codesOf${k}(tile, me, piece + ${lanes / 2}u);
     let scaled = ${height}u * tile * p.groups + (piece / p.perGroup) * height + 4u * half;
-    ${planes.map((j) => `sum${j} += vec4f((${kind.value(`s${j}`)}) * unit) * fourScales${k}(scaled + ${j}u * lanesOfTile);`).join('\n    ')}
+    ${planes.map((j) => `let scales${j} = fourScales${k}(scaled + ${j}u * lanesOfTile);`).join(' ')}
+    let unit = m[piece / p.perBlock];
+    ${pieceSums(kind, taken, (word) => `q[${word}]`)}
+    ${planes.map((j) => `sum${j} += vec4f((${kind.value(`s${j}`)}) * unit) * scales${j};`).join('\n    ')}
   }
   var found = vec4f();
   ${rounds
@@ -192,8 +218,8 @@ fn product${k}(tile: u32, me: u32) -> vec4f {
 function uses(t: GroupedProjections, tiles: readonly number[]): string {
   const biased = (k: number) => (t.matrices[k]!.bias ? ` + bias${k}[o]` : '');
   if (t.use.kind === 'gatedUnit') {
-    return `let gates = product0(group.x, me);
-  let ups = product1(group.x, me);
+    return `let gates = product0(group.x, me, early0);
+  let ups = product1(group.x, me, early1);
   ${eachOutput(t, 0, 'group.x', `y[token * p.out + o] = act(unit * gates[l]${biased(0)}).x * (unit * ups[l]${biased(1)});`)}`;
   }
   const before = t.use.kind === 'add' ? 'to[token * p.out + o] + ' : '';
@@ -204,7 +230,7 @@ function uses(t: GroupedProjections, tiles: readonly number[]): string {
     firstTile += tiles[k]!;
     firstOutput += sizeOf(codes, 0);
     return `if (group.x < ${firstTile}u) {
-    let sums = product${k}(${tile}, me);
+    let sums = product${k}(${tile}, me, early);
     ${eachOutput(t, k, tile, `y[${at}] = ${before}unit * sums[l]${biased(k)};`)}
   }`;
   });
