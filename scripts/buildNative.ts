@@ -6,7 +6,7 @@
  *   npm run build:native -- --all           packages for all platforms, with Zig (ZIG, else "python3 -m ziglang")
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -104,6 +104,11 @@ function writePackage(folder: string, { os, cpu }: Platform): void {
     files: [`plusminus.${extension}`],
   };
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  writeFileSync(
+    join(folder, 'README.md'),
+    `${manifest.description}: install it beside \`plusminus\` and \`koffi\`, of the same version as \`plusminus\`.\n`,
+  );
+  copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
 }
 
 const { values } = parseArgs({ options: { all: { type: 'boolean' }, package: { type: 'boolean' } } });

@@ -15,7 +15,8 @@ const project = userProject('koffi@3');
 /** Builds the package for this machine in a copy of the sources, so that the clone's own library stays. */
 async function pack(folder: string): Promise<string> {
   const run = (command: string, ...args: string[]) => promisify(execFile)(command, args, { cwd: folder });
-  await run('cp', '-r', join(root, 'native'), join(root, 'scripts'), join(root, 'package.json'), folder);
+  const sources = ['native', 'scripts', 'package.json', 'LICENSE'].map((name) => join(root, name));
+  await run('cp', '-r', ...sources, folder);
   await run(process.execPath, 'scripts/buildNative.ts', '--package');
   await run('npm', 'pack', '--silent', '--pack-destination', folder, join(folder, 'build/native', platform));
   const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
