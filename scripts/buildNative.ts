@@ -81,7 +81,17 @@ function build(platform: Platform, [compiler, ...words]: readonly string[]): str
   const run = (...args: string[]) => execFileSync(compiler!, [...words, ...args], { stdio: 'inherit' });
   const position = os === 'win32' ? [] : ['-fPIC'];
   // Contraction is off: a product and a sum round as they do in WebAssembly.
-  const options = ['-std=gnu11', '-O3', '-Wall', '-Wextra', '-ffp-contract=off', '-fvisibility=hidden'];
+  // GCC's elimination of partial redundancies turns the sums of a loop round by round, through copies and memory.
+  const plain = ['-fno-tree-pre', '-Wno-ignored-optimization-argument'];
+  const options = [
+    '-std=gnu11',
+    '-O3',
+    '-Wall',
+    '-Wextra',
+    '-ffp-contract=off',
+    '-fvisibility=hidden',
+    ...plain,
+  ];
   const objects = sourcesFor(platform).map(({ name, flags }) => {
     const object = join(folder, `${name}.o`);
     run(...options, ...position, ...flags, '-c', join(root, 'native', `${name}.c`), '-o', object);
