@@ -2,7 +2,7 @@
  * Training over NVIDIA GPUs as users start it: npm run test:cuda. One rank through NCCL needs one card, two ranks need two.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { cuda } from '../../test/engines.ts';
@@ -18,7 +18,19 @@ const cards = cuda.skip
   : execFileSync('nvidia-smi', ['-L'], { encoding: 'utf8' }).trim().split('\n').length;
 
 const size = ['--layers', '3', '--hidden-size', '256', '--intermediate-size', '512', '--vocab', '280'];
-const small = [...size, '--batch', '4', '--length', '64', '--warmup', '2', '--engine', 'cuda'];
+const small = [
+  ...size,
+  '--batch',
+  '4',
+  '--length',
+  '64',
+  '--warmup',
+  '2',
+  '--learning-rate',
+  '0.001',
+  '--engine',
+  'cuda',
+];
 
 let folder: string;
 let text: string;
@@ -44,22 +56,23 @@ async function train(ranks: number, name: string, ...flags: string[]): Promise<s
   return ended.stdout;
 }
 
-const weightsOf = (name: string) => readFile(join(at(name), 'model.safetensors'));
-
 async function stepsOf(name: string): Promise<StepLine[]> {
   const lines = await readLog(join(at(name), 'log.jsonl'));
   return lines.filter(({ event }) => event === 'step') as StepLine[];
 }
 
-/** Losses and norms of two runs: sums in another order round otherwise, and grow apart from step to step. */
+/**
+ * Losses and norms of two runs. Sums in another order round otherwise; from the third step on, some weights are rounded to
+ * other ternary values, as they are when one rank sums its passes in another order.
+ */
 async function expectSame(name: string, other: string): Promise<void> {
   const [found, expected] = [await stepsOf(name), await stepsOf(other)];
   expect(found).toHaveLength(expected.length);
   expected.forEach(({ loss, gradientNorm, step }, index) => {
-    const tolerance = step === 1 ? 1e-4 : 2e-2;
-    expect(Math.abs(found[index]!.loss / loss - 1), `loss of step ${step}`).toBeLessThan(tolerance);
+    const [ofLoss, ofNorm] = step <= 2 ? [1e-6, 1e-5] : [5e-3, 3e-2];
+    expect(Math.abs(found[index]!.loss / loss - 1), `loss of step ${step}`).toBeLessThan(ofLoss);
     expect(Math.abs(found[index]!.gradientNorm / gradientNorm - 1), `norm of step ${step}`).toBeLessThan(
-      step === 1 ? 1e-3 : 0.2,
+      ofNorm,
     );
   });
 }
@@ -77,20 +90,10 @@ describe.skipIf(cards < 1)('one rank of cuda through NCCL', { timeout: 300_000 }
 });
 
 describe.skipIf(cards < 2)('two ranks of cuda', { timeout: 300_000 }, () => {
-  it.each([2, 8])('have the bits of one if sums are ordered: %s passes an update', async (passes) => {
-    // Only the squares for clipping are summed in another order.
-    const flags = ['--accumulation', `${passes}`, '--steps', '10', '--ordered', '--max-norm', '0'];
-    await train(1, 'one', ...flags);
-    await train(2, 'two', ...flags);
-    expect(await weightsOf('two')).toEqual(await weightsOf('one'));
-    const losses = async (name: string) => (await stepsOf(name)).map(({ loss }) => loss);
-    expect(await losses('two')).toEqual(await losses('one'));
-  });
-
   it.each([2, 8])(
     'have the losses of one with the same global batch: %s passes an update',
     async (passes) => {
-      const flags = ['--accumulation', `${passes}`, '--steps', '5'];
+      const flags = ['--accumulation', `${passes}`, '--steps', '10'];
       await train(1, 'one', ...flags);
       const said = await train(2, 'two', ...flags);
       expect(said).toMatch(/ {2}ranks {4}2 on one host/);
@@ -119,6 +122,6 @@ describe.skipIf(cards < 2)('two ranks of cuda', { timeout: 300_000 }, () => {
     const last = (steps: readonly StepLine[]) => steps.slice(-6).map(({ step, loss }) => ({ step, loss }));
     const [one, two] = [last(await stepsOf('killed')), last(await stepsOf('other'))];
     expect(two.map(({ step }) => step)).toEqual(one.map(({ step }) => step));
-    two.forEach(({ loss }, index) => expect(Math.abs(loss / one[index]!.loss - 1)).toBeLessThan(2e-2));
+    two.forEach(({ loss }, index) => expect(Math.abs(loss / one[index]!.loss - 1)).toBeLessThan(5e-3));
   });
 });
