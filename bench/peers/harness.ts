@@ -119,7 +119,7 @@ async function runHarness(
   };
   const modelArgs = {
     ...(url === undefined ? { pretrained: folder, dtype: 'float32', max_length: window } : ofServer),
-    ...(bos ? { add_bos_token: 'True' } : {}),
+    add_bos_token: bos ? 'True' : 'False',
   };
   const given = Object.entries(modelArgs).map((pair) => pair.join('='));
   const names = chosen.map(({ name }) => name).join();
