@@ -24,3 +24,9 @@ it('exponential ends at 1 and 0', () => {
   expect(exponential(-709)).toBe(0);
   expect(exponential(Number.NEGATIVE_INFINITY)).toBe(0);
 });
+
+it('takes all values by default, and returns their sum', () => {
+  const values = Float64Array.of(-1, Number.NEGATIVE_INFINITY, 0, -2);
+  expect(exponentials(values)).toBe(values[0]! + values[1]! + values[2]! + values[3]!);
+  expect([...values]).toEqual([-1, Number.NEGATIVE_INFINITY, 0, -2].map(exponential));
+});

@@ -4,12 +4,17 @@
  *
  * @param values values[at[i]] becomes its exponential, for all i. A loop, because calls for single numbers put the numbers
  *   on the heap whenever the compiler does not inline them, which is four times slower.
+ * @param at default: all
+ * @returns the sum of the exponentials, added in this order
  */
-export function exponentials(values: Float64Array, at: Uint32Array): void {
-  for (let i = 0; i < at.length; i++) {
-    const x = values[at[i]!]!;
+export function exponentials(values: Float64Array, at?: Uint32Array): number {
+  const count = (at ?? values).length;
+  let sum = 0;
+  for (let i = 0; i < count; i++) {
+    const index = at ? at[i]! : i;
+    const x = values[index]!;
     if (x < -708) {
-      values[at[i]!] = 0; // smaller results are subnormal, which as probabilities are zero
+      values[index] = 0; // smaller results are subnormal, which as probabilities are zero
       continue;
     }
     // exp x = 2^-k · exp r with |r| ≤ ln 2 / 2; ln 2 in two parts, the first short enough that k times it is exact.
@@ -19,8 +24,11 @@ export function exponentials(values: Float64Array, at: Uint32Array): void {
     // Taylor's series to r^13 / 13!, even and odd powers apart so that a processor works on both at once.
     const even = 1 + r2 * (E2 + r2 * (E4 + r2 * (E6 + r2 * (E8 + r2 * (E10 + r2 * E12)))));
     const odd = 1 + r2 * (E3 + r2 * (E5 + r2 * (E7 + r2 * (E9 + r2 * (E11 + r2 * E13)))));
-    values[at[i]!] = (even + r * odd) * POWERS[k]!;
+    const result = (even + r * odd) * POWERS[k]!;
+    values[index] = result;
+    sum += result;
   }
+  return sum;
 }
 
 /** E⟨n⟩ = 1 / n! */

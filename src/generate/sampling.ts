@@ -32,14 +32,44 @@ export function sample(
   const best = likeliest(penalized);
   if (temperature === 0) return best;
 
-  // Temperature does not change which logits are the largest, and few exponentials are cheaper than many.
   const { ids, weights } = roomFor(logits.length);
+  if (topK === 0 && topP === 1)
+    return drawOfAll(penalized, penalized[best]!, temperature, minP, weights, random);
+  // Temperature does not change which logits are the largest, and few exponentials are cheaper than many.
   let candidates = keepTopK(keepPossible(penalized, ids), penalized, topK);
   toWeights(candidates, penalized, penalized[best]!, temperature, weights);
   candidates = keepTopP(candidates, weights, topP);
-  candidates = keepMinP(candidates, weights, minP);
-  if (topK > 0 || topP < 1) candidates.sort(); // selecting moves ids; a draw walks along them in order
+  candidates = keepMinP(candidates, weights, minP).sort(); // selecting moves ids; a draw walks along them in order
   return draw(candidates, weights, random);
+}
+
+/** A draw for which no tokens are selected first: the same one, without ids. */
+function drawOfAll(
+  logits: Float32Array,
+  largest: number,
+  temperature: number,
+  minP: number,
+  room: Float64Array,
+  random: SeededRandom,
+): number {
+  const weights = room.subarray(0, logits.length);
+  for (let id = 0; id < logits.length; id++) weights[id] = (logits[id]! - largest) / temperature;
+  let sum = exponentials(weights);
+  if (minP > 0) {
+    sum = 0;
+    for (let id = 0; id < weights.length; id++) {
+      if (weights[id]! < minP) weights[id] = 0;
+      sum += weights[id]!;
+    }
+  }
+  let rest = random.uniform() * sum;
+  let drawn = -1;
+  for (let id = 0; id < weights.length && rest >= 0; id++) {
+    const weight = weights[id]!;
+    if (weight > 0) drawn = id; // also the last one, in case rounding leaves a remainder
+    rest -= weight;
+  }
+  return drawn;
 }
 
 /** Scratch memory of a draw, the size of the vocabulary. All draws share it. */
