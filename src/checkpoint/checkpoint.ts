@@ -10,6 +10,7 @@ import type { ModelConfig } from '../model/config.ts';
 import { isGguf } from '../platform/ggufPaths.ts';
 import { refuseAdapter, refuseAdapterTensors } from './adapter.ts';
 import { modelFolderNeeds, readStoredConfig, type StoredConfig } from './config.ts';
+import { refuseArmBlocks } from './gguf/armBlocks.ts';
 import { GgufFile } from './gguf/ggufFile.ts';
 import { GgufTensors } from './gguf/tensorSource.ts';
 import { SafetensorsFile, type TensorInfo } from './safetensors.ts';
@@ -106,6 +107,7 @@ export class Checkpoint implements TensorSource {
 async function openGguf(path: string, { config }: StoredConfig): Promise<WeightFile> {
   const file = await GgufFile.open(path);
   try {
+    await refuseArmBlocks(file);
     return await GgufTensors.open(file, config);
   } catch (error) {
     await file.close();

@@ -169,7 +169,7 @@ function placed(tensors: readonly Described[], data: Data, path: string): Readon
   return earlier;
 }
 
-/** On ARM, bitnet.cpp writes I2_S in blocks of 64; their bytes look the same. */
+/** On ARM, bitnet.cpp writes I2_S in blocks of 64; their bytes look the same: see armBlocks.ts. */
 function armHint({ name }: GgufType): string {
   return name === 'I2_S' ? '; files written on ARM, in blocks of 64, are not supported' : '';
 }
