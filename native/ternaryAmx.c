@@ -1,11 +1,11 @@
 /**
  * AMX: tiles of 16 rows of activations by 16 output rows. Sixteen packed rows become four tiles of weights, one for each
- * of their planes: a transposition of words of four codes, and a mask. A single row is the work of AVX-512 VNNI.
+ * of their planes: a transposition of words of four codes, and a mask. Few rows are the work of AVX-512 VNNI.
  */
 #include "tiles.h"
 
 /** From this many rows of activations on, tiles pay, half empty as they may be. */
-enum { fewestRows = 8, tileRows = 16 };
+enum { fewestRows = 12, tileRows = 16 };
 
 /** Packed rows [r, r + 16) as tiles [columns / 64][4 planes]; columns past the width, and rows past `packed`, are 0. */
 static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t packed, uint8_t *tiles) {
@@ -72,6 +72,22 @@ static void fourTiles(const int8_t *q, size_t stride, size_t columns, const uint
   _tile_stored(3, sums + 768, 64);
 }
 
+/** The same with 16 rows of activations. */
+static void twoTiles(const int8_t *q, size_t stride, size_t columns, const uint8_t *tiles, int32_t *sums) {
+  _tile_zero(0);
+  _tile_zero(1);
+  for (size_t k = 0; k < columns; k += 64) {
+    _tile_loadd(4, q + k, stride);
+    _tile_loadd(6, tiles, 64);
+    _tile_loadd(7, tiles + bytesOfTile, 64);
+    _tile_dpbsud(0, 4, 6);
+    _tile_dpbsud(1, 4, 7);
+    tiles += 4 * bytesOfTile;
+  }
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + 256, 64);
+}
+
 int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces) {
   if (p->rows < fewestRows) return ternaryAvx512(memory, p, piece, pieces);
   const int32_t packed = (p->out + 3) >> 2;
@@ -98,9 +114,13 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
       const int8_t *x = row < whole ? q + (size_t)row * p->stride : rest;
       const size_t stride = row < whole ? (size_t)p->stride : columns;
       for (int plane = 0; plane < 4; plane += 2) {
-        fourTiles(x, stride, columns, tiles + plane * bytesOfTile, sums);
+        const uint8_t *weights = tiles + plane * bytesOfTile;
+        const int isFew = p->rows - row <= tileRows;
+        if (isFew) twoTiles(x, stride, columns, weights, sums);
+        else fourTiles(x, stride, columns, weights, sums);
         finishTile(memory, p, sums, row, r, plane);
         finishTile(memory, p, sums + 256, row, r, plane + 1);
+        if (isFew) continue;
         finishTile(memory, p, sums + 512, row + 16, r, plane);
         finishTile(memory, p, sums + 768, row + 16, r, plane + 1);
       }
