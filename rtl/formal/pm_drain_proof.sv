@@ -11,11 +11,22 @@ module pm_drain_proof #(
     input wire logic answer_i
 );
   logic rsp_valid, draining;
-  logic [3:0] old_q, new_q;  // reads in flight from before the last reset, and from after it
+  logic [3:0] old_reads, new_reads;  // in flight
+  logic answer, answers_old;
   logic begun_q = 1'b0;  // memory and the cluster were reset together once
-  wire logic read = begun_q && rst_ni && ask_i && !draining && old_q + new_q < 4'(MAX_READS);
-  wire logic answer = begun_q && answer_i && old_q + new_q != '0;
-  wire logic answers_old = answer && old_q != '0;
+  wire logic read = begun_q && rst_ni && ask_i && !draining && old_reads + new_reads < 4'(MAX_READS);
+
+  pm_reads_in_flight u_reads (
+      .clk_i(clk_i),
+      .begun_i(begun_q),
+      .rst_ni(rst_ni),
+      .read_i(read),
+      .answer_i(answer_i),
+      .old_o(old_reads),
+      .new_o(new_reads),
+      .answer_o(answer),
+      .answers_old_o(answers_old)
+  );
 
   pm_drain #(
       .MAX_READS(MAX_READS)
@@ -29,28 +40,16 @@ module pm_drain_proof #(
       .draining_o(draining)
   );
 
-  always_ff @(posedge clk_i) begin
-    begun_q <= 1'b1;
-    if (!begun_q) begin
-      old_q <= '0;
-      new_q <= '0;
-    end else if (!rst_ni) begin
-      old_q <= old_q + new_q - 4'(answer);
-      new_q <= '0;
-    end else begin
-      old_q <= old_q - 4'(answers_old);
-      new_q <= new_q + 4'(read) - 4'(answer && !answers_old);
-    end
-  end
+  always_ff @(posedge clk_i) begun_q <= 1'b1;
 
   always_comb begin
     if (begun_q) begin
-      assert (old_q + new_q <= 4'(MAX_READS));
-      assert (old_q == '0 || draining);
-      assert (!(draining && new_q != '0));
+      assert (old_reads + new_reads <= 4'(MAX_READS));
+      assert (old_reads == '0 || draining);
+      assert (!(draining && new_reads != '0));
       assert (rsp_valid == (answer && !draining));
       if (rsp_valid) assert (!answers_old);
-      if (answer && old_q == '0 && new_q != '0) assert (rsp_valid);
+      if (answer && old_reads == '0 && new_reads != '0) assert (rsp_valid);
     end
   end
 endmodule

@@ -68,11 +68,22 @@ module pm_load_store_proof (
     end
   end
 
-  // Memory: reads in flight from before the last reset and from after it; a beat's content says which one it is.
-  logic [3:0] old_q, new_q, answered_q;
+  // Memory: a beat's content says which one it is.
+  logic [3:0] old_reads, new_reads, answered_q;
+  logic answer, answers_old;
   wire logic granted = run && req && !draining && grant_i;
-  wire logic answer = begun_q && answer_i && old_q + new_q != '0;
-  wire logic answers_old = answer && old_q != '0;
+
+  pm_reads_in_flight u_reads (
+      .clk_i(clk_i),
+      .begun_i(begun_q),
+      .rst_ni(rst_ni),
+      .read_i(granted && !write),
+      .answer_i(answer_i),
+      .old_o(old_reads),
+      .new_o(new_reads),
+      .answer_o(answer),
+      .answers_old_o(answers_old)
+  );
 
   function automatic logic [15:0] half_of(input logic [3:0] beat, input logic [4:0] place);
     half_of = {beat[0], 6'b0, beat, place};
@@ -141,16 +152,6 @@ module pm_load_store_proof (
   always_ff @(posedge clk_i) begin
     begun_q <= 1'b1;
     raddr_q <= raddr;
-    if (!begun_q) begin
-      old_q <= '0;
-      new_q <= '0;
-    end else if (!rst_ni) begin
-      old_q <= old_q + new_q - 4'(answer);
-      new_q <= '0;
-    end else begin
-      old_q <= old_q - 4'(answers_old);
-      new_q <= new_q + 4'(granted && !write) - 4'(answer && !answers_old);
-    end
     if (!run || go) answered_q <= '0;
     else if (answer && !answers_old) answered_q <= answered_q + 4'd1;
     if (go) begin
@@ -182,7 +183,7 @@ module pm_load_store_proof (
 
   always_comb begin
     if (begun_q) begin
-      assert (old_q + new_q <= 4'd8);
+      assert (old_reads + new_reads <= 4'd8);
       if (run && req && !draining) begin
         assert (busy && asked_slots_q < slots);
         assert (write == store_q);
@@ -206,7 +207,7 @@ module pm_load_store_proof (
   always_ff @(posedge clk_i) ran_q <= run && (go || busy);
   always_comb begin
     if (begun_q && run && ran_q && !busy) begin
-      assert (new_q == '0 && asked_slots_q == slots);
+      assert (new_reads == '0 && asked_slots_q == slots);
       assert (store_q || written_slots_q == slots);
     end
   end
