@@ -1,0 +1,85 @@
+/**
+ * One training of some minutes, in a process of its own: the heap that it holds and the pauses that it makes.
+ *
+ *   node --expose-gc bench/steadinessCase.ts ENGINE MINUTES    prints JSON
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { mobyDick } from '../src/cli/mobyDick.ts';
+import type { EngineChoice } from '../src/engine/engines.ts';
+import { beginRun } from '../src/train/begin.ts';
+import { withMachine } from '../src/train/machine.ts';
+import type { Run } from '../src/train/run.ts';
+import { parseSettings } from '../src/train/settings.ts';
+
+export interface Steadiness {
+  readonly device: string;
+  readonly steps: number;
+  readonly minutes: number;
+  /** Held after a collection: at the beginning, after each tenth of the time, and at the end. */
+  readonly heapMegabytes: readonly number[];
+  /** Whether more is held at the end than in the middle, by more than caches that fill. */
+  readonly grows: boolean;
+  /** Milliseconds in which the event loop could not answer, apart from the requested collections. */
+  readonly longestPause: number;
+}
+
+/** Programs, tokens and lines of the log fill caches while a run begins. */
+const toleratedMegabytes = 2;
+const parts = 10;
+
+/** Trains through the loop of `plusminus train`: with its log, its validations and its checkpoints. */
+async function watch(run: Run, minutes: number): Promise<Steadiness> {
+  const heapMegabytes: number[] = [];
+  const delays = monitorEventLoopDelay({ resolution: 1 });
+  const signal = AbortSignal.timeout(60_000 * minutes);
+  const begin = performance.now();
+  let longestPause = 0;
+  const look = () => {
+    delays.disable();
+    longestPause = Math.max(longestPause, delays.count > 0 ? delays.max / 1e6 : 0);
+    (globalThis as { gc?: () => void }).gc!();
+    heapMegabytes.push(Math.round(process.memoryUsage().heapUsed / 1e5) / 10);
+    delays.reset();
+    delays.enable();
+  };
+  const onLine = () => {
+    const passed = ((performance.now() - begin) / (60_000 * minutes)) * parts;
+    if (passed >= heapMegabytes.length) look(); // the first look is the beginning
+  };
+  await run.train({ signal, onLine });
+  look();
+  const [middle, last] = [heapMegabytes[Math.floor(heapMegabytes.length / 2)]!, heapMegabytes.at(-1)!];
+  const grows = last > middle + toleratedMegabytes;
+  return {
+    device: run.trainer.engine.description,
+    steps: run.step,
+    minutes,
+    heapMegabytes,
+    grows,
+    longestPause,
+  };
+}
+
+const [engine, minutes] = process.argv.slice(2);
+const work = await mkdtemp(join(tmpdir(), 'plusminus-steady-'));
+try {
+  const chapters = await mobyDick();
+  async function* data() {
+    yield* chapters;
+  }
+  const settings = parseSettings({ steps: 1e7, batch: 8, length: 256, validation: 16 });
+  const plan = { folder: join(work, 'run'), model: { name: 'tiny' }, vocabulary: 512, data, settings };
+  await withMachine({ engine: engine as EngineChoice }, async (machine) => {
+    const run = await beginRun(plan, machine);
+    try {
+      console.log(JSON.stringify(await watch(run, Number(minutes))));
+    } finally {
+      await run.close();
+    }
+  });
+} finally {
+  await rm(work, { recursive: true });
+}
