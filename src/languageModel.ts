@@ -274,6 +274,7 @@ export class LanguageModel {
       tokenizer,
       session: () => this.session(),
       restore: (saved: Uint8Array) => this.restore(saved),
+      respond: (told: readonly ChatMessage[], asked: RespondOptions) => this.respond(told, asked),
     };
     return new Chat(model, start);
   }

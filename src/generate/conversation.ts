@@ -12,9 +12,20 @@ import type { ChatPrompt } from './literalText.ts';
 import type { Session } from './session.ts';
 
 const format = 'plusminus chat 1';
+const savedCall = v.object({
+  id: v.exactOptional(v.string()),
+  type: v.literal('function'),
+  function: v.object({ name: v.string(), arguments: v.unknown() }),
+});
 const savedSchema = v.object({
   format: v.literal(format),
-  messages: v.array(v.object({ role: v.string(), content: v.string() })),
+  messages: v.array(
+    v.object({
+      ...{ role: v.string(), content: v.string() },
+      tool_calls: v.exactOptional(v.pipe(v.array(savedCall), v.readonly())),
+      tool_call_id: v.exactOptional(v.string()),
+    }),
+  ),
   read: v.nullable(v.string()),
   cut: v.optional(v.nullable(v.string()), null),
   session: v.string(),

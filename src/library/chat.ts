@@ -6,6 +6,7 @@ import type { GenerateOptions } from '../generate/generate.ts';
 import type { Session } from '../generate/session.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { type Completion, collect } from './completion.ts';
+import type { RespondOptions, ToolResponse } from './respond.ts';
 
 /** How a chat begins: empty, with a system message, with earlier messages, or as it was saved. */
 export interface ChatStart {
@@ -22,6 +23,7 @@ export interface ChatModel {
   readonly tokenizer: TextTokenizer;
   session(): Session;
   restore(saved: Uint8Array): Session;
+  respond(messages: readonly ChatMessage[], options: RespondOptions): Promise<ToolResponse>;
 }
 
 /** A chat with history: the model reads each message once. */
@@ -60,11 +62,7 @@ export class Chat {
    *   answer is still being generated. After an error the chat is as it was before the message
    */
   async *stream(message: string, options: ReplyOptions = {}): AsyncGenerator<string> {
-    if (typeof message !== 'string') {
-      throw new InputError(`message: found ${message === null ? 'null' : typeof message}, expected a text`);
-    }
-    this.#checkIdle();
-    this.#busy = true;
+    this.#begin(message);
     const before = this.#conversation.fork();
     let failed = false;
     try {
@@ -104,6 +102,26 @@ export class Chat {
   }
 
   /**
+   * Answers a message with tools, as `LanguageModel.respond` does: the message, calls, results and the answer join the
+   * history. The model reads the whole chat for each answer, and again at the next message.
+   * @throws as `send`; InputError if a tool is wrong, or the model calls tools in each of `maxSteps` answers
+   */
+  async respond(message: string, options: RespondOptions): Promise<ToolResponse> {
+    this.#begin(message);
+    try {
+      const response = await this.#model.respond(
+        [...this.messages, { role: 'user', content: message }],
+        options,
+      );
+      this.#earlier.push(this.#conversation);
+      this.#conversation = new Chat(this.#model, { messages: response.messages }).#conversation;
+      return response;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /**
    * Goes back: removes the message at `index` of `messages`, a user's, and everything after it. Send another message
    * then to edit it, or the same one for another answer.
    */
@@ -135,6 +153,15 @@ export class Chat {
   save(): string {
     this.#checkIdle();
     return this.#conversation.save();
+  }
+
+  /** @throws InputError if the message is no text; BusyError while an answer is being generated */
+  #begin(message: unknown): void {
+    if (typeof message !== 'string') {
+      throw new InputError(`message: found ${message === null ? 'null' : typeof message}, expected a text`);
+    }
+    this.#checkIdle();
+    this.#busy = true;
   }
 
   #checkIdle(): void {

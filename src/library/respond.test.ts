@@ -46,6 +46,22 @@ describe.each(['matmul-free', 'rwkv', 'llama'] as const)('%s', (architecture) =>
     expect(answer.text).toBe(answer.messages.at(-1)!.content);
   });
 
+  it('answers with tools in a chat, whose history has the calls, also when it was saved', async () => {
+    const tools = { add: { parameters, run: ({ a, b }: { a: number; b: number }) => a + b } };
+    const chat = model.chat();
+    const answer = await chat.respond('Add some numbers.', { ...options, tools });
+    expect(answer).toEqual(await model.respond(messages, { ...options, tools }));
+    expect(chat.messages).toEqual(answer.messages);
+    const saved = model.chat({ saved: chat.save() });
+    expect(saved.messages).toEqual(chat.messages);
+    const next = await chat.send('And then?', { temperature: 0, maxTokens: 4 });
+    expect(await saved.send('And then?', { temperature: 0, maxTokens: 4 })).toEqual(next);
+    chat.rewind(0);
+    await expect(chat.respond('Add.', { tools: {} })).rejects.toThrow(/tools: found none/);
+    expect(chat.messages).toEqual([]);
+    await expect(chat.respond(5 as never, { tools })).rejects.toThrow(/message: found number/);
+  });
+
   it('embeds texts alike, alone and in a batch; truncated and normalised', async () => {
     const texts = ['The whale', 'A ship sails over the wide, wide sea tonight.', 'The whale'];
     for (const pooling of ['mean', 'last', ...(architecture === 'llama' ? [] : ['state'])] as const) {
