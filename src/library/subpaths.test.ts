@@ -6,10 +6,12 @@ import type { LanguageModelV4 } from '@ai-sdk/provider';
 import {
   cosineSimilarity,
   embedMany,
+  generateObject,
   generateText,
   isStepCount,
   jsonSchema,
   Output,
+  streamObject,
   streamText,
   tool,
 } from 'ai';
@@ -92,6 +94,15 @@ describe('plusminus/ai', () => {
     const stream = streamText({ ...options, output: Output.object({ schema: place }) });
     for await (const _ of stream.textStream);
     expect(await stream.output).toEqual(output);
+  });
+
+  it('gives them to generateObject and streamObject', async () => {
+    const options = { model: plusminus(model), prompt: 'A trip.', seed: 3, temperature: 1, schema: place };
+    const { object } = await generateObject(options);
+    isPlace(object);
+    const stream = streamObject(options);
+    for await (const _ of stream.partialObjectStream);
+    expect(await stream.object).toEqual(object);
   });
 
   it('calls tools, and continues with what they return', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, inject, test } from 'vitest';
 import { documented } from './documented.ts';
-import { program, typeScript, userProject } from './project.ts';
+import { generated, program, typeScript, userProject } from './project.ts';
 
 const project = userProject();
 const node = (...args: string[]) => project.run(process.execPath, ...args);
@@ -59,6 +59,12 @@ async function sourcesOf(file: string): Promise<string[]> {
 test('import: loads a bundled model on threads and generates', async () => {
   await project.write('use.js', program());
   expect(await node('use.js')).not.toBe('');
+});
+
+test('a worker thread of the program loads a model on threads of its own', async () => {
+  await project.write('use.js', program('{ threads: 2 }'));
+  await project.write('main.js', "new (await import('node:worker_threads')).Worker('./use.js');");
+  expect(await node('main.js')).toBe(await generated(project));
 });
 
 test('require offers the same library', async () => {
