@@ -97,11 +97,18 @@ async function expectNpm([name, ...words]: readonly string[]): Promise<void> {
     return;
   }
   if (name === 'test') expect(scripts).toHaveProperty('test');
-  if (name !== 'run' && name !== 'run-script') return expect(name).toMatch(/^(ci|test|install|pack)$/);
+  if (name !== 'run' && name !== 'run-script') return expectOwnNpm(name, words);
   const [script, ...args] = words.filter((word) => word !== '-s');
   expect(Object.keys(scripts)).toContain(script);
   if (script === 'plusminus') return parsePlusminus(args.slice(1));
   if (script!.startsWith('bench')) return expectBenchFlags(script!, args);
+}
+
+/** Commands of npm itself. A folder that is published has a package. */
+function expectOwnNpm(name: string | undefined, words: readonly string[]): void {
+  expect(name).toMatch(/^(ci|test|install|pack|publish)$/);
+  const folder = name === 'publish' ? words.find((word) => word.startsWith('./')) : undefined;
+  if (folder) expect(existsSync(at(`${folder}/package.json`)), folder).toBe(true);
 }
 
 async function expectNpx([program, ...words]: readonly string[]): Promise<void> {
