@@ -3,6 +3,7 @@ import preact from '@preact/preset-vite';
 import { defineConfig } from 'vite';
 import { exampleText } from './build/exampleText.ts';
 import { models } from './build/models.ts';
+import { presenter, shareable } from './build/presenter.ts';
 import { serviceWorker } from './build/serviceWorker.ts';
 
 /** They let threads share memory. */
@@ -14,7 +15,7 @@ const headers = {
 export default defineConfig({
   root: import.meta.dirname,
   base: './',
-  plugins: [preact(), exampleText(), models(), serviceWorker()],
+  plugins: [preact(), exampleText(), models(), shareable(), presenter(), serviceWorker()],
   worker: { format: 'es' },
   build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
   server: { headers },

@@ -272,21 +272,27 @@ test('the first paint takes few bytes', async () => {
 });
 
 describe('for everyone', () => {
-  const phone = { width: 360, height: 740 };
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
-  test.each([
-    ['light', undefined],
-    ['dark', undefined],
-    ['light', phone],
-  ] as const)('axe finds nothing serious: %s %o', async (colorScheme, viewport) => {
-    const page = await openApp('', { colorScheme, ...(viewport ? { viewport } : {}) });
+  test.each<[string, Parameters<typeof newPage>[1]]>([
+    ['light', { colorScheme: 'light' }],
+    ['dark', { colorScheme: 'dark' }],
+    ['a phone, light', { ...phone, colorScheme: 'light' }],
+    ['a phone, dark', { ...phone, colorScheme: 'dark' }],
+    ['a projector', { viewport: { width: 1920, height: 1080 } }],
+    ['a page of 320 pixels, as at a zoom of 400 %', { viewport: { width: 320, height: 640 } }],
+    ['forced colours', { forcedColors: 'active', colorScheme: 'dark' }],
+    ['reduced motion and more contrast', { reducedMotion: 'reduce', contrast: 'more' }],
+  ])('axe finds nothing serious, and nothing scrolls sideways: %s', async (_, options) => {
+    const page = await openApp('?engine=single', options);
     await untilLoaded(page);
-    for (const name of ['Write', 'Learn', 'Inside']) {
+    for (const name of ['Write', 'Models', 'Learn', 'Inside']) {
       await page.getByRole('link', { name, exact: true }).click();
       await page.getByRole('heading', { level: 1 }).waitFor();
-      await page.locator('button.main').first().waitFor();
+      if (name !== 'Models') await page.locator('button.main').first().waitFor();
+      if (name === 'Write') await page.getByText('Chat', { exact: true }).click();
       if (name === 'Inside') await page.locator('canvas').nth(2).waitFor();
-      expect(await seriousViolations(page)).toEqual([]);
+      expect(await seriousViolations(page), name).toEqual([]);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overflow, `${name} scrolls sideways`).toBeLessThanOrEqual(0);
     }

@@ -6,7 +6,7 @@ import { build, type Plugin } from 'vite';
 const source = new URL('../src/serviceWorker.ts', import.meta.url);
 
 /** Large and rarely needed files: fetched on demand. The library caches models itself. */
-const notKept = /^(models\/|.*\.map$)/;
+const notKept = /^(models\/|present\.mjs$|.*\.map$)/;
 
 export function serviceWorker(): Plugin {
   return {

@@ -47,7 +47,7 @@ function Row({ model }: { readonly model: TrainedModel }) {
         value={name}
         onChange={({ currentTarget }) => void renameTrained(model, currentTarget.value)}
       />
-      <span class="quiet">{size}</span>
+      <span class="quiet size">{size}</span>
       <button
         type="button"
         class="small"
