@@ -36,8 +36,10 @@ export interface ChatCardFacts {
 
 /** The text of `models/chat/README.md`. */
 export function chatCard({ facts, bytes, reports, forms, training, data }: ChatCardFacts): string {
-  const { cases, sampling } = reports[0]!;
-  const demanded = Object.entries(thresholds).map(([group, percent]) => `${group} ${percent}`);
+  const { cases, sampling, results } = reports[0]!;
+  const demanded = Object.entries(thresholds)
+    .filter(([group]) => results.some((result) => result.group === group))
+    .map(([group, percent]) => `${group} ${percent}`);
   return `---
 license: apache-2.0
 language: en
@@ -89,6 +91,8 @@ ${training}
 ## Limits
 
 - It knows one small world, makes mistakes, and understands only plain English. Do not take its words for advice or fact.
+- It may say that it forgets a talk when its tab is closed. The page keeps talks until they are erased.
+- It subtracts or adds where it should decline, such as 12 * 12, and mixes up several people of one talk.
 - Questions in unusual words are often taken for ones that it cannot answer.
 - Its stories follow a few dozen plots; some repeat short stories of its training nearly word for word.
 - It has no safety training beyond declining what it does not know.
