@@ -22,8 +22,8 @@ import {
 } from './protocol.ts';
 import { median } from './statistics.ts';
 
-export async function measureInference(folder: string, threads: number): Promise<InferenceResult> {
-  const start = performance.now();
+/** In a function of its own, so that the file's header is not kept while tokens are computed. */
+async function load(folder: string, threads: number) {
   const engine = await CpuEngine.create({ threads });
   const checkpoint = await Checkpoint.open(folder);
   // Keys and values as llama.cpp keeps them.
@@ -34,12 +34,15 @@ export async function measureInference(folder: string, threads: number): Promise
   );
   await loadParameters(checkpoint, architecture.parameters(), store, { mode: 'inference' });
   await checkpoint.close();
-  const loadMilliseconds = performance.now() - start;
+  return { engine, architecture, weights: store.weights(), vocabulary: checkpoint.config.vocabSize };
+}
 
-  const vocabulary = checkpoint.config.vocabSize;
-  const weights = store.weights();
+export async function measureInference(folder: string, threads: number): Promise<InferenceResult> {
+  const start = performance.now();
+  const { engine, architecture, weights, vocabulary } = await load(folder, threads);
+  const loadMilliseconds = performance.now() - start;
   const inference = sequenceReader({ engine, architecture, weights, vocabulary, turns: new Turns() });
-  const prompt = promptOf(checkpoint.config.vocabSize);
+  const prompt = promptOf(vocabulary);
   await checkSplit(inference, prompt.slice(0, 24));
   const state = inference.newState();
   let next = argmax(await inference.run(prompt.slice(0, warmTokens), state, 'last'));
@@ -59,10 +62,7 @@ export async function measureInference(folder: string, threads: number): Promise
     promptTimes.push(performance.now() - before);
   }
   await engine.dispose();
-  const ternary = store
-    .weights()
-    .all()
-    .filter(({ dtype }) => dtype === 'ternary');
+  const ternary = weights.all().filter(({ dtype }) => dtype === 'ternary');
   return {
     loadMilliseconds,
     residentBytes,
