@@ -1,5 +1,6 @@
 /** A folder of a user's project as a site, and what a page of it writes in Chromium. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -55,14 +56,25 @@ export async function start(project: UserProject, program: string, ...args: stri
     ...{ cwd: project.folder, env: userEnvironment(), detached: true },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  onTestFinished(() => void process.kill(-server.pid!)); // and the processes that it has started
+  const exited = once(server, 'exit');
+  onTestFinished(async () => {
+    if (server.exitCode === null) process.kill(-server.pid!); // and the processes that it has started
+    await exited;
+  });
   let printed = '';
-  for await (const piece of server.stdout.setEncoding('utf8')) {
-    printed += stripVTControlCharacters(piece);
-    const [, address] = /Local: +(http:\S+)\s/.exec(printed) ?? [];
-    if (address) return address;
-  }
-  throw new Error(`${program} ended: ${printed}`);
+  const address = new Promise<string>((resolve) => {
+    // To the end: a server whose pipe is closed ends when it prints.
+    server.stdout.setEncoding('utf8').on('data', (piece: string) => {
+      printed += stripVTControlCharacters(piece);
+      const [, found] = /Local: +(http:\S+)\s/.exec(printed) ?? [];
+      if (found) resolve(found);
+    });
+  });
+  const ended = exited.then(() => {
+    throw new Error(`${program} ended: ${printed}`);
+  });
+  ended.catch(() => {}); // also when the test ends
+  return Promise.race([address, ended]);
 }
 
 /** What a page has written into #text. */
