@@ -153,6 +153,26 @@ test('a talk survives a reload, has a name, and is exported and erased', async (
   expect(await turns(page).count()).toBe(0);
 });
 
+test('another model begins another talk, and says where the old one is', async () => {
+  const site = await mkdtemp(join(tmpdir(), 'plusminus-site-'));
+  onTestFinished(() => rm(site, { recursive: true }));
+  await cp(app, site, { recursive: true });
+  await cp(join(site, 'models/small'), join(site, 'models/other'), { recursive: true });
+  await writeFile(join(site, 'models.json'), JSON.stringify(['small', 'other']));
+  const { url } = await host(site);
+  const page = await newPage(browser);
+  await page.goto(`${url}?engine=single`);
+  await startTalk(page);
+  await limit(page, 20);
+  await say(page, 'Where is the whale?');
+  await page.locator('.choices select').last().selectOption('other');
+  await page
+    .getByText(/A new talk: other was not there in the one with small, which is kept below/)
+    .waitFor();
+  expect(await turns(page).count()).toBe(0);
+  await page.getByText('Your talks: 1').waitFor();
+});
+
 describe('on a phone', () => {
   test('the talk begins near the top, and the field stays in sight above a keyboard', async () => {
     const page = await openTalk(phone);

@@ -55,6 +55,7 @@ async function takeOver(model: string): Promise<void> {
   heldBy = undefined;
   if (turns.length > 0 && earlier !== model) {
     talk.value = emptyTalk();
+    generation.status.value = ''; // it would hide the notice
     notice.value = `A new talk: ${model} was not there in the one with ${earlier}, which is kept below.`;
   }
   await hold();
