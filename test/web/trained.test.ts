@@ -117,6 +117,7 @@ test('a text survives a reload, has a name, and everything is erased', async () 
   await page.getByText(/kept in this browser only, until you erase them/).waitFor();
   await page.getByRole('button', { name: 'Erase everything' }).click();
   await page.getByRole('button', { name: 'Really erase all talks, texts and models' }).click();
+  await page.getByText('Everything is erased.').first().waitFor();
   await page.reload();
   await untilLoaded(page);
   await page.getByText('Your texts', { exact: true }).waitFor();

@@ -17,34 +17,31 @@ export function WhatIsKept() {
 }
 
 function Erase() {
-  const asked = useSignal(false);
-  if (!asked.value) {
-    return (
+  const state = useSignal<'kept' | 'asked' | 'erasing' | 'erased'>('kept');
+  const isAsked = state.value === 'asked';
+  const erase = async () => {
+    state.value = 'erasing';
+    await eraseAll();
+    talks.value = [];
+    await newTalk();
+    forgetTexts();
+    await listTrained();
+    state.value = 'erased';
+  };
+  return (
+    <>
       <button
         type="button"
         class="small"
+        disabled={state.value === 'erasing'}
         onClick={() => {
-          asked.value = true;
+          if (isAsked) void erase();
+          else state.value = 'asked';
         }}
       >
-        Erase everything
+        {isAsked ? 'Really erase all talks, texts and models' : 'Erase everything'}
       </button>
-    );
-  }
-  return (
-    <button
-      type="button"
-      class="small"
-      onClick={async () => {
-        await eraseAll();
-        talks.value = [];
-        await newTalk();
-        forgetTexts();
-        await listTrained();
-        asked.value = false;
-      }}
-    >
-      Really erase all talks, texts and models
-    </button>
+      <span role="status">{state.value === 'erased' ? ' Everything is erased.' : ''}</span>
+    </>
   );
 }
