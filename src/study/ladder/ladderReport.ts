@@ -2,6 +2,7 @@
 import { formatCount } from '../../format.ts';
 import { curvesFigure } from '../curvesFigure.ts';
 import type { Family } from '../families.ts';
+import { rateSearchTable } from '../rateSearchTable.ts';
 import { estimateOf, formatEstimate } from '../statistics.ts';
 import type { Report, Table } from '../study.ts';
 import { type Band, type Fitted, fitWithSamples, parametersAtEqualLoss } from './equalLoss.ts';
@@ -36,7 +37,12 @@ export function ladderReport(results: GridResults): Report {
           ]),
       ...fits.map(({ family, fitted }) => describeLaw(family, fitted)),
     ],
-    tables: [lossTable(results), ...(equal ? [equal] : []), residualTable(fits), searchTable(results)],
+    tables: [
+      lossTable(results),
+      ...(equal ? [equal] : []),
+      residualTable(fits),
+      rateSearchTable('The search for learning rates', results.rows, results.families),
+    ],
     figures: [
       {
         name: 'sizes',
@@ -216,21 +222,6 @@ function residualTable(fits: readonly FamilyFit[]): Table {
         ];
       }),
     ),
-  };
-}
-
-function searchTable({ families, rows }: GridResults): Table {
-  return {
-    title: 'The search for learning rates',
-    columns: ['model', 'size', 'rate', 'loss'],
-    rows: rows
-      .filter(({ search }) => search)
-      .map(({ family, rung, learningRate, outcome }) => [
-        families.find(({ name }) => name === family)!.label,
-        `${rung.layers} × ${rung.hiddenSize}`,
-        learningRate.toPrecision(2),
-        outcome.loss?.toFixed(4) ?? `diverged: ${outcome.failure}`,
-      ]),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The report of a scaling study: text, tables and a figure. */
 import { formatCount } from '../../format.ts';
 import type { Family } from '../families.ts';
+import { rateSearchTable } from '../rateSearchTable.ts';
 import type { Report, Table } from '../study.ts';
 import { type Crossing, crossingOf, type Fit, fitPowerLaw, type Point } from './powerLaw.ts';
 import type { FamilyRates, ScalingResults, ScalingRow } from './scaling.ts';
@@ -35,7 +36,10 @@ export function reportOf(results: ScalingResults, families: readonly Family[], s
         : []),
       ...results.rates.map((rates) => describeRates(rates, families)),
     ],
-    tables: [runsTable(found), searchTable(results.rows, families)],
+    tables: [
+      runsTable(found),
+      rateSearchTable('The search for learning rates, at two sizes', results.rows, families),
+    ],
     figures: [
       {
         name: 'scaling',
@@ -167,20 +171,5 @@ function runsTable(found: readonly FamilyResult[]): Table {
         (outcome.seconds / 60).toFixed(1),
       ]),
     ),
-  };
-}
-
-function searchTable(rows: readonly ScalingRow[], families: readonly Family[]): Table {
-  return {
-    title: 'The search for learning rates, at two sizes',
-    columns: ['model', 'size', 'rate', 'loss'],
-    rows: rows
-      .filter(({ search }) => search)
-      .map(({ family, rung, learningRate, outcome }) => [
-        families.find(({ name }) => name === family)!.label,
-        `${rung.layers} × ${rung.hiddenSize}`,
-        learningRate.toPrecision(2),
-        outcome.loss?.toFixed(4) ?? `diverged: ${outcome.failure}`,
-      ]),
   };
 }
