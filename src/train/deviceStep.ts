@@ -50,14 +50,13 @@ export function recordDeviceStep(
     for (const bucket of buckets) transient(bucket.gradients);
     gradients = emitGradients(architecture, weights, buckets, shape);
     const isTrained = (spec: ParameterSpec) => gradients!.trained.has(spec);
-    const own = ownParts(buckets, rank, moments, isTrained, decay);
-    assign(squares, squaresOfParts(own.gradients));
+    const turns = updated.map((some) => ownParts(some, rank, moments, isTrained, decay));
+    assign(squares, squaresOfParts(new Map(turns.flatMap((own) => [...own.gradients]))));
     squared = mark();
     const ofAllRanks = part(squares, 0, [1], 'squares of all ranks'); // since the exchange at this mark
     clip = output(clipOf(ofAllRanks, settings));
-    for (const some of updated) {
-      const ofSome = ownParts(some, rank, moments, isTrained, decay);
-      updateBy(ofSome.trained, (weight) => ofSome.gradients.get(weight)!, settings, clip);
+    for (const own of turns) {
+      updateBy(own.trained, (weight) => own.gradients.get(weight)!, settings, clip);
       mark();
     }
   });

@@ -37,17 +37,18 @@ export function fuseRows(program: Program, minRows: number, kernels: FusingKerne
     const found = sourceOf(call);
     if (!found || rowsOf(found.source.x) < minRows) continue;
     const group = groupOf(call, found, uses);
-    const ofGroup = group && replacementsOf(group, uses, kernels);
-    if (!ofGroup?.size) continue;
+    const ofGroup: Replacements = group ? replacementsOf(group, uses, kernels) : new Map();
     for (const [from, to] of ofGroup) replaced.set(from, to);
-    for (const mark of marksOf(group!, uses)) waiting.set(mark, group!.sourceBackward!.call);
+    if (group && ofGroup.size > 0) for (const [mark, last] of marksOf(group, uses)) waiting.set(mark, last);
   }
   return replaced.size ? rewritten(program, withLargest(replaced), waiting) : program;
 }
 
-/** Marks by which a gradient was complete that the group's last call now makes. */
-function marksOf({ backward, sourceBackward }: Group, uses: Uses): readonly number[] {
-  return sourceBackward ? backward.flatMap((one) => uses.marksBetween(one, sourceBackward.call)) : [];
+/** Marks by which a gradient was complete that the group's last call now makes, with that call. */
+function marksOf({ backward, sourceBackward }: Group, uses: Uses): readonly (readonly [number, Call])[] {
+  if (!sourceBackward) return [];
+  const { call } = sourceBackward;
+  return backward.flatMap((one) => uses.marksBetween(one, call).map((mark) => [mark, call] as const));
 }
 
 /** Products of gradients need their largest entries, which the calls that make them know. */
