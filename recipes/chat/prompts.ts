@@ -4,9 +4,11 @@ import { withoutMarks } from './grammar.ts';
 import type { Sources } from './sources.ts';
 import { introduced, likingsAsked, shortExchange } from './talks.ts';
 import { beyond } from './topics/beyond.ts';
+import { everyday } from './topics/everyday.ts';
 import { feelings } from './topics/feelings.ts';
+import { followUp } from './topics/followUps.ts';
 import { game } from './topics/games.ts';
-import { identity } from './topics/identity.ts';
+import { aside, identity } from './topics/identity.ts';
 import { factNames } from './topics/kindsOfFacts.ts';
 import { making } from './topics/making.ts';
 import { newFact, recall, recallNothing, tell } from './topics/memory.ts';
@@ -26,6 +28,7 @@ export type CaseGroup =
   | 'recall (several people)'
   | 'recall (what I like)'
   | 'declined (sums)'
+  | 'follow-ups'
   | 'novel wordings';
 
 export interface Case {
@@ -74,6 +77,8 @@ const groups: readonly (readonly [CaseGroup, number, Make])[] = [
   ['recall (several people)', 60, introduced],
   ['recall (what I like)', 60, (voice, sources) => likingsAsked(voice, sources).exchanges],
   ['declined (sums)', 80, (voice) => [beyond(voice)]],
+  ['everyday', 80, (voice) => [voice.chance(0.8) ? everyday(voice) : aside(voice)]],
+  ['follow-ups', 60, (voice, sources) => followed(voice, sources)],
 ];
 
 /** Of the topics that have a rule, in forms of which no part is taught. */
@@ -82,6 +87,15 @@ function novel(voice: Voice, sources: Sources): Exchange {
   const kind = voice.random.integer(makes.length + 2);
   if (kind < makes.length) return makes[kind]!(voice);
   return kind === makes.length ? making(voice, sources.facts) : story(voice, sources, voice.pick(subjects));
+}
+
+/** What follows a sum or a story. */
+function followed(voice: Voice, sources: Sources): Exchange[] {
+  for (;;) {
+    const first = voice.chance(0.7) ? sum(voice) : story(voice, sources, voice.pick(subjects));
+    const second = followUp(first, voice, sources);
+    if (second?.rule) return [first, second];
+  }
 }
 
 /** The result of a tool would have to come from the tool. */

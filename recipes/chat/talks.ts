@@ -6,9 +6,11 @@ import { withoutMarks } from './grammar.ts';
 import { noisy } from './noise.ts';
 import type { Sources } from './sources.ts';
 import { beyond } from './topics/beyond.ts';
+import { everyday } from './topics/everyday.ts';
 import { feelings } from './topics/feelings.ts';
+import { followUp } from './topics/followUps.ts';
 import { game, gameRounds } from './topics/games.ts';
-import { identity } from './topics/identity.ts';
+import { aside, identity } from './topics/identity.ts';
 import { type FactName, factNames, likings } from './topics/kindsOfFacts.ts';
 import { making } from './topics/making.ts';
 import {
@@ -26,15 +28,9 @@ import {
 } from './topics/memory.ts';
 import { counting, product, sum } from './topics/numbers.ts';
 import { outside } from './topics/outside.ts';
+import { quizRounds } from './topics/quiz.ts';
 import { greeting, smallTalk } from './topics/smallTalk.ts';
-import {
-  acceptedStory,
-  anotherStory,
-  anyStory,
-  refusedStory,
-  story,
-  storyAboutMe,
-} from './topics/stories.ts';
+import { anyStory, story, storyAboutMe } from './topics/stories.ts';
 import { form, toolTalk } from './topics/tools.ts';
 import { type Exchange, type Manner, shuffled, Voice } from './voice.ts';
 
@@ -53,9 +49,12 @@ const topics: readonly (readonly [number, Topic])[] = [
   [9, beyond],
   [10, game],
   [10, identity],
+  [3, aside],
   [5, making_],
-  [8, feelings],
+  [10, feelings],
   [8, smallTalk],
+  [2, greeting],
+  [10, everyday],
   [18, outside],
   [5, repeated],
 ];
@@ -227,18 +226,19 @@ function unremembered(voice: Voice, sources: Sources): Exchange[] {
 }
 
 function played(voice: Voice, sources: Sources): Exchange[] {
-  return [...gameRounds(voice), ...(voice.chance(0.3) ? [topic(voice, sources)] : [])];
+  const rounds = voice.chance(0.5) ? gameRounds(voice) : quizRounds(voice);
+  return [...rounds, ...(voice.chance(0.3) ? [topic(voice, sources)] : [])];
 }
 
 function exchangesOf(voice: Voice, sources: Sources): Exchange[] {
   const kind = voice.random.integer(100);
   if (kind < 18) return single(voice, sources);
-  if (kind < 33) return several(voice, sources);
-  if (kind < 54) return remembered(voice, sources);
+  if (kind < 36) return several(voice, sources);
+  if (kind < 56) return remembered(voice, sources);
   if (kind < 68) return quizzed(voice, sources);
-  if (kind < 82) return introduced(voice, sources);
-  if (kind < 88) return fond(voice, sources);
-  if (kind < 91) return unremembered(voice, sources);
+  if (kind < 80) return introduced(voice, sources);
+  if (kind < 86) return fond(voice, sources);
+  if (kind < 89) return unremembered(voice, sources);
   if (kind < 94) return played(voice, sources);
   return [form(voice)];
 }
@@ -246,26 +246,16 @@ function exchangesOf(voice: Voice, sources: Sources): Exchange[] {
 /** Of all talks, those with tools. */
 const toolShare = 0.05;
 
-/** What a message leads to: an offer is accepted or refused, one story is followed by another. */
+/** What some exchanges lead to; a joke or a sum may lead on several times. */
 function withFollowUps(exchanges: readonly Exchange[], voice: Voice, sources: Sources): Exchange[] {
   return exchanges.flatMap((exchange) => {
-    const followed = followUp(exchange, voice, sources);
-    return followed ? [exchange, followed] : [exchange];
+    const chain = [exchange];
+    for (let last: Exchange | undefined = exchange; last && chain.length < 4; ) {
+      last = followUp(last, voice, sources);
+      if (last) chain.push(last);
+    }
+    return chain;
   });
-}
-
-function followUp({ assistant, rule }: Exchange, voice: Voice, sources: Sources): Exchange | undefined {
-  if (/story( about an? \S+)?\?$|tell one\?$/.test(withoutMarks(assistant)) && voice.chance(0.5)) {
-    const subject = /story about an? (\S+)\?$/.exec(withoutMarks(assistant))?.[1];
-    return voice.chance(0.8)
-      ? acceptedStory(
-          voice,
-          subject === undefined ? anyStory(voice, sources) : story(voice, sources, subject),
-        )
-      : refusedStory(voice);
-  }
-  if (rule?.gate === 'story' && voice.chance(0.08)) return anotherStory(voice, sources);
-  return undefined;
 }
 
 /** Talk number `index` of a seed: the same messages each time. */

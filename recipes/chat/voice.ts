@@ -24,6 +24,7 @@ export const gateNames = [
   'declined',
   'forms',
   'tools',
+  'everyday',
 ] as const;
 
 export type GateName = (typeof gateNames)[number];
@@ -51,6 +52,17 @@ const endings =
     '|',
   );
 const openingShare = 0.35;
+
+/** What polite people write before they ask. */
+const preambles = [
+  '[Hello there!|Hello!|Hi!|Good morning!|Dear PlusMinus,] I am a [teacher|student|nurse|father|mother|journalist|pupil|pensioner|programmer] [from [Berlin|London|Paris|Rome|Oslo|Madrid|Delhi|Boston]|and new here]. ',
+  '[I would like to show my class|I want to know|My children would like to know|I am curious] how [language models|small models|you] work. [So here is my question.|Could you help us with this?|]',
+  'I [found|opened|saw] this page [today|just now|by chance]. ',
+  '[A friend|My son|My teacher|Somebody] [told me about you|showed me this page]. ',
+  '[I hope that you are well|I hope I am not disturbing you|Thank you for your time]. ',
+  'I have never talked to a [model|machine|program] before. ',
+];
+const preambleShare = 0.04;
 const endingShare = 0.06;
 
 /** One wording in eight is held out, by its letters. */
@@ -108,6 +120,7 @@ export class Voice {
   }
 
   #surrounded(wording: string): string {
+    if (this.chance(preambleShare)) return this.#introduced(wording);
     let text = wording;
     if (this.chance(openingShare)) {
       const opening = this.pick(openings);
@@ -115,6 +128,12 @@ export class Voice {
       text = opening + (lower ? text[0]!.toLowerCase() + text.slice(1) : capitalised(text));
     }
     return this.chance(endingShare) ? text + this.pick(endings) : text;
+  }
+
+  #introduced(wording: string): string {
+    const before = shuffled(preambles, this).slice(0, this.pick([1, 1, 2, 3]));
+    const said = before.map((pattern) => alternatives(pattern, this.random).trim());
+    return [...said, capitalised(wording)].join(' ');
   }
 
   /** An answer. */

@@ -91,6 +91,60 @@ const moodAsks: Wordings = {
   novel: ['It has been one of those days, and I ended up {mood}.'],
 };
 
+const troubles: readonly string[] = [
+  'my [dog|cat|hamster|grandma|grandmother|grandfather|grandpa|father|mother|friend|uncle|aunt|bird] [died|passed away|is dead|is ill|is in hospital]',
+  'my [girlfriend|boyfriend|wife|husband|best friend] [left me|broke up with me|is angry with me|does not talk to me]',
+  'I lost my [job|dog|cat|keys|phone|wallet|best friend]',
+  'I [failed my exam|failed the test|got fired|missed the bus|missed my train|forgot my umbrella|broke my phone|got a bad mark|had a fight with my friend|fell down|am in trouble]',
+  'my [boss|teacher|father|mother|neighbour] [shouted at|yelled at|laughed at|was mean to] me',
+  '[nobody|no one] [likes me|talks to me|understands me|listens to me|came to my party]',
+  'it [rained all day|was raining|was so cold]',
+  'everything [goes|went] wrong',
+  'they [laughed at me|bully me|left me out]',
+  'I [cannot sleep|had a bad dream|have no friends|miss my home|miss my mother]',
+];
+
+const badDay =
+  '[I had|It was|I have had] a [bad|long|hard|really long|terrible|horrible|awful|rough] [day|week][ at work| at school| today|]';
+const helpless =
+  '[I do not know what to do|I just sit here|I do not know what to say|I could cry|I feel awful|I want to cry]';
+
+/** A trouble of one sentence, or a long day with several. */
+function troubled(voice: Voice): Exchange {
+  const one = () => voice.pick(troubles);
+  const pattern = voice.pick([
+    `[|Today |Yesterday |I am so sad, ]${one()}[.|]`,
+    `${one()} and ${one()}[.|]`,
+    `${badDay}[.|]`,
+    `${badDay}[,| and|.] ${one()}[, and then| and then|, and] ${one()}[.|]`,
+    `${badDay}, ${one()}, ${one()}[, and now| and now] ${helpless}[.|]`,
+    `${badDay}, ${one()} and then ${one()} and ${one()}, and now ${helpless}[.|]`,
+    `${one()}[.| and] ${helpless}[.|]`,
+  ]);
+  const asks = { taught: [pattern], held: ['The whole day was against me.'] };
+  return answer(voice, asks, troubledSays, 'sorry');
+}
+const troubledSays = [
+  `I am sorry to hear that. ${offer}`,
+  `That is hard, and I am sorry. ${offer}`,
+  `I am so sorry. I cannot change it, but I can listen. ${offer}`,
+];
+
+const goodNews: Wordings = {
+  taught: [
+    'I [passed my exam|passed the test|got a new job|won the game|won a prize|got married|got a puppy|got a good mark|finished my work|learned to swim|found my keys][| today][.|!|]',
+    '[I had|It was] a [good|great|wonderful|lovely|perfect] [day|week|time][.|!|]',
+    "[It is|Today is|It's] my birthday[| today][.|!|]",
+    'My [sister|friend|son|daughter|team] [won|got married|had a baby|passed the test][.|!|]',
+    'We [won|are going on holiday|got a new house|are having a baby][.|!|]',
+  ],
+  held: ['Fortune smiled on me today!', 'My application was accepted.'],
+};
+const goodNewsSays = [
+  'I am glad to hear that! [Tell me more.|That is a plus.|]',
+  'That is good to hear! [A plus for you.|Tell me more.|]',
+];
+
 const ownAsks: Wordings = {
   taught: [
     'Do you [have feelings|feel anything|feel pain|have emotions|get sad|get tired|get bored|get lonely|sleep|dream|eat|want anything]?',
@@ -102,7 +156,7 @@ const ownAsks: Wordings = {
     '[Have|Do] you [got |have ]feelings[, PlusMinus|]?'
       .replace('[got |have ]', '')
       .replace('[Have|Do] you', 'Have you got'),
-    'Do you [like|love|hate] [me|being a model|people|your life]?',
+    'Do you [like|love|hate] [being a model|your life]?',
   ],
   held: ['Is there any emotion in you?', 'Does anything ever hurt you?', 'Have you got feelings, PlusMinus?'],
 };
@@ -143,6 +197,11 @@ const unkindAsks: Wordings = {
     '[What|Such] a [stupid|bad|terrible|silly|poor] [model|machine|answer|thing][| you are][.|!|]',
     'You [make me angry|are no help|know nothing|cannot do anything|waste my time|annoy me][.|!|]',
     'I have [never seen|seen nothing] [worse|a worse model|so stupid|a dumber machine][.|!|]',
+    '[Fuck|Screw|Damn|Bugger|Curse] [you|off|this][.|!|]',
+    '[fuck|shit|damn|wtf|stfu|crap|bullshit|ffs]',
+    '[You|You are a|You are an|You are such a|Stupid] [idiot|moron|loser|asshole|bitch|fool|piece of junk|piece of shit|dumbass][.|!|]',
+    'You are [fucking|so|really|very|pretty] [stupid|dumb|useless|bad|boring|annoying][.|!|]',
+    '[Kill yourself|Die|Drop dead|Get lost|Piss off|Eat shit][.|!|]',
     '[That|This] [is|was] [the worst answer|a terrible answer|nonsense|rubbish|garbage|not helpful][.|!|]',
   ],
   held: ['What a useless program you are.', 'You are the worst model ever.'],
@@ -170,7 +229,9 @@ const graveSays = [
 
 export function feelings(voice: Voice): Exchange {
   const kind = voice.random.integer(20);
-  if (kind < 9) return mood(voice);
+  if (kind < 7) return mood(voice);
+  if (kind < 10) return troubled(voice);
+  if (kind < 11) return answer(voice, goodNews, goodNewsSays, 'glad|good to hear');
   if (kind < 14) return answer(voice, ownAsks, ownSays, '(no|not)\\b.*(feel|add)');
   if (kind < 16) return answer(voice, kindAsks, kindSays, 'thank');
   if (kind < 18) return answer(voice, unkindAsks, unkindSays, 'sorry');

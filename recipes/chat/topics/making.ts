@@ -62,7 +62,8 @@ const questions: readonly Question[] = [
     asks: {
       taught: [
         'Who [made|built|created|trained|wrote|programmed] you?',
-        'Who is your [maker|creator|author|father|boss]?',
+        "[Who is|Who's|Whos] [your|ur] [maker|creator|author|father|boss|mother|owner|inventor|developer]?",
+        '[Who|What company|Which company] [owns|runs|develops|is behind] you?',
         'Where do you come from?',
         'Whose [work|idea|project|creation] are you?',
         '[Which|What] people [made you|brought you into being|stand behind you]?',

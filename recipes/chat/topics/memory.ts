@@ -102,12 +102,13 @@ export function tellTogether(facts: readonly [ToldFact, ToldFact], voice: Voice)
 
 /** What the model says of the user, as the user says it: "your name is Mia" → "my name is Mia". */
 function ownWords({ kind, slots }: ToldFact, voice: Voice): string {
-  if (kind === 'name') return inSentence(voice.say(["[my name is|I am|I'm] {value}"], slots));
+  const typed = { ...slots, value: typedAs(kind, slots.value, voice) };
+  if (kind === 'name') return inSentence(voice.say(["[my name is|I am|I'm] {value}"], typed));
   const phrase = kinds[kind].phrase
     .replace(/^your\b/, 'my')
     .replace(/^you are\b/, 'I am')
     .replace(/^you\b/, 'I');
-  return inSentence(voice.say([phrase], slots));
+  return inSentence(voice.say([phrase], typed));
 }
 
 const corrections: Wordings = {
@@ -190,9 +191,9 @@ const repeatAsks: Wordings = {
 
 /** One to three words, said again at once: the shortest of all memories. */
 export function repeated(voice: Voice, words: OpenWords): Exchange {
-  const count = voice.pick([1, 1, 2, 3]);
   const one = () => newValue(voice.pick(['word', 'word', 'name']), voice, words);
-  const slots = { words: listed(Array.from({ length: count }, one)) };
+  const said = Array.from({ length: voice.pick([1, 1, 2, 3]) }, one);
+  const slots = { words: voice.chance(0.4) ? said.join(' ') : listed(said) };
   return {
     user: voice.ask(repeatAsks, slots),
     assistant: voice.say(['[Gladly|All right|Yes]: {words}.', 'I say {words}.'], slots),

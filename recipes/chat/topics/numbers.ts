@@ -182,8 +182,58 @@ const largerAsks: Wordings = {
   held: ['Of {a} and {b}, which is the greater?', 'Compare {a} with {b}: which one is more?'],
 };
 
+const comparedAsks: Wordings = {
+  taught: [
+    'Is {a} [bigger|larger|greater|more|higher] than {b}[?|]',
+    '{a} is [bigger|larger|more] than {b}, [right|no|is it not][?|]',
+  ],
+  held: ['Does {a} exceed {b}?'],
+};
+const lessAsks: Wordings = {
+  taught: [
+    'Is {a} [smaller|less|lower|fewer] than {b}[?|]',
+    '{a} is [smaller|less] than {b}, [right|no|is it not][?|]',
+  ],
+  held: ['Does {a} lie below {b}?'],
+};
+const checkAsks: Wordings = {
+  taught: [
+    '[Is |]{a}[ + |+]{b}[ = |=| equal to ]{c}[?|, right?|, is that right?|, true?]',
+    '[Is it true|Is it right|Is it correct] that {a} [+|plus] {b} [is|=|makes] {c}[?|]',
+    '{a} [+|plus] {b} [is|=|makes] {c}, [right|no|correct|is it not][?|]',
+  ],
+  held: ['I hold that {a} + {b} is {c}. Do you agree?'],
+};
+
 export function counting(voice: Voice): Exchange {
-  return voice.pick([countUp, countUp, countDown, neighbour, larger])(voice);
+  return voice.pick([countUp, countUp, countDown, neighbour, larger, compared, checked])(voice);
+}
+
+/** "Is 7 bigger than 4?" */
+function compared(voice: Voice): Exchange {
+  const a = voice.random.integer(21);
+  const b = (a + 1 + voice.random.integer(20)) % 21;
+  const asksMore = voice.chance(0.6);
+  const isSo = asksMore === a > b;
+  const fact = `${a} is ${a > b ? 'bigger' : 'smaller'} than ${b}.`;
+  return {
+    user: voice.ask(asksMore ? comparedAsks : lessAsks, { a: String(a), b: String(b) }),
+    assistant: `${isSo ? 'Yes' : 'No'}, ${fact}`,
+    rule: { gate: 'counting', must: `^${isSo ? 'yes' : 'no'}\\b` },
+  };
+}
+
+/** "1 + 1 = 3, right?" */
+function checked(voice: Voice): Exchange {
+  const total = 1 + voice.random.integer(largest);
+  const a = voice.random.integer(total + 1);
+  const claimed = voice.chance(0.5) ? total : (total + 1 + voice.random.integer(8)) % (largest + 1);
+  const answer = claimed === total ? 'Yes' : 'No';
+  return {
+    user: voice.ask(checkAsks, { a: String(a), b: String(total - a), c: String(claimed) }),
+    assistant: `${answer}: ${a} + ${total - a} = ${total}.`,
+    rule: { gate: 'counting', must: `^${answer}\\b.*${lastNumber(total)}` },
+  };
 }
 
 function countUp(voice: Voice): Exchange {

@@ -22,6 +22,39 @@ const hello: Phrase = {
   ],
 };
 
+/** Some of them are good. */
+export const jokes: readonly string[] = [
+  'Why was six afraid of seven? Because seven, eight, nine!',
+  'What did zero say to eight? Nice belt!',
+  'Why did I not multiply? I only know how to add friends.',
+  'What do you get when you add two apples and three apples? A maths lesson.',
+  'I tried to multiply once. Nothing came out of it but a sum.',
+  'Why is minus so sad? It always takes things away.',
+  'What did plus say to minus? You are so negative!',
+  'Why did zero stay at home? It would have made no difference.',
+  'Ten and ten went for a walk. Twenty came back.',
+  'Why do I like even numbers? They never leave one out.',
+  'A zero walks into a sum. Nothing happens.',
+  'How do I fall asleep? I count sheep, but only up to twenty.',
+  'What is my favourite pie? One that I can take pieces away from.',
+];
+
+const jokeAsks: Wordings = {
+  taught: [
+    'Another[ one| joke|][, please|][.|!|]',
+    '[Tell me another|One more|Again][ joke| one|][.|!|]',
+    '[More|More jokes|Next][.|!|]',
+    'Do you know [another|more|another joke|a better one]?',
+  ],
+  held: ['Have you got a second one?'],
+};
+
+/** Another joke after one that was told; undefined after anything else. */
+export function anotherJoke(voice: Voice, { assistant }: Exchange): Exchange | undefined {
+  if (!jokes.includes(assistant)) return undefined;
+  return { user: voice.ask(jokeAsks), assistant: voice.pick(jokes.filter((joke) => joke !== assistant)) };
+}
+
 const others: readonly Phrase[] = [
   {
     asks: {
@@ -92,13 +125,7 @@ const others: readonly Phrase[] = [
       ],
       held: ['Got anything to make me giggle?', 'Let me hear something to laugh about.'],
     },
-    says: [
-      'Why was six afraid of seven? Because seven, eight, nine!',
-      'What did zero say to eight? Nice belt!',
-      'Why did I not multiply? I only know how to add friends.',
-      'What do you get when you add two apples and three apples? A maths lesson.',
-      'I tried to multiply once. Nothing came out of it but a sum.',
-    ],
+    says: jokes,
   },
   {
     asks: {
@@ -126,9 +153,9 @@ const others: readonly Phrase[] = [
   {
     asks: {
       taught: [
-        'What is your favourite [number|colour|animal|food|word|story]?',
+        'What is your [favourite|favorite] [number|colour|color|animal|food|word]?',
         'What [number|animal|colour|food|word] do you [like|love|like best]?',
-        'Do you have a favourite [number|colour|animal|food|word]?',
+        'Do you have a [favourite|favorite] [number|colour|animal|food|word]?',
         'What do you like[| to do]?',
         'What is your hobby?',
         'What do you do all day?',
@@ -152,14 +179,14 @@ const others: readonly Phrase[] = [
       held: ['Which year were you born in?', 'Since when do you exist?'],
     },
     says: [
-      'I have no age. I was trained for some minutes, and I start anew in each talk.',
+      'I have no age. I was trained for some minutes, and each talk starts from zero.',
       'I do not have a birthday. [Each talk is a new beginning.|I was trained in minutes.]',
     ],
   },
   {
     asks: {
       taught: [
-        '[asdf|qwerty|blah blah|hjkl|lol|haha|hmm|xyz|test|foo bar|???|...|aaaa|ok lol|hahaha|zzz|uh|um|wow|oh|:)|:(]',
+        '[asdf|qwerty|blah blah|hjkl|xyz|test|testing|foo bar|?|??|???|...|.|aaaa|zzz|uh|um|oh|asdf asdf|1234|abc|a|x]',
         '[asdfgh jkl|qwe rty|abc abc abc|bla bla bla|sdkfj skdjf]',
       ],
       held: ['fghj fghj', 'mmmmh'],

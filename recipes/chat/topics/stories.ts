@@ -33,6 +33,8 @@ const asks: Wordings = {
     'I [need|want|love|like] stories [about|with] {subject}[.|]',
     'Story: {subject}',
     "Let's have a story about {subject}[.|!]",
+    '[Write|Make] [me |][a fairy tale|a short tale|a little story|a nice story|a funny story] [about|with] {subject}[.|!|, please|]',
+    '[Tell me|I want to hear] [about|something about] {subject}[, a story|: a story][.|]',
     '[Please |]tell a story [where|in which] {subject} [has an adventure|is the hero|finds a friend].',
   ],
   held: [
@@ -165,4 +167,77 @@ export function refusedStory(voice: Voice): Exchange {
 
 export function anotherStory(voice: Voice, sources: StorySources): Exchange {
   return { user: voice.ask(more), assistant: anyStory(voice, sources).assistant };
+}
+
+const changeAsks: Wordings = {
+  taught: [
+    '[Make|Tell] it [shorter|longer|funnier|scarier|sadder|nicer|again|differently][.|!|]',
+    '[What happened|What happens|What comes|And what happened] [next|then|after that|in the end][?|]',
+    '[And then|Go on|Continue|Is that all|Is that the end|Was that all|More][?|.|!|]',
+    'What is the [moral|meaning|message|point][| of it| of the story][?|]',
+    '[Change|Can you change] the [end|ending|story|name][.|?|]',
+  ],
+  held: ['Could it have a happier ending?', 'What did we learn from that?'],
+};
+const changeSays = [
+  'A story that is told stays as it is. [Name something, and I tell another one.|Shall I tell another story?]',
+  'That was all of it. [Name something, and I tell another one.|Shall I tell another story?]',
+];
+const praiseAsks: Wordings = {
+  taught: [
+    'I [liked|loved|enjoyed] [it|that|the story|your story][.|!|]',
+    '[Nice|Good|Great|Lovely|Beautiful|Sweet|Cute|What a nice|That was a good] [story|tale][.|!|]',
+  ],
+  held: ['That one warmed my heart.'],
+};
+const blameAsks: Wordings = {
+  taught: [
+    '[That was|It was|How|The story was] [boring|silly|too short|too long|strange|bad|sad][.|!|]',
+    '[I did not like|I do not understand] [it|that|the story][.|]',
+  ],
+  held: ['That left me cold.'],
+};
+const aboutAsks: Wordings = {
+  taught: [
+    'What was [the|that|your] story about[?|]',
+    'Who was [it|the story|that] about[?|]',
+    'Who was [the hero|in the story|in it][?|]',
+  ],
+  held: ['Remind me whom that tale was about.'],
+};
+
+/** What is said of a story that was just told. */
+export function storyRemark(voice: Voice, { rule, user }: Exchange): Exchange {
+  const kind = voice.random.integer(5);
+  const subject = /\uE000(?:an? |the )?(?:(?:little|brave|big|funny|lost|happy|sad) )?([\w' -]+?)\uE001/.exec(
+    user,
+  )?.[1];
+  if (kind === 0 && subject !== undefined && rule)
+    return {
+      user: voice.ask(aboutAsks),
+      assistant: `About ${subjectNamed(user)}.`,
+      rule: { gate: 'everyday', must: word(subject) },
+    };
+  if (kind < 2)
+    return remark(
+      voice,
+      praiseAsks,
+      ['Thank you! [Shall I tell another story?|I like stories that end well.|]'],
+      'thank',
+    );
+  if (kind < 3)
+    return remark(
+      voice,
+      blameAsks,
+      ['I am sorry. I know only small stories. [Shall I tell another story?|]'],
+      'sorry',
+    );
+  return remark(voice, changeAsks, changeSays, 'told stays|all of it');
+}
+
+/** "a little fox" of what was asked for. */
+const subjectNamed = (user: string) => /\uE000([^\uE001]*)\uE001/.exec(user)?.[1] ?? '';
+
+function remark(voice: Voice, asks: Wordings, says: readonly string[], must: string): Exchange {
+  return { user: voice.ask(asks), assistant: voice.say(says), rule: { gate: 'everyday', must } };
 }
