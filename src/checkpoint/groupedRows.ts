@@ -11,14 +11,9 @@
 import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
 import { type Grouped, type ParameterSpec, scaleName } from '../model/parameters.ts';
-import {
-  chunkElements,
-  expectTensor,
-  floatReader,
-  type Report,
-  type TensorSource,
-  tensorLabel,
-} from './tensorSource.ts';
+import { f16Number, f16ToF32 } from './floats.ts';
+import { Scratch } from './scratch.ts';
+import { chunkElements, expectTensor, type Report, type TensorSource, tensorLabel } from './tensorSource.ts';
 
 type CodeType = Grouped['codes'];
 
@@ -73,13 +68,13 @@ export async function* readPackedRows(
   { name, shape }: Matrix,
   type: CodeType,
   report: Report,
+  scratch = new Scratch(),
 ): AsyncGenerator<PackedRows> {
   const [rows, columns] = shape as readonly [number, number];
   const rowBytes = columns / codesPerByte[type];
   const perChunk = Math.max(1, Math.floor(chunkElements / columns));
-  const buffer = new Uint8Array(perChunk * rowBytes);
   for (let firstRow = 0; firstRow < rows; firstRow += perChunk) {
-    const bytes = buffer.subarray(0, Math.min(perChunk, rows - firstRow) * rowBytes);
+    const bytes = scratch.take(Math.min(perChunk, rows - firstRow) * rowBytes);
     await source.readInto(name, bytes, firstRow * rowBytes);
     if (type === 'ternary') refuseInvalid(bytes, `${tensorLabel(source, name)}: row ${firstRow}`);
     report(bytes.length);
@@ -146,10 +141,18 @@ export async function* readCodes(
   }
 }
 
-/** Packs codes as sources hold them. @returns the bytes of these rows */
-export function packRowsOfCodes(codes: Int8Array, type: CodeType): Uint8Array<ArrayBuffer> {
+/**
+ * Packs codes as sources hold them.
+ * @param bytes where the rows are written; default: a new array
+ * @returns the bytes of these rows
+ */
+export function packRowsOfCodes<T extends Uint8Array = Uint8Array<ArrayBuffer>>(
+  codes: Int8Array,
+  type: CodeType,
+  bytes: T = new Uint8Array(codes.length / codesPerByte[type]) as T,
+): T {
   const per = codesPerByte[type];
-  const bytes = new Uint8Array(codes.length / per);
+  bytes.fill(0);
   const bits = 8 / per;
   const offset = type === 'ternary' ? 1 : 0;
   for (let k = 0; k < codes.length; k++) {
@@ -159,6 +162,45 @@ export function packRowsOfCodes(codes: Int8Array, type: CodeType): Uint8Array<Ar
   return bytes;
 }
 
+export interface ScaleRows {
+  readonly firstRow: number;
+  /** [rows, groups], f16 as bits; overwritten by the next. */
+  readonly scales: Uint16Array | Float32Array;
+}
+
+const scaleChunkBytes = 2 ** 18;
+
+/** Reads scales as they are stored, some whole rows at a time. @throws InputError for one that is not finite */
+export async function* readScaleRows(
+  source: TensorSource,
+  name: string,
+  report: Report,
+  scratch = new Scratch(),
+): AsyncGenerator<ScaleRows> {
+  const { dtype, shape } = expectTensor(source, scaleName(name));
+  const [rows, groups] = shape as readonly [number, number];
+  const Scales = dtype === 'F16' ? Uint16Array : Float32Array;
+  const rowBytes = groups * Scales.BYTES_PER_ELEMENT;
+  const perChunk = Math.max(1, Math.floor(scaleChunkBytes / rowBytes));
+  for (let firstRow = 0; firstRow < rows; firstRow += perChunk) {
+    const bytes = scratch.take(Math.min(perChunk, rows - firstRow) * rowBytes);
+    await source.readInto(scaleName(name), bytes, firstRow * rowBytes);
+    const scales = new Scales(bytes.buffer, 0, bytes.length / Scales.BYTES_PER_ELEMENT);
+    refuseNotFinite(scales, firstRow * groups, tensorLabel(source, scaleName(name)));
+    report(bytes.length);
+    yield { firstRow, scales };
+  }
+}
+
+function refuseNotFinite(scales: Uint16Array | Float32Array, first: number, where: string): void {
+  const number = scales instanceof Uint16Array ? f16Number : (scale: number) => scale;
+  const wrong = scales.findIndex((scale) => !Number.isFinite(number(scale)));
+  if (wrong < 0) return;
+  throw new InputError(
+    `${where}: element ${first + wrong}: found ${number(scales[wrong]!)}, expected a finite number`,
+  );
+}
+
 /** The scales [rows, groups]. @throws InputError for one that is not finite */
 export async function readGroupScales(
   source: TensorSource,
@@ -166,11 +208,13 @@ export async function readGroupScales(
   report: Report,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { shape } = expectTensor(source, scaleName(name));
-  const scales = (await floatReader(source, scaleName(name), report)(0, shape[0]! * shape[1]!)).slice();
-  const wrong = scales.findIndex((scale) => !Number.isFinite(scale));
-  if (wrong < 0) return scales;
-  const where = tensorLabel(source, scaleName(name));
-  throw new InputError(`${where}: element ${wrong}: found ${scales[wrong]}, expected a finite number`);
+  const all = new Float32Array(shape[0]! * shape[1]!);
+  for await (const { firstRow, scales } of readScaleRows(source, name, report)) {
+    const target = all.subarray(firstRow * shape[1]!).subarray(0, scales.length);
+    if (scales instanceof Uint16Array) f16ToF32(scales, target);
+    else target.set(scales);
+  }
+  return all;
 }
 
 /** Reads a matrix as floats, some rows at a time; a chunk is overwritten by the next. */

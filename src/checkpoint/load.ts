@@ -11,6 +11,7 @@ import { isGrouped } from './groupedRows.ts';
 import { grouped, groupedAsF32 } from './loadGrouped.ts';
 import { checkPacked, quantiseMatrix } from './packing.ts';
 import { type ParameterStore, put, storage, writeFloat } from './parameterStore.ts';
+import { Scratch } from './scratch.ts';
 import {
   chunkElements,
   expectTensor,
@@ -47,7 +48,8 @@ export interface LoadOptions {
 export interface Step {
   readonly parameters: readonly (readonly [name: string, storage: Storage])[];
   readonly bytesToRead: number;
-  load(store: ParameterStore, report: Report): Promise<void>;
+  /** @param scratch for what is read, of one parameter after the other */
+  load(store: ParameterStore, report: Report, scratch: Scratch): Promise<void>;
 }
 
 /**
@@ -66,7 +68,8 @@ export async function loadParameters(
   const total = steps.reduce((sum, step) => sum + step.bytesToRead, 0);
   const report = progressReport(total, options.onProgress, options.signal);
   for (const [name, kind] of steps.flatMap((step) => step.parameters)) store.prepare(name, kind);
-  for (const step of steps) await step.load(store, report);
+  const scratch = new Scratch();
+  for (const step of steps) await step.load(store, report, scratch);
 }
 
 /** What each parameter becomes in memory for inference. @throws InputError as loading does, but for unsound numbers */

@@ -3,8 +3,7 @@ import { bytesOf } from '../engine/engine.ts';
 import { type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { clearCodes, packPackedRows, packScales } from '../ops/groupedLinear/packed.ts';
 import { byteSize, elementCount } from '../program/tensor.ts';
-import { f32ToF16 } from './floats.ts';
-import { groupedForm, readGroupedFloats, readGroupScales, readPackedRows } from './groupedRows.ts';
+import { groupedForm, readGroupedFloats, readPackedRows, readScaleRows } from './groupedRows.ts';
 import type { Step } from './load.ts';
 import { put, storage } from './parameterStore.ts';
 import { expectTensor, type TensorSource } from './tensorSource.ts';
@@ -20,23 +19,28 @@ export function grouped(source: TensorSource, spec: ParameterSpec): Step {
       [scaleName(name), form.scales],
     ],
     bytesToRead: bytesToRead(source, name),
-    async load(store, report) {
-      const scales = await readGroupScales(source, name, report);
-      const numbers = form.scales === 'f16' ? f32ToF16(scales, new Uint16Array(scales.length)) : scales;
-      const placed = numbers.slice();
-      packScales(form.codes, scalesShape, numbers, 0, placed);
-      storage(store, scaleName(name), placed.byteLength).set(bytesOf(placed));
+    async load(store, report, scratch) {
+      // In the memory of the store, which may move while a chunk is read: a copy of a table would take 80 MB.
+      const scalesOfStore = () => storage(store, scaleName(name), byteSize(form.scales, scalesShape));
+      for await (const { firstRow, scales } of readScaleRows(source, name, report, scratch)) {
+        packScales(form.codes, scalesShape, scales, firstRow, numbersOf(scalesOfStore(), form.scales));
+      }
       store.written(scaleName(name));
 
-      // In the memory of the store, which may move while a chunk is read: a copy of a table would take 80 MB.
       const target = () => storage(store, name, byteSize(form.codes, shape));
       clearCodes(form.codes, target());
-      for await (const { firstRow, bytes } of readPackedRows(source, spec, form.codes, report)) {
+      for await (const { firstRow, bytes } of readPackedRows(source, spec, form.codes, report, scratch)) {
         packPackedRows(form.codes, shape, bytes, firstRow, target());
       }
       store.written(name);
     },
   };
+}
+
+function numbersOf({ buffer, byteOffset, length }: Uint8Array, type: 'f16' | 'f32') {
+  return type === 'f16'
+    ? new Uint16Array(buffer, byteOffset, length / 2)
+    : new Float32Array(buffer, byteOffset, length / 4);
 }
 
 /** Into floats, for training. */

@@ -4,6 +4,7 @@ import { InputError } from '../../errors.ts';
 import { readFully } from '../../files.ts';
 import { show } from '../../json.ts';
 import { ggufParts } from '../../platform/ggufPaths.ts';
+import { Scratch } from '../scratch.ts';
 import { type GgufHeader, type GgufTensor, readHeader } from './header.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -18,6 +19,8 @@ export class GgufFile {
   readonly path: string;
   readonly metadata: Metadata;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
+  /** For rows as they are stored, in another order, and what is made of them. */
+  readonly scratch = { stored: new Scratch(), ordered: new Scratch(), made: new Scratch() };
   readonly #parts: readonly Part[];
   readonly #partOf = new Map<string, Part>();
 

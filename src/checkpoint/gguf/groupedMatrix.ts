@@ -1,5 +1,6 @@
 /** Matrices of codes with a scale for each group, as the rest of the project reads them: see groupedRows.ts. */
 import { codesPerByte, packRowsOfCodes } from '../groupedRows.ts';
+import type { Scratch } from '../scratch.ts';
 import type { GroupedType } from './grouped.ts';
 import type { GgufType } from './types.ts';
 
@@ -8,12 +9,27 @@ export function codeBytes({ kind }: GroupedType, columns: number): number {
   return columns / codesPerByte[kind];
 }
 
-/** The codes of whole rows of blocks, packed. */
-export function packedCodes(type: GgufType, grouped: GroupedType, blocks: Uint8Array): Uint8Array {
-  const count = blocks.length / type.blockBytes;
-  if (storesRows(type)) return withoutScales(type, blocks, count);
-  const codes = codesOf(type, grouped, blocks);
-  return grouped.kind === 'i8' ? new Uint8Array(codes.buffer) : packRowsOfCodes(codes, grouped.kind);
+/** Writes the codes of whole rows of blocks, packed. */
+export function packCodesOf(
+  type: GgufType,
+  grouped: GroupedType,
+  blocks: Uint8Array,
+  target: Uint8Array,
+  scratch: Scratch,
+): void {
+  if (storesRows(type)) {
+    withoutScales(type, blocks, target);
+  } else if (grouped.kind === 'i8') {
+    readCodesOf(type, grouped, blocks, new Int8Array(target.buffer, target.byteOffset, target.length));
+  } else {
+    const codes = new Int8Array(scratch.take(elementsOf(type, blocks)).buffer, 0, elementsOf(type, blocks));
+    readCodesOf(type, grouped, blocks, codes);
+    packRowsOfCodes(codes, grouped.kind, target);
+  }
+}
+
+function elementsOf({ blockBytes, blockElements }: GgufType, blocks: Uint8Array): number {
+  return (blocks.length / blockBytes) * blockElements;
 }
 
 /** Types whose codes are stored as they are wanted, after the scale of their block. */
@@ -21,20 +37,22 @@ function storesRows({ name }: GgufType): boolean {
   return name === 'Q2_0' || name === 'PQ2_0' || name === 'Q1_0' || name === 'Q8_0';
 }
 
-function withoutScales({ blockBytes }: GgufType, blocks: Uint8Array, count: number): Uint8Array {
+function withoutScales({ blockBytes }: GgufType, blocks: Uint8Array, target: Uint8Array): void {
   const width = blockBytes - 2;
-  const codes = new Uint8Array(count * width);
-  for (let k = 0; k < count; k++) {
-    codes.set(blocks.subarray(k * blockBytes + 2, (k + 1) * blockBytes), k * width);
+  for (let from = 2, to = 0; to < target.length; from += blockBytes, to += width) {
+    target.set(blocks.subarray(from, from + width), to);
   }
-  return codes;
 }
 
 export function codesOf(type: GgufType, grouped: GroupedType, blocks: Uint8Array): Int8Array<ArrayBuffer> {
-  const count = blocks.length / type.blockBytes;
-  const codes = new Int8Array(count * type.blockElements);
-  for (let k = 0; k < count; k++) grouped.codes(blocks, k * type.blockBytes, codes, k * type.blockElements);
+  const codes = new Int8Array(elementsOf(type, blocks));
+  readCodesOf(type, grouped, blocks, codes);
   return codes;
+}
+
+function readCodesOf(type: GgufType, grouped: GroupedType, blocks: Uint8Array, target: Int8Array): void {
+  const count = blocks.length / type.blockBytes;
+  for (let k = 0; k < count; k++) grouped.codes(blocks, k * type.blockBytes, target, k * type.blockElements);
 }
 
 export function scalesOf(
@@ -49,16 +67,20 @@ export function scalesOf(
   return scales;
 }
 
-/** The scales of whole rows of blocks: f16 as they are stored where a block has one, else f32. */
-export function scaleBytes(type: GgufType, grouped: GroupedType, blocks: Uint8Array): Uint8Array {
+/** Writes the scales of whole rows of blocks: f16 as they are stored where a block has one, else f32. */
+export function scaleBytes(
+  type: GgufType,
+  grouped: GroupedType,
+  blocks: Uint8Array,
+  target: Uint8Array,
+): void {
   const { scaleAt } = grouped;
-  if (scaleAt === undefined) return new Uint8Array(scalesOf(type, grouped, blocks).buffer);
-  const count = blocks.length / type.blockBytes;
-  const halves = new Uint8Array(2 * count);
-  for (let k = 0; k < count; k++) {
-    const at = k * type.blockBytes + scaleAt;
-    halves[2 * k] = blocks[at]!;
-    halves[2 * k + 1] = blocks[at + 1]!;
+  if (scaleAt === undefined) {
+    target.set(new Uint8Array(scalesOf(type, grouped, blocks).buffer));
+    return;
   }
-  return halves;
+  for (let at = scaleAt, to = 0; to < target.length; at += type.blockBytes, to += 2) {
+    target[to] = blocks[at]!;
+    target[to + 1] = blocks[at + 1]!;
+  }
 }

@@ -61,16 +61,17 @@ export async function scaleOf(rows: CodedRows): Promise<number> {
   return 1; // of a matrix of zeros
 }
 
-/** Rows [first, first + count) of the packed form [ceil(rows/4), columns] (packing.ts). */
+/** Fills `target` with rows of the packed form [ceil(rows/4), columns] (packing.ts), from row `first` on. */
 export async function packOneScale(
   rows: CodedRows,
   scale: number,
   first: number,
-  count: number,
+  packed: Uint8Array,
   where: string,
-): Promise<Uint8Array> {
+): Promise<void> {
   const height = packedRows(rows.count);
-  const packed = new Uint8Array(count * rows.columns).fill(0b01010101);
+  const count = packed.length / rows.columns;
+  packed.fill(0b01010101);
   for (let plane = 0; plane < 4; plane++) {
     const begin = first + plane * height;
     const present = Math.min(count, rows.count - begin);
@@ -83,7 +84,6 @@ export async function packOneScale(
       for (const end = k + rows.group; k < end; k++) if (own !== 0) packed[k]! += codes[k]! << (2 * plane);
     }
   }
-  return packed;
 }
 
 function refuse(

@@ -5,9 +5,9 @@ import { packedRows } from '../../program/tensor.ts';
 import type { TensorInfo } from '../safetensorsHeader.ts';
 import { dequantise } from './dequantise.ts';
 import { type GroupedType, groupedType } from './grouped.ts';
-import { codeBytes, packedCodes, scaleBytes } from './groupedMatrix.ts';
+import { codeBytes, packCodesOf, scaleBytes } from './groupedMatrix.ts';
 import { type CodedRows, codedBlocks, codedFloats, looksTernary, packOneScale, scaleOf } from './oneScale.ts';
-import { fillFromRows, type Rows } from './rows.ts';
+import { fillFromRows, type MadeRows, type Rows } from './rows.ts';
 import { packI2 } from './ternaryRows.ts';
 import type { GgufType } from './types.ts';
 
@@ -36,13 +36,11 @@ type Named = readonly (readonly [name: string, tensor: Presented])[];
 function matrix(
   dtype: TensorInfo['dtype'],
   [rows, columns]: readonly [number, number],
-  width: number,
-  make: (first: number, count: number) => Promise<Uint8Array>,
+  made: MadeRows,
 ): Presented {
-  const byteLength = rows * width;
   return {
-    ...{ dtype, shape: [rows, columns], byteLength },
-    readInto: (target, start) => fillFromRows(target, start, width, make),
+    ...{ dtype, shape: [rows, columns], byteLength: rows * made.width },
+    readInto: (target, start) => fillFromRows(target, start, made),
   };
 }
 
@@ -57,16 +55,18 @@ export function plainTensor({ name, type, shape, rows }: Stored): Named {
 
 function asStored(type: GgufType, shape: readonly number[], rows: Rows): Presented {
   const dtype = type.name as 'F32' | 'F16' | 'BF16';
-  return { ...matrix(dtype, [rows.count, rows.columns], rows.width, rows.read), shape };
+  const make: MadeRows['make'] = async (first, count, target) => target.set(await rows.read(first, count));
+  const made = { width: rows.width, storedWidth: rows.width, make };
+  return { ...matrix(dtype, [rows.count, rows.columns], made), shape };
 }
 
 function asFloats(type: GgufType, shape: readonly number[], rows: Rows): Presented {
-  const make = async (first: number, count: number) => {
-    const floats = new Float32Array(count * rows.columns);
+  const make: MadeRows['make'] = async (first, count, target) => {
+    const floats = new Float32Array(target.buffer, target.byteOffset, count * rows.columns);
     dequantise(type, await rows.read(first, count), floats);
-    return new Uint8Array(floats.buffer);
   };
-  return { ...matrix('F32', [rows.count, rows.columns], 4 * rows.columns, make), shape };
+  const made = { width: 4 * rows.columns, storedWidth: rows.width, make };
+  return { ...matrix('F32', [rows.count, rows.columns], made), shape };
 }
 
 /** See groupedRows.ts. */
@@ -74,18 +74,20 @@ function groupedTensors(
   name: string,
   type: GgufType,
   grouped: GroupedType,
-  { count, columns, read }: Rows,
+  { count, columns, width: storedWidth, read, scratch }: Rows,
 ): Named {
   const width = codeBytes(grouped, columns);
   const groups = columns / grouped.group;
   const [dtype, scaleWidth] = grouped.scaleAt === undefined ? (['F32', 4] as const) : (['F16', 2] as const);
-  const codes = async (first: number, length: number) =>
-    packedCodes(type, grouped, await read(first, length));
-  const scales = async (first: number, length: number) =>
-    scaleBytes(type, grouped, await read(first, length));
+  const codes: MadeRows['make'] = async (first, length, target) =>
+    packCodesOf(type, grouped, await read(first, length), target, scratch);
+  const scales: MadeRows['make'] = async (first, length, target) =>
+    scaleBytes(type, grouped, await read(first, length), target);
+  const ofCodes = { width, storedWidth, make: codes };
+  const ofScales = { width: scaleWidth * groups, storedWidth, make: scales };
   return [
-    [name, matrix(grouped.kind === 'i8' ? 'I8' : 'U8', [count, width], width, codes)],
-    [scaleName(name), matrix(dtype, [count, groups], scaleWidth * groups, scales)],
+    [name, matrix(grouped.kind === 'i8' ? 'I8' : 'U8', [count, width], ofCodes)],
+    [scaleName(name), matrix(dtype, [count, groups], ofScales)],
   ];
 }
 
@@ -95,7 +97,7 @@ function groupedTensors(
  * @throws InputError for a type whose codes are not ternary
  */
 export async function ternaryTensor(stored: Stored): Promise<Named> {
-  const { name, type, rows, where, factor } = stored;
+  const { type, rows, where } = stored;
   if (type.name === 'I2_S') return packedI2(stored);
   if (type.blockElements === 1 && !(await looksTernary(type, rows))) return plainTensor(stored);
   const grouped = groupedType(type);
@@ -105,43 +107,41 @@ export async function ternaryTensor(stored: Stored): Promise<Named> {
       : grouped?.kind === 'ternary'
         ? codedBlocks(type, grouped, rows)
         : undefined;
-  if (coded) return packedOneScale(name, coded, where, factor);
+  if (coded) return packedOneScale(stored, coded);
   throw new InputError(
     `${where}: found ${type.name}, expected I2_S, TQ1_0, TQ2_0, Q2_0, PQ2_0 or floats in a model whose matrices are ` +
       'ternary with one scale each',
   );
 }
 
-function packedMatrix(
-  { count, columns }: Pick<Rows, 'count' | 'columns'>,
-  make: Parameters<typeof matrix>[3],
-) {
-  return matrix('U8', [packedRows(count), columns], columns, make);
+/** A row of the packed form is made of four stored ones. */
+function packedMatrix({ count, columns, width }: Rows, make: MadeRows['make']): Presented {
+  return matrix('U8', [packedRows(count), columns], { width: columns, storedWidth: width, make });
 }
 
-function packedOneScale(name: string, rows: CodedRows, where: string, factor: () => Promise<number>): Named {
+function packedOneScale({ name, rows: stored, where, factor }: Stored, rows: CodedRows): Named {
   let found: Promise<number> | undefined;
   const scale = () => {
     found ??= scaleOf(rows);
     return found;
   };
-  const make = async (first: number, count: number) => packOneScale(rows, await scale(), first, count, where);
-  const single = matrix(
-    'F32',
-    [1, 1],
-    4,
-    async () => new Uint8Array(Float32Array.of((await scale()) * (await factor())).buffer),
-  );
+  const single: MadeRows['make'] = async (_first, _count, target) =>
+    target.set(new Uint8Array(Float32Array.of((await scale()) * (await factor())).buffer));
   return [
-    [name, packedMatrix(rows, make)],
-    [scaleName(name), { ...single, shape: [1] }],
+    [
+      name,
+      packedMatrix(stored, async (first, _, target) =>
+        packOneScale(rows, await scale(), first, target, where),
+      ),
+    ],
+    [scaleName(name), { ...matrix('F32', [1, 1], { width: 4, storedWidth: 4, make: single }), shape: [1] }],
   ];
 }
 
 /** The scale of I2_S follows the codes. */
 function packedI2({ name, rows, readInto }: Stored): Named {
   const codes = rows.count * rows.width;
-  const make = (first: number, count: number) => packI2(rows, first, count);
+  const make: MadeRows['make'] = (first, _, target) => packI2(rows, first, target);
   return [
     [name, packedMatrix(rows, make)],
     [

@@ -20,6 +20,8 @@ export class GgufTensors implements WeightFile {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly #file: GgufFile;
   readonly #presented: ReadonlyMap<string, Presented>;
+  /** The last read. Reads wait for the one before, because they share buffers. */
+  #reading: Promise<void> = Promise.resolve();
 
   private constructor(file: GgufFile, presented: ReadonlyMap<string, Presented>) {
     this.path = file.path;
@@ -56,7 +58,9 @@ export class GgufTensors implements WeightFile {
         `${this.path}: tensor "${name}": bytes ${start} to ${start + target.length} of ${tensor.byteLength}`,
       );
     }
-    await tensor.readInto(target, start);
+    const read = this.#reading.then(() => tensor.readInto(target, start));
+    this.#reading = read.catch(() => undefined);
+    await read;
   }
 
   async close(): Promise<void> {

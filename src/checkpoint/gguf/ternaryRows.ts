@@ -8,12 +8,13 @@ const lowest = 0x03030303;
 const zeros = 0x01010101;
 
 /**
- * Rows [first, first + count) of the packed form [ceil(rows/4), columns]. A byte of I2_S holds four columns of one
+ * Fills `target` with rows of the packed form [ceil(rows/4), columns], from row `first` on. A byte of I2_S holds four columns of one
  * row, 32 apart; a packed byte holds one column of four rows.
  */
-export async function packI2(rows: Rows, first: number, count: number): Promise<Uint8Array> {
+export async function packI2(rows: Rows, first: number, target: Uint8Array): Promise<void> {
   const height = packedRows(rows.count);
-  const packed = new Uint32Array((count * rows.columns) / 4);
+  const count = target.length / rows.columns;
+  const packed = new Uint32Array(target.buffer, target.byteOffset, target.length / 4).fill(0);
   for (let plane = 0; plane < 4; plane++) {
     const begin = first + plane * height;
     const present = Math.max(0, Math.min(count, rows.count - begin));
@@ -21,7 +22,6 @@ export async function packI2(rows: Rows, first: number, count: number): Promise<
     addPlane(packed, new Uint32Array(bytes.buffer, 0, bytes.length / 4), 2 * plane);
     for (let k = bytes.length; k < packed.length; k++) packed[k]! |= zeros << (2 * plane);
   }
-  return new Uint8Array(packed.buffer);
 }
 
 /** Four bytes at a time: a block of 128 columns is 8 words, each of which gives a word to each of its quarters. */
