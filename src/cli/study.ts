@@ -61,7 +61,7 @@ export function studyCommand(): Command {
     .option('--quick', 'small sizes, in minutes')
     .option(
       '--minutes <n>',
-      'time limit in hours; runs that would exceed it are not started',
+      'time limit in minutes; runs that would exceed it are not started',
       number('a number above 0', (n) => n > 0),
     )
     .option('--dry-run', 'print the runs and their estimated times only')

@@ -21,6 +21,8 @@ export interface Engine {
   readonly samplesAhead: number;
   /** Bytes of the engine's memory in use. */
   readonly usedBytes: number;
+  /** Joules that the whole device has used since some moment; absent, or `undefined`, where nothing counts them. */
+  usedJoules?(): number | undefined;
   /** How many more bytes the engine can take, as far as it knows: each limit by itself. */
   memoryBounds?(): readonly MemoryBound[];
 

@@ -19,6 +19,7 @@ import { findLibrary } from './libraries.ts';
 import { cudaLowerings } from './lowerings.ts';
 import { DeviceMemory } from './memory.ts';
 import { loadNccl, Nccl } from './nccl.ts';
+import { energyCounter, openNvml } from './nvml.ts';
 import { Nvrtc } from './nvrtc.ts';
 import { planSteps } from './steps.ts';
 import { Stream } from './stream.ts';
@@ -58,6 +59,7 @@ export class CudaEngine implements Engine {
   readonly #zero: bigint;
   readonly #programs = new Set<GraphProgram>();
   #products: CublasLt | undefined;
+  #energy: (() => number | undefined) | undefined;
   #collectives: Nccl | undefined;
   #lastRun: GraphProgram | undefined;
   #isDisposed = false;
@@ -83,6 +85,17 @@ export class CudaEngine implements Engine {
 
   get usedBytes(): number {
     return this.#memory.usedBytes;
+  }
+
+  usedJoules(): number | undefined {
+    this.#energy ??= this.#openCounter() ?? (() => undefined);
+    return this.#energy();
+  }
+
+  #openCounter(): (() => number) | undefined {
+    const { koffi, driver, device } = this.#open;
+    const nvml = openNvml(koffi);
+    return nvml && energyCounter(nvml, driver, device);
   }
 
   memoryBounds(): MemoryBound[] {

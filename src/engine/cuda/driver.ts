@@ -9,6 +9,7 @@ const signatures = {
   cuDeviceGetCount: '*',
   cuDeviceGet: '*i',
   cuDeviceGetName: '*ii',
+  cuDeviceGetUuid: '*i',
   cuDeviceGetAttribute: '*ii',
   cuDeviceTotalMem_v2: '*i',
   cuDevicePrimaryCtxRetain: '*i',

@@ -1,7 +1,10 @@
+import { expect, it } from 'vitest';
 import { integers, noise, opCase, testOp } from '../../../test/opSuite.ts';
+import { record } from '../../program/record.ts';
 import { input } from '../../program/tensor.ts';
 import type { SeededRandom } from '../../text/seededRandom.ts';
-import type { PageType } from '../pages.ts';
+import { attention } from '../attention/attention.ts';
+import { type PageType, pageSize } from '../pages.ts';
 import { pagedAttention } from './pagedAttention.ts';
 import { randomPool } from './testing.ts';
 
@@ -80,3 +83,28 @@ testOp(
     }),
   ),
 );
+
+/** The cost of one call that `record` finds. */
+function costOf(build: () => void) {
+  const { calls } = record('one call', build);
+  return calls[0]!.op.cost(calls[0]!);
+}
+
+it('costs what attention over the whole sequence does, keys read once; rows of many sequences read all of theirs', () => {
+  const [length, width, headSize] = [2 * pageSize, 16, 8];
+  const pool = (pages: number) => input('pool', [pages, pageSize, width]);
+  const paged = (rows: number, sequences: number) =>
+    costOf(() =>
+      pagedAttention({ q: input('q', [1, rows, width]), k: pool(9), v: pool(9) }, headSize, {
+        slots: input('slots', [rows], 'i32'),
+        positions: input('positions', [rows], 'i32'),
+        pages: input('pages', [sequences, 2], 'i32'),
+      }),
+    );
+  const whole = () => input('x', [1, length, width]);
+  const plain = costOf(() => attention({ q: whole(), k: whole(), v: whole() }, headSize));
+  expect(paged(length, 1).productMultiplications).toBe(plain.productMultiplications);
+  expect(paged(length, 1).bytesRead).toBe(plain.bytesRead);
+  expect(paged(3, 3).productMultiplications).toBe(3 * 2 * length * width);
+  expect(paged(3, 3).bytesRead).toBe(3 * (width + 2 * length * width) * 4);
+});

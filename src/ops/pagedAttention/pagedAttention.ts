@@ -35,12 +35,13 @@ export function pagedAttention(
 export const pagedAttentionOp: Op<Tensors<'q' | 'k' | 'v' | keyof Paging>, Tensors<'y'>, Attributes> = {
   name: 'pagedAttention',
   outputs: ({ q }) => ({ y: { shape: q.shape } }),
-  // Positions are known only while it runs: a full table is counted.
+  // Positions are known only while it runs. Counted are tables that are full, with the rows at their ends; the keys of a
+  // sequence are read once, whatever the number of its rows.
   cost: (call) => {
     const { q, k, pages } = call.inputs;
     const { headSize } = call.attributes;
-    const keys = sizeOf(pages, 1) * pageSize;
-    const pairs = (q.size / headSize) * keys;
+    const [sequences, keys] = [Math.min(rowsOf(q), sizeOf(pages, 0)), sizeOf(pages, 1) * pageSize];
+    const pairs = (q.size / headSize) * (keys - (rowsOf(q) / sequences - 1) / 2);
     const products = 2 * pairs * headSize;
     const counts = {
       additions: products + 2 * pairs,
@@ -48,7 +49,7 @@ export const pagedAttentionOp: Op<Tensors<'q' | 'k' | 'v' | keyof Paging>, Tenso
       productMultiplications: products,
       special: pairs,
     };
-    return cost(call, counts, q.bytes + (2 * rowsOf(q) * keys * k.bytes) / (sizeOf(k, 0) * pageSize));
+    return cost(call, counts, q.bytes + (2 * sequences * keys * k.bytes) / (sizeOf(k, 0) * pageSize));
   },
   reference({ inputs: { q, k, v, slots, positions, pages }, outputs: { y }, attributes }, data) {
     const paging = { slots: data(slots), positions: data(positions), pages: data(pages) };

@@ -1,5 +1,6 @@
 /** Memory and latency of reading and generating, batch 1, at the paper's sizes, with random weights. */
 import { formatBytes, formatCount } from '../../format.ts';
+import type { KvCacheType } from '../../model/architecture.ts';
 import { barFigure } from '../barFigure.ts';
 import {
   bitNet,
@@ -11,16 +12,15 @@ import {
   type Shape,
   transformer,
 } from '../families.ts';
+import { joulesOfToken } from '../operations/countWork.ts';
+import { energyTables } from '../operations/energy.ts';
 import { matrixParameters } from '../scaling/flops.ts';
 import type { Report, Study, StudyOptions, Table } from '../study.ts';
-import {
-  type InferenceCase,
-  type InferenceMeasurement,
-  type InferencePlan,
-  measureInference,
-  planInference,
-  secondsOf,
-} from './measureInference.ts';
+import { describeFormats } from '../weightFormats.ts';
+import { type CountedRow, countedTable, countReduced } from './counted.ts';
+import { describeEnergy, energyTable } from './energyTable.ts';
+import type { InferenceRow } from './inferenceRow.ts';
+import { type InferenceCase, measureInference, planInference, secondsOf } from './measureInference.ts';
 
 interface SizeCase {
   readonly size: string;
@@ -42,14 +42,6 @@ const quickCases: readonly SizeCase[] = [
   shape: { layers: layers!, hiddenSize: hiddenSize!, vocabSize: 4096 },
 }));
 
-interface Row {
-  readonly size: string;
-  readonly family: string;
-  readonly label: string;
-  readonly planned: InferencePlan;
-  readonly measured: InferenceMeasurement;
-}
-
 /** Those that are measured unless others are asked for. */
 const families: readonly Family[] = [matmulFree, bitNet, transformer];
 
@@ -67,9 +59,11 @@ export const inferenceStudy: Study = {
   },
   async carryOut({ run, publish, options, signal, say }) {
     const { engine, threads } = options;
-    const rows: Row[] = [];
+    const rows: InferenceRow[] = [];
+    const counted = countedOf(options);
     for (const { size, family, label, one } of casesOf(options)) {
-      const title = `${family}-${size.replaceAll(/[^\w.]+/g, '-')}`;
+      const { kvCacheType } = one;
+      const title = [family, size.replaceAll(/[^\w.]+/g, '-'), kvCacheType].filter(Boolean).join('-');
       const measured = await run(
         title,
         { ...one, threads },
@@ -77,25 +71,64 @@ export const inferenceStudy: Study = {
         secondsOf(one),
       );
       if (measured.failure) say(`  ${measured.failure}`);
-      rows.push({ size, family, label, planned: planInference(one), measured });
-      await publish(reportOf(rows, one.length));
+      const countedJoules = { forward: joules(one, one.length), decode: joules(one, 1) };
+      rows.push({ size, family, label, kvCacheType, planned: planInference(one), countedJoules, measured });
+      await publish(reportOf(rows, counted, one.length));
     }
   },
 };
 
-function casesOf({ quick, families: compared = families }: StudyOptions) {
-  const length = quick ? 256 : 2048;
-  return (quick ? quickCases : paperCases).flatMap(({ size, shape }) =>
-    compared.map(({ name: family, label, config, contextProducts }) => {
-      const one: InferenceCase = { config: config(shape), length, remembersAll: contextProducts > 0 };
-      return { size, family, label, one };
-    }),
-  );
+/** Rows with other caches, which only one size has, would leave gaps among the bars of the other sizes. */
+const hasUsualCache = ({ kvCacheType }: InferenceRow) => kvCacheType === undefined;
+
+/** Counted, of a token: one of `tokens` that are read at once, in a context of the case's length. */
+function joules({ config, length, kvCacheType }: InferenceCase, tokens: number): number {
+  return joulesOfToken(config, { tokens, context: length, kvCacheType }, energyTables.at(-1)!);
 }
 
-function reportOf(rows: readonly Row[], length: number): Report {
-  const bars = (parts: (row: Row) => Record<string, number> | undefined) =>
-    rows.flatMap((row) => {
+/** All with keys and values in f32, then those that attend with smaller ones, at the largest whole size. */
+function casesOf({ quick, families: compared = families }: StudyOptions) {
+  const length = lengthOf(quick);
+  const sizes = quick ? quickCases : paperCases;
+  const caseOf = ({ size, shape }: SizeCase, family: Family, kvCacheType?: KvCacheType) => {
+    const { name, label, config, contextProducts } = family;
+    const one: InferenceCase = {
+      ...{ config: config(shape), length, remembersAll: contextProducts > 0 },
+      ...(kvCacheType ? { kvCacheType } : {}),
+    };
+    return {
+      size,
+      family: name,
+      label: kvCacheType ? `${label}, ${kvCacheType} cache,` : label,
+      one,
+    };
+  };
+  const largest = sizes.findLast(({ shape }) => shape.layers > 1)!;
+  const attending = compared.filter(({ contextProducts }) => contextProducts > 0);
+  return [
+    ...sizes.flatMap((size) => compared.map((family) => caseOf(size, family))),
+    ...attending.flatMap((family) => (['f16', 'int8'] as const).map((type) => caseOf(largest, family, type))),
+  ];
+}
+
+function lengthOf(quick: boolean): number {
+  return quick ? 256 : 2048;
+}
+
+/** The Transformer with weights, keys and values in fewer bits, at every whole size. */
+function countedOf({ quick }: StudyOptions): CountedRow[] {
+  const length = lengthOf(quick);
+  return (quick ? quickCases : paperCases)
+    .filter(({ shape }) => shape.layers > 1)
+    .flatMap(({ size, shape }) => {
+      const own = planInference({ config: matmulFree.config(shape), length });
+      return countReduced(size, { config: transformer.config(shape), length }, own);
+    });
+}
+
+function reportOf(rows: readonly InferenceRow[], counted: readonly CountedRow[], length: number): Report {
+  const bars = (parts: (row: InferenceRow) => Record<string, number> | undefined) =>
+    rows.filter(hasUsualCache).flatMap((row) => {
       const found = parts(row);
       return found ? [{ size: row.size, label: row.label, parts: found }] : [];
     });
@@ -105,13 +138,23 @@ function reportOf(rows: readonly Row[], length: number): Report {
     text: [
       `Batch 1, random weights. "Forward" is one pass over ${length.toLocaleString('en')} tokens that gives the ` +
         'logits after the last; "decode" is one token more, as a caller sees it, with the state read and written. ' +
+        `${describeEnergy(rows)} ` +
         'Planned bytes are exact: ternary weights packed at two bits each, float matrices in 16 bits, the state or the ' +
         'keys and values that remember the text, and the temporaries of the pass. Measured bytes are what the engine had in use. Times ' +
         'are medians of five passes and of 32 tokens.',
       "The paper's Transformer++ of 13B seems to have its weights in 32 bits; 16 are the fairer comparison. On tensor " +
         'cores, where the engine has them, ternary products are int8, and dense ones and attention f16.',
+      'Keys and values have 32 bits unless a row says otherwise. The table "Counted" has a Transformer as it is mostly run, ' +
+        `with fewer bits, by these formulas (${describeFormats()}); embedding, head and norms are left as they are. ` +
+        'Only bf16 is run here.',
     ],
-    tables: [measuredTable(rows), plannedTable(rows), paperTable],
+    tables: [
+      measuredTable(rows),
+      ...energyTable(rows, length),
+      plannedTable(rows),
+      countedTable(counted),
+      paperTable,
+    ],
     figures: [
       {
         name: 'memory',
@@ -130,12 +173,12 @@ function reportOf(rows: readonly Row[], length: number): Report {
       },
       ...(timed ? latencyFigures(bars, length) : []),
     ],
-    data: { length, rows },
+    data: { length, rows, counted },
   };
 }
 
 type Bars = (
-  parts: (row: Row) => Record<string, number> | undefined,
+  parts: (row: InferenceRow) => Record<string, number> | undefined,
 ) => Parameters<typeof barFigure>[0]['bars'];
 
 function latencyFigures(bars: Bars, length: number) {
@@ -156,7 +199,7 @@ function latencyFigures(bars: Bars, length: number) {
   ];
 }
 
-function measuredTable(rows: readonly Row[]): Table {
+function measuredTable(rows: readonly InferenceRow[]): Table {
   const milliseconds = (value: number | undefined) => (value === undefined ? '' : value.toFixed(2));
   return {
     title: 'Measured',
@@ -170,7 +213,7 @@ function measuredTable(rows: readonly Row[]): Table {
   };
 }
 
-function plannedTable(rows: readonly Row[]): Table {
+function plannedTable(rows: readonly InferenceRow[]): Table {
   return {
     title: 'Planned',
     columns: ['model', 'weights', 'state', 'temporaries', 'together'],

@@ -8,6 +8,8 @@ export interface EnergyTable {
   readonly fp32Add: number;
   readonly fp32Multiply: number;
   readonly fp16Multiply: number;
+  readonly bf16Multiply: number;
+  readonly int8Multiply: number;
   /** Picojoules of a byte from the memory that holds a model's weights, and which memory that is. */
   readonly memoryByte: number;
   readonly memory: string;
@@ -29,6 +31,8 @@ export const energyTables: readonly EnergyTable[] = [
       "M. Horowitz (2014), Computing's energy problem (and what we can do about it), ISSCC, " +
       'https://doi.org/10.1109/ISSCC.2014.6757323, figure 1.1.9',
     ...{ int32Add: 0.1, fp32Add: 0.9, fp32Multiply: 3.7, fp16Multiply: 1.1 },
+    // The figure has no bf16.
+    ...{ bf16Multiply: 1.1, int8Multiply: 0.2 },
     memoryByte: 1300 / 8,
     memory: 'DRAM, 1.3 to 2.6 nJ an access',
   },
@@ -38,6 +42,7 @@ export const energyTables: readonly EnergyTable[] = [
       "N. Jouppi et al. (2021), Ten lessons from three generations shaped Google's TPUv4i, ISCA, " +
       'https://doi.org/10.1109/ISCA52012.2021.00010, table 2',
     ...{ int32Add: 0.03, fp32Add: 0.38, fp32Multiply: 1.31, fp16Multiply: 0.34 },
+    ...{ bf16Multiply: 0.21, int8Multiply: 0.07 },
     memoryByte: 250 / 8,
     memory: 'HBM2, 250 to 450 pJ an access',
   },
@@ -57,8 +62,11 @@ export interface Work {
   readonly floatAdditions: number;
   /** Element-wise. */
   readonly floatMultiplications: number;
-  /** In products of floats; each comes with an addition, counted above. */
+  /** In products of floats, of 16 bits if not said otherwise; each comes with an addition, counted above. */
   readonly productMultiplications: number;
+  /** In products of other numbers, likewise. Absent: none. */
+  readonly bf16Multiplications?: number;
+  readonly int8Multiplications?: number;
   /** Divisions, roots, exponentials. */
   readonly special: number;
   readonly bytes: number;
@@ -80,7 +88,9 @@ export function energyOf(work: Work, table: EnergyTable): Energy {
     work.integerAdditions * table.int32Add +
     work.floatAdditions * table.fp32Add +
     (work.floatMultiplications + work.special) * table.fp32Multiply +
-    work.productMultiplications * table.fp16Multiply;
+    work.productMultiplications * table.fp16Multiply +
+    (work.bf16Multiplications ?? 0) * table.bf16Multiply +
+    (work.int8Multiplications ?? 0) * table.int8Multiply;
   return { arithmetic: picojoules * 1e-12, memory: work.bytes * table.memoryByte * 1e-12 };
 }
 

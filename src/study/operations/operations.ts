@@ -1,14 +1,19 @@
 /** The cost of a token: operations, bytes, energy by published figures, carbon. Counted from programs, not measured. */
 import { formatBytes, formatCount } from '../../format.ts';
-import { architectureOf } from '../../model/architecture.ts';
-import type { ModelConfig } from '../../model/config.ts';
-import { Weights } from '../../model/weights.ts';
-import { recordTypicalStep } from '../../run/steps.ts';
 import { barFigure } from '../barFigure.ts';
-import { allFamilies, paperShapes, paperSizes, paperVocabulary } from '../families.ts';
+import {
+  allFamilies,
+  matmulFree,
+  paperShapes,
+  paperSizes,
+  paperVocabulary,
+  type Shape,
+  transformer,
+} from '../families.ts';
 import type { Report, Study, Table } from '../study.ts';
+import { describeFormats, weightFormats } from '../weightFormats.ts';
+import { countWork } from './countWork.ts';
 import { carbonIntensity, carbonOf, energyOf, energyTables, type Work } from './energy.ts';
-import { perToken, workOf } from './work.ts';
 
 /** Tokens that a token attends to, in models that attend. */
 const context = 2048;
@@ -43,25 +48,27 @@ export const operations: Study = {
         const { name, label } = family;
         for (const { name: mode, tokens } of modes) {
           const work = await run(`${name}-${size}-${mode}`, { config, tokens }, async () =>
-            countWork(config, tokens),
+            countWork(config, { tokens, context }),
           );
           rows.push({ size, family: name, label, mode, work });
         }
       }
+      if (options.families?.includes(transformer) ?? true) rows.push(...reducedRows(size, shape));
       await publish(reportOf(rows));
     }
   },
 };
 
-function countWork(config: ModelConfig, tokens: number): Work {
-  const architecture = architectureOf(config);
-  const specs = architecture.parameters();
-  const halves = specs
-    .filter(({ role }) => role === 'embedding' || role === 'matrix')
-    .map(({ name }) => [name, 'f16'] as const);
-  const weights = new Weights(specs, 'inference', new Map(halves));
-  const program = recordTypicalStep({ architecture, weights }, tokens, 'last', context);
-  return perToken(workOf(program), tokens);
+/** The Transformer as it is mostly run: weights in fewer bits, keys and values in f16. Not kept as runs: it takes no time. */
+function reducedRows(size: string, shape: Shape): OperationsRow[] {
+  const config = transformer.config(shape);
+  return weightFormats.flatMap((format) =>
+    modes.map(({ name: mode, tokens }) => ({
+      ...{ size, family: `transformer-${format.label.replace(' ', '-')}`, mode },
+      label: `${transformer.label} in ${format.label}`,
+      work: countWork(config, { tokens, context, kvCacheType: 'f16', format }),
+    })),
+  );
 }
 
 function reportOf(rows: readonly OperationsRow[]): Report {
@@ -73,7 +80,9 @@ function reportOf(rows: readonly OperationsRow[]): Report {
         'nothing in caches but the operands of the op at hand. Ternary products add 8-bit activations into 32-bit ' +
         'sums; products of floats multiply 16-bit numbers and add in 32 bits.',
       'Models that attend do so to 2,048 tokens, these included. Their float matrices and keys and values count as the ' +
-        'bytes that this project keeps them in, matrices in 16 bits.',
+        'bytes that this project keeps them in, matrices in 16 bits, keys and values in 32. "Transformer++ in …" has keys ' +
+        `and values of 16 bits and matrices as they are mostly run, by these formulas: ${describeFormats()}; embedding and ` +
+        'head stay in 16 bits, attention multiplies bf16, and a conversion of weights costs nothing.',
       `Energy: ${energyTables.map(({ node, source, memory }) => `${node}: ${source}; memory: ${memory}, the lower end`).join('. ')}. ` +
         `Carbon: ${carbonIntensity.gramsPerKilowattHour} g of CO₂ a kilowatt-hour (${carbonIntensity.source}). ` +
         'This is the energy of arithmetic and memory alone: no instruction, no idle circuit, no cooling. Of the 7 nm figures ' +
@@ -82,13 +91,14 @@ function reportOf(rows: readonly OperationsRow[]): Report {
     tables: [
       ...modes.map(({ name, label }) => countTable(label, ofMode(rows, name))),
       ...modes.map(({ name, label }) => energyTable(label, ofMode(rows, name))),
+      ...timesTable(rows),
     ],
     figures: modes.map(({ name, label }) => ({
       name: `energy-${name}`,
       caption: `Energy of a million tokens at 7 nm, ${label}: arithmetic and memory.`,
       svg: energyFigure(label, ofMode(rows, name)),
     })),
-    data: { energyTables, carbonIntensity, rows },
+    data: { energyTables, carbonIntensity, rows, times: timesOf(rows) },
   };
 }
 
@@ -117,12 +127,16 @@ function countTable(label: string, rows: readonly OperationsRow[]): Table {
       `${family} ${size}`,
       formatCount(Math.round(work.integerAdditions)),
       formatCount(Math.round(work.floatAdditions)),
-      formatCount(Math.round(work.productMultiplications)),
+      formatCount(Math.round(productsOf(work))),
       formatCount(Math.round(work.floatMultiplications)),
       formatCount(Math.round(work.special)),
       formatBytes(Math.round(work.bytes)),
     ]),
   };
+}
+
+function productsOf(work: Work): number {
+  return work.productMultiplications + (work.bf16Multiplications ?? 0) + (work.int8Multiplications ?? 0);
 }
 
 function energyTable(label: string, rows: readonly OperationsRow[]): Table {
@@ -145,4 +159,46 @@ function energyTable(label: string, rows: readonly OperationsRow[]): Table {
       }),
     ]),
   };
+}
+
+interface Times extends Pick<OperationsRow, 'size' | 'family' | 'label' | 'mode'> {
+  readonly node: string;
+  /** Energy over that of the MatMul-free model of the same size: of arithmetic, and with memory. */
+  readonly arithmetic: number;
+  readonly all: number;
+}
+
+function timesOf(rows: readonly OperationsRow[]): Times[] {
+  return rows.flatMap(({ size, family, label, mode, work }) => {
+    const own = rows.find((row) => row.size === size && row.mode === mode && row.family === matmulFree.name);
+    if (!own || family === matmulFree.name) return [];
+    return energyTables.map((table) => {
+      const [energy, beside] = [energyOf(work, table), energyOf(own.work, table)];
+      const arithmetic = energy.arithmetic / beside.arithmetic;
+      const all = (energy.arithmetic + energy.memory) / (beside.arithmetic + beside.memory);
+      return { size, family, label, mode, node: table.node, arithmetic, all };
+    });
+  });
+}
+
+/** Absent without the MatMul-free model. */
+function timesTable(rows: readonly OperationsRow[]): Table[] {
+  const times = timesOf(rows);
+  if (times.length === 0) return [];
+  const columns = modes.flatMap(({ name, label }) =>
+    energyTables.map(({ node }) => ({ name, node, title: `${label}, ${node}` })),
+  );
+  const models = [...Map.groupBy(times, ({ size, label }) => `${label} ${size}`)];
+  return [
+    {
+      title: 'Energy of arithmetic and memory, times MatMul-free',
+      columns: ['model', ...columns.map(({ title }) => title)],
+      rows: models.map(([model, own]) => [
+        model,
+        ...columns.map(({ name, node }) =>
+          own.find((one) => one.mode === name && one.node === node)!.all.toFixed(2),
+        ),
+      ]),
+    },
+  ];
 }
