@@ -13,9 +13,14 @@ import { rhyme } from './testing.ts';
 import { savedStep } from './trainingState.ts';
 
 const plusminus = join(import.meta.dirname, '../../bin/plusminus.js');
-const cards = cuda.skip
-  ? 0
-  : execFileSync('nvidia-smi', ['-L'], { encoding: 'utf8' }).trim().split('\n').length;
+const cards = cuda.skip ? 0 : visibleCards();
+
+/** nvidia-smi lists the cards of the host, CUDA_VISIBLE_DEVICES those that processes of this environment see. */
+function visibleCards(): number {
+  const visible = process.env.CUDA_VISIBLE_DEVICES;
+  if (visible !== undefined) return visible.split(',').filter((card) => card.trim() !== '').length;
+  return execFileSync('nvidia-smi', ['-L'], { encoding: 'utf8' }).trim().split('\n').length;
+}
 
 const size = ['--layers', '3', '--hidden-size', '256', '--intermediate-size', '512', '--vocab', '280'];
 const small = [
@@ -62,17 +67,25 @@ async function stepsOf(name: string): Promise<StepLine[]> {
 }
 
 /**
- * Losses and norms of two runs. Sums in another order round otherwise; from the third step on, some weights are rounded to
- * other ternary values, as they are when one rank sums its passes in another order.
+ * Two runs have the same losses and norms. The first step differs by the rounding of sums in another order. Its update moves
+ * a weight whose gradient is all rounding by a learning rate either way, so that a few weights on the border of two ternary
+ * values differ in the second step: 1e-5 bears those, and is a hundredth of what other sequences in the batch make. From the
+ * third step on, more weights lie on borders, as they do when one rank sums its passes in another order.
  */
+const bounds = [
+  { loss: 1e-6, gradientNorm: 1e-5 },
+  { loss: 1e-5, gradientNorm: 1e-4 },
+  { loss: 5e-3, gradientNorm: 3e-2 },
+] as const;
+
 async function expectSame(name: string, other: string): Promise<void> {
   const [found, expected] = [await stepsOf(name), await stepsOf(other)];
   expect(found).toHaveLength(expected.length);
   expected.forEach(({ loss, gradientNorm, step }, index) => {
-    const [ofLoss, ofNorm] = step <= 2 ? [1e-6, 1e-5] : [5e-3, 3e-2];
-    expect(Math.abs(found[index]!.loss / loss - 1), `loss of step ${step}`).toBeLessThan(ofLoss);
+    const bound = bounds[step - 1] ?? bounds[2];
+    expect(Math.abs(found[index]!.loss / loss - 1), `loss of step ${step}`).toBeLessThan(bound.loss);
     expect(Math.abs(found[index]!.gradientNorm / gradientNorm - 1), `norm of step ${step}`).toBeLessThan(
-      ofNorm,
+      bound.gradientNorm,
     );
   });
 }
