@@ -64,6 +64,7 @@ export class App {
     this.#options = options;
     this.#bodies = new BodyReader(
       Math.min(runtime.limits.bodyBytes, Math.floor(runtime.requestMemory.maxOfOne / bytesPerBodyByte)),
+      runtime.longWork,
     );
     this.#routes();
   }

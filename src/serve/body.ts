@@ -1,19 +1,24 @@
 /** Request bodies: JSON, bounded singly and together. */
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './apiError.ts';
+import type { LongWork } from './longWork.ts';
 import { bytesPerBodyByte, type RequestShare } from './memory.ts';
 import { ClientGoneError } from './scope.ts';
 
 /** Chunks that any body may have; beyond them, chunks must hold a minimum of bytes on average. */
 const freeChunks = 500;
 const minChunkBytes = 64;
+/** Parsing a larger body takes milliseconds, and cannot pause. */
+const largeBody = 65_536;
 
 export class BodyReader {
   readonly #max: number;
+  readonly #longWork: LongWork;
 
   /** @param max maximum bytes of one body */
-  constructor(max: number) {
+  constructor(max: number, longWork: LongWork) {
     this.#max = max;
+    this.#longWork = longWork;
   }
 
   /**
@@ -28,6 +33,7 @@ export class BodyReader {
     if (Number(request.headers['content-length'] ?? 0) > this.#max) throw this.#tooLarge();
     const bytes = await this.#bytes(request, share);
     share.take((bytesPerBodyByte - 1) * bytes.length);
+    if (bytes.length > largeBody) await this.#longWork.turn(share);
     try {
       return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     } catch (error) {

@@ -4,6 +4,7 @@ import type { AnswerEvent } from './answers.ts';
 import { ApiError } from './apiError.ts';
 import type { AnswerToken, ChoiceEnd } from './choice.ts';
 import { type CompletionFields, choiceOptionsOf } from './fields.ts';
+import { later } from './jsonText.ts';
 import type { TokenLogprob } from './logProbability.ts';
 import type { ReadPrompt } from './reading.ts';
 import type { Runtime } from './runtime.ts';
@@ -16,7 +17,7 @@ import { type Envelope, envelopeOf, finishReason, type Wire, wantsUsage } from '
 interface Logprobs {
   readonly tokens: string[];
   readonly token_logprobs: (number | null)[];
-  readonly top_logprobs: (Record<string, number> | null)[];
+  readonly top_logprobs: (object | null)[];
   readonly text_offset: number[];
 }
 
@@ -157,7 +158,7 @@ class CompletionFormat {
     return {
       tokens: tokens.map((id) => tokenName(tokenizer, id)),
       token_logprobs: [null, ...scored.map(({ logprob }) => logprob)],
-      top_logprobs: [null, ...scored.map((one) => topByName(tokenizer, one))],
+      top_logprobs: [null, ...scored.map((one) => later(() => topByName(tokenizer, one)))],
       text_offset: tokens.map((id) => {
         const here = offset;
         offset += [...stream.push(id)].length;

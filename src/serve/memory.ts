@@ -34,7 +34,7 @@ export class RequestMemory {
 
   /** The share of one request. */
   open(client: string): RequestShare {
-    return new RequestShare((bytes) => this.#change(client, bytes));
+    return new RequestShare(client, (bytes) => this.#change(client, bytes));
   }
 
   #change(client: string, bytes: number): void {
@@ -57,11 +57,13 @@ export class RequestMemory {
 }
 
 export class RequestShare {
+  readonly client: string;
   readonly #change: (bytes: number) => void;
   #taken = 0;
   #released = false;
 
-  constructor(change: (bytes: number) => void) {
+  constructor(client: string, change: (bytes: number) => void) {
+    this.client = client;
     this.#change = change;
   }
 

@@ -14,6 +14,7 @@ import { SeededRandom } from '../text/seededRandom.ts';
 import { apiErrorOf } from './apiError.ts';
 import { BodyReader } from './body.ts';
 import { logProbability } from './logProbability.ts';
+import { LongWork } from './longWork.ts';
 import { RequestMemory } from './memory.ts';
 import { openRuntime } from './openRuntime.ts';
 import { ClientGoneError } from './scope.ts';
@@ -66,7 +67,7 @@ it('paths of strangers make no metrics', async () => {
 });
 
 it('a body in small chunks is kept in one buffer, and its bytes are given back', async () => {
-  const bodies = new BodyReader(65_536);
+  const bodies = new BodyReader(65_536, new LongWork());
   const memory = new RequestMemory(2 * 9 * 40_000);
   const listener = createServer(async (request, response) => {
     const share = memory.open('a');
@@ -93,7 +94,7 @@ it('a body in small chunks is kept in one buffer, and its bytes are given back',
 });
 
 it('a body whose client has left before it is read is an error, not a wait', async () => {
-  const bodies = new BodyReader(65_536);
+  const bodies = new BodyReader(65_536, new LongWork());
   const read = Promise.withResolvers<unknown>();
   const listener = createServer(async (request) => {
     await once(request, 'close').catch(() => {}); // emits an error first

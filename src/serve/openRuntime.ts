@@ -21,6 +21,7 @@ import type { BatchSizes, SlotModel } from '../run/slotModel.ts';
 import { SlotsOneByOne } from '../run/slotsOneByOne.ts';
 import { Turns } from '../run/turns.ts';
 import { Forms } from './forms.ts';
+import { LongWork } from './longWork.ts';
 import { MemoryGuard, memoryShares, RequestMemory } from './memory.ts';
 import { Measurements } from './metrics.ts';
 import { NamedPrefixes } from './namedPrefixes.ts';
@@ -137,9 +138,10 @@ async function assemble(
   const metrics = new Measurements();
   const runnable = runnableOf(parts);
   const model = slotsOf(runnable, options);
+  const longWork = new LongWork();
   const scheduler = new Scheduler(model, {
     vocabulary: config.vocabSize,
-    maxWaiting,
+    ...{ maxWaiting, longWork },
     onStep: (report) => metrics.step(report),
   });
   const stateSize = (await model.save(0)).length;
@@ -166,12 +168,12 @@ async function assemble(
     details: detailsOf(parts),
     modelHash,
     created: Math.floor(Date.now() / 1000),
-    ...{ scheduler, cache, signer, tokenizer, metrics },
+    ...{ scheduler, cache, signer, tokenizer, metrics, longWork },
     sessions:
       sessions === undefined ? undefined : await SessionStore.open({ folder: sessions, signer, max: 10_000 }),
     limits,
     ...{ requestMemory: new RequestMemory(limits.requestBytes), guard },
-    encoder: new PromptEncoder(tokenizer, limits),
+    encoder: new PromptEncoder(tokenizer, limits, longWork),
     forms: new Forms(tokenizer),
     preambles: new Preambles(),
     prefixes: stored?.prefixes,

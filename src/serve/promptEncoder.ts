@@ -1,15 +1,17 @@
 /**
- * Encodes prompts without keeping other requests waiting: in slices of some milliseconds, and long texts one at a time,
- * with clients in turn. Encoding stops at the maximum tokens of a prompt, however long the text is.
+ * Encodes prompts without keeping other requests waiting: long texts in slices, one text at a time, with clients in turn.
+ * Encoding stops at the maximum tokens of a prompt, however long the text is.
  */
 import type { NextPrompt } from '../generate/chatFormat.ts';
+import { atOnce, type LimitedIds } from '../text/encoding.ts';
 import type { EncodeOptions, TextTokenizer } from '../text/tokenizer.ts';
 import { ApiError } from './apiError.ts';
 import { FairQueue } from './fairQueue.ts';
+import type { LongWork } from './longWork.ts';
 import type { Limits } from './runtime.ts';
 import type { Caller } from './scope.ts';
 
-/** Shorter texts are encoded at once: they take at most one slice. */
+/** A request's texts are encoded at once while they are together shorter: that takes at most one slice. */
 const longText = 8192;
 
 interface Waiter {
@@ -21,12 +23,16 @@ export class PromptEncoder {
   readonly #tokenizer: TextTokenizer;
   readonly #limit: number;
   readonly #expected: string;
+  readonly #longWork: LongWork;
+  /** Characters that each request has had encoded. */
+  readonly #lengths = new WeakMap<Caller, number>();
   readonly #queue = new FairQueue<Waiter>();
   /** The client whose text is being encoded. */
   #served: string | undefined;
 
-  constructor(tokenizer: TextTokenizer, { promptTokens, contextTokens }: Limits) {
+  constructor(tokenizer: TextTokenizer, { promptTokens, contextTokens }: Limits, longWork: LongWork) {
     this.#tokenizer = tokenizer;
+    this.#longWork = longWork;
     this.#limit = Math.min(promptTokens, contextTokens);
     this.#expected =
       contextTokens <= promptTokens
@@ -38,38 +44,48 @@ export class PromptEncoder {
    * @param where the field, for messages
    * @throws ApiError if there are more tokens than a prompt may have; the signal's reason
    */
-  encode(text: string, options: EncodeOptions, where: string, caller: Caller): Promise<readonly number[]> {
-    return this.#inTurn(text, caller, async () => {
-      const { signal } = caller;
-      const found = await this.#tokenizer.encodeInSlices(text, this.#limit, { ...options, signal });
-      if (!found.complete) throw this.#tooLong(where);
-      return found.ids;
-    });
+  async encode(
+    text: string,
+    options: EncodeOptions,
+    where: string,
+    caller: Caller,
+  ): Promise<readonly number[]> {
+    const work = this.#tokenizer.encodeStepwise(text, this.#limit, options);
+    return (await this.#complete(text, work, where, caller)).ids;
   }
 
   /** Like `encode`, for the ids of a chat that follow an answer. */
-  encodeNext(prompt: NextPrompt, where: string, caller: Caller): Promise<readonly number[]> {
+  async encodeNext(prompt: NextPrompt, where: string, caller: Caller): Promise<readonly number[]> {
     const { text, from, ...options } = prompt;
-    return this.#inTurn(text, caller, async () => {
-      // The text before the offset is short, and not the request's.
-      const limit = this.#limit + from;
-      const { signal } = caller;
-      const found = await this.#tokenizer.encodeWithOffsetsInSlices(text, [from], limit, {
-        ...options,
-        signal,
-      });
-      if (!found.complete) throw this.#tooLong(where);
-      return found.ids.slice(found.before[0]);
+    // The text before the offset is short, and not the request's.
+    const limit = this.#limit + from;
+    const work = this.#tokenizer.encodeWithOffsetsStepwise(text, [from], limit, options);
+    const { ids, before } = await this.#complete(text, work, where, caller);
+    return ids.slice(before[0]);
+  }
+
+  async #complete<T extends LimitedIds>(
+    text: string,
+    work: Generator<unknown, T>,
+    where: string,
+    caller: Caller,
+  ): Promise<T> {
+    caller.signal.throwIfAborted();
+    const length = (this.#lengths.get(caller) ?? 0) + text.length;
+    this.#lengths.set(caller, length);
+    const found = length < longText ? atOnce(work) : await this.#inTurn(work, caller);
+    if (found.complete) return found;
+    throw new ApiError(400, `${where}: found more than ${this.#limit} tokens, expected ${this.#expected}`, {
+      param: where.replace(/\[\d+\]$/, ''),
+      code: 'context_length_exceeded',
     });
   }
 
-  async #inTurn<T>(text: string, caller: Caller, work: () => Promise<T>): Promise<T> {
-    caller.signal.throwIfAborted();
-    if (text.length < longText) return work();
+  async #inTurn<T>(work: Generator<unknown, T>, caller: Caller): Promise<T> {
     if (this.#served === undefined) this.#served = caller.client;
     else await this.#wait(caller);
     try {
-      return await work();
+      return await this.#longWork.run(work, caller);
     } finally {
       const next = this.#queue.next((client) => (client === this.#served ? 1 : 0));
       this.#served = next?.client;
@@ -90,13 +106,6 @@ export class PromptEncoder {
       const waiter: Waiter = { client, grant };
       this.#queue.add(client, waiter);
       signal.addEventListener('abort', aborted, { once: true });
-    });
-  }
-
-  #tooLong(where: string): ApiError {
-    return new ApiError(400, `${where}: found more than ${this.#limit} tokens, expected ${this.#expected}`, {
-      param: where.replace(/\[\d+\]$/, ''),
-      code: 'context_length_exceeded',
     });
   }
 }

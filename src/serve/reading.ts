@@ -8,8 +8,6 @@ import type { Sequence } from './sequence.ts';
 
 /** Minimum tokens of a prefix shared with an earlier text to be cached as its own state. */
 const worthKeeping = 16;
-/** Rows that are scored before other requests get a turn. */
-const rowsAtOnce = 8;
 
 export interface ReadPrompt extends Beginning {
   /** Number of tokens that were cached. */
@@ -64,7 +62,7 @@ export async function readPrompt(
 }
 
 async function scorePrompt(
-  { scheduler }: Runtime,
+  { scheduler, longWork }: Runtime,
   tokens: readonly number[],
   count: number,
   caller: Caller,
@@ -72,13 +70,14 @@ async function scorePrompt(
   const sequence = await scheduler.open(undefined, caller);
   const logprobs: TokenLogprob[] = [];
   const { vocabulary } = scheduler;
-  const reader = async (logits: Float32Array, first: number) => {
+  function* scored(logits: Float32Array, first: number): Generator<undefined, void> {
     for (let row = 0; row * vocabulary < logits.length; row++) {
       const of = logits.subarray(row * vocabulary, (row + 1) * vocabulary);
       logprobs.push(logProbability(of, tokens[first + row + 1]!, count));
-      if (row % rowsAtOnce === rowsAtOnce - 1) await new Promise((resolve) => setImmediate(resolve));
+      yield;
     }
-  };
+  }
+  const reader = (logits: Float32Array, first: number) => longWork.run(scored(logits, first), caller);
   await orClose(sequence, async () => {
     if (tokens.length > 1) await sequence.score(tokens.slice(0, -1), reader, caller.signal);
   });

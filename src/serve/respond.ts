@@ -1,10 +1,11 @@
 /** Sends answers to the client: as a whole, or as server-sent events at the pace at which it reads. */
 import { type AnswerEvent, answers } from './answers.ts';
 import { ApiError, apiErrorOf } from './apiError.ts';
+import { jsonStepwise } from './jsonText.ts';
 import type { Runtime } from './runtime.ts';
 import { ClientGoneError, type Scope } from './scope.ts';
 import type { Start } from './start.ts';
-import type { Wire } from './wire.ts';
+import { answerBytes, type Wire } from './wire.ts';
 
 export interface Usage {
   readonly prompt: number;
@@ -30,7 +31,7 @@ export async function respond(exchange: Exchange): Promise<Response> {
     let extras: object = {};
     for (;;) {
       const { done, value } = await sent.next();
-      if (done) return Response.json({ ...exchange.wire.whole(value), ...extras });
+      if (done) return wholeAnswer({ ...exchange.wire.whole(value), ...extras }, exchange);
       extras = { ...extras, ...value.extras };
     }
   }
@@ -42,6 +43,15 @@ export async function respond(exchange: Exchange): Promise<Response> {
       'x-accel-buffering': 'no', // proxies should forward events at once
     },
   });
+}
+
+/** Answers that may be larger are written in slices. */
+const largeAnswer = 250_000;
+
+async function wholeAnswer(answer: object, { runtime, wire, scope }: Exchange): Promise<Response> {
+  if (answerBytes(runtime, wire) < largeAnswer) return Response.json(answer);
+  const text = await runtime.longWork.run(jsonStepwise(answer), scope);
+  return new Response(text, { headers: { 'content-type': 'application/json' } });
 }
 
 interface Sent {
@@ -120,10 +130,11 @@ const encoder = new TextEncoder();
 
 /** Events are sent when the client's connection accepts them; after a long wait the connection is closed. */
 function eventStream(
-  { runtime, wire, scope, cutOff }: Exchange,
+  exchange: Exchange,
   first: IteratorResult<Sent, UsageFields>,
   rest: AsyncGenerator<Sent, UsageFields>,
 ): ReadableStream<Uint8Array> {
+  const { runtime, wire, scope, cutOff } = exchange;
   let next: Promise<IteratorResult<Sent, UsageFields>> = Promise.resolve(first);
   let stalled: NodeJS.Timeout | undefined;
   const giveUp = () => {
@@ -142,13 +153,15 @@ function eventStream(
         }
         next = rest.next();
         next.catch(() => {}); // reported by the next pull
-        controller.enqueue(encoder.encode(value.chunks.map((chunk) => eventOf(chunk, wire)).join('')));
+        let text = '';
+        for (const chunk of value.chunks) text += await eventOf(chunk, exchange);
+        controller.enqueue(encoder.encode(text));
         stalled = setTimeout(giveUp, 1000 * runtime.limits.stallSeconds);
         stalled.unref();
       } catch (error) {
         const { body } = apiErrorOf(error);
         const told = wire.isNamed ? { type: 'error', ...body } : body;
-        controller.enqueue(encoder.encode(eventOf(told, wire)));
+        controller.enqueue(encoder.encode(framed(JSON.stringify(told), told, wire)));
         controller.close();
       }
     },
@@ -160,7 +173,13 @@ function eventStream(
   });
 }
 
-function eventOf(value: object, { isNamed }: Wire): string {
+async function eventOf(value: object, { runtime, wire, scope }: Exchange): Promise<string> {
+  const isLarge = wire.request.scored !== undefined;
+  const json = isLarge ? await runtime.longWork.run(jsonStepwise(value), scope) : JSON.stringify(value);
+  return framed(json, value, wire);
+}
+
+function framed(json: string, value: object, { isNamed }: Wire): string {
   const name = isNamed && 'type' in value ? `event: ${value.type}\n` : '';
-  return `${name}data: ${JSON.stringify(value)}\n\n`;
+  return `${name}data: ${json}\n\n`;
 }

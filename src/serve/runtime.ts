@@ -2,6 +2,7 @@
 import type { EmbeddedModel } from '../library/embeddings.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { Forms } from './forms.ts';
+import type { LongWork } from './longWork.ts';
 import type { MemoryGuard, RequestMemory } from './memory.ts';
 import type { Measurements } from './metrics.ts';
 import type { NamedPrefixes } from './namedPrefixes.ts';
@@ -60,6 +61,7 @@ export interface Runtime {
   readonly prefixes: NamedPrefixes | undefined;
   readonly tokenizer: TextTokenizer;
   readonly encoder: PromptEncoder;
+  readonly longWork: LongWork;
   readonly forms: Forms;
   readonly preambles: Preambles;
   readonly responses: KeptResponses;

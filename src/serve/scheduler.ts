@@ -3,14 +3,17 @@
  * submitted by then. So sequences join and leave between any two steps, and one whose reader is slow simply submits later.
  *
  * Fairness: every sequence with tokens has at least one row in every step. The remaining rows go to prompts, in equal
- * shares, limited to a step of bounded time: a long prompt delays no other sequence's next token by much.
+ * shares by client, limited to a step of bounded time: a long prompt delays no other sequence's next token by much. Whoever
+ * reads the logits of all tokens of a prompt does so while later steps run.
  */
 import { InputError } from '../errors.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
 import { bucketOf, type SlotModel, type SlotTokens } from '../run/slotModel.ts';
 import { checkTokens } from '../run/steps.ts';
+import type { LongWork } from './longWork.ts';
 import { Sequence } from './sequence.ts';
 import { Seat, Slots } from './slots.ts';
+import { stepRows } from './stepRows.ts';
 
 /** Measurements of a step. */
 export interface StepReport {
@@ -23,12 +26,12 @@ export interface SchedulerOptions {
   readonly vocabulary: number;
   /** Maximum number of sequences that wait for a slot. */
   readonly maxWaiting: number;
-  /** Maximum time of a step while several sequences advance, in milliseconds. Default 200. */
-  readonly stepMilliseconds?: number;
+  /** Is told when steps begin and end. */
+  readonly longWork: LongWork;
   readonly onStep?: (report: StepReport) => void;
 }
 
-/** Called with the logits of tokens [first, first + n) of a text, [n, vocabulary]; they are valid until it returns. */
+/** Called with the logits of tokens [first, first + n) of a text, [n, vocabulary]. */
 export type LogitsReader = (logits: Float32Array, first: number) => Promise<void>;
 
 interface Job {
@@ -40,12 +43,18 @@ interface Job {
   readonly resolve: (logits: Float32Array) => void;
   readonly reject: (error: unknown) => void;
   read: number;
+  /** Whether the reader has not ended yet. */
+  isShown: boolean;
 }
 
-/** Maximum bytes of one step's logits, so that scoring long texts needs little memory. */
-const maxLogitBytes = 64 * 2 ** 20;
-/** Sequences that sample before others get a turn: sampling from a large vocabulary is slow. */
-const samplesAtOnce = 8;
+/** Maximum bytes of logits that readers have not seen yet, so that scoring long texts needs little memory. */
+const maxLogitBytes = 32 * 2 ** 20;
+/** Logits that are sampled from before other requests get a turn: sampling from a large vocabulary is slow. */
+const logitsAtOnce = 2 ** 18;
+/** Maximum milliseconds of a step in which several sequences advance. */
+const maxMilliseconds = 200;
+/** The same if it would delay the next token of one client for prompts of another. */
+const maxDelay = 50;
 /** Minimum rows of prompts in a step, however slow the machine. */
 const minPromptRows = 16;
 
@@ -58,6 +67,8 @@ export class Scheduler {
   #running = false;
   /** Time of a row in earlier steps; it limits the rows of a step. */
   #rowMilliseconds = 0;
+  /** Rows of logits that readers have not seen yet. */
+  #unseenRows = 0;
   #failure: unknown;
 
   constructor(model: SlotModel, options: SchedulerOptions) {
@@ -117,7 +128,7 @@ export class Scheduler {
       if (tokens.length === 0) throw new InputError('found no token, expected at least one');
       checkTokens(tokens, this.vocabulary);
       const { reader, wantsLast, signal } = options;
-      const job = { seat, tokens, reader, wantsLast, signal, resolve, reject, read: 0 };
+      const job = { seat, tokens, reader, wantsLast, signal, resolve, reject, read: 0, isShown: false };
       this.#jobs.push(job);
       if (!seat.ready) this.#resume(job);
       void this.#run();
@@ -140,7 +151,7 @@ export class Scheduler {
     this.#slots.take(job.seat, job.signal, true).then(
       () => void this.#run(),
       (error: unknown) => {
-        this.#jobs = this.#jobs.filter((other) => other !== job);
+        this.#remove(job);
         job.reject(error);
       },
     );
@@ -155,13 +166,15 @@ export class Scheduler {
         await turnOfOthers();
         this.#dropAborted();
         for (const seat of await this.#slots.rebalance()) this.#resumeJobOf(seat);
-        if (!this.#jobs.some(({ seat }) => seat.ready)) return;
-        await this.#step();
+        const jobs = this.#readyJobs();
+        if (jobs.length === 0) return;
+        await this.#step(jobs);
       }
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#running = false;
+      this.#options.longWork.stepsPaused();
     }
   }
 
@@ -175,56 +188,81 @@ export class Scheduler {
     this.#jobs = this.#jobs.filter(({ signal }) => !signal?.aborted);
   }
 
-  async #step(): Promise<void> {
-    const before = performance.now();
-    const shares = this.#compose();
-    const logits = await this.model.step(shares.map(([job, rows]) => partOf(job, rows)));
-    const milliseconds = performance.now() - before;
-    const tokens = shares.reduce((sum, [, rows]) => sum + rows, 0);
-    const earlier = this.#rowMilliseconds || milliseconds / tokens;
-    this.#rowMilliseconds = 0.8 * earlier + 0.2 * (milliseconds / tokens);
-    this.#options.onStep?.({ sequences: shares.length, tokens, milliseconds });
-    await this.#deliver(shares, logits);
+  /** Jobs that can take part in a step. */
+  #readyJobs(): Job[] {
+    const maxReaders = this.#logitRoom();
+    let readers = 0;
+    return this.#jobs.filter(
+      ({ seat, reader, isShown }) => seat.ready && !isShown && (!reader || ++readers <= maxReaders),
+    );
   }
 
-  async #deliver(shares: readonly (readonly [Job, number])[], logits: readonly Float32Array[]) {
+  async #step(jobs: readonly Job[]): Promise<void> {
+    const { longWork, onStep } = this.#options;
+    const before = performance.now();
+    const shares = this.#compose(jobs);
+    longWork.stepBegan();
+    const logits = await this.model.step(jobs.map((job, index) => partOf(job, shares[index]!)));
+    longWork.stepEnded();
+    const milliseconds = performance.now() - before;
+    const tokens = shares.reduce((sum, rows) => sum + rows, 0);
+    const earlier = this.#rowMilliseconds || milliseconds / tokens;
+    this.#rowMilliseconds = 0.8 * earlier + 0.2 * (milliseconds / tokens);
+    onStep?.({ sequences: jobs.length, tokens, milliseconds });
+    for (const [index, job] of jobs.entries()) job.read += shares[index]!;
+    // Readers copy their logits before anyone else gets a turn.
+    for (const [index, job] of jobs.entries())
+      if (job.reader) void this.#show(job, logits[index]!.slice(), job.read - shares[index]!);
+    await this.#deliver(jobs, logits);
+  }
+
+  async #deliver(jobs: readonly Job[], logits: readonly Float32Array[]): Promise<void> {
+    const samplesAtOnce = Math.ceil(logitsAtOnce / this.vocabulary);
     let delivered = 0;
-    for (const [index, [job, rows]] of shares.entries()) {
-      const first = job.read;
-      job.read += rows;
-      try {
-        await job.reader?.(logits[index]!, first);
-      } catch (error) {
-        this.#jobs = this.#jobs.filter((other) => other !== job);
-        job.reject(error);
-        continue;
-      }
-      if (job.read < job.tokens.length) continue;
-      this.#jobs = this.#jobs.filter((other) => other !== job);
+    for (const [index, job] of jobs.entries()) {
+      if (job.reader || job.read < job.tokens.length) continue;
+      this.#remove(job);
       job.resolve(logits[index]!);
       delivered += 1;
       if (delivered % samplesAtOnce === 0) await turnOfOthers();
     }
   }
 
-  /** The jobs of the next step, and the number of tokens of each. */
-  #compose(): (readonly [Job, number])[] {
-    const jobs = this.#jobs.filter(({ seat }) => seat.ready);
-    const shares = jobs.map(() => 1);
-    let room = this.#roomForPrompts(jobs);
-    let logitRows = Math.floor(maxLogitBytes / (4 * this.vocabulary)) - jobs.length;
-    // The shortest first: what they leave of their equal share goes to the others.
-    const prompts = [...jobs.keys()].sort((a, b) => remaining(jobs[a]!) - remaining(jobs[b]!));
-    for (const [index, at] of prompts.entries()) {
-      const job = jobs[at]!;
-      const share = Math.floor(room / (prompts.length - index));
-      const rows = Math.min(remaining(job) - 1, share, job.reader ? Math.max(logitRows, 0) : share);
-      shares[at]! += rows;
-      room -= rows;
-      if (job.reader) logitRows -= rows;
+  /** Lets the reader of a job see logits. The job takes part in no step before it has. */
+  async #show(job: Job, logits: Float32Array, first: number): Promise<void> {
+    const rows = logits.length / this.vocabulary;
+    job.isShown = true;
+    this.#unseenRows += rows;
+    try {
+      await job.reader!(logits, first);
+      if (job.read === job.tokens.length) {
+        this.#remove(job);
+        job.resolve(logits);
+      }
+    } catch (error) {
+      this.#remove(job);
+      job.reject(error);
+    } finally {
+      job.isShown = false;
+      this.#unseenRows -= rows;
+      void this.#run();
     }
+  }
+
+  #remove(job: Job): void {
+    this.#jobs = this.#jobs.filter((other) => other !== job);
+  }
+
+  /** The number of tokens of each job in the next step. */
+  #compose(jobs: readonly Job[]): number[] {
+    const claims = jobs.map((job) => ({
+      client: job.seat.client,
+      remaining: remaining(job),
+      wantsAll: job.reader !== undefined,
+    }));
+    const shares = stepRows(claims, { rows: this.#maxRows(jobs), logitRows: this.#logitRoom() });
     this.#fillUp(jobs, shares);
-    return jobs.map((job, index) => [job, shares[index]!] as const);
+    return shares;
   }
 
   /** Programs have a few sizes: unused rows of a program are filled with prompts. */
@@ -239,11 +277,21 @@ export class Scheduler {
     }
   }
 
-  #roomForPrompts(jobs: readonly Job[]): number {
-    const max = this.model.maxTokens - jobs.length;
+  /** Rows of logits for which readers have room. */
+  #logitRoom(): number {
+    const max = Math.max(Math.floor(maxLogitBytes / (4 * this.vocabulary)), 1);
+    return max - this.#unseenRows;
+  }
+
+  #maxRows(jobs: readonly Job[]): number {
+    const max = this.model.maxTokens;
     if (jobs.length === 1 || this.#rowMilliseconds === 0) return max;
-    const inTime = Math.floor((this.#options.stepMilliseconds ?? 200) / this.#rowMilliseconds);
-    return Math.min(max, Math.max(inTime - jobs.length, minPromptRows));
+    const decoding = jobs.filter((job) => remaining(job) === 1);
+    const delaysOthers = jobs.some(
+      (job) => remaining(job) > 1 && decoding.some(({ seat }) => seat.client !== job.seat.client),
+    );
+    const inTime = Math.floor((delaysOthers ? maxDelay : maxMilliseconds) / this.#rowMilliseconds);
+    return Math.min(max, Math.max(inTime, jobs.length + minPromptRows));
   }
 
   /** An engine that failed once (a lost device, no memory) is not used again. */

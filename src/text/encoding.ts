@@ -8,9 +8,6 @@ export interface LimitedIds {
   readonly complete: boolean;
 }
 
-/** Max milliseconds that encoding holds the thread before other work may run. */
-const SLICE_MS = 8;
-
 /** Yields all ids in batches; empty batches are opportunities to pause. */
 export function* batchesOf(sections: Iterable<EncodedSection>): Generator<readonly number[]> {
   for (const { batches } of sections) yield* batches;
@@ -37,19 +34,6 @@ export function atOnce<T>(work: Generator<unknown, T>): T {
   for (;;) {
     const step = work.next();
     if (step.done) return step.value;
-  }
-}
-
-/** Runs pausable work, letting other work run every few milliseconds. @throws the signal's reason, once aborted */
-export async function inSlices<T>(work: Generator<unknown, T>, signal: AbortSignal | undefined): Promise<T> {
-  let sliceEnd = performance.now() + SLICE_MS;
-  for (;;) {
-    const step = work.next();
-    if (step.done) return step.value;
-    if (performance.now() < sliceEnd) continue;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    signal?.throwIfAborted();
-    sliceEnd = performance.now() + SLICE_MS;
   }
 }
 

@@ -6,15 +6,7 @@
  * spaces before punctuation.
  */
 import { InputError } from '../errors.ts';
-import {
-  atOnce,
-  batchesOf,
-  commonLength,
-  inSlices,
-  type LimitedIds,
-  takeIds,
-  tokensBefore,
-} from './encoding.ts';
+import { atOnce, batchesOf, commonLength, type LimitedIds, takeIds, tokensBefore } from './encoding.ts';
 import type { AllowSpecial } from './pipeline/addedTokens.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { type Surroundings, surroundingsOf } from './pipeline/postProcessor.ts';
@@ -43,10 +35,6 @@ export interface EncodeOptions {
   allowSpecial?: boolean | AllowSpecial;
   /** The text continues an earlier one: the tokenizer puts no space before it. Default false. */
   continues?: boolean;
-}
-
-export interface LimitedEncodeOptions extends EncodeOptions {
-  signal?: AbortSignal;
 }
 
 export interface DecodeOptions {
@@ -171,12 +159,9 @@ export class TextTokenizer {
     return atOnce(takeIds(this.#batches(text, options), limit));
   }
 
-  /**
-   * Like `encodeUpTo`, letting other work run every few milliseconds.
-   * @throws the signal's reason, once aborted
-   */
-  encodeInSlices(text: string, limit: number, options: LimitedEncodeOptions = {}): Promise<LimitedIds> {
-    return inSlices(takeIds(this.#batches(text, options), limit), options.signal);
+  /** Like `encodeUpTo`; yields every millisecond or so, so that the caller can let other work run. */
+  encodeStepwise(text: string, limit: number, options: EncodeOptions = {}): Generator<undefined, LimitedIds> {
+    return takeIds(this.#batches(text, options), limit);
   }
 
   /**
@@ -194,17 +179,16 @@ export class TextTokenizer {
   }
 
   /**
-   * Like `encodeWithOffsets`, letting other work run every few milliseconds, and ending soon after `limit` ids; `before`
-   * is then not exact.
-   * @throws the signal's reason, once aborted
+   * Like `encodeWithOffsets`, yielding as `encodeStepwise` does, and ending soon after `limit` ids; `before` is then not
+   * exact.
    */
-  encodeWithOffsetsInSlices(
+  encodeWithOffsetsStepwise(
     text: string,
     offsets: readonly number[],
     limit: number,
-    options: Pick<LimitedEncodeOptions, 'allowSpecial' | 'continues' | 'signal'> = {},
-  ): Promise<LimitedIds & { before: number[] }> {
-    return inSlices(this.#withOffsets(text, offsets, limit, options), options.signal);
+    options: Pick<EncodeOptions, 'allowSpecial' | 'continues'> = {},
+  ): Generator<undefined, LimitedIds & { before: number[] }> {
+    return this.#withOffsets(text, offsets, limit, options);
   }
 
   *#withOffsets(
