@@ -1,19 +1,19 @@
 /**
- * The long co-simulation: random programs on machines of many shapes, RTL against simulator. `npx node rtl/campaign.ts` takes
- * some minutes, ends with 1 at the first difference, and writes results/rtl-cosimulation.json otherwise.
- * `--instructions N` (default: 100000) and `--seed N` (default: 1) choose what is run. A campaign that was stopped continues,
- * where the sources are those of the same commit.
+ * The long co-simulation: random programs on machines of many shapes, RTL against simulator. `npx node rtl/campaign.ts`
+ * builds six benches, which takes minutes, runs them, ends with 1 at the first difference, and writes
+ * results/rtl-cosimulation.json otherwise. `--instructions N` (default: 100000) and `--seed N` (default: 1) choose what is
+ * run. A campaign that was stopped continues behind the last program that it compared, while the sources stay as they are.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import fs from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { globSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { randomProgram, randomTiming } from '../src/accelerator/testing.ts';
 import { traceText } from '../src/accelerator/trace.ts';
 import { InputError } from '../src/errors.ts';
 import { buildBench, type RtlJob, type RtlSizes, rtlFolder, runBench } from './bench/bench.ts';
+import { parting } from './bench/parting.ts';
 import { simulate } from './bench/simulated.ts';
 
 interface Shape {
@@ -27,8 +27,8 @@ interface Shape {
 const shapes: readonly Shape[] = [
   shape([1, 8192, 256, 8, 1, 16], 512, 0.3),
   shape([1, 8192, 256, 8, 1, 16], 8192, 0.02),
-  shape([2, 1024, 64, 4, 4, 8], 512, 0.18),
   shape([5, 32, 4, 1, 1, 1], 32, 0.3),
+  shape([2, 1024, 64, 4, 4, 8], 512, 0.18),
   shape([32, 128, 2, 1, 1, 2], 128, 0.1),
   shape([3, 512, 16, 3, 16, 4], 128, 0.1),
 ];
@@ -49,71 +49,82 @@ function shape(
   return { sizes, longest, share };
 }
 
-const results = new URL('../results/rtl-cosimulation.json', import.meta.url);
 /** Instructions of a program, a few times around its loop. */
 const length = 60;
+/** Programs that one run of a bench gets. */
+const programsOfRun = 10;
 
-function count(value: string, name: string): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new InputError(`--${name}: found ${value}, expected a positive integer`);
-}
+const progressFile = join(rtlFolder, '../build/rtl/campaign.json');
+const results = join(rtlFolder, '../results/rtl-cosimulation.json');
 
-const changes = ', with changes';
-
-/** Of the sources that were run; a run on uncommitted sources says so. */
-function commit(): string {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: rtlFolder, encoding: 'utf8' }).trim();
-  const changed = git('status', '--porcelain', '--', '.', '../src/accelerator');
-  return git('rev-parse', 'HEAD') + (changed ? changes : '');
-}
-
+/** What was compared on a shape. */
 interface Done {
   programs: number;
   instructions: number;
   cycles: number;
 }
 
-/** Where it stands what a campaign has done on a shape. */
-const progressOf = (shape: number) =>
-  fileURLToPath(new URL(`../build/rtl/campaign-${shape}.json`, import.meta.url));
-
-/** What was done on a shape before, by a campaign of this name; nothing on sources that no commit has. */
-async function begin(shape: number, campaign: string): Promise<Done> {
-  const file = await fs.readFile(progressOf(shape), 'utf8').catch(() => '{}');
-  const { name, done } = JSON.parse(file) as { name?: string; done?: Done };
-  const continues = done && name === campaign && !campaign.includes(changes);
-  return continues ? done : { programs: 0, instructions: 0, cycles: 0 };
+interface Progress {
+  /** Tells whether it may be continued. */
+  readonly campaign: string;
+  readonly done: readonly Done[];
 }
 
-async function save(shape: number, campaign: string, done: Done): Promise<void> {
-  const file = progressOf(shape);
-  await fs.writeFile(`${file}.tmp`, JSON.stringify({ name: campaign, done }));
-  await fs.rename(`${file}.tmp`, file);
+const sourcePatterns = ['rtl/**/*.{sv,mem,vlt,h,cpp}', 'rtl/bench/*.ts', 'src/accelerator/*.ts'];
+
+/** Of everything that decides what a program does on RTL or simulator. */
+function sourcesDigest(): string {
+  const hash = createHash('sha256');
+  const root = join(rtlFolder, '..');
+  const files = globSync(sourcePatterns, { cwd: root, exclude: ['**/node_modules/**', '**/*.test.ts'] });
+  for (const file of files.sort()) hash.update(file).update(readFileSync(join(root, file)));
+  return hash.digest('hex').slice(0, 16);
 }
 
-async function runShape(shape: number, seed: number, total: number) {
-  const { sizes, longest, share } = shapes[shape]!;
+function begin(campaign: string): Progress {
+  try {
+    const found: Progress = JSON.parse(readFileSync(progressFile, 'utf8'));
+    if (found.campaign === campaign) return found;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return { campaign, done: shapes.map(() => ({ programs: 0, instructions: 0, cycles: 0 })) };
+}
+
+function save(progress: Progress): void {
+  writeFileSync(`${progressFile}.tmp`, JSON.stringify(progress));
+  renameSync(`${progressFile}.tmp`, progressFile);
+}
+
+const say = (text: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+
+/** Builds a shape's bench and compares its programs, from the first that was not yet compared on. */
+async function runShape(index: number, seed: number, total: number, progress: Progress): Promise<void> {
+  const { sizes, longest, share } = shapes[index]!;
+  const done = progress.done[index]!;
   const instructions = Math.ceil(total * share);
+  const name = `machine ${index + 1} of ${shapes.length}`;
+  if (done.instructions >= instructions) return;
+  say(`${name}: building ${JSON.stringify(sizes)}`);
   const binary = buildBench(sizes);
-  const campaign = `${commit()}, seed ${seed}`;
-  const done = await begin(shape, campaign);
   while (done.instructions < instructions) {
-    const jobs = Array.from({ length: 10 }, (_, i) => jobOf(sizes, longest, seed + done.programs + i));
+    const first = seed + done.programs;
+    const jobs = Array.from({ length: programsOfRun }, (_, i) => jobOf(sizes, longest, first + i));
     await runBench(binary, jobs, (result, i) => {
       const expected = simulate(sizes, jobs[i]!);
-      const same = traceText(result.events) === expected.trace;
-      if (!same || result.memoryChecksum !== expected.memoryChecksum) {
-        throw new InputError(`seed ${seed + done.programs + i} differs on ${JSON.stringify(sizes)}`);
+      const found = traceText(result.events);
+      if (found !== expected.trace || result.memoryChecksum !== expected.memoryChecksum) {
+        const where = `seed ${first + i} differs on ${JSON.stringify(sizes)}`;
+        const what = found === expected.trace ? 'memory after the run' : parting(found, expected.trace);
+        throw new InputError(`${where}, vectors of up to ${longest}:\n${what}`);
       }
+      done.programs++;
       done.instructions += result.events.filter(({ kind }) => kind === 'I').length;
       done.cycles += result.cycles;
+      save(progress);
     });
-    done.programs += jobs.length;
-    await save(shape, campaign, done);
-    process.stderr.write(`shape ${shape}: ${done.instructions} of ${instructions} instructions\n`);
+    say(`${name}: ${done.instructions} of ${instructions} instructions, no difference`);
   }
-  return { sizes, longest, ...done };
 }
 
 function jobOf(sizes: RtlSizes, longest: number, seed: number): RtlJob {
@@ -121,16 +132,17 @@ function jobOf(sizes: RtlSizes, longest: number, seed: number): RtlJob {
   return { program: words, memory, tokens, timing: randomTiming(seed, sizes.cores), maxCycles: 10_000_000 };
 }
 
-/** A shape in a process of its own: the simulator keeps one core busy. */
-async function inProcess(
-  shape: number,
-  args: readonly string[],
-): Promise<Awaited<ReturnType<typeof runShape>>> {
-  const command = [fileURLToPath(import.meta.url), '--shape', String(shape), ...args];
-  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
-  if (code !== 0) throw new InputError(`shape ${shape} ended with ${code}`);
-  return JSON.parse(stdout);
+/** Of the sources that were run; a run on uncommitted sources says so. */
+function commit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: rtlFolder, encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--', '.', '../src/accelerator');
+  return git('rev-parse', 'HEAD') + (changed ? ', with changes' : '');
+}
+
+function count(value: string, name: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new InputError(`--${name}: found ${value}, expected a positive integer`);
 }
 
 async function main(): Promise<void> {
@@ -138,21 +150,19 @@ async function main(): Promise<void> {
     options: {
       instructions: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '1' },
-      shape: { type: 'string' },
     },
   });
   const [instructions, seed] = [count(values.instructions, 'instructions'), count(values.seed, 'seed')];
-  if (values.shape !== undefined) {
-    const machine = await runShape(Number(values.shape), seed, instructions);
-    process.stdout.write(`${JSON.stringify(machine)}\n`);
-    return;
-  }
-  for (const { sizes } of shapes) buildBench(sizes); // one after another: two shapes share a build
-  const args = ['--instructions', String(instructions), '--seed', String(seed)];
-  const machines = await Promise.all(shapes.map((_, i) => inProcess(i, args)));
+  const sources = sourcesDigest();
+  const progress = begin(`sources ${sources}, seed ${seed}`);
+  for (const index of shapes.keys()) await runShape(index, seed, instructions, progress);
+  const machines = progress.done.map((done, i) => {
+    const { sizes, longest } = shapes[i]!;
+    return { sizes, longest, ...done };
+  });
   const total = machines.reduce((sum, machine) => sum + machine.instructions, 0);
-  const report = { commit: commit(), seed, instructions: total, differences: 0, machines };
-  await fs.writeFile(results, `${JSON.stringify(report, null, 2)}\n`);
+  const report = { commit: commit(), sources, seed, instructions: total, differences: 0, machines };
+  writeFileSync(results, `${JSON.stringify(report, null, 2)}\n`);
   process.stdout.write(`${total} instructions, no difference\n`);
 }
 

@@ -1,8 +1,11 @@
 /** Builds the Verilated cluster and runs programs on it. */
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { MachineSizes, MemoryTiming } from '../../src/accelerator/parameters.ts';
 import type { TraceEvent } from '../../src/accelerator/trace.ts';
@@ -96,7 +99,7 @@ function build(
   const name = [top, ...parameters.map(([, value]) => value), ...(waves ? ['waves'] : [])].join('-');
   const folder = join(buildFolder, name);
   const binary = join(folder, `V${top}`);
-  const harness = [main, ...headers].map((file) => `bench/${file}`);
+  const harness = [main, 'shared.vlt', ...headers].map((file) => `bench/${file}`);
   const sources = [...rtlSources(), ...more];
   const changed = Math.max(
     ...[...sources, ...harness].map((file) => statSync(join(rtlFolder, file)).mtimeMs),
@@ -111,7 +114,7 @@ function build(
     ...['-CFLAGS', `-std=c++17 -I${join(rtlFolder, 'bench')}`],
     ...['-MAKEFLAGS', 'OPT_FAST=-O1', '-MAKEFLAGS', 'OPT_SLOW=-O0'],
     ...parameters.map(([parameter, value]) => `-G${parameter}=${value}`),
-    ...['lint.vlt', ...sources, join(rtlFolder, 'bench', main)],
+    ...['lint.vlt', 'bench/shared.vlt', ...sources, join(rtlFolder, 'bench', main)],
   ]);
   return binary;
 }
@@ -138,8 +141,12 @@ export async function runBench(
       offset += job.memory.length;
       return lines;
     });
-    const output = await feed(binary, commands.join(''));
-    parseResults(output).forEach(onResult);
+    let index = 0;
+    await feed(
+      binary,
+      commands.join(''),
+      resultReader((result) => onResult(result, index++)),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -170,29 +177,27 @@ function commandsOf(job: RtlJob, images: string, offset: number): string {
   ].join('\n');
 }
 
-function feed(binary: string, input: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(binary, { cwd: rtlFolder, stdio: ['pipe', 'pipe', 'pipe'] });
-    const output: Buffer[] = [];
-    let errors = '';
-    child.stdout.on('data', (data: Buffer) => output.push(data));
-    child.stderr.on('data', (data: Buffer) => {
-      errors += data.toString();
-    });
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) resolve(Buffer.concat(output).toString());
-      else reject(new Error(`the Verilated cluster ended with ${code}: ${errors}`));
-    });
-    child.stdin.end(input);
-  });
+/** Gives a bench its commands, and `onLine` each line that it writes. */
+async function feed(binary: string, input: string, onLine: (line: string) => void): Promise<void> {
+  const child = spawn(binary, { cwd: rtlFolder, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => {}); // a bench that ends early says why by its exit code
+  child.stdin.end(input);
+  const read = async () => {
+    for await (const line of createInterface({ input: child.stdout })) onLine(line);
+  };
+  try {
+    const [[code], errors] = await Promise.all([once(child, 'close'), text(child.stderr), read()]);
+    if (code !== 0) throw new Error(`the Verilated cluster ended with ${code}: ${errors}`);
+  } finally {
+    child.kill();
+  }
 }
 
-function parseResults(output: string): RtlResult[] {
-  const results: RtlResult[] = [];
+/** Collects the lines of a job, and hands over its result with the last of them. */
+function resultReader(onResult: (result: RtlResult) => void): (line: string) => void {
   let events: TraceEvent[] = [];
   let memoryChecksum = 0;
-  for (const line of output.split('\n')) {
+  return (line) => {
     const [kind, first, second, third] = line.split(' ');
     const cycle = Number(first);
     if (kind === 'I') events.push({ kind, cycle, pc: Number(second) });
@@ -202,9 +207,8 @@ function parseResults(output: string): RtlResult[] {
     if (kind === 'X') events = [];
     if (kind === 'M') memoryChecksum = Number.parseInt(first!, 16);
     if (kind === 'E') {
-      results.push({ events, memoryChecksum, cycles: cycle });
+      onResult({ events, memoryChecksum, cycles: cycle });
       events = [];
     }
-  }
-  return results;
+  };
 }

@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import { traceText } from '../../src/accelerator/trace.ts';
 import { buildBench, type RtlJob, type RtlSizes, runBench } from './bench.ts';
+import { parting } from './parting.ts';
 import { simulate } from './simulated.ts';
 
 export interface NamedJob extends RtlJob {
@@ -53,11 +54,4 @@ function withoutCycles(trace: string): string {
     .map((line) => line.split(' '));
   const sorted = lines.sort(([a, , b], [c, , d]) => a!.localeCompare(c!) || Number(b) - Number(d));
   return sorted.map(([kind, , ...rest]) => [kind, ...rest].join(' ')).join('\n');
-}
-
-function parting(found: string, expected: string): string {
-  const [left, right] = [found.split('\n'), expected.split('\n')];
-  const at = left.findIndex((line, i) => line !== right[i]);
-  const around = (lines: string[]) => lines.slice(Math.max(0, at - 4), at + 3).join('\n');
-  return `RTL:\n${around(left)}\nsimulator:\n${around(right)}`;
 }
