@@ -68,7 +68,7 @@ const ofRounding = {
   source: 'study/rounding',
 };
 
-const scaleOf = ({ parameters, plan }: RoundingData) =>
+const scaleOf = ({ parameters, plan }: Pick<RoundingData, 'parameters' | 'plan'>) =>
   `${(parameters / 1e6).toFixed(1)} M parameters, ${(plan.tokens / 1e6).toFixed(1)} M tokens`;
 
 function ternaryAttention(): Claim {
@@ -80,14 +80,15 @@ function ternaryAttention(): Claim {
   const { mean, halfWidth = Number.POSITIVE_INFINITY } = beside.estimate;
   requires(diverged < own.length, 'attention with ternary queries and keys trains');
   requires(mean - halfWidth > 0, 'it loses to the MLGRU');
+  requires(float.estimate.mean - float.estimate.halfWidth! > 0, 'it loses to float queries and keys');
   return {
     ...ofRounding,
     claim,
     verdict: 'partly',
     effect:
       `${diverged} of ${own.length} runs diverged: it trains, and ends ${formatEstimate(beside.estimate, 4)} nats a token ` +
-      `above the MLGRU; beside float queries and keys ${formatEstimate(float.estimate, 4)}, undecided`,
-    count: `${own.length} runs at three rates, ${beside.estimate.count} seeds`,
+      `above the MLGRU, and ${formatEstimate(float.estimate, 4)} above attention with float queries and keys`,
+    count: `${own.length} runs at three rates, ${beside.estimate.count} seeds at the best`,
     scale: scaleOf(beside.data),
   };
 }
@@ -107,7 +108,7 @@ function roundingCosts(): Claim {
       `rounding costs ${formatEstimate(mlgru.estimate, 4)} nats a token under the MLGRU, ` +
       `${formatEstimate(attention.estimate, 4)} under attention (with Llama's blocks, to which rounding adds norms); difference ` +
       `${formatEstimate(estimate, 4)}; one size, and a run of BitNet's blocks disagrees ([log](../docs/log.md))`,
-    count: `four arms, ${mlgru.estimate.count} and ${attention.estimate.count} seeds`,
+    count: `four arms, ${mlgru.estimate.count} seeds of each at its best of three rates or four`,
     scale: scaleOf(mlgru.data),
   };
 }
@@ -267,34 +268,36 @@ function inference(): Claim {
 
 interface SchedulesData {
   readonly parameters: number;
+  readonly plan: { readonly tokens: number };
   readonly rows: readonly ArmRow[];
-  readonly differences?: readonly { readonly arm: string; readonly estimate: Estimate }[];
+  readonly differences: readonly { readonly arm: string; readonly estimate: Estimate }[];
+  readonly falls: readonly { readonly arm: string; readonly quarters: readonly Estimate[] }[];
 }
 
 function schedule(): Claim {
-  const common = {
+  const { data } = studyResults<SchedulesData>('schedules')!;
+  const beside = (arm: string) => data.differences.find((one) => one.arm === arm)!.estimate;
+  const [zero, tenth, constant] = [beside('cosine to zero'), beside('cosine to a tenth'), beside('constant')];
+  requires(zero.mean + zero.halfWidth! < 0, "a cosine to zero is better than the paper's schedule");
+  requires(
+    [tenth, constant].every(({ mean, halfWidth }) => mean - halfWidth! > 0),
+    "schedules that do not end at zero are worse than the paper's",
+  );
+  const falls = data.falls.find(({ arm }) => arm === 'paper')!.quarters.map(({ mean }) => mean);
+  requires(falls[0]! > falls[1]! && falls[1]! > falls[2]!, 'the loss falls more slowly in each quarter');
+  const seeds = zero.count;
+  return {
     claim: 'the learning rate goes to zero and is halved midway; the loss curve is S-shaped',
+    verdict: 'partly',
+    effect:
+      `to zero: yes, a cosine to a tenth ends ${formatEstimate(tenth, 4)} nats a token above the paper's schedule, a constant ` +
+      `rate ${formatEstimate(constant, 4)}; halved midway: no, the cosine to zero without it ends ` +
+      `${formatEstimate({ ...zero, mean: -zero.mean }, 4)} below it. The loss bends down where the rate is halved, but falls less in each quarter: ` +
+      `${falls.map((fall) => fall.toFixed(2)).join(', ')} in the second to the last`,
+    count: `${data.rows.length} runs, ${seeds} seeds of each at its best of three rates or four`,
+    scale: scaleOf(data),
     command: 'npx plusminus study schedules --engine cuda --data CORPUS',
     source: 'study/schedules',
-  };
-  const study = studyResults<SchedulesData>('schedules');
-  const found = study?.data.differences?.filter(({ estimate }) => estimate.halfWidth !== undefined) ?? [];
-  if (!study || found.length === 0) {
-    return {
-      ...common,
-      verdict: 'undecided',
-      effect: 'no run yet',
-      count: '0 runs',
-      scale: '2.2 M parameters',
-    };
-  }
-  const isBest = found.every(({ estimate }) => estimate.mean - estimate.halfWidth! > 0);
-  return {
-    ...common,
-    verdict: isBest ? 'holds' : 'partly',
-    effect: `loss of others above the paper's, nats a token: ${found.map(({ arm, estimate }) => `${arm} ${formatEstimate(estimate, 4)}`).join(', ')}`,
-    count: `${study.data.rows.length} runs, ${found[0]!.estimate.count} seeds`,
-    scale: `${(study.data.parameters / 1e6).toFixed(1)} M parameters`,
   };
 }
 
