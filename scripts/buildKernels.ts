@@ -1,7 +1,8 @@
 /**
  * Compiles the AssemblyScript kernels to build/kernels*.wasm, one module for each combination of
  * - shared memory (several threads) or not (a page that is not cross-origin isolated), and
- * - relaxed SIMD (fused multiply-add, int8 dot products) or plain SIMD128.
+ * - relaxed SIMD (fused multiply-add, int8 dot products) or plain SIMD128;
+ * and what draws tokens to build/draw.wasm, which has a memory of its own and the same bits everywhere.
  */
 import { glob, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,36 +12,43 @@ import { hashOf, sourcesFile } from '../src/platform/staleKernels.ts';
 import { writeKernelArguments } from './kernelArguments.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const entry = 'src/engine/cpu/assembly/kernels.as.ts';
 
-interface Variant {
+interface Module {
   readonly name: string;
-  readonly shared: boolean;
-  readonly relaxed: boolean;
+  readonly entry: string;
+  readonly options: readonly string[];
 }
 
-const variants: readonly Variant[] = [true, false].flatMap((shared) =>
+const kernelModules: readonly Module[] = [true, false].flatMap((shared) =>
   [true, false].map((relaxed) => ({
     name: `kernels${shared ? '.threads' : ''}${relaxed ? '.relaxed' : ''}`,
-    shared,
-    relaxed,
+    entry: 'src/engine/cpu/assembly/kernels.as.ts',
+    options: [
+      ...['--importMemory', '--importTable', '--initialMemory', '1', '--maximumMemory', '65536'],
+      ...['--enable', 'threads', ...(relaxed ? ['--enable', 'relaxed-simd'] : [])],
+      ...(shared ? ['--sharedMemory'] : []),
+    ],
   })),
 );
+const modules: readonly Module[] = [
+  ...kernelModules,
+  { name: 'draw', entry: 'src/generate/draw/draw.as.ts', options: [] },
+];
 
 export async function buildKernels(): Promise<void> {
   process.chdir(root);
   await mkdir('build', { recursive: true });
   await writeKernelArguments(root);
   const sources = await hashSources();
-  for (const variant of variants) await build(variant);
+  for (const module of modules) await build(module);
   // Lets a start notice that the sources have changed since.
   await writeFile(`build/${sourcesFile}`, JSON.stringify(sources));
 }
 
-/** Whether build/ holds all variants, compiled from the sources as they are now. */
+/** Whether build/ holds all modules, compiled from the sources as they are now. */
 export async function kernelsAreCurrent(): Promise<boolean> {
   try {
-    await Promise.all(variants.map(({ name }) => readFile(join(root, `build/${name}.wasm`))));
+    await Promise.all(modules.map(({ name }) => readFile(join(root, `build/${name}.wasm`))));
     const built = JSON.parse(await readFile(join(root, 'build', sourcesFile), 'utf8'));
     return isDeepStrictEqual(built, await hashSources());
   } catch {
@@ -57,16 +65,13 @@ async function hashSources(): Promise<Record<string, string>> {
   return hashes;
 }
 
-async function build({ name, shared, relaxed }: Variant): Promise<void> {
+async function build({ name, entry, options }: Module): Promise<void> {
   const { default: asc } = await import('assemblyscript/asc');
-  const features = ['simd', 'threads', ...(relaxed ? ['relaxed-simd'] : [])];
-  const options = [
+  const common = [
     ...['--outFile', `build/${name}.wasm`, '--baseDir', root, '--runtime', 'stub', '-O3', '--noAssert'],
-    ...['--importMemory', '--importTable', '--initialMemory', '1', '--maximumMemory', '65536'],
-    ...features.flatMap((feature) => ['--enable', feature]),
-    ...(shared ? ['--sharedMemory'] : []),
+    ...['--enable', 'simd'],
   ];
-  const { error, stderr } = await asc.main([entry, ...options], { stdout: process.stdout });
+  const { error, stderr } = await asc.main([entry, ...common, ...options], { stdout: process.stdout });
   if (error) throw new Error(`building ${name}.wasm failed: ${error.message}\n${stderr}`);
 }
 

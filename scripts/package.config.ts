@@ -11,8 +11,8 @@ const entries = [
   ...['serve', 'train', 'evaluate', 'accelerator', 'ai'].map((name) => `library/${name}.ts`),
   ...['node.ts', 'browser.ts', 'nodeThread.js', 'browserThread.js'].map((name) => `platform/${name}`),
 ];
-/** Finds the kernels by its own address, so that it stays at its place. */
-const atItsPlace = 'engine/cpu/kernelFiles.ts';
+/** These find the compiled kernels by their own address, so that they stay at their place. */
+const atTheirPlace = ['engine/cpu/kernelFiles.ts', 'generate/draw/sampler.ts'];
 const withoutEnding = (file: string) => file.replace(/\.\w+$/, '');
 
 export default defineConfig({
@@ -26,16 +26,16 @@ export default defineConfig({
     sourcemap: true,
     rolldownOptions: {
       input: Object.fromEntries(
-        [...entries, atItsPlace].map((file) => [withoutEnding(file), `${root}src/${file}`]),
+        [...entries, ...atTheirPlace].map((file) => [withoutEnding(file), `${root}src/${file}`]),
       ),
       external: [/^[^./]/], // packages, and #platform, which differs between Node and browsers
       preserveEntrySignatures: 'allow-extension',
       output: {
         entryFileNames: '[name].js',
-        chunkFileNames: ({ moduleIds }) =>
-          moduleIds.some((id) => id.endsWith(atItsPlace))
-            ? `${withoutEnding(atItsPlace)}.shared.js`
-            : 'chunks/[name]-[hash].js',
+        chunkFileNames: ({ moduleIds }) => {
+          const file = atTheirPlace.find((one) => moduleIds.some((id) => id.endsWith(one)));
+          return file === undefined ? 'chunks/[name]-[hash].js' : `${withoutEnding(file)}.shared.js`;
+        },
       },
     },
   },

@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts';
 import type { NextTokens } from '../run/sequenceReader.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
 import { formOf, type ResponseFormat } from './constraint/answerForm.ts';
-import { sample } from './sampling.ts';
+import { Sampler } from './draw/sampler.ts';
 import { checkSampling, refuseUnknown, SAMPLING_OPTIONS, type SamplingOptions } from './samplingOptions.ts';
 import { StopStrings } from './stopStrings.ts';
 
@@ -103,10 +103,10 @@ export async function* generate(
   const checked = checkOptions(options, tokenizer);
   const { sampling, random, stopTokens, signal, processLogits, onToken, onFinish } = checked;
   const promptIds = checkPrompt(prompt, tokenizer, options.allowSpecial ?? false);
+  const sampler = await Sampler.load();
   const maxTokens = tokensThatFit(checked.maxTokens, promptIds.length, model.contextLength);
   const history = [...promptIds];
-  const text = tokenizer.stream();
-  for (const id of promptIds) text.push(id); // the stream needs the text before the first piece
+  const text = streamAfter(promptIds, tokenizer);
   const output = new StopStrings(checked.stops);
   const form = formOf(options.responseFormat, tokenizer, stopTokens);
   /** Tokens that the model has not read yet. */
@@ -124,7 +124,7 @@ export async function* generate(
     next = unread = [];
     if (signal?.aborted) return undefined;
     const changed = processLogits ? changedCopy(logits, history, processLogits) : logits;
-    return sample(form ? form.restricted(changed) : changed, sampling, random, history);
+    return sampler.sample(form ? form.restricted(changed) : changed, sampling, random, history);
   };
   // Tokens since the last one that was drawn are forced.
   const limit = form && (() => ({ forced: unread.slice(isDrawn ? 1 : 0), allowed: form.allowed() }));
@@ -163,6 +163,13 @@ export async function* generate(
   } finally {
     await batches?.return(undefined as never);
   }
+}
+
+/** A stream of text that has the prompt already, which it needs before the first piece. */
+function streamAfter(promptIds: readonly number[], tokenizer: GenerationTokenizer) {
+  const text = tokenizer.stream();
+  for (const id of promptIds) text.push(id);
+  return text;
 }
 
 function changedCopy(

@@ -1,7 +1,8 @@
 /**
  * Samples the next token from logits: repetition penalty, temperature, top-k, top-p, min-p, one draw, in this order.
+ * This is the definition; draw/ has it compiled, for generating.
  *
- * Vocabularies have up to 128,000 tokens, so nothing is sorted. Top-k and top-p only select the most probable tokens,
+ * Vocabularies have up to 128,000 tokens, so they are not sorted. Top-k and top-p only select the most probable tokens,
  * in time linear in the vocabulary.
  */
 import { NumericalError } from '../errors.ts';
@@ -37,9 +38,10 @@ export function sample(
     return drawOfAll(penalized, penalized[best]!, temperature, minP, weights, random);
   // Temperature does not change which logits are the largest, and few exponentials are cheaper than many.
   let candidates = keepTopK(keepPossible(penalized, ids), penalized, topK);
+  if (topK > 0) candidates.sort(); // selecting moves ids; sums are taken in the order of ids
   toWeights(candidates, penalized, penalized[best]!, temperature, weights);
   candidates = keepTopP(candidates, weights, topP);
-  candidates = keepMinP(candidates, weights, minP).sort(); // selecting moves ids; a draw walks along them in order
+  candidates = keepMinP(candidates, weights, minP).sort();
   return draw(candidates, weights, random);
 }
 
@@ -89,11 +91,15 @@ export function penalizeRepetition(
 ): Float32Array {
   if (penalty === 1) return logits;
   const penalized = logits.slice();
+  penalizeInPlace(penalized, history, penalty);
+  return penalized;
+}
+
+export function penalizeInPlace(logits: Float32Array, history: Iterable<number>, penalty: number): void {
   for (const id of new Set(history)) {
     const logit = logits[id];
-    if (logit !== undefined) penalized[id] = logit > 0 ? logit / penalty : logit * penalty;
+    if (logit !== undefined) logits[id] = logit > 0 ? logit / penalty : logit * penalty;
   }
-  return penalized;
 }
 
 /** The id of the largest logit, the smallest such id. */

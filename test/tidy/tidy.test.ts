@@ -42,6 +42,7 @@ const upward: Readonly<Record<string, string>> = {
   'src/engine/cpu/kernelFiles.ts → build/kernels.relaxed.wasm': 'the compiled kernels',
   'src/engine/cpu/kernelFiles.ts → build/kernels.threads.wasm': 'the compiled kernels',
   'src/engine/cpu/kernelFiles.ts → build/kernels.threads.relaxed.wasm': 'the compiled kernels',
+  'src/generate/draw/sampler.ts → build/draw.wasm': 'the compiled sampler',
 };
 
 /** What users import or start. */
