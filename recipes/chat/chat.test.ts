@@ -22,9 +22,12 @@ import { type Recipe, readRecipe } from './recipe.ts';
 import { runRecipe } from './run.ts';
 import { readSources, type Sources } from './sources.ts';
 import { likingsAsked, talk, talks } from './talks.ts';
-import { withSubject } from './tinyStories.ts';
+import { endsWell, withSubject } from './tinyStories.ts';
 import { beyond } from './topics/beyond.ts';
+import { followUp } from './topics/followUps.ts';
 import { likings } from './topics/kindsOfFacts.ts';
+import { sum } from './topics/numbers.ts';
+import { quizRounds } from './topics/quiz.ts';
 import { toolTalk } from './topics/tools.ts';
 import { Voice } from './voice.ts';
 
@@ -56,6 +59,14 @@ describe('patterns', () => {
     expect(withSubject('A dog saw an old dog. Dogs bark. The dog ran.', 'dog', 'owl')).toBe(
       'An owl saw an old owl. Owls bark. The owl ran.',
     );
+  });
+});
+
+describe('stories of the corpus', () => {
+  it('are told before sleep only if they end well', () => {
+    expect(endsWell('A cat got lost. Then she found her friend, and they were happy.')).toBe(true);
+    expect(endsWell('A cat got lost. It rained, and she was scared and sad.')).toBe(false);
+    expect(endsWell('A man grabbed the cat. Later they were friends and happy.')).toBe(false);
   });
 });
 
@@ -122,6 +133,34 @@ describe('talks', () => {
     expect(small.length).toBeGreaterThan(20);
     for (const [, a, sign, b] of small) {
       expect(sign === '+' ? Number(a) + Number(b) : Number(a) * Number(b)).toBeGreaterThan(20);
+    }
+  });
+
+  it('go on from a sum with its result, and stay with it when it is doubted', () => {
+    const chains = Array.from({ length: 2000 }, (_, seed) => {
+      const voice = new Voice(new SeededRandom(seed));
+      const first = sum(voice);
+      return [first, followUp(first, voice, taught)] as const;
+    });
+    const followed = chains.filter(([, second]) => second !== undefined);
+    expect(followed.length).toBeGreaterThan(200);
+    for (const [first, second] of followed) {
+      expect(isRight(second!.rule!, withoutMarks(second!.assistant))).toBe(true);
+      const result = /\d+(?=\D*$)/.exec(withoutMarks(first.assistant))![0];
+      const sentence = /(\d+) [+−] (\d+) = (\d+)/.exec(withoutMarks(second!.assistant));
+      if (sentence) expect([sentence[1], sentence[3]]).toContain(result);
+    }
+  });
+
+  it('judge what is answered in a quiz by the sum that was asked', () => {
+    for (let seed = 0; seed < 300; seed++) {
+      const rounds = quizRounds(new Voice(new SeededRandom(seed)));
+      const asked = /(\d+ [+−] \d+)\?$/.exec(withoutMarks(rounds[0]!.assistant))![1]!;
+      const verdict = withoutMarks(rounds[1]!.assistant);
+      const answer = /\d+/.exec(withoutMarks(rounds[1]!.user))?.[0];
+      const result = /= (\d+)/.exec(verdict)![1];
+      expect(verdict).toContain(`${asked} = ${result}`);
+      if (answer !== undefined) expect(verdict.startsWith('Not quite')).toBe(answer !== result);
     }
   });
 

@@ -22,14 +22,27 @@ const ownWays =
   /\b(fl(y|ies|ew|ying)|wings?|swim|swam|swimming|feathers?|barks?|barked|meow\w*|roar\w*|quack\w*|tails?|nest|eggs?|trunk|fur|paws?|hop\w*|beak|shell|bark|web|fins?|hive|chirp\w*|sang|sing\w*)\b/i;
 
 /** Not what a child should read before it sleeps. */
-const grim = /\b(ate \w+ (boy|girl|up)|kill\w*|dead|die[ds]?|blood\w*|guns?|hate[ds]?|stupid|poison\w*)\b/i;
+const grim =
+  /\b(ate \w+ (boy|girl|up)|kill\w*|dead|die[ds]?|blood\w*|guns?|hate[ds]?|stupid|poison\w*|(bad|sad) ending|never seen again|grabbed|terror|stole\w*|crashed|lost forever|gone forever|all alone)\b/i;
+
+/** How a story ends well: in its last words. */
+const comfort =
+  /\b(happ\w*|glad|smil\w*|laugh\w*|friends?|fun|proud|lov\w*|better|safe\w*|thank\w*|hug\w*|play\w*|danc\w*|joy\w*|home|best|enjoy\w*|good|kind|peace\w*)\b/i;
+const sorrow = /\b(sad|cried|crying|scared|afraid|hurt|angry|sorry|lonely)\b/i;
+const lastWords = 110;
+
+/** A story for somebody who goes to sleep after it. */
+export function endsWell(text: string): boolean {
+  const end = text.slice(-lastWords);
+  return comfort.test(end) && !sorrow.test(end) && !grim.test(text);
+}
 
 /** Tales among stories: the subject is named in the first words and again later. */
 export async function talesOf(stories: AsyncIterable<string>): Promise<Tale[]> {
   const found: Tale[] = [];
   for await (const story of stories) {
     const text = tidied(story);
-    if (text.length < shortest || text.length > longest || !isProse(text) || grim.test(text)) continue;
+    if (text.length < shortest || text.length > longest || !isProse(text) || !endsWell(text)) continue;
     const tale = taleOf(text);
     if (tale) found.push(tale);
   }

@@ -54,13 +54,14 @@ const endings =
 const openingShare = 0.35;
 
 /** What polite people write before they ask. */
+const greetings =
+  '[Hello there!|Hello!|Hi!|Good morning!|Dear PlusMinus,] I am a [teacher|student|nurse|father|mother|journalist|pupil|pensioner|programmer] [from [Berlin|London|Paris|Rome|Oslo|Madrid|Delhi|Boston]|and new here].';
 const preambles = [
-  '[Hello there!|Hello!|Hi!|Good morning!|Dear PlusMinus,] I am a [teacher|student|nurse|father|mother|journalist|pupil|pensioner|programmer] [from [Berlin|London|Paris|Rome|Oslo|Madrid|Delhi|Boston]|and new here]. ',
   '[I would like to show my class|I want to know|My children would like to know|I am curious] how [language models|small models|you] work. [So here is my question.|Could you help us with this?|]',
-  'I [found|opened|saw] this page [today|just now|by chance]. ',
-  '[A friend|My son|My teacher|Somebody] [told me about you|showed me this page]. ',
-  '[I hope that you are well|I hope I am not disturbing you|Thank you for your time]. ',
-  'I have never talked to a [model|machine|program] before. ',
+  'I [found|opened|saw] this page [today|just now|by chance].',
+  '[A friend|My son|My teacher|Somebody] [told me about you|showed me this page].',
+  '[I hope that you are well|I hope I am not disturbing you|Thank you for your time].',
+  'I have never talked to a [model|machine|program] before.',
 ];
 const preambleShare = 0.04;
 const endingShare = 0.06;
@@ -131,7 +132,8 @@ export class Voice {
   }
 
   #introduced(wording: string): string {
-    const before = shuffled(preambles, this).slice(0, this.pick([1, 1, 2, 3]));
+    const others = shuffled(preambles, this).slice(0, this.pick([0, 1, 1, 2]));
+    const before = others.length === 0 || this.chance(0.5) ? [greetings, ...others] : others;
     const said = before.map((pattern) => alternatives(pattern, this.random).trim());
     return [...said, capitalised(wording)].join(' ');
   }
