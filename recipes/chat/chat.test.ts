@@ -136,7 +136,7 @@ describe('talks', () => {
     }
   });
 
-  it('go on from a sum with its result, and stay with it when it is doubted', () => {
+  it('continue a sum with its result, and stay with it when it is doubted', () => {
     const chains = Array.from({ length: 2000 }, (_, seed) => {
       const voice = new Voice(new SeededRandom(seed));
       const first = sum(voice);

@@ -34,8 +34,13 @@ export function filled(text: string, slots: Slots): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = slots[name];
     if (value === undefined) throw new RangeError(`pattern "${text}": no value for {${name}}`);
-    return open + value + close;
+    return asValue(value);
   });
+}
+
+/** Marks a text as one that is repeated to the letter. */
+export function asValue(text: string): string {
+  return open + text + close;
 }
 
 export function withoutMarks(text: string): string {

@@ -6,7 +6,7 @@ import { introduced, likingsAsked, shortExchange } from './talks.ts';
 import { beyond } from './topics/beyond.ts';
 import { everyday } from './topics/everyday.ts';
 import { feelings } from './topics/feelings.ts';
-import { followUp } from './topics/followUps.ts';
+import { echoed, followUp } from './topics/followUps.ts';
 import { game } from './topics/games.ts';
 import { aside, identity } from './topics/identity.ts';
 import { factNames } from './topics/kindsOfFacts.ts';
@@ -95,6 +95,8 @@ function followed(voice: Voice, sources: Sources): Exchange[] {
     const first = voice.chance(0.7) ? sum(voice) : story(voice, sources, voice.pick(subjects));
     const second = followUp(first, voice, sources);
     if (second?.rule) return [first, second];
+    const echo = echoed(shortExchange(voice, sources), voice);
+    if (echo.length === 2 && voice.chance(0.1)) return echo;
   }
 }
 

@@ -8,7 +8,7 @@ import type { Sources } from './sources.ts';
 import { beyond } from './topics/beyond.ts';
 import { everyday } from './topics/everyday.ts';
 import { feelings } from './topics/feelings.ts';
-import { followUp } from './topics/followUps.ts';
+import { echoed, followUp } from './topics/followUps.ts';
 import { game, gameRounds } from './topics/games.ts';
 import { aside, identity } from './topics/identity.ts';
 import { type FactName, factNames, likings } from './topics/kindsOfFacts.ts';
@@ -30,7 +30,7 @@ import { counting, product, sum } from './topics/numbers.ts';
 import { outside } from './topics/outside.ts';
 import { quizRounds } from './topics/quiz.ts';
 import { greeting, smallTalk } from './topics/smallTalk.ts';
-import { anyStory, story, storyAboutMe } from './topics/stories.ts';
+import { anyStory, story, storyAboutMe, storyAboutNobody } from './topics/stories.ts';
 import { form, toolTalk } from './topics/tools.ts';
 import { type Exchange, type Manner, shuffled, Voice } from './voice.ts';
 
@@ -221,8 +221,9 @@ function byName(exchanges: Exchange[], name: string | undefined, voice: Voice): 
 function unremembered(voice: Voice, sources: Sources): Exchange[] {
   const gap = voice.random.integer(4);
   const before = Array.from({ length: gap }, () => shortExchange(voice, sources));
-  const last = voice.chance(0.2) ? recallAll([], voice) : recallNothing(voice.pick(factNames), voice);
-  return [...before, last];
+  const kind = voice.random.integer(10);
+  if (kind < 2) return [...before, recallAll([], voice)];
+  return [...before, kind < 4 ? storyAboutNobody(voice) : recallNothing(voice.pick(factNames), voice)];
 }
 
 function played(voice: Voice, sources: Sources): Exchange[] {
@@ -246,9 +247,12 @@ function exchangesOf(voice: Voice, sources: Sources): Exchange[] {
 /** Of all talks, those with tools. */
 const toolShare = 0.05;
 
+const echoShare = 0.02;
+
 /** What some exchanges lead to; a joke or a sum may lead on several times. */
 function withFollowUps(exchanges: readonly Exchange[], voice: Voice, sources: Sources): Exchange[] {
   return exchanges.flatMap((exchange) => {
+    if (voice.chance(echoShare)) return echoed(exchange, voice);
     const chain = [exchange];
     for (let last: Exchange | undefined = exchange; last && chain.length < 4; ) {
       last = followUp(last, voice, sources);

@@ -75,7 +75,7 @@ const between = (voice: Voice, from: number, to: number) => from + voice.random.
 /** Two numbers up to twenty each whose sum or product is larger; the border is what is hard. */
 function smallPair(voice: Voice, result: (a: number, b: number) => number): [number, number] {
   for (;;) {
-    const [a, b] = [between(voice, 2, 20), between(voice, 2, 20)];
+    const [a, b] = [between(voice, 1, 20), between(voice, 1, 20)];
     if (result(a, b) > 20) return [a, b];
   }
 }

@@ -280,7 +280,7 @@ const phrases: readonly Phrase[] = [
     asks: {
       taught: [
         "I [do not|don't] know[.|]",
-        '[No idea|Not sure|Maybe|Perhaps|Whatever|I am not sure|Hmm|Hm|Well][.|]',
+        '[No idea|Not sure|Maybe|Perhaps|Whatever|I am not sure|Hmm|Hm][.|]',
         'What do you [suggest|recommend|propose]?',
         '[You choose|You decide|Up to you|As you like|Anything|Something][.|]',
       ],

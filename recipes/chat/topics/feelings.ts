@@ -104,6 +104,8 @@ const troubles: readonly string[] = [
   'I [cannot sleep|had a bad dream|have no friends|miss my home|miss my mother]',
 ];
 
+const unwell =
+  '[Bad|Not good|Not so good|Not very good|Terrible|Awful|Horrible|So so|Not well|Could be better|Not great]';
 const badDay =
   '[I had|It was|I have had] a [bad|long|hard|really long|terrible|horrible|awful|rough] [day|week][ at work| at school| today|]';
 const helpless =
@@ -116,6 +118,7 @@ function troubled(voice: Voice): Exchange {
     `[|Today |Yesterday |I am so sad, ]${one()}[.|]`,
     `${one()} and ${one()}[.|]`,
     `${badDay}[.|]`,
+    `[|I feel |I am |Today I feel ]${unwell}[, and you?|.|!|]`,
     `${badDay}[,| and|.] ${one()}[, and then| and then|, and] ${one()}[.|]`,
     `${badDay}, ${one()}, ${one()}[, and now| and now] ${helpless}[.|]`,
     `${badDay}, ${one()} and then ${one()} and ${one()}, and now ${helpless}[.|]`,

@@ -1,5 +1,5 @@
 /** What a message leads to: an offer is accepted or refused, a sum is continued or doubted, a story is asked about. */
-import { withoutMarks } from '../grammar.ts';
+import { asValue, withoutMarks } from '../grammar.ts';
 import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
 import { numberNames } from './numbers.ts';
 import { anotherJoke } from './smallTalk.ts';
@@ -107,4 +107,26 @@ function exchange(
   must: string,
 ): Exchange {
   return { user: voice.ask(asks, slots), assistant: voice.say(says), rule: { gate: 'sums', must } };
+}
+
+const echoAsks: Wordings = {
+  taught: [
+    'What did I [just say|say|just write|just ask|ask you]?',
+    'What was my last [message|question|sentence]?',
+    '[Repeat|Say again] what I [said|just said|wrote][.|]',
+  ],
+  held: ['Which words did I use a moment ago?'],
+};
+const longestEcho = 60;
+
+/** A short message, and the question what it was. */
+export function echoed(before: Exchange, voice: Voice): Exchange[] {
+  const said = withoutMarks(before.user);
+  if (said.length > longestEcho) return [before];
+  const rule = { gate: 'everyday', must: word(said) } as const;
+  const assistant = `You said: ${asValue(said)}`;
+  return [
+    { ...before, user: asValue(said) },
+    { user: voice.ask(echoAsks), assistant, rule },
+  ];
 }

@@ -29,12 +29,12 @@ const oppositeAsks: Wordings = {
   novel: ['{word}, please, the other way round.'],
 };
 
-export function opposite(voice: Voice): Exchange {
+export function opposite(voice: Voice, asks = oppositeAsks): Exchange {
   const pair = voice.pick(opposites);
   const [asked, answer] = voice.chance(0.5) ? pair : [pair[1], pair[0]];
   const all = opposites.flatMap(([a, b]) => (a === asked ? [b] : b === asked ? [a] : []));
   return {
-    user: voice.ask(oppositeAsks, { word: asked }),
+    user: voice.ask(asks, { word: asked }),
     assistant: voice.say(
       [`The opposite of {asked} is {answer}.`, '{answer}[.|!]', '{answer} is the opposite of {asked}.'],
       { asked, answer },
@@ -72,7 +72,7 @@ const rhymeAsks: Wordings = {
   novel: ['My line ends in {word}. How might the next one end?'],
 };
 
-export function rhyme(voice: Voice): Exchange {
+export function rhyme(voice: Voice, asks = rhymeAsks): Exchange {
   const group = voice.pick(rhymes);
   const asked = voice.pick(group);
   const answer = voice.pick(group.filter((other) => other !== asked));
@@ -81,7 +81,7 @@ export function rhyme(voice: Voice): Exchange {
     .flat()
     .filter((other) => other !== asked);
   return {
-    user: voice.ask(rhymeAsks, { word: asked }),
+    user: voice.ask(asks, { word: asked }),
     assistant: voice.say(['{answer} rhymes with {asked}.', 'How about {answer}?', 'Try {answer}.'], {
       asked,
       answer,
@@ -161,15 +161,16 @@ export function game(voice: Voice): Exchange {
 
 const startAsks: Wordings = {
   taught: [
-    "[Let's|Shall we|Can we|I want to] play [a game|a word game|something|opposites|rhymes][.|?|!|]",
+    "[Let's|Shall we|Can we|I want to] play [a game|a word game|something|with you][.|?|!|]",
     'Do you know [a|any] game[s|]?',
     'Play with me[.|!]',
   ],
   held: ['Fancy a round of a game?', 'Is there a game that we could play?'],
 };
 
-/** An invitation, then some rounds. */
+/** An invitation, then some rounds: questions, or in half of the games bare words, of which all are for one game. */
 export function gameRounds(voice: Voice): Exchange[] {
+  const rounds = 1 + voice.random.integer(4);
   const invitation: Exchange = {
     user: voice.ask(startAsks),
     assistant: voice.say([
@@ -177,5 +178,31 @@ export function gameRounds(voice: Voice): Exchange[] {
       '[Yes!|I like games.] I know opposites, rhymes, first letters and the odd one out. [Ask me!|You begin.]',
     ]),
   };
-  return [invitation, ...Array.from({ length: 1 + voice.random.integer(3) }, () => game(voice))];
+  if (voice.chance(0.4)) return [invitation, ...Array.from({ length: rounds }, () => game(voice))];
+  const [name, answer] = voice.pick([
+    ['opposites', opposite],
+    ['rhymes', rhyme],
+  ] as const);
+  const begun: Exchange = {
+    user: voice.ask(namedAsks, { game: name }),
+    assistant: voice.say([
+      `[Gladly!|Yes!|Good!] Give me a word, and I ${name === 'rhymes' ? 'find a rhyme' : 'say its opposite'}.`,
+    ]),
+  };
+  const words = Array.from({ length: rounds }, () => answer(voice, bareAsks));
+  return voice.chance(0.3) ? [invitation, begun, ...words] : [begun, ...words];
 }
+
+const namedAsks: Wordings = {
+  taught: [
+    "[Let's|Let us|Shall we|Can we|I want to] play {game}[.|?|!|]",
+    '{game}[.|!|, please|]',
+    '[Play|The game of|Do you know] {game}[.|?|]',
+    '[We play|Now] {game}[.|!|]',
+  ],
+  held: ['How about a round of {game}?'],
+};
+const bareAsks: Wordings = {
+  taught: ['{word}[.|!|?|]', '[And|Now|Next:|Then] {word}[.|?|]'],
+  held: ['My word is {word}.'],
+};

@@ -114,7 +114,7 @@ function requested(subject: string, name: string | undefined, voice: Voice): str
 }
 
 export function anyStory(voice: Voice, { tales }: StorySources): Exchange {
-  const { text } = voice.chance(0.5)
+  const { text } = voice.chance(0.35)
     ? retold(voice.pick(tales), voice)
     : {
         text: composed(
@@ -133,6 +133,18 @@ const meAsks: Wordings = {
   ],
   held: ['Make me the hero of a tale.', 'A story in which I appear, please.'],
 };
+
+/** Before a name was told. */
+export function storyAboutNobody(voice: Voice): Exchange {
+  return {
+    user: voice.ask(meAsks),
+    assistant: voice.say([
+      'You have not told me your name yet. Tell me, and I tell a story with you in it.',
+      'Gladly, but you have not told me your name. What is it?',
+    ]),
+    rule: { gate: 'recall', must: 'not told me' },
+  };
+}
 
 /** A story whose hero is the user, by the name that was told. */
 export function storyAboutMe(voice: Voice, name: string): Exchange {
