@@ -10,7 +10,7 @@ import { golden } from '../test/smallModel.ts';
 import type { RtlSizes, Top } from './bench/bench.ts';
 import { Board } from './bench/board.ts';
 import { awkward, small } from './bench/machines.ts';
-import { describeWithVerilator } from './bench/tools.ts';
+import { describeWithLitedram, describeWithVerilator } from './bench/tools.ts';
 
 /** For each step a token for each of two sequences; a machine with one slot takes the first. */
 const prompts = [
@@ -170,4 +170,10 @@ describeWithVerilator('a model loaded and run by a host', { timeout: 600_000 }, 
       await board.close();
     }
   });
+});
+
+describeWithLitedram('a model loaded and run by a host', { timeout: 600_000 }, () => {
+  // The model of the chips reports every command that comes too early, which ends the test.
+  it('through AXI, from DDR3 chips behind the controller that LiteDRAM generates', () =>
+    runModel('pm_ddr3', small, [halt]));
 });

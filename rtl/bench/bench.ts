@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { MachineSizes, MemoryTiming } from '../../src/accelerator/parameters.ts';
 import type { TraceEvent } from '../../src/accelerator/trace.ts';
+import { pythonWithLitedram } from './litedram.ts';
 
 /** Where the sources lie; tools run here, so that `$readmemh` finds `generated/`. */
 export const rtlFolder = fileURLToPath(new URL('..', import.meta.url));
@@ -75,18 +76,29 @@ export function buildBench(sizes: RtlSizes, { waves = false } = {}): string {
 /** Tops with the host's registers, and the harness of each. */
 const tops = {
   ...{ pm_accelerator: 'host.cpp', pm_on_chip: 'onChip.cpp', pm_axi: 'axi.cpp' },
-  pm_ulx3s: 'uart.cpp',
+  ...{ pm_ulx3s: 'uart.cpp', pm_ddr3: 'ddr3.cpp' },
 } as const;
 export type Top = keyof typeof tops;
 
 /** The same of the accelerator with its host port. */
 export function buildAccelerator(sizes: RtlSizes, top: Top): string {
-  if (top !== 'pm_ulx3s') return build(top, [], tops[top], rtlParameters(sizes), false);
+  const sources = top === 'pm_ddr3' ? ['bench/pm_ddr3.sv', litedramSource()] : [];
+  if (top !== 'pm_ulx3s') return build(top, sources, tops[top], rtlParameters(sizes), false);
   const { VLMAX, ROM, MEM_BEATS } = rtlParameters(sizes);
   return build(top, [], tops[top], { VLMAX: VLMAX!, ROM: ROM!, MEM_BEATS: MEM_BEATS!, DIVIDER: 4 }, false);
 }
 
-const headers = ['axiMemory.h', 'banks.h', 'commands.h', 'host.h', 'memory.h', 'ports.h'];
+/** Has LiteDRAM write its controller, once. @returns where, seen from `rtlFolder` */
+function litedramSource(): string {
+  const [script, file] = ['bench/ddr3.py', '../build/rtl/litedram.v'];
+  const written = statSync(join(rtlFolder, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (written > statSync(join(rtlFolder, script)).mtimeMs) return file;
+  mkdirSync(buildFolder, { recursive: true });
+  run(pythonWithLitedram, [script, file]);
+  return file;
+}
+
+const headers = ['axiHost.h', 'axiMemory.h', 'banks.h', 'commands.h', 'host.h', 'memory.h', 'ports.h'];
 
 function build(
   top: string,

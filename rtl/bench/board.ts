@@ -25,6 +25,7 @@ const argumentsOf: Readonly<Record<Top, (sizes: RtlSizes) => string[]>> = {
   pm_ulx3s: () => [],
   // Half periods of the accelerator's clock and of the bus's: neither divides the other.
   pm_axi: ({ memoryBeats }) => [String(memoryBeats), '7', '5'],
+  pm_ddr3: () => ['7', '5'],
 };
 
 export class Board {

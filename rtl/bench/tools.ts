@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { describe } from 'vitest';
+import { pythonWithLitedram } from './litedram.ts';
 
 function missing(command: string): boolean {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).error !== undefined;
@@ -16,3 +17,11 @@ export const describeWithVerilator = describe.skipIf(!required && missing('veril
 
 /** `describe` for tests that synthesise. */
 export const describeWithYosys = describe.skipIf(!required && missing('yosys'));
+
+const litedramRequired = process.env.PLUSMINUS_REQUIRE_LITEDRAM === '1';
+const litedramMissing = () => spawnSync(pythonWithLitedram, ['-c', 'import litedram']).status !== 0;
+
+/** `describe` for tests with LiteDRAM's controller; PLUSMINUS_REQUIRE_LITEDRAM=1, as in CI, makes its absence a failure. */
+export const describeWithLitedram = describe.skipIf(
+  !litedramRequired && (missing('verilator') || litedramMissing()),
+);
