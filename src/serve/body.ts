@@ -33,15 +33,7 @@ export class BodyReader {
     if (Number(request.headers['content-length'] ?? 0) > this.#max) throw this.#tooLarge();
     const bytes = await this.#bytes(request, share);
     share.take((bytesPerBodyByte - 1) * bytes.length);
-    if (bytes.length > largeBody) await this.#longWork.turn(share);
-    try {
-      return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    } catch (error) {
-      throw new ApiError(
-        400,
-        `body: found text that is not JSON (${(error as Error).message.slice(0, 100)})`,
-      );
-    }
+    return bytes.length > largeBody ? this.#longWork.once(() => parsed(bytes), share) : parsed(bytes);
   }
 
   /**
@@ -78,6 +70,15 @@ export class BodyReader {
 
   #tooLarge(): ApiError {
     return new ApiError(413, `body: expected at most ${this.#max} bytes`);
+  }
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    const found = (error as Error).message.slice(0, 100);
+    throw new ApiError(400, `body: found text that is not JSON (${found})`);
   }
 }
 

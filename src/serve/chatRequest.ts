@@ -6,6 +6,7 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { AnswersRequest } from './answers.ts';
 import { ApiError } from './apiError.ts';
 import { type ChatFields, choiceOptionsOf } from './fields.ts';
+import { longText } from './promptEncoder.ts';
 import type { Runtime } from './runtime.ts';
 import type { Caller } from './scope.ts';
 import { checkChoices, checkMaxTokens, continued, type Start } from './start.ts';
@@ -100,8 +101,8 @@ function formatOf(tokenizer: TextTokenizer): ChatFormat {
  * The ids of a chat, up to where the answer begins.
  * @param earlier a conversation that the messages continue; they then contain only what is new
  */
-export function encodeMessages(
-  { tokenizer, encoder }: Runtime,
+export async function encodeMessages(
+  { tokenizer, encoder, longWork }: Runtime,
   given: ChatFields['messages'],
   earlier: Start['earlier'],
   caller: Caller,
@@ -109,11 +110,14 @@ export function encodeMessages(
 ): Promise<readonly number[]> {
   const format = formatOf(tokenizer);
   const messages = given.map(plainMessage);
+  const isLong = messages.reduce((sum, { content }) => sum + content.length, 0) > longText;
+  const rendered = <T>(render: () => T) => (isLong ? longWork.once(render, caller) : render());
   if (earlier) {
-    const next = format.renderNext(messages, format.ending(earlier.unread.at(-1)), tools);
+    const ended = format.ending(earlier.unread.at(-1));
+    const next = await rendered(() => format.renderNext(messages, ended, tools));
     return encoder.encodeNext(next, 'messages', caller);
   }
-  const { text, allowSpecial } = format.render(messages, tools);
+  const { text, allowSpecial } = await rendered(() => format.render(messages, tools));
   const options = { addSpecialTokens: format.begins, allowSpecial };
   return encoder.encode(text, options, 'messages', caller);
 }

@@ -1,105 +1,135 @@
 /**
- * Long work on the thread that answers all clients: encoding long texts, scoring prompts, writing large answers. It is
- * done in slices of a few milliseconds, for which clients take turns. While the engine computes a step, slices follow one
- * another; between two steps at most one runs. So long work delays no sequence's next token by more than a slice or two.
+ * Long work on the thread that answers all clients: encoding long texts, scoring prompts, parsing large bodies and writing
+ * large answers. It is done in slices of a few milliseconds, for which clients take turns. While sequences advance, it takes
+ * the time that the thread has nothing else to do, and at most an eighth of the rest: steps of the batch hardly wait for it.
  */
+import { performance } from 'node:perf_hooks';
 import { FairQueue } from './fairQueue.ts';
 
 const sliceMilliseconds = 3;
+/** Maximum share of the thread's busy time while sequences advance. */
+const busyShare = 1 / 8;
 
+/** Who asks for work. */
 export interface Worker {
   /** Clients take turns. */
   readonly client: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Waiter {
-  readonly client: string;
-  readonly grant: () => void;
+/** Milliseconds: now, and those in which the thread had nothing to do. */
+export interface Clock {
+  now(): number;
+  idle(): number;
 }
 
-export class LongWork {
-  readonly #queue = new FairQueue<Waiter>();
-  #phase: 'idle' | 'computing' | 'between' = 'idle';
-  /** Whether a slice has run since the last step began. */
-  #hasRun = false;
-  #isScheduled = false;
+interface Job {
+  /** Does work until `end`. Returns whether it is done. */
+  readonly advance: (end: number) => boolean;
+}
 
-  /** Slices that wait. */
+const clockOfThread: Clock = {
+  now: () => performance.now(),
+  idle: () => performance.eventLoopUtilization().idle,
+};
+
+export class LongWork {
+  readonly #clock: Clock;
+  readonly #queue = new FairQueue<Job>();
+  #isLimited = false;
+  #isScheduled = false;
+  /** The last slice: when it ended, the idle time then, and how long it took. */
+  #last = { end: Number.NEGATIVE_INFINITY, idle: 0, took: 0 };
+
+  constructor(clock: Clock = clockOfThread) {
+    this.#clock = clock;
+  }
+
+  /** Works that wait. */
   get waiting(): number {
     return this.#queue.size;
   }
 
-  /** The engine computes a step. */
-  stepBegan(): void {
-    this.#phase = 'computing';
-    this.#hasRun = false;
-    this.#schedule();
+  /** Says whether sequences advance, which must not wait long. */
+  set limited(isLimited: boolean) {
+    this.#isLimited = isLimited;
   }
 
-  /** The step's results are being delivered, and the next step prepared. */
-  stepEnded(): void {
-    this.#phase = 'between';
-  }
-
-  /** No sequence has tokens to read. */
-  stepsPaused(): void {
-    this.#phase = 'idle';
-    this.#schedule();
+  /** Does work that cannot pause, as one slice. @throws as `run` */
+  once<T>(work: () => T, worker: Worker): Promise<T> {
+    return this.run(onlyStep(work), worker);
   }
 
   /**
-   * Does pausable work, a slice at a time.
+   * Does work in slices.
    * @param work yields where it can pause
    * @throws the signal's reason, once aborted
    */
-  async run<T>(work: Iterator<unknown, T>, worker: Worker): Promise<T> {
-    for (;;) {
-      await this.turn(worker);
-      const end = performance.now() + sliceMilliseconds;
-      do {
-        const { done, value } = work.next();
-        if (done) return value;
-      } while (performance.now() < end);
-    }
-  }
-
-  /**
-   * Resolves when the client may hold the thread for a slice.
-   * @throws the signal's reason, once aborted
-   */
-  async turn({ client, signal }: Worker): Promise<void> {
-    signal?.throwIfAborted();
+  run<T>(work: Iterator<unknown, T>, { client, signal }: Worker): Promise<T> {
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const ended = () => signal?.removeEventListener('abort', aborted);
+      const job: Job = {
+        advance: (end) => {
+          try {
+            do {
+              const { done, value } = work.next();
+              if (!done) continue;
+              resolve(value);
+              ended();
+              return true;
+            } while (this.#clock.now() < end);
+            return false;
+          } catch (error) {
+            reject(error);
+            ended();
+            return true;
+          }
+        },
+      };
       const aborted = () => {
-        this.#queue.delete(client, waiter);
+        this.#queue.delete(client, job);
         reject(signal!.reason);
       };
-      const grant = () => {
-        signal?.removeEventListener('abort', aborted);
-        resolve();
-      };
-      const waiter: Waiter = { client, grant };
-      this.#queue.add(client, waiter);
       signal?.addEventListener('abort', aborted, { once: true });
+      this.#queue.add(client, job);
       this.#schedule();
     });
   }
 
-  get #mayRun(): boolean {
-    return this.#queue.size > 0 && (this.#phase !== 'between' || !this.#hasRun);
-  }
-
-  /** One slice in each turn of the event loop, so that requests are received meanwhile. */
+  /** Other events of the thread are handled between two slices. */
   #schedule(): void {
-    if (this.#isScheduled || !this.#mayRun) return;
+    if (this.#isScheduled || this.#queue.size === 0) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    const run = () => {
       this.#isScheduled = false;
-      if (!this.#mayRun) return;
-      this.#hasRun = true;
-      this.#queue.next(() => 0)!.grant();
+      if (this.#mayRun()) this.#slice();
       this.#schedule();
-    });
+    };
+    if (this.#mayRun()) setImmediate(run);
+    else setTimeout(run, 1);
   }
+
+  #mayRun(): boolean {
+    if (!this.#isLimited) return true;
+    const { end, idle, took } = this.#last;
+    const idled = this.#clock.idle() - idle;
+    const busy = this.#clock.now() - end - idled;
+    return idled + busy * (busyShare / (1 - busyShare)) >= took;
+  }
+
+  #slice(): void {
+    const client = this.#queue.nextClient(() => 0);
+    const job = this.#queue.next(() => 0);
+    if (client === undefined || !job) return;
+    const began = this.#clock.now();
+    if (!job.advance(began + sliceMilliseconds)) this.#queue.add(client, job, true);
+    const end = this.#clock.now();
+    this.#last = { end, idle: this.#clock.idle(), took: end - began };
+  }
+}
+
+// biome-ignore lint/correctness/useYield: work that cannot pause
+function* onlyStep<T>(work: () => T): Generator<never, T> {
+  return work();
 }

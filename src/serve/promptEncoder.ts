@@ -12,7 +12,7 @@ import type { Limits } from './runtime.ts';
 import type { Caller } from './scope.ts';
 
 /** A request's texts are encoded at once while they are together shorter: that takes at most one slice. */
-const longText = 8192;
+export const longText = 8192;
 
 interface Waiter {
   readonly client: string;

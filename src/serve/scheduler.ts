@@ -26,7 +26,7 @@ export interface SchedulerOptions {
   readonly vocabulary: number;
   /** Maximum number of sequences that wait for a slot. */
   readonly maxWaiting: number;
-  /** Is told when steps begin and end. */
+  /** Is told when sequences advance. */
   readonly longWork: LongWork;
   readonly onStep?: (report: StepReport) => void;
 }
@@ -161,6 +161,7 @@ export class Scheduler {
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
+    this.#options.longWork.limited = true;
     try {
       for (;;) {
         await turnOfOthers();
@@ -174,7 +175,7 @@ export class Scheduler {
       this.#fail(error);
     } finally {
       this.#running = false;
-      this.#options.longWork.stepsPaused();
+      this.#options.longWork.limited = false;
     }
   }
 
@@ -198,12 +199,10 @@ export class Scheduler {
   }
 
   async #step(jobs: readonly Job[]): Promise<void> {
-    const { longWork, onStep } = this.#options;
+    const { onStep } = this.#options;
     const before = performance.now();
     const shares = this.#compose(jobs);
-    longWork.stepBegan();
     const logits = await this.model.step(jobs.map((job, index) => partOf(job, shares[index]!)));
-    longWork.stepEnded();
     const milliseconds = performance.now() - before;
     const tokens = shares.reduce((sum, rows) => sum + rows, 0);
     const earlier = this.#rowMilliseconds || milliseconds / tokens;
