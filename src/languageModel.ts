@@ -9,12 +9,12 @@ import { NoTokenizer } from './generate/noTokenizer.ts';
 import { decodeSession } from './generate/savedSession.ts';
 import { Session, type SessionModel } from './generate/session.ts';
 import { Chat, type ChatStart } from './library/chat.ts';
-import { type Completion, collect } from './library/completion.ts';
+import { type Completion, collect, runToEnd } from './library/completion.ts';
 import { stopWatching, watchForDisposal } from './library/disposal.ts';
 import { type EmbedOptions, embed } from './library/embeddings.ts';
 import { Generations } from './library/generations.ts';
 import { type Prompt, type PromptOptions, readablePrompt } from './library/prompt.ts';
-import { type RespondOptions, respond, type ToolResponse } from './library/respond.ts';
+import { type RespondOptions, responding, type ToolResponse, type Tools } from './library/respond.ts';
 import type { ModelSource } from './library/source.ts';
 import { loadModel } from './loadModel.ts';
 import type { Architecture, KvCacheType } from './model/architecture.ts';
@@ -237,10 +237,11 @@ export class LanguageModel {
    * that until the model answers.
    * @throws as `complete`; InputError if a tool is wrong, or the model calls tools in each of `maxSteps` answers
    */
-  respond(messages: readonly ChatMessage[], options: RespondOptions): Promise<ToolResponse> {
+  async respond(messages: readonly ChatMessage[], options: RespondOptions): Promise<ToolResponse> {
     const { tokenizer } = this;
     if (!tokenizer) throw new InputError('respond: this model has no tokenizer, which tools need');
-    return respond((told, asked) => this.complete(told, asked), tokenizer, messages, options);
+    const pieces = responding((told, asked) => this.generate(told, asked), tokenizer, messages, options);
+    return runToEnd(pieces, options.signal);
   }
 
   /**
@@ -263,9 +264,12 @@ export class LanguageModel {
   }
 
   /**
-   * A chat: it keeps the history, and the model reads each message once.
-   * @throws InputError if the model has no tokenizer, or the saved chat is damaged or of another model
+   * A chat: it keeps the history, and the model reads each message once. With `tools`, the model may call them in every
+   * answer.
+   * @throws InputError if the model has no tokenizer, a tool is wrong, or the saved chat is damaged or of another model
    */
+  chat(start: ChatStart & { readonly tools: Tools }): Chat<ToolResponse>;
+  chat(start?: ChatStart): Chat;
   chat(start: ChatStart = {}): Chat {
     this.#checkOpen();
     const { tokenizer } = this;

@@ -10,6 +10,7 @@ import type { ChatMessage } from './chatTemplate.ts';
 import type { Finish, GenerateOptions } from './generate.ts';
 import type { ChatPrompt } from './literalText.ts';
 import type { Session } from './session.ts';
+import type { ToolDefinition } from './tools/tools.ts';
 
 const format = 'plusminus chat 1';
 const savedCall = v.object({
@@ -44,15 +45,25 @@ export class Conversation {
   readonly #newSession: () => Session;
   readonly #tokenizer: TextTokenizer;
   readonly #format: ChatFormat;
+  readonly #tools: readonly ToolDefinition[];
   #session: Session;
   /** The text that the session holds, if it is known. */
   #read: string | undefined;
   /** The text before the last answer, if that was cut off. */
   #cut: string | undefined;
 
-  /** @param system the system message */
-  constructor(newSession: () => Session, tokenizer: TextTokenizer, system?: string) {
+  /**
+   * @param system the system message
+   * @param tools functions that the model is told of
+   */
+  constructor(
+    newSession: () => Session,
+    tokenizer: TextTokenizer,
+    system?: string,
+    tools: readonly ToolDefinition[] = [],
+  ) {
     this.#newSession = newSession;
+    this.#tools = tools;
     this.#session = newSession();
     this.#tokenizer = tokenizer;
     this.#format = chatFormatOf(tokenizer);
@@ -92,7 +103,7 @@ export class Conversation {
 
   /** An independent copy. */
   fork(): Conversation {
-    const copy = new Conversation(this.#newSession, this.#tokenizer);
+    const copy = new Conversation(this.#newSession, this.#tokenizer, undefined, this.#tools);
     copy.messages.push(...this.messages.map((message) => ({ ...message })));
     copy.#session = this.#session.fork();
     copy.#read = this.#read;
@@ -101,17 +112,31 @@ export class Conversation {
   }
 
   /** Yields the answer to a message. An aborted answer stays in the conversation, truncated. */
-  async *reply(content: string, { onRead, ...options }: ReplyOptions = {}): AsyncGenerator<string> {
-    this.messages.push({ role: 'user', content });
-    const prompt = this.#format.render(this.messages);
+  reply(content: string, options: ReplyOptions = {}): AsyncGenerator<string> {
+    return this.answer([...this.messages, { role: 'user', content }], options);
+  }
+
+  /** Yields the answer to `messages`, which become those of the conversation. The model reads what is new in them. */
+  async *answer(
+    messages: readonly ChatMessage[],
+    { onRead, ...options }: ReplyOptions = {},
+  ): AsyncGenerator<string> {
+    const earlier = this.#setMessages(messages);
+    let prompt: ChatPrompt;
     try {
+      prompt = this.#format.render(this.messages, this.#tools);
       await this.#catchUp(prompt, options.signal, onRead);
     } catch (error) {
-      this.messages.pop(); // it was not read
+      this.#setMessages(earlier); // the others were not read
       throw error;
     }
     this.messages.push({ role: 'assistant', content: '' });
     yield* this.#answer(prompt.text, options);
+  }
+
+  /** @returns the messages before */
+  #setMessages(messages: readonly ChatMessage[]): ChatMessage[] {
+    return this.messages.splice(0, this.messages.length, ...messages.map((message) => ({ ...message })));
   }
 
   /** Whether the last answer was cut off, by a limit or a stop, so that the model can continue it. */
@@ -173,7 +198,7 @@ export class Conversation {
     const { content } = this.messages.at(-1)!;
     const end = this.#format.ending(drawn.at(-1)) ?? '';
     const written = earlier + this.#tokenizer.decode(drawn, { skipSpecialTokens: false });
-    const next = this.#format.render([...this.messages, { role: 'user', content: 'next' }]).text;
+    const next = this.#format.render([...this.messages, { role: 'user', content: 'next' }], this.#tools).text;
     const texts = [written, content + end, content.trim() + end, content, content.trim()];
     this.#read = texts
       .map((text) => before + text)
@@ -194,7 +219,7 @@ export class Conversation {
     const known = this.#read !== undefined && prompt.text.startsWith(this.#read) ? this.#read : undefined;
     const ids =
       known === undefined
-        ? this.#format.encode(this.messages)
+        ? this.#format.encode(this.messages, this.#tools)
         : idsFrom(this.#tokenizer, prompt, known.length);
     const options = signal ? { signal } : {};
     // A reading in parts may be stopped between them, so it happens in a copy.

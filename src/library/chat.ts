@@ -5,10 +5,10 @@ import { Conversation, type ReplyOptions } from '../generate/conversation.ts';
 import type { GenerateOptions } from '../generate/generate.ts';
 import type { Session } from '../generate/session.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
-import { type Completion, collect } from './completion.ts';
-import type { RespondOptions, ToolResponse } from './respond.ts';
+import { type Completion, collecting, runToEnd } from './completion.ts';
+import { definitionsOf, type RespondOptions, responding, type ToolResponse, type Tools } from './respond.ts';
 
-/** How a chat begins: empty, with a system message, with earlier messages, or as it was saved. */
+/** How a chat begins: empty, with a system message, with earlier messages, or as it was saved; with or without tools. */
 export interface ChatStart {
   /** The system message. */
   readonly system?: string | undefined;
@@ -16,7 +16,12 @@ export interface ChatStart {
   readonly messages?: readonly ChatMessage[] | undefined;
   /** The result of `Chat.save`; the chat continues without reading its messages again. */
   readonly saved?: string | undefined;
+  /** Functions that the model may call in every answer. They are not saved: give them again with `saved`. */
+  readonly tools?: Tools | undefined;
 }
+
+/** Options of a message: those of an answer and, in a chat with tools, those of their calls. */
+export type MessageOptions = ReplyOptions & Pick<RespondOptions, 'toolChoice' | 'maxSteps'>;
 
 /** The parts of a model that a chat uses. */
 export interface ChatModel {
@@ -26,21 +31,27 @@ export interface ChatModel {
   respond(messages: readonly ChatMessage[], options: RespondOptions): Promise<ToolResponse>;
 }
 
-/** A chat with history: the model reads each message once. */
-export class Chat {
+/**
+ * A chat with history: the model reads each message once.
+ * @typeParam Answer what `send` resolves with: `ToolResponse` in a chat with tools
+ */
+export class Chat<Answer extends Completion = Completion> {
   readonly #model: ChatModel;
+  readonly #tools: Tools | undefined;
   #conversation: Conversation;
   /** The conversation before each user message, so that going back reads nothing again. */
   #earlier: Conversation[] = [];
   #busy = false;
 
   /** Use `LanguageModel.chat()`. */
-  constructor(model: ChatModel, { system, messages, saved }: ChatStart = {}) {
+  constructor(model: ChatModel, { system, messages, saved, tools }: ChatStart = {}) {
     if ([system ?? saved, messages].filter((given) => given !== undefined).length > 1 || (system && saved)) {
       throw new InputError('chat: found several of system, messages and saved, expected at most one');
     }
     this.#model = model;
-    this.#conversation = new Conversation(() => model.session(), model.tokenizer, system);
+    this.#tools = tools;
+    const definitions = tools && definitionsOf(tools);
+    this.#conversation = new Conversation(() => model.session(), model.tokenizer, system, definitions);
     if (messages) this.#conversation.messages.push(...messages.map((message) => ({ ...message })));
     if (saved !== undefined) this.#conversation.resume(saved, (bytes) => model.restore(bytes));
   }
@@ -57,16 +68,26 @@ export class Chat {
 
   /**
    * Yields the answer to a message as it is generated. Message and answer join the history; an answer that is
-   * aborted, or whose loop the caller leaves, joins it as far as it came.
-   * @throws InputError if an option is wrong or the chat template refuses the message; BusyError while an earlier
-   *   answer is still being generated. After an error the chat is as it was before the message
+   * aborted, or whose loop the caller leaves, joins it as far as it came. In a chat with tools, their calls and results
+   * join it too; the text around calls is yielded, the calls are not.
+   * @throws InputError if an option is wrong, the chat template refuses the message, or the model calls tools in each of
+   *   `maxSteps` answers; BusyError while an earlier answer is still being generated. After an error the chat is as it
+   *   was before the message
    */
-  async *stream(message: string, options: ReplyOptions = {}): AsyncGenerator<string> {
+  async *stream(message: string, options: MessageOptions = {}): AsyncGenerator<string> {
+    yield* this.#answering(message, options);
+  }
+
+  /** Yields the answer, and returns the whole; undefined if it was aborted. */
+  async *#answering(message: string, options: MessageOptions): AsyncGenerator<string, Answer | undefined> {
     this.#begin(message);
     const before = this.#conversation.fork();
     let failed = false;
     try {
-      yield* this.#conversation.reply(message, options);
+      const pieces = this.#tools
+        ? this.#respondingTo(message, { ...options, tools: this.#tools })
+        : collecting((hooked) => this.#conversation.reply(message, hooked), options);
+      return (yield* pieces) as Answer | undefined;
     } catch (error) {
       failed = true;
       throw error;
@@ -75,6 +96,17 @@ export class Chat {
       if (failed) this.#conversation = before;
       else this.#earlier.push(before);
     }
+  }
+
+  /** Each answer continues the conversation, which the model has read up to the last call. */
+  #respondingTo(message: string, options: RespondOptions): AsyncGenerator<string, ToolResponse | undefined> {
+    const given = [...this.messages, { role: 'user', content: message }];
+    return responding(
+      (told, { tools: _, ...asked }) => this.#conversation.answer(told, asked),
+      this.#model.tokenizer,
+      given,
+      options,
+    );
   }
 
   /** Whether the last answer was cut off, by a limit or a stop, so that `continue` can continue it. */
@@ -96,14 +128,17 @@ export class Chat {
     }
   }
 
-  /** The whole answer to a message, with usage. @throws as `stream`; the signal's reason if it is aborted */
-  send(message: string, options: GenerateOptions = {}): Promise<Completion> {
-    return collect((hooked) => this.stream(message, hooked), options);
+  /**
+   * The whole answer to a message, with usage and, in a chat with tools, the calls that led to it.
+   * @throws as `stream`; the signal's reason if it is aborted
+   */
+  send(message: string, options: MessageOptions = {}): Promise<Answer> {
+    return runToEnd(this.#answering(message, options), options.signal);
   }
 
   /**
-   * Answers a message with tools, as `LanguageModel.respond` does: the message, calls, results and the answer join the
-   * history. The model reads the whole chat for each answer, and again at the next message.
+   * Answers one message with other tools than the chat's, as `LanguageModel.respond` does: the message, calls, results
+   * and the answer join the history. The model reads the whole chat for each answer, and again at the next message.
    * @throws as `send`; InputError if a tool is wrong, or the model calls tools in each of `maxSteps` answers
    */
   async respond(message: string, options: RespondOptions): Promise<ToolResponse> {
@@ -114,7 +149,9 @@ export class Chat {
         options,
       );
       this.#earlier.push(this.#conversation);
-      this.#conversation = new Chat(this.#model, { messages: response.messages }).#conversation;
+      this.#conversation = new Chat(this.#model, {
+        ...{ messages: response.messages, tools: this.#tools },
+      }).#conversation;
       return response;
     } finally {
       this.#busy = false;
@@ -141,9 +178,9 @@ export class Chat {
   }
 
   /** An independent copy, with the model's state: a branch that costs no reading. */
-  fork(): Chat {
+  fork(): Chat<Answer> {
     this.#checkIdle();
-    const copy = new Chat(this.#model);
+    const copy = new Chat<Answer>(this.#model, { tools: this.#tools });
     copy.#conversation = this.#conversation.fork();
     copy.#earlier = [...this.#earlier];
     return copy;

@@ -19,14 +19,34 @@ export interface Completion {
   readonly usage: Usage;
 }
 
+type Generate = (options: GenerateOptions) => AsyncGenerator<string>;
+
 /**
  * Runs a generator to its end.
  * @throws the signal's reason if it is aborted
  */
-export async function collect(
-  generate: (options: GenerateOptions) => AsyncGenerator<string>,
+export function collect(generate: Generate, options: GenerateOptions): Promise<Completion> {
+  return runToEnd(collecting(generate, options), options.signal);
+}
+
+/** What `pieces` returns at its end. @throws the signal's reason for undefined */
+export async function runToEnd<T>(
+  pieces: AsyncGenerator<string, T | undefined>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (;;) {
+    const next = await pieces.next();
+    if (!next.done) continue;
+    if (next.value === undefined) throw signal!.reason;
+    return next.value;
+  }
+}
+
+/** Yields what a generator yields, and returns the whole; undefined if it was aborted. */
+export async function* collecting(
+  generate: Generate,
   options: GenerateOptions,
-): Promise<Completion> {
+): AsyncGenerator<string, Completion | undefined> {
   let text = '';
   const tokens: number[] = [];
   let finish: Finish | undefined;
@@ -41,9 +61,12 @@ export async function collect(
       options.onFinish?.(ended);
     },
   });
-  for await (const piece of pieces) text += piece;
+  for await (const piece of pieces) {
+    text += piece;
+    yield piece;
+  }
   const { reason, promptTokens, tokens: completionTokens } = finish!;
-  if (reason === 'abort') throw options.signal!.reason;
+  if (reason === 'abort') return undefined;
   return {
     ...{ text, tokens, finishReason: reason },
     usage: { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens },

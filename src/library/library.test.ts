@@ -106,6 +106,18 @@ describe('chat', () => {
     expect(() => model.chat({ saved: '', messages: [] })).toThrow(/found several/);
   });
 
+  it('calculates with a tool that it was given at its beginning', async () => {
+    const integers = { a: { type: 'integer' }, b: { type: 'integer' } };
+    const parameters = { type: 'object', properties: integers, required: ['a', 'b'] };
+    const add = { parameters, run: ({ a, b }: { a: number; b: number }) => a + b };
+    const chat = model.chat({ system: 'You calculate.', tools: { add } });
+    const asked = { temperature: 0, maxTokens: 60, toolChoice: 'required' } as const;
+    const { text, calls } = await chat.send('What is 2 + 3?', asked);
+    expect(calls).toEqual([{ name: 'add', arguments: '{"a":2,"b":3}', result: '5' }]);
+    expect(text).toContain('5');
+    expect((await chat.send('And 4 + 5?', asked)).calls[0]!.result).toBe('9');
+  });
+
   it('refuses a second message meanwhile, and is as before after an error', async () => {
     const chat = model.chat({ system: 'Be kind.' });
     const stream = chat.stream('Hello!', { maxTokens: 30 });

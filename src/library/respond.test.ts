@@ -1,8 +1,11 @@
 /** Tools and embeddings of the library. */
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { makeSmallModel, type SmallModel } from '../../test/smallModel.ts';
-import { LanguageModel } from '../index.ts';
+import { type ChatMessage, type Completion, LanguageModel, type ToolResponse } from '../index.ts';
+
+const isAnswer = ({ role }: ChatMessage) => role === 'assistant';
+const textOf = ({ content }: ChatMessage) => content;
 
 describe.each(['matmul-free', 'rwkv', 'llama'] as const)('%s', (architecture) => {
   let small: SmallModel;
@@ -60,6 +63,70 @@ describe.each(['matmul-free', 'rwkv', 'llama'] as const)('%s', (architecture) =>
     await expect(chat.respond('Add.', { tools: {} })).rejects.toThrow(/tools: found none/);
     expect(chat.messages).toEqual([]);
     await expect(chat.respond(5 as never, { tools })).rejects.toThrow(/message: found number/);
+  });
+
+  it('keeps the tools of a chat for every message, and reads the chat once', async () => {
+    const seen: unknown[] = [];
+    const run = (args: { a: number; b: number }) => {
+      seen.push(args);
+      return args.a + args.b;
+    };
+    const tools = { add: { parameters, run } };
+    const system = 'You calculate.';
+    const chat = model.chat({ system, tools });
+    const first = await chat.send('Add some numbers.', options);
+    expect(first).toEqual(
+      await model.respond([{ role: 'system', content: system }, ...messages], { ...options, tools }),
+    );
+    expect(first.calls).toHaveLength(1);
+    expect(chat.messages).toEqual(first.messages);
+    const branch = chat.fork();
+    const [before, called] = [chat.messages, seen.length];
+    const whole = { ...options, tools };
+    const expected = await model.respond([...before, { role: 'user', content: 'Again.' }], whole);
+    const pieces: string[] = [];
+    for await (const piece of chat.stream('Again.', options)) pieces.push(piece);
+    expect(seen.slice(called)).toEqual(seen.slice(called).map(() => seen[called]));
+    expect(chat.messages).toEqual(expected.messages);
+    expect(pieces.join('')).toBe(
+      expected.messages.slice(before.length).filter(isAnswer).map(textOf).join(''),
+    );
+    expect(await branch.send('Again.', options)).toEqual(expected);
+    chat.rewind(before.length);
+    expect(await chat.send('Again.', options)).toEqual(expected);
+    const saved = model.chat({ saved: chat.save(), tools });
+    expect((await saved.send('More.', options)).messages).toEqual(
+      (await chat.send('More.', options)).messages,
+    );
+  });
+
+  it('reads what is new in a chat with tools, and keeps what an abort leaves', async () => {
+    const tools = { add: { parameters, run: () => 0 } };
+    const chat = model.chat({ tools });
+    const totals: number[] = [];
+    const onRead = (_: number, total: number) => totals.push(total);
+    const silent = { temperature: 0, maxTokens: 3, onRead };
+    for (const message of ['Hi.', 'And you?']) expect((await chat.send(message, silent)).calls).toEqual([]);
+    expect(totals[1]).toBeLessThan(totals[0]! / 2); // the first message brought the tools
+    const abort = new AbortController();
+    const { signal } = abort;
+    const aborted = { ...silent, maxTokens: 60, signal, onToken: () => abort.abort() };
+    for await (const _ of chat.stream('Tell me more.', aborted));
+    expect(chat.messages.map(({ role }) => role)).toEqual(
+      Array.from({ length: 3 }, () => ['user', 'assistant']).flat(),
+    );
+    await expect(chat.send('More.', { ...silent, signal })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('refuses tools that are wrong when a chat begins, and options of tools without them', async () => {
+    expect(() => model.chat({ tools: {} })).toThrow(/^tools: found none/);
+    expect(() => model.chat({ tools: { 'a b': { run: () => 0 } } })).toThrow(/^tools\[0\]/);
+    const chat = model.chat({ system: 'Be brief.' });
+    await expect(chat.send('Hi.', { toolChoice: 'required' })).rejects.toThrow(/^toolChoice: no such option/);
+    expectTypeOf(chat.send).returns.resolves.toEqualTypeOf<Completion>();
+    expectTypeOf(
+      model.chat({ tools: { f: { run: () => 0 } } }).send,
+    ).returns.resolves.toEqualTypeOf<ToolResponse>();
   });
 
   it('embeds texts alike, alone and in a batch; truncated and normalised', async () => {

@@ -2,11 +2,11 @@
 import { InputError } from '../errors.ts';
 import type { ChatMessage } from '../generate/chatTemplate.ts';
 import type { GenerateOptions } from '../generate/generate.ts';
-import { parseToolCalls, type ToolCall } from '../generate/tools/toolCalls.ts';
+import { type ParsedAnswer, type ToolCall, ToolCallStream } from '../generate/tools/toolCalls.ts';
 import { requiredCalls } from '../generate/tools/toolGrammar.ts';
 import { argumentsOf, checkTools, type ToolDefinition } from '../generate/tools/tools.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
-import type { Completion } from './completion.ts';
+import { type Completion, collecting } from './completion.ts';
 import { type AnySchema, isStandardSchema, jsonSchemaOf } from './jsonSchemaOf.ts';
 import type { PromptOptions } from './prompt.ts';
 
@@ -19,10 +19,12 @@ export interface Tool {
   run(args: never): unknown;
 }
 
+/** Functions by name. */
+export type Tools = Readonly<Record<string, Tool>>;
+
 /** Options of `respond`: those of `complete`, and the tools. */
 export interface RespondOptions extends Omit<GenerateOptions, 'responseFormat'> {
-  /** Functions by name. */
-  tools: Readonly<Record<string, Tool>>;
+  tools: Tools;
   /** Calls as the model sees fit (`auto`, the default), or at least one before it answers (`required`). */
   toolChoice?: 'auto' | 'required' | undefined;
   /** Max answers of the model, those with calls included. Default 8. */
@@ -42,18 +44,19 @@ export interface ToolResponse extends Completion {
   readonly messages: readonly ChatMessage[];
 }
 
-type Complete = (messages: readonly ChatMessage[], options: PromptOptions) => Promise<Completion>;
+type Generate = (messages: readonly ChatMessage[], options: PromptOptions) => AsyncGenerator<string>;
 
 /**
- * Runs the loop.
+ * Runs the loop: yields the text of each answer as it comes, without calls, and returns the last answer; undefined if it
+ * was aborted.
  * @throws InputError if a tool is wrong, or the model still calls tools after `maxSteps` answers
  */
-export async function respond(
-  complete: Complete,
+export async function* responding(
+  generate: Generate,
   tokenizer: TextTokenizer,
   given: readonly ChatMessage[],
   { tools, toolChoice = 'auto', maxSteps = 8, ...options }: RespondOptions,
-): Promise<ToolResponse> {
+): AsyncGenerator<string, ToolResponse | undefined> {
   const definitions = definitionsOf(tools);
   if (!Number.isSafeInteger(maxSteps) || maxSteps < 1)
     throw new InputError(`maxSteps: found ${maxSteps}, expected an integer of 1 or more`);
@@ -62,11 +65,10 @@ export async function respond(
   for (let step = 0; step < maxSteps; step++) {
     const mustCall = toolChoice === 'required' && step === 0;
     const form = mustCall && formOf(definitions, tokenizer);
-    const answer = await complete(messages, {
-      ...{ ...options, tools: definitions },
-      ...(form && { responseFormat: form }),
-    });
-    const { text, calls } = parseToolCalls(answer.text, (name) => Object.hasOwn(tools, name));
+    const asked = { ...options, tools: definitions, ...(form && { responseFormat: form }) };
+    const pieces = collecting((hooked) => generate(messages, hooked), asked);
+    const { answer, text, calls } = yield* dividing(pieces, (name) => Object.hasOwn(tools, name));
+    if (!answer) return undefined;
     messages.push({
       role: 'assistant',
       content: text,
@@ -74,7 +76,7 @@ export async function respond(
     });
     if (calls.length === 0) return { ...answer, text, calls: runs, messages };
     for (const [index, call] of calls.entries()) {
-      options.signal?.throwIfAborted();
+      if (options.signal?.aborted) return undefined;
       const result = await resultOf(tools[call.name]!, call);
       runs.push({ ...call, result });
       messages.push({ role: 'tool', content: result, tool_call_id: idOf(index) });
@@ -85,7 +87,30 @@ export async function respond(
   );
 }
 
-function definitionsOf(tools: Readonly<Record<string, Omit<Tool, 'run'>>>): ToolDefinition[] {
+/** Divides an answer into text, which it yields as it comes, and calls. */
+async function* dividing(
+  pieces: AsyncGenerator<string, Completion | undefined>,
+  isTool: (name: string) => boolean,
+): AsyncGenerator<string, ParsedAnswer & { readonly answer: Completion | undefined }> {
+  const parts = new ToolCallStream(isTool);
+  const calls: ToolCall[] = [];
+  let text = '';
+  try {
+    for (;;) {
+      const next = await pieces.next();
+      const part = next.done ? parts.end() : parts.push(next.value);
+      calls.push(...part.calls);
+      text += part.text;
+      if (part.text !== '') yield part.text;
+      if (next.done) return { answer: next.value, text, calls };
+    }
+  } finally {
+    await pieces.return(undefined as never); // also if the caller leaves its loop
+  }
+}
+
+/** @throws InputError if there is no tool, or one is wrong */
+export function definitionsOf(tools: Readonly<Record<string, Omit<Tool, 'run'>>>): ToolDefinition[] {
   const definitions = Object.entries(tools).map(([name, { description, parameters }]): ToolDefinition => {
     const schema = parameters && jsonSchemaOf(parameters, `tools.${name}.parameters`);
     return {
