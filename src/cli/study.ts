@@ -4,7 +4,7 @@ import type { EngineChoice } from '../engine/engines.ts';
 import { InputError } from '../errors.ts';
 import { formatDuration, formatTable } from '../format.ts';
 import type { Group } from '../mpi/group.ts';
-import { allFamilies, type Family } from '../study/families.ts';
+import { allFamilies, type Family, paperSizes } from '../study/families.ts';
 import { planStudy, runStudy } from '../study/runStudy.ts';
 import { findStudy, studies } from '../study/studies.ts';
 import type { PlannedRun, Study, StudyOptions } from '../study/study.ts';
@@ -42,6 +42,7 @@ interface Flags {
   readonly seed: number;
   readonly data?: readonly string[];
   readonly families?: readonly string[];
+  readonly sizes?: readonly string[];
   readonly out: string;
   readonly runs: string;
   readonly atOnce: number;
@@ -72,6 +73,11 @@ export function studyCommand(): Command {
         allFamilies.map(({ name }) => name),
       ),
     )
+    .addOption(
+      new Option('--sizes <names...>', 'sizes to measure, in inference and training-efficiency').choices(
+        paperSizes,
+      ),
+    )
     .option('--out <folder>', 'folder of the reports', 'results/study')
     .option('--runs <folder>', 'folder of the runs', 'runs/study')
     .option(
@@ -99,7 +105,8 @@ async function studyWith(group: Group, chosen: Study, flags: Flags): Promise<voi
   const threads = spreads ? ((await placeOf(group, flags)).threads ?? flags.threads) : flags.threads;
   const data = await dataOf(chosen, flags);
   const families = familiesOf(chosen, flags);
-  const options: StudyOptions = { engine, threads, quick, seed, minutes, data, families };
+  const sizes = sizesOf(chosen, flags);
+  const options: StudyOptions = { engine, threads, quick, seed, minutes, data, families, sizes };
   const prefix = group.size > 1 && spreads ? `rank ${group.rank}: ` : '';
   const say = (text: string) => json || console.error(`${prefix}${text}`);
   if (flags.dryRun) {
@@ -159,8 +166,16 @@ function familiesOf({ name, families }: Study, flags: Flags): readonly Family[] 
   return allFamilies.filter((family) => flags.families!.includes(family.name));
 }
 
+function sizesOf({ name, hasSizes }: Study, { sizes, quick }: Flags): readonly string[] | undefined {
+  if (sizes && (!hasSizes || quick))
+    throw new InputError(
+      `--sizes: found ${sizes.join(', ')}, but the sizes of ${name}${quick ? ' with --quick' : ''} are fixed`,
+    );
+  return sizes;
+}
+
 /** The command that repeats this, for the report; without output folders. */
-function commandOf(name: string, { engine, threads, quick, seed, data, families }: Flags): string {
+function commandOf(name: string, { engine, threads, quick, seed, data, families, sizes }: Flags): string {
   const parts = [
     ...(engine === 'auto' ? [] : ['--engine', engine]),
     ...(threads === undefined ? [] : ['--threads', threads]),
@@ -168,6 +183,7 @@ function commandOf(name: string, { engine, threads, quick, seed, data, families 
     ...(seed === 1 ? [] : ['--seed', seed]),
     ...(data ? ['--data', ...data] : []),
     ...(families ? ['--families', ...families] : []),
+    ...(sizes ? ['--sizes', ...sizes] : []),
   ];
   return ['npx plusminus study', name, ...parts].join(' ');
 }

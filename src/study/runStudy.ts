@@ -61,6 +61,9 @@ function folderName({ name }: Study, { quick }: StudyOptions): string {
   return quick ? `${name}-quick` : name;
 }
 
+/** Milliseconds between reports that have to be made first. */
+const reportPause = 10_000;
+
 /** @throws the signal's reason if it is aborted; finished experiments are kept */
 export async function runStudy(study: Study, run: RunStudyOptions): Promise<string> {
   const { options, signal, say, runs, group = alone, publishes = group.rank === 0 } = run;
@@ -74,6 +77,16 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
   let [done, known] = [0, 0];
   const experiments = new Experiments(group, signal);
   let published = Promise.resolve();
+  let publishedAt = Number.NEGATIVE_INFINITY;
+  /** The latest report that has not been written. */
+  let waiting: (() => Promise<void>) | undefined;
+  const flush = () => {
+    const next = waiting;
+    waiting = undefined;
+    // Reports of concurrent experiments are written one after another.
+    if (next) published = published.then(next);
+    return published;
+  };
   const context: StudyContext = {
     ...{ options, signal, say, folder: runs, group },
     async run<R>(title: string, settings: object, body: (folder: string) => Promise<R>, seconds?: number) {
@@ -97,15 +110,16 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
       return answer.result as R;
     },
     publish(report) {
+      if (!publishes) return published;
       const madeBy = provenance;
-      // Reports of concurrent experiments are written one after another.
-      if (publishes) {
-        published = published.then(async () => {
-          const made = typeof report === 'function' ? report() : report;
-          await publish(out, name, made, madeBy ?? (await here()));
-        });
-      }
-      return published;
+      waiting = async () => {
+        const made = typeof report === 'function' ? report() : report;
+        await publish(out, name, made, madeBy ?? (await here()));
+      };
+      // Making a report may take seconds, in which trainings of this process would wait.
+      if (typeof report === 'function' && performance.now() - publishedAt < reportPause) return published;
+      publishedAt = performance.now();
+      return flush();
     },
   };
   try {
@@ -113,6 +127,8 @@ export async function runStudy(study: Study, run: RunStudyOptions): Promise<stri
   } catch (error) {
     if (!(error instanceof TimeUpError)) throw error;
     say(`${error.message}; run the same command to resume`);
+  } finally {
+    await flush();
   }
   say(`${done} runs done${known > 0 ? `, ${known} known from before` : ''}`);
   return join(out, `${name}.md`);

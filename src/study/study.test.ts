@@ -14,6 +14,7 @@ import { rhyme } from '../train/testing.ts';
 import { barFigure } from './barFigure.ts';
 import { type EfficiencyRow, trainingEfficiency } from './efficiency/trainingEfficiency.ts';
 import { rwkv } from './families.ts';
+import { inferenceStudy } from './inference/inferenceStudy.ts';
 import { carbonOf, energyOf, energyTables } from './operations/energy.ts';
 import { type OperationsRow, operations } from './operations/operations.ts';
 import { workOf } from './operations/work.ts';
@@ -285,6 +286,22 @@ describe('a study that is given some minutes', () => {
     });
     expect(plan.map(({ name }) => name)).toContain('transformer 3 × 96');
     expect(plan.every(({ seconds }) => seconds > 0)).toBe(true);
+  });
+});
+
+describe('the sizes of a study', () => {
+  it('are those that the options name; the largest has every form of keys and values', async () => {
+    const options = { engine: 'cpu', quick: false, seed: 1, data: undefined, sizes: ['370M'] } as const;
+    const rest = { runs: await temporaryFolder(), signal: new AbortController().signal, say: () => {} };
+    const inference = await planStudy(inferenceStudy, { options, ...rest });
+    expect(inference.map(({ name }) => name)).toEqual([
+      ...['MatMul-free 370M', 'BitNet b1.58 370M', 'Transformer++ 370M'],
+      ...['BitNet b1.58, f16 cache, 370M', 'BitNet b1.58, int8 cache, 370M'],
+      ...['Transformer++, f16 cache, 370M', 'Transformer++, int8 cache, 370M'],
+    ]);
+    const training = await planStudy(trainingEfficiency, { options, ...rest });
+    expect(training).toHaveLength(4 * 4);
+    expect(training.every(({ name }) => name.includes('370M'))).toBe(true);
   });
 });
 

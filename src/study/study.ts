@@ -19,6 +19,8 @@ export interface StudyOptions {
   readonly data: readonly string[] | (() => AsyncIterable<string>) | undefined;
   /** Families to compare; default: the study's own. */
   readonly families?: readonly Family[] | undefined;
+  /** Sizes of the paper to measure, in studies of random weights; default: all. */
+  readonly sizes?: readonly string[] | undefined;
 }
 
 export interface Table {
@@ -64,7 +66,10 @@ export interface StudyContext {
    * @throws TimeUpError if the estimate exceeds the time left
    */
   run<R>(name: string, settings: object, body: (folder: string) => Promise<R>, seconds?: number): Promise<R>;
-  /** Writes the report with the results so far; a function is only called by the process that writes it. */
+  /**
+   * Writes the report with the results so far. A function is only called by the process that writes it, at most every ten
+   * seconds and at the end.
+   */
   publish(report: Report | (() => Report)): Promise<void>;
   /** Prints progress. */
   say(text: string): void;
@@ -90,6 +95,8 @@ export interface Study {
   readonly spreads?: boolean;
   /** Families that it compares by default; absent if they are fixed. */
   readonly families?: readonly Family[];
+  /** Whether `sizes` chooses among its cases. */
+  readonly hasSizes?: boolean;
   /** Lists the runs that `carryOut` will do. Prepares the corpus, but runs nothing. */
   plan?(context: StudyContext): Promise<readonly PlannedRun[]>;
   carryOut(context: StudyContext): Promise<void>;

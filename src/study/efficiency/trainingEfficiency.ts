@@ -3,7 +3,7 @@ import { formatBytes, formatCount } from '../../format.ts';
 import { type Bar, barFigure } from '../barFigure.ts';
 import { matmulFree, paperShapes, paperVocabulary, type Shape } from '../families.ts';
 import { matrixParameters } from '../scaling/flops.ts';
-import type { Report, Study, Table } from '../study.ts';
+import type { Report, Study, StudyOptions, Table } from '../study.ts';
 import {
   measureTraining,
   planTraining,
@@ -50,17 +50,18 @@ export const trainingEfficiency: Study = {
   name: 'training-efficiency',
   about: 'fused against plain BitLinear over batch sizes: time and memory of a training step',
   trains: false,
-  async plan({ options: { quick } }) {
-    return casesOf(quick).map(({ size, label, one }) => ({
+  hasSizes: true,
+  async plan({ options }) {
+    return casesOf(options).map(({ size, label, one }) => ({
       name: `${label} ${size}, ${one.batch} × ${one.length}`,
       what: `${formatCount(matrixParameters(one.config))} parameters`,
       seconds: secondsOf(one),
     }));
   },
   async carryOut({ run, publish, options, signal, say }) {
-    const { engine, threads, quick } = options;
+    const { engine, threads } = options;
     const rows: EfficiencyRow[] = [];
-    for (const { size, name, one } of casesOf(quick)) {
+    for (const { size, name, one } of casesOf(options)) {
       const { batch, length } = one;
       const measured = await run(
         `${name}-${size.replaceAll(/[^\w.]+/g, '-')}-${batch}`,
@@ -76,9 +77,10 @@ export const trainingEfficiency: Study = {
 };
 
 /** Compared cases are adjacent, so that an unfinished study still compares some. */
-function casesOf(quick: boolean) {
+function casesOf({ quick, sizes }: StudyOptions) {
   const length = quick ? 64 : 1024;
-  return (quick ? quickCases : paperCases).flatMap(({ size, shape, batches }) =>
+  const chosen = (quick ? quickCases : paperCases).filter(({ size }) => sizes?.includes(size) ?? true);
+  return chosen.flatMap(({ size, shape, batches }) =>
     batches.flatMap((batch) =>
       modes.map(({ name, label, mode, recompute }) => {
         const one: TrainingCase = { config: matmulFree.config(shape), mode, recompute, batch, length };

@@ -50,6 +50,7 @@ export const inferenceStudy: Study = {
   about: 'memory and latency of 2,048 tokens and of generating, 370M to 13B, random weights',
   trains: false,
   families,
+  hasSizes: true,
   async plan({ options }) {
     return casesOf(options).map(({ size, label, one }) => ({
       name: `${label} ${size}`,
@@ -87,9 +88,9 @@ function joules({ config, length, kvCacheType }: InferenceCase, tokens: number):
 }
 
 /** All with keys and values in f32, then those that attend with smaller ones, at the largest whole size. */
-function casesOf({ quick, families: compared = families }: StudyOptions) {
+function casesOf({ quick, families: compared = families, sizes: chosen }: StudyOptions) {
   const length = lengthOf(quick);
-  const sizes = quick ? quickCases : paperCases;
+  const sizes = sizesOf(quick).filter(({ size }) => chosen?.includes(size) ?? true);
   const caseOf = ({ size, shape }: SizeCase, family: Family, kvCacheType?: KvCacheType) => {
     const { name, label, config, contextProducts } = family;
     const one: InferenceCase = {
@@ -103,12 +104,18 @@ function casesOf({ quick, families: compared = families }: StudyOptions) {
       one,
     };
   };
-  const largest = sizes.findLast(({ shape }) => shape.layers > 1)!;
+  const largest = sizes.findLast(({ shape }) => shape.layers > 1);
   const attending = compared.filter(({ contextProducts }) => contextProducts > 0);
   return [
     ...sizes.flatMap((size) => compared.map((family) => caseOf(size, family))),
-    ...attending.flatMap((family) => (['f16', 'int8'] as const).map((type) => caseOf(largest, family, type))),
+    ...attending.flatMap((family) =>
+      largest ? (['f16', 'int8'] as const).map((type) => caseOf(largest, family, type)) : [],
+    ),
   ];
+}
+
+function sizesOf(quick: boolean): readonly SizeCase[] {
+  return quick ? quickCases : paperCases;
 }
 
 function lengthOf(quick: boolean): number {
@@ -118,7 +125,7 @@ function lengthOf(quick: boolean): number {
 /** The Transformer with weights, keys and values in fewer bits, at every whole size. */
 function countedOf({ quick }: StudyOptions): CountedRow[] {
   const length = lengthOf(quick);
-  return (quick ? quickCases : paperCases)
+  return sizesOf(quick)
     .filter(({ shape }) => shape.layers > 1)
     .flatMap(({ size, shape }) => {
       const own = planInference({ config: matmulFree.config(shape), length });

@@ -5,7 +5,6 @@ import { bytesOf, OutOfMemoryError, readFloats } from '../../engine/engine.ts';
 import { GpuError } from '../../engine/webgpu/errors.ts';
 import { architectureOf, type KvCacheType } from '../../model/architecture.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { Weights } from '../../model/weights.ts';
 import { RandomWeights } from '../../run/randomWeights.ts';
 import { sequenceReader } from '../../run/readers.ts';
 import { writeSequence } from '../../run/sequencePages.ts';
@@ -13,6 +12,7 @@ import { recordStep, stepMemory, tensorsOf } from '../../run/steps.ts';
 import { Turns } from '../../run/turns.ts';
 import { type MachineFlags, withMachine } from '../../train/machine.ts';
 import { joulesOf } from '../energyUsed.ts';
+import { inferenceWeights } from '../inferenceWeights.ts';
 import { medianTime } from '../medianTime.ts';
 import { matrixParameters } from '../scaling/flops.ts';
 
@@ -125,11 +125,7 @@ export async function measureInference(
 /** The program of one pass: from an empty state, or into an empty cache. */
 function prepare({ config, length, kvCacheType }: Omit<InferenceCase, 'remembersAll'>) {
   const architecture = architectureOf(config, { kvCacheType });
-  const specs = architecture.parameters();
-  const halves = specs
-    .filter(({ role }) => role === 'embedding' || role === 'matrix')
-    .map(({ name }) => [name, 'f16'] as const);
-  const weights = new Weights(specs, 'inference', new Map(halves));
+  const weights = inferenceWeights(architecture.parameters());
   const memory = stepMemory(architecture, length);
   const step = recordStep({ architecture, weights }, memory, length, 'last');
   return { architecture, weights, memory, ...step };

@@ -5,45 +5,14 @@
 import { formatCount } from '../../format.ts';
 import { type Family, matmulFree, transformer } from '../families.ts';
 import { matrixParameters, trainingFlops } from '../scaling/flops.ts';
-import { type Rung, shapeOf } from '../scaling/ladder.ts';
+import { shapeOf } from '../scaling/ladder.ts';
 import { bestOf, optimumOf, type RateRule, rateFor, rateRule, searchRates } from '../scaling/rates.ts';
 import { settingsFor } from '../scaling/trainingPlan.ts';
 import type { Study, StudyContext } from '../study.ts';
-import { type Corpus, prepareCorpus, type TrainingOutcome, train } from '../training.ts';
+import { type Corpus, prepareCorpus, train } from '../training.ts';
 import { Pace } from '../trainingTime.ts';
+import { cellsOf, type GridPlan, type GridRow, type PlannedCell } from './grid.ts';
 import { ladderReport } from './ladderReport.ts';
-
-export interface GridPlan {
-  readonly rungs: readonly Rung[];
-  /** Places of the two rungs at which rates are searched, with the fewest tokens. */
-  readonly searched: readonly [number, number];
-  readonly tokens: readonly number[];
-  /** With the fewest tokens, at the rungs of the search. */
-  readonly seeds: number;
-  readonly vocabulary: number;
-  readonly batch: number;
-  readonly length: number;
-}
-
-export interface GridRow {
-  readonly family: string;
-  readonly rung: Rung;
-  readonly parameters: number;
-  readonly flops: number;
-  readonly learningRate: number;
-  readonly seed: number;
-  /** Whether this run was one of the search for the best rate. */
-  readonly search: boolean;
-  readonly outcome: TrainingOutcome;
-}
-
-export interface GridResults {
-  readonly plan: GridPlan;
-  readonly corpus: Corpus;
-  readonly families: readonly Family[];
-  readonly rows: readonly GridRow[];
-  readonly rates: readonly ({ readonly family: string } & RateRule)[];
-}
 
 const fullPlan: GridPlan = {
   rungs: [
@@ -106,21 +75,16 @@ export const ladder: Study = {
       return row.outcome.loss ?? Number.POSITIVE_INFINITY;
     };
     await Promise.all(families.map((family) => searchFamily(family, plan, run, rules, context.options.seed)));
-    // The fewest tokens first, so that an unfinished study compares all sizes.
     await Promise.all(
-      cellsOf(plan, families, context.options.seed).map(({ family, rung, ...rest }) =>
-        run({ family, rung, ...rest, rate: rateFor(rules.get(family)!, rung.hiddenSize), search: false }),
+      cellsOf(plan, families, context.options.seed).map((cell) =>
+        run({ ...cell, rate: rateFor(rules.get(cell.family)!, cell.rung.hiddenSize), search: false }),
       ),
     );
   },
 };
 
-interface Cell {
-  readonly family: Family;
-  readonly rung: Rung;
-  readonly tokens: number;
+interface Cell extends PlannedCell {
   readonly rate: number;
-  readonly seed: number;
   readonly search: boolean;
 }
 
@@ -149,22 +113,6 @@ async function searchFamily(
     }),
   );
   rules.set(family, rateRule(optima[0]!, optima[1]));
-}
-
-/** Every cell of the grid with the study's seed, and after the fewest tokens the other seeds at the sizes of the search. */
-function cellsOf({ rungs, searched, tokens, seeds }: GridPlan, families: readonly Family[], first: number) {
-  return tokens.flatMap((count, level) => {
-    const cells = rungs.flatMap((rung) =>
-      families.map((family) => ({ family, rung, tokens: count, seed: first })),
-    );
-    const others = level > 0 ? [] : Array.from({ length: seeds - 1 }, (_, k) => first + 1 + k);
-    const again = others.flatMap((seed) =>
-      searched.flatMap((place) =>
-        families.map((family) => ({ family, rung: rungs[place]!, tokens: count, seed })),
-      ),
-    );
-    return [...cells, ...again];
-  });
 }
 
 async function rowOf(context: StudyContext, plan: GridPlan, corpus: Corpus, cell: Cell): Promise<GridRow> {

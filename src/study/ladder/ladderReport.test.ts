@@ -1,65 +1,99 @@
 import { expect, it } from 'vitest';
-import { matmulFree, transformer } from '../families.ts';
-import type { GridRow } from './ladder.ts';
+import { architectureOf } from '../../model/architecture.ts';
+import { type Family, matmulFree, transformer } from '../families.ts';
+import { inferenceWeights } from '../inferenceWeights.ts';
+import { matrixParameters } from '../scaling/flops.ts';
+import { shapeOf } from '../scaling/ladder.ts';
+import { cellsOf, type GridPlan, type GridRow } from './grid.ts';
+import type { EqualLoss } from './headline.ts';
 import { ladderReport } from './ladderReport.ts';
 import { type LossLaw, lossAt } from './lossLaw.ts';
+import type { Noise } from './noise.ts';
 
 /** The first family needs twice the parameters for the loss of the second. */
 const second: LossLaw = { irreducible: 1.5, a: 100, alpha: 0.3, b: 200, beta: 0.3 };
 const first: LossLaw = { ...second, a: second.a * 2 ** second.alpha };
 
-const plan = {
-  rungs: [
-    { layers: 1, hiddenSize: 8 },
-    { layers: 2, hiddenSize: 8 },
-    { layers: 4, hiddenSize: 8 },
-    { layers: 8, hiddenSize: 8 },
-  ],
-  ...{ searched: [0, 1] as const, tokens: [1e7, 2e7, 4e7], seeds: 2, vocabulary: 9, batch: 1, length: 8 },
+const plan: GridPlan = {
+  rungs: [1, 2, 4, 8].map((layers) => ({ layers, hiddenSize: 64 })),
+  ...{ searched: [0, 1], tokens: [1e7, 2e7, 4e7], seeds: 2, vocabulary: 64, batch: 1, length: 8 },
 };
+const corpus = { folder: '', tokens: 5e7, vocabulary: plan.vocabulary };
+const configOf = (family: Family, place: number) =>
+  family.config(shapeOf(plan.rungs[place]!, plan.vocabulary));
 
-function rowsOf(family: string, law: LossLaw): GridRow[] {
-  const row = (place: number, tokens: number, seed: number, factor = 1): GridRow => {
-    const parameters = 1e6 * 2 ** place;
+function rowsOf(family: Family, law: LossLaw): GridRow[] {
+  const row = (place: number, tokens: number, seed: number, factor = 1, search = false): GridRow => {
+    const parameters = matrixParameters(configOf(family, place));
     const outcome = { loss: factor * lossAt(law, parameters, tokens), tokens, seconds: 1, curve: [] };
     const rung = plan.rungs[place]!;
-    return { family, rung, parameters, flops: 1, learningRate: 1e-3, seed, search: false, outcome };
+    const learningRate = search ? 2e-3 : 1e-3;
+    return { family: family.name, rung, parameters, flops: 1, learningRate, seed, search, outcome };
   };
   return [
     ...plan.rungs.flatMap((_, place) => plan.tokens.map((tokens) => row(place, tokens, 1))),
     row(0, 1e7, 2, 1.001),
     row(3, 4e7, 1, 1.5), // a worse run of a cell does not count
+    row(1, 2e7, 1, 1.02, true), // a rate of the search that the rule's beats
   ];
 }
 
-it('says what equal loss takes: the ratio of the laws that made the losses', () => {
-  const rows = [...rowsOf('matmul-free', first), ...rowsOf('transformer', second)];
-  const corpus = { folder: '', tokens: 5e7, vocabulary: 9 };
+function reportOf(rows: readonly GridRow[]) {
   const report = ladderReport({ plan, corpus, families: [matmulFree, transformer], rows, rates: [] });
-  const { equal, noise } = report.data as {
-    noise: number;
-    equal: { parameters: number; times: { value: number; low: number; high: number }; bytes: number }[];
-  };
-  // Twice the largest size was not trained.
-  expect(new Set(equal.map(({ parameters }) => parameters))).toEqual(new Set([1e6, 2e6, 4e6]));
-  for (const { times, bytes } of equal) {
+  return { ...report, data: report.data as { equal: EqualLoss[]; noise: Noise; laws: unknown[] } };
+}
+
+it('says what equal loss takes: the ratio of the laws that made the losses', () => {
+  const { data, tables } = reportOf([...rowsOf(matmulFree, first), ...rowsOf(transformer, second)]);
+  const sizes = [0, 1].map((place) => matrixParameters(configOf(transformer, place)));
+  // Twice the third size is more than was trained.
+  expect(new Set(data.equal.map(({ parameters }) => parameters))).toEqual(new Set(sizes));
+  for (const { times, operations } of data.equal) {
     expect(times.value).toBeCloseTo(2, 1);
     expect(times.low).toBeLessThanOrEqual(times.value);
     expect(times.high).toBeGreaterThanOrEqual(times.value);
-    expect(bytes).toBeCloseTo((times.value * 2) / 16, 9);
+    // Attention takes operations beside those of weights.
+    expect(operations).toBeLessThan(times.value);
+    expect(operations).toBeGreaterThan(0.9 * times.value);
   }
-  expect(noise).toBeCloseTo(Math.log(1.001) / Math.SQRT2, 6);
-  expect(report.tables[0]!.rows[0]!.slice(0, 3)).toEqual([
-    '1.0 M',
-    'MatMul-free',
-    expect.stringContaining('±'),
-  ]);
+  expect(data.noise.seeds).toBeCloseTo(Math.log(1.001) / Math.SQRT2, 6);
+  expect(data.noise.rates).toBe(0);
+  expect(tables[0]!.rows[0]!.slice(1, 3)).toEqual(['MatMul-free', expect.stringContaining('±')]);
 });
 
-it('has no law while there are few runs', () => {
-  const rows = rowsOf('matmul-free', first).slice(0, 3);
-  const corpus = { folder: '', tokens: 5e7, vocabulary: 9 };
-  const report = ladderReport({ plan, corpus, families: [matmulFree, transformer], rows, rates: [] });
-  expect((report.data as { laws: unknown[] }).laws).toEqual([]);
-  expect(report.figures[0]!.svg).toContain('<svg');
+it('compares what the weights of both families have at the same size, where one law fits both', () => {
+  const { data } = reportOf([...rowsOf(matmulFree, second), ...rowsOf(transformer, second)]);
+  const bytes = (family: Family, place: number) =>
+    inferenceWeights(architectureOf(configOf(family, place)).parameters())
+      .all()
+      .reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const smallest = data.equal.find(
+    ({ parameters }) => parameters === matrixParameters(configOf(transformer, 0)),
+  )!;
+  expect(smallest.times.value).toBeCloseTo(1, 6);
+  expect(smallest.bytes).toBeCloseTo(bytes(matmulFree, 0) / bytes(transformer, 0), 6);
+  expect(smallest.joules).toBeLessThan(1);
+});
+
+it('names what was not trained, and has no law while there are few runs', () => {
+  const rows = rowsOf(matmulFree, first).slice(0, 3);
+  const { data, text, figures } = reportOf(rows);
+  expect(data.laws).toEqual([]);
+  expect(figures[0]!.svg).toContain('<svg');
+  const missing = text.find((paragraph) => paragraph.startsWith('Not trained'))!;
+  expect(missing).not.toContain('MatMul-free 1 × 64 with 10.0 M tokens;');
+  expect(missing).toContain('MatMul-free 1 × 64 with 10.0 M tokens and seed 2;');
+  expect(missing.split('; ')).toHaveLength(cellsOf(plan, [matmulFree, transformer], 1).length - 3);
+});
+
+it('trains the cheapest cells first, each with all families and seeds', () => {
+  const cells = cellsOf(plan, [matmulFree, transformer], 5);
+  expect(cells.slice(0, 4).map(({ family, seed }) => `${family.name} ${seed}`)).toEqual([
+    'matmul-free 5',
+    'transformer 5',
+    'matmul-free 6',
+    'transformer 6',
+  ]);
+  expect(cells.at(-1)).toMatchObject({ rung: plan.rungs[3], tokens: 4e7 });
+  expect(cells).toHaveLength(2 * (4 * 3 + 2));
 });

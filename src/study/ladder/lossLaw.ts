@@ -33,7 +33,7 @@ export function fitLossLaw(runs: readonly Trained[], near?: LossLaw): LossLaw {
     : grid.flatMap((alpha) => grid.map((beta) => at(alpha, beta)));
   let best = starts.reduce((one, other) => (other.cost < one.cost ? other : one));
   // A pattern of steps around the best, halved when none of them is better.
-  for (let step = 0.08; step > 1e-3; ) {
+  for (let step = near ? 0.02 : 0.08; step > 1e-3; ) {
     const { alpha, beta } = best.law;
     const around = [-step, 0, step].flatMap((x) =>
       [-step, 0, step].map((y) => [alpha + x, beta + y] as const),
@@ -73,6 +73,7 @@ function linearPart(runs: readonly Trained[], alpha: number, beta: number) {
   for (let round = 0; round < 8; round++) {
     solution = nonNegative(columns, runs, weights);
     residuals = runs.map(({ loss }, k) => dot(columns[k]!, solution) / loss - 1);
+    if (residuals.every((residual) => Math.abs(residual) <= huber)) break; // no weight would change
     weights = runs.map(({ loss }, k) => Math.min(1, huber / Math.abs(residuals[k]!)) / loss ** 2);
   }
   const [irreducible, a, b] = solution as [number, number, number];
@@ -85,24 +86,20 @@ function huberOf(residual: number): number {
   return size <= huber ? size ** 2 / 2 : huber * (size - huber / 2);
 }
 
+const subsets = [[0, 1, 2], [0, 1], [0, 2], [1, 2], [0], [1], [2]];
+
 /** Weighted least squares with no coefficient below zero: the best of those with some of them zero. */
 function nonNegative(
   columns: readonly (readonly number[])[],
   runs: readonly Trained[],
   weights: readonly number[],
 ): number[] {
+  const sums = normalEquations(columns, runs, weights);
   const costOf = (solution: readonly number[]) =>
-    runs.reduce((sum, { loss }, k) => sum + weights[k]! * (dot(columns[k]!, solution) - loss) ** 2, 0);
-  const subsets = [[0, 1, 2], [0, 1], [0, 2], [1, 2], [0], [1], [2]];
+    sums.reduce((total, row, i) => total + solution[i]! * (dot(row, solution) - 2 * row[3]!), 0);
   const solutions: number[][] = [];
   for (const used of subsets) {
-    const matrix = used.map((i) => [
-      ...used.map((j) =>
-        runs.reduce((sum, _, k) => sum + weights[k]! * columns[k]![i]! * columns[k]![j]!, 0),
-      ),
-      runs.reduce((sum, { loss }, k) => sum + weights[k]! * columns[k]![i]! * loss, 0),
-    ]);
-    const found = solve(matrix);
+    const found = solve(used.map((i) => [...used.map((j) => sums[i]![j]!), sums[i]![3]!]));
     if (!found?.every((value) => value >= 0)) continue;
     const whole = [0, 0, 0];
     used.forEach((place, k) => {
@@ -112,6 +109,24 @@ function nonNegative(
     solutions.push(whole);
   }
   return solutions.reduce((one, other) => (costOf(other) < costOf(one) ? other : one));
+}
+
+/** Rows of the three columns' weighted products with one another, and with the losses. */
+function normalEquations(
+  columns: readonly (readonly number[])[],
+  runs: readonly Trained[],
+  weights: readonly number[],
+): number[][] {
+  const sums = [0, 1, 2].map(() => [0, 0, 0, 0]);
+  for (let k = 0; k < runs.length; k++) {
+    const [column, weight] = [columns[k]!, weights[k]!];
+    for (let i = 0; i < 3; i++) {
+      const [row, weighted] = [sums[i]!, weight * column[i]!];
+      for (let j = 0; j < 3; j++) row[j]! += weighted * column[j]!;
+      row[3]! += weighted * runs[k]!.loss;
+    }
+  }
+  return sums;
 }
 
 /** Gaussian elimination of rows with their right sides last; none if they are dependent. */
@@ -133,8 +148,9 @@ function solve(matrix: number[][]): number[] | undefined {
   return matrix.map((row, k) => row[size]! / row[k]!);
 }
 
+/** Of the first three elements. */
 function dot(a: readonly number[], b: readonly number[]): number {
-  return a.reduce((sum, value, k) => sum + value * b[k]!, 0);
+  return a[0]! * b[0]! + a[1]! * b[1]! + a[2]! * b[2]!;
 }
 
 /** The geometric mean. */

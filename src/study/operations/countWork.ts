@@ -1,11 +1,13 @@
 /** The work of a token, counted from the program of a pass. */
 import { architectureOf, type KvCacheType } from '../../model/architecture.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { Weights } from '../../model/weights.ts';
+import type { ParameterSpec } from '../../model/parameters.ts';
+import type { Weights } from '../../model/weights.ts';
 import { linearOp } from '../../ops/linear/linear.ts';
 import { callOfOp } from '../../program/op.ts';
 import type { Program } from '../../program/record.ts';
 import { recordTypicalStep } from '../../run/steps.ts';
+import { inferenceWeights } from '../inferenceWeights.ts';
 import { isReduced, parameterBytes, type WeightFormat } from '../weightFormats.ts';
 import { type Energy, type EnergyTable, energyOf, type Work } from './energy.ts';
 import { perToken, workOf } from './work.ts';
@@ -25,17 +27,14 @@ export function countWork(config: ModelConfig, options: PassOptions): Work {
   const { tokens, context, kvCacheType, format } = options;
   const architecture = architectureOf(config, { kvCacheType });
   const specs = architecture.parameters();
-  const halves = specs
-    .filter(({ role }) => role === 'embedding' || role === 'matrix')
-    .map(({ name }) => [name, 'f16'] as const);
-  const weights = new Weights(specs, 'inference', new Map(halves));
+  const weights = inferenceWeights(specs);
   const program = recordTypicalStep({ architecture, weights }, tokens, 'last', context);
   const work = workOf(program);
   return perToken(format ? reduced(work, program, { specs, weights, format }) : work, tokens);
 }
 
 interface Reduction {
-  readonly specs: ReturnType<ReturnType<typeof architectureOf>['parameters']>;
+  readonly specs: readonly ParameterSpec[];
   readonly weights: Weights;
   readonly format: WeightFormat;
 }
