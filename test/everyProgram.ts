@@ -11,8 +11,10 @@ import { type WeightMode, Weights } from '../src/model/weights.ts';
 import { sample, sampleState } from '../src/ops/sample/sample.ts';
 import { type Program, record } from '../src/program/record.ts';
 import { input } from '../src/program/tensor.ts';
+import { recordBatchedStep } from '../src/run/batchedSlots.ts';
 import { recordForkedStep } from '../src/run/forkedScorer.ts';
 import { recordPaddedStep } from '../src/run/paddedScorer.ts';
+import { recordPagedStep } from '../src/run/pagedSlots.ts';
 import { recordStep, stepMemory } from '../src/run/steps.ts';
 import { recordTrainingStep } from '../src/train/step.ts';
 
@@ -55,6 +57,17 @@ export function programsOf(
   const sampled = record('a token, sampled', () => {
     sample(input('logits', [1, 512]), sampleState(512, 8));
   });
+  const counts = { logits: 2, draws: 6 };
+  const slots =
+    architecture.memory === 'states'
+      ? recordBatchedStep({ architecture, weights }, architecture.states(9), 12, counts)
+      : recordPagedStep(
+          ...[
+            { architecture, weights },
+            { tensors: architecture.pools(5), pages: input('pages', [9, 4], 'i32') },
+          ],
+          ...[12, counts],
+        );
   const scored =
     architecture.memory === 'states'
       ? [true, false].map(
@@ -62,5 +75,5 @@ export function programsOf(
             recordForkedStep({ architecture, weights }, architecture.states(6), 96, isScored).program,
         )
       : [recordPaddedStep({ architecture, weights }, 3, 48, 64).program];
-  return [step, ...inference, sampled, ...scored];
+  return [step, ...inference, sampled, slots.program, ...scored];
 }

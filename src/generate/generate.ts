@@ -1,5 +1,6 @@
 /** Generates text from a model, token by token. */
 import { InputError } from '../errors.ts';
+import type { Draw } from '../run/drawing.ts';
 import type { NextTokens } from '../run/sequenceReader.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
 import { formOf, type ResponseFormat } from './constraint/answerForm.ts';
@@ -16,6 +17,13 @@ export interface SequenceModel {
    * @param signal a slow model may reject once this is aborted
    */
   append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array>;
+  /**
+   * Reads tokens as `append` does and returns the next one, drawn in the model itself. Absent, or resolves to undefined
+   * without having read anything, if the model cannot do so now; then use `append`.
+   * @param how called once if the model draws
+   * @throws NumericalError for logits that are not finite
+   */
+  draw?(tokens: readonly number[], how: () => Draw, signal?: AbortSignal): Promise<number | undefined>;
   /**
    * Samples a continuation of the tokens in the model itself: yields batches of ids without end. Absent, or returns
    * undefined, if the model cannot do so now; then use `append`.
@@ -118,7 +126,17 @@ export async function* generate(
     onFinish?.({ reason, tokens, promptTokens: promptIds.length, unread });
   }
 
-  const fromLogits = async () => {
+  const how = (): Draw => ({
+    ...{ settings: sampling, uniform: random.uniform(), history, allowed: form?.allowed() },
+  });
+  const fromModel = async () => {
+    if (model.draw && !processLogits) {
+      const token = await unlessAborted(() => model.draw!(next, how, signal), signal);
+      if (token !== undefined) {
+        next = unread = [];
+        return token;
+      }
+    }
     const logits = await unlessAborted(() => model.append(next, signal), signal);
     if (logits === undefined) return undefined;
     next = unread = [];
@@ -144,7 +162,7 @@ export async function* generate(
   try {
     for (; tokens < maxTokens; tokens++) {
       const forced = form?.forced();
-      const id = forced ?? (await (batches ? fromDevice : fromLogits)());
+      const id = forced ?? (await (batches ? fromDevice : fromModel)());
       if (id === undefined || signal?.aborted) return yield* end('abort');
       history.push(id);
       onToken?.(id);

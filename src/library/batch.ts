@@ -3,14 +3,17 @@
  * every sequence that has asked by then: by one token, or by its share of the step if it still reads its prompt.
  */
 import { letEventsIn } from '#platform';
+import { checkDrawn, type Draw } from '../run/drawing.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
-import type { SlotModel } from '../run/slotModel.ts';
+import type { PartResult, SlotModel } from '../run/slotModel.ts';
 
 interface Job {
   readonly slot: number;
   readonly tokens: readonly number[];
+  /** After the last token. */
+  readonly wanted: 'last' | Draw;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (logits: Float32Array) => void;
+  readonly resolve: (result: PartResult) => void;
   readonly reject: (error: unknown) => void;
   /** Tokens that earlier steps have read. */
   read: number;
@@ -49,9 +52,27 @@ export class Batch {
    * Reads tokens and returns the logits after the last, [vocabulary], to be used before the event loop turns.
    * @throws the signal's reason if it is aborted
    */
-  append(slot: number, tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+  async append(slot: number, tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    return (await this.#submit(slot, tokens, 'last', signal)).logits;
+  }
+
+  /**
+   * Reads tokens and returns the next one, drawn on the device. Only if the model draws.
+   * @throws the signal's reason if it is aborted; NumericalError if a logit is not finite
+   */
+  async draw(slot: number, tokens: readonly number[], how: Draw, signal?: AbortSignal): Promise<number> {
+    const { token } = await this.#submit(slot, tokens, how, signal);
+    return checkDrawn(token);
+  }
+
+  #submit(
+    slot: number,
+    tokens: readonly number[],
+    wanted: Job['wanted'],
+    signal: AbortSignal | undefined,
+  ): Promise<PartResult> {
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ slot, tokens, signal, resolve, reject, read: 0 });
+      this.#jobs.push({ slot, tokens, wanted, signal, resolve, reject, read: 0 });
       void this.#run();
     });
   }
@@ -60,7 +81,7 @@ export class Batch {
     if (this.#running) return;
     this.#running = true;
     for (;;) {
-      await letEventsIn(); // every sequence that got its logits samples, and asks again
+      await letEventsIn(); // every sequence that got its token or logits asks again
       for (const { signal, reject } of this.#jobs) if (signal?.aborted) reject(signal.reason);
       this.#jobs = this.#jobs.filter(({ signal }) => !signal?.aborted);
       if (this.#jobs.length === 0) break;
@@ -72,16 +93,19 @@ export class Batch {
   async #step(): Promise<void> {
     const jobs = this.#jobs.slice(0, this.#model.maxTokens);
     const shares = sharesOf(jobs, this.#model.maxTokens);
-    const parts = jobs.map(({ slot, tokens, read }, index) => {
+    const parts = jobs.map(({ slot, tokens, wanted, read }, index) => {
       const end = read + shares[index]!;
-      const wanted = end === tokens.length ? ('last' as const) : ('none' as const);
-      return { slot, tokens: tokens.slice(read, end), wanted };
+      return {
+        slot,
+        tokens: tokens.slice(read, end),
+        wanted: end === tokens.length ? wanted : 'none',
+      } as const;
     });
     try {
-      const logits = await this.#model.step(parts);
+      const results = await this.#model.step(parts);
       for (const [index, job] of jobs.entries()) {
         job.read += shares[index]!;
-        if (job.read === job.tokens.length) job.resolve(logits[index]!);
+        if (job.read === job.tokens.length) job.resolve(results[index]!);
       }
       this.#jobs = this.#jobs.filter(({ read, tokens }) => read < tokens.length);
     } catch (error) {

@@ -29,15 +29,24 @@ export class Generations {
     const reader = this.#reader;
     const state = reader.newState();
     let slot: number | undefined;
+    const joined = async () => {
+      this.#checkOpen();
+      if (this.#active > 1) slot ??= await this.#openBatch().join(state);
+      return slot;
+    };
     const model: SequenceModel = {
       append: async (tokens, signal) => {
-        this.#checkOpen();
-        if (this.#active > 1) slot ??= await this.#openBatch().join(state);
-        if (slot !== undefined) return this.#batch!.append(slot, tokens, signal);
+        const own = await joined();
+        if (own !== undefined) return this.#batch!.append(own, tokens, signal);
         return reader.run(tokens, state, 'last', signal);
       },
       sampled: (...from) => (this.#active > 1 ? undefined : reader.sampled?.(...from)),
     };
+    if (this.#model.engine.samplesAhead > 0)
+      model.draw = async (tokens, how, signal) => {
+        const own = await joined();
+        return own === undefined ? undefined : this.#batch!.draw(own, tokens, how(), signal);
+      };
     this.#active += 1;
     try {
       yield* use(model);

@@ -48,10 +48,10 @@ function countRows(engine: Engine): CountingEngine {
   counting.load = (program) => {
     const executable = load(program);
     const run = executable.run.bind(executable);
-    executable.run = async () => {
+    executable.run = async (reads) => {
       if (counting.fail) throw new Error('the engine fails');
       counting.rows += Number.parseInt(program.name, 10);
-      await run();
+      await run(reads);
     };
     return executable;
   };
@@ -77,7 +77,7 @@ async function runMixed(model: SlotModel, texts: readonly number[][], seed: numb
     if (random.integer(2)) parts.reverse();
     const results = await model.step(parts);
     for (const [index, { slot, tokens }] of parts.entries()) {
-      logits[slot]!.push(...results[index]!);
+      logits[slot]!.push(...results[index]!.logits);
       read[slot]! += tokens.length;
     }
   }
@@ -155,7 +155,7 @@ describe.each(cases)('batched slots of $architecture, $name', ({ skip, create, n
     await batch.load(1, saved);
     const expected = await model.reader.run(text!.slice(12), state, 'last');
     const [moved] = await batch.step([{ slot: 1, tokens: text!.slice(12), wanted: 'last' }]);
-    expectSame(moved!.slice(), expected);
+    expectSame(moved!.logits.slice(), expected);
     expect(await batch.save(0)).toEqual(saved);
   });
 
@@ -167,7 +167,7 @@ describe.each(cases)('batched slots of $architecture, $name', ({ skip, create, n
       { slot: 2, tokens: [4, 5, 6], wanted: 'none' },
     ];
     const sizes = async (wanted: SlotTokens['wanted']) =>
-      (await batch.step(parts(wanted))).map((logits) => logits.length / model.vocabulary);
+      (await batch.step(parts(wanted))).map(({ logits }) => logits.length / model.vocabulary);
     expect(await sizes('all')).toEqual([2, 1, 0]);
     expect(await sizes('none')).toEqual([0, 1, 0]);
   });
@@ -201,8 +201,8 @@ describe('pages of keys and values', () => {
     await expect(batch.step([{ slot: 0, tokens: text!.slice(128), wanted: 'last' }])).rejects.toThrow(
       /found a sequence of 129 tokens, but the memory for keys and values holds only 128 tokens/,
     );
-    const [logits] = await batch.step([{ slot: 1, tokens: [5], wanted: 'last' }]);
-    expect(logits).toEqual(await model.reader.run([5], model.reader.newState(), 'last'));
+    const [result] = await batch.step([{ slot: 1, tokens: [5], wanted: 'last' }]);
+    expect(result!.logits).toEqual(await model.reader.run([5], model.reader.newState(), 'last'));
     expect((await batch.save(0))[0]).toBe(128);
   });
 
@@ -215,8 +215,8 @@ describe('pages of keys and values', () => {
     for (const slot of [1, 2]) {
       await batch.load(slot, state);
       engine.rows = 0;
-      const [logits] = await batch.step([{ slot, tokens: [7], wanted: 'last' }]);
-      expect(logits!.slice()).toEqual(expected);
+      const [result] = await batch.step([{ slot, tokens: [7], wanted: 'last' }]);
+      expect(result!.logits.slice()).toEqual(expected);
       // 200 tokens are three pages and 8 tokens, which are read again.
       expect(engine.rows).toBe(9);
     }
@@ -237,8 +237,8 @@ describe('pages of keys and values', () => {
     const step = { slot: 0, tokens: text!.slice(60), wanted: 'last' } as const;
     await expect(batch.step([step])).rejects.toThrow('the engine fails');
     engine.fail = false;
-    const [logits] = await batch.step([step]);
-    expect(logits).toEqual(await model.reader.run(text!, model.reader.newState(), 'last'));
+    const [result] = await batch.step([step]);
+    expect(result!.logits).toEqual(await model.reader.run(text!, model.reader.newState(), 'last'));
   });
 });
 

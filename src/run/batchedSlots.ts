@@ -1,7 +1,7 @@
 /**
  * Advances many sequences in one program. Each step is a list of rows: one token of each sequence that decodes, and a
  * chunk of the prompt of each sequence in prefill. A step reads the weights once for all rows. States stay on the
- * engine, in slots; token ids go in and the wanted logits come out.
+ * engine, in slots; token ids go in, and the wanted logits or drawn tokens come out.
  *
  * The results of a sequence do not depend on its neighbours, its slot or the cuts between its steps. Every op works on
  * single rows, except the recurrence, which takes the rows of each slot in order.
@@ -19,15 +19,15 @@ import {
   checkBatchSizes,
   checkParts,
   checkSlot,
+  countsOf,
   LogitsRoom,
-  listWanted,
+  type RowCounts,
   type RowStep,
   recordRowStep,
   runRowStep,
-  shareLogits,
 } from './rowStep.ts';
 import type { SequenceState } from './sequenceReader.ts';
-import { type BatchSizes, bucketOf, type SlotModel, type SlotTokens } from './slotModel.ts';
+import { type BatchSizes, bucketOf, type PartResult, type SlotModel, type SlotTokens } from './slotModel.ts';
 import { assignStates } from './steps.ts';
 
 type Model = RunnableModel<RecurrentArchitecture>;
@@ -36,6 +36,7 @@ export class BatchedSlots implements SlotModel {
   readonly slots: number;
   readonly maxTokens: number;
   readonly batched = true;
+  readonly draws: boolean;
   readonly #model: Model;
   /** [slots + 1, …] of each layer; the last slot takes the padding rows of a program. */
   readonly #states: readonly Tensor[];
@@ -47,24 +48,22 @@ export class BatchedSlots implements SlotModel {
     checkBatchSizes(sizes);
     this.slots = sizes.slots;
     this.maxTokens = bucketOf(sizes.maxTokens);
+    this.draws = model.engine.samplesAhead > 0;
     this.#model = model;
     this.#states = model.architecture.states(this.slots + 1);
     for (const tensor of this.#states) model.engine.allocate(tensor);
     this.#steps = new LoadedPrograms(model.engine);
   }
 
-  step(parts: readonly SlotTokens[]): Promise<Float32Array[]> {
+  step(parts: readonly SlotTokens[]): Promise<PartResult[]> {
     const { engine, vocabulary, turns } = this.#model;
     return turns.take(async () => {
       const rows = checkParts(parts, this, vocabulary);
-      const count = listWanted(parts).length;
-      const step = this.#stepFor(bucketOf(rows), count === 0 ? 0 : bucketOf(count));
+      const step = this.#stepFor(bucketOf(rows), countsOf(parts));
       const slotWords = new Int32Array(step.slots.size).fill(this.slots);
       slotWords.set(parts.flatMap(({ slot, tokens }) => tokens.map(() => slot)));
       engine.write(step.slots, bytesOf(slotWords));
-      const logits = this.#logits.take(step.logits?.size ?? 0);
-      await runRowStep(engine, step, parts, logits);
-      return shareLogits(parts, logits, vocabulary);
+      return runRowStep(engine, step, parts, this.#logits.take(step.logits?.size ?? 0));
     });
   }
 
@@ -92,9 +91,9 @@ export class BatchedSlots implements SlotModel {
     });
   }
 
-  #stepFor(rows: number, count: number) {
-    return this.#steps.get(`${rows} ${count}`, () =>
-      recordBatchedStep(this.#model, this.#states, rows, count),
+  #stepFor(rows: number, counts: RowCounts) {
+    return this.#steps.get(`${rows} ${counts.logits} ${counts.draws}`, () =>
+      recordBatchedStep(this.#model, this.#states, rows, counts),
     );
   }
 }
@@ -104,15 +103,15 @@ interface BatchedStep extends RowStep {
   readonly slots: Tensor;
 }
 
-/** The program that reads `rows` tokens of several sequences and computes the logits of `count` of them. */
-function recordBatchedStep(
+/** The program that reads `rows` tokens of sequences with states; see `recordRowStep`. */
+export function recordBatchedStep(
   model: RecordedModel<RecurrentArchitecture>,
   states: readonly Tensor[],
   rows: number,
-  count: number,
+  counts: RowCounts,
 ): BatchedStep {
   const slots = input('slots', [rows], 'i32');
-  const step = recordRowStep(model, rows, count, (ids) => {
+  const step = recordRowStep(model, rows, counts, (ids) => {
     const forward = model.architecture.forward(model.weights, ids, { kind: 'slots', slots, states });
     assignStates(states, forward.states);
     return lastHidden(forward);

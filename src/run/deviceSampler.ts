@@ -4,11 +4,11 @@
  * may come next depends on the last one; the logits still stay on the device.
  */
 import { bytesOf, type Engine, type Executable } from '../engine/engine.ts';
-import { NumericalError } from '../errors.ts';
 import { lastHidden, type RecurrentArchitecture } from '../model/architecture.ts';
 import { type SampleSettings, sample, sampleState, settingsOf } from '../ops/sample/sample.ts';
 import { record } from '../program/record.ts';
 import type { Tensor } from '../program/tensor.ts';
+import { addTo, checkDrawn, fitWords } from './drawing.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RunnableModel } from './model.ts';
 import type { NextTokens, SequenceState } from './sequenceReader.ts';
@@ -28,12 +28,12 @@ export interface SampledStart {
 
 export class DeviceSampler {
   readonly #engine: Engine;
-  readonly #vocabulary: number;
   readonly #model: Sampled;
   readonly #steps: LoadedPrograms<RecordedStep>;
   /** The last token, which the next run reads. */
   #last = 0;
-  #penalises = false;
+  /** A bit for each token that the repetition penalty applies to, as on the device; undefined: it is off. */
+  #seen: Uint32Array | undefined;
   readonly #states: readonly Tensor[];
   readonly #sampling;
   /** The program that samples one token. */
@@ -44,7 +44,6 @@ export class DeviceSampler {
     this.#model = model;
     this.#steps = new LoadedPrograms(engine);
     this.#engine = engine;
-    this.#vocabulary = vocabulary;
     this.#states = architecture.states(1);
     this.#sampling = sampleState(vocabulary, engine.samplesAhead);
     const program = record('a token, sampled', () => {
@@ -62,10 +61,9 @@ export class DeviceSampler {
       this.#engine.write(tensor, bytesOf(state.subarray(offset, offset + tensor.size)));
       offset += tensor.size;
     }
-    const seen = new Int32Array(this.#vocabulary);
-    this.#penalises = settings.repetitionPenalty !== 1;
-    if (this.#penalises) for (const id of history) seen[id] = 1;
-    this.#engine.write(this.#sampling.seen, bytesOf(seen));
+    const penalises = settings.repetitionPenalty !== 1;
+    this.#seen = penalises ? new Uint32Array(this.#sampling.seen.size) : undefined;
+    this.#see(history);
     this.#engine.write(this.#sampling.allowed, bytesOf(new Int32Array(this.#sampling.allowed.size).fill(-1)));
     this.#setLast(lastToken);
     this.#engine.write(this.#sampling.settings, bytesOf(settingsOf(settings)));
@@ -79,7 +77,10 @@ export class DeviceSampler {
   async next(uniforms: readonly number[], limited?: NextTokens): Promise<Int32Array> {
     if (limited) {
       await this.#force(limited.forced);
-      this.#engine.write(this.#sampling.allowed, bytesOf(this.#fitted(limited.allowed)));
+      this.#engine.write(
+        this.#sampling.allowed,
+        bytesOf(fitWords(limited.allowed, this.#sampling.allowed.size)),
+      );
     }
     const { turn, tokens } = this.#sampling;
     const padded = new Float32Array(this.#sampling.uniforms.size);
@@ -89,9 +90,8 @@ export class DeviceSampler {
     const drawn = new Int32Array(tokens.size);
     await this.executable.run([{ tensor: tokens, target: bytesOf(drawn) }], undefined, uniforms.length);
     const found = drawn.subarray(0, uniforms.length);
-    if (found.includes(-1)) {
-      throw new NumericalError("logits contain NaN or Infinity; the model's weights may be damaged");
-    }
+    checkDrawn(Math.min(...found));
+    if (this.#seen) for (const id of found) addTo(this.#seen, id);
     this.#last = found.at(-1)!;
     return found;
   }
@@ -109,18 +109,14 @@ export class DeviceSampler {
       await executable.run();
       at += length;
     }
-    if (this.#penalises)
-      for (const id of tokens) this.#engine.write(this.#sampling.seen, bytesOf(Int32Array.of(1)), 4 * id);
+    this.#see(tokens);
     this.#setLast(tokens.at(-1)!);
   }
 
-  /** The tokenizer may know fewer tokens than the model, or more. */
-  #fitted(allowed: Uint32Array): Uint32Array {
-    const { size } = this.#sampling.allowed;
-    if (allowed.length === size) return allowed;
-    const fitted = new Uint32Array(size);
-    fitted.set(allowed.subarray(0, size));
-    return fitted;
+  #see(ids: readonly number[]): void {
+    if (!this.#seen) return;
+    for (const id of ids) addTo(this.#seen, id);
+    this.#engine.write(this.#sampling.seen, bytesOf(this.#seen));
   }
 
   #setLast(token: number): void {

@@ -16,16 +16,17 @@ import {
   checkBatchSizes,
   checkParts,
   checkSlot,
+  countsOf,
   LogitsRoom,
   listWanted,
+  type RowCounts,
   type RowStep,
   recordRowStep,
   runRowStep,
-  shareLogits,
 } from './rowStep.ts';
 import { pagesFor } from './sequencePages.ts';
 import type { SequenceState } from './sequenceReader.ts';
-import { type BatchSizes, bucketOf, type SlotModel, type SlotTokens } from './slotModel.ts';
+import { type BatchSizes, bucketOf, type PartResult, type SlotModel, type SlotTokens } from './slotModel.ts';
 import { checkContext, stateOfTokens, tokensOfState } from './tokenState.ts';
 
 type Model = RunnableModel<AttentionArchitecture>;
@@ -41,6 +42,7 @@ export class PagedSlots implements SlotModel {
   readonly slots: number;
   readonly maxTokens: number;
   readonly batched = true;
+  readonly draws: boolean;
   readonly #model: Model;
   readonly #pool: PagePool;
   /** The last page takes the keys and values of padding rows. */
@@ -59,6 +61,7 @@ export class PagedSlots implements SlotModel {
     const { architecture, engine } = model;
     this.slots = sizes.slots;
     this.maxTokens = bucketOf(sizes.maxTokens);
+    this.draws = engine.samplesAhead > 0;
     this.#model = model;
     const pages = poolPages(architecture, sizes);
     this.#pool = new PagePool(pages);
@@ -70,7 +73,7 @@ export class PagedSlots implements SlotModel {
     this.#order = this.#sequences.map((_, slot) => slot);
   }
 
-  step(parts: readonly SlotTokens[]): Promise<Float32Array[]> {
+  step(parts: readonly SlotTokens[]): Promise<PartResult[]> {
     const { vocabulary, turns, architecture } = this.#model;
     return turns.take(async () => {
       checkParts(parts, this, vocabulary);
@@ -81,12 +84,11 @@ export class PagedSlots implements SlotModel {
       const count = listWanted(parts).length;
       const logits = this.#logits.take(vocabulary * (count + bucketOf(Math.max(count, 1))));
       try {
-        await this.#advance(joined, logits);
+        return await this.#advance(joined, logits);
       } catch (error) {
         for (const [i, { sequence }] of joined.entries()) sequence.rewind(before[i]!);
         throw error;
       }
-      return shareLogits(parts, logits, vocabulary);
     });
   }
 
@@ -108,11 +110,12 @@ export class PagedSlots implements SlotModel {
    * Reads the parts in as few programs as the pool has pages for: one, unless it is too small. `logits` has room for
    * those that are wanted and for the padding rows of the last program.
    */
-  async #advance(parts: readonly Part[], logits: Float32Array): Promise<void> {
+  async #advance(parts: readonly Part[], logits: Float32Array): Promise<PartResult[]> {
+    const results: PartResult[] = [];
     let group: Part[] = [];
     let written = 0;
     const flush = async () => {
-      await this.#run(group, logits.subarray(written));
+      results.push(...(await this.#run(group, logits.subarray(written))));
       written += this.#model.vocabulary * listWanted(group).length;
       group = [];
     };
@@ -127,6 +130,7 @@ export class PagedSlots implements SlotModel {
       group.push(part);
     }
     await flush();
+    return results;
   }
 
   /** Gives a sequence the pages that it needs; sequences outside the group lose theirs for it. */
@@ -160,11 +164,10 @@ export class PagedSlots implements SlotModel {
   }
 
   /** Runs one program over parts whose tokens come next in the pages of their sequences. */
-  async #run(parts: readonly Part[], logits: Float32Array): Promise<void> {
+  async #run(parts: readonly Part[], logits: Float32Array): Promise<PartResult[]> {
     const { engine } = this.#model;
     const rows = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    const count = listWanted(parts).length;
-    const step = this.#stepFor(bucketOf(rows), count === 0 ? 0 : bucketOf(count));
+    const step = this.#stepFor(bucketOf(rows), countsOf(parts));
     const slots = new Int32Array(step.slots.size).fill(this.slots);
     const positions = new Int32Array(step.positions.size);
     let row = 0;
@@ -177,8 +180,9 @@ export class PagedSlots implements SlotModel {
     engine.write(step.slots, bytesOf(slots));
     engine.write(step.positions, bytesOf(positions));
     engine.write(this.#pages, bytesOf(this.#table()));
-    await runRowStep(engine, step, parts, logits.subarray(0, step.logits?.size ?? 0));
+    const results = await runRowStep(engine, step, parts, logits.subarray(0, step.logits?.size ?? 0));
     for (const { sequence, tokens } of parts) sequence.commit(sequence.cached + tokens.length);
+    return results;
   }
 
   /** Unused entries name the padding page. */
@@ -192,9 +196,9 @@ export class PagedSlots implements SlotModel {
     return table;
   }
 
-  #stepFor(rows: number, count: number) {
-    return this.#steps.get(`${rows} ${count}`, () =>
-      recordPagedStep(this.#model, { tensors: this.#pools, pages: this.#pages }, rows, count),
+  #stepFor(rows: number, counts: RowCounts) {
+    return this.#steps.get(`${rows} ${counts.logits} ${counts.draws}`, () =>
+      recordPagedStep(this.#model, { tensors: this.#pools, pages: this.#pages }, rows, counts),
     );
   }
 
@@ -211,16 +215,17 @@ interface PagedStep extends RowStep {
   readonly positions: Tensor;
 }
 
-function recordPagedStep(
+/** The program that reads `rows` tokens of sequences with pages; see `recordRowStep`. */
+export function recordPagedStep(
   model: RecordedModel<AttentionArchitecture>,
   { tensors, pages }: { readonly tensors: readonly Tensor[]; readonly pages: Tensor },
   rows: number,
-  count: number,
+  counts: RowCounts,
 ): PagedStep {
   const slots = input('slots', [rows], 'i32');
   const positions = input('positions', [rows], 'i32');
   const cache = { tensors, paging: { slots, positions, pages } };
-  const step = recordRowStep(model, rows, count, (ids) =>
+  const step = recordRowStep(model, rows, counts, (ids) =>
     lastHidden(model.architecture.forward(model.weights, ids, cache)),
   );
   return { ...step, slots, positions };

@@ -1,3 +1,4 @@
+import type { Draw } from './drawing.ts';
 import type { SequenceState } from './sequenceReader.ts';
 import type { WantedLogits } from './steps.ts';
 
@@ -6,7 +7,16 @@ export interface SlotTokens {
   readonly slot: number;
   /** At least one. */
   readonly tokens: readonly number[];
-  readonly wanted: WantedLogits;
+  /** Logits, or a token drawn from those of the last one, which needs `SlotModel.draws`. */
+  readonly wanted: WantedLogits | Draw;
+}
+
+/** What a step returns for a part. */
+export interface PartResult {
+  /** [tokens, vocabulary], [vocabulary] or nothing; valid until the next step. */
+  readonly logits: Float32Array;
+  /** The token drawn; −1: a logit is NaN or infinite, or none is possible. Undefined: none was asked for. */
+  readonly token: number | undefined;
 }
 
 /**
@@ -20,12 +30,13 @@ export interface SlotModel {
   readonly maxTokens: number;
   /** Whether a step reads the weights once for all sequences. If not, they advance one after the other. */
   readonly batched: boolean;
+  /** Whether it draws tokens itself. */
+  readonly draws: boolean;
   /**
-   * Reads tokens of different slots. Returns logits in the order of the parts: [tokens, vocabulary], [vocabulary] or
-   * nothing, valid until the next step.
+   * Reads tokens of different slots. Returns results in the order of the parts.
    * @throws InputError for an id outside the vocabulary, or tokens beyond `maxTokens`
    */
-  step(parts: readonly SlotTokens[]): Promise<Float32Array[]>;
+  step(parts: readonly SlotTokens[]): Promise<PartResult[]>;
   /** Puts a state into a slot; by default the state before the first token. */
   load(slot: number, state?: SequenceState): Promise<void>;
   /** Returns a copy of the state in a slot. */

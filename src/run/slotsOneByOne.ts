@@ -3,12 +3,13 @@
  * measured against.
  */
 import type { SequenceReader, SequenceState } from './sequenceReader.ts';
-import type { BatchSizes, SlotModel, SlotTokens } from './slotModel.ts';
+import type { BatchSizes, PartResult, SlotModel, SlotTokens } from './slotModel.ts';
 
 export class SlotsOneByOne implements SlotModel {
   readonly slots: number;
   readonly maxTokens: number;
   readonly batched = false;
+  readonly draws = false;
   readonly #reader: SequenceReader;
   readonly #states: SequenceState[];
 
@@ -19,11 +20,13 @@ export class SlotsOneByOne implements SlotModel {
     this.#states = Array.from({ length: slots }, () => reader.newState());
   }
 
-  async step(parts: readonly SlotTokens[]): Promise<Float32Array[]> {
-    const logits: Float32Array[] = [];
-    for (const { slot, tokens, wanted } of parts)
-      logits.push(await this.#reader.run(tokens, this.#state(slot), wanted));
-    return logits;
+  async step(parts: readonly SlotTokens[]): Promise<PartResult[]> {
+    const results: PartResult[] = [];
+    for (const { slot, tokens, wanted } of parts) {
+      if (typeof wanted === 'object') throw new Error('found a token to draw; this model gives logits only');
+      results.push({ logits: await this.#reader.run(tokens, this.#state(slot), wanted), token: undefined });
+    }
+    return results;
   }
 
   async load(slot: number, state?: SequenceState): Promise<void> {

@@ -85,6 +85,12 @@ export async function* answer(
       return adjusted(logits, generated, options);
     },
   };
+  if (sequence.draws && logprobs === undefined && !adjusts(options))
+    model.draw = async (_tokens, how) => {
+      const token = await sequence.draw(unread, how(), signal);
+      unread = [];
+      return token;
+    };
   const pieces = generate(model, tokenizer, history, {
     ...{ ...sampling, maxTokens, stop, stopAtEos, signal },
     ...(seed === undefined ? {} : { seed }),
@@ -114,11 +120,15 @@ export async function* answer(
   return { reason, tokens: count, session, read: read.slice(0, -unread.length) };
 }
 
+function adjusts({ frequencyPenalty, presencePenalty, logitBias }: ChoiceOptions): boolean {
+  return frequencyPenalty !== 0 || presencePenalty !== 0 || logitBias.size > 0;
+}
+
 /** Logits with biases and OpenAI's two penalties, which see generated tokens only. */
 function adjusted(logits: Float32Array, generated: readonly number[], options: ChoiceOptions): Float32Array {
   const { frequencyPenalty, presencePenalty, logitBias } = options;
+  if (!adjusts(options)) return logits;
   const penalised = frequencyPenalty !== 0 || presencePenalty !== 0;
-  if (!penalised && logitBias.size === 0) return logits;
   const result = logits.slice();
   for (const [id, bias] of logitBias) result[id]! += bias;
   if (penalised) {

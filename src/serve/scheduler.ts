@@ -7,8 +7,9 @@
  * reads the logits of all tokens of a prompt does so while later steps run.
  */
 import { InputError } from '../errors.ts';
+import type { Draw } from '../run/drawing.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
-import { bucketOf, type SlotModel, type SlotTokens } from '../run/slotModel.ts';
+import { bucketOf, type PartResult, type SlotModel, type SlotTokens } from '../run/slotModel.ts';
 import { checkTokens } from '../run/steps.ts';
 import type { LongWork } from './longWork.ts';
 import { Sequence } from './sequence.ts';
@@ -34,13 +35,17 @@ export interface SchedulerOptions {
 /** Called with the logits of tokens [first, first + n) of a text, [n, vocabulary]. */
 export type LogitsReader = (logits: Float32Array, first: number) => Promise<void>;
 
+/** What a sequence wants after its last token. */
+export type LastWanted = 'last' | 'none' | Draw;
+
 interface Job {
   readonly seat: Seat;
   readonly tokens: readonly number[];
   readonly reader: LogitsReader | undefined;
-  readonly wantsLast: boolean;
+  /** After the last token. */
+  readonly last: LastWanted;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (logits: Float32Array) => void;
+  readonly resolve: (result: PartResult) => void;
   readonly reject: (error: unknown) => void;
   read: number;
   /** Whether the reader has not ended yet. */
@@ -121,14 +126,14 @@ export class Scheduler {
   submit(
     seat: Seat,
     tokens: readonly number[],
-    options: { reader?: LogitsReader | undefined; wantsLast: boolean; signal: AbortSignal | undefined },
-  ): Promise<Float32Array> {
+    options: { reader?: LogitsReader | undefined; last: LastWanted; signal: AbortSignal | undefined },
+  ): Promise<PartResult> {
     return new Promise((resolve, reject) => {
       if (this.#failure) throw this.#failure;
       if (tokens.length === 0) throw new InputError('found no token, expected at least one');
       checkTokens(tokens, this.vocabulary);
-      const { reader, wantsLast, signal } = options;
-      const job = { seat, tokens, reader, wantsLast, signal, resolve, reject, read: 0, isShown: false };
+      const { reader, last, signal } = options;
+      const job = { seat, tokens, reader, last, signal, resolve, reject, read: 0, isShown: false };
       this.#jobs.push(job);
       if (!seat.ready) this.#resume(job);
       void this.#run();
@@ -202,7 +207,7 @@ export class Scheduler {
     const { onStep } = this.#options;
     const before = performance.now();
     const shares = this.#compose(jobs);
-    const logits = await this.model.step(jobs.map((job, index) => partOf(job, shares[index]!)));
+    const results = await this.model.step(jobs.map((job, index) => partOf(job, shares[index]!)));
     const milliseconds = performance.now() - before;
     const tokens = shares.reduce((sum, rows) => sum + rows, 0);
     const earlier = this.#rowMilliseconds || milliseconds / tokens;
@@ -211,17 +216,18 @@ export class Scheduler {
     for (const [index, job] of jobs.entries()) job.read += shares[index]!;
     // Readers copy their logits before anyone else gets a turn.
     for (const [index, job] of jobs.entries())
-      if (job.reader) void this.#show(job, logits[index]!.slice(), job.read - shares[index]!);
-    await this.#deliver(jobs, logits);
+      if (job.reader) void this.#show(job, results[index]!.logits.slice(), job.read - shares[index]!);
+    await this.#deliver(jobs, results);
   }
 
-  async #deliver(jobs: readonly Job[], logits: readonly Float32Array[]): Promise<void> {
+  async #deliver(jobs: readonly Job[], results: readonly PartResult[]): Promise<void> {
     const samplesAtOnce = Math.ceil(logitsAtOnce / this.vocabulary);
     let delivered = 0;
     for (const [index, job] of jobs.entries()) {
       if (job.reader || job.read < job.tokens.length) continue;
       this.#remove(job);
-      job.resolve(logits[index]!);
+      job.resolve(results[index]!);
+      if (job.last !== 'last') continue;
       delivered += 1;
       if (delivered % samplesAtOnce === 0) await turnOfOthers();
     }
@@ -236,7 +242,7 @@ export class Scheduler {
       await job.reader!(logits, first);
       if (job.read === job.tokens.length) {
         this.#remove(job);
-        job.resolve(logits);
+        job.resolve({ logits, token: undefined });
       }
     } catch (error) {
       this.#remove(job);
@@ -306,9 +312,9 @@ function remaining({ tokens, read }: Job): number {
   return tokens.length - read;
 }
 
-function partOf({ seat, tokens, read, reader, wantsLast }: Job, rows: number): SlotTokens {
+function partOf({ seat, tokens, read, reader, last }: Job, rows: number): SlotTokens {
   const isLast = read + rows === tokens.length;
-  const wanted = reader ? 'all' : wantsLast && isLast ? 'last' : 'none';
+  const wanted = reader ? 'all' : isLast ? last : 'none';
   return { slot: seat.slot!, tokens: tokens.slice(read, read + rows), wanted };
 }
 

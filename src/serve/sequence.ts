@@ -1,5 +1,7 @@
+import { checkDrawn, type Draw } from '../run/drawing.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
-import type { LogitsReader, Scheduler } from './scheduler.ts';
+import type { PartResult } from '../run/slotModel.ts';
+import type { LastWanted, LogitsReader, Scheduler } from './scheduler.ts';
 import type { Seat } from './slots.ts';
 
 /** One sequence of the model, in its own slot until it is closed. */
@@ -20,18 +22,28 @@ export class Sequence {
    * Reads tokens and returns the logits after the last, [vocabulary]. They are valid until the caller awaits anything other
    * than this sequence.
    */
-  append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-    return this.#submit(tokens, { wantsLast: true, signal });
+  async append(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    return (await this.#submit(tokens, { last: 'last', signal })).logits;
+  }
+
+  /** Whether `draw` can be used. */
+  get draws(): boolean {
+    return this.#scheduler.model.draws;
+  }
+
+  /** Reads tokens and returns the next one, drawn on the device. @throws NumericalError if a logit is not finite */
+  async draw(tokens: readonly number[], how: Draw, signal?: AbortSignal): Promise<number> {
+    return checkDrawn((await this.#submit(tokens, { last: how, signal })).token);
   }
 
   /** Reads tokens; only the state matters. */
   async read(tokens: readonly number[], signal?: AbortSignal): Promise<void> {
-    await this.#submit(tokens, { wantsLast: false, signal });
+    await this.#submit(tokens, { last: 'none', signal });
   }
 
   /** Reads tokens and shows the logits of each. */
   async score(tokens: readonly number[], reader: LogitsReader, signal?: AbortSignal): Promise<void> {
-    await this.#submit(tokens, { wantsLast: false, reader, signal });
+    await this.#submit(tokens, { last: 'none', reader, signal });
   }
 
   /** A copy of the state after all tokens read. */
@@ -51,8 +63,8 @@ export class Sequence {
 
   #submit(
     tokens: readonly number[],
-    options: { reader?: LogitsReader; wantsLast: boolean; signal: AbortSignal | undefined },
-  ): Promise<Float32Array> {
+    options: { reader?: LogitsReader; last: LastWanted; signal: AbortSignal | undefined },
+  ): Promise<PartResult> {
     this.#checkOpen();
     const done = this.#scheduler.submit(this.#seat, tokens, options);
     this.#last = done.catch(() => {});

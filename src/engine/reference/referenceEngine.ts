@@ -12,7 +12,7 @@ export class ReferenceEngine implements Engine {
   readonly name = 'reference';
   readonly description = 'plain formulas in float64';
   readonly longestStep = 256;
-  readonly samplesAhead: number = 0;
+  readonly samplesAhead: number = 1;
   readonly #data = new Map<Tensor, Data>();
 
   allocate(tensor: Tensor): void {

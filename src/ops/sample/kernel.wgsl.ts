@@ -1,39 +1,30 @@
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
-import type { Tensor } from '../../program/tensor.ts';
+import type { CallOf } from '../../program/op.ts';
+import { widthOf } from '../../program/shapes.ts';
+import { type sampleOp, wordsOf } from './sample.ts';
+
+type Call = CallOf<typeof sampleOp>;
 
 const lanes = 256;
 
 /**
- * One workgroup. Nothing is sorted: tokens are ordered by logit, equal ones by id. The end of the kept tokens is found
+ * A workgroup for each row. Nothing is sorted: tokens are ordered by logit, equal ones by id. The end of the kept tokens is found
  * bit by bit, first the logit's bits (transformed so that they order as the logits do), then the id's. Each bit takes
  * one sum over the vocabulary. The draw goes through the ids in order: first over blocks of them, then within one block.
  */
-export function sampleToken(
-  t: Record<
-    | 'logits'
-    | 'settings'
-    | 'uniforms'
-    | 'turn'
-    | 'seen'
-    | 'allowed'
-    | 'tokens'
-    | 'turnAfter'
-    | 'seenAfter'
-    | 'tokensAfter'
-    | 'next',
-    Tensor
-  >,
-): Dispatch {
-  const size = t.logits.size;
+export function sampleToken(t: Call['inputs'] & Call['outputs']): Dispatch {
+  const size = widthOf(t.logits);
   // Variables are updated in place: before and after are one memory.
   const { turnAfter: _turn, seenAfter: _seen, tokensAfter: _tokens, ...tensors } = t;
   return {
     shader: 'sampleToken',
     code: code(Math.ceil(Math.log2(size + 1))),
     tensors,
-    // WGSL has no literal of −Infinity.
-    numbers: { size, stretch: Math.ceil(size / lanes), impossible: 0xff80_0000 },
-    workgroups: [1, 1, 1],
+    numbers: {
+      ...{ size, words: wordsOf(size), ahead: widthOf(t.uniforms), stretch: Math.ceil(size / lanes) },
+      impossible: 0xff80_0000, // WGSL has no literal of −Infinity
+    },
+    workgroups: [t.turn.size, 1, 1],
   };
 }
 
@@ -42,19 +33,23 @@ const lanes = ${lanes}u;
 const infinity = 0x7f800000u;
 
 struct Settings { temperature: f32, topK: f32, topP: f32, minP: f32 }
-/** The last token kept, in the order of logits and ids, and the largest logit. */
+/** The last token kept, in the order of logits and ids. */
 struct Cut { key: u32, id: u32 }
 
 var<workgroup> shared_settings: Settings;
 var<workgroup> keys: array<u32, lanes>;
 var<workgroup> ids: array<u32, lanes>;
 var<workgroup> sums: array<f32, lanes>;
+/** Of this workgroup, and its penalty. */
+var<private> row: u32;
+var<private> penalty: f32;
 
 fn logitOf(id: u32) -> f32 {
-  if (((bitcast<u32>(allowed[id >> 5u]) >> (id & 31u)) & 1u) == 0u) { return bitcast<f32>(p.impossible); }
-  let x = logits[id];
-  if (seen[id] == 0) { return x; }
-  return select(x * settings[4], x / settings[4], x > 0.0);
+  let word = row * p.words + (id >> 5u);
+  if (((bitcast<u32>(allowed[word]) >> (id & 31u)) & 1u) == 0u) { return bitcast<f32>(p.impossible); }
+  let x = logits[row * p.size + id];
+  if (((bitcast<u32>(seen[word]) >> (id & 31u)) & 1u) == 0u) { return x; }
+  return select(x * penalty, x / penalty, x > 0.0);
 }
 
 fn keyOf(x: f32) -> u32 {
@@ -92,7 +87,9 @@ fn cutAt(target_sum: f32, among: Cut, weighted: bool, top: f32, temperature: f32
 }
 
 @compute @workgroup_size(lanes)
-fn main(@builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
+  row = group.x;
+  penalty = settings[5u * row + 4u];
   // The most probable token, and whether a logit is NaN or infinite.
   var best = 0u;
   var bestId = 0u;
@@ -106,7 +103,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
   keys[lane] = best;
   ids[lane] = bestId;
-  if (lane == 0u) { shared_settings = Settings(settings[0], settings[1], settings[2], settings[3]); }
+  if (lane == 0u) {
+    let first = 5u * row;
+    shared_settings = Settings(settings[first], settings[first + 1u], settings[first + 2u], settings[first + 3u]);
+  }
   damaged = workgroupCount(damaged, lane);
   let asked = workgroupUniformLoad(&shared_settings);
   for (var other = 0u; other < lanes; other++) {
@@ -136,12 +136,13 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   sums[lane] = sum;
   workgroupBarrier();
   if (lane > 0u) { return; }
-  let at = turn[0];
+  let at = u32(turn[row]);
+  let place = row * p.ahead + at;
   var token = bestId;
   if (temperature > 0.0) {
     var all = 0.0;
     for (var other = 0u; other < lanes; other++) { all += sums[other]; }
-    var rest = uniforms[at] * all;
+    var rest = uniforms[place] * all;
     var stretch = 0u;
     var last = 0u; // the last token with a weight, in case rounding leaves a remainder
     for (var other = 0u; other < lanes; other++) {
@@ -160,14 +161,14 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     }
   }
   if (damaged != 0) {
-    tokens[at] = -1;
-    next[0] = 0; // the next token must have a row in the embedding
+    tokens[place] = -1;
+    next[row] = 0; // the next token must have a row in the embedding
   } else {
-    tokens[at] = i32(token);
-    next[0] = i32(token);
-    seen[token] = 1;
+    tokens[place] = i32(token);
+    next[row] = i32(token);
+    seen[row * p.words + (token >> 5u)] |= i32(1u << (token & 31u));
   }
-  turn[0] = at + 1;
+  turn[row] = i32((at + 1u) % p.ahead);
 }
 
 fn weightOf(id: u32, byCount: Cut, byShare: Cut, top: f32, asked: Settings) -> f32 {

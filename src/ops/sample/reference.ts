@@ -16,7 +16,8 @@ export interface SampleSettings {
  * token, or is drawn from the k most probable ones, limited to the fewest that have the share p, and to those at least
  * min p times as probable as the most probable one. Among equal tokens the smaller id comes first, and the draw goes
  * through the ids in order. −1: a logit is NaN, or no token is possible.
- * @param allowed a bit a token: bit t mod 32 of word t / 32; tokens whose bit is 0 are impossible
+ * @param seen a bit a token: bit t mod 32 of word t / 32
+ * @param allowed likewise; tokens whose bit is 0 are impossible
  */
 export function sampleReference(
   logits: Data,
@@ -26,10 +27,10 @@ export function sampleReference(
   uniform: number,
 ): number {
   const { temperature, topK, topP, minP, repetitionPenalty: penalty } = settings;
-  const isAllowed = (id: number) => ((allowed[id >> 5]! >>> (id & 31)) & 1) === 1;
+  const has = (set: Data, id: number) => ((set[id >> 5]! >>> (id & 31)) & 1) === 1;
   const penalised = (logit: number) => (logit > 0 ? logit / penalty : logit * penalty);
   const x = Float64Array.from(logits, (logit, id) =>
-    isAllowed(id) ? (seen[id] ? penalised(logit) : logit) : Number.NEGATIVE_INFINITY,
+    has(allowed, id) ? (has(seen, id) ? penalised(logit) : logit) : Number.NEGATIVE_INFINITY,
   );
   if (x.some((logit) => Number.isNaN(logit) || logit === Number.POSITIVE_INFINITY)) return -1;
   let ids = [...x.keys()]

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { gpuEngines } from '../../../test/engines.ts';
+import { gpuEngines, referenceEngine } from '../../../test/engines.ts';
 import { bytesOf, type Engine } from '../../engine/engine.ts';
 import { ReferenceEngine } from '../../engine/reference/referenceEngine.ts';
 import { sample as sampleOnHost } from '../../generate/sampling.ts';
@@ -36,12 +36,10 @@ async function draw(
   const state = sampleState(logits.length, uniforms.length);
   const tensor = input('logits', [1, logits.length]);
   const executable = engine.load(record('sample', () => sample(tensor, state)));
-  const flags = new Int32Array(logits.length);
-  for (const id of seen) flags[id] = 1;
   engine.write(tensor, bytesOf(logits));
   engine.write(state.settings, bytesOf(settingsOf(settings)));
   engine.write(state.uniforms, bytesOf(uniforms));
-  engine.write(state.seen, bytesOf(flags));
+  engine.write(state.seen, bytesOf(maskOf(logits.length, (id) => seen.includes(id))));
   engine.write(state.allowed, bytesOf(maskOf(logits.length, allowed)));
   engine.write(state.turn, bytesOf(Int32Array.of(0)));
   const tokens = new Int32Array(uniforms.length);
@@ -75,7 +73,7 @@ it('the formula draws what the host draws from the same random numbers', () => {
         const logits = normal(60, seed).map((x, id) => (id % 7 === 3 ? 1 : id % 11 === 5 ? -Infinity : x));
         const history = [3, 8, 20];
         const random = { uniform: () => uniform } as SeededRandom;
-        const seen = Int32Array.from(logits, (_, id) => Number(history.includes(id)));
+        const seen = maskOf(60, (id) => history.includes(id));
         const possible = logits.map((x, id) => (allowed(id) ? x : -Infinity));
         const [mask, x] = [maskOf(60, allowed), logits as unknown as Float64Array];
         expect(sampleReference(x, seen, mask, settings, uniform)).toBe(
@@ -85,6 +83,82 @@ it('the formula draws what the host draws from the same random numbers', () => {
     ),
     { numRuns: 400, seed: 1 },
   );
+});
+
+/** A sequence of a batch. */
+interface RowCase {
+  readonly logits: Float32Array;
+  readonly settings: SampleSettings;
+  readonly uniforms: Float32Array;
+  readonly seen: readonly number[];
+  readonly allowed: (id: number) => boolean;
+}
+
+/** Tokens of each row, drawn together. */
+async function drawRows(engine: Engine, rows: readonly RowCase[]): Promise<number[][]> {
+  const [vocabulary, ahead] = [rows[0]!.logits.length, rows[0]!.uniforms.length];
+  const state = sampleState(vocabulary, ahead, rows.length);
+  const tensor = input('logits', [rows.length, vocabulary]);
+  const executable = engine.load(record('sample', () => sample(tensor, state)));
+  const masks = (of: (row: RowCase, id: number) => boolean) =>
+    Int32Array.from(rows.flatMap((row) => [...maskOf(vocabulary, (id) => of(row, id))]));
+  const floats = (of: (row: RowCase) => Float32Array) =>
+    bytesOf(Float32Array.from(rows.flatMap((row) => [...of(row)])));
+  engine.write(
+    tensor,
+    floats(({ logits }) => logits),
+  );
+  engine.write(
+    state.settings,
+    floats(({ settings }) => settingsOf(settings)),
+  );
+  engine.write(
+    state.uniforms,
+    floats(({ uniforms }) => uniforms),
+  );
+  engine.write(state.seen, bytesOf(masks(({ seen }, id) => seen.includes(id))));
+  engine.write(state.allowed, bytesOf(masks(({ allowed }, id) => allowed(id))));
+  const tokens = new Int32Array(rows.length * ahead);
+  await executable.run([{ tensor: state.tokens, target: bytesOf(tokens) }], undefined, ahead);
+  return rows.map((_, row) => [...tokens.subarray(row * ahead, (row + 1) * ahead)]);
+}
+
+const allowedCases: readonly RowCase['allowed'][] = [() => true, (id) => id % 3 === 0, (id) => id > 31];
+
+/** Each row with settings, mask, earlier tokens and random numbers of its own. */
+const rowCases = (vocabulary: number): RowCase[] =>
+  [...settingsCases, ...settingsCases].map((choices, row) => ({
+    logits: normal(vocabulary, vocabulary + row),
+    settings: { ...plain, repetitionPenalty: 1 + (row % 3) / 4, ...choices },
+    uniforms: Float32Array.from({ length: 6 }, (_, i) => ((i + row) * 0.618) % 1),
+    seen: [row, 2 * row + 1, 40],
+    allowed: allowedCases[row % allowedCases.length]!,
+  }));
+
+describe.each([referenceEngine, ...gpuEngines])('rows of sample on $name', ({ skip, create }) => {
+  it.skipIf(skip)('draw what each draws alone, by the formula', async () => {
+    const engine = await create();
+    for (const vocabulary of [65, 3000]) {
+      const rows = rowCases(vocabulary);
+      const alone = rows.map(({ logits, settings, uniforms, seen, allowed }) =>
+        draw(new ReferenceEngine(), logits, settings, uniforms, seen, allowed),
+      );
+      expect(await drawRows(engine, rows)).toEqual(await Promise.all(alone));
+    }
+    await engine.dispose();
+  });
+
+  it.skipIf(skip)('report their own damage', async () => {
+    const engine = await create();
+    const [first, second, third] = rowCases(65) as [RowCase, RowCase, RowCase];
+    const damaged = { ...second, logits: second.logits.with(36, Number.NaN) };
+    const [a, b, c] = await drawRows(engine, [first, damaged, third]);
+    expect(b).toEqual([-1, -1, -1, -1, -1, -1]);
+    expect([a, c]).toEqual(
+      [await drawRows(engine, [first]), await drawRows(engine, [third])].map(([row]) => row),
+    );
+    await engine.dispose();
+  });
 });
 
 describe.each(gpuEngines)('sample on $name', ({ skip, create }) => {
