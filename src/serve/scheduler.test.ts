@@ -14,7 +14,7 @@ beforeEach(async () => {
   steps = [];
   const { model, vocabulary } = server.runtime.scheduler;
   const recorded: SlotModel = {
-    ...{ slots: model.slots, maxTokens: model.maxTokens, batched: model.batched },
+    ...{ slots: model.slots, maxTokens: model.maxTokens, batched: model.batched, draws: model.draws },
     load: (slot, state) => model.load(slot, state),
     save: (slot) => model.save(slot),
     step(parts: readonly SlotTokens[]) {
