@@ -126,24 +126,10 @@ export async function* generate(
     onFinish?.({ reason, tokens, promptTokens: promptIds.length, unread });
   }
 
-  const how = (): Draw => ({
-    ...{ settings: sampling, uniform: random.uniform(), history, allowed: form?.allowed() },
-  });
-  const fromModel = async () => {
-    if (model.draw && !processLogits) {
-      const token = await unlessAborted(() => model.draw!(next, how, signal), signal);
-      if (token !== undefined) {
-        next = unread = [];
-        return token;
-      }
-    }
-    const logits = await unlessAborted(() => model.append(next, signal), signal);
-    if (logits === undefined) return undefined;
-    next = unread = [];
-    if (signal?.aborted) return undefined;
-    const changed = processLogits ? changedCopy(logits, history, processLogits) : logits;
-    return sampler.sample(form ? form.restricted(changed) : changed, sampling, random, history);
-  };
+  const fromModel = () =>
+    nextToken({ model, sampler, form, history, sampling, random, processLogits, signal }, next, () => {
+      next = unread = [];
+    });
   // Tokens since the last one that was drawn are forced.
   const limit = form && (() => ({ forced: unread.slice(isDrawn ? 1 : 0), allowed: form.allowed() }));
   const batches =
@@ -188,6 +174,45 @@ function streamAfter(promptIds: readonly number[], tokenizer: GenerationTokenize
   const text = tokenizer.stream();
   for (const id of promptIds) text.push(id);
   return text;
+}
+
+/** What the next token of a text depends on, beside the tokens that the model has read. */
+interface NextToken {
+  readonly model: SequenceModel;
+  readonly sampler: Sampler;
+  readonly form: ReturnType<typeof formOf>;
+  readonly history: readonly number[];
+  readonly sampling: Required<SamplingOptions>;
+  readonly random: SeededRandom;
+  readonly processLogits: GenerateOptions['processLogits'];
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Reads tokens and returns the next one: drawn in the model if it can, else from its logits. Undefined: aborted.
+ * @param onRead called once the model has read the tokens
+ */
+async function nextToken(
+  { model, sampler, form, history, sampling, random, processLogits, signal }: NextToken,
+  tokens: readonly number[],
+  onRead: () => void,
+): Promise<number | undefined> {
+  const how = (): Draw => ({
+    ...{ settings: sampling, uniform: random.uniform(), history, allowed: form?.allowed() },
+  });
+  if (model.draw && !processLogits) {
+    const drawn = await unlessAborted(() => model.draw!(tokens, how, signal), signal);
+    if (drawn !== undefined) {
+      onRead();
+      return drawn;
+    }
+  }
+  const logits = await unlessAborted(() => model.append(tokens, signal), signal);
+  if (logits === undefined) return undefined;
+  onRead();
+  if (signal?.aborted) return undefined;
+  const changed = processLogits ? changedCopy(logits, history, processLogits) : logits;
+  return sampler.sample(form ? form.restricted(changed) : changed, sampling, random, history);
 }
 
 function changedCopy(
