@@ -83,16 +83,15 @@ ${failures(cases).map(sample).join('\n\n')}
 
 ## How it was made
 
-By \`recipes/chat\`, which contains all settings and the script: a program writes the talks, and plusminus/stories is trained on
-them.
+By \`recipes/chat\`, which contains all settings and the script: a program writes the talks. This chat was trained from the one
+before it ("before" in the table), and the first of them from plusminus/stories.
 
 ${training}
 
 ## Limits
 
 - It knows one small world, makes mistakes, and understands only plain English. Do not take its words for advice or fact.
-- It may say that it forgets a talk when its tab is closed. The page keeps talks until they are erased.
-- It subtracts or adds where it should decline, such as 12 * 12, and mixes up several people of one talk.
+- It mixes up several people of one talk, and long rare names lose letters.
 - Questions in unusual words are often taken for ones that it cannot answer.
 - Its stories follow a few dozen plots; some repeat short stories of its training nearly word for word.
 - It has no safety training beyond declining what it does not know.
@@ -128,10 +127,11 @@ async function gather(results: string, models: string): Promise<ChatCardFacts> {
   );
   // The chat itself on each engine, then the one before it.
   reports.sort((a, b) => Number(a.model !== 'chat') - Number(b.model !== 'chat'));
+  const named = reports.map((report) => (report.model === 'chat' ? report : { ...report, model: 'before' }));
   return {
     facts: await readFacts(join(models, 'chat')),
     bytes: await folderBytes(join(models, 'chat')),
-    reports,
+    reports: named,
     forms: JSON.parse(await readFile(join(results, 'forms.json'), 'utf8')) as FormReport,
     training: trainingText('Fine-tuning', await readTraining(join(results, 'chat'))),
     data: await readFile(join(import.meta.dirname, '../stories/data.md'), 'utf8'),
