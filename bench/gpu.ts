@@ -2,7 +2,7 @@
  * The GPU benchmark: decoding, a prompt and training, timed only after a small model has given the same results as on the
  * CPU. Weights are random and made in memory.
  *
- *   npm run bench:gpu                               370M: decoding, a prompt of 2,048, training on 8 × 2,048
+ *   npm run bench:gpu                               370M: decoding, also of 256 sequences, a prompt of 2,048, training
  *   npm run bench:gpu -- --engine cuda
  *   npm run bench:gpu -- --size 1.3B --no-training
  *   npm run bench:gpu -- --batch 8 --length 512
@@ -21,11 +21,21 @@ import { createEngine } from '../src/engine/engines.ts';
 import { InputError } from '../src/errors.ts';
 import { isConfigName, namedConfig } from '../src/model/config.ts';
 import type { Recompute } from '../src/train/passGradients.ts';
-import { InferenceCase, type Measurement, measure, SampledCase, TrainingCase } from './gpuCases.ts';
+import {
+  InferenceCase,
+  type Measurement,
+  measure,
+  SampledCase,
+  SlotsCase,
+  type SlotsWanted,
+  TrainingCase,
+} from './gpuCases.ts';
 import { measureGpuModels } from './gpuModels.ts';
 import { modelNames } from './modelFiles.ts';
 import { outputPath } from './outputPath.ts';
 import { measurePyTorch, type PyTorchReport } from './pytorch.ts';
+
+const numbers = ['prompt', 'batch', 'length', 'recompute', 'rounds', 'sequences'] as const;
 
 const options = new Command('npm run bench:gpu --')
   .addOption(
@@ -36,6 +46,7 @@ const options = new Command('npm run bench:gpu --')
   .option('--prompt <tokens>', 'tokens of the prompt', '2048')
   .option('--batch <sequences>', 'sequences of a training step', '8')
   .option('--length <tokens>', 'tokens of a training sequence', '2048')
+  .option('--sequences <count>', 'sequences that advance together', '256')
   .option('--rounds <count>', 'timed runs of each case', '5')
   .option(
     '--recompute <blocks>',
@@ -51,7 +62,7 @@ const options = new Command('npm run bench:gpu --')
   )
   .parse()
   .opts<
-    Record<'engine' | 'size' | 'prompt' | 'batch' | 'length' | 'recompute' | 'rounds', string> & {
+    Record<(typeof numbers)[number] | 'engine' | 'size', string> & {
       config?: string;
       out?: string;
       models?: string | true;
@@ -64,12 +75,11 @@ if (!isConfigName(options.size))
   throw new InputError(`--size: found ${options.size}, expected a name such as 370M`);
 const config = options.config ? await readConfig(options.config) : namedConfig(options.size);
 const subject = options.config ?? options.size;
-const numbers = ['prompt', 'batch', 'length', 'recompute', 'rounds'] as const;
-const [prompt, batch, length, recomputed, rounds] = numbers.map((name) => {
+const [prompt, batch, length, recomputed, rounds, sequences] = numbers.map((name) => {
   const value = Number(options[name]);
   if (Number.isInteger(value) && value > 0) return value;
   throw new InputError(`--${name}: found ${options[name]}, expected a positive integer`);
-}) as [number, number, number, number, number];
+}) as [number, number, number, number, number, number];
 
 if (options.models !== undefined) {
   const { models, engine } = options;
@@ -116,6 +126,22 @@ function sampled(times: number): Promise<Row> {
       throw new Error(`expected a MatMul-free model, found ${config.modelType}`);
     const one = new SampledCase(engine, config);
     if (one.tokens !== 8) throw new Error(`expected 8 tokens ahead, found ${one.tokens}`);
+    return measure(engine, one.executable, times, () => one.step());
+  });
+}
+
+/** Of slots, with what is returned of each sequence. */
+const slotsForms: readonly (readonly [string, SlotsWanted])[] = [
+  ['nothing returned', 'none'],
+  ['drawn on the GPU', { temperature: 0.8, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 }],
+  ['drawn among 40 and 0.95', { temperature: 0.8, topK: 40, topP: 0.95, minP: 0, repetitionPenalty: 1 }],
+  ['logits to the host', 'last'],
+];
+
+function slots(name: string, wanted: SlotsWanted, times: number): Promise<Row> {
+  return row(`${sequences} sequences, a token each, ${name}`, sequences, async (engine) => {
+    const one = new SlotsCase(engine, config, sequences, wanted);
+    await one.step();
     return measure(engine, one.executable, times, () => one.step());
   });
 }
@@ -235,6 +261,7 @@ const rows: Row[] = [];
 if (!folder) {
   rows.push(await inference('decoding, one sequence', 1, 10 * rounds));
   rows.push(await sampled(10 * rounds));
+  for (const [name, wanted] of slotsForms) rows.push(await slots(name, wanted, 4 * rounds));
   rows.push(await inference(`prompt of ${prompt}`, prompt, rounds));
 }
 for (const form of forms) rows.push(await training(form));

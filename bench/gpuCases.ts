@@ -5,10 +5,14 @@ import { architectureOf } from '../src/model/architecture.ts';
 import type { MatMulFreeConfig, ModelConfig } from '../src/model/config.ts';
 import { type WeightMode, Weights } from '../src/model/weights.ts';
 import { settingsVector } from '../src/ops/adamw/adamw.ts';
+import type { SampleSettings } from '../src/ops/sample/sample.ts';
 import { elementCount } from '../src/program/tensor.ts';
 import { DeviceSampler } from '../src/run/deviceSampler.ts';
 import { RandomWeights } from '../src/run/randomWeights.ts';
+import { slotModel } from '../src/run/readers.ts';
+import type { SlotModel } from '../src/run/slotModel.ts';
 import { recordStep, stepMemory } from '../src/run/steps.ts';
+import { Turns } from '../src/run/turns.ts';
 import { recordTrainingStep, type StepShape } from '../src/train/step.ts';
 import { median } from './statistics.ts';
 
@@ -80,6 +84,54 @@ export class SampledCase {
 
   step(): Promise<Int32Array> {
     return this.#sampled.next(Array.from({ length: this.tokens }, (_, i) => (i * 0.618) % 1));
+  }
+}
+
+/** What a step of many sequences returns of each: nothing, its logits, or a token drawn with these settings. */
+export type SlotsWanted = 'none' | 'last' | SampleSettings;
+
+/** Many sequences that advance by a token each, as the server's do: the token that was drawn, or always the same. */
+export class SlotsCase {
+  readonly #slots: SlotModel;
+  readonly #wanted: SlotsWanted;
+  readonly #last: number[];
+  #executable: Executable | undefined;
+  #steps = 0;
+
+  constructor(engine: Engine, config: ModelConfig, sequences: number, wanted: SlotsWanted) {
+    const architecture = architectureOf(config);
+    const halves = new Map([['model.embeddings.weight', 'bf16']] as const);
+    const weights = new Weights(architecture.parameters(), 'inference', halves);
+    new RandomWeights().fill(engine, weights);
+    const model = { engine, architecture, weights, vocabulary: config.vocabSize, turns: new Turns() };
+    this.#slots = slotModel(model, { slots: sequences, maxTokens: sequences });
+    this.#wanted = wanted;
+    this.#last = [...tokens(sequences, config.vocabSize)];
+    const load = engine.load.bind(engine);
+    engine.load = (program) => {
+      this.#executable = load(program);
+      return this.#executable;
+    };
+  }
+
+  /** The program of a step, once there was one. */
+  get executable(): Executable {
+    if (!this.#executable) throw new Error('expected a step before its program is asked for');
+    return this.#executable;
+  }
+
+  async step(): Promise<readonly number[]> {
+    const settings = this.#wanted;
+    this.#steps += 1;
+    const results = await this.#slots.step(
+      this.#last.map((token, slot) => {
+        const uniform = (0.618 * (slot + this.#steps)) % 1;
+        const wanted = typeof settings === 'string' ? settings : { settings, uniform, history: [] };
+        return { slot, tokens: [token], wanted };
+      }),
+    );
+    for (const [slot, { token }] of results.entries()) this.#last[slot] = token ?? this.#last[slot]!;
+    return this.#last;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * One training of some minutes, in a process of its own: the heap that it holds and the pauses that it makes.
  *
- *   node --expose-gc bench/steadinessCase.ts ENGINE MINUTES    prints JSON
+ *   node --expose-gc bench/steadinessCase.ts ENGINE MINUTES    prints JSON, a line after each tenth of the time
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ import { parseSettings } from '../src/train/settings.ts';
 export interface Steadiness {
   readonly device: string;
   readonly steps: number;
+  /** Watched so far. */
   readonly minutes: number;
   /** Held after a collection: at the beginning, after each tenth of the time, and at the end. */
   readonly heapMegabytes: readonly number[];
@@ -45,22 +46,22 @@ async function watch(run: Run, minutes: number): Promise<Steadiness> {
     delays.reset();
     delays.enable();
   };
+  const found = () => {
+    const [middle, last] = [heapMegabytes[Math.floor(heapMegabytes.length / 2)]!, heapMegabytes.at(-1)!];
+    const grows = last > middle + toleratedMegabytes;
+    const passed = (performance.now() - begin) / 60_000;
+    const device = run.trainer.engine.description;
+    return { device, steps: run.step, minutes: passed, heapMegabytes, grows, longestPause };
+  };
   const onLine = () => {
     const passed = ((performance.now() - begin) / (60_000 * minutes)) * parts;
-    if (passed >= heapMegabytes.length) look(); // the first look is the beginning
+    if (passed < heapMegabytes.length) return; // the first look is the beginning
+    look();
+    console.log(JSON.stringify(found()));
   };
   await run.train({ signal, onLine });
   look();
-  const [middle, last] = [heapMegabytes[Math.floor(heapMegabytes.length / 2)]!, heapMegabytes.at(-1)!];
-  const grows = last > middle + toleratedMegabytes;
-  return {
-    device: run.trainer.engine.description,
-    steps: run.step,
-    minutes,
-    heapMegabytes,
-    grows,
-    longestPause,
-  };
+  return found();
 }
 
 const [engine, minutes] = process.argv.slice(2);
