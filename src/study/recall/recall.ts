@@ -108,6 +108,16 @@ export const recall: Study = {
     let text: readonly ArmRow<TextOutcome>[] = [];
     const publish = () =>
       context.publish(recallReport({ plan, arms: arms.recall, recall: byPairs, text, parameters }));
+    // Text first: its few runs say where in a text attention wins, whatever becomes of recall.
+    const texts = compareArms(
+      arms.text,
+      seedsOf(context, plan.text.seeds),
+      await textRun(context, plan),
+      (rows) => {
+        text = rows;
+        return publish();
+      },
+    );
     const recalls = plan.recall.pairs.map((pairs) =>
       compareArms(
         arms.recall,
@@ -119,16 +129,7 @@ export const recall: Study = {
         },
       ),
     );
-    const texts = compareArms(
-      arms.text,
-      seedsOf(context, plan.text.seeds),
-      await textRun(context, plan),
-      (rows) => {
-        text = rows;
-        return publish();
-      },
-    );
-    await Promise.all([...recalls, texts]);
+    await Promise.all([texts, ...recalls]);
   },
 };
 
