@@ -1,13 +1,11 @@
 /** A folder of a user's project as a site, and what a page of it writes in Chromium. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
 import { openBrowser } from '../web/browser.ts';
+import { startServer } from '../web/startServer.ts';
 import { type UserProject, userEnvironment } from './project.ts';
 
 const types: Record<string, string> = {
@@ -51,30 +49,9 @@ export async function host(
 }
 
 /** Starts a program of the project that serves a site, and prints its local address. */
-export async function start(project: UserProject, program: string, ...args: string[]): Promise<string> {
-  const server = spawn(join(project.folder, 'node_modules/.bin', program), args, {
-    ...{ cwd: project.folder, env: userEnvironment(), detached: true },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exited = once(server, 'exit');
-  onTestFinished(async () => {
-    if (server.exitCode === null) process.kill(-server.pid!); // and the processes that it has started
-    await exited;
-  });
-  let printed = '';
-  const address = new Promise<string>((resolve) => {
-    // To the end: a server whose pipe is closed ends when it prints.
-    server.stdout.setEncoding('utf8').on('data', (piece: string) => {
-      printed += stripVTControlCharacters(piece);
-      const [, found] = /Local: +(http:\S+)\s/.exec(printed) ?? [];
-      if (found) resolve(found);
-    });
-  });
-  const ended = exited.then(() => {
-    throw new Error(`${program} ended: ${printed}`);
-  });
-  ended.catch(() => {}); // also when the test ends
-  return Promise.race([address, ended]);
+export function start(project: UserProject, program: string, ...args: string[]): Promise<string> {
+  const path = join(project.folder, 'node_modules/.bin', program);
+  return startServer(path, args, { cwd: project.folder, env: userEnvironment() });
 }
 
 /** What a page has written into #text. */
