@@ -22,15 +22,17 @@ export interface ServeProcess {
 /**
  * Starts a server and resolves once it listens.
  * @param keep how many lines of the log to keep; the first ones
+ * @param nodeArgs options of Node itself
  * @throws an error with its stderr if it ends before
  */
 export async function startServe(
   folder: string,
   args: readonly string[] = [],
   keep = Number.POSITIVE_INFINITY,
+  nodeArgs: readonly string[] = [],
 ): Promise<ServeProcess> {
   const options = ['serve', '-m', folder, '--port', '0', '--threads', '1', ...args];
-  const child = spawn(process.execPath, [program, ...options]);
+  const child = spawn(process.execPath, [...nodeArgs, program, ...options]);
   const log: LogLine[] = [];
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }));
   let errors = '';

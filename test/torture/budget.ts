@@ -2,6 +2,8 @@
  * Settings of the torture suite, from the environment:
  *
  *   TORTURE_MINUTES   duration of all loops together, default 2; the suite takes up to a minute more
+ *   TORTURE_SHARE     share of that time for each part that is run, from 0 to 1; default: the parts' own, together 1.
+ *                     An hour of clients: TORTURE_MINUTES=60 TORTURE_SHARE=1 npm run test:torture -- clients
  *   TORTURE_SEED      default: the time; printed
  *   TORTURE_OUT       JSON file that collects the counts, e.g. results/torture.json; default: none
  */
@@ -16,7 +18,14 @@ const shares = { kills: 0.4, mutations: 0.3, pairs: 0.1, clients: 0.2 } as const
 
 /** Milliseconds for a part. */
 export function budget(part: keyof typeof shares): number {
-  return 60_000 * chosenMinutes() * shares[part];
+  return 60_000 * chosenMinutes() * (chosenShare() ?? shares[part]);
+}
+
+function chosenShare(): number | undefined {
+  const chosen = process.env.TORTURE_SHARE;
+  const share = Number(chosen);
+  if (chosen === undefined || (share > 0 && share <= 1)) return chosen === undefined ? undefined : share;
+  throw new Error(`TORTURE_SHARE: found "${chosen}", expected a number above 0 and up to 1`);
 }
 
 /** @throws if TORTURE_MINUTES is not a positive number */
