@@ -7,7 +7,14 @@ import { describeSource, findDataFiles } from '../evaluate/dataFiles.ts';
 import { type EvaluateOptions, Evaluator } from '../evaluate/evaluate.ts';
 import { documentItems, heldOutText } from '../evaluate/heldOutText.ts';
 import type { ScoredItem } from '../evaluate/metrics.ts';
-import { averageOf, itemScores, reportLines, type TaskReport, taskReport } from '../evaluate/report.ts';
+import {
+  averageOf,
+  itemScores,
+  positionLines,
+  reportLines,
+  type TaskReport,
+  taskReport,
+} from '../evaluate/report.ts';
 import { readRows } from '../evaluate/rows.ts';
 import { drawItems } from '../evaluate/sample.ts';
 import { noMemory, ScoresFile } from '../evaluate/scoresFile.ts';
@@ -228,7 +235,10 @@ async function score(jobs: readonly Job[], model: LanguageModel, flags: Circumst
   };
   if (out !== undefined) await replaceFile(out, `${JSON.stringify({ ...report, scores })}\n`);
   if (json) await writeJson(report);
-  else await write(`${[...reportLines(report), ...boundaryNotes(reports), ...notes(flags)].join('\n')}\n`);
+  else
+    await write(
+      `${[...reportLines(report), ...reports.flatMap(positionLines), ...boundaryNotes(reports), ...notes(flags)].join('\n')}\n`,
+    );
 }
 
 function boundaryNotes(reports: readonly TaskReport[]): string[] {

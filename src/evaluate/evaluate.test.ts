@@ -8,9 +8,11 @@ import { LanguageModel } from '../languageModel.ts';
 import { collect } from '../text/testing.ts';
 import { findDataFiles } from './dataFiles.ts';
 import { Evaluator } from './evaluate.ts';
+import { heldOutText } from './heldOutText.ts';
 import { scoreOf, scoreTokens } from './logLikelihood.ts';
 import { metricsOf } from './metrics.ts';
 import { Questioner } from './questions.ts';
+import { taskReport } from './report.ts';
 import { readRows } from './rows.ts';
 import { ScoresFile } from './scoresFile.ts';
 import type { Item } from './task.ts';
@@ -105,6 +107,50 @@ describe('evaluating', () => {
     expect(cut.slice(5)).not.toEqual(whole.slice(5));
     const plain = await plainLogLikelihood('', text);
     expect(whole.reduce((sum, { logProbability }) => sum + logProbability, 0)).toBeCloseTo(plain.sum, 7);
+  });
+
+  it('tells the score of a text by tokens before, as a plain loop over its windows does', async () => {
+    const document = 'Call me Ishmael. Some years ago, never mind how long precisely. — Ñandú!';
+    const item: Item = {
+      where: 'here',
+      requests: [{ context: '', continuation: document }],
+      size: { words: 12, bytes: Buffer.byteLength(document) },
+    };
+    const window = 7;
+    const result = await new Evaluator(model, { window }).task(heldOutText, [item]);
+    const tokenizer = model.tokenizer!;
+    const ids = tokenizer.encode(document, { addSpecialTokens: false });
+    const expected = new Map<number, { tokens: number; bytes: number; loss: number }>();
+    for (let at = 0; at < ids.length; at++) {
+      const first = Math.floor(at / window) * window;
+      const end = Math.min(ids.length, first + window);
+      // The last window overlaps what was scored before it.
+      const start = Math.max(0, end - window - 1);
+      const seen = first === 0 ? [tokenizer.bosTokenId!, ...ids.slice(0, at)] : ids.slice(start, at);
+      const { logits } = await model.forward(seen);
+      const row = [...logits.subarray((seen.length - 1) * model.config.vocabSize)];
+      const total = row.reduce((all, value) => all + Math.exp(value), 0);
+      const before = first === 0 ? at : at - start;
+      const from = before < 2 ? before : before < 4 ? 2 : 4;
+      const sum = expected.get(from) ?? { tokens: 0, bytes: 0, loss: 0 };
+      sum.tokens += 1;
+      sum.bytes += tokenizer.bytes(ids[at]!).length;
+      sum.loss -= Math.log(Math.exp(row[ids[at]!]!) / total);
+      expected.set(from, sum);
+    }
+    const { positions } = taskReport(heldOutText, 'here', result);
+    expect(positions!.map(({ from }) => from)).toEqual([...expected.keys()].sort((a, b) => a - b));
+    expect(positions!.map(({ end }) => end)).toEqual([1, 2, 4, 8]);
+    for (const { from, tokens, bytes, bitsPerByte } of positions!) {
+      const { loss, ...counts } = expected.get(from)!;
+      expect({ tokens, bytes }).toEqual(counts);
+      expect(bitsPerByte).toBeCloseTo(loss / bytes / Math.LN2, 6);
+    }
+    // Together they are the text's own figure.
+    const bytes = positions!.reduce((sum, one) => sum + one.bytes, 0);
+    expect(bytes).toBe(Buffer.byteLength(document));
+    const bits = positions!.reduce((sum, one) => sum + one.bitsPerByte * one.bytes, 0);
+    expect(bits / bytes).toBeCloseTo(result.metrics.find(({ name }) => name === 'bits_per_byte')!.value, 8);
   });
 
   it('keeps the end of a context that is longer than the model may see', async () => {

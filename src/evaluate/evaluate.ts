@@ -32,19 +32,16 @@ export interface TaskResult {
 const charactersPerToken = 4;
 
 /** Scores in a form that survives JSON, which has no infinite numbers. */
-type SentScores = readonly [
-  index: number,
-  scores: readonly (Omit<RequestScore, 'logLikelihood'> & { readonly logLikelihood: string })[],
-];
+type SentScores = readonly [index: number, scores: string];
 
 const sent = (index: number, scores: readonly RequestScore[]): SentScores => [
   index,
-  scores.map((score) => ({ ...score, logLikelihood: String(score.logLikelihood) })),
+  JSON.stringify(scores, (key, value) => (key === 'logLikelihood' ? String(value) : value)),
 ];
 
 const received = ([index, scores]: SentScores): [number, readonly RequestScore[]] => [
   index,
-  scores.map((score) => ({ ...score, logLikelihood: Number(score.logLikelihood) })),
+  JSON.parse(scores, (key, value) => (key === 'logLikelihood' ? Number(value) : value)),
 ];
 
 /** Scores requests of one model. */

@@ -4,7 +4,7 @@ import type { Item, Task } from './task.ts';
 
 export const heldOutText: Pick<Task, 'name' | 'version' | 'scoring' | 'headline'> = {
   name: 'text',
-  version: 1,
+  version: 2,
   scoring: 'text',
   headline: 'bits_per_byte',
 };

@@ -7,6 +7,7 @@ import { attends } from '../model/config.ts';
 import type { Question, TokenScore } from '../run/scoring.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { RequestEncoder, rollingWindows, type TokenPair } from './encode.ts';
+import { scoresByPosition } from './positions.ts';
 import type { Item, RequestScore, Task } from './task.ts';
 
 /** Questions of an item, and a function from their answers, in the same order, to the scores of its requests. */
@@ -53,7 +54,7 @@ export class Questioner {
     try {
       if (scoring !== 'text') return this.#forkable(requests.map((request) => this.#encoder.pair(request)));
       const questions = this.text(requests[0]!.continuation);
-      return { questions, scoresBy: (answers) => [sumScores(answers.flat(2))] };
+      return { questions, scoresBy: (answers) => [this.#scoreText(questions, answers)] };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       throw new InputError(`${where}: ${error.message}`, { cause: error });
@@ -67,6 +68,19 @@ export class Questioner {
       this.#checkIds(pair);
       return { context: pair.context, continuations: [pair.continuation] };
     });
+  }
+
+  /** Combines the scores of a text's windows. The first window begins with a prefix that is no part of the text. */
+  #scoreText(windows: readonly Question[], answers: readonly TokenScore[][][]): RequestScore {
+    const positioned = windows.flatMap(({ context, continuations: [ids = []] }, window) => {
+      const before = window === 0 ? 0 : context.length;
+      return ids.map((id, k) => ({
+        position: before + k,
+        bytes: this.#tokenizer.isSpecial(id) ? 0 : this.#tokenizer.bytes(id).length,
+        logProbability: answers[window]![0]![k]!.logProbability,
+      }));
+    });
+    return { ...sumScores(answers.flat(2)), positions: scoresByPosition(positioned) };
   }
 
   /** Merges continuations of the same context into one question, so that the context is read once. */

@@ -1,6 +1,7 @@
 /** Reports of an evaluation: JSON for machines, a table for people. */
 import { formatTable } from '../format.ts';
 import { accuraciesOf, baselinesOf, type ScoredItem } from './metrics.ts';
+import { bitsPerByte, type PositionScore, sumPositions } from './positions.ts';
 import type { Metric, Task } from './task.ts';
 import { paperTasks } from './tasks.ts';
 
@@ -18,6 +19,8 @@ export interface TaskReport {
   /** The metric that the paper's tables show. */
   readonly headline: string;
   readonly metrics: readonly Metric[];
+  /** Of texts, by the number of tokens before; bytes are those of the tokens. */
+  readonly positions?: readonly (Omit<PositionScore, 'logLikelihood'> & { readonly bitsPerByte: number })[];
   /** Accuracy of guessing, and of the place that is right most often; for tasks with choices. */
   readonly baselines?: { readonly chance: number; readonly majority: number };
 }
@@ -48,7 +51,20 @@ export function taskReport(
     headline,
     metrics,
     ...(baselines ? { baselines } : {}),
+    ...positionsOf(scored),
   };
+}
+
+function positionsOf(scored: readonly ScoredItem[]): Pick<TaskReport, 'positions'> {
+  const lists = scored
+    .flatMap(({ scores }) => scores)
+    .flatMap(({ positions }) => (positions ? [positions] : []));
+  if (lists.length === 0) return {};
+  const positions = sumPositions(lists).flatMap(({ logLikelihood, ...one }) => {
+    const bits = bitsPerByte({ ...one, logLikelihood });
+    return bits === undefined ? [] : [{ ...one, bitsPerByte: bits }];
+  });
+  return { positions };
 }
 
 export function averageOf(tasks: readonly TaskReport[]): number | undefined {
@@ -86,6 +102,17 @@ export function reportLines({ tasks, average }: Pick<EvaluationReport, 'tasks' |
   );
   const last = average === undefined ? [] : [['average', '', 'headlines  ', percent(average), '', '']];
   return formatTable(['task', 'items', 'metric', 'value', 'error', 'chance, majority'], [...rows, ...last]);
+}
+
+/** Formats bits per byte by position as lines, a table for each text. */
+export function positionLines({ task, positions }: TaskReport): string[] {
+  if (!positions) return [];
+  const rows = positions.map(({ from, end, tokens, bitsPerByte: bits }) => [
+    end - from > 1 ? `${from}–${end - 1}` : `${from}`,
+    String(tokens),
+    bits.toFixed(3),
+  ]);
+  return ['', `${task}, by tokens before`, ...formatTable(['before', 'tokens', 'bits_per_byte'], rows)];
 }
 
 function percent(share: number): string {

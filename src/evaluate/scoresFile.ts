@@ -8,6 +8,14 @@ import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import type { Request, RequestScore } from './task.ts';
 
+const position = v.object({
+  from: v.number(),
+  end: v.number(),
+  tokens: v.number(),
+  bytes: v.number(),
+  logLikelihood: v.number(),
+});
+
 const line = v.object({
   key: v.string(),
   task: v.string(),
@@ -19,6 +27,7 @@ const line = v.object({
       tokens: v.number(),
       greedy: v.boolean(),
       encodedAlone: v.optional(v.literal(true)),
+      positions: v.optional(v.pipe(v.array(position), v.readonly())),
     }),
   ),
 });

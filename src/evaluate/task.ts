@@ -3,6 +3,8 @@
  * Definitions follow EleutherAI's lm-evaluation-harness 0.4; `version` increases whenever scores may change.
  */
 
+import type { PositionScore } from './positions.ts';
+
 /** Asks for the probability of `continuation` after `context`. */
 export interface Request {
   /** Empty for a text that is scored as a whole. */
@@ -37,6 +39,8 @@ export interface RequestScore {
   readonly greedy: boolean;
   /** See TokenPair. */
   readonly encodedAlone?: true | undefined;
+  /** The parts of a text's score by position. */
+  readonly positions?: readonly PositionScore[] | undefined;
 }
 
 /** A score of a task. */

@@ -1,4 +1,5 @@
 /** Scores a trained model's validation windows token by token. */
+import { scoresByPosition } from '../evaluate/positions.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { scorerOf } from '../run/readers.ts';
 import type { Question, TokenScore } from '../run/scoring.ts';
@@ -58,13 +59,7 @@ export interface PositionLoss {
 
 /** Mean losses over stretches that double: positions 0, 1, 2–3, 4–7, … */
 export function lossByPosition(scores: readonly LabelScore[]): PositionLoss[] {
-  const sums = new Map<number, { loss: number; tokens: number }>();
-  for (const { position, logProbability } of scores) {
-    const from = position === 0 ? 0 : 2 ** Math.floor(Math.log2(position));
-    const sum = sums.get(from) ?? { loss: 0, tokens: 0 };
-    sums.set(from, { loss: sum.loss - logProbability, tokens: sum.tokens + 1 });
-  }
-  return [...sums]
-    .sort(([a], [b]) => a - b)
-    .map(([from, { loss, tokens }]) => ({ from, end: Math.max(1, 2 * from), loss: loss / tokens, tokens }));
+  return scoresByPosition(scores.map((score) => ({ ...score, bytes: 0 }))).map(
+    ({ from, end, tokens, logLikelihood }) => ({ from, end, loss: -logLikelihood / tokens, tokens }),
+  );
 }

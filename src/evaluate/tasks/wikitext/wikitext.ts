@@ -6,7 +6,7 @@ import { detokenise } from './detokenise.ts';
 export const wikitext: Task = {
   name: 'wikitext',
   about: 'perplexity of Wikipedia articles',
-  version: 2,
+  version: 3,
   citation: 'Merity et al. (2016), Pointer sentinel mixture models, https://arxiv.org/abs/1609.07843',
   scoring: 'text',
   headline: 'word_perplexity',
