@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { recordedPage, recordedReport } from '../bench/acceleratorPage.ts';
+import { type PowerReport, powerPage, scaledJoules } from '../rtl/power/page.ts';
 import { blockRow } from '../src/accelerator/report.ts';
 import { markdown, sectionsOf } from '../src/cli/accelerator/reportSections.ts';
 
@@ -9,6 +10,19 @@ it('results/accelerator.md and its figure are what `npx node bench/acceleratorPa
   const page = await recordedPage();
   expect(Object.keys(page)).toHaveLength(2);
   for (const [path, text] of Object.entries(page)) expect(readFileSync(path, 'utf8')).toBe(text);
+});
+
+it('results/accelerator-power.md says what its JSON says, of as many beats as the report has', () => {
+  const text = (name: string) =>
+    readFileSync(new URL(`../results/accelerator-power.${name}`, import.meta.url), 'utf8');
+  const report: PowerReport = JSON.parse(text('json'));
+  expect(text('md')).toBe(powerPage(report));
+  const { clockMHz, scaled } = report;
+  const same = recordedReport().models.find(
+    (row) => row.model === scaled.model && row.cores === 1 && row.clockMHz === clockMHz,
+  )!;
+  expect(scaledJoules(report).parts.DRAM).toBeCloseTo(same.dramJoules, 6);
+  expect(scaled.tokensPerSecond).toBeCloseTo(same.tokensPerSecond, 6);
 });
 
 it('recorded times of blocks of d = 512 are those that the simulator finds', () => {

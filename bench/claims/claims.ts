@@ -2,6 +2,7 @@
  * The paper's claims, each with a verdict, the size of the effect, and the runs behind it, from the files in results/.
  * A verdict states what must hold for it; if the files no longer say so, writing the page fails.
  */
+import { type PowerReport, scaledJoules } from '../../rtl/power/page.ts';
 import type { ArmRow } from '../../src/study/arms/arms.ts';
 import { type Estimate, formatEstimate } from '../../src/study/statistics.ts';
 import type { ExecutedReport } from '../executed/format.ts';
@@ -346,9 +347,6 @@ interface SimulatedAccelerator {
     readonly model: string;
     readonly cores: number;
     readonly tokensPerSecond: number;
-    readonly arithmeticJoules: number;
-    readonly sramJoules: number;
-    readonly dramJoules: number;
   }[];
 }
 
@@ -373,7 +371,7 @@ function accelerator(): Claim {
   const block = blocks.find((row) => same(row) && row.width === 512)!;
   const model = models.find((row) => same(row) && row.model === '1.3B')!;
   const estimate = theirs['estimated1.3B'];
-  const joules = model.arithmeticJoules + model.sramJoules + model.dramJoules;
+  const { total: joules } = scaledJoules(json<PowerReport>('accelerator-power.json')!);
   requires(block.milliseconds < theirs.blockMilliseconds, "a block takes less than the paper's time");
   requires(
     model.tokensPerSecond < estimate.tokensPerSecond,
@@ -389,12 +387,12 @@ function accelerator(): Claim {
           ? `; a small accelerator placed on an ECP5, ${Math.max(...placed.clocksMHz).toFixed(1)} MHz`
           : ''),
       `its ${estimate.tokensPerSecond} tokens/s of 1.3B are more than a port of 512 bits carries at 60 MHz: ${model.tokensPerSecond.toFixed(1)} here`,
-      `power is undecided, as no board has run it: switching is estimated at ${milli(joules)} a token, the paper says ${milli(estimate.watts / estimate.tokensPerSecond, 0)} in all`,
+      `power is undecided, as no board has run it: from what toggles in waveforms of the RTL a token takes an estimated ${milli(joules)}, the paper says ${milli(estimate.watts / estimate.tokensPerSecond, 0)} in all`,
     ].join('; '),
     count: 'one core, simulated to the cycle',
     scale: '512-wide block to 1.3B',
-    command: 'plusminus accelerator report --out results/accelerator.md',
-    source: 'accelerator.md',
+    command: 'npx node rtl/power.ts',
+    source: 'accelerator.md, accelerator-power.md',
   };
 }
 

@@ -38,8 +38,9 @@ export interface RtlJob {
   readonly maxCycles: number;
   /** Resets the cluster, but not memory, in a cycle and for a number of cycles; then the run begins again. */
   readonly reset?: { readonly at: number; readonly cycles: number };
-  /** Where to write waveforms, if the bench was built for them. */
+  /** Where to write waveforms, if the bench was built for them, and from which cycle on. */
   readonly waves?: string;
+  readonly wavesFrom?: number;
 }
 
 export interface RtlResult {
@@ -184,7 +185,7 @@ function commandsOf(job: RtlJob, images: string, offset: number): string {
     `tokens ${job.tokens.join(' ')}`,
     ...(job.generate ? [`generate ${job.generate}`] : []),
     ...(job.reset ? [`reset ${job.reset.at} ${job.reset.cycles}`] : []),
-    ...(job.waves ? [`waves ${job.waves}`] : []),
+    ...(job.waves ? [`waves ${job.waves} ${job.wavesFrom ?? 0}`] : []),
     `run ${job.maxCycles}\n`,
   ].join('\n');
 }

@@ -6,7 +6,7 @@
 //   tokens TOKEN…             what the host offers: one for each slot, then the next ones; −1: the slot is inactive
 //   generate COUNT            then it feeds back what comes out, for COUNT steps
 //   reset CYCLE CYCLES        resets the cluster, but not memory, in that cycle; then the run begins anew: `X` in the trace
-//   waves FILE                waveforms as VCD, if built with Verilator's --trace: a cycle is ten time units
+//   waves FILE [CYCLE]        waveforms from that cycle on as VCD, if built with Verilator's --trace: a cycle is ten time units
 //   run CYCLES                runs on a machine just switched on, at most so long; then `M checksum` of the image, `E cycles`
 #include <cstdio>
 #include <fstream>
@@ -37,6 +37,7 @@ struct Job {
   Host host;
   uint64_t resetAt = ~0ull, resetCycles = 0;
   std::string waves;
+  uint64_t wavesFrom = 0;
 };
 
 class Run {
@@ -126,7 +127,7 @@ class Run {
   // The state during a cycle, then what its edge makes of it.
   void dump([[maybe_unused]] int after) {
 #if VM_TRACE
-    if (!job_.waves.empty()) waves_.dump(cycle_ * 10 + after);
+    if (!job_.waves.empty() && cycle_ >= job_.wavesFrom) waves_.dump(cycle_ * 10 + after);
 #endif
   }
 
@@ -203,7 +204,7 @@ int main(int argc, char** argv) {
     } else if (command == "reset") {
       in >> job.resetAt >> job.resetCycles;
     } else if (command == "waves") {
-      in >> job.waves;
+      in >> job.waves >> job.wavesFrom;
     } else if (command == "run") {
       uint64_t maxCycles = 0;
       in >> maxCycles;

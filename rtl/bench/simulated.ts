@@ -2,11 +2,18 @@
 import { foldElements } from '../../src/accelerator/checksum.ts';
 import { Cluster } from '../../src/accelerator/cluster.ts';
 import { GreedyHost, type Host, type Tokens } from '../../src/accelerator/host.ts';
+import type { Statistics } from '../../src/accelerator/statistics.ts';
 import { type TraceEvent, traceText } from '../../src/accelerator/trace.ts';
 import type { RtlJob, RtlSizes } from './bench.ts';
 
+export interface Simulated {
+  readonly trace: string;
+  readonly memoryChecksum: number;
+  readonly statistics: Statistics;
+}
+
 /** The trace that the RTL has to write, and memory afterwards. */
-export function simulate(sizes: RtlSizes, job: RtlJob): { trace: string; memoryChecksum: number } {
+export function simulate(sizes: RtlSizes, job: RtlJob): Simulated {
   const memory = new Uint8Array(sizes.memoryBeats * 64);
   memory.set(job.memory);
   // A ROM is as long as it was built; words behind the program are 0.
@@ -25,6 +32,7 @@ export function simulate(sizes: RtlSizes, job: RtlJob): { trace: string; memoryC
   return {
     trace: traceText(seen),
     memoryChecksum: foldElements(0, new Int32Array(memory.buffer), job.memory.length / 4),
+    statistics: cluster.statistics,
   };
 }
 

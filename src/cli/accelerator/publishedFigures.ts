@@ -90,6 +90,7 @@ export function energy(models: readonly ModelRow[]): Section {
       'above: every addition is counted, also those of weights that are 0. Leakage, clock trees, wires and the board are',
       `left out: each watt that always flows adds ${extra}. So these rows`,
       'say that memory takes most of the energy that depends on the work; they do not decide whether 13 W are enough.',
+      'results/accelerator-power.md estimates the same from what toggles in waveforms of the RTL.',
     ],
   };
 }
