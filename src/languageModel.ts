@@ -8,12 +8,13 @@ import { generate } from './generate/generate.ts';
 import { NoTokenizer } from './generate/noTokenizer.ts';
 import { decodeSession } from './generate/savedSession.ts';
 import { Session, type SessionModel } from './generate/session.ts';
+import { expectList, expectObject, expectSignal } from './given.ts';
 import { Chat, type ChatStart } from './library/chat.ts';
 import { type Completion, collect, runToEnd } from './library/completion.ts';
 import { stopWatching, watchForDisposal } from './library/disposal.ts';
 import { type EmbedOptions, embed } from './library/embeddings.ts';
 import { Generations } from './library/generations.ts';
-import { type Prompt, type PromptOptions, readablePrompt } from './library/prompt.ts';
+import { checkMessages, type Prompt, type PromptOptions, readablePrompt } from './library/prompt.ts';
 import { type RespondOptions, responding, type ToolResponse, type Tools } from './library/respond.ts';
 import type { ModelSource } from './library/source.ts';
 import { loadModel } from './loadModel.ts';
@@ -164,9 +165,11 @@ export class LanguageModel {
    */
   async forward(
     tokens: readonly number[],
-    { signal }: { signal?: AbortSignal | undefined } = {},
+    options: { signal?: AbortSignal | undefined } = {},
   ): Promise<{ logits: Float32Array }> {
     this.#checkOpen();
+    const signal = signalOf(options);
+    expectList('tokens', tokens, 'token ids');
     const bytes = 4 * tokens.length * this.config.vocabSize;
     if (bytes > maxLogitBytes) {
       throw new InputError(
@@ -186,9 +189,10 @@ export class LanguageModel {
    */
   async score(
     questions: readonly Question[],
-    { signal }: { signal?: AbortSignal | undefined } = {},
+    options: { signal?: AbortSignal | undefined } = {},
   ): Promise<TokenScore[][][]> {
     this.#checkOpen();
+    const signal = signalOf(options);
     return this.#scoring.score(questions, signal);
   }
 
@@ -214,8 +218,10 @@ export class LanguageModel {
    *   as they are. A model without tokenizer yields no text, but `onToken` reports the ids
    * @throws InputError at the first step, if an option is unknown or out of range, or the prompt has no token
    */
-  async *generate(prompt: Prompt, { tools, ...options }: PromptOptions = {}): AsyncGenerator<string> {
+  async *generate(prompt: Prompt, asked: PromptOptions = {}): AsyncGenerator<string> {
     this.#checkOpen();
+    expectObject('options', asked);
+    const { tools, ...options } = asked;
     const { input, stop } = readablePrompt(prompt, this.tokenizer, tools);
     const { tokenizer, contextLength } = this.#sessions;
     const stops = stop.length > 0 ? { stop: [...stop, ...[options.stop ?? []].flat()] } : {};
@@ -239,6 +245,8 @@ export class LanguageModel {
    */
   async respond(messages: readonly ChatMessage[], options: RespondOptions): Promise<ToolResponse> {
     const { tokenizer } = this;
+    expectObject('options', options);
+    checkMessages(messages);
     if (!tokenizer) throw new InputError('respond: this model has no tokenizer, which tools need');
     const pieces = responding((told, asked) => this.generate(told, asked), tokenizer, messages, options);
     return runToEnd(pieces, options.signal);
@@ -254,6 +262,7 @@ export class LanguageModel {
     options: EmbedOptions = {},
   ): Promise<Float32Array[]> {
     this.#checkOpen();
+    expectList('texts', texts, 'texts');
     const { inference, tokenizer } = this.#sessions;
     this.#embedder ??= new Embedder(this.#runnable);
     return embed(
@@ -315,4 +324,11 @@ export class LanguageModel {
   #checkOpen(): void {
     if (this.#disposed) throw new DisposedError('the model was disposed; load it again to use it');
   }
+}
+
+/** @throws InputError if the options, or their signal, are none */
+function signalOf(options: { readonly signal?: AbortSignal | undefined }): AbortSignal | undefined {
+  expectObject('options', options);
+  expectSignal(options.signal);
+  return options.signal;
 }

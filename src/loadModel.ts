@@ -7,6 +7,7 @@ import { createEngine, engineKind } from './engine/engines.ts';
 import { InputError } from './errors.ts';
 import { Checksum } from './generate/checksum.ts';
 import { refuseUnknown } from './generate/samplingOptions.ts';
+import { expectFunctions, expectSignal } from './given.ts';
 import type { LoadOptions, ModelParts } from './languageModel.ts';
 import { type ModelSource, openSource } from './library/source.ts';
 import { type Architecture, architectureOf, kvCacheTypes } from './model/architecture.ts';
@@ -106,7 +107,9 @@ const loadOptions = [
 
 function checkOptions(options: LoadOptions): void {
   refuseUnknown(options, loadOptions);
-  const { engine, threads, kvCacheType, kernels } = options;
+  const { engine, threads, kvCacheType, kernels, onProgress, onMemory, signal } = options;
+  expectFunctions({ onProgress, onMemory });
+  expectSignal(signal);
   if (engine !== undefined && engine !== 'auto') engineKind(engine);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 0 && threads <= 256)) {
     throw new InputError(`threads: found ${threads}, expected an integer from 0 (no workers) to 256`);

@@ -1,5 +1,6 @@
 /** Generates text from a model, token by token. */
 import { InputError } from '../errors.ts';
+import { expectFunctions, expectSignal } from '../given.ts';
 import type { Draw } from '../run/drawing.ts';
 import type { NextTokens } from '../run/sequenceReader.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
@@ -314,8 +315,8 @@ function checkOptions(options: GenerateOptions, tokenizer: GenerationTokenizer) 
   }
   for (const id of stopAtEos ? endTokensOf(tokenizer) : []) stopTokens.set(id, 'eos');
   const random = new SeededRandom(seed);
-  if (processLogits !== undefined && typeof processLogits !== 'function')
-    throw new InputError(`processLogits: found ${typeof processLogits}, expected a function`);
+  expectFunctions({ processLogits, onToken, onFinish });
+  expectSignal(signal);
   const hooks = { signal, processLogits, onToken, onFinish };
   const stops = texts.filter((text) => !stopTokens.has(tokenizer.tokenId(text) ?? -1));
   return { maxTokens, sampling: checkSampling(sampling), random, stops, stopTokens, ...hooks };

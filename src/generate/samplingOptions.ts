@@ -1,5 +1,6 @@
 /** The options of sampling: their meaning, ranges and defaults. */
 import { InputError } from '../errors.ts';
+import { expectObject } from '../given.ts';
 
 /** How the next token is drawn from its probabilities. */
 export interface SamplingOptions {
@@ -53,8 +54,11 @@ export function checkSampling(options: SamplingOptions): Required<SamplingOption
   return checked;
 }
 
-export function refuseUnknown(options: object, known: readonly string[]): void {
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) throw new InputError(`${name}: no such option; known are ${known.join(', ')}`);
+/** @throws InputError for a name that is not known, or options that are not an object */
+export function refuseUnknown(options: object, known: readonly string[], name = 'options'): void {
+  expectObject(name, options);
+  for (const option of Object.keys(options)) {
+    if (!known.includes(option))
+      throw new InputError(`${option}: no such option; known are ${known.join(', ')}`);
   }
 }

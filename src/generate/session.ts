@@ -3,6 +3,7 @@
  * saved, restored and forked at any token.
  */
 import { BusyError, InputError } from '../errors.ts';
+import { expectFunctions, expectObject, expectSignal } from '../given.ts';
 import type { SequenceReader, SequenceState } from '../run/sequenceReader.ts';
 import { checkTokens } from '../run/steps.ts';
 import { type GenerateOptions, type GenerationTokenizer, generate } from './generate.ts';
@@ -69,7 +70,9 @@ export class Session {
    */
   async append(input: string | readonly number[], options: AppendOptions = {}): Promise<void> {
     await this.#alone(async () => {
+      expectObject('options', options);
       const { signal, addSpecialTokens = this.#tokens === 0, allowSpecial = false } = options;
+      expectSignal(signal);
       const { inference, tokenizer, vocabulary } = this.#model;
       const ids =
         typeof input === 'string' ? tokenizer.encode(input, { addSpecialTokens, allowSpecial }) : input;
@@ -124,8 +127,10 @@ export class Session {
    * `LanguageModel.generate`; the repetition penalty sees the last 1,024 tokens.
    */
   async *generate(options: GenerateOptions = {}): AsyncGenerator<string> {
+    expectObject('options', options);
     const before = this.#tokens;
     const { onToken, onFinish } = options;
+    expectFunctions({ onToken, onFinish });
     const { contextLength } = this.#model;
     const model = {
       // Of a long session, `recent` is the end only.

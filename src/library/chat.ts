@@ -3,9 +3,12 @@ import { BusyError, InputError } from '../errors.ts';
 import type { ChatMessage } from '../generate/chatTemplate.ts';
 import { Conversation, type ReplyOptions } from '../generate/conversation.ts';
 import type { GenerateOptions } from '../generate/generate.ts';
+import { refuseUnknown } from '../generate/samplingOptions.ts';
 import type { Session } from '../generate/session.ts';
+import { expectObject, expectText } from '../given.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { type Completion, collecting, runToEnd } from './completion.ts';
+import { checkMessages } from './prompt.ts';
 import { definitionsOf, type RespondOptions, responding, type ToolResponse, type Tools } from './respond.ts';
 
 /** How a chat begins: empty, with a system message, with earlier messages, or as it was saved; with or without tools. */
@@ -44,7 +47,12 @@ export class Chat<Answer extends Completion = Completion> {
   #busy = false;
 
   /** Use `LanguageModel.chat()`. */
-  constructor(model: ChatModel, { system, messages, saved, tools }: ChatStart = {}) {
+  constructor(model: ChatModel, start: ChatStart = {}) {
+    refuseUnknown(start, ['system', 'messages', 'saved', 'tools'], 'chat');
+    const { system, messages, saved, tools } = start;
+    for (const [name, text] of Object.entries({ system, saved }))
+      if (text !== undefined) expectText(name, text);
+    if (messages !== undefined) checkMessages(messages);
     if ([system ?? saved, messages].filter((given) => given !== undefined).length > 1 || (system && saved)) {
       throw new InputError('chat: found several of system, messages and saved, expected at most one');
     }
@@ -80,10 +88,12 @@ export class Chat<Answer extends Completion = Completion> {
 
   /** Yields the answer, and returns the whole; undefined if it was aborted. */
   async *#answering(message: string, options: MessageOptions): AsyncGenerator<string, Answer | undefined> {
+    expectObject('options', options);
     this.#begin(message);
-    const before = this.#conversation.fork();
+    let before: Conversation | undefined;
     let failed = false;
     try {
+      before = this.#conversation.fork(); // an error if the model was disposed
       const pieces = this.#tools
         ? this.#respondingTo(message, { ...options, tools: this.#tools })
         : collecting((hooked) => this.#conversation.reply(message, hooked), options);
@@ -93,8 +103,8 @@ export class Chat<Answer extends Completion = Completion> {
       throw error;
     } finally {
       this.#busy = false;
-      if (failed) this.#conversation = before;
-      else this.#earlier.push(before);
+      if (before && failed) this.#conversation = before;
+      else if (before) this.#earlier.push(before);
     }
   }
 
@@ -132,7 +142,8 @@ export class Chat<Answer extends Completion = Completion> {
    * The whole answer to a message, with usage and, in a chat with tools, the calls that led to it.
    * @throws as `stream`; the signal's reason if it is aborted
    */
-  send(message: string, options: MessageOptions = {}): Promise<Answer> {
+  async send(message: string, options: MessageOptions = {}): Promise<Answer> {
+    expectObject('options', options);
     return runToEnd(this.#answering(message, options), options.signal);
   }
 

@@ -1,5 +1,6 @@
 /** A whole answer, awaited. */
 import type { Finish, FinishReason, GenerateOptions } from '../generate/generate.ts';
+import { expectFunctions, expectObject } from '../given.ts';
 
 /** Tokens that were read and sampled. */
 export interface Usage {
@@ -26,7 +27,7 @@ type Generate = (options: GenerateOptions) => AsyncGenerator<string>;
  * @throws the signal's reason if it is aborted
  */
 export function collect(generate: Generate, options: GenerateOptions): Promise<Completion> {
-  return runToEnd(collecting(generate, options), options.signal);
+  return runToEnd(collecting(generate, options), options?.signal);
 }
 
 /** What `pieces` returns at its end. @throws the signal's reason for undefined */
@@ -47,6 +48,8 @@ export async function* collecting(
   generate: Generate,
   options: GenerateOptions,
 ): AsyncGenerator<string, Completion | undefined> {
+  expectObject('options', options);
+  expectFunctions({ onToken: options.onToken, onFinish: options.onFinish });
   let text = '';
   const tokens: number[] = [];
   let finish: Finish | undefined;

@@ -1,6 +1,7 @@
 /** Embeddings: a text as one vector, from the hidden states of its tokens or from the recurrent state after it. */
 import { InputError } from '../errors.ts';
 import { refuseUnknown } from '../generate/samplingOptions.ts';
+import { expectSignal } from '../given.ts';
 import { attends, type ModelConfig } from '../model/config.ts';
 import type { Embedder } from '../run/embedder.ts';
 import type { SequenceReader } from '../run/sequenceReader.ts';
@@ -41,6 +42,7 @@ export async function embed(
   const { pooling = defaultPooling(config), layer = config.layers } = options;
   const { dimensions, normalise = true, signal } = options;
   check(config, pooling, layer);
+  expectSignal(signal);
   const vectors: Float32Array[] = [];
   if (pooling === 'state') {
     model.embedder.check(texts);

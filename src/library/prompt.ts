@@ -4,6 +4,7 @@ import { chatFormatOf } from '../generate/chatFormat.ts';
 import type { ChatMessage } from '../generate/chatTemplate.ts';
 import type { GenerateOptions } from '../generate/generate.ts';
 import { checkTools, type ToolDefinition } from '../generate/tools/tools.ts';
+import { expectList, expectObject, expectText } from '../given.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 
 /**
@@ -39,9 +40,20 @@ export function readablePrompt(
   if (!isMessages(prompt)) return { input: prompt, stop: [] };
   if (!tokenizer)
     throw new InputError('prompt: found messages, but this model has no tokenizer: give token ids');
+  checkMessages(prompt);
   const format = chatFormatOf(tokenizer);
   checkTools(tools);
   return { input: format.encode(prompt, tools), stop: format.stop };
+}
+
+/** @throws InputError for what is no list of messages */
+export function checkMessages(messages: readonly ChatMessage[]): void {
+  expectList('messages', messages, 'messages {role, content}');
+  for (const [index, message] of messages.entries()) {
+    expectObject(`messages[${index}]`, message);
+    expectText(`messages[${index}].role`, message.role);
+    expectText(`messages[${index}].content`, message.content);
+  }
 }
 
 function isMessages(prompt: readonly number[] | readonly ChatMessage[]): prompt is readonly ChatMessage[] {

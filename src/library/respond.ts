@@ -5,6 +5,7 @@ import type { GenerateOptions } from '../generate/generate.ts';
 import { type ParsedAnswer, type ToolCall, ToolCallStream } from '../generate/tools/toolCalls.ts';
 import { requiredCalls } from '../generate/tools/toolGrammar.ts';
 import { argumentsOf, checkTools, type ToolDefinition } from '../generate/tools/tools.ts';
+import { expectFunctions, expectObject } from '../given.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { type Completion, collecting } from './completion.ts';
 import { type AnySchema, isStandardSchema, jsonSchemaOf } from './jsonSchemaOf.ts';
@@ -58,6 +59,8 @@ export async function* responding(
   { tools, toolChoice = 'auto', maxSteps = 8, ...options }: RespondOptions,
 ): AsyncGenerator<string, ToolResponse | undefined> {
   const definitions = definitionsOf(tools);
+  if (toolChoice !== 'auto' && toolChoice !== 'required')
+    throw new InputError(`toolChoice: found ${JSON.stringify(toolChoice)}, expected auto or required`);
   if (!Number.isSafeInteger(maxSteps) || maxSteps < 1)
     throw new InputError(`maxSteps: found ${maxSteps}, expected an integer of 1 or more`);
   const messages = [...given];
@@ -110,8 +113,13 @@ async function* dividing(
 }
 
 /** @throws InputError if there is no tool, or one is wrong */
-export function definitionsOf(tools: Readonly<Record<string, Omit<Tool, 'run'>>>): ToolDefinition[] {
-  const definitions = Object.entries(tools).map(([name, { description, parameters }]): ToolDefinition => {
+export function definitionsOf(tools: Tools): ToolDefinition[] {
+  expectObject('tools', tools);
+  const definitions = Object.entries(tools).map(([name, tool]): ToolDefinition => {
+    expectObject(`tools.${name}`, tool);
+    const { description, parameters, run } = tool;
+    if (run === undefined) throw new InputError(`tools.${name}.run: found none, expected a function`);
+    expectFunctions({ [`tools.${name}.run`]: run });
     const schema = parameters && jsonSchemaOf(parameters, `tools.${name}.parameters`);
     return {
       type: 'function',

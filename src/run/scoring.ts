@@ -8,6 +8,7 @@
 import type { Engine, Read } from '../engine/engine.ts';
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { expectList, expectObject } from '../given.ts';
 import { logitsInParts } from '../model/logits.ts';
 import { numbersPerToken, tokenScores } from '../ops/tokenScores/tokenScores.ts';
 import { output } from '../program/record.ts';
@@ -80,8 +81,21 @@ export function scoresAt(found: Float32Array, first: number, count: number): Tok
 
 /** @throws InputError, see `Scorer.score` */
 export function checkQuestions(questions: readonly Question[], vocabulary: number): void {
+  expectQuestions(questions);
   for (const { context, continuations } of questions) {
     if (context.length === 0) throw new InputError('context: found no token, expected at least one');
     for (const ids of [context, ...continuations]) checkTokens(ids, vocabulary);
+  }
+}
+
+/** @throws InputError for what is no list of questions */
+function expectQuestions(questions: readonly Question[]): void {
+  expectList('questions', questions, 'questions {context, continuations}');
+  for (const [index, question] of questions.entries()) {
+    const name = `questions[${index}]`;
+    expectObject(name, question);
+    expectList(`${name}.context`, question.context, 'token ids');
+    expectList(`${name}.continuations`, question.continuations, 'lists of token ids');
+    for (const ids of question.continuations) expectList(`${name}.continuations`, ids, 'lists of token ids');
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { expectList } from '../given.ts';
 import { type Architecture, type Forward, type KeyValuePages, lastHidden } from '../model/architecture.ts';
 import type { Weights } from '../model/weights.ts';
 import { lastToken } from '../ops/lastToken/lastToken.ts';
@@ -133,12 +134,14 @@ export async function readInSteps(
 
 /** @throws InputError for an empty list or an id outside the vocabulary */
 export function checkSomeTokens(tokens: readonly number[], vocabulary: number): void {
+  expectList('tokens', tokens, 'token ids');
   if (tokens.length === 0) throw new InputError('found no token, expected at least one');
   checkTokens(tokens, vocabulary);
 }
 
 /** @throws InputError for an id outside the vocabulary */
 export function checkTokens(tokens: readonly number[], vocabulary: number): void {
+  expectList('tokens', tokens, 'token ids');
   for (const [index, token] of tokens.entries()) {
     if (Number.isInteger(token) && token >= 0 && token < vocabulary) continue;
     throw new InputError(

@@ -1,5 +1,6 @@
 /** Tools as chat templates take them, and as text for templates that know none. */
 import { InputError } from '../../errors.ts';
+import { expectList, expectObject } from '../../given.ts';
 import type { ChatMessage } from '../../text/corpus.ts';
 import { isObject } from '../../text/tokenizerJson.ts';
 
@@ -20,11 +21,15 @@ const maxDepth = 64;
 
 /** @throws InputError naming the tool that is wrong */
 export function checkTools(tools: readonly ToolDefinition[]): void {
+  expectList('tools', tools, 'tools');
   if (tools.length > maxTools)
     throw new InputError(`tools: found ${tools.length}, expected at most ${maxTools}`);
   const names = new Set<string>();
-  for (const [index, { function: tool }] of tools.entries()) {
+  for (const [index, definition] of tools.entries()) {
+    expectObject(`tools[${index}]`, definition);
+    const { function: tool } = definition;
     const where = `tools[${index}].function`;
+    expectObject(where, tool);
     if (!/^[\w.-]{1,64}$/.test(tool.name))
       throw new InputError(`${where}.name: expected 1 to 64 letters, digits, "_", "-" and "."`);
     if (names.has(tool.name)) throw new InputError(`${where}.name: found "${tool.name}" twice`);
