@@ -1,7 +1,7 @@
 /** The page of claims as Markdown. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Claim } from './claims.ts';
+import type { Claim } from './claim.ts';
 import type { Hyperparameters } from './hyperparameters.ts';
 
 const results = join(import.meta.dirname, '../../results');

@@ -29,6 +29,13 @@ export function recallLength(pairs: number): number {
   return 4 * pairs;
 }
 
+/** Accuracy of guessing among the values told that are left, without knowing whose they are: the mean of 1/n, 1/(n − 1), … 1. */
+export function withoutBinding(pairs: number): number {
+  let sum = 0;
+  for (let left = 1; left <= pairs; left++) sum += 1 / left;
+  return sum / pairs;
+}
+
 /**
  * 0, k₁ v₁ … k_n v_n, then the keys in another order, each with its value. The values there are the labels. Every other
  * sequence tells and asks in smaller blocks, one after the other: without them, attention takes most of a run to find out

@@ -5,7 +5,7 @@ import { bestRows } from '../arms/arms.ts';
 import { curvesFigure } from '../curvesFigure.ts';
 import { estimateOf, formatEstimate } from '../statistics.ts';
 import type { Report, Table } from '../study.ts';
-import { recallLength } from './mqar.ts';
+import { recallLength, withoutBinding } from './mqar.ts';
 import type { RecallResults } from './recall.ts';
 
 export function recallReport(results: RecallResults): Report {
@@ -54,13 +54,6 @@ export function recallReport(results: RecallResults): Report {
     ],
     data: { plan, parameters, recall: [...recall].map(([pairs, rows]) => ({ pairs, rows })), text },
   };
-}
-
-/** Accuracy of guessing among the values that are left: the mean of 1/n, 1/(n − 1), … 1. */
-function withoutBinding(pairs: number): number {
-  let sum = 0;
-  for (let left = 1; left <= pairs; left++) sum += 1 / left;
-  return sum / pairs;
 }
 
 function accuracyTable({ arms, recall }: RecallResults): Table {
