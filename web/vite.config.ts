@@ -16,6 +16,7 @@ export default defineConfig({
   root: import.meta.dirname,
   base: './',
   plugins: [preact(), exampleText(), models(), shareable(), presenter(), serviceWorker()],
+  define: { __SOURCE__: JSON.stringify(process.env.PLUSMINUS_WEB_SOURCE ?? '') },
   worker: { format: 'es' },
   build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
   server: { headers },

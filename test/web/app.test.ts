@@ -153,7 +153,7 @@ describe('learning', () => {
     const [, first, last] = (await page.locator('.curve title').textContent())!.match(
       /fell from ([\d.]+) to ([\d.]+) in 40 steps/,
     )!;
-    // A vocabulary of 2,048 starts at ln 2048 = 7.6.
+    // A vocabulary of 1,300 starts at ln 1300 = 7.2.
     expect(Number(first)).toBeGreaterThan(7);
     expect(Number(last)).toBeLessThan(Number(first) - 0.7);
     expect(await page.locator('.samples li').count()).toBe(9);

@@ -1,6 +1,6 @@
 /** A model that the reader trained: stopped and resumed, kept, opened on all pages, handed on as one file. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -69,11 +69,11 @@ test('it resumes after a stop, survives a reload, writes on the other pages, and
   await download.saveAs(file);
 
   const elsewhere = await newPage(browser);
-  await elsewhere.goto(`${url}?engine=single#models`);
+  await elsewhere.goto(`${url}#models`); // on threads, whose kernels are kept from the first visit on
   await elsewhere.getByRole('heading', { name: 'Published models' }).waitFor();
   await elsewhere.evaluate(() => navigator.serviceWorker.ready);
   await close(); // it needs no network
-  await elsewhere.getByLabel('Choose files').setInputFiles(file);
+  await drop(elsewhere, 'Whale.tar', await readFile(file));
   await elsewhere.getByText('Whale is open').waitFor();
   await elsewhere.getByRole('link', { name: 'Write with it' }).click();
   await untilLoaded(elsewhere);
@@ -83,6 +83,58 @@ test('it resumes after a stop, survives a reload, writes on the other pages, and
   await using model = await LanguageModel.load(folder, { threads: 0 });
   const { text } = await model.complete('The whale', { temperature: 0, maxTokens: 20 });
   expect(text).toBe(written);
+});
+
+/** Drops a file on the page, as from a folder of the system. */
+async function drop(page: Page, name: string, bytes: Buffer): Promise<void> {
+  await page.evaluate(
+    ({ name, base64 }) => {
+      const content = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([content], name));
+      const target = document.querySelector('h1')!;
+      for (const type of ['dragover', 'drop'])
+        target.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+    },
+    { name, base64: bytes.toString('base64') },
+  );
+}
+
+test('a talk and a text that were exported open by drop, and survive a reload', async () => {
+  const { url } = await host(inject('app'));
+  const page = await newPage(browser);
+  await page.goto(`${url}?engine=single`);
+  await untilLoaded(page);
+  const talk =
+    '# Whales\n\n**You:** Where is it?\n\n**small:** In the sea.\n\n**Far** out.\n\n**You:** And now?\n\n**small:** Gone.\n';
+  await drop(page, 'Whales.md', Buffer.from(talk));
+  const turns = page.getByRole('log').locator('.turn');
+  await expect.poll(() => turns.count()).toBe(4);
+  expect(await turns.nth(1).textContent()).toContain('In the sea.');
+  expect(await turns.nth(1).textContent()).toContain('Far out.');
+  await page.getByText('Your talks: 1').click();
+  const exported = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export' }).click();
+  expect(await readFile(await (await exported).path(), 'utf8')).toBe(talk);
+
+  await drop(page, 'Log.txt', Buffer.from('Call me Ishmael, said the whale'));
+  await expect.poll(() => page.getByLabel('Your text').inputValue()).toBe('Call me Ishmael, said the whale');
+  await page.reload();
+  await untilLoaded(page);
+  await page.getByText('Continue a text').click();
+  await page.getByText('Your texts: 1').click();
+  await page.getByLabel('Name of the text “Log”').waitFor();
+  await page.getByText('Chat', { exact: true }).click();
+  await expect.poll(() => turns.count()).toBe(4);
+});
+
+test('a binary file that is dropped is refused by name of what it is', async () => {
+  const { url } = await host(inject('app'));
+  const page = await newPage(browser);
+  await page.goto(`${url}?engine=single`);
+  await untilLoaded(page);
+  await drop(page, 'broken.txt', Buffer.from(Uint8Array.from({ length: 5000 }, (_, k) => (k * 97) % 256)));
+  await page.getByRole('alert').getByText('This file is not text').waitFor();
 });
 
 test('a file that holds no model is refused by name', async () => {

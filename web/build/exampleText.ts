@@ -2,7 +2,8 @@
 import { mobyDick } from '../../src/cli/mobyDick.ts';
 import { siteFiles } from './siteFiles.ts';
 
-const chapters = 24;
+/** Enough for a small model, and little to fetch: the page keeps the text for use without a network. */
+const chapters = 12;
 
 export const exampleText = () =>
   siteFiles('plusminus-example-text', async () => {

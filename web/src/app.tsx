@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { entriesIn } from './entries.ts';
 import { loadPart, outdated } from './offline.ts';
 import { Footer } from './parts/footer.tsx';
 
@@ -30,6 +31,15 @@ function pageOfHash(): PageName {
   const name = location.hash.slice(1).split('?')[0]!;
   return name in pages ? (name as PageName) : 'write';
 }
+
+// Without this a browser would leave the page for the file that is dropped.
+addEventListener('dragover', (event) => event.preventDefault());
+addEventListener('drop', (event) => {
+  if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return;
+  event.preventDefault();
+  const entries = entriesIn(event.dataTransfer);
+  void loadPart(() => import('./dropped.ts')).then((part) => part?.openDropped(entries));
+});
 
 export function App() {
   const name = current.value;

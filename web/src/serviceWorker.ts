@@ -3,6 +3,8 @@
  * Models are cached by the library (src/platform/browserCache.ts), not here.
  */
 
+import { hasRelaxedSimd } from '../../src/engine/cpu/relaxedSimd.ts';
+
 /** Written by the build: the app's files, and a version that changes with any of them. */
 declare const __FILES__: readonly string[];
 declare const __VERSION__: string;
@@ -33,10 +35,19 @@ scope.addEventListener('install', (event) => {
   (event as ExtendableEvent).waitUntil(
     caches
       .open(cacheName)
-      .then((cache) => cache.addAll(__FILES__.map((file) => new Request(file, { cache: 'no-cache' }))))
+      .then((cache) =>
+        cache.addAll(__FILES__.filter(isNeeded).map((file) => new Request(file, { cache: 'no-cache' }))),
+      )
       .then(() => scope.skipWaiting()),
   );
 });
+
+const ownKernels = hasRelaxedSimd() ? 'kernels.threads.relaxed-' : 'kernels.threads-';
+
+/** Of the four files of kernels, the one for this browser with threads; the others are kept once they are used. */
+function isNeeded(file: string): boolean {
+  return !file.endsWith('.wasm') || file.includes(ownKernels);
+}
 
 scope.addEventListener('activate', (event) => {
   (event as ExtendableEvent).waitUntil(scope.clients.claim());
@@ -69,7 +80,15 @@ async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
   const wanted = request.mode === 'navigate' ? scope.registration.scope : request;
   const kept = await cache.match(wanted, { ignoreSearch: request.mode === 'navigate' });
-  return isolated(kept ?? (await ofEarlierVersion(request)) ?? (await fetch(request)));
+  return isolated(kept ?? (await ofEarlierVersion(request)) ?? (await fetched(request, cache)));
+}
+
+/** From the network; kernels are kept. */
+async function fetched(request: Request, cache: Cache): Promise<Response> {
+  const response = await fetch(request);
+  if (response.ok && request.url.endsWith('.wasm'))
+    await cache.put(request, response.clone()).catch(() => {}); // the disk is full
+  return response;
 }
 
 /** Files have their content's hash in their names, so that an old one is what an open page of its version wants. */

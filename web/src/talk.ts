@@ -203,8 +203,15 @@ async function keep(): Promise<void> {
   talks.value = await list<Talk>('talks');
 }
 
-/** The talk as Markdown. */
-export function asMarkdown({ name, model, turns }: Talk): string {
-  const lines = turns.map(({ who, text }) => `**${who === 'you' ? 'You' : model}:** ${text}`);
-  return `# ${name || 'Talk'}\n\n${lines.join('\n\n')}\n`;
+/** A talk that somebody handed on: kept, then opened. */
+export async function openTalkFile({
+  name,
+  model,
+  turns,
+}: Pick<Talk, 'name' | 'model' | 'turns'>): Promise<void> {
+  await restored;
+  const given: Talk = { ...emptyTalk(), name, model, turns, changed: Date.now() };
+  await put('talks', given);
+  talks.value = await list<Talk>('talks');
+  await openTalk(given);
 }

@@ -36,6 +36,15 @@ export function openText(one: KeptText): void {
   text.value = one.text;
 }
 
+/** A text that was dropped on the page: kept, then opened. */
+export async function openTextFile(name: string, content: string): Promise<void> {
+  await textsRestored;
+  const given: KeptText = { id: newId(), name, changed: Date.now(), text: content };
+  await put('texts', given);
+  texts.value = await list<KeptText>('texts');
+  openText(given);
+}
+
 export function newText(): void {
   id.value = newId();
   text.value = beginning;

@@ -12,7 +12,7 @@ import { TrainedShelf } from '../parts/trainedShelf.tsx';
 import { TrainedWriter } from '../parts/trainedWriter.tsx';
 import { readText } from '../readText.ts';
 import { engineChoice } from '../store.ts';
-import { keepTrained } from '../trained.ts';
+import { isModelFile, keepTrained } from '../trained.ts';
 
 type Begin = Extract<TrainingEvent, { event: 'begin' }>;
 type Point = readonly [step: number, loss: number];
@@ -203,7 +203,16 @@ export default function Learn() {
 function Material({ busy }: { readonly busy: boolean }) {
   const isLong = text.value.length > maxShown;
   return (
-    <section class="material" aria-label="The text to learn">
+    <section
+      class="material"
+      aria-label="The text to learn"
+      onDrop={(event) => {
+        const [file] = event.dataTransfer?.files ?? [];
+        if (busy || !file || isModelFile(file)) return;
+        event.preventDefault();
+        void openFile(file);
+      }}
+    >
       <textarea
         aria-label="The text to learn"
         rows={8}

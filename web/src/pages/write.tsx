@@ -1,5 +1,4 @@
 /** Chat, and free writing. */
-import { signal } from '@preact/signals';
 import { Chat } from '../parts/chat.tsx';
 import { Chips } from '../parts/chips.tsx';
 import { Continue } from '../parts/continue.tsx';
@@ -7,14 +6,17 @@ import { Limits } from '../parts/limits.tsx';
 import { NeedsModel } from '../parts/needsModel.tsx';
 import { card, loading } from '../store.ts';
 import { linkIn } from '../writeLink.ts';
+import { mode as chosen } from '../writeMode.ts';
 
-/** Until the reader chooses: chat, if the model has a template. */
-const chosen = signal<'chat' | 'text' | undefined>(linkIn(location.hash) && 'text');
 addEventListener('hashchange', () => {
   if (linkIn(location.hash)) location.reload(); // a link that was pasted into the open page
 });
 
+/** Written by the build: where the source is, empty if nobody said. */
+declare const __SOURCE__: string;
+
 export default function Write() {
+  // Until the reader chooses: chat, if the model has a template.
   const mode = chosen.value ?? (card.value?.chats ? 'chat' : 'text');
   return (
     <div class="page write">
@@ -26,6 +28,15 @@ export default function Write() {
         <a href="https://arxiv.org/abs/2406.02528" rel="external">
           the paper
         </a>
+        {__SOURCE__ && (
+          <>
+            {' '}
+            ·{' '}
+            <a href={__SOURCE__} rel="external">
+              the source
+            </a>
+          </>
+        )}
       </p>
       <NeedsModel>
         <fieldset class="switch">

@@ -19,7 +19,8 @@ export function MemoryChart({ body, tokens }: { readonly body: Anatomy; readonly
               [0, 0],
               [tokens, cache],
             ],
-            endLabel: formatBytes(cache),
+            // Before the first token it would lie on the axis.
+            endLabel: tokens === 0 ? '' : formatBytes(cache),
           },
           {
             name: 'this model',

@@ -1,7 +1,8 @@
 /** A model by name or address, or from the reader's disk. */
 import { useSignal } from '@preact/signals';
-import { loading, open, trouble } from '../store.ts';
-import { isModelFile, openModelFile } from '../trained.ts';
+import { openFiles } from '../dropped.ts';
+import { entriesIn, filesOf } from '../entries.ts';
+import { loading, open } from '../store.ts';
 
 export function OwnModel() {
   return (
@@ -57,8 +58,9 @@ function FromDisk() {
       }}
       onDrop={(event) => {
         event.preventDefault();
+        event.stopPropagation(); // the page takes what is dropped elsewhere
         over.value = false;
-        void droppedFiles(event.dataTransfer!).then(openFiles);
+        void filesOf(entriesIn(event.dataTransfer!)).then(openFiles);
       }}
     >
       <legend class="unseen">From your disk</legend>
@@ -76,44 +78,4 @@ function FromDisk() {
       </label>
     </fieldset>
   );
-}
-
-async function openFiles(files: readonly File[]): Promise<void> {
-  const handedOn = files.find(isModelFile);
-  if (!handedOn) return open(modelFilesOf(files));
-  trouble.value = undefined;
-  await openModelFile(handedOn).catch((error: Error) => {
-    trouble.value = { message: error.message.replace(/\.$/, ''), retry: () => openFiles(files) };
-  });
-}
-
-/** Files of a model's folder; others in it, such as pictures, are left out. */
-function modelFilesOf(files: readonly File[]): readonly File[] {
-  return files.filter(({ name }) => /\.(gguf|json|safetensors|jinja|model)$/i.test(name));
-}
-
-/** The files of a drop, with those of a folder. */
-async function droppedFiles({ items, files }: DataTransfer): Promise<File[]> {
-  const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  if (entries.length === 0) return [...files];
-  return (await Promise.all(entries.map(filesIn))).flat();
-}
-
-async function filesIn(entry: FileSystemEntry): Promise<File[]> {
-  if (entry.isFile)
-    return [
-      await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)),
-    ];
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
-  const found: FileSystemEntry[] = [];
-  for (;;) {
-    // A reader gives some entries at a time, and none at the end.
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
-      reader.readEntries(resolve, reject),
-    );
-    if (some.length === 0) break;
-    found.push(...some);
-  }
-  // Of the folder itself only: a model has no folders within.
-  return (await Promise.all(found.filter(({ isFile }) => isFile).map(filesIn))).flat();
 }

@@ -1,6 +1,7 @@
 /** The talks that this browser keeps. */
 import { download, fileName } from '../download.ts';
-import { asMarkdown, forget, openTalk, rename, type Talk, talk, talks } from '../talk.ts';
+import { forget, openTalk, rename, type Talk, talk, talks } from '../talk.ts';
+import { asMarkdown } from '../talkFile.ts';
 import { WhatIsKept } from './whatIsKept.tsx';
 
 export function TalkShelf() {
@@ -14,7 +15,7 @@ export function TalkShelf() {
         ))}
       </ul>
       <p class="quiet">
-        <WhatIsKept />
+        An exported talk opens on any device: drop its file on the page. <WhatIsKept />
       </p>
     </details>
   );

@@ -1,4 +1,4 @@
-/** Play, pause, step and back; layer and row; a link to this place. */
+/** Play, pause, step and back; below what is shown: layer and row, and a link to this place. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Explanation } from '../engine/protocol.ts';
@@ -62,6 +62,14 @@ export function Player({ found }: { readonly found: Explanation }) {
       <button type="button" disabled={last} onClick={() => further(found, 1)}>
         Step
       </button>
+    </div>
+  );
+}
+
+/** Which row of which layer the tour follows. */
+export function Where({ found }: { readonly found: Explanation }) {
+  return (
+    <div class="line player">
       <Count name="Layer" value={found.layer} count={found.layers} onChange={(layer) => move({ layer })} />
       <Count name="Row" value={found.row} count={found.width} onChange={(row) => move({ row })} />
       <label>

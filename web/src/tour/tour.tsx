@@ -7,7 +7,7 @@ import { card, modelWorker } from '../store.ts';
 import { Gate } from './gate.tsx';
 import { NextToken } from './nextToken.tsx';
 import { move, place, rowStep, stepNames } from './place.ts';
-import { Player } from './player.tsx';
+import { Player, Where } from './player.tsx';
 import { OneRow, reached } from './row.tsx';
 import { Integers, Numbers, Scale, Token, Unit } from './steps.tsx';
 
@@ -59,11 +59,14 @@ export function Tour() {
       )}
       <Chapters />
       {found && (
-        <div class="stop" data-testid="stop">
-          <View found={found} />
-        </div>
+        <>
+          <Player found={found} />
+          <div class="stop" data-testid="stop">
+            <View found={found} />
+          </div>
+          <Where found={found} />
+        </>
       )}
-      {found && <Player found={found} />}
     </section>
   );
 }
