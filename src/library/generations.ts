@@ -5,10 +5,10 @@ import { slotModel } from '../run/readers.ts';
 import type { SequenceReader } from '../run/sequenceReader.ts';
 import { Batch } from './batch.ts';
 
-/** Sequences in a batch; others run beside it, one after the other. */
-const slots = 32;
-/** Tokens that a step of the batch reads at most. */
-const maxTokens = 256;
+/** Of a batch; further sequences run beside it, one after the other. */
+const sizes = { slots: 32, maxTokens: 256 };
+/** A GPU has done with few sequences long before it is busy; a recurrent model's states take little memory. */
+const manySizes = { slots: 256, maxTokens: 512 };
 
 export class Generations {
   readonly #model: RunnableModel;
@@ -57,7 +57,9 @@ export class Generations {
   }
 
   #openBatch(): Batch {
-    this.#batch ??= new Batch(slotModel(this.#model, { slots, maxTokens }));
+    const { engine, architecture } = this.#model;
+    const isMany = engine.samplesAhead > 0 && architecture.memory === 'states';
+    this.#batch ??= new Batch(slotModel(this.#model, isMany ? manySizes : sizes));
     return this.#batch;
   }
 }
