@@ -82,6 +82,7 @@ export class App {
     hono.get('/health', (c) => this.#health(c));
     hono.get('/metrics', async (c) => {
       const { registry } = this.#runtime.metrics;
+      await this.#counted(c, metricsMilliseconds);
       return c.body(await registry.metrics(), 200, { 'content-type': registry.contentType });
     });
     for (const paths of ['/v1/*', '/tokenize', '/detokenize']) {
@@ -112,6 +113,7 @@ export class App {
     const began = performance.now();
     c.set('requestId', randomUUID());
     await next();
+    if (c.res.status >= 400 && c.res.status < 500) await this.#counted(c, refusalMilliseconds);
     c.header('x-request-id', c.get('requestId'));
     const seconds = (performance.now() - began) / 1000;
     const status = c.error instanceof ClientGoneError ? clientClosedRequest : c.res.status;
@@ -122,6 +124,13 @@ export class App {
       { id: c.get('requestId'), method: c.req.method, path, status, seconds },
       'request',
     );
+  }
+
+  /** Waits for a turn, so that requests which cost a client nothing cannot take the time of others. */
+  async #counted(c: Context<Env>, milliseconds: number): Promise<void> {
+    const client = networkOf(c.env.incoming.socket.remoteAddress);
+    const turn = this.#runtime.longWork.once(() => {}, { client, signal: c.req.raw.signal }, milliseconds);
+    await turn.catch(() => {}); // the client has gone
   }
 
   /** A web page whose name points to this machine (DNS rebinding) sends that name as Host. */
@@ -247,6 +256,10 @@ export class App {
     });
   }
 }
+
+/** Time of the thread that a refused request takes, and one for metrics. */
+const refusalMilliseconds = 1;
+const metricsMilliseconds = 5;
 
 /** The status, known from nginx, of requests whose clients left; it is only logged and counted. */
 const clientClosedRequest = 499;

@@ -6,7 +6,7 @@ import { bytesPerBodyByte, type RequestShare } from './memory.ts';
 import { ClientGoneError } from './scope.ts';
 
 /** Chunks that any body may have; beyond them, chunks must hold a minimum of bytes on average. */
-const freeChunks = 500;
+const freeChunks = 100;
 const minChunkBytes = 64;
 /** Parsing a larger body takes milliseconds, and cannot pause. */
 const largeBody = 65_536;
@@ -54,7 +54,7 @@ export class BodyReader {
       request.on('data', (chunk: Uint8Array) => {
         if (body.length + chunk.length > this.#max) return refuse(this.#tooLarge());
         if (++chunks > freeChunks + body.length / minChunkBytes) {
-          request.socket.destroy();
+          drop(request);
           return refuse(new ApiError(413, `body: expected at least ${minChunkBytes} bytes a chunk`));
         }
         try {
@@ -71,6 +71,12 @@ export class BodyReader {
   #tooLarge(): ApiError {
     return new ApiError(413, `body: expected at most ${this.#max} bytes`);
   }
+}
+
+/** Node parses all that it has read of a socket, even once it is destroyed; it then drops the chunks, at half the cost. */
+function drop(request: IncomingMessage & { _dump?(): void }): void {
+  request.socket.destroy();
+  request._dump?.();
 }
 
 function parsed(bytes: Uint8Array): unknown {

@@ -24,6 +24,8 @@ export interface Clock {
 }
 
 interface Job {
+  /** Milliseconds that a slice counts at least. */
+  readonly minimum: number;
   /** Does work until `end`. Returns whether it is done. */
   readonly advance: (end: number) => boolean;
 }
@@ -55,9 +57,13 @@ export class LongWork {
     this.#isLimited = isLimited;
   }
 
-  /** Does work that cannot pause, as one slice. @throws as `run` */
-  once<T>(work: () => T, worker: Worker): Promise<T> {
-    return this.run(onlyStep(work), worker);
+  /**
+   * Does work that cannot pause, as one slice.
+   * @param minimum milliseconds that it counts at least, for what has been done before
+   * @throws as `run`
+   */
+  once<T>(work: () => T, worker: Worker, minimum = 0): Promise<T> {
+    return this.run(onlyStep(work), worker, minimum);
   }
 
   /**
@@ -65,11 +71,12 @@ export class LongWork {
    * @param work yields where it can pause
    * @throws the signal's reason, once aborted
    */
-  run<T>(work: Iterator<unknown, T>, { client, signal }: Worker): Promise<T> {
+  run<T>(work: Iterator<unknown, T>, { client, signal }: Worker, minimum = 0): Promise<T> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const ended = () => signal?.removeEventListener('abort', aborted);
       const job: Job = {
+        minimum,
         advance: (end) => {
           try {
             do {
@@ -125,7 +132,7 @@ export class LongWork {
     const began = this.#clock.now();
     if (!job.advance(began + sliceMilliseconds)) this.#queue.add(client, job, true);
     const end = this.#clock.now();
-    this.#last = { end, idle: this.#clock.idle(), took: end - began };
+    this.#last = { end, idle: this.#clock.idle(), took: Math.max(end - began, job.minimum) };
   }
 }
 

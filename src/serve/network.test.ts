@@ -93,6 +93,48 @@ it('a body in small chunks is kept in one buffer, and its bytes are given back',
   await expect.poll(() => memory.used).toBe(0);
 });
 
+it('the rest of a body in tiny chunks is dropped', async () => {
+  const bodies = new BodyReader(65_536, new LongWork());
+  let kept = 0;
+  const listener = createServer((request) => {
+    const push = request.push.bind(request);
+    request.push = (...chunk) => {
+      kept += 1;
+      return push(...chunk);
+    };
+    bodies.json(request, new RequestMemory(1e6).open('a')).catch(() => {});
+  });
+  listener.listen(0, '127.0.0.1');
+  onTestFinished(() => void listener.close());
+  await once(listener, 'listening');
+  const socket = connect((listener.address() as AddressInfo).port, '127.0.0.1');
+  socket.on('error', () => {});
+  const head =
+    'POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n';
+  socket.write(head + '1\r\n \r\n'.repeat(50_000));
+  socket.resume();
+  await new Promise((resolve) => socket.once('close', resolve));
+  expect(kept).toBeGreaterThan(50);
+  expect(kept).toBeLessThan(500);
+});
+
+it('requests that are refused wait for their turn when the thread is busy', async () => {
+  const { longWork } = server.runtime;
+  const refused = ['/nothing', '/v1/models', '/metrics'].map((path) => fetch(server.url + path));
+  expect((await Promise.all(refused)).map(({ status }) => status)).toEqual([404, 401, 200]);
+  await longWork.once(() => {}, { client: 'other' }, 1e6); // others have had far more than their share
+  longWork.limited = true;
+  let answered = 0;
+  const waiting = ['/nothing', '/v1/models', '/metrics'].map(async (path) => {
+    await fetch(server.url + path);
+    answered += 1;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(answered).toBe(0);
+  longWork.limited = false;
+  await Promise.all(waiting);
+});
+
 it('a body whose client has left before it is read is an error, not a wait', async () => {
   const bodies = new BodyReader(65_536, new LongWork());
   const read = Promise.withResolvers<unknown>();
