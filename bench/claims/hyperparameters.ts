@@ -1,4 +1,5 @@
 /** The settings that models and studies were trained with. */
+import { type ArmRow, bestRows } from '../../src/study/arms/arms.ts';
 import type { TrainingSettings } from '../../src/train/settings.ts';
 import { json, studyResults } from './read.ts';
 
@@ -23,7 +24,13 @@ export function hyperparameters(): readonly Hyperparameters[] {
     const file = json<{ readonly settings: TrainingSettings }>(`${folder}/training.json`);
     return file ? [ofSettings(what, file.settings)] : [];
   });
-  return [...recorded, ...ofScaling()];
+  return [
+    ...recorded,
+    ...ofScaling(),
+    ...ofLadder(),
+    ...ofArms('rounding', () => 'cosine to zero'),
+    ...ofArms('schedules', (arm) => arm),
+  ];
 }
 
 function ofSettings(what: string, settings: TrainingSettings): Hyperparameters {
@@ -60,10 +67,55 @@ function ofScaling(): Hyperparameters[] {
       what: `study scaling, ${family}`,
       learningRate: [...new Set(rates)].join(', '),
       schedule: family === 'matmul-free' ? 'matmulfree' : 'cosine',
-      warmup: 'a fiftieth of the steps',
-      batch: `${ladder.batch} × ${ladder.length}`,
+      ...ofPlan(ladder),
       tokens: `${ladder.tokensPerParameter} a parameter`,
-      weightDecay: '0.01',
     };
   });
+}
+
+interface LadderData {
+  readonly plan: { readonly batch: number; readonly length: number; readonly tokens: readonly number[] };
+  readonly rows: ScalingData['rows'];
+}
+
+function ofLadder(): Hyperparameters[] {
+  const study = studyResults<LadderData>('ladder');
+  if (!study) return [];
+  const { plan, rows } = study.data;
+  return [...new Set(rows.map(({ family }) => family))].map((family) => {
+    const rates = rows
+      .filter((row) => row.family === family && !row.search)
+      .map(({ learningRate }) => learningRate);
+    return {
+      what: `study ladder, ${family}`,
+      learningRate: [...new Set(rates)].sort((a, b) => b - a).join(', '),
+      schedule: family === 'matmul-free' ? 'matmulfree' : 'cosine',
+      ...ofPlan(plan),
+      tokens: plan.tokens.map((tokens) => `${(tokens / 1e6).toFixed(1)} M`).join(', '),
+    };
+  });
+}
+
+interface ArmsData {
+  readonly plan: { readonly batch: number; readonly length: number; readonly tokens: number };
+  readonly rows: readonly ArmRow[];
+}
+
+/** The best rate of each arm, with which all its seeds trained. */
+function ofArms(name: string, scheduleOf: (arm: string) => string): Hyperparameters[] {
+  const study = studyResults<ArmsData>(name);
+  if (!study) return [];
+  const { plan, rows } = study.data;
+  return [...new Set(rows.map(({ arm }) => arm))].map((arm) => ({
+    what: `study ${name}, ${arm}`,
+    learningRate: `${bestRows(rows, arm)[0]!.learningRate}`,
+    schedule: scheduleOf(arm),
+    ...ofPlan(plan),
+    tokens: `${(plan.tokens / 1e6).toFixed(1)} M`,
+  }));
+}
+
+/** What all studies that train share: see src/study/scaling/trainingPlan.ts. */
+function ofPlan({ batch, length }: { readonly batch: number; readonly length: number }) {
+  return { warmup: 'a fiftieth of the steps', batch: `${batch} × ${length}`, weightDecay: '0.01' };
 }

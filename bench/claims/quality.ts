@@ -1,5 +1,6 @@
 /** Claims on the quality of models: stability, rounding, zero-shot scores, scaling, schedules. */
 import { type ArmRow, bestRows } from '../../src/study/arms/arms.ts';
+import type { EqualLoss } from '../../src/study/ladder/headline.ts';
 import { withoutBinding } from '../../src/study/recall/mqar.ts';
 import type { RecallOutcome } from '../../src/study/recall/recall.ts';
 import { type Estimate, estimateOf, formatEstimate } from '../../src/study/statistics.ts';
@@ -171,6 +172,36 @@ export function zeroShot(): Claim {
   };
 }
 
+interface LadderData {
+  readonly rows: readonly (ScalingRow & { readonly outcome: { readonly tokens: number } })[];
+  readonly equal: readonly EqualLoss[];
+}
+
+/** What the ladder adds: the law with an irreducible loss, fitted to sizes and numbers of tokens. */
+function equalLossOfLadder():
+  | { readonly effect: string; readonly runs: number; readonly sizes: string }
+  | undefined {
+  const { rows, equal } = studyResults<LadderData>('ladder')?.data ?? { rows: [], equal: [] };
+  if (equal.length === 0) return undefined;
+  const times = (of: (row: EqualLoss) => number) => range(equal.map(of), (value) => value.toFixed(1));
+  const [low, high] = [
+    Math.min(...equal.map(({ times }) => times.low)),
+    Math.max(...equal.map(({ times }) => times.high)),
+  ];
+  return {
+    effect:
+      `by laws with an irreducible loss on the ladder, equal loss with as many tokens takes MatMul-free ${times((row) => row.times.value)} ` +
+      `times the parameters (bands from ${low.toFixed(1)} to ${high.toFixed(1)}), ${times(({ operations }) => operations)} times the ` +
+      `operations of training, ${times(({ bytes }) => bytes)} times the bytes of weights and ${times(({ joules }) => joules)} times the ` +
+      'counted joules of a token',
+    runs: rows.length,
+    sizes: range(
+      rows.map(({ parameters }) => parameters / 1e6),
+      (value) => value.toFixed(1),
+    ),
+  };
+}
+
 export function scalingLaw(): Claim {
   const { data } = studyResults<{
     rows: readonly ScalingRow[];
@@ -179,18 +210,21 @@ export function scalingLaw(): Claim {
   }>('scaling')!;
   const slope = (family: string) => data.fits.find((fit) => fit.family === family)!.slope;
   const ratios = equalLoss(data.rows, 'matmul-free', 'transformer');
+  const ladder = equalLossOfLadder();
   requires(data.crossing.kind === 'never', 'the lines of the two families do not cross');
   requires(slope('matmul-free') > slope('transformer'), "MatMul-free's loss falls more slowly");
   return {
     claim: "the loss falls faster with training operations than Transformer++'s, and the lines cross",
     verdict: 'undecided',
-    effect:
+    effect: [
       `not seen: C^${slope('matmul-free').toFixed(3)} against C^${slope('transformer').toFixed(3)}; at equal loss ` +
-      `MatMul-free takes ${ratios[0]!.toFixed(1)} to ${ratios.at(-1)!.toFixed(1)} times the operations, more with size`,
-    count: `${data.rows.length} runs, one seed; the rest of the fits is curved`,
-    scale: '0.4 to 3.5 M parameters; the paper has 370 M to 2.7 B',
-    command: 'npx plusminus study scaling --engine webgpu --data CORPUS',
-    source: 'study/scaling',
+        `MatMul-free takes ${ratios[0]!.toFixed(1)} to ${ratios.at(-1)!.toFixed(1)} times the operations, more with size`,
+      ...(ladder ? [ladder.effect] : []),
+    ].join('; '),
+    count: `${data.rows.length} runs, one seed; the rest of the fits is curved${ladder ? `. Ladder: ${ladder.runs} runs` : ''}`,
+    scale: `0.4 to 3.5 M parameters${ladder ? `, ladder ${ladder.sizes} M` : ''}; the paper has 370 M to 2.7 B`,
+    command: `npx plusminus study ${ladder ? 'ladder --engine cuda' : 'scaling --engine webgpu'} --data CORPUS`,
+    source: 'study/scaling, study/ladder',
   };
 }
 
