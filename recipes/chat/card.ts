@@ -1,7 +1,7 @@
 /**
  * The card of the bundled chat, from what was measured: `npx node recipes/chat/card.ts RESULTS [--models FOLDER]`.
  *
- *   RESULTS/gates-*.json   what gates.ts wrote, for each engine; gates-before.json of the chat before this one
+ *   RESULTS/gates-*.json   what gates.ts wrote, for each engine; of another model, it is the one before
  *   RESULTS/forms.json     what forms.ts wrote: JSON forms and calls, free and held to a schema
  *   RESULTS/chat/          log.jsonl and training.json of the long run
  *
@@ -84,7 +84,7 @@ ${failures(cases).map(sample).join('\n\n')}
 ## How it was made
 
 By \`recipes/chat\`, which contains all settings and the script: a program writes the talks. This chat was trained from the one
-before it ("before" in the table), and the first of them from plusminus/stories.
+before it, and the first of them from plusminus/stories.
 
 ${training}
 
@@ -92,6 +92,8 @@ ${training}
 
 - It knows one small world, makes mistakes, and understands only plain English. Do not take its words for advice or fact.
 - It mixes up several people of one talk, and long rare names lose letters.
+- It often approves a wrong sum or comparison (“1 + 1 = 3, right?”, “Is 17 less than 18?”), and asked what was just said, it
+  invents a sentence.
 - Questions in unusual words are often taken for ones that it cannot answer.
 - Its stories follow a few dozen plots; some repeat short stories of its training nearly word for word.
 - It has no safety training beyond declining what it does not know.
