@@ -9,48 +9,13 @@ import { createHash } from 'node:crypto';
 import { globSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { randomProgram, randomTiming } from '../src/accelerator/testing.ts';
 import { traceText } from '../src/accelerator/trace.ts';
 import { InputError } from '../src/errors.ts';
-import { buildBench, type RtlJob, type RtlSizes, rtlFolder, runBench } from './bench/bench.ts';
+import { buildBench, rtlFolder, runBench } from './bench/bench.ts';
 import { parting } from './bench/parting.ts';
+import { randomJob, shapes } from './bench/shapes.ts';
 import { simulate } from './bench/simulated.ts';
 
-interface Shape {
-  readonly sizes: RtlSizes;
-  /** Of the vectors in its programs. */
-  readonly longest: number;
-  /** Of all instructions. Those on long vectors take some thousand cycles each. */
-  readonly share: number;
-}
-
-const shapes: readonly Shape[] = [
-  shape([1, 8192, 256, 8, 1, 16], 512, 0.3),
-  shape([1, 8192, 256, 8, 1, 16], 8192, 0.02),
-  shape([5, 32, 4, 1, 1, 1], 32, 0.3),
-  shape([2, 1024, 64, 4, 4, 8], 512, 0.18),
-  shape([32, 128, 2, 1, 1, 2], 128, 0.1),
-  shape([3, 512, 16, 3, 16, 4], 128, 0.1),
-];
-
-function shape(
-  [cores, maxLength, fifo, outQueue, batch, rowLanes]: readonly [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ],
-  longest: number,
-  share: number,
-): Shape {
-  const sizes = { cores, maxLength, fifo, outQueue, batch, rowLanes, rom: 1000, memoryBeats: 2 ** 21 };
-  return { sizes, longest, share };
-}
-
-/** Instructions of a program, a few times around its loop. */
-const length = 60;
 /** Programs that one run of a bench gets. */
 const programsOfRun = 10;
 
@@ -100,16 +65,17 @@ const say = (text: string) => process.stderr.write(`${new Date().toISOString().s
 
 /** Builds a shape's bench and compares its programs, from the first that was not yet compared on. */
 async function runShape(index: number, seed: number, total: number, progress: Progress): Promise<void> {
-  const { sizes, longest, share } = shapes[index]!;
+  const shape = shapes[index]!;
+  const { sizes, longest, share } = shape;
   const done = progress.done[index]!;
   const instructions = Math.ceil(total * share);
-  const name = `machine ${index + 1} of ${shapes.length}`;
+  const name = `machine ${index + 1} of ${shapes.length} (${shape.name})`;
   if (done.instructions >= instructions) return;
-  say(`${name}: building ${JSON.stringify(sizes)}`);
+  say(`${name}: building`);
   const binary = buildBench(sizes);
   while (done.instructions < instructions) {
     const first = seed + done.programs;
-    const jobs = Array.from({ length: programsOfRun }, (_, i) => jobOf(sizes, longest, first + i));
+    const jobs = Array.from({ length: programsOfRun }, (_, i) => randomJob(shape, first + i));
     await runBench(binary, jobs, (result, i) => {
       const expected = simulate(sizes, jobs[i]!);
       const found = traceText(result.events);
@@ -125,11 +91,6 @@ async function runShape(index: number, seed: number, total: number, progress: Pr
     });
     say(`${name}: ${done.instructions} of ${instructions} instructions, no difference`);
   }
-}
-
-function jobOf(sizes: RtlSizes, longest: number, seed: number): RtlJob {
-  const { words, memory, tokens } = randomProgram(seed, sizes, length, longest);
-  return { program: words, memory, tokens, timing: randomTiming(seed, sizes.cores), maxCycles: 10_000_000 };
 }
 
 /** Of the sources that were run; a run on uncommitted sources says so. */

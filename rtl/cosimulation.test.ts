@@ -10,6 +10,7 @@ import { type RtlSizes, rtlFolder } from './bench/bench.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
 import { extremeProgram } from './bench/extremes.ts';
 import { awkward, inEverySlot, ordinary } from './bench/machines.ts';
+import { randomJob, shapes } from './bench/shapes.ts';
 import { describeWithVerilator } from './bench/tools.ts';
 
 const maxCycles = 100_000;
@@ -105,6 +106,22 @@ describeWithVerilator('the RTL agrees with the simulator, bit for bit and cycle 
     const jobs = randomJobs(awkward, 700);
     const { halts } = await compareWithSimulator(awkward, jobs);
     expect(halts).toEqual(new Map([[0, jobs.length]]));
+  });
+
+  // A share of the long campaign, with seeds that it does not reach. The other shapes differ from the machines above by less.
+  it.each([
+    { name: 'one core, vectors of full length', programs: 10 },
+    { name: '32 cores', programs: 20 },
+    { name: 'three cores, 16 slots', programs: 8 },
+  ])('on random programs, $name', { timeout: 1_200_000 }, async ({ name, programs }) => {
+    const shape = shapes.find((one) => one.name === name)!;
+    const jobs = Array.from({ length: programs }, (_, i) => {
+      const seed = 1_000_001 + i;
+      return { name: `random program ${seed}`, ...randomJob(shape, seed) };
+    });
+    const { halts, instructions } = await compareWithSimulator(shape.sizes, jobs);
+    expect(halts).toEqual(new Map([[0, jobs.length]]));
+    expect(instructions).toBeGreaterThan(programs * 60);
   });
 
   it('on values at the edges of their ranges', { timeout: 600_000 }, async () => {

@@ -2,7 +2,6 @@
  * Energy from activity: bits that toggled and memories that were accessed, in waveforms of the RTL, each at the energy that a
  * published table gives for one.
  */
-
 import { picojoules } from '../../src/accelerator/report.ts';
 import { VcdReader, type Watch } from './vcd.ts';
 
@@ -48,6 +47,7 @@ const results: readonly Result[] = [
   { part: 'ternary additions', pattern: /\.u_ternary_core\..*\.sum_q$/, picojoules: ofAddition },
   { part: 'row-wise additions', pattern: /\.u_lane\.y_o$/, picojoules: ofAddition },
   { part: 'multiplications', pattern: /\.u_lane\.product7$/, picojoules: ofMultiplication },
+  // The square; a magnitude, which needs no multiplication, is taken for one.
   { part: 'multiplications', pattern: /\.u_lane\.term_o$/, picojoules: ofMultiplication },
   // 32 by 16 bits: half an array, whose result has 48.
   {
