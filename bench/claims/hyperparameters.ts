@@ -81,11 +81,10 @@ interface LadderData {
 function ofLadder(): Hyperparameters[] {
   const study = studyResults<LadderData>('ladder');
   if (!study) return [];
-  const { plan, rows } = study.data;
+  const { plan } = study.data;
+  const rows = study.data.rows.filter(({ search }) => !search);
   return [...new Set(rows.map(({ family }) => family))].map((family) => {
-    const rates = rows
-      .filter((row) => row.family === family && !row.search)
-      .map(({ learningRate }) => learningRate);
+    const rates = rows.filter((row) => row.family === family).map(({ learningRate }) => learningRate);
     return {
       what: `study ladder, ${family}`,
       learningRate: [...new Set(rates)].sort((a, b) => b - a).join(', '),

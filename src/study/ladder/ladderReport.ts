@@ -165,17 +165,24 @@ function equalTable(found: readonly EqualLoss[], [first, second]: readonly Famil
   ];
 }
 
+/** At most so many missing cells are named, not only counted. */
+const maxNamed = 8;
+
 /** Cells of the grid that have no run, in words. */
 function missingFrom({ plan, families, rows }: GridResults): string[] {
   const first = firstSeed(rows);
-  const missing = cellsOf(plan, families, first).filter((cell) => !rows.some((row) => isOfCell(row, cell)));
+  const cells = cellsOf(plan, families, first);
+  const missing = cells.filter((cell) => !rows.some((row) => isOfCell(row, cell)));
   if (missing.length === 0) return [];
   const named = missing.map(
     ({ family, rung, tokens, seed }) =>
       `${family.label} ${rung.layers} × ${rung.hiddenSize} with ${formatCount(tokens)} tokens` +
       (seed === first ? '' : ` and seed ${seed}`),
   );
-  return [`Not trained, or not at the rate of the rule: ${named.join('; ')}.`];
+  return [
+    `Unfinished: ${missing.length} of ${cells.length} cells of the grid are not trained` +
+      `${missing.length > maxNamed ? '' : `: ${named.join('; ')}`}.`,
+  ];
 }
 
 function residualTable(fits: readonly FamilyFit[]): Table[] {
