@@ -8,9 +8,10 @@ import { bytesOf, type Engine } from '../src/engine/engine.ts';
 import { createEngine } from '../src/engine/engines.ts';
 import type { ModelParts } from '../src/languageModel.ts';
 import { loadIntoEngine } from '../src/loadModel.ts';
-import type { AttentionArchitecture } from '../src/model/architecture.ts';
+import { type AttentionArchitecture, type KeyValuePages, lastHidden } from '../src/model/architecture.ts';
 import { SequencePages, writeSequence } from '../src/run/sequencePages.ts';
 import { recordStep } from '../src/run/steps.ts';
+import { TokenSampler } from '../src/run/tokenSampler.ts';
 import { type Measurement, measure } from './gpuCases.ts';
 import { type ModelName, modelFile } from './modelFiles.ts';
 import { promptOf } from './protocol.ts';
@@ -33,6 +34,8 @@ interface Row {
   /** Largest difference from the CPU's logits, relative to the largest logit. */
   readonly difference?: number;
   readonly decode?: Measurement;
+  /** Batches of tokens that the device draws by itself, as `generate` does. */
+  readonly sampled?: Measurement & { readonly tokensARun: number };
   readonly prefill?: Measurement;
   /** Why it was not measured. */
   readonly failure?: string;
@@ -73,9 +76,12 @@ async function rowOf(name: ModelName, options: GpuModelsOptions): Promise<Row> {
     }
     const { engine } = parts;
     const decode = stepOf(parts, 1, options.prompt);
+    const sampled = samplingOf(parts, options.prompt);
     const prefill = stepOf(parts, options.prompt, 0);
+    const drawn = await measure(engine, sampled.executable, 10 * options.rounds, sampled.run);
     return {
       ...row,
+      sampled: { ...drawn, tokensARun: engine.samplesAhead },
       decode: await measure(engine, decode.executable, 10 * options.rounds, decode.run),
       prefill: await measure(engine, prefill.executable, options.rounds, prefill.run),
     };
@@ -124,6 +130,27 @@ function stepOf({ engine, weights, architecture, config }: ModelParts, length: n
   return { executable, run };
 }
 
+/** Draws as many tokens as the engine draws ahead, after `held` others. */
+function samplingOf({ engine, weights, architecture, config }: ModelParts, held: number) {
+  const attending = architecture as AttentionArchitecture;
+  const all = new SequencePages(attending, held + engine.samplesAhead);
+  const sampler = new TokenSampler(engine, config.vocabSize);
+  let pages: KeyValuePages | undefined;
+  const program = sampler.record((next, position) => {
+    pages = all.ofStep(1, position);
+    return attending.head(weights, lastHidden(attending.forward(weights, next, pages)));
+  });
+  const executable = engine.load(program);
+  writeSequence(engine, pages!, held);
+  sampler.begin([], { temperature: 0.8, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 });
+  const uniforms = Array.from({ length: engine.samplesAhead }, (_, i) => (i * 0.618) % 1);
+  const run = () => {
+    sampler.setLast(1, held);
+    return sampler.next(executable, uniforms);
+  };
+  return { executable, run };
+}
+
 function relativeDifference(found: Float32Array, expected: Float32Array): number {
   const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   return found.reduce((max, value, i) => Math.max(max, Math.abs(value - expected[i]!)), 0) / largest;
@@ -142,27 +169,29 @@ function markdown({
   readonly rounds: number;
   readonly rows: readonly Row[];
 }): string {
-  const cells = ({ model, tokens, loadSeconds, difference, decode, prefill, failure }: Row) =>
+  const cells = ({ model, tokens, loadSeconds, difference, decode, sampled, prefill, failure }: Row) =>
     failure === undefined
       ? [
           model,
           (decode!.bytes / 1e6).toFixed(0),
           loadSeconds!.toFixed(1),
           decode!.milliseconds.toFixed(2),
+          (sampled!.milliseconds / sampled!.tokensARun).toFixed(2),
           shaderTime(decode!).toFixed(2),
           ((1000 * tokens) / prefill!.milliseconds).toFixed(0),
           difference!.toExponential(1),
         ]
-      : [model, failure, '', '', '', '', ''];
+      : [model, failure, '', '', '', '', '', ''];
   return `${[
     '# Models that people have, on a GPU',
     '',
     `\`npm run bench:gpu -- --models --engine ${engine}\`, ${date.slice(0, 10)}: ${device}. Random weights in the models' sizes ` +
-      `and types, from GGUF files; medians of ${rounds} runs or more. Decode includes reading all logits; “kernels” is ` +
+      `and types, from GGUF files; medians of ${rounds} runs or more. Decode includes reading all logits; “sampled”: one of the ` +
+      `tokens that the device draws and reads by itself, as \`generate\` does; “kernels” is ` +
       "the device's own time, where each kernel runs by itself. “difference” is that from the CPU's logits, of the largest.",
     '',
-    '| model | GPU MB | load s | decode ms | kernels ms | prompt tokens/s | difference |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
+    '| model | GPU MB | load s | decode ms | sampled ms | kernels ms | prompt tokens/s | difference |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map((row) => `| ${cells(row).join(' | ')} |`),
   ].join('\n')}\n`;
 }

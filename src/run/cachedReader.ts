@@ -5,11 +5,13 @@
  * its continuations, and a restored conversation is read again.
  */
 import { bytesOf, type Engine, OutOfMemoryError, readFloats } from '../engine/engine.ts';
-import type { AttentionArchitecture, KeyValuePages } from '../model/architecture.ts';
+import { type AttentionArchitecture, type KeyValuePages, lastHidden } from '../model/architecture.ts';
+import type { SampleSettings } from '../ops/sample/sample.ts';
+import type { Program } from '../program/record.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RunnableModel } from './model.ts';
 import { SequencePages, writeSequence } from './sequencePages.ts';
-import type { SequenceReader, SequenceState } from './sequenceReader.ts';
+import type { NextTokens, SequenceReader, SequenceState } from './sequenceReader.ts';
 import {
   checkSomeTokens,
   type RecordedStep,
@@ -18,6 +20,7 @@ import {
   stepLength,
   type WantedLogits,
 } from './steps.ts';
+import { batchesOf, type Drawing, TokenSampler } from './tokenSampler.ts';
 import { checkContext, stateOfTokens, tokensOfState } from './tokenState.ts';
 
 /** Max caches kept, for sequences that take turns. */
@@ -33,6 +36,8 @@ export class CachedReader implements SequenceReader {
   readonly #contextLength: number;
   /** Least recently used first. */
   #caches: EngineCache[] = [];
+  #sampler: TokenSampler | undefined;
+  #isSampling = false;
 
   constructor(model: Model) {
     this.#model = model;
@@ -76,6 +81,61 @@ export class CachedReader implements SequenceReader {
     return logits;
   }
 
+  sampled(
+    tokens: readonly number[],
+    settings: SampleSettings,
+    random: () => number,
+    signal?: AbortSignal,
+    limit?: () => NextTokens,
+  ): AsyncGenerator<Int32Array, never> | undefined {
+    const { engine, vocabulary } = this.#model;
+    if (this.#isSampling || !samplesFaster(engine, vocabulary, settings)) return undefined;
+    this.#isSampling = true;
+    return this.#sample(tokens, settings, { random, signal, limit });
+  }
+
+  async *#sample(
+    tokens: readonly number[],
+    settings: SampleSettings,
+    drawing: Drawing,
+  ): AsyncGenerator<Int32Array, never> {
+    try {
+      const { engine, turns, vocabulary } = this.#model;
+      checkSomeTokens(tokens, vocabulary);
+      checkContext(tokens.length, this.#contextLength);
+      this.#sampler ??= new TokenSampler(engine, vocabulary);
+      const sampler = this.#sampler;
+      await turns.take(async () => sampler.begin(tokens, settings));
+      const all = [...tokens];
+      // Other sequences may use the cache between two batches: each finds its tokens again, most often where they were.
+      return yield* batchesOf(this.#model, drawing, async (uniforms, next) => {
+        if (next) {
+          sampler.see(next.forced);
+          sampler.limit(next.allowed);
+          all.push(...next.forced);
+        }
+        const found = await this.#draw(sampler, all, uniforms);
+        all.push(...found);
+        return found;
+      });
+    } finally {
+      this.#isSampling = false;
+    }
+  }
+
+  /** Draws tokens after `tokens`, as many as there are random numbers or room in the context. */
+  async #draw(
+    sampler: TokenSampler,
+    tokens: readonly number[],
+    uniforms: readonly number[],
+  ): Promise<Int32Array> {
+    checkContext(tokens.length, this.#contextLength);
+    const count = Math.min(uniforms.length, this.#contextLength + 1 - tokens.length);
+    const before = tokens.slice(0, -1);
+    const cache = await this.#filled(before, before.length + count);
+    return this.#withRoom(cache, () => cache.draw(sampler, tokens.at(-1)!, uniforms.slice(0, count)));
+  }
+
   /** Memory in use for keys and values, in bytes. */
   get cacheBytes(): number {
     return this.#caches.reduce((sum, cache) => sum + cache.bytes, 0);
@@ -88,15 +148,21 @@ export class CachedReader implements SequenceReader {
     wanted: WantedLogits,
     target: Float32Array,
   ): Promise<void> {
+    const cache = await this.#filled(history, history.length + tokens.length);
+    await this.#withRoom(cache, () => cache.run(tokens, wanted, target));
+  }
+
+  /** A cache that holds exactly `history`, with room for `capacity` tokens. */
+  async #filled(history: readonly number[], capacity: number): Promise<EngineCache> {
     const cache = this.#choose(history);
     cache.keep(history);
-    await this.#withRoom(cache, () => cache.reserve(history.length + tokens.length));
+    await this.#withRoom(cache, () => cache.reserve(capacity));
     while (cache.tokens.length < history.length) {
       const at = cache.tokens.length;
       const length = stepLength(history.length - at, this.#model.engine.longestStep);
-      await this.#withRoom(cache, () => cache.run(history.slice(at, at + length), 'none', target));
+      await this.#withRoom(cache, () => cache.run(history.slice(at, at + length), 'none'));
     }
-    await this.#withRoom(cache, () => cache.run(tokens, wanted, target));
+    return cache;
   }
 
   /**
@@ -113,16 +179,25 @@ export class CachedReader implements SequenceReader {
   }
 
   /** Frees the other caches and tries again if the engine runs out of memory. */
-  async #withRoom(cache: EngineCache, work: () => Promise<void>): Promise<void> {
+  async #withRoom<T>(cache: EngineCache, work: () => Promise<T>): Promise<T> {
     try {
-      await work();
+      return await work();
     } catch (error) {
       if (!(error instanceof OutOfMemoryError) || this.#caches.length === 1) throw error;
       for (const other of this.#caches) if (other !== cache) other.free();
       this.#caches = [cache];
-      await work();
+      return work();
     }
   }
+}
+
+/** Vocabularies of which one workgroup takes the many sums that limits of sampling need faster than the host reads logits. */
+const smallVocabulary = 2 ** 16;
+
+/** Whether the engine can sample, and faster than the host. */
+function samplesFaster(engine: Engine, vocabulary: number, { topK, topP }: SampleSettings): boolean {
+  if (engine.samplesAhead === 0) return false;
+  return vocabulary <= smallVocabulary || (topK === 0 && topP === 1);
 }
 
 function sharedLength(a: readonly number[], b: readonly number[]): number {
@@ -136,6 +211,7 @@ class EngineCache {
   readonly #model: Model;
   readonly #engine: Engine;
   readonly #steps: LoadedPrograms<RecordedStep & { readonly pages: KeyValuePages }>;
+  readonly #draws: LoadedPrograms<{ readonly program: Program; readonly pages: KeyValuePages }>;
   #pages: SequencePages | undefined;
   #capacity = 0;
   /** The tokens whose keys and values are in the cache. */
@@ -145,6 +221,7 @@ class EngineCache {
     this.#model = model;
     this.#engine = model.engine;
     this.#steps = new LoadedPrograms(model.engine);
+    this.#draws = new LoadedPrograms(model.engine);
   }
 
   get bytes(): number {
@@ -165,6 +242,7 @@ class EngineCache {
       architecture.contextLength,
     );
     this.#steps.clear();
+    this.#draws.clear();
     const larger = new SequencePages(architecture, capacity);
     const old = this.#pages?.tensors ?? [];
     // Moved one tensor at a time, so that little more than the larger pages are in use.
@@ -187,7 +265,7 @@ class EngineCache {
   }
 
   /** Reads tokens after those in the cache. */
-  async run(tokens: readonly number[], wanted: WantedLogits, target: Float32Array): Promise<void> {
+  async run(tokens: readonly number[], wanted: WantedLogits, target?: Float32Array): Promise<void> {
     const { length } = tokens;
     const all = this.#pages;
     if (!all) throw new Error('cache: expected room for keys and values, found none');
@@ -202,6 +280,26 @@ class EngineCache {
     if (logits) await readFloats(this.#engine, logits, target);
   }
 
+  /** Draws tokens after `last`, which comes after those in the cache; each but the last one drawn is read. */
+  async draw(sampler: TokenSampler, last: number, uniforms: readonly number[]): Promise<Int32Array> {
+    const all = this.#pages;
+    if (!all) throw new Error('cache: expected room for keys and values, found none');
+    const { architecture, weights } = this.#model;
+    const { executable, pages } = this.#draws.get('', () => {
+      let pages: KeyValuePages | undefined;
+      const program = sampler.record((next, position) => {
+        pages = all.ofStep(1, position);
+        return architecture.head(weights, lastHidden(architecture.forward(weights, next, pages)));
+      });
+      return { program, pages: pages! };
+    });
+    writeSequence(this.#engine, pages, this.tokens.length);
+    sampler.setLast(last, this.tokens.length);
+    const found = await sampler.next(executable, uniforms);
+    this.tokens = [...this.tokens, last, ...found.subarray(0, -1)];
+    return found;
+  }
+
   free(): void {
     for (const tensor of this.#pages?.tensors ?? []) this.#engine.free(tensor);
     this.#forget();
@@ -209,6 +307,7 @@ class EngineCache {
 
   #forget(): void {
     this.#steps.clear();
+    this.#draws.clear();
     this.#pages = undefined;
     this.#capacity = 0;
     this.tokens = [];

@@ -12,6 +12,7 @@ import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RunnableModel } from './model.ts';
 import type { NextTokens, SequenceReader, SequenceState } from './sequenceReader.ts';
 import { checkSomeTokens, type RecordedStep, readInSteps, recordStep, type WantedLogits } from './steps.ts';
+import { batchesOf, type Drawing } from './tokenSampler.ts';
 
 export class RecurrentReader implements SequenceReader {
   readonly #model: RunnableModel<RecurrentArchitecture>;
@@ -65,34 +66,26 @@ export class RecurrentReader implements SequenceReader {
   ): AsyncGenerator<Int32Array, never> | undefined {
     if (this.#model.engine.samplesAhead === 0 || this.#isSampling) return undefined;
     this.#isSampling = true;
-    return this.#sample(tokens, settings, random, signal, limit);
+    return this.#sample(tokens, settings, { random, signal, limit });
   }
 
   async *#sample(
     tokens: readonly number[],
     settings: SampleSettings,
-    random: () => number,
-    signal?: AbortSignal,
-    limit?: () => NextTokens,
+    drawing: Drawing,
   ): AsyncGenerator<Int32Array, never> {
     try {
-      const { engine, turns, vocabulary } = this.#model;
+      const { turns, vocabulary } = this.#model;
       checkSomeTokens(tokens, vocabulary);
       const state = this.newState();
       const [before, lastToken] = [tokens.slice(0, -1), tokens[tokens.length - 1] ?? 0];
-      if (before.length > 0) await this.run(before, state, 'none', signal);
+      if (before.length > 0) await this.run(before, state, 'none', drawing.signal);
       const sampler = await turns.take(async () => {
         this.#sampler ??= new DeviceSampler(this.#model);
         this.#sampler.begin({ state, lastToken, history: tokens, settings });
         return this.#sampler;
       });
-      // The first batch is one token, so that it arrives early; the next ones double.
-      for (let ahead = 1; ; ahead = limit ? 1 : Math.min(2 * ahead, engine.samplesAhead)) {
-        signal?.throwIfAborted();
-        const uniforms = Array.from({ length: ahead }, random);
-        const next = limit?.();
-        yield await turns.take(() => sampler.next(uniforms, next));
-      }
+      return yield* batchesOf(this.#model, drawing, (uniforms, next) => sampler.next(uniforms, next));
     } finally {
       this.#isSampling = false;
     }

@@ -20,10 +20,12 @@ export class SequencePages {
     return this.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** The pages with the inputs of a program that reads `length` tokens. */
-  ofStep(length: number): KeyValuePages {
+  /**
+   * The pages with the inputs of a program that reads `length` tokens.
+   * @param positions their positions, where the program itself changes them
+   */
+  ofStep(length: number, positions = input('positions', [length], 'i32')): KeyValuePages {
     const slots = input('slots', [length], 'i32');
-    const positions = input('positions', [length], 'i32');
     return { tensors: this.tensors, paging: { slots, positions, pages: this.#table } };
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { integers, noise, type OpCase, opCase, testOp } from '../../../test/opSuite.ts';
+import { noise, type OpCase, opCase, testOp } from '../../../test/opSuite.ts';
 import type { GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
 import { add } from '../../ops/add/add.ts';
 import { appendToPages } from '../../ops/appendToPages/appendToPages.ts';
@@ -25,6 +25,8 @@ interface Form {
   /** Whether heads of queries and keys are normalised. */
   readonly norms: boolean;
   readonly pool: 'f32' | 'f16' | 'i8';
+  /** Position of the first row; default 0. */
+  readonly first?: number;
 }
 
 const forms: Form[] = [
@@ -32,6 +34,9 @@ const forms: Form[] = [
   { rows: 3, width: 320, type: 'binary', group: 64, norms: true, pool: 'f32' },
   { rows: 8, width: 160, type: 'ternary', group: 32, norms: false, pool: 'f16' },
   { rows: 2, width: 64, type: 'ternary', group: 16, norms: true, pool: 'i8' },
+  { rows: 1, width: 64, type: 'ternary', group: 64, norms: true, pool: 'f32', first: 150 },
+  { rows: 1, width: 64, type: 'binary', group: 64, norms: false, pool: 'f16', first: 127 },
+  { rows: 1, width: 64, type: 'ternary', group: 64, norms: true, pool: 'f16', first: 1100 },
 ];
 
 /** Matrices of one kind, as tensors of their own. */
@@ -39,14 +44,15 @@ function matricesOf({ type, group }: Form, shapes: readonly (readonly [out: numb
   return shapes.flatMap(([out, width]) => randomMatrix(type, out, width, group));
 }
 
-const nameOf = ({ rows, width, type, norms, pool }: Form) =>
-  `${rows} rows of ${width}, ${type}, pages of ${pool}${norms ? ', heads normalised' : ''}`;
+const nameOf = ({ rows, width, type, norms, pool, first = 0 }: Form) =>
+  `${rows} rows of ${width}, ${type}, pages of ${pool}${norms ? ', heads normalised' : ''}, from position ${first}`;
 
 type Nine = [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
 
 /** Attention of a layer: everything from its norm to its sum with the residual. */
 function attentionCase(form: Form): OpCase {
-  const { rows, width, pool } = form;
+  const { rows, width, pool, first = 0 } = form;
+  const maxPages = Math.ceil((first + rows) / pageSize);
   const hidden = heads * headSize;
   const at = (name: string, shape: number[], draw: (i: number) => number) => ({
     tensor: input(name, shape, 'i32'),
@@ -54,14 +60,25 @@ function attentionCase(form: Form): OpCase {
   });
   const elements = pool === 'i8' ? headSize + 4 : headSize;
   const pools = ['keys', 'values'].map((name) => {
-    const tensor = variable(name, [3, pageSize, keyHeads * elements], pool);
-    return { tensor, data: new { f32: Float32Array, f16: Uint16Array, i8: Int8Array }[pool](tensor.size) };
+    const tensor = variable(name, [maxPages + 2, pageSize, keyHeads * elements], pool);
+    const data = new { f32: Float32Array, f16: Uint16Array, i8: Int8Array }[pool](tensor.size);
+    // Halves of one half to four, of either sign.
+    const draw = {
+      f32: (i: number) => Math.sin(i),
+      f16: (i: number) => ((i * 7919) % 0xc00) + 0x3800 + 0x8000 * (i % 2),
+    };
+    return { tensor, data: pool === 'i8' ? data : data.map((_, i) => draw[pool](i)) };
   });
   const keyWidth = keyHeads * headSize;
   const given = [
     ...[noise('x', [1, rows, width], 1), noise('gamma', [width], 2), noise('gammaOfQueries', [headSize], 3)],
-    ...[noise('gammaOfKeys', [headSize], 4), at('slots', [rows], () => 1), at('positions', [rows], (i) => i)],
-    ...[integers('pages', [2, 1], 5, (random) => random.integer(3)), ...pools],
+    ...[
+      noise('gammaOfKeys', [headSize], 4),
+      at('slots', [rows], () => 1),
+      at('positions', [rows], (i) => first + i),
+    ],
+    // The last page first.
+    ...[at('pages', [2, maxPages], (i) => maxPages - (i % maxPages)), ...pools],
     ...matricesOf(form, [
       [hidden, width],
       [keyWidth, width],
@@ -134,8 +151,11 @@ describe('fusing grouped projections', () => {
       device,
     ).calls.map(({ op }) => op.name);
 
-  it('leaves four kernels around attention, and two of the channel mixer', () => {
+  it('leaves three kernels of attention for a token, four for more, and two of the channel mixer', () => {
     expect(namesOf(cases[0]!)).toEqual([
+      ...['rotaryTable', 'groupedProjections', 'attendHeads', 'groupedProjections'],
+    ]);
+    expect(namesOf(cases[2]!)).toEqual([
       ...['rotaryTable', 'groupedProjections', 'headsToPages', 'pagedAttention', 'groupedProjections'],
     ]);
     expect(namesOf(cases[1]!)).toEqual(['groupedProjections', 'groupedProjections']);

@@ -21,6 +21,7 @@ import {
 } from '../../program/op.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import { Tensor } from '../../program/tensor.ts';
+import type { PartsOfHeads } from './decodedAttention.ts';
 import { callOf, fusedOp, numbered } from './fusedOp.ts';
 
 type Projection = CallOf<typeof groupedLinearOp>;
@@ -28,7 +29,9 @@ type Matrix = Pick<Projection['inputs'], 'codes' | 'scales' | 'bias'>;
 
 /** What multiplies a row: y = (product 0, product 1, …), or `to` + product, or act(product 0) ⊙ product 1. */
 export interface GroupedProjections {
+  /** The row; if there are parts of it, only its shape counts. */
   readonly x: Tensor;
+  readonly parts?: PartsOfHeads;
   readonly norm: { readonly gamma: Tensor; readonly epsilon: number } | undefined;
   readonly matrices: readonly Matrix[];
   readonly use:
@@ -201,9 +204,15 @@ export function groupedCalls(
 }
 
 /** The tensors that the products read, by their names in kernels. */
-export function projectionInputs({ x, norm, matrices, use }: GroupedProjections): Operands {
+export function projectionInputs({ x, parts, norm, matrices, use }: GroupedProjections): Operands {
   const each = matrices.flatMap((matrix, k) =>
     Object.entries(matrix).map(([name, tensor]) => [`${name}${k}`, tensor] as const),
   );
-  return { x, gamma: norm?.gamma, ...Object.fromEntries(each), to: use.kind === 'add' ? use.to : undefined };
+  return {
+    x: parts?.found ?? x,
+    positions: parts?.positions,
+    gamma: norm?.gamma,
+    ...Object.fromEntries(each),
+    to: use.kind === 'add' ? use.to : undefined,
+  };
 }

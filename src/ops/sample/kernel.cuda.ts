@@ -19,7 +19,13 @@ const maxPieces = 4096;
 export function sampleToken(t: Call['inputs'] & Call['outputs']): Launch {
   const vocabulary = widthOf(t.logits);
   // Variables are written where they lie: before and after are one memory.
-  const { turnAfter: _turn, seenAfter: _seen, tokensAfter: _tokens, ...tensors } = t;
+  const {
+    turnAfter: _turn,
+    seenAfter: _seen,
+    tokensAfter: _tokens,
+    positionAfter: _position,
+    ...tensors
+  } = t;
   const steps = Math.ceil(vocabulary / (32 * maxPieces));
   const rounds = Math.ceil(vocabulary / (threads * steps));
   const constants = `
@@ -203,4 +209,5 @@ const body = `
   tokens[row * ahead + at] = damaged ? -1 : static_cast<int>(token);
   next[row] = damaged ? 0 : token; // what is read next must have a row in the embedding
   if (!damaged) seen[row * words + (token >> 5)] |= 1u << (token & 31u);
-  turn[row] = (at + 1) % ahead;`;
+  turn[row] = (at + 1) % ahead;
+  position[row] += 1;`;

@@ -23,6 +23,8 @@ export interface SampleState {
   readonly tokens: Tensor;
   /** The token drawn last, which is read next [1, rows] i32. */
   readonly next: Tensor;
+  /** Its position in the sequence [rows] i32, which each draw raises by one; for models that attend. */
+  readonly position: Tensor;
 }
 
 export function sampleState(vocabulary: number, ahead: number, rows = 1): SampleState {
@@ -35,6 +37,7 @@ export function sampleState(vocabulary: number, ahead: number, rows = 1): Sample
     allowed: input('allowed tokens', [rows, words], 'i32'),
     tokens: variable('tokens', [rows, ahead], 'i32'),
     next: variable('next token', [1, rows], 'i32'),
+    position: variable('position', [rows], 'i32'),
   };
 }
 
@@ -58,28 +61,30 @@ function settingsIn(row: Data): SampleSettings {
 
 /** Draws a token of each row of logits [.., vocabulary] into `tokens` and `next`; see `sampleReference`. */
 export function sample(logits: Tensor, state: SampleState): void {
-  const { settings, uniforms, turn, seen, allowed, tokens, next } = state;
+  const { settings, uniforms, turn, seen, allowed, tokens, next, position } = state;
   const [rows, words] = [rowsOf(logits), wordsOf(widthOf(logits))];
   expectShape('sample', 'settings', settings, [rows, 5]);
   expectShape('sample', 'seen', seen, [rows, words]);
   expectShape('sample', 'allowed', allowed, [rows, words]);
-  const after = emit(sampleOp, { logits, settings, uniforms, turn, seen, allowed, tokens });
+  const after = emit(sampleOp, { logits, settings, uniforms, turn, seen, allowed, tokens, position });
   assign(turn, after.turnAfter);
   assign(seen, after.seenAfter);
   assign(tokens, after.tokensAfter);
   assign(next, after.next);
+  assign(position, after.positionAfter);
 }
 
 export const sampleOp: Op<
-  Tensors<'logits' | 'settings' | 'uniforms' | 'turn' | 'seen' | 'allowed' | 'tokens'>,
-  Tensors<'turnAfter' | 'seenAfter' | 'tokensAfter' | 'next'>
+  Tensors<'logits' | 'settings' | 'uniforms' | 'turn' | 'seen' | 'allowed' | 'tokens' | 'position'>,
+  Tensors<'turnAfter' | 'seenAfter' | 'tokensAfter' | 'next' | 'positionAfter'>
 > = {
   name: 'sample',
-  outputs: ({ turn, seen, tokens }) => ({
+  outputs: ({ turn, seen, tokens, position }) => ({
     turnAfter: { shape: turn.shape, dtype: turn.dtype },
     seenAfter: { shape: seen.shape, dtype: seen.dtype },
     tokensAfter: { shape: tokens.shape, dtype: tokens.dtype },
     next: { shape: [1, turn.size], dtype: 'i32' },
+    positionAfter: { shape: position.shape, dtype: position.dtype },
   }),
   cost: (call) => {
     const { size } = call.inputs.logits;
@@ -100,6 +105,7 @@ export const sampleOp: Op<
         ...([settingsIn(rowOf(inputs.settings)), rowOf(inputs.uniforms)[at]!] as const),
       );
       data(outputs.turnAfter)[row] = (at + 1) % ahead;
+      data(outputs.positionAfter)[row] = data(inputs.position)[row]! + 1;
       data(outputs.next)[row] = Math.max(token, 0); // what is read next must have a row in the embedding
       tokensAfter[row * ahead + at] = token;
       if (token >= 0) rowOf(outputs.seenAfter)[token >> 5]! |= 1 << (token & 31);

@@ -4,6 +4,7 @@ import { onWebGpu } from '../../../kernels/webgpu/lowering.ts';
 import { bitLinearGradients } from '../../../ops/bitLinear/backward.wgsl.ts';
 import { ternaryProduct } from '../../../ops/bitLinear/product.wgsl.ts';
 import type { Program } from '../../../program/record.ts';
+import { attendHeadsOp, fuseAttention } from '../../fused/decodedAttention.ts';
 import { fusedProjectionsOp, fuse as fuseForGpu } from '../../fused/fuse.ts';
 import { groupedProjectionsOp, headsToPagesOp } from '../../fused/groupedProjections.ts';
 import {
@@ -12,6 +13,7 @@ import {
   quantiseRowsOp,
   ternaryProductOp,
 } from '../../fused/rowOps.ts';
+import { attendHeads, suitsAttention } from './attendHeads.wgsl.ts';
 import { gradientOfRows, partsOf, suitsGradient } from './gradientOfRows.wgsl.ts';
 import { groupedProjections, suitsGrouped } from './groupedProjections.wgsl.ts';
 import { headsToPages } from './headsToPages.wgsl.ts';
@@ -20,13 +22,14 @@ import { quantiseRows, suitsQuantising } from './quantiseRows.wgsl.ts';
 
 /** The same program with calls fused as this device allows. */
 export function fuse(program: Program, features: GpuFeatures): Program {
-  return fuseForGpu(program, {
+  const fused = fuseForGpu(program, {
     suitsProjections: (t) => suitsFusing(t, features),
     suitsGrouped: (t, heads) => suitsGrouped(t, heads, features),
     suitsQuantising: (t) => suitsQuantising(t, features),
     suitsGradient: (t) => suitsGradient(t, features),
     partsOf,
   });
+  return fuseAttention(fused, { suitsAttention: (t, after) => suitsAttention(t, after, features) });
 }
 
 export const fusedOnWebGpu = [
@@ -35,6 +38,7 @@ export const fusedOnWebGpu = [
   ]),
   onWebGpu(groupedProjectionsOp, ({ attributes: { kernel } }) => [groupedProjections(kernel)]),
   onWebGpu(headsToPagesOp, ({ attributes: { kernel } }) => [headsToPages(kernel)]),
+  onWebGpu(attendHeadsOp, ({ attributes: { kernel } }) => [attendHeads(kernel)]),
   onWebGpu(quantiseRowsOp, ({ attributes }) => [quantiseRows(attributes)]),
   onWebGpu(ternaryProductOp, ({ inputs, outputs, attributes }, features) => [
     ternaryProduct({ ...inputs, ...outputs, ...attributes }, features),

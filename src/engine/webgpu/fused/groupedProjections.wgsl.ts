@@ -3,14 +3,17 @@
  * another dispatch, then computes a tile of outputs. Formulas: groupedLinear.ts.
  */
 import type { Dispatch, GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
+import { lowest } from '../../../ops/attention/heads.wgsl.ts';
 import { int8Four } from '../../../ops/bitLinear/quantise.wgsl.ts';
 import { act } from '../../../ops/gatedUnit/kernel.wgsl.ts';
 import { groupOf } from '../../../ops/groupedLinear/groupedLinear.ts';
 import { tileLanes } from '../../../ops/groupedLinear/packed.ts';
 import { dots, kinds, pieceLoads, pieceSums, tileLoads } from '../../../ops/groupedLinear/product.wgsl.ts';
 import { blockSize, smallest, unitParts } from '../../../ops/groupedLinear/reference.ts';
+import { pageSize } from '../../../ops/pages.ts';
 import { present } from '../../../program/op.ts';
 import { rowsOf, sizeOf, widthOf } from '../../../program/shapes.ts';
+import type { PartsOfHeads } from '../../fused/decodedAttention.ts';
 import {
   type GroupedProjections,
   type HeadsToPages,
@@ -77,7 +80,7 @@ export function groupedProjections(t: GroupedProjections): Dispatch {
     ),
   );
   return {
-    shader: `grouped.${t.norm ? 'rmsNorm' : 'none'}.${t.matrices.length}.${t.use.kind}`,
+    shader: `grouped.${t.parts ? 'merged.' : ''}${t.norm ? 'rmsNorm' : 'none'}.${t.matrices.length}.${t.use.kind}`,
     code: `
 const lanes = ${lanes}u;
 var<workgroup> q: array<u32, ${words}>;
@@ -86,6 +89,7 @@ var<workgroup> parts: array<vec4f, ${4 * lanes}>;
 ${t.use.kind === 'gatedUnit' ? act[t.use.activation] : ''}
 ${dots}
 ${int8Four}
+${t.parts ? mergedParts(t.parts) : ''}
 alias Codes = array<vec4u, ${taken / 4}>;
 ${t.matrices.map((matrix, k) => loadsOf(matrix, k) + product(t, k)).join('')}
 
@@ -94,7 +98,7 @@ fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: 
   let token = group.y;
   ${early(t, tiles)}
   ${Array.from({ length: loads }, (_, k) => `var v${k} = vec4f(); var g${k} = vec4f();`).join(' ')}
-  ${each((k, at) => `v${k} = x[token * ${words}u + ${at}];${t.norm ? ` g${k} = gamma[${at}];` : ''}`)}
+  ${each((k, at) => `v${k} = ${t.parts ? `merged(${at})` : `x[token * ${words}u + ${at}]`};${t.norm ? ` g${k} = gamma[${at}];` : ''}`)}
   ${t.norm ? normalised(loads) : ''}
   var top = 0.0;
   ${each((k) => `top = max(top, largestOf(v${k}));`)}
@@ -126,6 +130,27 @@ fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: 
       1,
     ],
   };
+}
+
+/** `merged(at)`: four columns of Σ_z e^(top_z − top)·value_z / Σ_z e^(top_z − top)·sum_z, over the parts z of their head. */
+function mergedParts({ parts, headSize }: PartsOfHeads): string {
+  const fours = headSize / 4;
+  return `
+fn merged(at: u32) -> vec4f {
+  let begin = (at / ${fours}u) * ${parts * (fours + 1)}u;
+  let end = begin + min(${parts}u, u32(positions[0]) / ${pageSize}u + 1u) * ${fours + 1}u;
+  var top = ${lowest};
+  for (var part = begin; part < end; part += ${fours + 1}u) { top = max(top, x[part + ${fours}u].x); }
+  var sum = 0.0;
+  var value = vec4f();
+  for (var part = begin; part < end; part += ${fours + 1}u) {
+    let last = x[part + ${fours}u];
+    let weight = exp(last.x - top);
+    sum += weight * last.y;
+    value += weight * x[part + at % ${fours}u];
+  }
+  return value / sum;
+}`;
 }
 
 /** The row becomes x·r·γ. */
