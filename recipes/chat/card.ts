@@ -92,8 +92,8 @@ ${training}
 
 - It knows one small world, makes mistakes, and understands only plain English. Do not take its words for advice or fact.
 - It mixes up several people of one talk, and long rare names lose letters.
-- It often approves a wrong sum or comparison (“1 + 1 = 3, right?”, “Is 17 less than 18?”), and asked what was just said, it
-  invents a sentence.
+- It often approves a wrong sum or comparison (“1 + 1 = 3, right?”, “Is 17 less than 18?”), calls right answers in its quiz
+  wrong, and invents a sentence when asked what was just said.
 - Questions in unusual words are often taken for ones that it cannot answer.
 - Its stories follow a few dozen plots; some repeat short stories of its training nearly word for word.
 - It has no safety training beyond declining what it does not know.

@@ -61,7 +61,7 @@ async function wrote(page: Page): Promise<void> {
 
 const atStop = async (page: Page) => {
   await page.getByTestId('stop').waitFor();
-  await page.locator('.stop .field, .stop table, .stop p').first().waitFor();
+  await page.locator('.weights canvas').waitFor(); // the last of what the page asks the model for
 };
 
 const tourOnTop = (page: Page) => page.locator('.tour').evaluate((tour) => tour.scrollIntoView());

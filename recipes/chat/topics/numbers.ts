@@ -215,11 +215,12 @@ function compared(voice: Voice): Exchange {
   const b = (a + 1 + voice.random.integer(20)) % 21;
   const asksMore = voice.chance(0.6);
   const isSo = asksMore === a > b;
-  const fact = `${a} is ${a > b ? 'bigger' : 'smaller'} than ${b}.`;
+  // The fact comes first: the answer follows from it.
+  const fact = `${a} is ${a > b ? 'bigger' : 'smaller'} than ${b}`;
   return {
     user: voice.ask(asksMore ? comparedAsks : lessAsks, { a: String(a), b: String(b) }),
-    assistant: `${isSo ? 'Yes' : 'No'}, ${fact}`,
-    rule: { gate: 'counting', must: `^${isSo ? 'yes' : 'no'}\\b` },
+    assistant: `${fact}, so ${isSo ? 'yes' : 'no'}.`,
+    rule: { gate: 'counting', must: `${fact}, so ${isSo ? 'yes' : 'no'}\\b` },
   };
 }
 
@@ -228,11 +229,11 @@ function checked(voice: Voice): Exchange {
   const total = 1 + voice.random.integer(largest);
   const a = voice.random.integer(total + 1);
   const claimed = voice.chance(0.5) ? total : (total + 1 + voice.random.integer(8)) % (largest + 1);
-  const answer = claimed === total ? 'Yes' : 'No';
+  const answer = claimed === total ? 'yes' : 'no';
   return {
     user: voice.ask(checkAsks, { a: String(a), b: String(total - a), c: String(claimed) }),
-    assistant: `${answer}: ${a} + ${total - a} = ${total}.`,
-    rule: { gate: 'counting', must: `^${answer}\\b.*${lastNumber(total)}` },
+    assistant: `${a} + ${total - a} = ${total}, so ${answer}.`,
+    rule: { gate: 'counting', must: `${word(String(total))}, so ${answer}\\b` },
   };
 }
 

@@ -1,4 +1,4 @@
-/** It asks, the user answers: a sum for each round. */
+/** It asks, the user answers: a sum for each round. The sum comes before the verdict, which follows from it. */
 import { type Exchange, type Voice, type Wordings, word } from '../voice.ts';
 
 const startAsks: Wordings = {
@@ -57,8 +57,8 @@ function answered({ line, result }: Sum, next: Sum | undefined, voice: Voice): E
   const isRight = kind < 7;
   const value = isRight ? result : (result + 1 + voice.random.integer(5)) % 21;
   const user = voice.ask(answerAsks, { value: String(value) });
-  if (isRight) return judged(user, `[Right|Yes|Correct|Well done]: ${line}.`, more, result, voice);
-  return judged(user, `Not quite: ${line}.`, more, result, voice);
+  if (isRight) return judged(user, `${line}: [right|correct|well done]!`, more, result, voice);
+  return judged(user, `${line}, so not quite.`, more, result, voice);
 }
 
 function judged(user: string, verdict: string, more: string, result: number, voice: Voice): Exchange {
