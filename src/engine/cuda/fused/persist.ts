@@ -3,7 +3,7 @@ import type { CudaFeatures, Launch } from '../../../kernels/cuda/launch.ts';
 import { onCuda } from '../../../kernels/cuda/lowering.ts';
 import { type Call, callOfOp, present, sumOfCosts } from '../../../program/op.ts';
 import type { Program } from '../../../program/record.ts';
-import { rowsOf } from '../../../program/shapes.ts';
+import { rowsOf, widthOf } from '../../../program/shapes.ts';
 import { type Tensor, variable } from '../../../program/tensor.ts';
 import { fusedProjectionsOp } from '../../fused/fuse.ts';
 import { callOf, fusedOp, numbered } from '../../fused/fusedOp.ts';
@@ -25,8 +25,13 @@ const persistentOp = fusedOp<Stages>('persistentProjections', ({ attributes: { r
 
 /** Fewer are as fast by themselves; two would clear the counter that they raise. */
 const minStages = 4;
-/** Blocks of a processor that surely have room at the same time. */
-const blocksOfProcessor = 2;
+/**
+ * Each block normalises and quantises the whole row for itself. Of wide rows, few large blocks read less than many small
+ * ones; of others, small ones wait less. Blocks of a processor surely have room at the same time.
+ */
+const small = { threads: 256, blocksOfProcessor: 2 };
+const large = { threads: 512, blocksOfProcessor: 1 };
+const wide = 4096;
 
 /** The same program, in which runs of fused calls of one token are a few calls. */
 export function persist(program: Program, features: CudaFeatures): Program {
@@ -70,9 +75,11 @@ function stagesOf(calls: readonly Call[]): Call {
 }
 
 function launch({ stages, counters }: Stages, features: CudaFeatures): Launch {
-  const maxBlocks = blocksOfProcessor * features.processors;
+  const isWide = stages.every(({ x }) => widthOf(x) >= wide);
+  const { threads, blocksOfProcessor } = isWide ? large : small;
+  const shape = { threads, maxBlocks: blocksOfProcessor * features.processors };
   return inStages(
-    stages.map((one) => fusedProjections(one, features, maxBlocks)),
+    stages.map((one) => fusedProjections(one, features, shape)),
     counters,
     blocksOfProcessor,
   );

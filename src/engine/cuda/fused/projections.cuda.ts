@@ -14,13 +14,20 @@ import {
   projectionTensors,
 } from '../../fused/projections.ts';
 
-const threads = 256;
-const allWarps = threads / 32;
 /** Vectors of 16 codes that a thread loads before the row is quantised. */
 const maxEarly = 2;
 
+/** Blocks for each token. By default one for each few rows of weights. */
+export interface BlockShape {
+  readonly threads: number;
+  readonly maxBlocks: number;
+}
+
+const smallBlocks: BlockShape = { threads: 256, maxBlocks: Number.POSITIVE_INFINITY };
+
 /** How the warps of a block share packed rows: few rows are cut among several warps, so that all processors have some. */
-function cut(t: FusedProjections, { processors }: CudaFeatures, maxBlocks: number) {
+function cut(t: FusedProjections, { processors }: CudaFeatures, { threads, maxBlocks }: BlockShape) {
+  const allWarps = threads / 32;
   const [out, width] = t.matrices[0]!.codes.shape as [number, number];
   const packed = Math.ceil(out / 4);
   const blocks = width / 16;
@@ -28,25 +35,20 @@ function cut(t: FusedProjections, { processors }: CudaFeatures, maxBlocks: numbe
   const isFew = () => Math.ceil((packed * perRow) / allWarps) < processors / 2;
   while (perRow < allWarps && isFew() && blocks > 32 * perRow) perRow *= 2;
   return {
-    out,
-    width,
-    packed,
-    blocks,
-    perRow,
+    ...{ threads, allWarps, out, width, packed, blocks, perRow },
     rows: allWarps / perRow,
     grid: Math.min(Math.ceil((packed * perRow) / allWarps), maxBlocks),
     loads: Math.ceil(width / 4 / threads),
   };
 }
 
-/** @param maxBlocks for each token; default: one for each few rows of weights */
 export function fusedProjections(
   t: FusedProjections,
   features: CudaFeatures,
-  maxBlocks = Number.POSITIVE_INFINITY,
+  shape: BlockShape = smallBlocks,
 ): Launch {
-  const sizes = cut(t, features, maxBlocks);
-  const { out, width, packed, grid } = sizes;
+  const sizes = cut(t, features, shape);
+  const { out, width, packed, grid, threads } = sizes;
   const { prologue, epilogue, matrices } = t;
   const layer = epilogue.kind === 'mlgru' ? epilogue.layer : 0;
   const before = 'epsilon' in prologue ? prologue.epsilon : 0;
@@ -76,19 +78,24 @@ function eachMatrix({ matrices }: FusedProjections, body: (k: number) => string)
   return matrices.map((_, k) => body(k)).join('\n  ');
 }
 
-/**
- * With u = x ⊙ gamma ⊙ gate, the row is r0·u, and both norms and all maxima follow from sums that one look takes. Leaves
- * the quantised row in `q`, once for each matrix, and a unit's worth in `step`.
- */
-function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }: Sizes): string {
-  const count = t.matrices.length;
+/** What a block may read before the row is there: its first codes, and norms. Then it waits. */
+function readWeights(
+  t: FusedProjections,
+  { width, blocks, perRow, rows, loads, threads, allWarps }: Sizes,
+): string {
   const words = width / 4;
   const early = Math.min(Math.ceil(blocks / (32 * perRow)), maxEarly);
-  // Codes that the program itself makes are there once earlier launches have ended.
-  const areConstant = t.matrices.every(({ codes }) => codes.kind !== 'temporary');
+  // Weights that the program itself makes are there once earlier launches have ended.
+  const gamma = t.prologue.kind === 'none' ? [] : [t.prologue.gamma];
+  const weights = [...gamma, ...t.matrices.flatMap(({ codes, norm }) => [codes, norm])];
+  const areConstant = weights.every(({ kind }) => kind !== 'temporary');
+  const vectors = [...gamma.map(() => 'gamma'), ...t.matrices.map((_, k) => `norm${k}`)];
+  const readVectors = vectors
+    .map((name) => `${name}s[j] = inside ? ((const float4*)${name})[at] : none;`)
+    .join('\n    ');
   return `
   extern __shared__ uint4 q[];
-  __shared__ float parts[${allWarps}][${2 + count}];
+  __shared__ float parts[${allWarps}][${2 + t.matrices.length}];
   const unsigned thread = threadIdx.x, warp = thread / 32, token = blockIdx.y;
   const unsigned firstRow = blockIdx.x * ${rows} + warp / ${perRow}, mine = warp % ${perRow} * 32 + thread % 32;
   const size_t base = (size_t)token * ${width};
@@ -101,18 +108,38 @@ function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }
   if (firstRow < packed) for (int n = 0; n < ${early}; n++) if (mine + n * ${32 * perRow} < ${blocks}) early${k}[n] = __ldg(w${k} + mine + n * ${32 * perRow});`,
   )}
   ${eachMatrix(t, (k) => `const float scaleOf${k} = scale${k}[0];`)}
-  ${areConstant ? 'waitForEarlier();' : ''}
-  float4 u[${loads}];
-  float found[${2 + count}] = {};
+  const float4 none = make_float4(0.f, 0.f, 0.f, 0.f);
+  float4 ${vectors.map((name) => `${name}s[${loads}]`).join(', ')};
+  #pragma unroll
   for (int j = 0; j < ${loads}; j++) {
     const unsigned at = thread + j * ${threads};
-    u[j] = make_float4(0.f, 0.f, 0.f, 0.f);
+    const bool inside = at < ${words};
+    ${readVectors}
+  }
+  ${areConstant ? 'waitForEarlier();' : ''}`;
+}
+
+/**
+ * With u = x ⊙ gamma ⊙ gate, the row is r0·u, and both norms and all maxima follow from sums that one look takes. Leaves
+ * the quantised row in `q`, once for each matrix, and a unit's worth in `step`.
+ */
+function quantiseRow(t: FusedProjections, sizes: Sizes): string {
+  const { width, loads, threads, allWarps } = sizes;
+  const count = t.matrices.length;
+  const words = width / 4;
+  return `${readWeights(t, sizes)}
+  float4 u[${loads}];
+  float found[${2 + count}] = {};
+  #pragma unroll
+  for (int j = 0; j < ${loads}; j++) {
+    const unsigned at = thread + j * ${threads};
+    u[j] = none;
     if (at < ${words}) {
       const float4 value = ((const float4*)(x + base))[at];
       u[j] = ${scaled(t.prologue)};
       found[0] += dot(value, value);
       found[1] += dot(u[j], u[j]);
-      ${eachMatrix(t, (k) => `found[${2 + k}] = fmaxf(found[${2 + k}], largestOf(u[j] * ((const float4*)norm${k})[at]));`)}
+      ${eachMatrix(t, (k) => `found[${2 + k}] = fmaxf(found[${2 + k}], largestOf(u[j] * norm${k}s[j]));`)}
     }
   }
   for (int n = 0; n < ${2 + count}; n++) {
@@ -132,10 +159,11 @@ function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }
     (k) => `{
     const float largest = fmaxf(found[${2 + k}] * r, 1e-5f), s = r * __fdividef(127.f, largest);
     step[${k}] = largest / 127.f;
+    #pragma unroll
     for (int j = 0; j < ${loads}; j++) {
       const unsigned at = thread + j * ${threads};
       if (at < ${words}) {
-        const float4 four = u[j] * ((const float4*)norm${k})[at] * s;
+        const float4 four = u[j] * norm${k}s[j] * s;
         ((unsigned*)q)[${words * k} + at] = roundToInt8(four);
       }
     }
@@ -148,11 +176,11 @@ function quantiseRow(t: FusedProjections, { width, blocks, perRow, rows, loads }
 function scaled(prologue: Prologue): string {
   if (prologue.kind === 'none') return 'value';
   const gate = prologue.kind === 'gatedNorm' ? ' * silu(((const float4*)(h + base))[at])' : '';
-  return `value * ((const float4*)gamma)[at]${gate}`;
+  return `value * gammas[j]${gate}`;
 }
 
 /** A code is a weight and one: the sum of the row's activations is taken off again. */
-function multiply(t: FusedProjections, { blocks, perRow, width, rows, grid }: Sizes): string {
+function multiply(t: FusedProjections, { blocks, perRow, width, rows, grid, allWarps }: Sizes): string {
   const count = t.matrices.length;
   const early = Math.min(Math.ceil(blocks / (32 * perRow)), maxEarly);
   const stride = 32 * perRow;
@@ -183,7 +211,7 @@ function multiply(t: FusedProjections, { blocks, perRow, width, rows, grid }: Si
       for (int plane = 0; plane < 4; plane++) sums[${k}][plane] = warpTotal(sums[${k}][plane] - all);
     }`,
     )}
-    ${perRow > 1 ? sumOfWarps(count, perRow) : ''}
+    ${perRow > 1 ? sumOfWarps(count, perRow, allWarps) : ''}
     if (stores) {
       ${eachMatrix(
         t,
@@ -196,7 +224,7 @@ function multiply(t: FusedProjections, { blocks, perRow, width, rows, grid }: Si
 }
 
 /** Sums of the warps that share a row, in the first of them. */
-function sumOfWarps(count: number, perRow: number): string {
+function sumOfWarps(count: number, perRow: number, allWarps: number): string {
   return `__shared__ int ofWarps[${allWarps}][${4 * count}];
     __syncthreads();
     if (thread % 32 == 0) for (int n = 0; n < ${4 * count}; n++) ofWarps[warp][n] = sums[n / 4][n % 4];
