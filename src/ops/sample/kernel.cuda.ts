@@ -1,4 +1,5 @@
 import type { Launch } from '../../kernels/cuda/launch.ts';
+import { scratch } from '../../kernels/scratch.ts';
 import type { CallOf } from '../../program/op.ts';
 import { widthOf } from '../../program/shapes.ts';
 import { type sampleOp, wordsOf } from './sample.ts';
@@ -7,17 +8,16 @@ type Call = CallOf<typeof sampleOp>;
 
 const threads = 1024;
 const warps = threads / 32;
-/** Pieces of the ids among which a draw is found first. */
-const maxPieces = 4096;
 
 /**
  * A block for each row. Nothing is sorted: tokens are ordered by logit, of equal ones by id, and where the kept ones end
- * is found two bits at a time, first of the logit's bits (turned so that they order as the logits do), then bit by bit
- * of the id if several tokens have that logit. Each takes one sum over the vocabulary. The draw walks along the ids:
- * rounds of pieces, then pieces, then one piece. Sums have a fixed order.
+ * is found two bits at a time, first of the logit's bits (turned into keys that order as the logits do), then bit by bit
+ * of the id if several tokens have that logit. Each takes one sum over the vocabulary, of which a thread reads four keys
+ * at once. The draw walks along the ids: rounds of pieces, pieces, a warp's lanes, and a lane's ids. Sums have a fixed order.
  */
 export function sampleToken(t: Call['inputs'] & Call['outputs']): Launch {
   const vocabulary = widthOf(t.logits);
+  const rows = t.turn.size;
   // Variables are written where they lie: before and after are one memory.
   const {
     turnAfter: _turn,
@@ -26,21 +26,21 @@ export function sampleToken(t: Call['inputs'] & Call['outputs']): Launch {
     positionAfter: _position,
     ...tensors
   } = t;
-  const steps = Math.ceil(vocabulary / (32 * maxPieces));
-  const rounds = Math.ceil(vocabulary / (threads * steps));
-  const constants = `
-constexpr unsigned rounds = ${rounds}, steps = ${steps}; // a warp takes a piece a round, of 32 ids a step
-`;
+  const rounds = Math.ceil(vocabulary / (4 * threads));
+  const keys = scratch('sample.keys', [rows, 4 * threads * rounds], 'i32');
   return {
     kernel: 'sampleToken',
-    functions: constants + functions,
+    functions: `
+constexpr unsigned rounds = ${rounds}; // a warp takes a piece of 128 ids a round
+${functions}`,
     body,
-    tensors,
+    tensors: { ...tensors, keys },
+    types: { keys: 'uint4' },
     numbers: {
       ...{ vocabulary, words: wordsOf(vocabulary), ahead: widthOf(t.uniforms) },
       idBits: Math.ceil(Math.log2(vocabulary + 1)),
     },
-    ...{ grid: [t.turn.size, 1, 1], block: threads },
+    ...{ grid: [rows, 1, 1], block: threads },
   };
 }
 
@@ -78,26 +78,16 @@ __device__ inline unsigned walk(const float* parts, unsigned count, float& rest)
 }
 
 struct Row {
-  const float* logits; const int *seen, *allowed; unsigned vocabulary, idBits; float penalty, temperature, top;
+  uint4* keys; unsigned idBits; float temperature, top;
 
-  /** What orders the logit of a token, penalised; 0 beyond the vocabulary. */
-  __device__ unsigned read(unsigned id) const {
-    if (id >= vocabulary) return 0;
-    const unsigned word = id >> 5, bit = id & 31u;
-    if (!(static_cast<unsigned>(allowed[word]) >> bit & 1u)) return keyOf(__uint_as_float(0xff800000u));
-    const float x = logits[id];
-    if (penalty == 1.f || !(static_cast<unsigned>(seen[word]) >> bit & 1u)) return keyOf(x);
-    return keyOf(x > 0.f ? x / penalty : x * penalty);
-  }
-  __device__ static unsigned idAt(unsigned round, unsigned step) {
-    return ((round * ${warps} + threadIdx.x / 32) * steps + step) * 32 + threadIdx.x % 32;
-  }
   /** Calls use(key, id) for each token of this thread. */
   template <typename Use> __device__ void each(Use use) const {
-    #pragma unroll 4
-    for (unsigned k = 0; k < rounds * steps; k++) {
-      const unsigned id = idAt(k / steps, k % steps), key = read(id);
-      if (key) use(key, id);
+    for (unsigned round = 0; round < rounds; round += 2) {
+      const unsigned at = round * ${threads} + threadIdx.x;
+      const uint4 first = keys[at], second = round + 1 < rounds ? keys[at + ${threads}] : make_uint4(0, 0, 0, 0);
+      const unsigned both[8] = {first.x, first.y, first.z, first.w, second.x, second.y, second.z, second.w};
+      #pragma unroll
+      for (unsigned k = 0; k < 8; k++) if (both[k]) use(both[k], 4 * (at + k / 4 * ${threads}) + k % 4);
     }
   }
   __device__ float weightOf(unsigned key) const { return expf((logitOf(key) - top) / temperature); }
@@ -134,7 +124,7 @@ struct Row {
     return cut;
   }
   __device__ float weight(unsigned key, unsigned id, Cut byCount, Cut byShare, float minP) const {
-    if (!key || !keeps(byCount, key, id) || !keeps(byShare, key, id)) return 0.f;
+    if (key == 0 || !keeps(byCount, key, id) || !keeps(byShare, key, id)) return 0.f;
     const float w = weightOf(key);
     return w >= minP ? w : 0.f;
   }
@@ -142,11 +132,33 @@ struct Row {
 `;
 
 const body = `
-  __shared__ float pieces[rounds * ${warps}], ofRounds[rounds], weights[32];
+  __shared__ float pieces[rounds * ${warps}], ofRounds[rounds], ofLanes[32];
   const unsigned row = blockIdx.x, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  logits += size_t(row) * vocabulary;
+  seen += size_t(row) * words;
+  allowed += size_t(row) * words;
+  keys += size_t(row) * rounds * ${threads};
   settings += 5 * row;
-  const float topK = settings[1], topP = settings[2], minP = settings[3];
-  Row r{logits + size_t(row) * vocabulary, seen + size_t(row) * words, allowed + size_t(row) * words, vocabulary, idBits, settings[4], settings[0], 0.f};
+  const float topK = settings[1], topP = settings[2], minP = settings[3], penalty = settings[4];
+
+  // What orders the logits, penalised; 0 beyond the vocabulary.
+  #pragma unroll 2
+  for (unsigned at = threadIdx.x; at < rounds * ${threads}; at += ${threads}) {
+    unsigned four[4];
+    const unsigned word = at / 8, bit = 4 * at % 32;
+    const unsigned may = word < words ? static_cast<unsigned>(allowed[word]) >> bit : 0;
+    const unsigned was = word < words && penalty != 1.f ? static_cast<unsigned>(seen[word]) >> bit : 0;
+    #pragma unroll
+    for (unsigned k = 0; k < 4; k++) {
+      const bool inside = 4 * at + k < vocabulary;
+      float x = inside ? logits[4 * at + k] : 0.f;
+      if (was >> k & 1u) x = x > 0.f ? x / penalty : x * penalty;
+      if (!(may >> k & 1u)) x = __uint_as_float(0xff800000u);
+      four[k] = inside ? keyOf(x) : 0;
+    }
+    keys[at] = make_uint4(four[0], four[1], four[2], four[3]);
+  }
+  Row r{keys, idBits, settings[0], 0.f};
 
   // The likeliest; and whether something is not a number, or too large to be one.
   unsigned long long best = 0;
@@ -167,13 +179,17 @@ const body = `
     Cut byCount{0u, ~0u}, byShare{0u, ~0u};
     if (topK > 0.f && topK < vocabulary) byCount = r.cutAt(topK, byShare, false);
     if (topP < 1.f) byShare = r.cutAt(topP * r.total(byCount, byShare, true), byCount, true);
+    const auto weightsOf = [&](unsigned at, float (&w)[4]) {
+      const uint4 four = keys[at];
+      w[0] = r.weight(four.x, 4 * at, byCount, byShare, minP);
+      w[1] = r.weight(four.y, 4 * at + 1, byCount, byShare, minP);
+      w[2] = r.weight(four.z, 4 * at + 2, byCount, byShare, minP);
+      w[3] = r.weight(four.w, 4 * at + 3, byCount, byShare, minP);
+    };
+    float w[4];
     for (unsigned round = 0; round < rounds; round++) {
-      float sum = 0.f;
-      for (unsigned step = 0; step < steps; step++) {
-        const unsigned id = Row::idAt(round, step);
-        sum += r.weight(r.read(id), id, byCount, byShare, minP);
-      }
-      sum = warpSum(sum);
+      weightsOf(round * ${threads} + threadIdx.x, w);
+      const float sum = warpSum(w[0] + w[1] + w[2] + w[3]);
       if (lane == 0) pieces[round * ${warps} + warp] = sum;
     }
     __syncthreads();
@@ -194,20 +210,21 @@ const body = `
       piece = round * ${warps} + walk(pieces + round * ${warps}, ${warps}, rest);
     }
     piece = __shfl_sync(~0u, piece, 0);
-    for (unsigned step = 0; step < steps; step++) {
-      const unsigned first = (piece * steps + step) * 32;
-      weights[lane] = r.weight(r.read(first + lane), first + lane, byCount, byShare, minP);
-      __syncwarp();
-      for (unsigned k = 0; lane == 0 && rest >= 0.f && k < 32; k++) {
-        if (weights[k] > 0.f) token = first + k;
-        rest -= weights[k];
-      }
-      __syncwarp();
+    weightsOf(piece * 32 + lane, w);
+    ofLanes[lane] = w[0] + w[1] + w[2] + w[3];
+    __syncwarp();
+    unsigned chosen = 0;
+    if (lane == 0) chosen = walk(ofLanes, 32, rest);
+    chosen = __shfl_sync(~0u, chosen, 0);
+    weightsOf(piece * 32 + chosen, w);
+    for (unsigned k = 0; lane == 0 && k < 4 && rest >= 0.f; k++) {
+      if (w[k] > 0.f) token = 4 * (piece * 32 + chosen) + k;
+      rest -= w[k];
     }
   }
   if (threadIdx.x > 0) return;
   tokens[row * ahead + at] = damaged ? -1 : static_cast<int>(token);
   next[row] = damaged ? 0 : token; // what is read next must have a row in the embedding
-  if (!damaged) seen[row * words + (token >> 5)] |= 1u << (token & 31u);
+  if (!damaged) seen[token >> 5] |= 1u << (token & 31u);
   turn[row] = (at + 1) % ahead;
   position[row] += 1;`;
