@@ -42,7 +42,17 @@ test('import takes at most 30 MB, and loads these packages and parts of src/ onl
   const parts = new Set(sources.map((source) => /^(engine\/\w+|\w+)\//.exec(source)?.[1] ?? source));
   expect([...parts].sort()).toEqual([
     ...['checkpoint', 'engine', 'engine/cpu', 'engine/webgpu', 'errors.ts', 'files.ts', 'format.ts'],
-    ...['generate', 'json.ts', 'kernels', 'languageModel.ts', 'library', 'loadModel.ts', 'model', 'ops'],
+    ...[
+      'generate',
+      'given.ts',
+      'json.ts',
+      'kernels',
+      'languageModel.ts',
+      'library',
+      'loadModel.ts',
+      'model',
+      'ops',
+    ],
     ...['optionalPackages.ts', 'platform', 'program', 'rounding.ts', 'run', 'text', 'wrongFile.ts'],
   ]);
   const ofGpus = sources.filter((source) => /webgpu|cuda|wgsl/.test(source));
