@@ -7,6 +7,7 @@
  *   npm run bench -- --sizes 2.7B --add        keeps the rows of other sizes in results/cpu.json
  *   npm run bench -- --llama               llama.cpp beside us, if `npm install --no-save node-llama-cpp` was run
  *   npm run bench -- --models --llama      the sizes of models that people have, on the same GGUF files: see models.ts
+ *   npm run bench -- --models --llama --threads 2 --minutes 20     as many rounds as fit
  */
 import './begin.ts';
 import { writeFile } from 'node:fs/promises';
@@ -35,6 +36,7 @@ const options = new Command('npm run bench --')
   .option('--no-training', 'do not measure training')
   .option('--llama [folder]', 'measure llama.cpp too, with node-llama-cpp as installed here or in the folder')
   .option('--models [names]', 'measure models of these sizes instead, from GGUF files; default: all')
+  .option('--minutes <count>', 'with --models: begin no round that would end later; default: no limit')
   .option('--add', 'keep earlier rows except those measured now')
   .option('--out <path>', 'where to write the tables, without extension (default: results/cpu)')
   .parse()
@@ -45,6 +47,7 @@ const options = new Command('npm run bench --')
     training: boolean;
     llama?: string | true;
     models?: string | true;
+    minutes?: string;
     add?: true;
     out?: string;
   }>();
@@ -167,7 +170,8 @@ const sizes = sizesOf(options.sizes);
 const llama = options.llama && (await findLlamaCpp(options.llama === true ? root : options.llama));
 if (options.models !== undefined) {
   const { models, out } = options;
-  await measureModels({ models, threads: threadCounts, rounds, llama: llama || undefined, out });
+  const [minutes] = options.minutes === undefined ? [] : countsOf('--minutes', options.minutes);
+  await measureModels({ models, threads: threadCounts, rounds, minutes, llama: llama || undefined, out });
   process.exit();
 }
 const out = await outputPath(options.out, 'cpu');

@@ -1,8 +1,9 @@
 /**
  * The sizes of models that people have, ours and llama.cpp on the same file: `npm run bench -- --models`. Writes
- * results/models.json and .md. Every measurement runs in its own process, all contenders in turn; medians are reported.
+ * results/models.json and .md. Every measurement runs in its own process: a round takes all models and all contenders in
+ * turn, and is written when it ends. Medians are reported.
  */
-import { stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { nativeVariants } from '../src/platform/nativeLibrary.ts';
 import { type ChildOptions, child, childWith } from './child.ts';
@@ -10,7 +11,7 @@ import type { LlamaCpp } from './llamaCpp.ts';
 import type { LlamaCppResult } from './llamaCppCase.ts';
 import { type ModelName, modelFile, modelNames } from './modelFiles.ts';
 import { outputPath } from './outputPath.ts';
-import { type Contender, fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
+import { type Contender, type InferenceResult, ours } from './protocol.ts';
 import { modelsFolder } from './randomModel.ts';
 import { median } from './statistics.ts';
 
@@ -19,6 +20,8 @@ export interface ModelsOptions {
   readonly models: string | true;
   readonly threads: readonly number[];
   readonly rounds: number;
+  /** No round after the first begins that would end later, judged by the one before; default: no limit. */
+  readonly minutes: number | undefined;
   readonly llama: LlamaCpp | undefined;
   readonly out: string | undefined;
 }
@@ -44,14 +47,29 @@ interface Report {
 }
 
 export async function measureModels(options: ModelsOptions): Promise<void> {
-  const names = modelNames(options.models);
+  const { rounds, minutes = Number.POSITIVE_INFINITY } = options;
   const out = await outputPath(options.out, 'models');
-  const rows: Row[] = [];
-  for (const name of names) {
-    rows.push(...(await rowsOf(name, options)));
-    await write(out, reportOf(rows, options)); // so that a run that is stopped keeps what it has
+  const cases: Case[] = [];
+  for (const name of modelNames(options.models)) cases.push(...(await casesOf(name, options)));
+  const start = performance.now();
+  for (let round = 1, before = 0; round <= rounds; round++) {
+    const begin = performance.now();
+    if (begin - start + before > 60_000 * minutes) break;
+    for (const { model, engine, threads, measure, results } of cases) {
+      console.error(`${model}, ${engine}, ${threads} thread(s), round ${round} of ${rounds}`);
+      results.push(await measure(threads));
+    }
+    before = performance.now() - begin;
+    await write(out, reportOf(cases.map(rowOf), round, options.llama));
   }
-  console.log(markdown(reportOf(rows, options)));
+  console.log(await readFile(`${out}.md`, 'utf8'));
+}
+
+interface Case extends Contender {
+  readonly model: ModelName;
+  readonly threads: number;
+  readonly fileBytes: number;
+  readonly results: InferenceResult[];
 }
 
 async function write(out: string, report: Report): Promise<void> {
@@ -59,7 +77,7 @@ async function write(out: string, report: Report): Promise<void> {
   await writeFile(`${out}.md`, markdown(report));
 }
 
-function reportOf(rows: readonly Row[], { rounds, llama }: ModelsOptions): Report {
+function reportOf(rows: readonly Row[], rounds: number, llama: LlamaCpp | undefined): Report {
   return {
     machine: {
       processor: cpus()[0]!.model.trim(),
@@ -73,7 +91,7 @@ function reportOf(rows: readonly Row[], { rounds, llama }: ModelsOptions): Repor
   };
 }
 
-async function rowsOf(name: ModelName, { threads, rounds, llama }: ModelsOptions): Promise<Row[]> {
+async function casesOf(name: ModelName, { threads, llama }: ModelsOptions): Promise<Case[]> {
   const { path, bytesPerToken } = await modelFile(name, modelsFolder);
   const fileBytes = (await stat(path)).size;
   const contender = (engine: string, options: ChildOptions): Contender => ({
@@ -82,7 +100,6 @@ async function rowsOf(name: ModelName, { threads, rounds, llama }: ModelsOptions
   });
   const contenders = [
     contender(ours, { env: { PLUSMINUS_NATIVE: 'off' } }),
-    contender(oursFused, { flags: [fusingFlag], env: { PLUSMINUS_NATIVE: 'off' } }),
     // The fastest that this processor has, which is what users get.
     ...nativeVariants()
       .slice(-1)
@@ -95,24 +112,22 @@ async function rowsOf(name: ModelName, { threads, rounds, llama }: ModelsOptions
     });
     contenders.push({ engine: 'llama.cpp', measure });
   }
-  const cases = threads.flatMap((count) =>
-    contenders.map((contender) => ({ ...contender, count, results: [] as InferenceResult[] })),
+  return threads.flatMap((count) =>
+    contenders.map((contender) => ({
+      ...contender,
+      ...{ model: name, threads: count, fileBytes, results: [] },
+    })),
   );
-  for (let round = 1; round <= rounds; round++) {
-    for (const { engine, count, measure, results } of cases) {
-      console.error(`${name}, ${engine}, ${count} thread(s), round ${round} of ${rounds}`);
-      results.push(await measure(count));
-    }
-  }
-  return cases.map(({ engine, count, results }) => {
-    const middle = (field: keyof InferenceResult) => median(results.map((result) => result[field] as number));
-    return {
-      ...{ model: name, engine, threads: count, fileBytes, loadSeconds: middle('loadMilliseconds') / 1000 },
-      residentBytes: middle('residentBytes'),
-      decodeTokensPerSecond: middle('decodeTokensPerSecond'),
-      promptTokensPerSecond: middle('promptTokensPerSecond'),
-    };
-  });
+}
+
+function rowOf({ model, engine, threads, fileBytes, results }: Case): Row {
+  const middle = (field: keyof InferenceResult) => median(results.map((result) => result[field] as number));
+  return {
+    ...{ model, engine, threads, fileBytes, loadSeconds: middle('loadMilliseconds') / 1000 },
+    residentBytes: middle('residentBytes'),
+    decodeTokensPerSecond: middle('decodeTokensPerSecond'),
+    promptTokensPerSecond: middle('promptTokensPerSecond'),
+  };
 }
 
 function markdown({ machine, date, rounds, rival, rows }: Report): string {
@@ -130,8 +145,7 @@ function markdown({ machine, date, rounds, rival, rows }: Report): string {
     '',
     `\`npm run bench -- --models\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}. ` +
       `Random weights in the models' sizes and types, one GGUF file for all; medians of ${rounds} processes in turn. ` +
-      `A prompt of 512 tokens, then decoding.${rival ? ` In brackets: relative to llama.cpp (${rival}).` : ''} ` +
-      `“${oursFused}”: Node with \`${fusingFlag}\`, which is experimental in V8.`,
+      `A prompt of 512 tokens, then decoding.${rival ? ` In brackets: relative to llama.cpp (${rival}).` : ''}`,
     '',
     '| model | engine | threads | file MB | load s | resident MB | decode tokens/s | prompt tokens/s |',
     '| --- | --- | --- | --- | --- | --- | --- | --- |',
