@@ -60,6 +60,6 @@ export interface PositionLoss {
 /** Mean losses over stretches that double: positions 0, 1, 2–3, 4–7, … */
 export function lossByPosition(scores: readonly LabelScore[]): PositionLoss[] {
   return scoresByPosition(scores.map((score) => ({ ...score, bytes: 0 }))).map(
-    ({ from, end, tokens, logLikelihood }) => ({ from, end, loss: -logLikelihood / tokens, tokens }),
+    ({ from, end, tokens, logLikelihood }) => ({ from, end, loss: (0 - logLikelihood) / tokens, tokens }), // never −0
   );
 }
