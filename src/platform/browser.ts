@@ -7,6 +7,7 @@ import { InputError } from '../errors.ts';
 import { fetchModelFile } from './browserCache.ts';
 import { ggufMember } from './ggufPaths.ts';
 import { blobFile, isGiven, openGiven } from './givenFiles.ts';
+import { readInlinedFile } from './inlinedFile.ts';
 import { kernelAddress } from './kernelFolder.ts';
 import type { ReadableFile, Thread } from './platform.ts';
 
@@ -26,6 +27,8 @@ export async function openFile(path: string): Promise<ReadableFile | undefined> 
 }
 
 export async function readAsset(asset: URL): Promise<Uint8Array<ArrayBuffer>> {
+  const inlined = readInlinedFile(asset);
+  if (inlined) return inlined;
   const url = kernelAddress(asset);
   const response = await fetch(url);
   if (!response.ok)

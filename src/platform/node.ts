@@ -12,6 +12,7 @@ import type { Engine } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { ggufMember } from './ggufPaths.ts';
 import { isGiven, openGiven } from './givenFiles.ts';
+import { readInlinedFile } from './inlinedFile.ts';
 import { kernelAddress } from './kernelFolder.ts';
 import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
 import { isAddress, openRange } from './rangeFile.ts';
@@ -68,6 +69,8 @@ const remedyForKernels =
   'the option kernels';
 
 export async function readAsset(asset: URL): Promise<Uint8Array<ArrayBuffer>> {
+  const inlined = readInlinedFile(asset);
+  if (inlined) return inlined;
   const url = kernelAddress(asset);
   const bytes = await readFile(url).catch((cause) => {
     throw new InputError(`the kernels are missing: ${url.pathname} is not there; ${remedyForKernels}`, {
