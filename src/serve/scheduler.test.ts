@@ -59,3 +59,15 @@ it('an error of whoever reads logits ends that prompt only', async () => {
   reading.close();
   expect((await other.append([8])).length).toBe(scheduler.vocabulary);
 });
+
+it('a prompt that ends while its sequence is parked leaves no slot taken', async () => {
+  const own = await Promise.all([1, 2, 3, 4].map(() => scheduler.open(undefined, { client: 'a' })));
+  const parked = own.pop()!;
+  await parked.score([7, 8], async () => {
+    own.push(await scheduler.open(undefined, { client: 'b' })); // takes the slot of the last one
+  });
+  parked.close();
+  await new Promise((resolve) => setTimeout(resolve));
+  for (const sequence of own) sequence.close();
+  await expect.poll(() => [scheduler.active, scheduler.waiting]).toEqual([0, 0]);
+});

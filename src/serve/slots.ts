@@ -24,11 +24,17 @@ export class Seat {
   parking: Promise<unknown> | undefined;
   /** Whether a call of `take` is running. */
   taking = false;
+  /** Ends the wait for a slot. */
+  leave: ((reason: unknown) => void) | undefined;
 
   constructor(client: string, state: SequenceState | undefined) {
     this.client = client;
     this.state = state;
   }
+}
+
+function released(): Error {
+  return new Error('the sequence was closed');
 }
 
 interface Waiter {
@@ -86,7 +92,8 @@ export class Slots {
       if (free === undefined) await this.#wait(seat, signal, first);
       else this.#hold(seat, free);
       await seat.parking;
-      await this.#model.load(seat.slot!, seat.state);
+      if (seat.slot === undefined) throw released();
+      await this.#model.load(seat.slot, seat.state);
       seat.state = undefined;
       seat.ready = true;
     } catch (error) {
@@ -97,8 +104,10 @@ export class Slots {
     }
   }
 
+  /** A seat that waits for a slot leaves the queue: its sequence may end while it is parked. */
   release(seat: Seat): void {
     const { slot } = seat;
+    seat.leave?.(released());
     if (slot === undefined) return;
     this.#drop(seat);
     this.#give(slot);
@@ -149,15 +158,24 @@ export class Slots {
   }
 
   #wait(seat: Seat, signal: AbortSignal | undefined, first: boolean): Promise<void> {
-    return new Promise((resolve, refuse) => {
-      const aborted = () => {
-        this.#queue.delete(seat.client, waiter);
-        refuse(signal!.reason);
+    return new Promise((resolve, reject) => {
+      const ended = () => {
+        seat.leave = undefined;
+        signal?.removeEventListener('abort', aborted);
       };
+      const refuse = (reason: unknown) => {
+        ended();
+        reject(reason);
+      };
+      seat.leave = (reason) => {
+        this.#queue.delete(seat.client, waiter);
+        refuse(reason);
+      };
+      const aborted = () => seat.leave?.(signal!.reason);
       const waiter: Waiter = {
         seat,
         grant: (slot) => {
-          signal?.removeEventListener('abort', aborted);
+          ended();
           this.#hold(seat, slot);
           resolve();
         },
