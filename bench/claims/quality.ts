@@ -50,10 +50,14 @@ export function stableTraining(): Claim {
   };
 }
 
-interface RoundingData {
+/** What the studies of arms have in common. */
+interface ArmStudyData {
   readonly parameters: number;
   readonly plan: { readonly tokens: number };
   readonly rows: readonly ArmRow[];
+}
+
+interface RoundingData extends ArmStudyData {
   readonly effects: readonly { readonly question: string; readonly estimate: Estimate }[];
 }
 
@@ -228,10 +232,7 @@ export function scalingLaw(): Claim {
   };
 }
 
-interface SchedulesData {
-  readonly parameters: number;
-  readonly plan: { readonly tokens: number };
-  readonly rows: readonly ArmRow[];
+interface SchedulesData extends ArmStudyData {
   readonly differences: readonly { readonly arm: string; readonly estimate: Estimate }[];
   readonly falls: readonly { readonly arm: string; readonly quarters: readonly Estimate[] }[];
 }

@@ -2,6 +2,7 @@ import type { Launch } from '../../kernels/cuda/launch.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import type { CallOf } from '../../program/op.ts';
 import { widthOf } from '../../program/shapes.ts';
+import { inPlace } from './inPlace.ts';
 import { type sampleOp, wordsOf } from './sample.ts';
 
 type Call = CallOf<typeof sampleOp>;
@@ -18,14 +19,7 @@ const warps = threads / 32;
 export function sampleToken(t: Call['inputs'] & Call['outputs']): Launch {
   const vocabulary = widthOf(t.logits);
   const rows = t.turn.size;
-  // Variables are written where they lie: before and after are one memory.
-  const {
-    turnAfter: _turn,
-    seenAfter: _seen,
-    tokensAfter: _tokens,
-    positionAfter: _position,
-    ...tensors
-  } = t;
+  const tensors = inPlace(t);
   const rounds = Math.ceil(vocabulary / (4 * threads));
   const keys = scratch('sample.keys', [rows, 4 * threads * rounds], 'i32');
   return {

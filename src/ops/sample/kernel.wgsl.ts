@@ -2,6 +2,7 @@ import { scratch } from '../../kernels/scratch.ts';
 import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import type { CallOf } from '../../program/op.ts';
 import { widthOf } from '../../program/shapes.ts';
+import { inPlace } from './inPlace.ts';
 import { type sampleOp, wordsOf } from './sample.ts';
 
 type Call = CallOf<typeof sampleOp>;
@@ -22,14 +23,7 @@ export function sampleToken(t: Call['inputs'] & Call['outputs']): Dispatch[] {
   const stretches = Math.ceil(size / stretch);
   const found = scratch('stretches', [rows, stretches, 4]);
   const { logits, settings, seen, allowed } = t;
-  // Variables are updated in place: before and after are one memory.
-  const {
-    turnAfter: _turn,
-    seenAfter: _seen,
-    tokensAfter: _tokens,
-    positionAfter: _position,
-    ...tensors
-  } = t;
+  const tensors = inPlace(t);
   // WGSL has no literal of −Infinity.
   const numbers = { size, words: wordsOf(size), stretch, stretches, impossible: 0xff80_0000 };
   return [
