@@ -3,6 +3,7 @@
 // their ids: a selection finds the last one that it keeps, and a pass over all drops what comes after it.
 
 import { exponentials } from "./exponential.as";
+import { blockSize, quickDraw } from "./quick.as";
 import { intAt, lastOf, precedes, selectTop, setInt, weightAt } from "./select.as";
 
 /** Entries of each array. */
@@ -11,15 +12,12 @@ let capacity = 0;
 let logits: usize = 0;
 /** f32: the logits of the candidates, if they are not all. */
 let kept: usize = 0;
-/** f64: the candidates' weights. */
+/** f64: the candidates' weights, and room for those of a block. */
 let weights: usize = 0;
 /** i32: the candidates' ids, if they are not all. */
 let ids: usize = 0;
 /** i32: indices of candidates that a selection moves. */
 let list: usize = 0;
-
-/** Logits whose largest is found first, to bound the k largest of all. */
-const blockSize: i32 = 64;
 
 // @ts-ignore: decorator
 @inline
@@ -35,7 +33,7 @@ export function reserve(vocabulary: i32): usize {
     logits = (__heap_base + 15) & ~15;
     kept = logits + ((<usize>entries) << 2);
     weights = kept + ((<usize>entries) << 2);
-    ids = weights + ((<usize>entries) << 3);
+    ids = weights + ((<usize>(entries + blockSize)) << 3);
     list = ids + ((<usize>entries) << 2);
     const pages = <i32>((list + ((<usize>entries) << 2) + 0xffff) >> 16);
     if (pages > memory.size() && memory.grow(pages - memory.size()) < 0) return 0;
@@ -85,11 +83,15 @@ export function draw(
 ): i32 {
   let count = vocabulary;
   let areAll = true;
+  const largest = <f64>load<f32>(logits + ((<usize>best) << 2));
+  if (topK == 0 && topP == 1 && minP == 0) {
+    const found = quickDraw(logits, padded(vocabulary) / blockSize, largest, temperature, uniform, weights);
+    if (found >= 0) return found;
+  }
   if (topK > 0 && topK < <f64>vocabulary) {
     count = keepTopK(vocabulary, <i32>topK);
     areAll = false;
   }
-  const largest = <f64>load<f32>(logits + ((<usize>best) << 2));
   let sum = exponentials(areAll ? logits : kept, count, largest, temperature, weights);
   if (topP < 1) dropBelowTopP(count, areAll ? possible(vocabulary) : count, topP, sum);
   if (minP > 0) for (let i = 0; i < count; i++) if (weightAt(weights, i) < minP) drop(i);

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { SeededRandom } from '../../text/seededRandom.ts';
+import { exponentials } from '../exponential.ts';
 import { sample } from '../sampling.ts';
 import { checkSampling, type SamplingOptions } from '../samplingOptions.ts';
 import { Sampler } from './sampler.ts';
@@ -75,6 +76,24 @@ it('draws at the very ends of the random numbers', () => {
     const random = { uniform: () => uniform } as SeededRandom;
     for (const options of [{}, { topK: 3 }, { topP: 0.99 }])
       expect(sampler.sample(logits, checkSampling(options), random)).toBe(sample(logits, options, random));
+  }
+});
+
+it('draws by exact weights at the borders between tokens', () => {
+  const logits = new SeededRandom(2).fillNormal(new Float32Array(500), 2);
+  const top = Math.max(...logits);
+  const weights = Float64Array.from(logits, (logit) => (logit - top) / 0.8);
+  const sum = exponentials(weights);
+  let border = 0;
+  for (const weight of weights) {
+    border += weight;
+    for (const distance of [0, 1e-14, 1e-10, 5e-9, 2e-8]) {
+      for (const uniform of [border / sum - distance, border / sum + distance]) {
+        const random = { uniform: () => uniform } as SeededRandom;
+        const found = sampler.sample(logits, checkSampling({ temperature: 0.8 }), random);
+        expect(found).toBe(sample(logits, { temperature: 0.8 }, random));
+      }
+    }
   }
 });
 
