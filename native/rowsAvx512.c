@@ -1,4 +1,6 @@
 #include "plusminus.h"
+#include <immintrin.h>
 
 #define NAME rowsAvx512
+#define FMA(a, b, c) _mm_fmadd_ps(a, b, c)
 #include "rows.inc"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { byColumns, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { Tensor } from '../../program/tensor.ts';
 import { type PlannedKernel, phasesOf, worthAPiece } from './phases.ts';
 
@@ -42,6 +42,16 @@ describe('phasesOf', () => {
     expect(shape([kernel(a, b, 5)], 16)).toEqual([[5]]);
     expect(shape([kernel(a, b, 1000)], 16)).toEqual([[64]]);
     expect(shape([kernel(a, b, 1000), kernel(a, c, 1000)], 1)).toEqual([[1], [1]]);
+  });
+
+  it('cuts a kernel that takes columns of rows into no narrower pieces than cache lines allow', () => {
+    const columns = (width: number) => {
+      const planned = kernel(a, b, 1000);
+      return { ...planned, call: byColumns(planned.call, width) };
+    };
+    expect(shape([columns(256)], 16)).toEqual([[4]]);
+    expect(shape([columns(48)], 16)).toEqual([[1]]);
+    expect(shape([columns(256), kernel(a, c, 1000)], 16)).toEqual([[4, 32]]);
   });
 
   it('lets a kernel follow each piece of products whose quarters it takes, unless it writes what others read', () => {

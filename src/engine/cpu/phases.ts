@@ -105,7 +105,7 @@ function phaseOf(kernels: readonly PlannedKernel[], { threads, pieceWork }: Cut)
   const rounds = Math.min(Math.floor(total / threads / pieceWork), piecesOfThread);
   const most = Math.min(rounds > 0 ? rounds * threads : Math.floor(total / pieceWork), maxPieces);
   const shared = kernels.map(({ call, nanoseconds }) => {
-    const limit = isDenseProduct(call) ? threads : most;
+    const limit = Math.min(call.maxPieces ?? most, isDenseProduct(call) ? threads : most);
     const pieces = Math.floor((most * nanoseconds) / total);
     return { call, pieces: threads <= 1 ? 1 : Math.max(1, Math.min(pieces, limit)) };
   });

@@ -20,6 +20,8 @@ export interface KernelCall {
    */
   readonly quarter?: number;
   readonly follower?: Follower;
+  /** Whatever the work. */
+  readonly maxPieces?: number;
 }
 
 /**
@@ -42,6 +44,14 @@ export function follower(call: KernelCall, row: Tensor): KernelCall {
   const quarter = row.size / 4;
   if (row.size !== widthOf(row) || typeof width !== 'number' || !Number.isInteger(quarter)) return call;
   return { ...call, follower: { quarter, planes: width / quarter } };
+}
+
+/** Columns of a piece, at least: four cache lines of each row, which the processor fetches ahead. */
+const minColumns = 64;
+
+/** A call whose pieces are columns of rows of `width`. */
+export function byColumns(call: KernelCall, width: number): KernelCall {
+  return { ...call, maxPieces: Math.max(1, Math.floor(width / minColumns)) };
 }
 
 /** `kernelCall('lastToken', { x, y, batch, length, width })` */

@@ -1,4 +1,4 @@
-import { follower, kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { byColumns, follower, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { rowsOf, sequenceSizes, sizeOf, widthOf } from '../../program/shapes.ts';
 import { mlgruBackwardOp, mlgruOp, mlgruSlotsOp } from './mlgru.ts';
@@ -6,9 +6,8 @@ import { mlgruBackwardOp, mlgruOp, mlgruSlotsOp } from './mlgru.ts';
 export const mlgruOnCpu = [
   onCpu(mlgruOp, ({ inputs, outputs, attributes: { layer } }) => {
     const sizes = sequenceSizes('mlgru', inputs.i);
-    return [
-      follower(kernelCall('mlgruForward', { ...inputs, ...outputs, ...sizes, layer, planes: 1 }), inputs.i),
-    ];
+    const call = kernelCall('mlgruForward', { ...inputs, ...outputs, ...sizes, layer, planes: 1 });
+    return [follower(byColumns(call, sizes.width), inputs.i)];
   }),
   onCpu(mlgruSlotsOp, ({ inputs, outputs, attributes: { layer } }) => {
     const { i, states } = inputs;
@@ -19,8 +18,7 @@ export const mlgruOnCpu = [
     const { dBoundsBefore, ...read } = inputs;
     const sizes = sequenceSizes('mlgru', inputs.i);
     const layers = outputs.dBounds ? sizeOf(outputs.dBounds, 0) : 0;
-    return [
-      kernelCall('mlgruBackward', { ...read, before: dBoundsBefore, ...outputs, ...sizes, layer, layers }),
-    ];
+    const args = { ...read, before: dBoundsBefore, ...outputs, ...sizes, layer, layers };
+    return [byColumns(kernelCall('mlgruBackward', args), sizes.width)];
   }),
 ];

@@ -1,4 +1,4 @@
-import { type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { byColumns, type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import type { Tensors } from '../../program/op.ts';
@@ -23,6 +23,9 @@ export function rmsNormBackwardKernels(
   const r = scratch('inverse rms', [sizes.rows]);
   return [
     kernelCall('rmsNormBackwardX', { x, gamma, dy, before: t.dxBefore, dx, r, ...sizes, epsilon }),
-    kernelCall('rmsNormBackwardGamma', { x, dy, r, before: t.dgammaBefore, dgamma, ...sizes }),
+    byColumns(
+      kernelCall('rmsNormBackwardGamma', { x, dy, r, before: t.dgammaBefore, dgamma, ...sizes }),
+      sizes.width,
+    ),
   ];
 }
