@@ -106,7 +106,7 @@ typedef int TernaryProduct(uint8_t *memory, const Product *p, int32_t piece, int
 typedef int GroupedProduct(uint8_t *memory, const Grouped *p, int32_t piece, int32_t pieces);
 typedef int DenseProduct(uint8_t *memory, const Gemm *g, int32_t piece, int32_t pieces);
 
-TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryNeon, ternaryI8mm;
+TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryAmxFew, ternaryNeon, ternaryI8mm;
 /** Kernel number `kernel` of rows.inc. */
 typedef int RowKernel(uint8_t *memory, int32_t kernel, Address args, int32_t piece, int32_t pieces);
 

@@ -45,6 +45,9 @@ int hasAvx512Vnni(void) {
  * (ARCH_REQ_XCOMP_PERM, XTILEDATA).
  */
 int hasAmx(void) {
+#ifdef EMULATED_TILES
+  return hasAvx512Vnni() && bit(leaf(7, 1).eax, 5);
+#endif
   Leaf l = leaf(7, 0);
   const int hasTiles = bit(l.edx, 22) && bit(l.edx, 24) && bit(l.edx, 25);
   if (!hasAvx512Vnni() || !bit(leaf(7, 1).eax, 5) || !hasTiles || !saves(0x60000)) return 0;

@@ -1,11 +1,16 @@
 /**
  * AMX: tiles of 16 rows of activations by 16 output rows. Sixteen packed rows become four tiles of weights, one for each
- * of their planes: a transposition of words of four codes, and a mask. Few rows are the work of AVX-512 VNNI.
+ * of their planes: a transposition of words of four codes, and a mask.
  */
 #include "tiles.h"
 
-/** From this many rows of activations on, tiles pay, half empty as they may be. */
-enum { fewestRows = 12, tileRows = 16 };
+enum {
+  /** Fewer rows are read with AVX-512 VNNI as fast. */
+  minRows = 8,
+  /** Up to this many, weights are not transposed: see ternaryAmxFew.c. */
+  maxFewRows = 32,
+  tileRows = 16
+};
 
 /** Packed rows [r, r + 16) as tiles [columns / 64][4 planes]; columns past the width, and rows past `packed`, are 0. */
 static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t packed, uint8_t *tiles) {
@@ -89,7 +94,8 @@ static void twoTiles(const int8_t *q, size_t stride, size_t columns, const uint8
 }
 
 int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces) {
-  if (p->rows < fewestRows) return ternaryAvx512(memory, p, piece, pieces);
+  if (p->rows < minRows) return ternaryAvx512(memory, p, piece, pieces);
+  if (p->rows <= maxFewRows) return ternaryAmxFew(memory, p, piece, pieces);
   const int32_t packed = (p->out + 3) >> 2;
   const int32_t from = shareStart(packed, 16, piece, pieces), end = shareStart(packed, 16, piece + 1, pieces);
   if (from == end) return 1;

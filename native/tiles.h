@@ -3,6 +3,9 @@
 #define TILES_H
 
 #include "x86.h"
+#ifdef EMULATED_TILES
+#include "emulatedTiles.h"
+#endif
 
 enum { bytesOfTile = 1024 };
 

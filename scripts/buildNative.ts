@@ -3,6 +3,7 @@
  *
  *   npm run build:native                    for this machine, with CC, else the compiler cc
  *   npm run build:native -- --package       the same, as the package that brings it to others: npm pack build/native/<platform>
+ *   npm run build:native -- --emulate-tiles for this machine, with AMX in plain C, to test its kernels where there is none
  *   npm run build:native -- --all           packages for all platforms, with Zig (ZIG, else "python3 -m ziglang")
  */
 import { execFileSync } from 'node:child_process';
@@ -41,6 +42,7 @@ const x64: readonly Source[] = [
 const tiles = [...avx512, '-mavx512bf16', '-mamx-tile', '-mamx-int8', '-mamx-bf16'];
 const amx: readonly Source[] = [
   { name: 'ternaryAmx', flags: tiles },
+  { name: 'ternaryAmxFew', flags: tiles },
   { name: 'denseAmx', flags: tiles },
 ];
 const arm64: readonly Source[] = [
@@ -121,14 +123,21 @@ function writePackage(folder: string, { os, cpu }: Platform): void {
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
 }
 
-const { values } = parseArgs({ options: { all: { type: 'boolean' }, package: { type: 'boolean' } } });
+const { values } = parseArgs({
+  options: {
+    all: { type: 'boolean' },
+    package: { type: 'boolean' },
+    'emulate-tiles': { type: 'boolean' },
+  },
+});
 if (values.all) {
   const zig = process.env.ZIG?.split(' ') ?? ['python3', '-m', 'ziglang'];
   for (const platform of platforms)
     writePackage(build(platform, [...zig, 'cc', '-target', platform.target]), platform);
 } else {
   const here = { os: process.platform, cpu: process.arch, target: 'native' };
-  const folder = build(here, [process.env.CC ?? 'cc']);
+  const emulation = values['emulate-tiles'] ? ['-DEMULATED_TILES'] : [];
+  const folder = build(here, [process.env.CC ?? 'cc', ...emulation]);
   if (values.package) writePackage(folder, here);
   console.log(folder);
 }

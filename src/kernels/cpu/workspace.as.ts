@@ -15,6 +15,16 @@ export function workspaceStart(): usize {
   return workspace;
 }
 
+/** Where planes of a packed row lie: behind the rows of row.as.ts of bitLinear, and behind the sums of a product. */
+const planesAt: usize = 264 * 1024;
+export const planesBytes: usize = workspaceSize - planesAt;
+
+// @ts-ignore: decorator
+@inline
+export function planesStart(): usize {
+  return workspace + planesAt;
+}
+
 let fused: bool = false;
 
 /** Whether the machine fuses pairs of vectors to 256 bits, so that kernels written for this are faster. */

@@ -24,7 +24,7 @@ const apply = (x?: Tensor, norm?: Tensor, weight?: Tensor) => [
 ];
 
 /** On tensor cores, operands of eleven bits give sums right to three digits and more. */
-const options = { straightThrough: true, halfTolerance: 2e-3 };
+const options = { straightThrough: true, halfTolerance: 2e-3, gradientsOfProducts: true };
 
 /** Rows, widths and outputs that are not multiples of tiles, vectors, planes or threads, and some that are. */
 const shapes: [rows: number[], width: number, out: number][] = [

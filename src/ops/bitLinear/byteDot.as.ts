@@ -113,3 +113,95 @@ export function byteDotTwoTokens(codes: usize, qA: usize, qB: usize, stride: i32
   v128.store(to, planeSums(a0, a1, a2, aBytes));
   v128.store(to, planeSums(b0, b1, b2, bBytes), 16);
 }
+
+/** Rows of activations that `byteDotSixTokens` takes, and bytes that it needs at `to`. */
+export const tokensTogether: i32 = 6;
+
+/** A packed row as four rows: its three lower planes in place, and its bytes. */
+export function unpackPlanes(codes: usize, stride: i32, to: usize): void {
+  const low = v128.load32_splat(masks);
+  const middle = v128.load32_splat(masks, 4);
+  const high = v128.load32_splat(masks, 8);
+  const plane = <usize>stride;
+  const end = to + plane;
+  for (; to < end; to += 16) {
+    const w = v128.load(codes);
+    v128.store(to, v128.and(w, low));
+    v128.store(to + plane, v128.and(w, middle));
+    v128.store(to + 2 * plane, v128.and(w, high));
+    v128.store(to + 3 * plane, w);
+    codes += 16;
+  }
+}
+
+/**
+ * A packed row, unpacked, with six rows of activations: the four plane sums of each. Two planes at a time make twelve sums,
+ * enough for the dot instruction not to wait for itself, and few enough for the registers; masks would not fit beside them.
+ */
+export function byteDotSixTokens(planes: usize, q: usize, stride: i32, to: usize): void {
+  const between = to + 16 * tokensTogether;
+  sumTwoPlanes(planes, q, stride, between);
+  sumTwoPlanes(planes + 2 * <usize>stride, q, stride, between + 32 * tokensTogether);
+  for (let t: usize = 0; t < <usize>tokensTogether; t++) {
+    const low = between + 32 * t;
+    const high = low + 32 * tokensTogether;
+    v128.store(to + 16 * t, planeSums(v128.load(low), v128.load(low, 16), v128.load(high), v128.load(high, 16)));
+  }
+}
+
+/** Sums of two planes, `stride` bytes apart, with six rows of activations. */
+function sumTwoPlanes(first: usize, q: usize, stride: i32, to: usize): void {
+  const step = <usize>stride;
+  const second = first + step;
+  const q1 = q + 1 * step;
+  const q2 = q + 2 * step;
+  const q3 = q + 3 * step;
+  const q4 = q + 4 * step;
+  const q5 = q + 5 * step;
+  let a0 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  let b3 = i32x4.splat(0);
+  let a4 = i32x4.splat(0);
+  let b4 = i32x4.splat(0);
+  let a5 = i32x4.splat(0);
+  let b5 = i32x4.splat(0);
+  for (let i: usize = 0; i < step; i += 16) {
+    const a = v128.load(first + i);
+    const b = v128.load(second + i);
+    const x0 = v128.load(q + i);
+    a0 = add(a0, x0, a);
+    b0 = add(b0, x0, b);
+    const x1 = v128.load(q1 + i);
+    a1 = add(a1, x1, a);
+    b1 = add(b1, x1, b);
+    const x2 = v128.load(q2 + i);
+    a2 = add(a2, x2, a);
+    b2 = add(b2, x2, b);
+    const x3 = v128.load(q3 + i);
+    a3 = add(a3, x3, a);
+    b3 = add(b3, x3, b);
+    const x4 = v128.load(q4 + i);
+    a4 = add(a4, x4, a);
+    b4 = add(b4, x4, b);
+    const x5 = v128.load(q5 + i);
+    a5 = add(a5, x5, a);
+    b5 = add(b5, x5, b);
+  }
+  v128.store(to, a0);
+  v128.store(to, b0, 16);
+  v128.store(to, a1, 32);
+  v128.store(to, b1, 48);
+  v128.store(to, a2, 64);
+  v128.store(to, b2, 80);
+  v128.store(to, a3, 96);
+  v128.store(to, b3, 112);
+  v128.store(to, a4, 128);
+  v128.store(to, b4, 144);
+  v128.store(to, a5, 160);
+  v128.store(to, b5, 176);
+}

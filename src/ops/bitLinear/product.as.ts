@@ -3,8 +3,15 @@
 
 import { floatAt, shareStart } from "../../kernels/cpu/math.as";
 import { nativeTernaryProduct } from "../../kernels/cpu/native.as";
-import { byteDots, fusesVectors, workspaceStart } from "../../kernels/cpu/workspace.as";
-import { byteDotTwoRows, byteDotTwoTokens, longestByteRow } from "./byteDot.as";
+import { byteDots, fusesVectors, planesBytes, planesStart, workspaceStart } from "../../kernels/cpu/workspace.as";
+import {
+  byteDotSixTokens,
+  byteDotTwoRows,
+  byteDotTwoTokens,
+  longestByteRow,
+  tokensTogether,
+  unpackPlanes,
+} from "./byteDot.as";
 import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, dotTwoTokensWide } from "./dot.as";
 
 @unmanaged
@@ -23,6 +30,8 @@ export class Product {
 
 /** Activations that are read together with all weights should stay in the second-level cache. */
 const tileBytes: i32 = 128 * 1024;
+/** The same where each packed row is unpacked once for all of them. */
+const wideTileBytes: i32 = 256 * 1024;
 
 export function ternaryProduct(args: usize, thread: i32, threads: i32): void {
   multiply(changetype<Product>(args), thread, threads);
@@ -34,10 +43,13 @@ export function multiply(p: Product, thread: i32, threads: i32): void {
   const packed = (p.out + 3) >> 2;
   const from = shareStart(packed, 1, thread, threads);
   const end = shareStart(packed, 1, thread + 1, threads);
-  const tile = max((tileBytes / p.stride) & ~1, 2);
+  const tile = unpacksPlanes(p)
+    ? max(wideTileBytes / p.stride / tokensTogether, 1) * tokensTogether
+    : max((tileBytes / p.stride) & ~1, 2);
   for (let row = 0; row < p.rows; row += tile) {
     const rows = min(tile, p.rows - row);
     if (rows == 1) productOfRow(p, row, from, end);
+    else if (rows >= tokensTogether && unpacksPlanes(p)) productOfPlanes(p, row, rows, from, end);
     else productOfRows(p, row, rows, from, end);
   }
 }
@@ -65,6 +77,28 @@ function twoRows(p: Product, row: i32, a: i32, b: i32): void {
   else dotTwoRows(codesA, codesB, q, p.stride, sums);
   finish(p, row, a, sums);
   if (b != a) finish(p, row, b, sums + 16);
+}
+
+/** Whether packed rows are unpacked to memory first. */
+// @ts-ignore: decorator
+@inline
+function unpacksPlanes(p: Product): bool {
+  return addsBytes(p) && <usize>(4 * p.stride) <= planesBytes;
+}
+
+/** Many rows of activations: each packed row is unpacked once for all of them. */
+function productOfPlanes(p: Product, row: i32, rows: i32, from: i32, end: i32): void {
+  const sums = workspaceStart();
+  const planes = planesStart();
+  const whole = row + (rows / tokensTogether) * tokensTogether;
+  for (let r = from; r < end; r++) {
+    unpackPlanes(p.codes + <usize>r * <usize>p.width, p.stride, planes);
+    for (let i = row; i < whole; i += tokensTogether) {
+      byteDotSixTokens(planes, p.q + <usize>i * <usize>p.stride, p.stride, sums);
+      for (let t = 0; t < tokensTogether; t++) finish(p, i + t, r, sums + 16 * <usize>t);
+    }
+  }
+  if (whole < row + rows) productOfRows(p, whole, row + rows - whole, from, end);
 }
 
 /** Several rows of activations: each packed row is unpacked once for two of them. */

@@ -52,6 +52,7 @@ testOp('linear', [
   ...largeShapes.map(([rows, width, out]) =>
     opCase(`[${rows}, ${width}] → ${out}`, given(rows, width, out), (x, w) => [linear(x!, w!)], {
       straightThrough: true,
+      gradientsOfProducts: true,
     }),
   ),
   opCase(
@@ -61,6 +62,7 @@ testOp('linear', [
     {
       straightThrough: true,
       halfTolerance: 2e-3,
+      gradientsOfProducts: true,
     },
   ),
   opCase(

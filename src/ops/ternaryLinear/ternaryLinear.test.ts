@@ -17,7 +17,7 @@ const given = (rows: readonly number[], width: number, out: number) => [
 const apply = (x?: Tensor, weight?: Tensor) => [ternaryLinear(x!, { weight: weight! })];
 
 /** On tensor cores, operands of eleven bits give sums right to three digits and more. */
-const options = { straightThrough: true, halfTolerance: 2e-3 };
+const options = { straightThrough: true, halfTolerance: 2e-3, gradientsOfProducts: true };
 
 /** Rows, widths and outputs that are not multiples of tiles, vectors, planes or threads, and some that are. */
 const shapes: [rows: number[], width: number, out: number][] = [
