@@ -29,8 +29,8 @@ fn dot4I8Packed(a: u32, b: u32) -> i32 {
 
 interface Reduction {
   readonly name: string;
-  readonly type: 'f32' | 'i32';
-  readonly subgroup: string;
+  readonly type: 'f32' | 'i32' | 'vec2f';
+  readonly subgroup: (value: string) => string;
   readonly combine: (a: string, b: string) => string;
 }
 
@@ -39,9 +39,36 @@ interface Reduction {
  * all lanes, on one device always in the same order. Every lane gets the result.
  */
 const workgroupReductions: readonly Reduction[] = [
-  { name: 'workgroupSum', type: 'f32', subgroup: 'subgroupAdd', combine: (a, b) => `${a} + ${b}` },
-  { name: 'workgroupCount', type: 'i32', subgroup: 'subgroupAdd', combine: (a, b) => `${a} + ${b}` },
-  { name: 'workgroupMax', type: 'f32', subgroup: 'subgroupMax', combine: (a, b) => `max(${a}, ${b})` },
+  {
+    name: 'workgroupSum',
+    type: 'f32',
+    subgroup: (v) => `subgroupAdd(${v})`,
+    combine: (a, b) => `${a} + ${b}`,
+  },
+  {
+    name: 'workgroupSums',
+    type: 'vec2f',
+    subgroup: (v) => `subgroupAdd(${v})`,
+    combine: (a, b) => `${a} + ${b}`,
+  },
+  {
+    name: 'workgroupCount',
+    type: 'i32',
+    subgroup: (v) => `subgroupAdd(${v})`,
+    combine: (a, b) => `${a} + ${b}`,
+  },
+  {
+    name: 'workgroupMax',
+    type: 'f32',
+    subgroup: (v) => `subgroupMax(${v})`,
+    combine: (a, b) => `max(${a}, ${b})`,
+  },
+  {
+    name: 'workgroupSumAndMax',
+    type: 'vec2f',
+    subgroup: (v) => `vec2f(subgroupAdd(${v}.x), subgroupMax(${v}.y))`,
+    combine: (a, b) => `vec2f(${a}.x + ${b}.x, max(${a}.y, ${b}.y))`,
+  },
 ];
 
 /** In two levels: barriers cost more than a deeper tree would save in additions. */
@@ -70,7 +97,7 @@ function inSubgroups({ name, type, subgroup, combine }: Reduction, size: number)
   return `
 var<workgroup> ${name}Parts: array<${type}, (lanes + ${size - 1}u) / ${size}u>;
 fn ${name}(value: ${type}, lane: u32) -> ${type} {
-  let part = ${subgroup}(value);
+  let part = ${subgroup('value')};
   if (lanes <= ${size}u) { return part; }
   workgroupBarrier();
   if (lane % ${size}u == 0u) { ${name}Parts[lane / ${size}u] = part; }

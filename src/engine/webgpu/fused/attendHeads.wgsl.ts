@@ -6,7 +6,7 @@ import type { Dispatch, GpuFeatures } from '../../../kernels/webgpu/dispatch.ts'
 import { lowest } from '../../../ops/attention/heads.wgsl.ts';
 import { largestHalf } from '../../../ops/halfFloats.ts';
 import { pageSize, pageTypeOf, poolHeads } from '../../../ops/pages.ts';
-import { poolReader, poolTypes } from '../../../ops/pages.wgsl.ts';
+import { poolTypes } from '../../../ops/pages.wgsl.ts';
 import { present } from '../../../program/op.ts';
 import { sizeOf, widthOf } from '../../../program/shapes.ts';
 import type { AttendHeads } from '../../fused/decodedAttention.ts';
@@ -26,7 +26,7 @@ export function suitsAttention(t: AttendHeads, after: GroupedProjections, featur
   const { headSize } = t.heads;
   return (
     headSize % 8 === 0 &&
-    headSize / 4 <= lanes &&
+    headSize / 4 <= lanes / 2 &&
     present(tensorsOf(t)).length <= features.maxBindings &&
     suitsGrouped({ ...after, parts: t.found }, undefined, features)
   );
@@ -36,14 +36,12 @@ export function attendHeads(t: AttendHeads): Dispatch {
   const { headSize, joined, keys, paging, queryNorm, keyNorm } = t.heads;
   const keyHeads = poolHeads(keys, headSize);
   const heads = widthOf(joined) / headSize - 2 * keyHeads;
-  const type = pageTypeOf(keys);
+  const type = pageTypeOf(keys) as 'f32' | 'f16';
   const fours = headSize / 4;
   return {
     shader: `attendHeads.${type}`,
     code: `
-${poolReader('keys', type)}
-${poolReader('values', type)}
-${conversions[type as 'f32' | 'f16']}
+${conversions[type]}
 ${declarations(fours)}
 
 @compute @workgroup_size(lanes)
@@ -54,8 +52,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   let at = workgroupUniformLoad(&place);
   let pagesOfToken = u32(at.y) / ${pageSize}u + 1u;
   if (group.y >= pagesOfToken) { return; }
-  let column = lane % ${fours}u;
-  let isColumn = lane < ${fours}u;
+  ${pageLoads(fours)}
   ${ownHeads(t.heads, fours)}
   ${attendedPages(fours)}
 }`,
@@ -65,7 +62,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
       ...{ keys: poolTypes[type], values: poolTypes[type] },
     },
     numbers: {
-      ...{ heads, keyHeads, fours, maxPages: sizeOf(paging.pages, 1), parts: t.found.parts },
+      ...{ heads, keyHeads, maxPages: sizeOf(paging.pages, 1), parts: t.found.parts },
       epsilonOfQueries: { f32: queryNorm?.epsilon ?? 0 },
       epsilonOfKeys: { f32: keyNorm?.epsilon ?? 0 },
       scale: { f32: 1 / Math.sqrt(headSize) },
@@ -77,56 +74,101 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
 const declarations = (fours: number) => `
 const lanes = ${lanes}u;
 var<workgroup> place: vec2i;
-var<workgroup> raw: array<vec4f, ${fours}>;
+var<workgroup> raw: array<vec4f, ${2 * fours}>;
 var<workgroup> query: array<vec4f, ${fours}>;
 var<workgroup> ownKey: array<vec4f, ${fours}>;
 var<workgroup> ownValue: array<vec4f, ${fours}>;
 var<workgroup> scores: array<f32, lanes>;
 var<workgroup> weights: array<f32, ${pageSize}>;
-var<workgroup> sums: array<vec4f, lanes>;
+var<workgroup> sums: array<vec4f, lanes>;`;
 
-/** Column \`lane\` of a head, whose pairs of columns lie in its halves, turned. */
-fn turned(four: vec4f, lane: u32) -> vec4f {
-  if (lane < ${fours}u) { raw[lane] = four; }
-  workgroupBarrier();
-  var result = vec4f();
-  if (lane < ${fours}u) {
-    let half = lane % ${fours / 2}u;
-    let cosine = table[half];
-    let sine = table[${fours / 2}u + half];
-    let low = raw[half];
-    let high = raw[${fours / 2}u + half];
-    result = select(high * cosine + low * sine, low * cosine - high * sine, lane < ${fours / 2}u);
-  }
-  workgroupBarrier();
-  return result;
-}`;
+/** Vectors of a page that an invocation takes: half a key, and a column of every so many values. */
+const shape = (fours: number) => {
+  const shares = Math.floor(lanes / fours);
+  return { shares, ofKey: fours / 2, ofValues: Math.ceil(pageSize / shares) };
+};
+
+const each = (count: number, one: (k: number) => string) =>
+  Array.from({ length: count }, (_, k) => one(k)).join(' ');
 
 /**
- * `query`; and in the part of the newest page `ownKey` and `ownValue`, which one of the heads that share them stores.
- * `own` is where the token lies in its page.
+ * The first page's keys and values, which arrive while the heads are turned: an invocation waits for memory once, not for
+ * every row. Rows that the sequence does not have are read from its last one, and weigh nothing.
+ */
+function pageLoads(fours: number): string {
+  const { shares, ofKey, ofValues } = shape(fours);
+  return `
+  let column = lane % ${fours}u;
+  let share = lane / ${fours}u;
+  var page = group.y;
+  var first = u32(pages[u32(at.x) * p.maxPages + page]) * ${pageSize}u;
+  var count = min(u32(at.y) + 1u - page * ${pageSize}u, ${pageSize}u);
+  var keyRow = ((first + min(lane / 2u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + (lane & 1u);
+  ${each(ofKey, (c) => `var k${c} = keys[keyRow + ${2 * c}u];`)}
+  ${each(ofValues, (j) => `var v${j} = values[((first + min(share + ${shares * j}u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + column];`)}`;
+}
+
+/** The next page that the part takes. */
+function nextPage(fours: number): string {
+  const { shares, ofKey, ofValues } = shape(fours);
+  return `
+    page += p.parts;
+    if (page >= pagesOfToken) { break; }
+    first = u32(pages[u32(at.x) * p.maxPages + page]) * ${pageSize}u;
+    count = min(u32(at.y) + 1u - page * ${pageSize}u, ${pageSize}u);
+    keyRow = ((first + min(lane / 2u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + (lane & 1u);
+    ${each(ofKey, (c) => `k${c} = keys[keyRow + ${2 * c}u];`)}
+    ${each(ofValues, (j) => `v${j} = values[((first + min(share + ${shares * j}u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + column];`)}`;
+}
+
+/**
+ * `query`, `ownKey` and `ownValue`, the token's own; one of the heads that share a key stores them. Invocations of the first
+ * share turn the query, those of the second one the key. Pairs of columns lie in the halves of a head.
  */
 function ownHeads({ headSize, queryNorm, keyNorm }: HeadsToPages, fours: number): string {
+  const norms = queryNorm || keyNorm;
+  const scale = (gamma: string, norm: HeadNorm | undefined, component: string) =>
+    norm
+      ? `four *= (1.0 / sqrt(squares.${component} / ${headSize}.0 + p.${gamma.replace('gamma', 'epsilon')})) * ${gamma}[column];`
+      : '';
   return `
-  var four = joined[head * ${fours}u + column];
-  ${normalised('gammaOfQueries', queryNorm, headSize)}
-  four = turned(four, lane);
-  if (isColumn) { query[lane] = four * p.scale; }
+  let isKey = share == 1u;
+  let isQuery = share == 0u;
+  var four = vec4f();
+  var value = vec4f();
+  if (isQuery) {
+    four = joined[head * ${fours}u + column];
+    value = joined[(p.heads + p.keyHeads + keyHead) * ${fours}u + column];
+  }
+  if (isKey) { four = joined[(p.heads + keyHead) * ${fours}u + column]; }
+  let half = column % ${fours / 2}u;
+  let cosine = table[half];
+  let sine = table[${fours / 2}u + half];
+  ${
+    norms
+      ? `let square = dot(four, four);
+  let squares = workgroupSums(vec2f(select(0.0, square, isQuery), select(0.0, square, isKey)), lane);`
+      : ''
+  }
+  if (isQuery) { ${scale('gammaOfQueries', queryNorm, 'x')} }
+  if (isKey) { ${scale('gammaOfKeys', keyNorm, 'y')} }
+  if (share < 2u) { raw[lane] = four; }
+  workgroupBarrier();
   let own = u32(at.y) % ${pageSize}u;
-  if ((pagesOfToken - 1u) % p.parts == group.y) {
-    four = joined[(p.heads + keyHead) * ${fours}u + column];
-    ${normalised('gammaOfKeys', keyNorm, headSize)}
-    four = turned(four, lane);
-    let value = joined[(p.heads + p.keyHeads + keyHead) * ${fours}u + column];
-    if (isColumn) {
-      ownKey[lane] = asStored(four);
-      ownValue[lane] = asStored(value);
-      if (head % (p.heads / p.keyHeads) == 0u) {
-        let row = u32(pages[u32(at.x) * p.maxPages + pagesOfToken - 1u]) * ${pageSize}u + own;
-        let to = (row * p.keyHeads + keyHead) * ${fours}u + lane;
-        keys[to] = stored(four);
-        values[to] = stored(value);
-      }
+  if (share < 2u) {
+    let low = raw[share * ${fours}u + half];
+    let high = raw[share * ${fours}u + ${fours / 2}u + half];
+    let turned = select(high * cosine + low * sine, low * cosine - high * sine, column < ${fours / 2}u);
+    let isStored = group.y == (pagesOfToken - 1u) % p.parts && head % (p.heads / p.keyHeads) == 0u;
+    let row = u32(pages[u32(at.x) * p.maxPages + pagesOfToken - 1u]) * ${pageSize}u + own;
+    let to = (row * p.keyHeads + keyHead) * ${fours}u + column;
+    if (isQuery) {
+      query[column] = turned * p.scale;
+      ownValue[column] = loaded(stored(value));
+      if (isStored) { values[to] = stored(value); }
+    } else {
+      ownKey[column] = loaded(stored(turned));
+      if (isStored) { keys[to] = stored(turned); }
     }
   }
   workgroupBarrier();`;
@@ -134,25 +176,21 @@ function ownHeads({ headSize, queryNorm, keyNorm }: HeadsToPages, fours: number)
 
 /** The part's sum of weighted values, its largest score, and the sum of its weights, as `PartsOfHeads` has them. */
 function attendedPages(fours: number): string {
-  const shares = Math.floor(lanes / fours);
+  const { shares, ofKey, ofValues } = shape(fours);
   return `
-  let share = lane / ${fours}u;
+  let key = lane / 2u;
   var top = ${lowest};
   var sum = 0.0;
-  var value = vec4f();
-  for (var page = group.y; page < pagesOfToken; page += p.parts) {
-    let first = u32(pages[u32(at.x) * p.maxPages + page]) * ${pageSize}u;
-    let count = min(u32(at.y) + 1u - page * ${pageSize}u, ${pageSize}u);
+  value = vec4f();
+  loop {
     let isLast = page + 1u == pagesOfToken;
-    let key = lane / 2u;
-    let keyRow = (first + key) * p.keyHeads + keyHead;
-    var half = 0.0;
+    var product = 0.0;
     if (isLast && key == own) {
-      for (var c = lane & 1u; c < ${fours}u; c += 2u) { half += dot(query[c], ownKey[c]); }
-    } else if (key < count) {
-      for (var c = lane & 1u; c < ${fours}u; c += 2u) { half += dot(query[c], codesOf_keys(keyRow, c)); }
+      for (var c = lane & 1u; c < ${fours}u; c += 2u) { product += dot(query[c], ownKey[c]); }
+    } else {
+      ${each(ofKey, (c) => `product += dot(query[${2 * c}u + (lane & 1u)], loaded(k${c}));`)}
     }
-    scores[lane] = half;
+    scores[lane] = product;
     workgroupBarrier();
     var score = ${lowest};
     if (key < count) { score = scores[2u * key] + scores[2u * key + 1u]; }
@@ -160,47 +198,37 @@ function attendedPages(fours: number): string {
     let weight = select(0.0, exp(score - higher), key < count && (lane & 1u) == 0u);
     let shrink = exp(top - higher);
     top = higher;
-    if (key < count && (lane & 1u) == 0u) { weights[key] = weight; }
+    if ((lane & 1u) == 0u) { weights[key] = weight; }
     sum = sum * shrink + workgroupSum(weight, lane);
     value *= shrink;
     workgroupBarrier();
     if (share < ${shares}u) {
-      for (var j = share; j < count; j += ${shares}u) {
-        if (isLast && j == own) { value += weights[j] * ownValue[column]; }
-        else { value += weights[j] * codesOf_values((first + j) * p.keyHeads + keyHead, column); }
-      }
+      ${each(ofValues, (j) => {
+        const row = `share + ${shares * j}u`;
+        const add = `value += weights[${row}] * select(loaded(v${j}), ownValue[column], isLast && ${row} >= own);`;
+        return shares * (j + 1) <= pageSize ? add : `if (${row} < ${pageSize}u) { ${add} }`;
+      })}
     }
+    ${nextPage(fours)}
     workgroupBarrier();
   }
   sums[lane] = value;
   workgroupBarrier();
   let to = (head * p.parts + group.y) * ${fours + 1}u;
-  if (isColumn) {
+  if (isQuery) {
     for (var i = 1u; i < ${shares}u; i++) { value += sums[i * ${fours}u + lane]; }
     found[to + lane] = value;
   }
   if (lane == 0u) { found[to + ${fours}u] = vec4f(top, sum, 0.0, 0.0); }`;
 }
 
-/** `stored(four)`: as it lies in the pool; `asStored(four)`: what is read from there again. */
+/** `stored(four)`: as it lies in the pool; `loaded`: what is read from there again. */
 const conversions = {
   f32: `fn stored(four: vec4f) -> vec4f { return four; }
-fn asStored(four: vec4f) -> vec4f { return four; }`,
+fn loaded(four: vec4f) -> vec4f { return four; }`,
   f16: `fn stored(four: vec4f) -> vec2u {
   let kept = clamp(four, vec4f(-${largestHalf}.0), vec4f(${largestHalf}.0));
   return vec2u(pack2x16float(kept.xy), pack2x16float(kept.zw));
 }
-fn asStored(four: vec4f) -> vec4f {
-  let two = stored(four);
-  return vec4f(unpack2x16float(two.x), unpack2x16float(two.y));
-}`,
+fn loaded(two: vec2u) -> vec4f { return vec4f(unpack2x16float(two.x), unpack2x16float(two.y)); }`,
 } as const;
-
-/** \`four\` times r·γ, over the head. */
-function normalised(gamma: string, norm: HeadNorm | undefined, headSize: number): string {
-  if (!norm) return '';
-  return `{
-    let squares = workgroupSum(select(0.0, dot(four, four), isColumn), lane);
-    four *= (1.0 / sqrt(squares / ${headSize}.0 + p.${gamma.replace('gamma', 'epsilon')})) * ${gamma}[column];
-  }`;
-}

@@ -36,7 +36,9 @@ export const fusedOnWebGpu = [
   onWebGpu(fusedProjectionsOp, ({ attributes }, features) => [
     fusedProjections(attributes.projections, features),
   ]),
-  onWebGpu(groupedProjectionsOp, ({ attributes: { kernel } }) => [groupedProjections(kernel)]),
+  onWebGpu(groupedProjectionsOp, ({ attributes: { kernel } }, features) => [
+    groupedProjections(kernel, features),
+  ]),
   onWebGpu(headsToPagesOp, ({ attributes: { kernel } }) => [headsToPages(kernel)]),
   onWebGpu(attendHeadsOp, ({ attributes: { kernel } }) => [attendHeads(kernel)]),
   onWebGpu(quantiseRowsOp, ({ attributes }) => [quantiseRows(attributes)]),

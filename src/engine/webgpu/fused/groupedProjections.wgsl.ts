@@ -3,7 +3,6 @@
  * another dispatch, then computes a tile of outputs. Formulas: groupedLinear.ts.
  */
 import type { Dispatch, GpuFeatures } from '../../../kernels/webgpu/dispatch.ts';
-import { lowest } from '../../../ops/attention/heads.wgsl.ts';
 import { int8Four } from '../../../ops/bitLinear/quantise.wgsl.ts';
 import { act } from '../../../ops/gatedUnit/kernel.wgsl.ts';
 import { groupOf } from '../../../ops/groupedLinear/groupedLinear.ts';
@@ -21,25 +20,37 @@ import {
 } from '../../fused/groupedProjections.ts';
 import { headTensors } from './headsToPages.wgsl.ts';
 
-/** Invocations of a workgroup, and vectors of four columns that one holds in registers. */
-const [minLanes, maxLanes, maxLoads] = [16, 128, 16];
+/** Invocations of a workgroup, and pairs of vectors of four columns that one holds in registers. */
+const [maxLanes, maxLoads] = [128, 12];
 /** Workgroups that may each round the row; for more, rounding it once is faster. */
 const maxTiles = 1024;
 /** Memory of a workgroup on every device, less what sums over a workgroup take. */
 const workgroupBytes = 16384 - 1024;
+/** Memory of a workgroup for the sums of its subgroups. */
+const maxSumBytes = 8192;
 
 /** How the work is divided. */
-function cut({ x, matrices }: GroupedProjections) {
+function cut({ x, matrices, use }: GroupedProjections, subgroupSize = 2) {
   const { codes, scales } = matrices[0]!;
   const kind = kinds[codes.dtype as keyof typeof kinds];
   const [width, group] = [widthOf(x), groupOf(codes, scales)];
   const taken = Math.min(group, blockSize);
   const pieces = width / taken;
-  const lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(2 * pieces)), minLanes), maxLanes);
   const height = kind.planes * tileLanes;
+  const together = use.kind === 'gatedUnit' ? 2 : 1;
+  // Sums of an invocation; those of a subgroup are exchanged until each has a part of them.
+  const values = together * kind.planes * 4;
+  const exchanges = Math.min(Math.log2(subgroupSize / 2), Math.log2(values));
+  const sumBytes = (lanes: number) => (lanes >> (exchanges + 1)) * together * height * 4;
+  let lanes = Math.min(Math.max(2 ** Math.ceil(Math.log2(2 * pieces)), height), maxLanes);
+  while (sumBytes(lanes) > maxSumBytes) lanes /= 2;
   const tiles = matrices.map((matrix) => Math.ceil(sizeOf(matrix.codes, 0) / height));
-  const loads = Math.ceil(width / 4 / lanes);
-  return { kind, width, group, taken, pieces, lanes, height, tiles, loads };
+  const loads = Math.ceil(width / 8 / lanes);
+  const slots = lanes >> (exchanges + 1);
+  return {
+    ...{ kind, width, group, taken, pieces, lanes, height, tiles, loads },
+    ...{ together, values, exchanges, slots, sumBytes: sumBytes(lanes) },
+  };
 }
 
 const isOfTiles = ({ matrices }: GroupedProjections) => matrices.every(({ codes }) => codes.dtype in kinds);
@@ -47,11 +58,12 @@ const isOfTiles = ({ matrices }: GroupedProjections) => matrices.every(({ codes 
 export function suitsGrouped(
   t: GroupedProjections,
   heads: HeadsToPages | undefined,
-  { maxBindings }: GpuFeatures,
+  { maxBindings, subgroupSize }: GpuFeatures,
 ): boolean {
   if (!isOfTiles(t)) return false;
-  const { width, lanes, tiles, loads } = cut(t);
-  const bytes = 4 * 16 * lanes + width + (4 * width) / blockSize;
+  const { width, tiles, loads, lanes, height, sumBytes } = cut(t, subgroupSize);
+  const merging = t.parts ? 4 * sizeOf(t.parts.found, 0) * t.parts.parts : 0;
+  const bytes = width + (4 * width) / blockSize + sumBytes + merging;
   const bindings = Math.max(
     present(projectionInputs(t)).length + 1,
     heads ? present(headTensors(heads)).length : 0,
@@ -59,20 +71,16 @@ export function suitsGrouped(
   return (
     width % blockSize === 0 &&
     loads <= maxLoads &&
+    lanes >= height &&
     bytes <= workgroupBytes &&
     Math.max(...tiles) <= maxTiles &&
     bindings <= maxBindings
   );
 }
 
-export function groupedProjections(t: GroupedProjections): Dispatch {
-  const { width, lanes, tiles, loads, pieces, taken, group } = cut(t);
+export function groupedProjections(t: GroupedProjections, { subgroupSize = 2 }: GpuFeatures): Dispatch {
+  const { width, lanes, height, tiles, pieces, taken, group, together, slots } = cut(t, subgroupSize);
   const words = width / 4;
-  const each = (body: (k: number, at: string) => string) =>
-    Array.from({ length: loads }, (_, k) => {
-      const at = `(me + ${k * lanes}u)`;
-      return (k + 1) * lanes <= words ? body(k, at) : `if (${at} < ${words}u) { ${body(k, at)} }`;
-    }).join('\n  ');
   const outs = t.matrices.map(({ codes }) => sizeOf(codes, 0));
   const types = Object.fromEntries(
     t.matrices.flatMap((matrix, k) =>
@@ -81,40 +89,27 @@ export function groupedProjections(t: GroupedProjections): Dispatch {
   );
   return {
     shader: `grouped.${t.parts ? 'merged.' : ''}${t.norm ? 'rmsNorm' : 'none'}.${t.matrices.length}.${t.use.kind}`,
+    requires: subgroupSize > 2 ? ['subgroups'] : [],
     code: `
 const lanes = ${lanes}u;
 var<workgroup> q: array<u32, ${words}>;
 var<workgroup> m: array<i32, ${width / blockSize}>;
-var<workgroup> parts: array<vec4f, ${4 * lanes}>;
+var<workgroup> sums: array<f32, ${slots * together * height}>;
 ${t.use.kind === 'gatedUnit' ? act[t.use.activation] : ''}
 ${dots}
 ${int8Four}
 ${t.parts ? mergedParts(t.parts) : ''}
 alias Codes = array<vec4u, ${taken / 4}>;
-${t.matrices.map((matrix, k) => loadsOf(matrix, k) + product(t, k)).join('')}
+${t.matrices.map((matrix, k) => loadsOf(matrix, k) + product(t, k, subgroupSize)).join('')}
+${totals(t, subgroupSize)}
+${outputOf(t)}
 
 @compute @workgroup_size(lanes)
 fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: vec3u) {
   let token = group.y;
   ${early(t, tiles)}
-  ${Array.from({ length: loads }, (_, k) => `var v${k} = vec4f(); var g${k} = vec4f();`).join(' ')}
-  ${each((k, at) => `v${k} = ${t.parts ? `merged(${at})` : `x[token * ${words}u + ${at}]`};${t.norm ? ` g${k} = gamma[${at}];` : ''}`)}
-  ${t.norm ? normalised(loads) : ''}
-  var top = 0.0;
-  ${each((k) => `top = max(top, largestOf(v${k}));`)}
-  let unit = max(workgroupMax(top, me), ${smallest}) / ${unitParts}.0;
-  // The largest of each vector lies where its codes will.
-  ${each((k, at) => `q[${at}] = bitcast<u32>(largestOf(v${k}));`)}
-  workgroupBarrier();
-  ${Array.from({ length: loads }, (_, k) => `var m${k} = 0.0;`).join(' ')}
-  ${each(
-    (k, at) => `for (var i = 0u; i < 8u; i++) { m${k} = max(m${k}, bitcast<f32>(q[(${at} & ~7u) + i])); }
-  m${k} = min(floor(m${k} / (127.0 * unit)) + 1.0, 4095.0);`,
-  )}
-  workgroupBarrier();
-  ${each((k, at) => `q[${at}] = packed(rounded(v${k} / (m${k} * unit))); if (${at} % 8u == 0u) { m[${at} / 8u] = i32(m${k}); }`)}
-  workgroupBarrier();
-  ${uses(t, tiles)}
+  ${roundedRow(t, subgroupSize)}
+  ${uses(t, tiles, height)}
 }`,
     tensors: { ...projectionInputs(t), y: t.y },
     types: { x: 'vec4f', gamma: 'vec4f', ...types },
@@ -132,33 +127,95 @@ fn main(@builtin(local_invocation_index) me: u32, @builtin(workgroup_id) group: 
   };
 }
 
-/** `merged(at)`: four columns of Σ_z e^(top_z − top)·value_z / Σ_z e^(top_z − top)·sum_z, over the parts z of their head. */
-function mergedParts({ parts, headSize }: PartsOfHeads): string {
-  const fours = headSize / 4;
+/** The row in `q` and `m`, and what a unit is worth in `unit`. An invocation has pairs of vectors: four of them are a block. */
+function roundedRow(t: GroupedProjections, subgroupSize: number): string {
+  const { lanes, loads, width } = cut(t, subgroupSize);
+  const words = width / 4;
+  const k = Array.from({ length: loads }, (_, load) => load);
+  const at = (load: number) => `(2u * me + ${2 * load * lanes}u)`;
+  const there = (load: number, body: string) =>
+    2 * (load + 1) * lanes <= words ? body : `if (${at(load)} < ${words}u) { ${body} }`;
+  const read = (place: string) => (t.parts ? `merged(${place})` : `x[token * ${words}u + ${place}]`);
+  const both = (one: (name: string) => string) =>
+    k.map((load) => `${one(`a${load}`)} ${one(`b${load}`)}`).join(' ');
+  const shuffles = subgroupSize >= 4;
   return `
-fn merged(at: u32) -> vec4f {
-  let begin = (at / ${fours}u) * ${parts * (fours + 1)}u;
-  let end = begin + min(${parts}u, u32(positions[0]) / ${pageSize}u + 1u) * ${fours + 1}u;
-  var top = ${lowest};
-  for (var part = begin; part < end; part += ${fours + 1}u) { top = max(top, x[part + ${fours}u].x); }
-  var sum = 0.0;
-  var value = vec4f();
-  for (var part = begin; part < end; part += ${fours + 1}u) {
-    let last = x[part + ${fours}u];
-    let weight = exp(last.x - top);
-    sum += weight * last.y;
-    value += weight * x[part + at % ${fours}u];
+  ${t.parts ? 'weighParts(me);' : ''}
+  ${both((name) => `var ${name} = vec4f();`)}
+  ${t.norm ? both((name) => `var ${name}Gamma = vec4f();`) : ''}
+  ${k.map((load) => there(load, `a${load} = ${read(at(load))}; b${load} = ${read(`${at(load)} + 1u`)}; ${t.norm ? `a${load}Gamma = gamma[${at(load)}]; b${load}Gamma = gamma[${at(load)} + 1u];` : ''}`)).join('\n  ')}
+  var top = 0.0;
+  ${
+    t.norm
+      ? `var squares = 0.0;
+  ${both((name) => `squares += dot(${name}, ${name}); ${name} *= ${name}Gamma; top = max(top, largestOf(${name}));`)}
+  let found = workgroupSumAndMax(vec2f(squares, top), me);
+  let r = 1.0 / sqrt(found.x / ${width}.0 + p.epsilon);
+  ${both((name) => `${name} *= r;`)}
+  let unit = max(r * found.y, ${smallest}) / ${unitParts}.0;`
+      : `${both((name) => `top = max(top, largestOf(${name}));`)}
+  let unit = max(workgroupMax(top, me), ${smallest}) / ${unitParts}.0;`
   }
-  return value / sum;
-}`;
+  ${k.map((load) => `var m${load} = max(largestOf(a${load}), largestOf(b${load}));`).join(' ')}
+  ${
+    shuffles
+      ? k
+          .map(
+            (load) =>
+              `m${load} = max(m${load}, subgroupShuffleXor(m${load}, 1u)); m${load} = max(m${load}, subgroupShuffleXor(m${load}, 2u));`,
+          )
+          .join('\n  ')
+      : `${k.map((load) => there(load, `q[me + ${load * lanes}u] = bitcast<u32>(m${load});`)).join('\n  ')}
+  workgroupBarrier();
+  ${k.map((load) => there(load, `for (var i = 0u; i < 4u; i++) { m${load} = max(m${load}, bitcast<f32>(q[((me + ${load * lanes}u) & ~3u) + i])); }`)).join('\n  ')}
+  workgroupBarrier();`
+  }
+  ${k.map((load) => `m${load} = min(floor(m${load} / (127.0 * unit)) + 1.0, 4095.0);`).join(' ')}
+  ${k
+    .map((load) =>
+      there(
+        load,
+        `q[${at(load)}] = packed(rounded(a${load} / (m${load} * unit))); q[${at(load)} + 1u] = packed(rounded(b${load} / (m${load} * unit))); if ((me & 3u) == 0u) { m[${at(load)} / 8u] = i32(m${load}); }`,
+      ),
+    )
+    .join('\n  ')}
+  workgroupBarrier();`;
 }
 
-/** The row becomes x·r·γ. */
-function normalised(loads: number): string {
-  const each = Array.from({ length: loads }, (_, k) => k);
-  return `let squares = ${each.map((k) => `dot(v${k}, v${k})`).join(' + ')};
-  let r = 1.0 / sqrt(workgroupSum(squares, me) / f32(4u * p.words) + p.epsilon);
-  ${each.map((k) => `v${k} *= r * g${k};`).join(' ')}`;
+/**
+ * `merged(at)`: four columns of Σ_z share_z·value_z over the parts z of their head, where
+ * share_z = e^(top_z − top) / Σ_i e^(top_i − top)·sum_i. `weighParts` makes the shares. Loops are unrolled, so that all loads
+ * wait together; parts that the token does not have are read from its last one, and have no share.
+ */
+function mergedParts({ parts, headSize, found }: PartsOfHeads): string {
+  const [heads, stride] = [sizeOf(found, 0), headSize / 4 + 1];
+  const each = (one: (z: number) => string) => Array.from({ length: parts }, (_, z) => one(z)).join('\n    ');
+  return `
+var<workgroup> shares: array<f32, ${heads * parts}>;
+var<private> held: u32;
+fn weighParts(me: u32) {
+  held = min(${parts}u, u32(positions[0]) / ${pageSize}u + 1u);
+  for (var i = me; i < ${heads * parts}u; i += lanes) {
+    let first = (i / ${parts}u) * ${parts * stride}u + ${stride - 1}u;
+    let z = i % ${parts}u;
+    let own = x[first + min(z, held - 1u) * ${stride}u].x;
+    ${each((z) => `let part${z} = x[first + min(${z}u, held - 1u) * ${stride}u].xy;`)}
+    var top = own;
+    ${each((z) => `top = max(top, part${z}.x);`)}
+    var sum = 0.0;
+    ${each((z) => `sum += select(0.0, exp(part${z}.x - top) * part${z}.y, ${z}u < held);`)}
+    shares[i] = select(0.0, exp(own - top) / sum, z < held);
+  }
+  workgroupBarrier();
+}
+fn merged(at: u32) -> vec4f {
+  let head = at / ${stride - 1}u;
+  let first = head * ${parts * stride}u + at % ${stride - 1}u;
+  ${each((z) => `let part${z} = x[first + min(${z}u, held - 1u) * ${stride}u];`)}
+  var value = vec4f();
+  ${each((z) => `value += shares[head * ${parts}u + ${z}u] * part${z};`)}
+  return value;
+}`;
 }
 
 /** `early0`, …: codes of the invocation's first piece, which arrive while the row is rounded. */
@@ -183,13 +240,12 @@ function loadsOf(matrix: GroupedProjections['matrices'][number], k: number): str
 }
 
 /**
- * `product<k>(tile, me, early)`: for me < 2 · planes, four outputs of the tile in units of the row: of plane me / 2, lanes
- * 4·(me % 2) on. Four planes at a time are summed over the workgroup. `early` are codes of the first piece.
+ * `product<k>(tile, me, early)`: the invocation's sums for the outputs of a tile, four lanes of each plane: 4·(me % 2) on.
+ * `early` are codes of the first piece.
  */
-function product(t: GroupedProjections, k: number): string {
-  const { kind, taken, lanes, height } = cut(t);
+function product(t: GroupedProjections, k: number, subgroupSize: number): string {
+  const { kind, taken, lanes, height } = cut(t, subgroupSize);
   const planes = Array.from({ length: kind.planes }, (_, j) => j);
-  const rounds = Array.from({ length: kind.planes / 4 }, (_, round) => 4 * round);
   const words = Array.from({ length: taken / 4 }, (_, i) => `w${i}`);
   return `
 fn codesOf${k}(tile: u32, me: u32, piece: u32) -> Codes {
@@ -201,7 +257,7 @@ fn codesOf${k}(tile: u32, me: u32, piece: u32) -> Codes {
   return Codes(${words.join(', ')});
 }
 
-fn product${k}(tile: u32, me: u32, early: Codes) -> vec4f {
+fn product${k}(tile: u32, me: u32, early: Codes) -> array<vec4f, ${kind.planes}> {
   let height = min(${height}u, p.out${k} - tile * ${height}u);
   let lanesOfTile = (height + ${kind.planes - 1}u) / ${kind.planes}u;
   let half = me & 1u;
@@ -217,35 +273,90 @@ fn product${k}(tile: u32, me: u32, early: Codes) -> vec4f {
     ${pieceSums(kind, taken, (word) => `q[${word}]`)}
     ${planes.map((j) => `sum${j} += vec4f((${kind.value(`s${j}`)}) * unit) * scales${j};`).join('\n    ')}
   }
-  var found = vec4f();
-  ${rounds
-    .map(
-      (first) => `{
-    ${[0, 1, 2, 3].map((j) => `parts[${j * lanes}u + me] = sum${first + j};`).join(' ')}
-    workgroupBarrier();
-    let start = ((me % 8u) >> 1u) * lanes + (me / 8u) * 8u + half;
-    let total = parts[start] + parts[start + 2u] + parts[start + 4u] + parts[start + 6u];
-    workgroupBarrier();
-    parts[me] = total;
-    workgroupBarrier();
-    if (me / 8u == ${first / 4}u) {
-      for (var i = me % 8u; i < lanes; i += 8u) { found += parts[i]; }
-    }
-    workgroupBarrier();
-  }`,
-    )
-    .join('\n  ')}
-  return found;
+  return array<vec4f, ${kind.planes}>(${planes.map((j) => `sum${j}`).join(', ')});
+}`;
+}
+
+/**
+ * `collect(…)`: adds the sums of all invocations up. Those of a subgroup exchange halves of what they have until each has few
+ * sums of all of them: at each step an invocation keeps one half and gives its neighbour the other. Sums of the subgroups meet
+ * in `sums`, where `total(k, me)` is output `me` of the tile, of the k-th product.
+ */
+function totals(t: GroupedProjections, subgroupSize: number): string {
+  const { kind, height, lanes, together, values, exchanges, slots } = cut(t, subgroupSize);
+  const steps: string[] = [];
+  let kept = Array.from(
+    { length: values / 4 },
+    (_, i) => `from${Math.floor(i / kind.planes)}[${i % kind.planes}]`,
+  );
+  for (let step = 0; step < exchanges; step++) {
+    const halves =
+      kept.length > 1
+        ? [kept.slice(0, kept.length / 2), kept.slice(kept.length / 2)]
+        : values >> step === 4
+          ? [[`${kept[0]}.xy`], [`${kept[0]}.zw`]]
+          : [[`${kept[0]}.x`], [`${kept[0]}.y`]];
+    const mask = 2 << step;
+    steps.push(`let upper${step} = (me & ${mask}u) != 0u;`);
+    kept = halves[0]!.map((low, i) => {
+      const high = halves[1]![i]!;
+      const name = `s${step}_${i}`;
+      steps.push(
+        `let ${name} = select(${low}, ${high}, upper${step}) + subgroupShuffleXor(select(${high}, ${low}, upper${step}), ${mask}u);`,
+      );
+      return name;
+    });
+  }
+  const left = values >> exchanges;
+  const stores = Array.from({ length: left }, (_, i) => {
+    const value = left >= 4 ? `${kept[i >> 2]}[${i % 4}]` : left === 2 ? `${kept[0]}[${i}]` : kept[0];
+    return `store(slot, first + ${i}u, half, ${value});`;
+  });
+  const first = Array.from(
+    { length: exchanges },
+    (_, step) => `select(0u, ${values >> (step + 1)}u, upper${step})`,
+  );
+  const rows = together * height;
+  const parts = Math.max(Math.floor(lanes / rows), 1);
+  return `
+fn store(slot: u32, value: u32, half: u32, sum: f32) { sums[slot * ${rows}u + (value / 4u) * 8u + half * 4u + value % 4u] = sum; }
+fn collect(me: u32, ${Array.from({ length: together }, (_, k) => `values${k}: array<vec4f, ${kind.planes}>`).join(', ')}) {
+  ${Array.from({ length: together }, (_, k) => `var from${k} = values${k};`).join(' ')}
+  ${steps.join('\n  ')}
+  let first = ${first.length ? first.join(' + ') : '0u'};
+  let slot = me >> ${exchanges + 1}u;
+  let half = me & 1u;
+  ${stores.join('\n  ')}
+  workgroupBarrier();
+  ${
+    slots > 16 && parts > 1
+      ? `let row = me % ${rows}u;
+  let part = me / ${rows}u;
+  var sum = 0.0;
+  if (part < ${parts}u) { for (var s = part; s < ${slots}u; s += ${parts}u) { sum += sums[s * ${rows}u + row]; } }
+  workgroupBarrier();
+  if (part < ${parts}u) { sums[me] = sum; }
+  workgroupBarrier();`
+      : ''
+  }
+}
+fn total(k: u32, me: u32) -> f32 {
+  var sum = 0.0;
+  for (var s = 0u; s < ${slots > 16 && parts > 1 ? parts : slots}u; s++) { sum += sums[s * ${rows}u + k * ${height}u + me]; }
+  return sum;
 }`;
 }
 
 /** What the workgroup does with its tile. */
-function uses(t: GroupedProjections, tiles: readonly number[]): string {
+function uses(t: GroupedProjections, tiles: readonly number[], height: number): string {
   const biased = (k: number) => (t.matrices[k]!.bias ? ` + bias${k}[o]` : '');
+  const outputs = (k: number, tile: string, store: string) => `if (me < ${height}u) {
+    let o = ${height}u * ${tile} + outputOf(me, min(${height}u, p.out${k} - ${tile} * ${height}u));
+    if (o < p.out${k}) { ${store} }
+  }`;
   if (t.use.kind === 'gatedUnit') {
-    return `let gates = product0(group.x, me, early0);
-  let ups = product1(group.x, me, early1);
-  ${eachOutput(t, 0, 'group.x', `y[token * p.out + o] = act(unit * gates[l]${biased(0)}).x * (unit * ups[l]${biased(1)});`)}`;
+    return `collect(me, product0(group.x, me, early0), product1(group.x, me, early1));
+  ${outputs(0, 'group.x', `y[token * p.out + o] = act(unit * total(0u, me)${biased(0)}).x * (unit * total(1u, me)${biased(1)});`)}`;
   }
   const before = t.use.kind === 'add' ? 'to[token * p.out + o] + ' : '';
   let [firstTile, firstOutput] = [0, 0];
@@ -255,24 +366,20 @@ function uses(t: GroupedProjections, tiles: readonly number[]): string {
     firstTile += tiles[k]!;
     firstOutput += sizeOf(codes, 0);
     return `if (group.x < ${firstTile}u) {
-    let sums = product${k}(${tile}, me, early);
-    ${eachOutput(t, k, tile, `y[${at}] = ${before}unit * sums[l]${biased(k)};`)}
+    collect(me, product${k}(${tile}, me, early));
+    ${outputs(k, tile, `y[${at}] = ${before}unit * total(0u, me)${biased(k)};`)}
   }`;
   });
   return branches.join(' else ');
 }
 
-/** `store` for each output `o` of tile `tile` of matrix k that exists; component `l` of the product is its. */
-function eachOutput(t: GroupedProjections, k: number, tile: string, store: string): string {
-  const { kind, height } = cut(t);
-  return `if (me < ${2 * kind.planes}u) {
-    let height = min(${height}u, p.out${k} - ${tile} * ${height}u);
-    let lanesOfTile = (height + ${kind.planes - 1}u) / ${kind.planes}u;
-    for (var l = 0u; l < 4u; l++) {
-      let lane = 4u * (me & 1u) + l;
-      let row = (me >> 1u) * lanesOfTile + lane;
-      let o = ${height}u * ${tile} + row;
-      if (lane < lanesOfTile && row < height) { ${store} }
-    }
-  }`;
+/** `outputOf(value, height)`: the row of a tile of so many that a sum belongs to; beyond the matrix if to none. */
+function outputOf({ matrices }: GroupedProjections): string {
+  const { planes } = kinds[matrices[0]!.codes.dtype as keyof typeof kinds];
+  return `
+fn outputOf(value: u32, height: u32) -> u32 {
+  let lanesOfTile = (height + ${planes - 1}u) / ${planes}u;
+  let row = (value / 8u) * lanesOfTile + value % 8u;
+  return select(0xf0000000u, row, value % 8u < lanesOfTile && row < height);
+}`;
 }
