@@ -7,7 +7,7 @@ import { InputError } from '../errors.ts';
 import { readFile } from '../files.ts';
 import { architectureOf } from '../model/architecture.ts';
 import type { ModelConfig } from '../model/config.ts';
-import { type ParameterSpec, scaleName } from '../model/parameters.ts';
+import { offsetName, type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { isGguf } from '../platform/ggufPaths.ts';
 import { elementCount, packedRows } from '../program/tensor.ts';
 import { floatFields, packedFields } from './attentionConfig.ts';
@@ -170,7 +170,7 @@ function convertedEntries(conversion: Conversion, name: string, report: Report):
 
 /** The scale of a matrix that becomes floats is part of those floats; an embedding has its own. */
 function isScaleOfExpanded(conversion: Conversion, name: string): boolean {
-  if (name === scaleName(conversion.table)) return true;
+  if (name === scaleName(conversion.table) || name === offsetName(conversion.table)) return true;
   const weightName = weightOfScale(name);
   return (
     weightName !== name && conversion.source.tensors.has(weightName) && mustExpand(conversion, weightName)
@@ -219,7 +219,7 @@ function embeddingEntries(
   const { dtype } = source.tensor(name);
   const stored = { int8: 'I8', f32: 'F32', f16: 'F16', bf16: 'BF16', 'as stored': dtype }[as];
   if (dtype === stored) {
-    const kept = source.tensors.has(scales) ? [name, scales] : [name];
+    const kept = [name, scales, offsetName(name)].filter((one) => source.tensors.has(one));
     return kept.map((one) => {
       const info = source.tensor(one);
       return {

@@ -4,7 +4,7 @@
  */
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
-import { type ParameterSpec, scaleName } from '../model/parameters.ts';
+import { offsetName, type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { f32ToF16 } from './floats.ts';
 import { codesPerByte, isGrouped, packRowsOfCodes, readGroupedFloats } from './groupedRows.ts';
 import type { ReadRows } from './packing.ts';
@@ -68,7 +68,7 @@ export function describeGroups(
   );
 }
 
-/** What matrices that are stored as codes and scales become where all is to be floats; their scales, nothing. */
+/** What matrices that are stored as codes and scales become where all is to be floats; their scales and offsets, nothing. */
 export function expandedGroups(
   source: TensorSource,
   specs: readonly ParameterSpec[],
@@ -84,6 +84,7 @@ export function expandedGroups(
       return [
         [spec.name, [entry]],
         [scaleName(spec.name), []],
+        [offsetName(spec.name), []],
       ];
     }),
   );

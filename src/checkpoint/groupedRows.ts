@@ -5,13 +5,15 @@
  *   [rows, columns / 4], binary ones (a bit, set for +1) eight to a byte, U8 [rows, columns / 8], the first in the
  *   lowest bits; int8 codes are I8 [rows, columns].
  * - `weight_scale`: F16 or F32 [rows, columns / group]. An entry is its code times the scale of its group.
+ * - `weight_offset`, of int8 codes, if there is any: F32 [rows, columns / group], which is added to the entries of a group.
  *
  * How they lie in memory is the engines' matter: see src/ops/groupedLinear/packed.ts.
  */
 import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
-import { type Grouped, type ParameterSpec, scaleName } from '../model/parameters.ts';
+import { type Grouped, offsetName, type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { f16Number, f16ToF32 } from './floats.ts';
+import type { TensorInfo } from './safetensorsHeader.ts';
 import { Scratch } from './scratch.ts';
 import { chunkElements, expectTensor, type Report, type TensorSource, tensorLabel } from './tensorSource.ts';
 
@@ -53,7 +55,21 @@ export function groupedForm(source: TensorSource, { name, shape }: Matrix): Grou
   if (scales.dtype !== 'F16' && scales.dtype !== 'F32') {
     throw new InputError(`${where}: found type ${scales.dtype}, expected F16 or F32`);
   }
-  return { codes: type, group, scales: scales.dtype === 'F16' ? 'f16' : 'f32' };
+  const form = { codes: type, group, scales: scales.dtype === 'F16' ? 'f16' : 'f32' } as const;
+  return hasOffsets(source, name) ? { ...form, offsets: expectOffsets(source, name, type, scales) } : form;
+}
+
+export function hasOffsets(source: TensorSource, name: string): boolean {
+  return source.tensors.has(offsetName(name));
+}
+
+function expectOffsets(source: TensorSource, name: string, type: CodeType, { shape }: TensorInfo): 'f32' {
+  const found = expectTensor(source, offsetName(name));
+  if (type === 'i8' && found.dtype === 'F32' && found.shape.join() === shape.join()) return 'f32';
+  throw new InputError(
+    `${tensorLabel(source, offsetName(name))}: found ${found.dtype} of shape ${show(found.shape)} with ${type} codes, ` +
+      `expected F32 of shape ${show(shape)} with i8 codes`,
+  );
 }
 
 export interface PackedRows {
@@ -170,23 +186,27 @@ export interface ScaleRows {
 
 const scaleChunkBytes = 2 ** 18;
 
-/** Reads scales as they are stored, some whole rows at a time. @throws InputError for one that is not finite */
+/**
+ * Reads the scales or the offsets of groups as they are stored, some whole rows at a time.
+ * @param name of the tensor that holds them
+ * @throws InputError for one that is not finite
+ */
 export async function* readScaleRows(
   source: TensorSource,
   name: string,
   report: Report,
   scratch = new Scratch(),
 ): AsyncGenerator<ScaleRows> {
-  const { dtype, shape } = expectTensor(source, scaleName(name));
+  const { dtype, shape } = expectTensor(source, name);
   const [rows, groups] = shape as readonly [number, number];
   const Scales = dtype === 'F16' ? Uint16Array : Float32Array;
   const rowBytes = groups * Scales.BYTES_PER_ELEMENT;
   const perChunk = Math.max(1, Math.floor(scaleChunkBytes / rowBytes));
   for (let firstRow = 0; firstRow < rows; firstRow += perChunk) {
     const bytes = scratch.take(Math.min(perChunk, rows - firstRow) * rowBytes);
-    await source.readInto(scaleName(name), bytes, firstRow * rowBytes);
+    await source.readInto(name, bytes, firstRow * rowBytes);
     const scales = new Scales(bytes.buffer, 0, bytes.length / Scales.BYTES_PER_ELEMENT);
-    refuseNotFinite(scales, firstRow * groups, tensorLabel(source, scaleName(name)));
+    refuseNotFinite(scales, firstRow * groups, tensorLabel(source, name));
     report(bytes.length);
     yield { firstRow, scales };
   }
@@ -201,13 +221,13 @@ function refuseNotFinite(scales: Uint16Array | Float32Array, first: number, wher
   );
 }
 
-/** The scales [rows, groups]. @throws InputError for one that is not finite */
+/** The scales or offsets [rows, groups] in the tensor `name`. @throws InputError for one that is not finite */
 export async function readGroupScales(
   source: TensorSource,
   name: string,
   report: Report,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { shape } = expectTensor(source, scaleName(name));
+  const { shape } = expectTensor(source, name);
   const all = new Float32Array(shape[0]! * shape[1]!);
   for await (const { firstRow, scales } of readScaleRows(source, name, report)) {
     const target = all.subarray(firstRow * shape[1]!).subarray(0, scales.length);
@@ -223,14 +243,19 @@ export async function* readGroupedFloats(
   matrix: Matrix,
   report: Report,
 ): AsyncGenerator<Float32Array<ArrayBuffer>> {
-  const { codes: type, group } = groupedForm(source, matrix);
+  const form = groupedForm(source, matrix);
+  const { codes: type, group } = form;
   const columns = matrix.shape[1]!;
-  const scales = await readGroupScales(source, matrix.name, report);
+  const scales = await readGroupScales(source, scaleName(matrix.name), report);
+  const offsets = form.offsets && (await readGroupScales(source, offsetName(matrix.name), report));
   let floats = new Float32Array(0);
   for await (const { firstRow, codes } of readCodes(source, matrix, type, report)) {
     if (floats.length < codes.length) floats = new Float32Array(codes.length);
     const first = (firstRow * columns) / group;
-    for (let k = 0; k < codes.length; k++) floats[k] = codes[k]! * scales[first + Math.floor(k / group)]!;
+    for (let k = 0; k < codes.length; k++) {
+      const at = first + Math.floor(k / group);
+      floats[k] = codes[k]! * scales[at]! + (offsets ? offsets[at]! : -0);
+    }
     yield floats.subarray(0, codes.length);
   }
 }

@@ -5,7 +5,7 @@
 import { bytesOf } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
-import { fillFixed, type ParameterSpec, type Storage, scaleName } from '../model/parameters.ts';
+import { fillFixed, offsetName, type ParameterSpec, type Storage, scaleName } from '../model/parameters.ts';
 import { byteSize, elementCount, packedRows } from '../program/tensor.ts';
 import { isGrouped } from './groupedRows.ts';
 import { grouped, groupedAsF32 } from './loadGrouped.ts';
@@ -266,6 +266,7 @@ function refuseExtra(source: TensorSource, specs: readonly ParameterSpec[]): voi
   for (const spec of specs) {
     known.add(spec.name);
     if (hasScale(source, spec)) known.add(scaleName(spec.name));
+    if (isMatrix(spec) && isGrouped(source, spec.name)) known.add(offsetName(spec.name));
   }
   // A copy of the embedding that some exporters store as the head of a model that ties the two.
   if (known.has('model.embed_tokens.weight')) known.add('lm_head.weight');

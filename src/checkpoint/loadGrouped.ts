@@ -1,9 +1,9 @@
 /** Loads matrices of codes with a scale for each group of neighbours in a row: see groupedRows.ts. */
 import { bytesOf } from '../engine/engine.ts';
-import { type ParameterSpec, scaleName } from '../model/parameters.ts';
+import { offsetName, type ParameterSpec, scaleName } from '../model/parameters.ts';
 import { clearCodes, packPackedRows, packScales } from '../ops/groupedLinear/packed.ts';
 import { byteSize, elementCount } from '../program/tensor.ts';
-import { groupedForm, readGroupedFloats, readPackedRows, readScaleRows } from './groupedRows.ts';
+import { groupedForm, hasOffsets, readGroupedFloats, readPackedRows, readScaleRows } from './groupedRows.ts';
 import type { Step } from './load.ts';
 import { put, storage } from './parameterStore.ts';
 import { expectTensor, type TensorSource } from './tensorSource.ts';
@@ -17,15 +17,20 @@ export function grouped(source: TensorSource, spec: ParameterSpec): Step {
     parameters: [
       [name, form],
       [scaleName(name), form.scales],
+      ...(form.offsets ? ([[offsetName(name), form.offsets]] as const) : []),
     ],
     bytesToRead: bytesToRead(source, name),
     async load(store, report, scratch) {
-      // In the memory of the store, which may move while a chunk is read: a copy of a table would take 80 MB.
-      const scalesOfStore = () => storage(store, scaleName(name), byteSize(form.scales, scalesShape));
-      for await (const { firstRow, scales } of readScaleRows(source, name, report, scratch)) {
-        packScales(form.codes, scalesShape, scales, firstRow, numbersOf(scalesOfStore(), form.scales));
-      }
-      store.written(scaleName(name));
+      const loadNumbers = async (tensor: string, type: 'f16' | 'f32') => {
+        // In the memory of the store, which may move while a chunk is read: a copy of a table would take 80 MB.
+        const ofStore = () => numbersOf(storage(store, tensor, byteSize(type, scalesShape)), type);
+        for await (const { firstRow, scales } of readScaleRows(source, tensor, report, scratch)) {
+          packScales(form.codes, scalesShape, scales, firstRow, ofStore());
+        }
+        store.written(tensor);
+      };
+      await loadNumbers(scaleName(name), form.scales);
+      if (form.offsets) await loadNumbers(offsetName(name), form.offsets);
 
       const target = () => storage(store, name, byteSize(form.codes, shape));
       clearCodes(form.codes, target());
@@ -62,5 +67,6 @@ export function groupedAsF32(source: TensorSource, spec: ParameterSpec): Step {
 }
 
 function bytesToRead(source: TensorSource, name: string): number {
-  return expectTensor(source, name).byteLength + expectTensor(source, scaleName(name)).byteLength;
+  const names = [name, scaleName(name), ...(hasOffsets(source, name) ? [offsetName(name)] : [])];
+  return names.reduce((sum, one) => sum + expectTensor(source, one).byteLength, 0);
 }

@@ -21,11 +21,13 @@ export interface ParameterSpec {
     | { readonly each: (index: number) => number };
 }
 
-/** A matrix [out, in] of codes, with a scale [out, in / group] for each group of neighbours in a row. */
+/** A matrix [out, in] of codes, with a scale [out, in / group], and maybe an offset, for each group of neighbours in a row. */
 export interface Grouped {
   readonly codes: 'ternary' | 'binary' | 'i8';
   readonly group: number;
   readonly scales: 'f16' | 'f32';
+  /** What is added to the entries of a group; int8 codes only. */
+  readonly offsets?: 'f32' | undefined;
 }
 
 /** What a parameter is in memory: elements of one type, or codes with scales. */
@@ -34,6 +36,11 @@ export type Storage = DType | Grouped;
 /** Name of the scale of a packed matrix, or of the scales of int8 rows, as in Hugging Face's BitNet integration. */
 export function scaleName(weightName: string): string {
   return weightName.replace(/\.weight$/, '.weight_scale');
+}
+
+/** Name of the offsets of a matrix of codes with scales for groups. */
+export function offsetName(weightName: string): string {
+  return weightName.replace(/\.weight$/, '.weight_offset');
 }
 
 /** Projections that write to the residual stream start smaller, because each of the 2L adds to its variance. */

@@ -1,8 +1,9 @@
 /** The parameters of a model as variables of an engine. */
 
+import type { GroupedMatrix } from '../ops/groupedLinear/groupedLinear.ts';
 import type { TernaryLinearParameters } from '../ops/ternaryLinear/ternaryLinear.ts';
 import { type DType, type Shape, type Tensor, variable } from '../program/tensor.ts';
-import { type ParameterSpec, type Storage, scaleName } from './parameters.ts';
+import { type Grouped, offsetName, type ParameterSpec, type Storage, scaleName } from './parameters.ts';
 
 /**
  * Storage of ternary matrices. `training` keeps float weights and quantises them in each step. `inference` keeps packed
@@ -17,8 +18,8 @@ export type StoredMatrix =
   | { readonly form: 'dense'; readonly weight: Tensor; readonly scales: Tensor | undefined }
   /** Ternary with one scale: packed, or floats that each step quantises. */
   | ({ readonly form: 'ternary' } & TernaryLinearParameters)
-  /** Codes with scales [out, groups]. */
-  | { readonly form: 'grouped'; readonly codes: Tensor; readonly scales: Tensor };
+  /** Codes with scales, and maybe offsets, [out, groups]. */
+  | ({ readonly form: 'grouped' } & Omit<GroupedMatrix, 'bias'>);
 
 export class Weights {
   readonly mode: WeightMode;
@@ -45,6 +46,9 @@ export class Weights {
       this.#tensors.set(name, placed.get(name) ?? variable(name, shape, dtype));
       const scales = scalesOf(shape, form);
       if (scales) this.#tensors.set(scaleName(name), variable(scaleName(name), ...scales));
+      const offsets = typeof form === 'object' && form.offsets;
+      if (offsets)
+        this.#tensors.set(offsetName(name), variable(offsetName(name), groupsOf(shape, form), offsets));
     }
   }
 
@@ -67,7 +71,7 @@ export class Weights {
     if (this.#ternary.has(name)) return { form: 'ternary', ...this.#ternaryMatrix(name) };
     const [weight, scales] = [this.get(name), this.#tensors.get(scaleName(name))];
     return scales?.shape.length === 2
-      ? { form: 'grouped', codes: weight, scales }
+      ? { form: 'grouped', codes: weight, scales, offsets: this.#tensors.get(offsetName(name)) }
       : { form: 'dense', weight, scales };
   }
 
@@ -93,9 +97,14 @@ export function weightsStoredAs(
   return new Weights(specs, 'inference', new Map(dense.map(({ name }) => [name, stored])));
 }
 
+/** Shape of the scales of groups. */
+function groupsOf(shape: Shape, { group }: Grouped): Shape {
+  return [shape[0]!, shape[1]! / group];
+}
+
 /** Shape and type of a parameter's scales, if it is stored with any: one, one a row, or one a group. */
 function scalesOf(shape: Shape, form: Storage): [Shape, DType] | undefined {
-  if (typeof form === 'object') return [[shape[0]!, shape[1]! / form.group], form.scales];
+  if (typeof form === 'object') return [groupsOf(shape, form), form.scales];
   if (form === 'ternary') return [[1], 'f32'];
   return form === 'i8' ? [[shape[0]!], 'f32'] : undefined;
 }

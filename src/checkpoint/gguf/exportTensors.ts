@@ -1,12 +1,13 @@
 /** A checkpoint's tensors as tensors of a GGUF file, each in the type that holds it exactly. */
+import { bytesOf } from '../../engine/engine.ts';
 import { InputError } from '../../errors.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import type { DecoderConfig } from '../../model/config.ts';
-import type { ParameterSpec } from '../../model/parameters.ts';
+import { type ParameterSpec, scaleName } from '../../model/parameters.ts';
 import { elementCount } from '../../program/tensor.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import { f32ToF16 } from '../floats.ts';
-import { groupedForm, isGrouped, readCodes, readGroupScales } from '../groupedRows.ts';
+import { groupedForm, isGrouped, readCodes, readGroupedFloats, readGroupScales } from '../groupedRows.ts';
 import { quantiseMatrix, ternaryScale, unpackTernary } from '../packing.ts';
 import { bytesPerElement } from '../safetensorsHeader.ts';
 import { floatReader, isFloat, type Report, readInt8Rows, readScale, tensorLabel } from '../tensorSource.ts';
@@ -97,7 +98,7 @@ function floatTensor(
 }
 
 function groupedTensor(source: Checkpoint, spec: ParameterSpec, made: Made, report: Report): GgufTensor {
-  const { codes: kind, group, scales: scaleType } = groupedForm(source, spec);
+  const { codes: kind, group, scales: scaleType, offsets } = groupedForm(source, spec);
   const where = tensorLabel(source, spec.name);
   const types: Readonly<Record<string, TypeName>> = {
     ...{
@@ -109,6 +110,14 @@ function groupedTensor(source: Checkpoint, spec: ParameterSpec, made: Made, repo
     },
   };
   const type = types[`${kind} ${group}`];
+  if (kind === 'i8' && (offsets || type === undefined || scaleType !== 'f16')) {
+    // Of a table in Q4_K, Q5_K or Q6_K: their scales are products, which no type of GGUF holds.
+    return made('F32', async () => {
+      const floats: Uint8Array[] = [];
+      for await (const part of readGroupedFloats(source, spec, report)) floats.push(bytesOf(part).slice());
+      return { bytes: new Uint8Array(Buffer.concat(floats)) };
+    });
+  }
   if (type === undefined || scaleType !== 'f16') {
     throw new InputError(
       `${where}: found ${kind} codes with ${scaleType} scales for groups of ${group}, expected a form that GGUF holds ` +
@@ -118,7 +127,7 @@ function groupedTensor(source: Checkpoint, spec: ParameterSpec, made: Made, repo
   return made(type, async () => {
     const columns = spec.shape[1]!;
     const scales = f32ToF16(
-      await readGroupScales(source, spec.name, report),
+      await readGroupScales(source, scaleName(spec.name), report),
       new Uint16Array(elementCount(spec.shape) / group),
     );
     const parts: Uint8Array[] = [];

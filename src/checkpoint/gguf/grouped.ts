@@ -1,6 +1,6 @@
 /**
- * Types whose weights are codes times a scale for each group of neighbours in a row. A block holds one group, or
- * several (Q6_K).
+ * Types whose weights are codes times a scale, and in Q4_K and Q5_K plus an offset, for each group of neighbours in a row. A
+ * block holds one group, or several (of types that end in K).
  */
 import { f16Number } from '../floats.ts';
 
@@ -15,6 +15,8 @@ export interface GroupedType {
   readonly scaleAt?: number;
   /** Writes the scales of the block that begins at byte `from`. */
   scales(bytes: Uint8Array, from: number, target: Float32Array, to: number): void;
+  /** Writes the offsets of that block, of types that have any. */
+  offsets?(bytes: Uint8Array, from: number, target: Float32Array, to: number): void;
 }
 
 /** The one scale of a block, in half precision `scaleAt` bytes after its beginning. */
@@ -27,7 +29,7 @@ function oneScale(scaleAt: number): Pick<GroupedType, 'scaleAt' | 'scales'> {
   };
 }
 
-export function halfOf(bytes: Uint8Array, at: number): number {
+function halfOf(bytes: Uint8Array, at: number): number {
   return f16Number(bytes[at]! | (bytes[at + 1]! << 8));
 }
 
@@ -133,8 +135,44 @@ const q6: GroupedType = {
   },
 };
 
+/**
+ * Q4_K and Q5_K: eight groups of 32 codes of 0 and more, each with a scale and a minimum, of six bits, that two
+ * half-precision numbers multiply: weight = code · d · scale − dmin · minimum.
+ */
+function minimumBlocks(codesAt: number, hasFifthBit: boolean): GroupedType {
+  return {
+    kind: 'i8',
+    group: 32,
+    codes(bytes, from, target, to) {
+      for (let k = 0; k < 256; k++) {
+        const [group, l] = [k >> 5, k & 31];
+        const low = (bytes[from + codesAt + 32 * (group >> 1) + l]! >> (4 * (group & 1))) & 15;
+        target[to + k] = low + (hasFifthBit ? 16 * ((bytes[from + 16 + l]! >> group) & 1) : 0);
+      }
+    },
+    scales(bytes, from, target, to) {
+      const d = halfOf(bytes, from);
+      for (let group = 0; group < 8; group++) target[to + group] = d * sixBits(bytes, from + 4, group, false);
+    },
+    offsets(bytes, from, target, to) {
+      const dmin = halfOf(bytes, from + 2);
+      for (let group = 0; group < 8; group++)
+        target[to + group] = -dmin * sixBits(bytes, from + 4, group, true);
+    },
+  };
+}
+
+/** Scale or minimum of a group, from 12 bytes: those of the last four groups borrow the upper bits of the first four. */
+function sixBits(bytes: Uint8Array, at: number, group: number, minimum: boolean): number {
+  const own = minimum ? 4 : 0;
+  if (group < 4) return bytes[at + own + group]! & 63;
+  const low = (bytes[at + 4 + group]! >> own) & 15;
+  return low | ((bytes[at + own + group - 4]! >> 6) << 4);
+}
+
 const byName: Readonly<Record<string, GroupedType>> = {
   ...{ TQ1_0: tq1, TQ2_0: tq2, Q1_0: q1, Q8_0: q8, Q4_0: q4, Q6_K: q6, PQ2_0: neighbouringCodes(128) },
+  ...{ Q4_K: minimumBlocks(16, false), Q5_K: minimumBlocks(48, true) },
 };
 const q2: Readonly<Record<number, GroupedType>> = { 64: neighbouringCodes(64), 128: neighbouringCodes(128) };
 

@@ -60,11 +60,26 @@ export function scalesOf(
   grouped: GroupedType,
   blocks: Uint8Array,
 ): Float32Array<ArrayBuffer> {
+  return numbersOf(type, grouped, blocks, grouped.scales);
+}
+
+/** Scales or offsets of all groups. */
+function numbersOf(type: GgufType, { group }: GroupedType, blocks: Uint8Array, read: GroupedType['scales']) {
   const count = blocks.length / type.blockBytes;
-  const each = type.blockElements / grouped.group;
-  const scales = new Float32Array(count * each);
-  for (let k = 0; k < count; k++) grouped.scales(blocks, k * type.blockBytes, scales, k * each);
-  return scales;
+  const each = type.blockElements / group;
+  const numbers = new Float32Array(count * each);
+  for (let k = 0; k < count; k++) read(blocks, k * type.blockBytes, numbers, k * each);
+  return numbers;
+}
+
+/** Writes the offsets of whole rows of blocks, of types that have any, in f32. */
+export function offsetBytes(
+  type: GgufType,
+  grouped: GroupedType,
+  blocks: Uint8Array,
+  target: Uint8Array,
+): void {
+  target.set(new Uint8Array(numbersOf(type, grouped, blocks, grouped.offsets!).buffer));
 }
 
 /** Writes the scales of whole rows of blocks: f16 as they are stored where a block has one, else f32. */

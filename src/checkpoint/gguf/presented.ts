@@ -1,11 +1,11 @@
 /** The forms in which tensors of GGUF files are presented: those that loading and converting know. */
 import { InputError } from '../../errors.ts';
-import { scaleName } from '../../model/parameters.ts';
+import { offsetName, scaleName } from '../../model/parameters.ts';
 import { packedRows } from '../../program/tensor.ts';
 import type { TensorInfo } from '../safetensorsHeader.ts';
 import { dequantise } from './dequantise.ts';
 import { type GroupedType, groupedType } from './grouped.ts';
-import { codeBytes, packCodesOf, scaleBytes } from './groupedMatrix.ts';
+import { codeBytes, offsetBytes, packCodesOf, scaleBytes } from './groupedMatrix.ts';
 import { type CodedRows, codedBlocks, codedFloats, looksTernary, packOneScale, scaleOf } from './oneScale.ts';
 import { fillFromRows, type MadeRows, type Rows } from './rows.ts';
 import { packI2 } from './ternaryRows.ts';
@@ -83,11 +83,15 @@ function groupedTensors(
     packCodesOf(type, grouped, await read(first, length), target, scratch);
   const scales: MadeRows['make'] = async (first, length, target) =>
     scaleBytes(type, grouped, await read(first, length), target);
+  const offsets: MadeRows['make'] = async (first, length, target) =>
+    offsetBytes(type, grouped, await read(first, length), target);
+  const ofOffsets = { width: 4 * groups, storedWidth, make: offsets };
   const ofCodes = { width, storedWidth, make: codes };
   const ofScales = { width: scaleWidth * groups, storedWidth, make: scales };
   return [
     [name, matrix(grouped.kind === 'i8' ? 'I8' : 'U8', [count, width], ofCodes)],
     [scaleName(name), matrix(dtype, [count, groups], ofScales)],
+    ...(grouped.offsets ? ([[offsetName(name), matrix('F32', [count, groups], ofOffsets)]] as const) : []),
   ];
 }
 

@@ -230,6 +230,7 @@ export interface KernelArguments {
     readonly ids: Tensor;
     readonly codes: Tensor;
     readonly scales: Tensor;
+    readonly offsets: Tensor | undefined;
     readonly y: Tensor;
     readonly width: Size<'width'>;
     readonly group: Size<'group'>;
@@ -253,6 +254,7 @@ export interface KernelArguments {
     readonly sums: Tensor;
     readonly unit: Tensor;
     readonly rows: Size<'rows'>;
+    readonly offsets: Tensor | undefined;
   };
   readonly groupedRow: {
     readonly codes: Tensor;
@@ -265,6 +267,7 @@ export interface KernelArguments {
     readonly type: Size<'type'>;
     readonly halves: Size<'halves'>;
     readonly x: Tensor;
+    readonly offsets: Tensor | undefined;
   };
   readonly lastToken: {
     readonly x: Tensor;
@@ -881,6 +884,7 @@ export const kernelFields: {
     ids: 'tensor',
     codes: 'tensor',
     scales: 'tensor',
+    offsets: 'optional',
     y: 'tensor',
     width: 'i32',
     group: 'i32',
@@ -904,6 +908,7 @@ export const kernelFields: {
     sums: 'tensor',
     unit: 'tensor',
     rows: 'i32',
+    offsets: 'optional',
   },
   groupedRow: {
     codes: 'tensor',
@@ -916,6 +921,7 @@ export const kernelFields: {
     type: 'i32',
     halves: 'i32',
     x: 'tensor',
+    offsets: 'optional',
   },
   lastToken: {
     x: 'tensor',

@@ -4,7 +4,7 @@ import { matrixArguments } from '../groupedLinear/cpu.ts';
 import { groupedEmbeddingOp } from './groupedEmbedding.ts';
 
 export const groupedEmbeddingOnCpu = [
-  onCpu(groupedEmbeddingOp, ({ inputs: { ids, codes, scales }, outputs: { y } }) => [
-    kernelCall('groupedEmbedding', { ids, y, ...matrixArguments(codes, scales), tokens: ids.size }),
+  onCpu(groupedEmbeddingOp, ({ inputs: { ids, codes, scales, offsets }, outputs: { y } }) => [
+    kernelCall('groupedEmbedding', { ids, y, ...matrixArguments(codes, scales), offsets, tokens: ids.size }),
   ]),
 ];

@@ -1,28 +1,28 @@
 import type { Launch } from '../../kernels/cuda/launch.ts';
 import { onCuda } from '../../kernels/cuda/lowering.ts';
 import { eachElement, overElements } from '../../kernels/cuda/shapes.ts';
+import type { Tensors } from '../../program/op.ts';
 import { sizeOf, widthOf } from '../../program/shapes.ts';
-import type { Tensor } from '../../program/tensor.ts';
 import { planes, tileLanes } from '../groupedLinear/packed.ts';
 import { groupedEmbeddingOp } from './groupedEmbedding.ts';
 
 /** The value of a code whose bits begin at bit `shift` of a byte. */
 const values = { ternary: '(byte >> shift & 3) - 1', binary: '2 * (byte >> shift & 1) - 1', i8: 'byte' };
 
-/** y [tokens, width] = scales · codes of the rows at ids [tokens], in the layout of groupedLinear/packed.ts */
-function groupedEmbedding(t: Record<'ids' | 'codes' | 'scales' | 'y', Tensor>): Launch {
+/** y [tokens, width] = scales · codes + offsets of the rows at ids [tokens], in the layout of groupedLinear/packed.ts */
+function groupedEmbedding(t: Tensors<'ids' | 'codes' | 'scales' | 'y', 'offsets'>): Launch {
   const type = t.codes.dtype as keyof typeof values;
   const shared = planes[type];
   const height = type === 'i8' ? 1 : shared * tileLanes;
   return {
-    kernel: `groupedEmbedding.${type}.${t.scales.dtype}`,
+    kernel: `groupedEmbedding.${type}.${t.scales.dtype}${t.offsets ? '.offsets' : ''}`,
     body: eachElement(`
     const unsigned id = min((unsigned)ids[i / width], out - 1), c = i % width;
     const unsigned first = id - id % ${height}, rows = min(${height}u, out - first);
     const unsigned lanes = (rows + ${shared - 1}) / ${shared}, shift = (id - first) / lanes * ${8 / shared};
     const int byte = codes[(size_t)first / ${shared} * width + c / 4 * 4 * lanes + (id - first) % lanes * 4 + c % 4];
     const size_t at = (size_t)first * groups + c / (width / groups) * rows + (id - first);
-    y[i] = (${values[type]}) * toFloat(scales[at]);`),
+    y[i] = (${values[type]}) * toFloat(scales[at])${t.offsets ? ' + offsets[at]' : ''};`),
     tensors: { ...t },
     numbers: { size: t.y.size, width: widthOf(t.codes), groups: widthOf(t.scales), out: sizeOf(t.codes, 0) },
     ...overElements(t.y.size),

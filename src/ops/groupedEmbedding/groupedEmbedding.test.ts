@@ -1,4 +1,4 @@
-import { integers, opCase, testOp } from '../../../test/opSuite.ts';
+import { integers, noise, opCase, testOp } from '../../../test/opSuite.ts';
 import { randomMatrix } from '../groupedLinear/testing.ts';
 import { groupedEmbedding } from './groupedEmbedding.ts';
 
@@ -11,16 +11,27 @@ const tables: [type: 'ternary' | 'binary' | 'i8', vocabulary: number, width: num
   ['i8', 9, 48, 16],
 ];
 
-testOp(
-  'groupedEmbedding',
-  tables.map(([type, vocabulary, width, group]) => {
-    let next = 0;
-    const ids = integers('ids', [vocabulary], 1, () => next++);
-    return opCase(
+/** Each row once. */
+function rowsOf(vocabulary: number) {
+  let next = 0;
+  return integers('ids', [vocabulary], 1, () => next++);
+}
+
+testOp('groupedEmbedding', [
+  ...tables.map(([type, vocabulary, width, group]) =>
+    opCase(
       `${type}, [${vocabulary}, ${width}], groups of ${group}`,
-      [ids, ...randomMatrix(type, vocabulary, width, group, group < 64)],
+      [rowsOf(vocabulary), ...randomMatrix(type, vocabulary, width, group, group < 64)],
       (i, codes, scales) => [groupedEmbedding(i!, { codes: codes!, scales: scales! })],
       { differentiate: [], tolerance: 0 },
-    );
-  }),
-);
+    ),
+  ),
+  opCase(
+    'i8 with offsets',
+    [rowsOf(9), ...randomMatrix('i8', 9, 96, 32, false), noise('offsets', [9, 3], 7)],
+    (i, codes, scales, offsets) => [
+      groupedEmbedding(i!, { codes: codes!, scales: scales!, offsets: offsets! }),
+    ],
+    { differentiate: [] },
+  ),
+]);

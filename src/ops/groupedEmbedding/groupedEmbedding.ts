@@ -6,25 +6,33 @@ import { expectGrouped, type GroupedMatrix, rowsOfCodes } from '../groupedLinear
 import { groupedEmbeddingReference } from './reference.ts';
 
 /**
- * Rows of a table of codes with a scale for each group of neighbouring entries, as `groupedLinear` stores its matrices
+ * Rows of a table of codes with a scale, and maybe an offset, for each group of neighbouring entries, as `groupedLinear` stores its matrices
  * (a tied head is the same tensor): ids [..] i32 give [.., width] f32. Ids must be in [0, vocabulary); whoever writes
  * them to the engine checks that.
  */
-export function groupedEmbedding(ids: Tensor, { codes, scales }: Omit<GroupedMatrix, 'bias'>): Tensor {
-  expectGrouped('groupedEmbedding', codes, scales);
-  return emit(groupedEmbeddingOp, { ids, codes, scales }).y;
+export function groupedEmbedding(
+  ids: Tensor,
+  { codes, scales, offsets }: Omit<GroupedMatrix, 'bias'>,
+): Tensor {
+  expectGrouped('groupedEmbedding', { codes, scales, offsets });
+  return emit(groupedEmbeddingOp, { ids, codes, scales, offsets }).y;
 }
 
-export const groupedEmbeddingOp: Op<Tensors<'ids' | 'codes' | 'scales'>, Tensors<'y'>> = {
+export const groupedEmbeddingOp: Op<Tensors<'ids' | 'codes' | 'scales', 'offsets'>, Tensors<'y'>> = {
   name: 'groupedEmbedding',
   outputs: ({ ids, codes }) => ({ y: { shape: [...ids.shape, widthOf(codes)] } }),
   cost: (call) => {
-    const { ids, codes, scales } = call.inputs;
-    const bytesPerRow = (codes.bytes + scales.bytes) / sizeOf(codes, 0);
-    return cost(call, { multiplications: call.outputs.y.size }, ids.bytes + ids.size * bytesPerRow);
+    const { ids, codes, scales, offsets } = call.inputs;
+    const bytesPerRow = (codes.bytes + scales.bytes + (offsets?.bytes ?? 0)) / sizeOf(codes, 0);
+    const { size } = call.outputs.y;
+    return cost(
+      call,
+      { multiplications: size, ...(offsets ? { additions: size } : {}) },
+      ids.bytes + ids.size * bytesPerRow,
+    );
   },
-  reference({ inputs: { ids, codes, scales }, outputs: { y } }, data) {
-    groupedEmbeddingReference(data(ids), rowsOfCodes(codes, scales, data), data(y));
+  reference({ inputs: { ids, ...table }, outputs: { y } }, data) {
+    groupedEmbeddingReference(data(ids), rowsOfCodes(table, data), data(y));
   },
   backward({ inputs: { codes } }) {
     throw new Error(

@@ -1,6 +1,7 @@
 // Rows of a table of grouped codes, laid out as groupedLinear/packed.ts says.
 
 import { floatAt, shareStart } from "../../kernels/cpu/math.as";
+import { Optional } from "../../kernels/cpu/optional.as";
 import { heightOf } from "../groupedLinear/product.as";
 import { oneScale } from "../groupedLinear/tile.as";
 
@@ -9,6 +10,7 @@ class GroupedEmbedding {
   ids: usize; // [tokens] i32
   codes: usize; // [out, width]
   scales: usize; // [out, width / group]
+  offsets: Optional; // [out, width / group], of int8 codes
   y: usize; // [tokens, width]
   width: i32;
   group: i32;
@@ -38,10 +40,11 @@ function tableRow(p: GroupedEmbedding, id: i32, y: usize): void {
   const groups = p.width / p.group;
   for (let g = 0; g < groups; g++) {
     const scale = oneScale(p.scales, first * groups + g * rows + (id - first), p.halves);
+    const offset: f32 = p.offsets ? load<f32>(p.offsets + ((<usize>(id * groups + g)) << 2)) : 0;
     for (let c = g * p.group; c < (g + 1) * p.group; c++) {
       const byte = codes + <usize>(c & ~3) * <usize>lanes + <usize>(c & 3);
       const value = p.type == 2 ? <i32>load<i8>(byte) : codeOf(load<u8>(byte) >> <u8>shift, planes);
-      store<f32>(y + ((<usize>c) << 2), <f32>value * scale);
+      store<f32>(y + ((<usize>c) << 2), <f32>value * scale + offset);
     }
   }
 }

@@ -2,8 +2,8 @@ import type { Dispatch } from '../../kernels/webgpu/dispatch.ts';
 import { floatEntry } from '../../kernels/webgpu/floats.wgsl.ts';
 import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
 import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
+import type { Tensors } from '../../program/op.ts';
 import { sizeOf, widthOf } from '../../program/shapes.ts';
-import type { Tensor } from '../../program/tensor.ts';
 import { planes, tileLanes } from '../groupedLinear/packed.ts';
 import { groupedEmbeddingOp } from './groupedEmbedding.ts';
 
@@ -18,8 +18,8 @@ const values = {
   i8: 'f32(extractBits(bitcast<i32>(word), shift, 8u))',
 };
 
-/** y [tokens, width] = scales · codes of the rows at ids [tokens], in the layout of groupedLinear/packed.ts */
-function groupedEmbedding(t: Record<'ids' | 'codes' | 'scales' | 'y', Tensor>): Dispatch {
+/** y [tokens, width] = scales · codes + offsets of the rows at ids [tokens], in the layout of groupedLinear/packed.ts */
+function groupedEmbedding(t: Tensors<'ids' | 'codes' | 'scales' | 'y', 'offsets'>): Dispatch {
   const type = t.codes.dtype as keyof typeof values;
   const shared = planes[type];
   const height = type === 'i8' ? 1 : shared * tileLanes;
@@ -35,7 +35,7 @@ function groupedEmbedding(t: Record<'ids' | 'codes' | 'scales' | 'y', Tensor>): 
       let word = codes[first / ${shared}u * (p.width / 4u) + (c / 4u) * lanes + (id - first) % lanes];
       let shift = 8u * (c % 4u) + (id - first) / lanes * ${8 / shared}u;
       let at = first * p.groups + c / (p.width / p.groups) * rows + (id - first);
-      y[i] = (${values[type]}) * ${floatEntry('scales', t.scales.dtype)};`),
+      y[i] = (${values[type]}) * ${floatEntry('scales', t.scales.dtype)}${t.offsets ? ' + offsets[at]' : ''};`),
     tensors: { ...t },
     numbers: { size: t.y.size, width, groups, out },
     workgroups: overElements(t.y.size),

@@ -13,14 +13,16 @@ export function byteOutput(p: GroupedProduct, o: i32): void {
   }
 }
 
-/** Σ s·m·(Σ q·w): an exact integer for each block of activations, floats over blocks. */
+/** Σ (s·m·(Σ q·w) + offset·Σ m·q): an exact integer for each block of activations, floats over blocks. */
 function byteSum(p: GroupedProduct, row: i32, o: i32): f32 {
   const q = p.q + <usize>row * <usize>p.width;
   const units = p.units + ((<usize>row * <usize>blocksOf(p.width)) << 2);
   const codes = p.codes + <usize>o * <usize>p.width;
   const groups = p.width / p.group;
   const taken = min(p.group, blockSize);
+  const sums = p.sums + ((<usize>row * <usize>groups) << 2);
   let total = f32x4.splat(0);
+  let rest: f32 = 0;
   for (let g = 0; g < groups; g++) {
     const scale = oneScale(p.scales, o * groups + g, p.halves);
     for (let c = g * p.group; c < (g + 1) * p.group; c += taken) {
@@ -31,6 +33,9 @@ function byteSum(p: GroupedProduct, row: i32, o: i32): f32 {
       const m = <f32>(load<u32>(units + ((<usize>(c / blockSize)) << 2)) & 0xffff);
       total = multiplyAdd(f32x4.convert_i32x4_s(sum), f32x4.splat(scale * m), total);
     }
+    if (p.offsets) {
+      rest += load<f32>(p.offsets + ((<usize>(o * groups + g)) << 2)) * <f32>load<i32>(sums + ((<usize>g) << 2));
+    }
   }
-  return sumLanes(total);
+  return sumLanes(total) + rest;
 }

@@ -9,9 +9,9 @@ import { roundedRows } from './roundedRows.ts';
 const maxRowWidth = 2 ** 18;
 
 export const groupedLinearOnCpu = [
-  onCpu(groupedLinearOp, ({ inputs: { x, codes, scales, bias }, outputs: { y } }) => {
+  onCpu(groupedLinearOp, ({ inputs: { x, codes, scales, offsets, bias }, outputs: { y } }) => {
     const [rows, width] = [rowsOf(x), widthOf(x)];
-    const matrix = { ...matrixArguments(codes, scales), bias, y };
+    const matrix = { ...matrixArguments(codes, scales), offsets, bias, y };
     if (rows === 1 && width <= maxRowWidth) return [kernelCall('groupedRow', { ...matrix, x })];
     const inPairs = codes.dtype === 'i8' ? 0 : 1;
     const rounded = roundedRows(x, matrix.group, inPairs ? 2 : 1);

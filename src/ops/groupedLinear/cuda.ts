@@ -4,8 +4,11 @@ import { groupedProduct, roundRows } from './kernel.cuda.ts';
 import { roundedRows } from './roundedRows.ts';
 
 export const groupedLinearOnCuda = [
-  onCuda(groupedLinearOp, ({ inputs: { x, codes, scales, bias }, outputs: { y } }) => {
+  onCuda(groupedLinearOp, ({ inputs: { x, codes, scales, offsets, bias }, outputs: { y } }) => {
     const { q, units, unit } = roundedRows(x, groupOf(codes, scales));
-    return [roundRows({ x, q, units, unit }), groupedProduct({ q, units, unit, codes, scales, bias, y })];
+    return [
+      roundRows({ x, q, units, unit }),
+      groupedProduct({ q, units, unit, codes, scales, offsets, bias, y }),
+    ];
   }),
 ];

@@ -43,6 +43,19 @@ testOp('groupedLinear', [
       { differentiate: [] },
     ),
   ),
+  ...[[1], [3], [70]].map((rows) =>
+    opCase(
+      `i8 with offsets, [${rows}, 96] → 21, groups of 32, a bias`,
+      [
+        ...[noise('x', [...rows, 96], 3), ...randomMatrix('i8', 21, 96, 32, false)],
+        ...[noise('offsets', [21, 3], 7), noise('bias', [21], 6)],
+      ],
+      (x, codes, scales, offsets, bias) => [
+        groupedLinear(x!, { codes: codes!, scales: scales!, offsets: offsets!, bias: bias! }),
+      ],
+      { differentiate: [] },
+    ),
+  ),
   ...types.map((type) =>
     opCase(
       `${type}, a row of zeros, and one with an outlier`,

@@ -12,6 +12,8 @@ export interface GroupedMatrix {
   readonly codes: Tensor;
   /** [out, in / group] in f16 or f32, laid out as packed.ts says; a group is 16, 32, 64, 128 or 256 inputs. */
   readonly scales: Tensor;
+  /** [out, in / group] f32, of i8 codes: what is added to each entry of a group. Default: 0. */
+  readonly offsets?: Tensor | undefined;
   /** [out] f32 */
   readonly bias?: Tensor | undefined;
 }
@@ -24,25 +26,25 @@ export interface GroupedMatrix {
  *     u   = max(max|x|, 1e-30) / (127 · 4,095)                  of a token
  *     m_b = min(⌊max|x_b| / (127·u)⌋ + 1, 4,095)                of a block b of 32 inputs
  *     q_c = round(x_c / (m_b·u)), halves to even                −127 … 127
- *     y_o = u · Σ_g s_og · (Σ_{c in g} m_c · q_c · w_oc) + bias_o
+ *     y_o = u · Σ_g (s_og · Σ_{c in g} m_c · q_c · w_oc + offset_og · Σ_{c in g} m_c · q_c) + bias_o
  *
- * The inner sum is an exact integer for ternary and binary codes, and for each block of i8 codes; the outer one is
- * taken in f32, groups in ascending order on the CPU. A step of 32 neighbours follows small activations beside an
+ * The first inner sum is an exact integer for ternary and binary codes, and for each block of i8 codes; the second always is; the outer one
+ * is taken in f32, groups in ascending order on the CPU. A step of 32 neighbours follows small activations beside an
  * outlier, and costs nothing: kernels multiply by m where they would otherwise add pairs of sums.
  * Matrices of i8 codes are those of embeddings and heads that stay quantised. For inference only: it has no gradient.
  */
-export function groupedLinear(x: Tensor, { codes, scales, bias }: GroupedMatrix): Tensor {
+export function groupedLinear(x: Tensor, { codes, scales, offsets, bias }: GroupedMatrix): Tensor {
   const out = sizeOf(codes, 0);
   expectShape('groupedLinear', 'codes', codes, [out, widthOf(x)]);
-  expectGrouped('groupedLinear', codes, scales);
+  expectGrouped('groupedLinear', { codes, scales, offsets });
   if (bias) expectShape('groupedLinear', 'bias', bias, [out]);
-  return emit(groupedLinearOp, { x, codes, scales, bias }).y;
+  return emit(groupedLinearOp, { x, codes, scales, offsets, bias }).y;
 }
 
 const groupSizes: readonly number[] = [16, 32, 64, 128, 256];
 
-/** Throws unless codes and scales are a grouped matrix, and returns the size of its groups. */
-export function expectGrouped(op: string, codes: Tensor, scales: Tensor): number {
+/** Throws unless these are a grouped matrix, and returns the size of its groups. */
+export function expectGrouped(op: string, { codes, scales, offsets }: Omit<GroupedMatrix, 'bias'>): number {
   if (!['ternary', 'binary', 'i8'].includes(codes.dtype)) {
     throw new Error(`${op}: expected codes that are ternary, binary or i8, found ${codes}`);
   }
@@ -51,6 +53,12 @@ export function expectGrouped(op: string, codes: Tensor, scales: Tensor): number
   }
   const groups = sizeOf(scales, 1);
   expectShape(op, 'scales', scales, [sizeOf(codes, 0), groups]);
+  if (offsets) {
+    expectShape(op, 'offsets', offsets, scales.shape);
+    if (codes.dtype !== 'i8' || offsets.dtype !== 'f32') {
+      throw new Error(`${op}: expected offsets in f32 with codes of i8, found ${offsets} with ${codes}`);
+    }
+  }
   const group = groupOf(codes, scales);
   if (!groupSizes.includes(group)) {
     throw new Error(`${op}: expected groups of ${groupSizes.join(', ')} inputs, found ${group} in ${codes}`);
@@ -63,23 +71,25 @@ export function groupOf(codes: Tensor, scales: Tensor): number {
   return widthOf(codes) / widthOf(scales);
 }
 
-/** Codes and scales of a matrix in the order of its rows. */
-export function rowsOfCodes(codes: Tensor, scales: Tensor, data: DataOf) {
+/** Codes, scales and offsets of a matrix in the order of its rows. */
+export function rowsOfCodes({ codes, scales, offsets }: Omit<GroupedMatrix, 'bias'>, data: DataOf) {
   const type = codes.dtype as GroupedType;
   return {
     codes: unpackCodes(type, codes.shape, data(codes)),
     scales: unpackScales(type, scales.shape, data(scales)).map(floatDecoder(scales.dtype)),
+    offsets: offsets && data(offsets),
     groups: widthOf(scales),
   };
 }
 
-export const groupedLinearOp: Op<Tensors<'x' | 'codes' | 'scales', 'bias'>, Tensors<'y'>> = {
+export const groupedLinearOp: Op<Tensors<'x' | 'codes' | 'scales', 'offsets' | 'bias'>, Tensors<'y'>> = {
   name: 'groupedLinear',
   outputs: ({ x, codes }) => ({ y: { shape: withWidth(x.shape, sizeOf(codes, 0)) } }),
   cost: (call) => {
-    const { x, codes, scales } = call.inputs;
+    const { x, codes, scales, offsets } = call.inputs;
     const product = rowsOf(x) * codes.size;
-    const scaled = rowsOf(x) * scales.size;
+    // Sums of a group by its scale and by its offset.
+    const scaled = rowsOf(x) * (scales.size + (offsets?.size ?? 0));
     return cost(call, {
       additions: product + scaled,
       integerAdditions: product,
@@ -89,8 +99,8 @@ export const groupedLinearOp: Op<Tensors<'x' | 'codes' | 'scales', 'bias'>, Tens
       special: (rowsOf(x) * widthOf(x)) / 32,
     });
   },
-  reference({ inputs: { x, codes, scales, bias }, outputs: { y } }, data) {
-    const matrix = { ...rowsOfCodes(codes, scales, data), bias: bias && data(bias) };
+  reference({ inputs: { x, bias, ...matrixOf }, outputs: { y } }, data) {
+    const matrix = { ...rowsOfCodes(matrixOf, data), bias: bias && data(bias) };
     groupedLinearReference(data(x), matrix, widthOf(x), data(y));
   },
   backward({ inputs: { codes } }) {

@@ -37,6 +37,7 @@ export function roundRows({ x, q, units, unit }: Record<'x' | 'q' | 'units' | 'u
 /** Rounded activations, codes and scales as the op has them, y [rows, out]. */
 export interface GroupedProduct
   extends Readonly<Record<'q' | 'units' | 'unit' | 'codes' | 'scales' | 'y', Tensor>> {
+  readonly offsets: Tensor | undefined;
   readonly bias: Tensor | undefined;
 }
 
@@ -124,10 +125,16 @@ function bytesByRow(t: GroupedProduct): Launch {
   if (o >= out) return;
   float total = 0.f;
   for (unsigned piece = lane; piece < pieces; piece += 32) {
-    int sum = 0;
-    for (unsigned k = piece * ${taken / 4}; k < (piece + 1) * ${taken / 4}; k++)
-      sum = __dp4a(q[(size_t)token * words + k], codes[(size_t)o * words + k], sum);
-    total += sum * (units[token * blocks + piece / perBlock] * toFloat(scales[(size_t)o * groups + piece / perGroup]));
+    int sum = 0, all = 0;
+    for (unsigned k = piece * ${taken / 4}; k < (piece + 1) * ${taken / 4}; k++) {
+      const int a = q[(size_t)token * words + k];
+      sum = __dp4a(a, codes[(size_t)o * words + k], sum);
+      if (offsets) all = __dp4a(a, 0x01010101, all);
+    }
+    const int m = units[token * blocks + piece / perBlock];
+    const size_t at = (size_t)o * groups + piece / perGroup;
+    total += sum * (m * toFloat(scales[at]));
+    if (offsets) total += all * m * offsets[at];
   }
   total = warpSum(total);
   if (lane == 0) y[(size_t)token * out + o] = unit[token] * total + (bias ? bias[o] : 0.f);`,

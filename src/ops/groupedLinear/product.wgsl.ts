@@ -14,6 +14,7 @@ import { blockSize } from './reference.ts';
 /** Rounded activations, codes and scales as the op has them, y [rows, out]. */
 export interface GroupedProduct
   extends Readonly<Record<'q' | 'units' | 'unit' | 'codes' | 'scales' | 'y', Tensor>> {
+  readonly offsets?: Tensor | undefined;
   readonly bias?: Tensor | undefined;
 }
 
@@ -39,8 +40,8 @@ function sizesOf({ codes, scales, y }: GroupedProduct) {
   };
 }
 
-const tensorsOf = ({ q, units, unit, codes, scales, bias, y }: GroupedProduct) => ({
-  ...{ q, units, unit, codes, scales, bias, y },
+const tensorsOf = ({ q, units, unit, codes, scales, offsets, bias, y }: GroupedProduct) => ({
+  ...{ q, units, unit, codes, scales, offsets, bias, y },
 });
 
 const scaleAt = (scales: Tensor) =>
@@ -202,14 +203,17 @@ fn main(
   if (o < p.out) {
     for (var piece = local.x; piece < p.pieces; piece += 64u) {
       var whole = 0;
+      ${t.offsets ? 'var all = 0;' : ''}
       for (var k = 0u; k < ${taken / 16}u; k++) {
         let at = piece * ${taken / 16}u + k;
         let a = q[token * (p.words / 4u) + at];
         let w = codes[o * (p.words / 4u) + at];
         whole += dot4I8Packed(a.x, w.x) + dot4I8Packed(a.y, w.y) + dot4I8Packed(a.z, w.z) + dot4I8Packed(a.w, w.w);
+        ${t.offsets ? `all += ${['x', 'y', 'z', 'w'].map((k) => `dot4I8Packed(a.${k}, 0x01010101u)`).join(' + ')};` : ''}
       }
       let m = units[token * p.blocks + piece / p.perBlock];
-      sum += f32(whole) * (f32(m) * scaleAt(o * p.groups + piece / p.perGroup));
+      let at = o * p.groups + piece / p.perGroup;
+      sum += f32(whole) * (f32(m) * scaleAt(at))${t.offsets ? ' + f32(all * m) * offsets[at]' : ''};
     }
   }
   parts[lane] = sum;

@@ -60,25 +60,29 @@ export interface GroupedCodes {
   readonly codes: ArrayLike<number>;
   /** [out, groups] */
   readonly scales: ArrayLike<number>;
+  /** [out, groups] */
+  readonly offsets: ArrayLike<number> | undefined;
   readonly groups: number;
   readonly bias: ArrayLike<number> | undefined;
 }
 
-/** y_o = u · Σ_g s_og · (Σ_{c in g} m_c · q_c · w_oc) + bias_o: integers within a group, floats over groups. */
+/** y_o = u · Σ_g Σ_{c in g} m_c · q_c · (s_og · w_oc + offset_og) + bias_o: integers within a group, floats over groups. */
 export function groupedLinearReference(x: Data, matrix: GroupedCodes, width: number, y: Data): void {
   const { q, units, unit } = roundRowsReference(x, width);
-  const { codes, scales, groups, bias } = matrix;
+  const { codes, scales, offsets, groups, bias } = matrix;
   const [out, group, blocks] = [codes.length / width, width / groups, Math.ceil(width / blockSize)];
   for (let row = 0; row < unit.length; row++) {
     for (let o = 0; o < out; o++) {
       let sum = 0;
       for (let g = 0; g < groups; g++) {
-        let whole = 0;
+        let [whole, all] = [0, 0];
         for (let c = g * group; c < (g + 1) * group; c++) {
           const m = element(units, row * blocks + Math.floor(c / blockSize));
-          whole += m * element(q, row * width + c) * codes[o * width + c]!;
+          const value = m * element(q, row * width + c);
+          whole += value * codes[o * width + c]!;
+          all += value;
         }
-        sum += whole * scales[o * groups + g]!;
+        sum += whole * scales[o * groups + g]! + all * (offsets?.[o * groups + g] ?? 0);
       }
       y[row * out + o] = element(unit, row) * sum + (bias?.[o] ?? 0);
     }

@@ -22,6 +22,7 @@ export class GroupedProduct extends GroupedMatrix {
   sums: usize; // [rows, width / group] i32
   unit: usize; // [rows] f32
   rows: i32;
+  offsets: Optional; // [out, width / group], of int8 codes; native kernels, which take none, end before it
 }
 
 /** Lanes of a whole tile: neighbouring words of four columns. */

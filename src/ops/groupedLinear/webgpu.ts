@@ -5,8 +5,11 @@ import { roundedRows } from './roundedRows.ts';
 import { roundRows } from './rounding.wgsl.ts';
 
 export const groupedLinearOnWebGpu = [
-  onWebGpu(groupedLinearOp, ({ inputs: { x, codes, scales, bias }, outputs: { y } }) => {
+  onWebGpu(groupedLinearOp, ({ inputs: { x, codes, scales, offsets, bias }, outputs: { y } }) => {
     const { q, units, unit } = roundedRows(x, groupOf(codes, scales));
-    return [roundRows({ x, q, units, unit }), groupedProduct({ q, units, unit, codes, scales, bias, y })];
+    return [
+      roundRows({ x, q, units, unit }),
+      groupedProduct({ q, units, unit, codes, scales, offsets, bias, y }),
+    ];
   }),
 ];
