@@ -107,10 +107,20 @@ function gradientOfQueries(
         for (int n = 0; n < others / 8; n++)
           #pragma unroll
           for (int i = 0; i < 4; i++) {
-            const unsigned key = begin + 8 * n + lane % 4 * 2 + i % 2, query = first + firstOfWarp + 16 * m + i / 2 * 8 + lane / 4;
-            const float weight = key <= query ? powerOfTwo(scores[m][n][i] * turn - statistic[m][i / 2].x) : 0.f;
-            scores[m][n][i] = weight * (gains[m][n][i] - statistic[m][i / 2].y);
+            const float2 own = statistic[m][i / 2];
+            scores[m][n][i] = powerOfTwo(scores[m][n][i] * turn - own.x) * (gains[m][n][i] - own.y);
           }
+      if (begin + others > first + firstOfWarp) {
+        #pragma unroll
+        for (int m = 0; m < strips; m++)
+          #pragma unroll
+          for (int n = 0; n < others / 8; n++)
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+              const unsigned key = begin + 8 * n + lane % 4 * 2 + i % 2, query = first + firstOfWarp + 16 * m + i / 2 * 8 + lane / 4;
+              if (key > query) scores[m][n][i] = 0.f;
+            }
+      }
       addWeighted(sums, scores, now);
     }
     const unsigned other = now;
@@ -172,15 +182,25 @@ function gradientOfKeys(
       for (int n = 0; n < others / 8; n++)
         #pragma unroll
         for (int i = 0; i < 4; i++) {
-          const unsigned column = 8 * n + lane % 4 * 2 + i % 2, query = begin + column;
-          const float2 own = statistic[column];
+          const float2 own = statistic[8 * n + lane % 4 * 2 + i % 2];
           #pragma unroll
           for (int m = 0; m < strips; m++) {
-            const unsigned key = first + firstOfWarp + 16 * m + i / 2 * 8 + lane / 4;
-            weights[m][n][i] = key <= query && query < length ? powerOfTwo(weights[m][n][i] * turn - own.x) : 0.f;
+            weights[m][n][i] = powerOfTwo(weights[m][n][i] * turn - own.x);
             slopes[m][n][i] = weights[m][n][i] * (slopes[m][n][i] - own.y);
           }
         }
+      // Queries after the end are zeros, as are their gradients.
+      if (begin < first + firstOfWarp + 16 * strips) {
+        #pragma unroll
+        for (int m = 0; m < strips; m++)
+          #pragma unroll
+          for (int n = 0; n < others / 8; n++)
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+              const unsigned query = begin + 8 * n + lane % 4 * 2 + i % 2, key = first + firstOfWarp + 16 * m + i / 2 * 8 + lane / 4;
+              if (key > query) weights[m][n][i] = slopes[m][n][i] = 0.f;
+            }
+      }
       addWeighted(ofValues, weights, now + tileBytes);
       addWeighted(ofKeyRows, slopes, now);
     }
