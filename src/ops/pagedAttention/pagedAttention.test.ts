@@ -50,6 +50,12 @@ const cases: Case[] = [
   },
   // More queries than a GPU has blocks for each chunk of their keys.
   { heads: 8, keyHeads: 1, headSize: 16, rows: run(0, 1200, 40), sequences: 1, maxPages: 20 },
+  // So many that tensor cores take them: a prompt, and chunks of prompts with single tokens between them.
+  { heads: 24, keyHeads: 2, headSize: 16, rows: run(0, 5, 134), sequences: 1, maxPages: 3 },
+  {
+    ...{ heads: 24, keyHeads: 4, headSize: 16, sequences: 4, maxPages: 2 },
+    rows: [...run(2, 0, 57), [0, 100], ...run(1, 40, 62), [3, 5], [0, 7], ...run(3, 6, 7), ...run(2, 57, 9)],
+  },
 ];
 
 const types: readonly PageType[] = ['f32', 'f16', 'i8'];
