@@ -1,22 +1,18 @@
 /**
  * Attention alone on an NVIDIA card, forward and backward, on tensor cores beside one warp for each query; results of the
- * two are compared first. Then training steps of Transformers of the ladder with either.
+ * two are compared.
  *
  *   npx node bench/attention.ts [OUT.json]
  */
 import './begin.ts';
 import { writeFileSync } from 'node:fs';
 import { CudaEngine } from '../src/engine/cuda/cudaEngine.ts';
-import { cudaLowerings } from '../src/engine/cuda/lowerings.ts';
 import { bytesOf, readFloats } from '../src/engine/engine.ts';
-import { attention, attentionBackwardOp, attentionOp } from '../src/ops/attention/attention.ts';
+import { attention } from '../src/ops/attention/attention.ts';
 import { backward } from '../src/ops/gradients.ts';
-import type { Op } from '../src/program/op.ts';
 import { output, record } from '../src/program/record.ts';
 import { input, type Tensor } from '../src/program/tensor.ts';
-import { transformer } from '../src/study/families.ts';
 import { SeededRandom } from '../src/text/seededRandom.ts';
-import { TrainingCase } from './gpuCases.ts';
 import { median } from './statistics.ts';
 
 interface Sizes {
@@ -37,14 +33,6 @@ const cases: Sizes[] = [
   { batch: 4, length: 4096, heads: 16, headSize: 128 },
   { batch: 1, length: 2048, heads: 40, headSize: 128 },
   { batch: 8, length: 2048, heads: 16, keyHeads: 4, headSize: 80 },
-];
-
-/** Rungs of the ladder with 10 and 39 million parameters. */
-const trainings = [
-  { layers: 8, hiddenSize: 320, batch: 64, length: 256 },
-  { layers: 8, hiddenSize: 320, batch: 16, length: 1024 },
-  { layers: 12, hiddenSize: 512, batch: 64, length: 256 },
-  { layers: 12, hiddenSize: 512, batch: 16, length: 1024 },
 ];
 
 const timed = async (run: () => Promise<unknown>, rounds = 5) => {
@@ -125,54 +113,15 @@ async function compare(sizes: Sizes) {
   };
 }
 
-/** The engine's table with attention as it is without tensor cores. */
-const withoutTensorCores = new Map(cudaLowerings);
-for (const op of [attentionOp as Op, attentionBackwardOp as Op]) {
-  const lower = cudaLowerings.get(op)!;
-  const minHalfWork = Number.POSITIVE_INFINITY;
-  withoutTensorCores.set(op, (call, features) => lower(call, { ...features, minHalfWork }));
-}
-
-async function measureTraining({ layers, hiddenSize, ...shape }: (typeof trainings)[number]) {
-  const config = transformer.config({ layers, hiddenSize, vocabSize: 2048 });
-  const measureWith = async (table: typeof cudaLowerings) => {
-    const engine = await CudaEngine.create({ lowerings: table });
-    const training = new TrainingCase(engine, config, { ...shape, accumulation: 1 });
-    const losses: number[] = [];
-    const rounds = table === cudaLowerings ? 9 : 2;
-    const milliseconds = await timed(async () => losses.push((await training.step()).loss), rounds);
-    const kernels = new Map<string, number>();
-    for (const { kernel, milliseconds } of await training.executable.profile())
-      kernels.set(kernel, (kernels.get(kernel) ?? 0) + milliseconds);
-    await engine.dispose();
-    const longest = [...kernels].sort((a, b) => b[1] - a[1]).slice(0, 12);
-    const tokensPerSecond = (1000 * shape.batch * shape.length) / milliseconds;
-    return { parameters: training.parameters, milliseconds, tokensPerSecond, losses, kernels: longest };
-  };
-  const tensorCores = await measureWith(cudaLowerings);
-  return { layers, hiddenSize, ...shape, tensorCores, plain: await measureWith(withoutTensorCores) };
-}
-
 const out = process.argv[2] ?? 'runs/attention.json';
-const found: { attention: unknown[]; training: unknown[] } = { attention: [], training: [] };
-const keep = (line: string) => {
-  console.log(line);
-  writeFileSync(out, `${JSON.stringify(found, null, 2)}\n`);
-};
+const rows: unknown[] = [];
 for (const sizes of cases) {
   const row = await compare(sizes);
-  found.attention.push(row);
+  rows.push(row);
+  writeFileSync(out, `${JSON.stringify(rows, null, 2)}\n`);
   const { plain, tensorCores } = row.milliseconds;
   const speed = (of: 'forward' | 'backward') =>
     `${of} ${plain[of].toFixed(2)} → ${tensorCores[of].toFixed(3)} ms, ${row.teraflops[of].toFixed(0)} TFLOP/s`;
   const worst = Math.max(...row.differences).toExponential(1);
-  keep(`${JSON.stringify(sizes)} ${speed('forward')}; ${speed('backward')}; apart ${worst}`);
-}
-for (const sizes of trainings) {
-  const row = await measureTraining(sizes);
-  found.training.push(row);
-  const { plain, tensorCores } = row;
-  keep(
-    `${JSON.stringify(sizes)} ${plain.tokensPerSecond.toFixed(0)} → ${tensorCores.tokensPerSecond.toFixed(0)} tokens/s`,
-  );
+  console.log(`${JSON.stringify(sizes)} ${speed('forward')}; ${speed('backward')}; apart ${worst}`);
 }
