@@ -2,7 +2,7 @@
  * Attention alone on an NVIDIA card, forward and backward, on tensor cores beside one warp for each query; results of the
  * two are compared.
  *
- *   npx node bench/attention.ts [OUT.json]
+ *   npx node bench/attention.ts [OUT]     writes OUT.json, by default runs/attention.json
  */
 import './begin.ts';
 import { writeFileSync } from 'node:fs';
@@ -13,6 +13,7 @@ import { backward } from '../src/ops/gradients.ts';
 import { output, record } from '../src/program/record.ts';
 import { input, type Tensor } from '../src/program/tensor.ts';
 import { SeededRandom } from '../src/text/seededRandom.ts';
+import { outputPath } from './outputPath.ts';
 import { median } from './statistics.ts';
 
 interface Sizes {
@@ -113,7 +114,7 @@ async function compare(sizes: Sizes) {
   };
 }
 
-const out = process.argv[2] ?? 'runs/attention.json';
+const out = `${await outputPath(process.argv[2] ?? 'runs/attention', 'attention')}.json`;
 const rows: unknown[] = [];
 for (const sizes of cases) {
   const row = await compare(sizes);
