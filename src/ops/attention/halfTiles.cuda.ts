@@ -68,7 +68,10 @@ constexpr unsigned rowBytes = 2 * stride, tileBytes = others * rowBytes;
 /** Sums of a warp's rows: over a tile's others, or over a head's columns. */
 typedef float Scores[strips][others / 8][4];
 typedef float Columns[strips][size / 8][4];
+${copying}${products}${storing}`;
+}
 
+const copying = `
 /** Begins to copy \`rows\` rows of a head, from row \`first\` of \`length\` on, that are \`width\` elements apart. */
 template <int rows> __device__ inline void copyRows(unsigned to, const bf16* from, unsigned width, unsigned first, unsigned length) {
   #pragma unroll
@@ -77,7 +80,9 @@ template <int rows> __device__ inline void copyRows(unsigned to, const bf16* fro
     copySixteen(to + r * rowBytes + 16 * c, from + (size_t)min(row, length - 1) * width + 8 * c, row < length);
   }
 }
+`;
 
+const products = `
 /** scores = rows of the warp · others of a tile */
 __device__ inline void rowProducts(Scores& scores, unsigned rows, unsigned tile) {
   const unsigned lane = threadIdx.x % 32;
@@ -128,7 +133,9 @@ __device__ inline void addWeighted(Columns& sums, const Scores& weights, unsigne
     }
   }
 }
+`;
 
+const storing = `
 /** Stores sums · factor of the warp's rows, of which the first is row \`first\` of \`length\`, \`width\` elements apart. */
 __device__ inline void storeRows(float* to, const Columns& sums, const float (&factors)[strips][2], unsigned width, unsigned first, unsigned length) {
   const unsigned lane = threadIdx.x % 32;
@@ -145,4 +152,3 @@ __device__ inline void storeRows(float* to, const Columns& sums, const float (&f
     }
 }
 `;
-}

@@ -63,6 +63,28 @@ const place = `
   const unsigned block = sharedAddress(memory), tiles = block + 2 * own * rowBytes;
   const unsigned rows = block + firstOfWarp * rowBytes, otherRows = rows + own * rowBytes;`;
 
+/** Scores of a tile of keys, and gains, become slopes of a warp's queries. */
+const slopesOfQueries = `#pragma unroll
+      for (int m = 0; m < strips; m++)
+        #pragma unroll
+        for (int n = 0; n < others / 8; n++)
+          #pragma unroll
+          for (int i = 0; i < 4; i++) {
+            const float2 own = statistic[m][i / 2];
+            scores[m][n][i] = powerOfTwo(scores[m][n][i] * turn - own.x) * (gains[m][n][i] - own.y);
+          }
+      if (begin + others > first + firstOfWarp) {
+        #pragma unroll
+        for (int m = 0; m < strips; m++)
+          #pragma unroll
+          for (int n = 0; n < others / 8; n++)
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+              const unsigned key = begin + 8 * n + lane % 4 * 2 + i % 2, query = first + firstOfWarp + 16 * m + i / 2 * 8 + lane / 4;
+              if (key > query) scores[m][n][i] = 0.f;
+            }
+      }`;
+
 /** dq of a block's queries: Σ ds·k over the keys that they see, with ds = p·(dy·v − δ)/√size. */
 function gradientOfQueries(
   { q, k, v, dy, statistics }: Operands,
@@ -102,26 +124,7 @@ function gradientOfQueries(
       Scores scores, gains;
       rowProducts(scores, rows, now);
       rowProducts(gains, otherRows, now + tileBytes);
-      #pragma unroll
-      for (int m = 0; m < strips; m++)
-        #pragma unroll
-        for (int n = 0; n < others / 8; n++)
-          #pragma unroll
-          for (int i = 0; i < 4; i++) {
-            const float2 own = statistic[m][i / 2];
-            scores[m][n][i] = powerOfTwo(scores[m][n][i] * turn - own.x) * (gains[m][n][i] - own.y);
-          }
-      if (begin + others > first + firstOfWarp) {
-        #pragma unroll
-        for (int m = 0; m < strips; m++)
-          #pragma unroll
-          for (int n = 0; n < others / 8; n++)
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-              const unsigned key = begin + 8 * n + lane % 4 * 2 + i % 2, query = first + firstOfWarp + 16 * m + i / 2 * 8 + lane / 4;
-              if (key > query) scores[m][n][i] = 0.f;
-            }
-      }
+      ${slopesOfQueries}
       addWeighted(sums, scores, now);
     }
     const unsigned other = now;
@@ -139,6 +142,31 @@ function gradientOfQueries(
     shared: sharedBytes(tiling, headSize, { own: 2, others: 2 }),
   };
 }
+
+/** Scores of a tile of queries, and gains, become weights and slopes of a warp's keys. */
+const slopesOfKeys = `#pragma unroll
+      for (int n = 0; n < others / 8; n++)
+        #pragma unroll
+        for (int i = 0; i < 4; i++) {
+          const float2 own = statistic[8 * n + lane % 4 * 2 + i % 2];
+          #pragma unroll
+          for (int m = 0; m < strips; m++) {
+            weights[m][n][i] = powerOfTwo(weights[m][n][i] * turn - own.x);
+            slopes[m][n][i] = weights[m][n][i] * (slopes[m][n][i] - own.y);
+          }
+        }
+      // Queries after the end are zeros, as are their gradients.
+      if (begin < first + firstOfWarp + 16 * strips) {
+        #pragma unroll
+        for (int m = 0; m < strips; m++)
+          #pragma unroll
+          for (int n = 0; n < others / 8; n++)
+            #pragma unroll
+            for (int i = 0; i < 4; i++) {
+              const unsigned query = begin + 8 * n + lane % 4 * 2 + i % 2, key = first + firstOfWarp + 16 * m + i / 2 * 8 + lane / 4;
+              if (key > query) weights[m][n][i] = slopes[m][n][i] = 0.f;
+            }
+      }`;
 
 /** dk and dv of a block's keys: Σ ds·q/√size and Σ p·dy over the queries that see them, in all heads that share the keys. */
 function gradientOfKeys(
@@ -179,29 +207,7 @@ function gradientOfKeys(
       Scores weights, slopes;
       rowProducts(weights, rows, now);
       rowProducts(slopes, otherRows, now + tileBytes);
-      #pragma unroll
-      for (int n = 0; n < others / 8; n++)
-        #pragma unroll
-        for (int i = 0; i < 4; i++) {
-          const float2 own = statistic[8 * n + lane % 4 * 2 + i % 2];
-          #pragma unroll
-          for (int m = 0; m < strips; m++) {
-            weights[m][n][i] = powerOfTwo(weights[m][n][i] * turn - own.x);
-            slopes[m][n][i] = weights[m][n][i] * (slopes[m][n][i] - own.y);
-          }
-        }
-      // Queries after the end are zeros, as are their gradients.
-      if (begin < first + firstOfWarp + 16 * strips) {
-        #pragma unroll
-        for (int m = 0; m < strips; m++)
-          #pragma unroll
-          for (int n = 0; n < others / 8; n++)
-            #pragma unroll
-            for (int i = 0; i < 4; i++) {
-              const unsigned query = begin + 8 * n + lane % 4 * 2 + i % 2, key = first + firstOfWarp + 16 * m + i / 2 * 8 + lane / 4;
-              if (key > query) weights[m][n][i] = slopes[m][n][i] = 0.f;
-            }
-      }
+      ${slopesOfKeys}
       addWeighted(ofValues, weights, now + tileBytes);
       addWeighted(ofKeyRows, slopes, now);
     }

@@ -13,7 +13,7 @@ import type { PagedSizes } from './reference.ts';
 const tilingOf = (headSize: number): Tiling => ({ warps: 8, strips: 1, others: headSize > 64 ? 32 : 64 });
 
 /** Fewer rows of a sequence beside one another are taken one by one. */
-const leastRun = 8;
+const minRun = 8;
 
 /** Whether heads fit, and rows are worth the conversion of their keys: where there is one for each sequence, they are not. */
 export function suitsTiles(
@@ -35,9 +35,9 @@ __device__ inline bool isOfTiles(const int* slots, unsigned rows, unsigned r) {
   const unsigned first = r / ${ownRows(tilingOf(headSize))} * ${ownRows(tilingOf(headSize))}, end = min(first + ${ownRows(tilingOf(headSize))}, rows);
   const int slot = slots[r];
   unsigned run = 1;
-  for (unsigned before = r; before > first && slots[before - 1] == slot && run < ${leastRun}; before--) run++;
-  for (unsigned after = r + 1; after < end && slots[after] == slot && run < ${leastRun}; after++) run++;
-  return run >= ${leastRun};
+  for (unsigned before = r; before > first && slots[before - 1] == slot && run < ${minRun}; before--) run++;
+  for (unsigned after = r + 1; after < end && slots[after] == slot && run < ${minRun}; after++) run++;
+  return run >= ${minRun};
 }
 `;
 }
@@ -122,7 +122,7 @@ export function attendInTiles(
   endRows(found, factors);
   storeRows(y + head * size, found.sums, factors, heads * size, first + firstOfWarp, rows);`,
     tensors,
-    numbers: { ...numbers, rows, least: sequences > 1 ? leastRun : 1, turn: turnOf(headSize) },
+    numbers: { ...numbers, rows, least: sequences > 1 ? minRun : 1, turn: turnOf(headSize) },
     grid: [heads, Math.ceil(rows / ownRows(tiling)), 1],
     block: 32 * tiling.warps,
     shared: sharedBytes(tiling, headSize, { own: 1, others: 2 }),
