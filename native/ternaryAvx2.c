@@ -17,6 +17,10 @@ INLINE __m256i dot(__m256i sums, __m256i w, __m256i q) {
 #define UPPER(s0, s1, s2, s) (s)
 #define FOLD(a, b, c, d, to) foldHalves(half(a), half(b), half(c), half(d), to)
 #define TOKENS 2
-#define FOLD_TOKENS(s, to) foldEight(s, to)
+#define SUM_TOKENS(s) sumsOfEight(s)
+#define LOW_INTS(a, b) _mm256_unpacklo_epi32(a, b)
+#define HIGH_INTS(a, b) _mm256_unpackhi_epi32(a, b)
+#define LOW_PAIRS(a, b) _mm256_unpacklo_epi64(a, b)
+#define HIGH_PAIRS(a, b) _mm256_unpackhi_epi64(a, b)
 #define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #include "ternary.inc"

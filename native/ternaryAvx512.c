@@ -10,8 +10,8 @@ INLINE __m512i foldQuarters(__m512i a, __m512i b) {
   return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
 }
 
-/** Sixteen vectors to the sums of their lanes: neighbours are transposed while they are added. */
-INLINE void foldSixteen(const __m512i *v, int32_t *to) {
+/** Of sixteen vectors, the sums of the lanes: neighbours are transposed while they are added. */
+INLINE __m512i sumsOfSixteen(const __m512i *v) {
   __m512i four[4];
 #pragma GCC unroll 4
   for (int t = 0; t < 4; t++, v += 4) {
@@ -20,7 +20,7 @@ INLINE void foldSixteen(const __m512i *v, int32_t *to) {
     four[t] = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
   }
   const __m512i low = foldQuarters(four[0], four[1]), high = foldQuarters(four[2], four[3]);
-  _mm512_storeu_si512(to, foldQuarters(low, high));
+  return foldQuarters(low, high);
 }
 
 #define NAME ternaryAvx512
@@ -35,6 +35,10 @@ INLINE void foldSixteen(const __m512i *v, int32_t *to) {
 #define UPPER(s0, s1, s2, s) (((s) - (s0) - (s1) - (s2)) >> 6)
 #define FOLD(a, b, c, d, to) foldHalves(quarter(a), quarter(b), quarter(c), quarter(d), to)
 #define TOKENS 4
-#define FOLD_TOKENS(s, to) foldSixteen(s, to)
+#define SUM_TOKENS(s) sumsOfSixteen(s)
+#define LOW_INTS(a, b) _mm512_unpacklo_epi32(a, b)
+#define HIGH_INTS(a, b) _mm512_unpackhi_epi32(a, b)
+#define LOW_PAIRS(a, b) _mm512_unpacklo_epi64(a, b)
+#define HIGH_PAIRS(a, b) _mm512_unpackhi_epi64(a, b)
 #define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #include "ternary.inc"

@@ -13,6 +13,10 @@
 #define UPPER(s0, s1, s2, s) (((s) - (s0) - (s1) - (s2)) >> 6)
 #define FOLD(a, b, c, d, to) foldHalves(half(a), half(b), half(c), half(d), to)
 #define TOKENS 2
-#define FOLD_TOKENS(s, to) foldEight(s, to)
+#define SUM_TOKENS(s) sumsOfEight(s)
+#define LOW_INTS(a, b) _mm256_unpacklo_epi32(a, b)
+#define HIGH_INTS(a, b) _mm256_unpackhi_epi32(a, b)
+#define LOW_PAIRS(a, b) _mm256_unpacklo_epi64(a, b)
+#define HIGH_PAIRS(a, b) _mm256_unpackhi_epi64(a, b)
 #define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #include "ternary.inc"

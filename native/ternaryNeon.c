@@ -2,8 +2,17 @@
 #include "plusminus.h"
 #include <arm_neon.h>
 
-INLINE void fold(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d, int32_t *to) {
-  vst1q_s32(to, vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
+/** Of four vectors, the sums of the lanes. */
+INLINE int32x4_t sumsOfFour(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d) {
+  return vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d));
+}
+
+INLINE int32x4_t lowPairs(int32x4_t a, int32x4_t b) {
+  return vreinterpretq_s32_s64(vzip1q_s64(vreinterpretq_s64_s32(a), vreinterpretq_s64_s32(b)));
+}
+
+INLINE int32x4_t highPairs(int32x4_t a, int32x4_t b) {
+  return vreinterpretq_s32_s64(vzip2q_s64(vreinterpretq_s64_s32(a), vreinterpretq_s64_s32(b)));
 }
 
 #define NAME ternaryNeon
@@ -16,7 +25,12 @@ INLINE void fold(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d, int32_t *to
 #define DOT(sums, w, q) vdotq_s32(sums, vreinterpretq_s8_u8(w), vreinterpretq_s8_u8(q))
 #define LAST(w) vshrq_n_u8(w, 6)
 #define UPPER(s0, s1, s2, s) (s)
-#define FOLD(a, b, c, d, to) fold(a, b, c, d, to)
+#define FOLD(a, b, c, d, to) vst1q_s32(to, sumsOfFour(a, b, c, d))
 #define TOKENS 4
+#define SUM_TOKENS(s) sumsOfFour((s)[0], (s)[1], (s)[2], (s)[3])
+#define LOW_INTS(a, b) vzip1q_s32(a, b)
+#define HIGH_INTS(a, b) vzip2q_s32(a, b)
+#define LOW_PAIRS(a, b) lowPairs(a, b)
+#define HIGH_PAIRS(a, b) highPairs(a, b)
 #define PREFETCH(p) __builtin_prefetch(p, 0, 2)
 #include "ternary.inc"

@@ -16,11 +16,11 @@ INLINE __m256i foldLanes(const __m256i *v) {
   return _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
 }
 
-/** Eight vectors to the sums of their lanes. */
-INLINE void foldEight(const __m256i *v, int32_t *to) {
+/** Of eight vectors, the sums of the lanes. */
+INLINE __m256i sumsOfEight(const __m256i *v) {
   const __m256i a = foldLanes(v), b = foldLanes(v + 4);
   const __m256i lower = _mm256_permute2x128_si256(a, b, 0x20), upper = _mm256_permute2x128_si256(a, b, 0x31);
-  _mm256_storeu_si256((__m256i *)to, _mm256_add_epi32(lower, upper));
+  return _mm256_add_epi32(lower, upper);
 }
 
 #endif
