@@ -6,7 +6,7 @@
 #include "tiles.h"
 
 enum {
-  depthOfBlock = 256,
+  depthOfBlock = 512,
   columnsOfBlock = 512,
   rowsOfBlock = 64,
   depthOfTile = 32,
@@ -42,29 +42,48 @@ INLINE __m512 rowOfB(const uint8_t *memory, const Gemm *g, int32_t k, int32_t n,
   return _mm512_maskz_cvtepi32_ps(there, values);
 }
 
-/** Rows [k, k + depthOfBlock) and columns [from, end) of B, in tiles of 16 columns by 16 pairs of rows. */
-static void packB(const uint8_t *memory, const Gemm *g, uint8_t *to, int32_t k, int32_t from, int32_t end) {
-  for (int32_t pair = 0; pair < depthOfBlock / 2; pair++) {
-    const int32_t row = k + 2 * pair;
-    for (int32_t n = from; n < end; n += 16) {
-      const size_t tile = (size_t)((n - from) / 16) * tilesDeep + pair / 16;
-      const __m512i words = pairOf(rowOfB(memory, g, row, n, end), rowOfB(memory, g, row + 1, n, end));
-      _mm512_store_si512(to + tile * bytesOfTile + 64 * (pair % 16), words);
-    }
+/** Sixteen codes of two packed rows in one plane, as pairs of −1, 0 and 1. */
+INLINE __m512i ternaryPairs(const uint8_t *even, const uint8_t *odd, int plane) {
+  const __m128i a = _mm_loadu_si128((const __m128i *)even), b = _mm_loadu_si128((const __m128i *)odd);
+  const __m256i both = _mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b));
+  const __m512i codes = _mm512_srl_epi16(_mm512_cvtepu8_epi16(both), _mm_cvtsi32_si128(2 * plane));
+  // −1, 0 and 1 in bf16, by code.
+  const __m512i values = _mm512_set1_epi64(0x00003f800000bf80);
+  return _mm512_permutexvar_epi16(_mm512_and_si512(codes, _mm512_set1_epi16(3)), values);
+}
+
+/** Rows row and row + 1 of B in columns [n, n + 16), as pairs. */
+INLINE __m512i pairsOfB(const uint8_t *memory, const Gemm *g, int32_t row, int32_t n, int32_t end) {
+  const int32_t packed = (g->K + 3) >> 2, plane = row / packed;
+  if (g->kind == denseTernary && n + 16 <= end && row + 1 < g->K && (row + 1) / packed == plane) {
+    const uint8_t *even = memory + g->b + (size_t)(row - plane * packed) * g->ldb + n;
+    return ternaryPairs(even, even + g->ldb, plane);
+  }
+  return pairOf(rowOfB(memory, g, row, n, end), rowOfB(memory, g, row + 1, n, end));
+}
+
+/** Rows [k, k + depth) and columns [from, end) of B, in tiles of 16 columns by 16 pairs of rows. */
+static void packB(const uint8_t *memory, const Gemm *g, uint8_t *to, int32_t k, int32_t depth, int32_t from, int32_t end) {
+  for (int32_t n = from; n < end; n += 16, to += tilesDeep * bytesOfTile) {
+    for (int32_t row = 0; row < depth; row += 2) _mm512_store_si512(to + 32 * row, pairsOfB(memory, g, k + row, n, end));
   }
 }
 
-/** Where A lies, and what its columns are multiplied by, or NULL. */
+/** Where A lies, and what its columns are multiplied by: numbers of their own, or all by alpha. */
 typedef struct {
   const float *a, *scales;
+  float alpha;
   int32_t strideM, strideK, K;
 } Source;
 
 /** Sixteen elements of column k of A, whose rows are neighbours. */
 INLINE __m512 columnOfA(Source s, const float *a, int32_t k, __mmask16 there) {
   if (k >= s.K) return _mm512_setzero_ps();
-  const __m512 x = _mm512_maskz_loadu_ps(there, a + (size_t)k * s.strideK);
-  return s.scales ? _mm512_mul_ps(x, _mm512_set1_ps(s.scales[k])) : x;
+  const float *column = a + (size_t)k * s.strideK;
+  // Columns lie so far apart that the processor does not see the order in which they are read.
+  _mm_prefetch((const char *)(column + (size_t)depthOfTile * s.strideK), _MM_HINT_T0);
+  const __m512 x = _mm512_maskz_loadu_ps(there, column);
+  return _mm512_mul_ps(x, _mm512_set1_ps(s.scales ? s.scales[k] : s.alpha));
 }
 
 /** A tile of A whose rows are neighbours in memory: pairs of columns, transposed. */
@@ -90,29 +109,48 @@ static void packRows(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k) 
     if (s.scales) {
       x = _mm512_mul_ps(x, _mm512_maskz_loadu_ps(first, s.scales + k));
       y = _mm512_mul_ps(y, _mm512_maskz_loadu_ps(second, s.scales + k + 16));
+    } else if (s.alpha != 1) {
+      x = _mm512_mul_ps(x, _mm512_set1_ps(s.alpha));
+      y = _mm512_mul_ps(y, _mm512_set1_ps(s.alpha));
     }
     _mm512_store_si512(to + 64 * i, (__m512i)_mm512_cvtne2ps_pbh(y, x));
   }
 }
 
-/** Rows [m, m + rows) of A. */
-static void packA(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k) {
-  for (int32_t i = 0; i < rows; i += 16) {
-    for (int32_t tile = 0; tile < tilesDeep; tile++, to += bytesOfTile) {
-      const int32_t there = smaller(16, rows - i), depth = k + tile * depthOfTile;
-      if (s.strideK == 1) packRows(s, to, m + i, there, depth);
-      else packTransposed(s, to, m + i, there, depth);
-    }
+/** Rows [m, m + rows) of A in `tiles` tiles from column k on: what lies together in memory is read together. */
+static void packA(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k, int32_t tiles) {
+  if (s.strideK == 1) {
+    for (int32_t i = 0; i < rows; i += 16)
+      for (int32_t tile = 0; tile < tiles; tile++)
+        packRows(s, to + (i / 16 * tilesDeep + tile) * bytesOfTile, m + i, smaller(16, rows - i), k + tile * depthOfTile);
+    return;
   }
+  for (int32_t tile = 0; tile < tiles; tile++)
+    for (int32_t i = 0; i < rows; i += 16)
+      packTransposed(s, to + (i / 16 * tilesDeep + tile) * bytesOfTile, m + i, smaller(16, rows - i), k + tile * depthOfTile);
 }
 
+/** Where the sums of a square of four tiles begin, NULL for 0, and where they go. */
+typedef struct {
+  const float *from;
+  float *to;
+  size_t stride;
+} Square;
+
 /** Two rows of tiles of A times two columns of tiles of B. */
-static void multiplyTiles(const uint8_t *a, const uint8_t *b, int32_t tiles, float *sums) {
-  const size_t next = (size_t)tilesDeep * bytesOfTile;
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+static void multiplyTiles(const uint8_t *a, const uint8_t *b, int32_t tiles, Square s) {
+  const size_t next = (size_t)tilesDeep * bytesOfTile, bytes = s.stride * sizeof(float);
+  if (s.from) {
+    _tile_loadd(0, s.from, bytes);
+    _tile_loadd(1, s.from + 16, bytes);
+    _tile_loadd(2, s.from + 16 * s.stride, bytes);
+    _tile_loadd(3, s.from + 16 * s.stride + 16, bytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
   for (; tiles > 0; tiles--, a += bytesOfTile, b += bytesOfTile) {
     _tile_loadd(4, a, 64);
     _tile_loadd(6, b, 64);
@@ -123,36 +161,31 @@ static void multiplyTiles(const uint8_t *a, const uint8_t *b, int32_t tiles, flo
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
-  _tile_stored(0, sums, 64);
-  _tile_stored(1, sums + 256, 64);
-  _tile_stored(2, sums + 512, 64);
-  _tile_stored(3, sums + 768, 64);
+  _tile_stored(0, s.to, bytes);
+  _tile_stored(1, s.to + 16, bytes);
+  _tile_stored(2, s.to + 16 * s.stride, bytes);
+  _tile_stored(3, s.to + 16 * s.stride + 16, bytes);
 }
 
-/** C = alpha · sums + before, of a tile. */
-static void storeTile(const float *sums, float *c, const float *before, const Gemm *g, float alpha, int32_t rows,
-                      int32_t columns) {
-  const __mmask16 there = firstOf(columns);
-  for (int32_t i = 0; i < rows; i++) {
-    const size_t at = (size_t)i * g->ldc;
-    __m512 value = _mm512_mul_ps(_mm512_load_ps(sums + 16 * i), _mm512_set1_ps(alpha));
-    if (before) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(there, before + at));
-    _mm512_mask_storeu_ps(c + at, there, value);
+/** Copies rows of at most 32 floats. */
+static void copySquare(float *to, size_t stride, const float *from, size_t fromStride, int32_t rows, int32_t columns) {
+  const __mmask16 low = firstOf(columns), high = firstOf(columns - 16);
+  for (int32_t i = 0; i < rows; i++, to += stride, from += fromStride) {
+    _mm512_mask_storeu_ps(to, low, _mm512_maskz_loadu_ps(low, from));
+    _mm512_mask_storeu_ps(to + 16, high, _mm512_maskz_loadu_ps(high, from + 16));
   }
 }
 
-/** Rows [m, m + rows) and columns [n, n + columns) of C, 32 by 32 at most, from the sums of their tiles. */
-static void storeSquare(uint8_t *memory, const Gemm *g, const float *sums, int isFirst, int32_t m, int32_t rows, int32_t n,
-                        int32_t columns) {
-  const float alpha = g->scale ? *(const float *)(memory + g->scale) : 1;
-  for (int32_t i = 0; i < rows; i += 16) {
-    for (int32_t j = 0; j < columns; j += 16) {
-      const size_t at = (size_t)(m + i) * g->ldc + (size_t)(n + j);
-      float *c = (float *)(memory + g->c) + at;
-      const float *first = g->accumulate ? (const float *)(memory + g->accumulate) + at : NULL;
-      storeTile(sums + 32 * i + 16 * j, c, isFirst ? first : c, g, alpha, smaller(16, rows - i), smaller(16, columns - j));
-    }
+/** A square of C, 32 by 32 at most: tiles are loaded and stored where they lie, or at the edges of C in `aside`. */
+static void multiplySquare(const uint8_t *a, const uint8_t *b, int32_t tiles, Square s, int32_t rows, int32_t columns,
+                           float *aside) {
+  if (rows == 32 && columns == 32) {
+    multiplyTiles(a, b, tiles, s);
+    return;
   }
+  if (s.from) copySquare(aside, 32, s.from, s.stride, rows, columns);
+  multiplyTiles(a, b, tiles, (Square){s.from ? aside : NULL, aside, 32});
+  copySquare(s.to, s.stride, aside, 32, rows, columns);
 }
 
 /** Rows [top, bottom) and columns [left, right) of C. */
@@ -161,23 +194,28 @@ static int rectangle(uint8_t *memory, const Gemm *g, int32_t top, int32_t bottom
   uint8_t *a = scratch(sizeA + sizeB + 4 * bytesOfTile);
   if (!a) return 0;
   uint8_t *b = a + sizeA;
-  float *sums = (float *)(b + sizeB);
+  float *aside = (float *)(b + sizeB);
+  memset(aside, 0, 4 * bytesOfTile);
   const Source s = {(const float *)(memory + g->a), g->kind == denseInt8 ? (const float *)(memory + g->rowScale) : NULL,
-                    g->strideM, g->strideK, g->K};
+                    g->scale ? *(const float *)(memory + g->scale) : 1, g->strideM, g->strideK, g->K};
   configureTiles();
   for (int32_t n = left; n < right; n += columnsOfBlock) {
     const int32_t columns = smaller(columnsOfBlock, right - n);
     for (int32_t k = 0; k < g->K; k += depthOfBlock) {
       const int32_t tiles = smaller(tilesDeep, (g->K - k + depthOfTile - 1) / depthOfTile);
-      packB(memory, g, b, k, n, n + columns);
+      packB(memory, g, b, k, tiles * depthOfTile, n, n + columns);
       for (int32_t m = top; m < bottom; m += rowsOfBlock) {
         const int32_t rows = smaller(rowsOfBlock, bottom - m);
-        packA(s, a, m, rows, k);
+        packA(s, a, m, rows, k, tiles);
         // 32 rows of A stay in the first-level cache, and B passes.
         for (int32_t i = 0; i < rows; i += 32) {
           for (int32_t j = 0; j < columns; j += 32) {
-            multiplyTiles(a + (size_t)i * depthOfBlock * 2, b + (size_t)j * depthOfBlock * 2, tiles, sums);
-            storeSquare(memory, g, sums, k == 0, m + i, smaller(32, rows - i), n + j, smaller(32, columns - j));
+            const size_t at = (size_t)(m + i) * g->ldc + (size_t)(n + j);
+            float *c = (float *)(memory + g->c) + at;
+            const float *before = g->accumulate ? (const float *)(memory + g->accumulate) + at : NULL;
+            multiplySquare(a + (size_t)i * depthOfBlock * 2, b + (size_t)j * depthOfBlock * 2, tiles,
+                           (Square){k > 0 ? c : before, c, (size_t)g->ldc}, smaller(32, rows - i), smaller(32, columns - j),
+                           aside);
           }
         }
       }
@@ -190,7 +228,7 @@ static int rectangle(uint8_t *memory, const Gemm *g, int32_t top, int32_t bottom
 int denseAmx(uint8_t *memory, const Gemm *g, int32_t piece, int32_t pieces) {
   if (g->kind > denseInt8 || (int64_t)g->M * g->N * g->K < fewestOperations) return denseAvx512(memory, g, piece, pieces);
   // Shares of the longer side: each thread packs all of the shorter one.
-  if (g->M > g->N)
+  if (g->M >= g->N)
     return rectangle(memory, g, shareStart(g->M, 32, piece, pieces), shareStart(g->M, 32, piece + 1, pieces), 0, g->N);
   return rectangle(memory, g, 0, g->M, shareStart(g->N, 32, piece, pieces), shareStart(g->N, 32, piece + 1, pieces));
 }
