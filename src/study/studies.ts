@@ -6,7 +6,7 @@ import { inferenceStudy } from './inference/inferenceStudy.ts';
 import { ladder } from './ladder/ladder.ts';
 import { operations } from './operations/operations.ts';
 import { recall } from './recall/recall.ts';
-import { rounding } from './rounding/rounding.ts';
+import { rounding, rounding10M } from './rounding/rounding.ts';
 import { scaling } from './scaling/scaling.ts';
 import { schedules } from './schedules/schedules.ts';
 import type { Study } from './study.ts';
@@ -19,6 +19,7 @@ export const studies: readonly Study[] = [
   operations,
   ablation,
   rounding,
+  rounding10M,
   schedules,
   recall,
 ];

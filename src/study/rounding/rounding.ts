@@ -13,71 +13,93 @@ import { prepareCorpus, train } from '../training.ts';
 import { armOf, type FormName } from './roundingArms.ts';
 import { roundingReport } from './roundingReport.ts';
 
-/** 2.2 million parameters in matrices: 1,000 steps of 16,384 tokens. */
-const fullPlan: TextPlan = {
-  rung: { layers: 4, hiddenSize: 192 },
-  ...{ vocabulary: 2048, tokens: 1000 * 16_384, batch: 64, length: 256, seeds: 3 },
-};
+/** 1,000 steps of 16,384 tokens, whatever the size. */
+const tokens = { vocabulary: 2048, tokens: 1000 * 16_384, batch: 64, length: 256, seeds: 3 };
 
 const quickPlan: TextPlan = {
   rung: { layers: 1, hiddenSize: 32 },
   ...{ vocabulary: 512, tokens: 30 * 512, batch: 8, length: 64, seeds: 2 },
 };
 
-/** The paper's claim first, so that an unfinished study has it. */
-const names: readonly FormName[] = [
-  ...(['mlgru', 'bitNet', 'ternaryScores'] as const),
-  ...(['transformer', 'floatMlgru', 'ternaryLlama'] as const),
-];
+interface RoundingStudy extends Pick<Study, 'name' | 'about'> {
+  readonly plan: TextPlan;
+  /** The paper's claim first, so that an unfinished study has it. */
+  readonly forms: readonly FormName[];
+}
 
-export const rounding: Study = {
+const claimed = ['mlgru', 'bitNet', 'ternaryScores'] as const;
+
+/** 2.2 million parameters in matrices. */
+export const rounding = studyOf({
   name: 'rounding',
   about: 'ternary queries and keys; ternary and float weights under the MLGRU and attention',
-  trains: true,
-  spreads: true,
-  async plan(context) {
-    const { arms, vocabulary, parameters } = await partsOf(context);
-    return arms.flatMap((arm) =>
-      arm.rates.map((rate) => ({
-        name: `${arm.name}-${rate}`,
-        what: `${formatCount(parameters)} parameters, vocabulary of ${vocabulary}`,
-        seconds: secondsOfRun,
-      })),
-    );
-  },
-  async carryOut(context) {
-    const { plan, arms, corpus, vocabulary, parameters } = await partsOf(context);
-    await compareArms(
-      arms,
-      seedsOf(context, plan.seeds),
-      (arm, learningRate, seed) => {
-        const config = arm.config(vocabulary);
-        // The same schedule for all, down to zero: nothing but the arm differs.
-        const training = { schedule: 'cosine' } as const;
-        const settings = {
-          ...settingsFor({ training }, { ...plan, learningRate, seed }),
-          finalFraction: 0,
-        };
-        const { tokens } = corpus;
-        return context.run(
-          `${arm.name}-${learningRate}-seed${seed}`,
-          { config, settings, corpus: { tokens, vocabulary } },
-          (folder) => train(folder, config, settings, corpus, context),
-          secondsOfRun,
-        );
-      },
-      (rows) => context.publish(roundingReport({ plan, corpus, arms, rows, parameters })),
-    );
-  },
-};
+  plan: { rung: { layers: 4, hiddenSize: 192 }, ...tokens },
+  forms: [...claimed, 'transformer', 'floatMlgru', 'ternaryLlama'],
+});
+
+/** 10.6 million: whether a larger model changes the verdict on ternary queries and keys. */
+export const rounding10M = studyOf({
+  name: 'rounding-10m',
+  about: 'ternary queries and keys beside float ones and the MLGRU, 10.6 million parameters',
+  plan: { rung: { layers: 8, hiddenSize: 320 }, ...tokens },
+  forms: claimed,
+});
+
+function studyOf(study: RoundingStudy): Study {
+  const { name, about } = study;
+  return {
+    name,
+    about,
+    trains: true,
+    spreads: true,
+    plan: (context) => plannedRuns(study, context),
+    carryOut: (context) => carryOut(study, context),
+  };
+}
+
+async function plannedRuns(study: RoundingStudy, context: StudyContext) {
+  const { arms, vocabulary, parameters } = await partsOf(study, context);
+  return arms.flatMap((arm) =>
+    arm.rates.map((rate) => ({
+      name: `${arm.name}-${rate}`,
+      what: `${formatCount(parameters)} parameters, vocabulary of ${vocabulary}`,
+      seconds: secondsOfRun,
+    })),
+  );
+}
+
+async function carryOut(study: RoundingStudy, context: StudyContext): Promise<void> {
+  const { plan, arms, corpus, vocabulary, parameters } = await partsOf(study, context);
+  await compareArms(
+    arms,
+    seedsOf(context, plan.seeds),
+    (arm, learningRate, seed) => {
+      const config = arm.config(vocabulary);
+      // The same schedule for all, down to zero: nothing but the arm differs.
+      const training = { schedule: 'cosine' } as const;
+      const settings = {
+        ...settingsFor({ training }, { ...plan, learningRate, seed }),
+        finalFraction: 0,
+      };
+      const { tokens } = corpus;
+      return context.run(
+        `${arm.name}-${learningRate}-seed${seed}`,
+        { config, settings, corpus: { tokens, vocabulary } },
+        (folder) => train(folder, config, settings, corpus, context),
+        secondsOfRun,
+      );
+    },
+    (rows) => context.publish(roundingReport({ plan, corpus, arms, rows, parameters })),
+  );
+}
 
 /** On one H100. */
 const secondsOfRun = 16;
 
-async function partsOf(context: StudyContext) {
-  const plan = context.options.quick ? quickPlan : fullPlan;
+async function partsOf(study: RoundingStudy, context: StudyContext) {
+  const plan = context.options.quick ? quickPlan : study.plan;
   const corpus = await prepareCorpus(context, plan.vocabulary);
-  const arms = names.map((name) => armOf(name, plan.rung));
+  const arms = study.forms.map((name) => armOf(name, plan.rung));
   const parameters = matrixParameters(arms[0]!.config(corpus.vocabulary));
   return { plan, arms, corpus, vocabulary: corpus.vocabulary, parameters };
 }

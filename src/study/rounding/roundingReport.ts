@@ -18,6 +18,10 @@ const questions = [
   ['recurrence beside attention, ternary weights', 'mlgru-ternary', 'llama-ternary'],
 ] as const;
 
+const floatArms =
+  'The MLGRU with float weights keeps the norm before each projection; the Llama with ternary weights has one, as ' +
+  'BitLinear has, and a ternary head.';
+
 export function roundingReport({ plan, corpus, arms, rows, parameters }: ArmResults): Report {
   const millions = (count: number) => `${(count / 1e6).toPrecision(3)} M`;
   const effects = effectsOf(rows);
@@ -29,9 +33,9 @@ export function roundingReport({ plan, corpus, arms, rows, parameters }: ArmResu
         'zero). Loss is that of windows kept out of training, in nats a token. The learning rate of each arm is ' +
         'searched with the first seed, and the other seeds train at the best one. Intervals are of the mean over ' +
         'seeds, 95 % by Student’s t; differences are taken seed by seed.',
-      'The MLGRU with float weights keeps the norm before each projection; the Llama with ternary weights has one, as ' +
-        'BitLinear has, and a ternary head. Scores: rotated queries and keys are rounded to −t, 0 or t, with t the mean ' +
-        'magnitude of a head. Gradients go straight through all roundings.',
+      ...(arms.some(({ name }) => name === 'mlgru-float') ? [floatArms] : []),
+      'Scores: rotated queries and keys are rounded to −t, 0 or t, with t the mean magnitude of a head. Gradients go ' +
+        'straight through all roundings.',
     ],
     tables: [armTable('Arms', arms, rows), effectsTable(effects), searchTable(arms, rows)],
     figures: [
