@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byColumns, kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { byColumns, byRows, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { Tensor } from '../../program/tensor.ts';
 import { type PlannedKernel, phasesOf, worthAPiece } from './phases.ts';
 
@@ -52,6 +52,56 @@ describe('phasesOf', () => {
     expect(shape([columns(256)], 16)).toEqual([[4]]);
     expect(shape([columns(48)], 16)).toEqual([[1]]);
     expect(shape([columns(256), kernel(a, c, 1000)], 16)).toEqual([[4, 32]]);
+  });
+
+  describe('of kernels that take rows', () => {
+    const matrix = (name: string, rows: number, width: number) =>
+      new Tensor('temporary', 'f32', [rows, width], name);
+    const x = matrix('x', 8, 4);
+    const y = matrix('y', 8, 4);
+    const z = matrix('z', 8, 4);
+    const wider = matrix('wider', 8, 8);
+    addresses.set(x, 1024).set(y, 2048).set(z, 3072).set(wider, 1024);
+    const takesRows = (from: Tensor, to: Tensor, pieces: number) => {
+      const planned = kernel(from, to, pieces);
+      return { ...planned, call: byRows(planned.call, 8) };
+    };
+    const phases = (kernels: readonly PlannedKernel[], threads = 4) =>
+      phasesOf(kernels, { threads, pieceWork: worthAPiece }, place).map(({ kernels, pieces, together }) => [
+        kernels.length,
+        pieces,
+        together,
+      ]);
+
+    it('runs one after the other on a share of the rows, even small ones', () => {
+      expect(phases([takesRows(x, y, 1), takesRows(y, z, 1), takesRows(z, y, 1)])).toEqual([[3, 3, true]]);
+      expect(phases([takesRows(x, y, 0.5), takesRows(y, z, 0.5)])).toEqual([[2, 1, true]]);
+      expect(phases([takesRows(x, y, 100), takesRows(y, z, 100)])).toEqual([[2, 8, true]]);
+    });
+
+    it('parts those of which one writes rows that other rows of the first are read from', () => {
+      expect(phases([takesRows(x, y, 2), takesRows(y, wider, 2)])).toEqual([
+        [1, 2, true],
+        [1, 2, true],
+      ]);
+    });
+
+    it('parts a kernel of other rows, or of none, that reads them', () => {
+      const other = { ...kernel(y, z, 2), call: byRows(kernel(y, z, 2).call, 4) };
+      for (const next of [other, kernel(y, z, 2)])
+        expect(phases([takesRows(x, y, 2), next]).map(([count]) => count)).toEqual([1, 1]);
+    });
+
+    it('adds nothing to kernels that depend on one another by their rows', () => {
+      const chain = [takesRows(x, y, 2), takesRows(y, z, 2)];
+      const other = { ...kernel(a, b, 8), call: byRows(kernel(a, b, 8).call, 4) };
+      for (const next of [kernel(a, b, 8), kernel(a, b, 1), other])
+        expect(phases([...chain, next]).map(([count]) => count)).toEqual([2, 1]);
+    });
+
+    it('joins one to products that are independent of it', () => {
+      expect(phases([kernel(a, b, 15), takesRows(x, y, 1)])).toEqual([[2, 16, false]]);
+    });
   });
 
   it('lets a kernel follow each piece of products whose quarters it takes, unless it writes what others read', () => {

@@ -6,6 +6,7 @@
 import { isDenseProduct } from '../../kernels/cpu/gemm.ts';
 import type { KernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { type Call, present } from '../../program/op.ts';
+import { rowsOf } from '../../program/shapes.ts';
 import { Tensor } from '../../program/tensor.ts';
 
 /** A kernel call with what it takes to schedule it. */
@@ -44,6 +45,7 @@ export function plannedKernels(call: Call, kernels: readonly KernelCall[]): Plan
   // Operations a nanosecond on one thread: 128-bit vectors at some 3 GHz, a third of their peak.
   const floats = cost.additions - cost.integerAdditions + cost.multiplications + cost.productMultiplications;
   const compute = floats / 8 + cost.integerAdditions / 40 + cost.special;
+  const counted = kernels.filter(({ prepares }) => !prepares);
   return kernels.map((kernel) => {
     const tensors = [...new Set(Object.values(kernel.args).filter((value) => value instanceof Tensor))];
     const operands = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
@@ -57,7 +59,7 @@ export function plannedKernels(call: Call, kernels: readonly KernelCall[]): Plan
       call: kernel,
       reads: tensors.filter((tensor) => inputs.has(tensor) && !outputs.has(tensor)),
       writes: tensors.filter((tensor) => !inputs.has(tensor) || outputs.has(tensor)),
-      nanoseconds: bytes / 8 + compute / kernels.length,
+      nanoseconds: bytes / 8 + (kernel.prepares ? 0 : compute / counted.length),
     };
   });
 }
@@ -68,6 +70,21 @@ export interface Cut {
   readonly pieceWork: number;
 }
 
+interface Member {
+  readonly kernel: PlannedKernel;
+  readonly spans: Spans;
+}
+
+function kernelsOf(group: readonly Member[]): PlannedKernel[] {
+  return group.map(({ kernel }) => kernel);
+}
+
+/** Whether all kernels of a group take the same rows. */
+function takesRows(group: readonly Member[]): boolean {
+  const { rows } = group[0]!.kernel.call;
+  return rows !== undefined && group.every(({ kernel }) => kernel.call.rows === rows);
+}
+
 /** Phases of these kernels; `place` says where tensors lie. */
 export function phasesOf(
   kernels: readonly PlannedKernel[],
@@ -76,23 +93,25 @@ export function phasesOf(
 ): Phase[] {
   if (cut.threads <= 1) return kernels.map((kernel) => phaseOf([kernel], cut));
   const phases: Phase[] = [];
-  let group: { kernel: PlannedKernel; spans: Spans }[] = [];
+  let group: Member[] = [];
   const close = () => {
-    const members = group.map(({ kernel }) => kernel);
-    if (members.length > 0) phases.push(phaseOf(members, cut));
+    if (group.length > 0)
+      phases.push(takesRows(group) ? chainPhase(group, cut) : phaseOf(kernelsOf(group), cut));
     group = [];
   };
   for (const kernel of kernels) {
     const spans = spansOf(kernel, place);
     if (follows(kernel, spans, group)) {
-      const members = group.map((member) => member.kernel);
-      phases.push(jointPhase(members, kernel, cut));
+      phases.push(jointPhase(kernelsOf(group), kernel, cut));
       group = [];
       continue;
     }
+    const { rows } = kernel.call;
     // A kernel that is one piece is run by the thread that completes the phase before it, which hands nothing out.
-    const isSmall = kernel.nanoseconds < 2 * cut.pieceWork;
-    if (isSmall || group.some((other) => conflict(other.spans, spans))) close();
+    const isSmall = rows === undefined && kernel.nanoseconds < 2 * cut.pieceWork;
+    const goesOn = rows !== undefined && isChained(kernel, spans, group);
+    const isApart = group.length > 1 && takesRows(group); // its kernels may depend on one another
+    if (!goesOn && (isSmall || isApart || group.some((other) => conflict(other.spans, spans)))) close();
     group.push({ kernel, spans });
     if (isSmall) close();
   }
@@ -118,11 +137,7 @@ function phaseOf(kernels: readonly PlannedKernel[], { threads, pieceWork }: Cut)
  * Whether each piece of the products of a phase can be followed by this kernel: it reads, of what they write, only the
  * columns of the piece, and writes nothing that pieces of others read or write.
  */
-function follows(
-  { call }: PlannedKernel,
-  { reads, writes }: Spans,
-  group: readonly { readonly kernel: PlannedKernel; readonly spans: Spans }[],
-): boolean {
+function follows({ call }: PlannedKernel, { reads, writes }: Spans, group: readonly Member[]): boolean {
   const { follower } = call;
   if (!follower || group.length === 0) return false;
   return group.every(
@@ -146,15 +161,49 @@ function jointPhase(products: readonly PlannedKernel[], last: PlannedKernel, cut
   return { kernels: calls.map((one) => ({ call: one, pieces })), pieces, wakes, together: true };
 }
 
+/**
+ * Whether a thread can run a share of this kernel's rows as soon as it has run its own share of the group's kernels, all of
+ * which take rows: what they have in common are the same rows of the same memory.
+ */
+function isChained({ call }: PlannedKernel, spans: Spans, group: readonly Member[]): boolean {
+  return group.every(
+    (other) =>
+      other.kernel.call.rows === call.rows &&
+      !meetApart(spans.writes, other.spans.writes) &&
+      !meetApart(spans.writes, other.spans.reads) &&
+      !meetApart(spans.reads, other.spans.writes),
+  );
+
+  function meetApart(some: readonly Span[], others: readonly Span[]): boolean {
+    return some.some((one) =>
+      others.some((other) => meet([one], [other]) && !(isSame(one, other) && isRows(one) && isRows(other))),
+    );
+  }
+
+  function isRows([, , rows]: Span): boolean {
+    return rows === call.rows;
+  }
+}
+
+/** Kernels that take the same rows: each piece is its share of all of them, one after the other. */
+function chainPhase(group: readonly Member[], cut: Cut): Phase {
+  const members = kernelsOf(group);
+  const whole = phaseOf(members, cut);
+  const total = members.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
+  const pieces = total < 2 * cut.pieceWork ? 1 : Math.min(members[0]!.call.rows!, whole.pieces);
+  const kernels = members.map(({ call }) => ({ call, pieces }));
+  return { kernels, pieces, wakes: Math.min(pieces - 1, whole.wakes), together: true };
+}
+
 interface Spans {
   readonly reads: readonly Span[];
   readonly writes: readonly Span[];
 }
 
-type Span = readonly [start: number, end: number];
+type Span = readonly [start: number, end: number, rows: number];
 
 function spansOf({ reads, writes }: PlannedKernel, place: (tensor: Tensor) => number): Spans {
-  const span = (tensor: Tensor): Span => [place(tensor), place(tensor) + tensor.bytes];
+  const span = (tensor: Tensor): Span => [place(tensor), place(tensor) + tensor.bytes, rowsOf(tensor)];
   return { reads: reads.map(span), writes: writes.map(span) };
 }
 

@@ -24,6 +24,7 @@ export interface KernelArguments {
     readonly rows: Size<'rows'>;
     readonly width: Size<'width'>;
     readonly planes: Size<'planes'>;
+    readonly unit: Size<'unit'>;
   };
   readonly appendToPages: {
     readonly rows: Tensor;
@@ -678,6 +679,7 @@ export const kernelFields: {
     rows: 'i32',
     width: 'i32',
     planes: 'i32',
+    unit: 'i32',
   },
   appendToPages: {
     rows: 'tensor',

@@ -22,6 +22,10 @@ export interface KernelCall {
   readonly follower?: Follower;
   /** Whatever the work. */
   readonly maxPieces?: number;
+  /** A piece is a share of so many rows: of each operand that has as many, it touches no other row. */
+  readonly rows?: number;
+  /** The operations of its op are those of its other kernels. */
+  readonly prepares?: boolean;
 }
 
 /**
@@ -52,6 +56,11 @@ const minColumns = 64;
 /** A call whose pieces are columns of rows of `width`. */
 export function byColumns(call: KernelCall, width: number): KernelCall {
   return { ...call, maxPieces: Math.max(1, Math.floor(width / minColumns)) };
+}
+
+/** A call whose pieces are shares of `rows`, if these are several. */
+export function byRows(call: KernelCall, rows: number): KernelCall {
+  return rows > 1 ? { ...call, rows } : call;
 }
 
 /** `kernelCall('lastToken', { x, y, batch, length, width })` */

@@ -9,15 +9,21 @@ class Add {
   rows: i32;
   width: i32;
   planes: i32; // of a row, of which threads take shares
+  unit: i32; // of a row that is one plane, shares are multiples of so many columns
 }
 
 export function addForward(args: usize, thread: i32, threads: i32): void {
   const p = changetype<Add>(args);
   for (let plane = 0; plane < p.planes; plane++) {
-    const start = planeStart(p.width, p.planes, plane, thread, threads);
-    const end = planeStart(p.width, p.planes, plane, thread + 1, threads);
+    const start = startOf(p, plane, thread, threads);
+    const end = startOf(p, plane, thread + 1, threads);
     for (let row = 0; row < p.rows; row++) addColumns(p, row, start, end);
   }
+}
+
+function startOf(p: Add, plane: i32, thread: i32, threads: i32): i32 {
+  if (p.planes == 1) return shareStart(p.width, p.unit, thread, threads);
+  return planeStart(p.width, p.planes, plane, thread, threads);
 }
 
 // @ts-ignore: decorator

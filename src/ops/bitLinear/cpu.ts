@@ -1,5 +1,5 @@
 import { gemm, storage } from '../../kernels/cpu/gemm.ts';
-import { type KernelCall, kernelCall, rowProduct } from '../../kernels/cpu/kernelCall.ts';
+import { byRows, type KernelCall, kernelCall, rowProduct } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
@@ -51,7 +51,8 @@ export function isOneRow(rows: number, width: number): boolean {
 
 function quantiseActivations(x: Tensor, gamma: Tensor, rows: ReturnType<typeof quantisedRows>): KernelCall {
   const sizes = { rows: rowsOf(x), width: widthOf(x), stride: paddedWidth(x) };
-  return kernelCall('quantiseActivations', { x, gamma, ...rows, ...sizes, epsilon });
+  const call = kernelCall('quantiseActivations', { x, gamma, ...rows, ...sizes, epsilon });
+  return byRows({ ...call, prepares: true }, sizes.rows);
 }
 
 export interface TernaryGradients {

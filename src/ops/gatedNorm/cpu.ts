@@ -1,4 +1,4 @@
-import { kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { byRows, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, widthOf } from '../../program/shapes.ts';
@@ -8,7 +8,7 @@ import { gatedNormBackwardOp, gatedNormOp } from './gatedNorm.ts';
 export const gatedNormOnCpu = [
   onCpu(gatedNormOp, ({ inputs, outputs, attributes: { epsilon } }) => {
     const sizes = { rows: rowsOf(inputs.x), width: widthOf(inputs.x) };
-    return [kernelCall('gatedNormForward', { ...inputs, ...outputs, ...sizes, epsilon })];
+    return [byRows(kernelCall('gatedNormForward', { ...inputs, ...outputs, ...sizes, epsilon }), sizes.rows)];
   }),
   onCpu(gatedNormBackwardOp, ({ inputs, outputs: { dx, dgamma, dh }, attributes: { epsilon } }) => {
     const { x, h, gamma, dy, dxBefore, dgammaBefore } = inputs;

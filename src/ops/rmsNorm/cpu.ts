@@ -1,13 +1,14 @@
-import { byColumns, type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
+import { byColumns, byRows, type KernelCall, kernelCall } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import type { Tensors } from '../../program/op.ts';
 import { normSizes, rmsNormBackwardOp, rmsNormOp } from './rmsNorm.ts';
 
 export const rmsNormOnCpu = [
-  onCpu(rmsNormOp, ({ inputs: { x, gamma }, outputs: { y }, attributes: { epsilon } }) => [
-    kernelCall('rmsNormForward', { x, gamma, y, ...normSizes({ x, gamma }), epsilon }),
-  ]),
+  onCpu(rmsNormOp, ({ inputs: { x, gamma }, outputs: { y }, attributes: { epsilon } }) => {
+    const sizes = normSizes({ x, gamma });
+    return [byRows(kernelCall('rmsNormForward', { x, gamma, y, ...sizes, epsilon }), sizes.rows)];
+  }),
   onCpu(rmsNormBackwardOp, ({ inputs, outputs, attributes: { epsilon } }) =>
     rmsNormBackwardKernels({ ...inputs, ...outputs }, epsilon),
   ),

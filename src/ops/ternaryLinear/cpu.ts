@@ -1,4 +1,4 @@
-import { type KernelCall, kernelCall, rowProduct } from '../../kernels/cpu/kernelCall.ts';
+import { byRows, type KernelCall, kernelCall, rowProduct } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -26,5 +26,5 @@ export const ternaryLinearOnCpu = [
 
 function quantiseRows(x: Tensor, rows: ReturnType<typeof quantisedRows>): KernelCall {
   const sizes = { rows: rowsOf(x), width: widthOf(x), stride: paddedWidth(x) };
-  return kernelCall('quantiseRows', { x, ...rows, ...sizes });
+  return byRows({ ...kernelCall('quantiseRows', { x, ...rows, ...sizes }), prepares: true }, sizes.rows);
 }
