@@ -39,10 +39,10 @@ export function sharedBytes(tiling: Tiling, headSize: number, operands: { own: n
   return (operands.own * ownRows(tiling) + 2 * operands.others * tiling.others) * rowBytes(headSize);
 }
 
-/** Tensors as bf16, and the launch that converts them. */
+/** Tensors as bf16, and the launch that converts those that are not. */
 export function narrow<Names extends string>(tensors: Readonly<Record<Names, Tensor>>) {
-  const entries = Object.entries<Tensor>(tensors).map(
-    ([name, x]) => [name, { x, y: scratch(`${name}.bf16`, x.shape, 'bf16') }] as const,
+  const entries = Object.entries<Tensor>(tensors).flatMap(([name, x]) =>
+    x.dtype === 'bf16' ? [] : [[name, { x, y: scratch(`${name}.bf16`, x.shape, 'bf16') }] as const],
   );
   const steps = overTensors(
     entries.map(([, operands]) => ({ pieces: operands.x.size / 8, operands })),
@@ -54,8 +54,8 @@ export function narrow<Names extends string>(tensors: Readonly<Record<Names, Ten
       ...{ tensors: {}, numbers: {} },
     },
   );
-  const narrowed = Object.fromEntries(entries.map(([name, { y }]) => [name, y])) as Record<Names, Tensor>;
-  return { narrowed, steps };
+  const narrowed = Object.fromEntries(entries.map(([name, { y }]) => [name, y]));
+  return { narrowed: { ...tensors, ...narrowed } as Record<Names, Tensor>, steps };
 }
 
 /** `size` of a head, `own` rows of a block, `others` of a tile, and functions over them. */
@@ -136,8 +136,11 @@ __device__ inline void addWeighted(Columns& sums, const Scores& weights, unsigne
 `;
 
 const storing = `
+__device__ inline void storeTwo(float* y, float a, float b) { *(float2*)y = make_float2(a, b); }
+__device__ inline void storeTwo(bf16* y, float a, float b) { *(unsigned*)y = twoBf16(a, b); }
+
 /** Stores sums · factor of the warp's rows, of which the first is row \`first\` of \`length\`, \`width\` elements apart. */
-__device__ inline void storeRows(float* to, const Columns& sums, const float (&factors)[strips][2], unsigned width, unsigned first, unsigned length) {
+template <typename T> __device__ inline void storeRows(T* to, const Columns& sums, const float (&factors)[strips][2], unsigned width, unsigned first, unsigned length) {
   const unsigned lane = threadIdx.x % 32;
   #pragma unroll
   for (int m = 0; m < strips; m++)
@@ -145,10 +148,10 @@ __device__ inline void storeRows(float* to, const Columns& sums, const float (&f
     for (int h = 0; h < 2; h++) {
       const unsigned row = first + 16 * m + 8 * h + lane / 4;
       if (row >= length) continue;
-      float* at = to + (size_t)row * width + lane % 4 * 2;
+      T* at = to + (size_t)row * width + lane % 4 * 2;
       #pragma unroll
       for (int n = 0; n < size / 8; n++)
-        *(float2*)(at + 8 * n) = make_float2(sums[m][n][2 * h] * factors[m][h], sums[m][n][2 * h + 1] * factors[m][h]);
+        storeTwo(at + 8 * n, sums[m][n][2 * h] * factors[m][h], sums[m][n][2 * h + 1] * factors[m][h]);
     }
 }
 `;

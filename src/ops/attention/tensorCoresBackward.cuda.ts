@@ -7,7 +7,6 @@ import { eachElement, overElements } from '../../kernels/cuda/shapes.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { narrow, ownRows, sharedBytes, type Tiling, tileFunctions } from './halfTiles.cuda.ts';
-import { heads as dotsOfRows } from './kernel.cuda.ts';
 import type { AttentionSizes } from './reference.ts';
 import { turnOf } from './tensorCores.cuda.ts';
 
@@ -37,6 +36,15 @@ export function attentionBackward(
   ];
 }
 
+const fourOf = `
+__device__ inline float4 fourOf(const float* x) { return *(const float4*)x; }
+__device__ inline float4 fourOf(const bf16* x) {
+  const uint2 words = *(const uint2*)x;
+  return make_float4(__uint_as_float(words.x << 16), __uint_as_float(words.x & 0xffff0000u),
+    __uint_as_float(words.y << 16), __uint_as_float(words.y & 0xffff0000u));
+}
+`;
+
 /** For each head of each query: the log-sum-exp as an exponent of two, and δ = Σ_c dy_c·y_c. */
 function statisticsOf(
   tensors: Readonly<Record<'dy' | 'y' | 'logSumExp' | 'statistics', Tensor>>,
@@ -45,10 +53,11 @@ function statisticsOf(
   const size = tensors.logSumExp.size;
   return {
     kernel: 'attentionStatistics',
-    functions: dotsOfRows,
+    functions: fourOf,
     body: eachElement(`
-    const size_t at = (size_t)i * headSize;
-    ((float2*)statistics)[i] = make_float2(logSumExp[i] * ${Math.LOG2E}f, dotRows(dy + at, y + at, headSize));`),
+    float delta = 0.f;
+    for (size_t c = (size_t)i * headSize, end = c + headSize; c < end; c += 4) delta += dot(fourOf(dy + c), fourOf(y + c));
+    ((float2*)statistics)[i] = make_float2(logSumExp[i] * ${Math.LOG2E}f, delta);`),
     tensors,
     numbers: { size, headSize },
     ...overElements(size),

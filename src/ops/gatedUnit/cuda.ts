@@ -13,7 +13,7 @@ export const gatedUnitOnCuda = [
   onCuda(gatedUnitOp, ({ inputs: { g, u }, outputs: { y }, attributes: { activation } }) => [
     {
       kernel: `gatedUnit.${activation}`,
-      body: eachElement(`const float x = g[i]; y[i] = (${gates[activation].value}) * u[i];`),
+      body: eachElement(`const float x = g[i]; store(y, i, (${gates[activation].value}) * u[i]);`),
       tensors: { g, u, y },
       numbers: { size: y.size },
       ...overElements(y.size),
@@ -24,8 +24,8 @@ export const gatedUnitOnCuda = [
       kernel: `gatedUnitBackward.${activation}`,
       body: eachElement(`
     const float x = g[i], up = u[i], d = dy[i];
-    dg[i] = d * up * (${gates[activation].slope});
-    du[i] = d * (${gates[activation].value});`),
+    store(dg, i, d * up * (${gates[activation].slope}));
+    store(du, i, d * (${gates[activation].value}));`),
       tensors: { ...inputs, ...outputs },
       numbers: { size: inputs.g.size },
       ...overElements(inputs.g.size),

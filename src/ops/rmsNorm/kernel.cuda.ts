@@ -18,7 +18,7 @@ export function rmsNormForward(x: Tensor, gamma: Tensor, y: Tensor, epsilon: num
   return {
     kernel: 'rmsNorm',
     body: eachRow(`${inverseRms}
-    ${eachColumn('y[i] = x[i] * r * gamma[c];')}`),
+    ${eachColumn('store(y, i, x[i] * r * gamma[c]);')}`),
     tensors: { x, gamma, y },
     numbers: { ...sizes, epsilon: { f32: epsilon } },
     ...overRows(sizes.rows, sizes.width),

@@ -38,8 +38,8 @@ function rotary({ inputs: { x, table }, outputs: { y }, attributes }: CallOf<typ
     const unsigned head = i / half, k = i % half;
     const unsigned row = head * 2 * half / width % length * 2 * half, at = head * 2 * half + k;
     const float a = x[at], b = x[at + half], c = table[row + k], s = table[row + half + k] * direction;
-    y[at] = a * c - b * s;
-    y[at + half] = b * c + a * s;`),
+    store(y, at, a * c - b * s);
+    store(y, at + half, b * c + a * s);`),
     tensors: { x, table, y },
     numbers: {
       ...{ size: x.size / 2, width: widthOf(x), half: headSize / 2, length },

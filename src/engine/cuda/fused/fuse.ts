@@ -16,7 +16,7 @@ import { type RowSource, sourceWidth } from '../../fused/rowSource.ts';
 import { gradientOfRows } from './gradientOfRows.cuda.ts';
 import { integerLogitsOnCuda, keepIntegerLogits } from './integerLogits.ts';
 import { integerSumsOnCuda, keepIntegers } from './integerSums.ts';
-import { narrowGradients } from './narrowGradients.ts';
+import { narrowOperands } from './narrowOperands.ts';
 import { persist, persistentOnCuda } from './persist.ts';
 import { fusedProjections } from './projections.cuda.ts';
 import { quantiseRows } from './quantiseRows.cuda.ts';
@@ -39,7 +39,7 @@ function suitsRows(source: RowSource): boolean {
 }
 
 export function fuse(program: Program, features: CudaFeatures): Program {
-  const passes = [keepIntegers, keepIntegerLogits, narrowGradients, together, persist];
+  const passes = [keepIntegers, keepIntegerLogits, narrowOperands, together, persist];
   return passes.reduce((rewritten, pass) => pass(rewritten, features), fuseForGpu(program, kernels));
 }
 

@@ -1,35 +1,16 @@
 /**
- * Gradients that only products on tensor cores read are stored as those products take them: bf16, rounded once, by the
- * kernel that computes them. Gradients between two blocks are sums of many, which stay f32; the product gets a copy.
+ * What only products on tensor cores read, activations and gradients, is stored as those products take it: bf16, rounded
+ * once, by the kernel that computes it. Gradients between two blocks are sums of many, which stay f32; the product gets a
+ * copy.
  */
 import type { CudaFeatures } from '../../../kernels/cuda/launch.ts';
-import { operandType } from '../../../kernels/cuda/operands.cuda.ts';
-import { bitLinearBackwardOp } from '../../../ops/bitLinear/bitLinear.ts';
-import { crossEntropyBackwardOp } from '../../../ops/crossEntropy/crossEntropy.ts';
-import { mlgruBackwardOp } from '../../../ops/mlgru/mlgru.ts';
-import { type Call, callOfOp, type Op, present } from '../../../program/op.ts';
+import { type Call, callOfOp, present } from '../../../program/op.ts';
 import type { Program } from '../../../program/record.ts';
-import { rowsOf, widthOf } from '../../../program/shapes.ts';
 import { Tensor } from '../../../program/tensor.ts';
 import { bitLinearGradientsOp, gradientOfRowsOps } from '../../fused/rowOps.ts';
 import { Uses, withoutCalls } from '../../fused/uses.ts';
-import { scaledLossBackwardOp } from './integerLogits.ts';
-import { scaledGradientOps, scaledMlgruBackwardOp } from './integerSums.ts';
-
-/** The gradients that calls can store as bf16. */
-const makers = new Map<Op, readonly string[]>(
-  [
-    [gradientOfRowsOps.gatedNorm, ['dx']],
-    [gradientOfRowsOps.swiglu, ['dx']],
-    [scaledGradientOps.gatedNorm, ['dx']],
-    [scaledGradientOps.swiglu, ['dx']],
-    [mlgruBackwardOp, ['di', 'df']],
-    [scaledMlgruBackwardOp, ['di', 'df']],
-    [crossEntropyBackwardOp, ['dLogits']],
-    [scaledLossBackwardOp, ['dLogits']],
-    [bitLinearGradientsOp, ['dy']],
-  ].map(([op, names]) => [op as Op, names as string[]]),
-);
+import { storableAsHalves, takenAsHalves } from './halfOperands.ts';
+import { scaledGradientOps } from './integerSums.ts';
 
 const rowGradients: ReadonlySet<unknown> = new Set([
   ...Object.values(gradientOfRowsOps),
@@ -38,12 +19,12 @@ const rowGradients: ReadonlySet<unknown> = new Set([
 
 type Replacements = ReadonlyMap<Tensor, Tensor>;
 
-/** The same program with such gradients in bf16. */
-export function narrowGradients(program: Program, features: CudaFeatures): Program {
+/** The same program with such tensors in bf16. */
+export function narrowOperands(program: Program, features: CudaFeatures): Program {
   const uses = new Uses(program);
   const narrow = new Map<Tensor, Tensor>();
   for (const call of program.calls) {
-    for (const name of makers.get(call.op) ?? []) {
+    for (const name of storableAsHalves(call, features)) {
       const made = call.outputs[name];
       if (made && isNarrow(call, made, uses, features)) narrow.set(made, halfOf(made));
     }
@@ -65,25 +46,21 @@ function isNarrow(maker: Call, made: Tensor, uses: Uses, features: CudaFeatures)
   const readers = uses.readers(made);
   if (callOfOp(maker, bitLinearGradientsOp))
     return (
-      takesHalves(maker, features) &&
-      readers.every((reader) => rowGradients.has(reader.op) && isOnce(reader, made))
+      takenAsHalves(maker, features).length > 0 &&
+      readers.every((reader) => rowGradients.has(reader.op) && placesOf(reader, made).length === 1)
     );
-  return readers.every((reader) => isGradientOf(reader, made, features));
+  return readers.every((reader) => takesAsHalf(reader, made, features));
 }
 
-const isOnce = ({ inputs }: Call, tensor: Tensor) =>
-  present(inputs).filter((one) => one === tensor).length === 1;
-
-/** Whether a call reads `made` as nothing but the gradient of a product on tensor cores. */
-function isGradientOf(reader: Call, made: Tensor, features: CudaFeatures): boolean {
-  return reader.inputs.dOut === made && isOnce(reader, made) && takesHalves(reader, features);
+/** The names under which a call reads a tensor. */
+function placesOf({ inputs }: Call, tensor: Tensor): string[] {
+  return Object.keys(inputs).filter((name) => inputs[name] === tensor);
 }
 
-function takesHalves(call: Call, features: CudaFeatures): boolean {
-  const product = callOfOp(call, bitLinearGradientsOp) ?? callOfOp(call, bitLinearBackwardOp);
-  if (!product) return false;
-  const { dOut, codes } = product.inputs;
-  return operandType(rowsOf(dOut), widthOf(dOut), widthOf(codes), features) === 'bf16';
+/** Whether a call reads `made` as nothing but operands of products on tensor cores. */
+function takesAsHalf(reader: Call, made: Tensor, features: CudaFeatures): boolean {
+  const names = takenAsHalves(reader, features);
+  return placesOf(reader, made).every((name) => names.includes(name));
 }
 
 /** Copies in bf16 of sums that products read, too. */
@@ -91,7 +68,7 @@ function copiesOf(program: Program, uses: Uses, features: CudaFeatures): Map<Ten
   const copies = new Map<Tensor, Tensor>();
   for (const call of program.calls) {
     const dx = callOfOp(call, gradientOfRowsOps.rmsNorm)?.outputs.dx;
-    if (dx && uses.readers(dx).some((reader) => isGradientOf(reader, dx, features)))
+    if (dx && uses.readers(dx).some((reader) => takesAsHalf(reader, dx, features)))
       copies.set(dx, halfOf(dx));
   }
   return copies;
