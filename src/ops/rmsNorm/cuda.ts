@@ -1,4 +1,5 @@
 import { onCuda } from '../../kernels/cuda/lowering.ts';
+import type { Operands } from '../../program/op.ts';
 import { rmsNormBackward, rmsNormForward } from './kernel.cuda.ts';
 import { rmsNormBackwardOp, rmsNormOp } from './rmsNorm.ts';
 
@@ -6,7 +7,8 @@ export const rmsNormOnCuda = [
   onCuda(rmsNormOp, ({ inputs: { x, gamma }, outputs: { y }, attributes: { epsilon } }) => [
     rmsNormForward(x, gamma, y, epsilon),
   ]),
-  onCuda(rmsNormBackwardOp, ({ inputs, outputs, attributes: { epsilon } }) =>
-    rmsNormBackward({ ...inputs, ...outputs }, epsilon),
-  ),
+  onCuda(rmsNormBackwardOp, ({ inputs, outputs, attributes: { epsilon } }) => {
+    const { half }: Operands = outputs; // where the engine wants a copy
+    return rmsNormBackward({ ...inputs, ...outputs, half }, epsilon);
+  }),
 ];

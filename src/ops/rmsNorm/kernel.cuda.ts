@@ -25,9 +25,11 @@ export function rmsNormForward(x: Tensor, gamma: Tensor, y: Tensor, epsilon: num
   };
 }
 
-export type RmsNormBackward = Tensors<'x' | 'gamma' | 'dy' | 'dx' | 'dgamma', 'dxBefore' | 'dgammaBefore'>;
+export type RmsNormBackward = Tensors<'x' | 'gamma' | 'dy' | 'dx' | 'dgamma', 'dxBefore' | 'dgammaBefore'> & {
+  readonly half?: Tensor | undefined;
+};
 
-/** dx = r·e − x·(r³·Σ(e·x)/width) with e = dy ⊙ γ, and dγ = Σ_rows dy ⊙ x·r; each added to what was before. */
+/** dx = r·e − x·(r³·Σ(e·x)/width) with e = dy ⊙ γ, and dγ = Σ_rows dy ⊙ x·r; each added to what was before. `half` is a copy of dx. */
 export function rmsNormBackward(t: RmsNormBackward, epsilon: number): Launch[] {
   const { rows, width } = normSizes(t);
   const inverse = scratch('inverse rms', [rows]);
@@ -39,8 +41,12 @@ export function rmsNormBackward(t: RmsNormBackward, epsilon: number): Launch[] {
     float products = 0.f;
     ${eachColumn('products += dy[i] * gamma[c] * x[i];')}
     const float slope = blockSum(products) / width * r * r * r;
-    ${eachColumn('dx[i] = (before ? before[i] : 0.f) + (r * (dy[i] * gamma[c]) - x[i] * slope);')}`),
-      tensors: { x: t.x, gamma: t.gamma, dy: t.dy, before: t.dxBefore, dx: t.dx, inverse },
+    ${eachColumn(`const float sum = (before ? before[i] : 0.f) + (r * (dy[i] * gamma[c]) - x[i] * slope);
+      dx[i] = sum;${t.half ? ' store(half, i, sum);' : ''}`)}`),
+      tensors: {
+        ...{ x: t.x, gamma: t.gamma, dy: t.dy, before: t.dxBefore, dx: t.dx, inverse },
+        ...(t.half ? { half: t.half } : {}),
+      },
       numbers: { rows, width, epsilon: { f32: epsilon } },
       ...overRows(rows, width),
     },

@@ -4,7 +4,8 @@
  * copy.
  */
 import type { CudaFeatures } from '../../../kernels/cuda/launch.ts';
-import { type Call, callOfOp, present } from '../../../program/op.ts';
+import { rmsNormBackwardOp } from '../../../ops/rmsNorm/rmsNorm.ts';
+import { type Call, callOfOp, type Operands, present } from '../../../program/op.ts';
 import type { Program } from '../../../program/record.ts';
 import { Tensor } from '../../../program/tensor.ts';
 import { bitLinearGradientsOp, gradientOfRowsOps } from '../../fused/rowOps.ts';
@@ -33,7 +34,9 @@ export function narrowOperands(program: Program, features: CudaFeatures): Progra
   if (narrow.size + copies.size === 0) return program;
   const rewritten = withoutCalls(program);
   rewritten.marks.push(...program.marks);
-  rewritten.calls.push(...program.calls.map((call) => withCopy(narrowed(call, narrow, copies), copies)));
+  rewritten.calls.push(
+    ...program.calls.map((call) => withCopy(narrowed(call, narrow, copies, features), copies)),
+  );
   return rewritten;
 }
 
@@ -63,29 +66,33 @@ function takesAsHalf(reader: Call, made: Tensor, features: CudaFeatures): boolea
   return placesOf(reader, made).every((name) => names.includes(name));
 }
 
+/** The call, if it can store its gradient twice. */
+function copyingCall(call: Call): Call<Operands, Operands, object> | undefined {
+  return callOfOp(call, gradientOfRowsOps.rmsNorm) ?? callOfOp(call, rmsNormBackwardOp);
+}
+
 /** Copies in bf16 of sums that products read, too. */
 function copiesOf(program: Program, uses: Uses, features: CudaFeatures): Map<Tensor, Tensor> {
   const copies = new Map<Tensor, Tensor>();
   for (const call of program.calls) {
-    const dx = callOfOp(call, gradientOfRowsOps.rmsNorm)?.outputs.dx;
+    const dx = copyingCall(call)?.outputs.dx;
     if (dx && uses.readers(dx).some((reader) => takesAsHalf(reader, dx, features)))
       copies.set(dx, halfOf(dx));
   }
   return copies;
 }
 
-function narrowed(call: Call, narrow: Replacements, copies: Replacements): Call {
-  const { dOut } = call.inputs;
-  const copy = dOut && copies.get(dOut);
-  const by = copy ? new Map([...narrow, [dOut, copy]]) : narrow;
+function narrowed(call: Call, narrow: Replacements, copies: Replacements, features: CudaFeatures): Call {
+  const taken = present(call.inputs).filter((one) => copies.has(one) && takesAsHalf(call, one, features));
+  const by = new Map([...narrow, ...taken.map((one) => [one, copies.get(one)!] as const)]);
   const operands = [...present(call.inputs), ...present(call.outputs)];
   return operands.some((tensor) => by.has(tensor)) ? replaced(call, by) : call;
 }
 
 /** The maker of a copied sum stores the copy. */
 function withCopy(call: Call, copies: Replacements): Call {
-  const maker = callOfOp(call, gradientOfRowsOps.rmsNorm);
-  const half = maker && copies.get(maker.outputs.dx as Tensor);
+  const maker = copyingCall(call);
+  const half = maker?.outputs.dx && copies.get(maker.outputs.dx);
   if (!half) return call;
   return { ...call, outputs: { ...call.outputs, half }, attributes: { ...maker.attributes, half } };
 }
