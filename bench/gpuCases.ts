@@ -10,6 +10,7 @@ import { elementCount } from '../src/program/tensor.ts';
 import { DeviceSampler } from '../src/run/deviceSampler.ts';
 import { RandomWeights } from '../src/run/randomWeights.ts';
 import { slotModel } from '../src/run/readers.ts';
+import { writeSequence } from '../src/run/sequencePages.ts';
 import type { SlotModel } from '../src/run/slotModel.ts';
 import { recordStep, stepMemory } from '../src/run/steps.ts';
 import { Turns } from '../src/run/turns.ts';
@@ -49,7 +50,9 @@ export class InferenceCase {
   load(length: number) {
     const architecture = architectureOf(this.#config);
     const model = { architecture, weights: this.#weights };
-    const { program, ids, logits } = recordStep(model, stepMemory(architecture, length), length, 'last');
+    const memory = stepMemory(architecture, length);
+    const { program, ids, logits } = recordStep(model, memory, length, 'last');
+    if (memory.kind === 'pages') writeSequence(this.#engine, memory.pages, 0);
     const executable = this.#engine.load(program);
     this.#engine.write(ids, bytesOf(tokens(length, this.#config.vocabSize)));
     const target = new Float32Array(this.#config.vocabSize);

@@ -50,14 +50,19 @@ function statisticsOf(
   tensors: Readonly<Record<'dy' | 'y' | 'logSumExp' | 'statistics', Tensor>>,
   { headSize }: AttentionSizes,
 ): Launch {
-  const size = tensors.logSumExp.size;
+  const lanes = 4;
+  const size = lanes * tensors.logSumExp.size;
   return {
     kernel: 'attentionStatistics',
     functions: fourOf,
     body: eachElement(`
+    const unsigned row = i / ${lanes}, lane = i % ${lanes};
+    const size_t at = (size_t)row * headSize;
     float delta = 0.f;
-    for (size_t c = (size_t)i * headSize, end = c + headSize; c < end; c += 4) delta += dot(fourOf(dy + c), fourOf(y + c));
-    ((float2*)statistics)[i] = make_float2(logSumExp[i] * ${Math.LOG2E}f, delta);`),
+    for (unsigned c = 4 * lane; c < headSize; c += ${4 * lanes}) delta += dot(fourOf(dy + at + c), fourOf(y + at + c));
+    const unsigned group = ${2 ** lanes - 1}u << (threadIdx.x % 32 - lane);
+    for (int d = ${lanes / 2}; d; d >>= 1) delta += __shfl_xor_sync(group, delta, d);
+    if (lane == 0) ((float2*)statistics)[row] = make_float2(logSumExp[row] * ${Math.LOG2E}f, delta);`),
     tensors,
     numbers: { size, headSize },
     ...overElements(size),

@@ -1,34 +1,65 @@
+import type { Launch } from '../../kernels/cuda/launch.ts';
 import { onCuda } from '../../kernels/cuda/lowering.ts';
 import { eachElement, overElements } from '../../kernels/cuda/shapes.ts';
+import type { Tensor } from '../../program/tensor.ts';
 import { gatedUnitBackwardOp, gatedUnitOp } from './gatedUnit.ts';
 import type { Activation } from './reference.ts';
 
-/** act(x), and with s from `begin` its slope. */
+/** act(x) and its slope. */
 const gates: Readonly<Record<Activation, { value: string; slope: string }>> = {
   silu: { value: 'x * sigmoid(x)', slope: 'siluSlope(x, sigmoid(x))' },
   relu2: { value: 'fmaxf(x, 0.f) * fmaxf(x, 0.f)', slope: '2.f * fmaxf(x, 0.f)' },
 };
 
+/** The same over four numbers, or one. */
+const functionsOf = (activation: Activation) => `
+__device__ inline float act(float x) { return ${gates[activation].value}; }
+__device__ inline float slopeOf(float x) { return ${gates[activation].slope}; }
+__device__ inline float4 act(float4 x) { return make_float4(act(x.x), act(x.y), act(x.z), act(x.w)); }
+__device__ inline float4 slopeOf(float4 x) { return make_float4(slopeOf(x.x), slopeOf(x.y), slopeOf(x.z), slopeOf(x.w)); }
+`;
+
+/** Over all elements, four at a time if there are whole fours: `Number` is what the body reads, `put` stores one. */
+function elementwise(
+  kernel: string,
+  activation: Activation,
+  tensors: Readonly<Record<string, Tensor>>,
+  size: number,
+  body: string,
+): Launch {
+  const isWide = size % 4 === 0;
+  const [number, put] = isWide ? ['float4', 'storeFour'] : ['float', 'store'];
+  const count = isWide ? size / 4 : size;
+  return {
+    kernel: `${kernel}.${activation}${isWide ? '.4' : ''}`,
+    functions: functionsOf(activation),
+    body: eachElement(body.replaceAll('Number', number).replaceAll('put(', `${put}(`)),
+    tensors,
+    numbers: { size: count },
+    ...overElements(count),
+  };
+}
+
 export const gatedUnitOnCuda = [
-  onCuda(gatedUnitOp, ({ inputs: { g, u }, outputs: { y }, attributes: { activation } }) => [
-    {
-      kernel: `gatedUnit.${activation}`,
-      body: eachElement(`const float x = g[i]; store(y, i, (${gates[activation].value}) * u[i]);`),
-      tensors: { g, u, y },
-      numbers: { size: y.size },
-      ...overElements(y.size),
-    },
+  onCuda(gatedUnitOp, ({ inputs, outputs, attributes: { activation } }) => [
+    elementwise(
+      'gatedUnit',
+      activation,
+      { ...inputs, ...outputs },
+      inputs.g.size,
+      'put(y, i, act(((const Number*)g)[i]) * ((const Number*)u)[i]);',
+    ),
   ]),
   onCuda(gatedUnitBackwardOp, ({ inputs, outputs, attributes: { activation } }) => [
-    {
-      kernel: `gatedUnitBackward.${activation}`,
-      body: eachElement(`
-    const float x = g[i], up = u[i], d = dy[i];
-    store(dg, i, d * up * (${gates[activation].slope}));
-    store(du, i, d * (${gates[activation].value}));`),
-      tensors: { ...inputs, ...outputs },
-      numbers: { size: inputs.g.size },
-      ...overElements(inputs.g.size),
-    },
+    elementwise(
+      'gatedUnitBackward',
+      activation,
+      { ...inputs, ...outputs },
+      inputs.g.size,
+      `
+    const Number x = ((const Number*)g)[i], up = ((const Number*)u)[i], d = ((const Number*)dy)[i];
+    put(dg, i, d * up * slopeOf(x));
+    put(du, i, d * act(x));`,
+    ),
   ]),
 ];
