@@ -43,7 +43,7 @@ function launchProblem({
 function productProblem({ a, b, y, to, alpha, m, n, k }: Product): string | undefined {
   if (a.tensor.dtype !== b.tensor.dtype) return `operands of ${a.tensor.dtype} and ${b.tensor.dtype}`;
   const results: readonly string[] =
-    { i8: ['i32'], f32: ['f32'], bf16: ['f32', 'bf16'] }[a.tensor.dtype as string] ?? [];
+    { i8: ['i32'], f32: ['f32'], f16: ['f32'], bf16: ['f32', 'bf16'] }[a.tensor.dtype as string] ?? [];
   if (!results.includes(y.dtype))
     return `${a.tensor.dtype} operands give ${results.join(' or ')}, found ${y}`;
   if (y.dtype === 'i32' && (alpha || to)) return 'integer products take no factor and no sum';

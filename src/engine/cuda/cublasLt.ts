@@ -20,7 +20,7 @@ const signatures = {
 } as const;
 
 /** cuBLASLt's numbers. */
-const dataTypes = { f32: 0, i8: 3, i32: 10, bf16: 14 } as const;
+const dataTypes = { f32: 0, f16: 2, i8: 3, i32: 10, bf16: 14 } as const;
 const computeTypes = { f32: 68, i32: 72 } as const;
 const attributes = { pointerMode: 2, transposeA: 3, transposeB: 4 } as const;
 const maxWorkspace = 1;

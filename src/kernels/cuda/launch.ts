@@ -59,7 +59,7 @@ export interface MatrixOperand {
 
 /**
  * A dense product by cuBLASLt: y [m, n] = alpha · a [m, k] · b [k, n] + beta · y, in row-major order, where `m`, `n` and
- * `k` are the sizes after transposition. Operands i8 give i32, f32 ones f32, and bf16 ones f32 or, rounded, bf16.
+ * `k` are the sizes after transposition. Operands i8 give i32, f32 and f16 ones f32, and bf16 ones f32 or, rounded, bf16.
  */
 export interface Product {
   readonly product: string;

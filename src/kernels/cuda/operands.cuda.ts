@@ -1,5 +1,6 @@
 /**
- * Operands of dense products. Large products take bf16: eight times the rate of f32 on tensor cores, with sums in f32;
+ * Operands of dense products. Large products take bf16: eight times the rate of f32 on tensor cores, with sums in f32.
+ * With weights that are stored in f16, or in int8, they take f16, which keeps 11 bits of both;
  * what cuBLASLt wants is that rows are whole vectors of 16 bytes, so matrices are padded with zero columns.
  */
 import { widthOf } from '../../program/shapes.ts';
@@ -9,7 +10,7 @@ import type { CudaFeatures, Launch, MatrixOperand } from './launch.ts';
 import { eachElement, overElements } from './shapes.ts';
 
 /** The element type of a product's operands. */
-export type OperandType = Extract<DType, 'f32' | 'bf16'>;
+export type OperandType = Extract<DType, 'f32' | 'bf16' | 'f16'>;
 
 /** What a product of m · n · k multiply-adds takes: bf16 if it is worth the conversion and rows are whole vectors. */
 export function operandType(m: number, n: number, k: number, { minHalfWork }: CudaFeatures): OperandType {
@@ -27,12 +28,13 @@ export function operand(x: Tensor, type: OperandType, scales?: Tensor): Operand 
   const columns = widthOf(x);
   if (x.dtype === type) return { steps: [], matrix: { tensor: x, columns } };
   const tensor = scratch(`${x.name}.${type}`, x.shape, type);
-  if (x.dtype === 'f32' && x.size % 8 === 0)
+  if (x.dtype === 'f32' && type === 'bf16' && x.size % 8 === 0)
     return { steps: [narrowed(x, tensor)], matrix: { tensor, columns } };
   return {
     steps: [
       {
         kernel: `convert.${x.dtype}.${type}`,
+        functions: toHalf,
         body: eachElement(`${stored(type, 'toFloat(x[i]) * (scales ? scales[i / width] : 1.f)')}`),
         tensors: { x, scales, y: tensor },
         numbers: { size: x.size, width: columns },
@@ -42,6 +44,15 @@ export function operand(x: Tensor, type: OperandType, scales?: Tensor): Operand 
     matrix: { tensor, columns },
   };
 }
+
+/** Larger numbers than f16 has become its largest. */
+const toHalf = `
+__device__ inline f16 toHalf(float x) {
+  f16 y;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(fabsf(x) > 65504.f ? copysignf(65504.f, x) : x));
+  return y;
+}
+`;
 
 /** f32 to bf16, eight at a time. */
 function narrowed(x: Tensor, y: Tensor): Launch {
@@ -58,7 +69,7 @@ function narrowed(x: Tensor, y: Tensor): Launch {
 
 /** y[i] in an operand's type. */
 export function stored(type: OperandType, value: string): string {
-  return type === 'bf16' ? `y[i] = toBf16(${value});` : `y[i] = ${value};`;
+  return `y[i] = ${{ f32: value, bf16: `toBf16(${value})`, f16: `toHalf(${value})` }[type]};`;
 }
 
 /** The operand read the other way round. */

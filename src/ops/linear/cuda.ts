@@ -1,6 +1,6 @@
 import type { CudaFeatures, Step } from '../../kernels/cuda/launch.ts';
 import { onCuda } from '../../kernels/cuda/lowering.ts';
-import { operand, operandType, transposed } from '../../kernels/cuda/operands.cuda.ts';
+import { type OperandType, operand, operandType, transposed } from '../../kernels/cuda/operands.cuda.ts';
 import type { CallOf } from '../../program/op.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -10,14 +10,23 @@ import { linearBackwardOp, linearOp } from './linear.ts';
 /** Up to this many rows, a kernel of our own reads each weight once, as it is stored. */
 const maxThinRows = 8;
 
-/** Whether the products of a call take operands of bf16. Weights of f16 and int8 keep more bits in f32. */
+/** What the products of a call take. In bf16, weights of f16 and int8 would lose bits. */
+function typeOf(
+  { x, weight }: Readonly<Record<'x' | 'weight', Tensor>>,
+  features: CudaFeatures,
+): OperandType {
+  const [rows, out] = [rowsOf(x), sizeOf(weight, 0)];
+  if (rows <= maxThinRows) return 'f32';
+  const type = operandType(rows, out, widthOf(x), features);
+  return type === 'bf16' && (weight.dtype === 'f16' || weight.dtype === 'i8') ? 'f16' : type;
+}
+
+/** Whether the products of a call take operands of bf16. */
 export function takesHalves(
-  { inputs: { x, weight } }: { readonly inputs: Readonly<Record<'x' | 'weight', Tensor>> },
+  { inputs }: { readonly inputs: Readonly<Record<'x' | 'weight', Tensor>> },
   features: CudaFeatures,
 ): boolean {
-  const [rows, out] = [rowsOf(x), sizeOf(weight, 0)];
-  const keepsBits = weight.dtype === 'f32' || weight.dtype === 'bf16';
-  return rows > maxThinRows && keepsBits && operandType(rows, out, widthOf(x), features) === 'bf16';
+  return typeOf(inputs, features) === 'bf16';
 }
 
 function linearForward(
@@ -27,7 +36,7 @@ function linearForward(
   const { x, weight, scales } = inputs;
   const [m, n, k] = [rowsOf(x), widthOf(y), widthOf(x)];
   if (m <= maxThinRows) return [thinProduct(x, { weight, scales }, y)];
-  const type = takesHalves({ inputs }, features) ? 'bf16' : 'f32';
+  const type = typeOf(inputs, features);
   const [a, b] = [operand(x, type), operand(weight, type, scales)];
   const product = { product: 'linear', a: a.matrix, b: transposed(b.matrix), y, m, n, k };
   return [...a.steps, ...b.steps, product];
@@ -40,7 +49,7 @@ function linearBackward(
 ): readonly Step[] {
   const { x, weight, dy, dxBefore, dWeightBefore } = inputs;
   const [rows, out, width] = [rowsOf(x), widthOf(dy), widthOf(x)];
-  const type = takesHalves({ inputs }, features) ? 'bf16' : 'f32';
+  const type = typeOf(inputs, features);
   const [gradient, w, activations] = [operand(dy, type), operand(weight, type), operand(x, type)];
   return [
     ...[...gradient.steps, ...w.steps, ...activations.steps],

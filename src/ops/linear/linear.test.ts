@@ -71,6 +71,12 @@ testOp('linear', [
     (x, w) => [linear(x!, w!)],
     { differentiate: [], halfTolerance: 2e-3 },
   ),
+  opCase(
+    '[128] rows, 256 → 136, int8 weights, as tensor cores take them',
+    [given([128], 256, 136)[0]!, ...int8Rows(136, 256)],
+    (x, w, s) => [linear(x!, w!, s!)],
+    { differentiate: [], halfTolerance: 2e-3 },
+  ),
   opCase('x and weight used twice', given([3], 12, 12), (x, w) => [
     add(linear(linear(x!, w!), w!), linear(x!, w!)),
   ]),
