@@ -1,7 +1,7 @@
 /**
- * Operands of dense products. Large products take bf16: eight times the rate of f32 on tensor cores, with sums in f32.
- * With weights that are stored in f16, or in int8, they take f16, which keeps 11 bits of both;
- * what cuBLASLt wants is that rows are whole vectors of 16 bytes, so matrices are padded with zero columns.
+ * Operands of dense products. Large products take bf16: eight times the rate of f32 on tensor cores, with sums in f32. With
+ * weights that are stored in f16 or int8 they take f16, which keeps eleven bits of both. cuBLASLt wants rows of whole
+ * vectors of 16 bytes, so other matrices stay in f32.
  */
 import { widthOf } from '../../program/shapes.ts';
 import type { DType, Tensor } from '../../program/tensor.ts';
