@@ -1,6 +1,6 @@
 /**
  * Causal attention on tensor cores. Scores are never stored: sums are scaled down when a later tile of keys has a larger
- * score. Exponentials are powers of two, so that scale and base are one factor, \`turn\`.
+ * score. Exponentials are powers of two, so that scale and base are one factor, `turn`.
  */
 import type { Launch } from '../../kernels/cuda/launch.ts';
 import type { Tensor } from '../../program/tensor.ts';

@@ -11,15 +11,17 @@ const gates: Readonly<Record<Activation, { value: string; slope: string }>> = {
   relu2: { value: 'fmaxf(x, 0.f) * fmaxf(x, 0.f)', slope: '2.f * fmaxf(x, 0.f)' },
 };
 
-/** The same over four numbers, or one. */
-const functionsOf = (activation: Activation) => `
+/** Of four numbers, or one: `Number` is what a body reads, `put` stores one. */
+const functionsOf = (activation: Activation, isWide: boolean) => `
+typedef ${isWide ? 'float4' : 'float'} Number;
+template <typename T> __device__ inline void put(T* y, size_t i, Number x) { ${isWide ? 'storeFour' : 'store'}(y, i, x); }
 __device__ inline float act(float x) { return ${gates[activation].value}; }
 __device__ inline float slopeOf(float x) { return ${gates[activation].slope}; }
 __device__ inline float4 act(float4 x) { return make_float4(act(x.x), act(x.y), act(x.z), act(x.w)); }
 __device__ inline float4 slopeOf(float4 x) { return make_float4(slopeOf(x.x), slopeOf(x.y), slopeOf(x.z), slopeOf(x.w)); }
 `;
 
-/** Over all elements, four at a time if there are whole fours: `Number` is what the body reads, `put` stores one. */
+/** Over all elements, four at a time if there are whole fours. */
 function elementwise(
   kernel: string,
   activation: Activation,
@@ -28,12 +30,11 @@ function elementwise(
   body: string,
 ): Launch {
   const isWide = size % 4 === 0;
-  const [number, put] = isWide ? ['float4', 'storeFour'] : ['float', 'store'];
   const count = isWide ? size / 4 : size;
   return {
     kernel: `${kernel}.${activation}${isWide ? '.4' : ''}`,
-    functions: functionsOf(activation),
-    body: eachElement(body.replaceAll('Number', number).replaceAll('put(', `${put}(`)),
+    functions: functionsOf(activation, isWide),
+    body: eachElement(body),
     tensors,
     numbers: { size: count },
     ...overElements(count),
