@@ -150,8 +150,7 @@ function reportOf(rows: readonly InferenceRow[], counted: readonly CountedRow[],
         'keys and values that remember the text, and the temporaries of the pass. Measured bytes are what the engine had in use. Times ' +
         'are medians of five passes and of 32 tokens.',
       "The paper's Transformer++ of 13B seems to have its weights in 32 bits; 16 are the fairer comparison. On tensor " +
-        'cores, where the engine has them, ternary products are int8 and dense ones f16; attention has them through WebGPU, ' +
-        'not through CUDA, where a prompt of a Transformer takes longer for it.',
+        'cores, where the engine has them, ternary products are int8, dense ones f16, and attention is f16 or bf16.',
       'Keys and values have 32 bits unless a row says otherwise. The table "Counted" has a Transformer as it is mostly run, ' +
         `with fewer bits, by these formulas (${describeFormats()}); embedding, head and norms are left as they are. ` +
         'Only bf16 is run here.',
