@@ -19,6 +19,8 @@ const cases = {
 export type TrainingCase = keyof typeof cases;
 
 export interface TrainingResult {
+  /** The engine's, with its threads and native kernels. */
+  readonly description: string;
   readonly parameters: number;
   readonly tokensPerSecond: number;
   /** Counts 6 operations for each parameter and token, as is usual. */
@@ -68,6 +70,7 @@ export async function measureTraining(name: TrainingCase, threads: number): Prom
   const parameters = specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const tokensPerSecond = (1000 * batch * length) / median(times);
   return {
+    description: engine.description,
     parameters,
     tokensPerSecond,
     gigaflops: (6 * parameters * tokensPerSecond) / 1e9,

@@ -140,6 +140,11 @@ typedef struct {
 /** Two rows of tiles of A times two columns of tiles of B. */
 static void multiplyTiles(const uint8_t *a, const uint8_t *b, int32_t tiles, Square s) {
   const size_t next = (size_t)tilesDeep * bytesOfTile, bytes = s.stride * sizeof(float);
+  // What is stored at the end is fetched before the products, which take longer.
+  for (int row = 0; row < 32; row++) {
+    __builtin_prefetch(s.to + (size_t)row * s.stride, 1);
+    __builtin_prefetch(s.to + (size_t)row * s.stride + 16, 1);
+  }
   if (s.from) {
     _tile_loadd(0, s.from, bytes);
     _tile_loadd(1, s.from + 16, bytes);

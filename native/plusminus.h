@@ -84,6 +84,8 @@ typedef struct {
   Address sums;
   Address unit;
   int32_t rows;
+  /** Of int8 codes, which are left to WebAssembly. */
+  Address offsets;
 } Grouped;
 
 /** The longest rows whose sums of q·byte stay within 32 bits. */

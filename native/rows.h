@@ -35,6 +35,17 @@ typedef struct {
   float epsilon;
 } QuantiseActivations;
 
+/** src/ops/bitLinear/quantise.as.ts */
+typedef struct {
+  Address w;
+  Address sums;
+  Address codes;
+  Address scale;
+  int32_t out;
+  int32_t width;
+  int32_t parts;
+} PackWeights;
+
 /** src/ops/mlgru/kernel.as.ts */
 typedef struct {
   Address i;
@@ -117,22 +128,12 @@ typedef struct {
   Address dy;
   Address before;
   Address dx;
-  Address r;
+  Address sums;
   int32_t rows;
   int32_t width;
+  int32_t parts;
   float epsilon;
 } RmsNormBackwardX;
-
-/** src/ops/rmsNorm/kernel.as.ts */
-typedef struct {
-  Address x;
-  Address dy;
-  Address r;
-  Address before;
-  Address dgamma;
-  int32_t rows;
-  int32_t width;
-} RmsNormBackwardGamma;
 
 /** src/ops/crossEntropy/kernel.as.ts */
 typedef struct {

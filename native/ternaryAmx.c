@@ -54,6 +54,15 @@ static void finishTile(uint8_t *memory, const Product *p, const int32_t *sums, i
   }
 }
 
+/** Fetches the lines of y that 32 rows by 64 output rows will be written to, while their sums are computed. */
+static void fetchTarget(uint8_t *memory, const Product *p, int32_t row, int32_t r) {
+  const int32_t packed = (p->out + 3) >> 2, end = smaller(row + 32, p->rows);
+  for (; row < end; row++) {
+    const float *y = (const float *)(memory + p->y) + (size_t)row * p->out + r;
+    for (int plane = 0; plane < 4; plane++) __builtin_prefetch(y + plane * packed, 1);
+  }
+}
+
 /** 32 rows of activations, `stride` bytes apart, by two planes of 16 packed rows. */
 static void fourTiles(const int8_t *q, size_t stride, size_t columns, const uint8_t *tiles, int32_t *sums) {
   _tile_zero(0);
@@ -119,6 +128,7 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
     for (int32_t row = 0; row < p->rows; row += 32) {
       const int8_t *x = row < whole ? q + (size_t)row * p->stride : rest;
       const size_t stride = row < whole ? (size_t)p->stride : columns;
+      fetchTarget(memory, p, row, r);
       for (int plane = 0; plane < 4; plane += 2) {
         const uint8_t *weights = tiles + plane * bytesOfTile;
         const int isFew = p->rows - row <= tileRows;

@@ -9,8 +9,8 @@ enum {
   /** Sixty-four columns of sixteen packed rows: three planes and, at the edges of a matrix, whole bytes. */
   bytesOfBlock = 4 * bytesOfTile,
   /** Planes are written so many blocks before tiles read them, because a tile waits for stores that are under way. */
-  blocksAhead = 2,
-  blocksInTurn = 4
+  blocksAhead = 1,
+  blocksInTurn = 2
 };
 
 INLINE __mmask64 firstBytes(int32_t count) { return count >= 64 ? ~(__mmask64)0 : count <= 0 ? 0 : ((__mmask64)1 << count) - 1; }

@@ -23,7 +23,7 @@ export interface NativeFunctions {
 }
 
 /** `plusminusVersion` of native/plusminus.c. */
-const version = 5;
+const version = 6;
 
 const platform = `${process.platform}-${process.arch}`;
 const extension = { win32: 'dll', darwin: 'dylib' }[process.platform as string] ?? 'so';

@@ -429,13 +429,11 @@ export interface KernelArguments {
     readonly sink: Tensor;
   };
   readonly rmsNormBackwardGamma: {
-    readonly x: Tensor;
-    readonly dy: Tensor;
-    readonly r: Tensor;
+    readonly sums: Tensor;
     readonly before: Tensor | undefined;
     readonly dgamma: Tensor;
-    readonly rows: Size<'rows'>;
     readonly width: Size<'width'>;
+    readonly parts: Size<'parts'>;
   };
   readonly rmsNormBackwardX: {
     readonly x: Tensor;
@@ -443,9 +441,10 @@ export interface KernelArguments {
     readonly dy: Tensor;
     readonly before: Tensor | undefined;
     readonly dx: Tensor;
-    readonly r: Tensor;
+    readonly sums: Tensor;
     readonly rows: Size<'rows'>;
     readonly width: Size<'width'>;
+    readonly parts: Size<'parts'>;
     readonly epsilon: number;
   };
   readonly rmsNormForward: {
@@ -1084,13 +1083,11 @@ export const kernelFields: {
     sink: 'tensor',
   },
   rmsNormBackwardGamma: {
-    x: 'tensor',
-    dy: 'tensor',
-    r: 'tensor',
+    sums: 'tensor',
     before: 'optional',
     dgamma: 'tensor',
-    rows: 'i32',
     width: 'i32',
+    parts: 'i32',
   },
   rmsNormBackwardX: {
     x: 'tensor',
@@ -1098,9 +1095,10 @@ export const kernelFields: {
     dy: 'tensor',
     before: 'optional',
     dx: 'tensor',
-    r: 'tensor',
+    sums: 'tensor',
     rows: 'i32',
     width: 'i32',
+    parts: 'i32',
     epsilon: 'f32',
   },
   rmsNormForward: {

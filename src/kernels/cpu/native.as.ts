@@ -31,8 +31,8 @@ export enum RowKernel {
   gatedNormForward,
   gatedNormBackward,
   rmsNormBackwardX,
-  rmsNormBackwardGamma,
   crossEntropyBackward,
   mlgruSlotsForward,
   sumsOfExponentials,
+  packWeights,
 }

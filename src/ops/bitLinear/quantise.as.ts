@@ -121,6 +121,7 @@ class PackWeights {
 }
 
 export function packWeights(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.packWeights, args, thread, threads)) return;
   const p = changetype<PackWeights>(args);
   let total: f64 = 0;
   for (let part = 0; part < p.parts; part++) total += <f64>load<f32>(p.sums + ((<usize>part) << 2));

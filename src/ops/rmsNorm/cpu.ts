@@ -14,6 +14,9 @@ export const rmsNormOnCpu = [
   ),
 ];
 
+/** Parts of the rows over which the norm's gradient is summed, whatever the number of threads. */
+const maxParts = 64;
+
 /** The kernels of RMSNorm's backward pass, shared by ops that contain a norm. */
 export function rmsNormBackwardKernels(
   t: Tensors<'x' | 'gamma' | 'dy' | 'dx' | 'dgamma', 'dxBefore' | 'dgammaBefore'>,
@@ -21,11 +24,12 @@ export function rmsNormBackwardKernels(
 ): KernelCall[] {
   const { x, gamma, dy, dx, dgamma } = t;
   const sizes = normSizes(t);
-  const r = scratch('inverse rms', [sizes.rows]);
+  const parts = Math.min(maxParts, sizes.rows);
+  const sums = scratch('parts of dgamma', [parts, sizes.width]);
   return [
-    kernelCall('rmsNormBackwardX', { x, gamma, dy, before: t.dxBefore, dx, r, ...sizes, epsilon }),
+    kernelCall('rmsNormBackwardX', { x, gamma, dy, before: t.dxBefore, dx, sums, ...sizes, parts, epsilon }),
     byColumns(
-      kernelCall('rmsNormBackwardGamma', { x, dy, r, before: t.dgammaBefore, dgamma, ...sizes }),
+      kernelCall('rmsNormBackwardGamma', { sums, before: t.dgammaBefore, dgamma, width: sizes.width, parts }),
       sizes.width,
     ),
   ];

@@ -52,69 +52,69 @@ class RmsNormBackwardX {
   dy: usize; // [rows, width]
   before: Optional; // [rows, width] or 0: the tensor that dx is added to
   dx: usize; // [rows, width]
-  r: usize; // [rows]: the inverse rms, for rmsNormBackwardGamma
+  sums: usize; // [parts, width]: Σ dy·x·r over the rows of a part, for rmsNormBackwardGamma
   rows: i32;
   width: i32;
+  parts: i32;
   epsilon: f32;
 }
 
+/** Threads share parts, whose number does not depend on theirs. */
 export function rmsNormBackwardX(args: usize, thread: i32, threads: i32): void {
   if (nativeRowKernel(RowKernel.rmsNormBackwardX, args, thread, threads)) return;
   const p = changetype<RmsNormBackwardX>(args);
-  const end = shareStart(p.rows, 1, thread + 1, threads);
-  const width = p.width;
-  for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {
-    const x = floatAt(p.x, row, width);
-    const dy = floatAt(p.dy, row, width);
-    const r = inverseRms(x, width, p.epsilon);
-    store<f32>(p.r + ((<usize>row) << 2), r);
+  const last = shareStart(p.parts, 1, thread + 1, threads);
+  for (let part = shareStart(p.parts, 1, thread, threads); part < last; part++) {
+    const sums = floatAt(p.sums, part, p.width);
+    memory.fill(sums, 0, (<usize>p.width) << 2);
+    const end = shareStart(p.rows, 1, part + 1, p.parts);
+    for (let row = shareStart(p.rows, 1, part, p.parts); row < end; row++) gradients(p, row, sums);
+  }
+}
 
-    let sum = f32x4.splat(0);
-    for (let i = 0; i < width; i += 4) {
-      const e = f32x4.mul(loadLanes(dy, i, width), loadLanes(p.gamma, i, width));
-      sum = multiplyAdd(e, loadLanes(x, i, width), sum);
-    }
-    // dx = r·e − x·(r³·Σ(e·x)/width)
-    const slope = f32x4.splat((sumLanes(sum) / <f32>width) * r * r * r);
-    const scale = f32x4.splat(r);
-    const dx = floatAt(p.dx, row, width);
-    const before = floatAt(p.before, row, width);
-    for (let i = 0; i < width; i += 4) {
-      const e = f32x4.mul(loadLanes(dy, i, width), loadLanes(p.gamma, i, width));
-      let d = f32x4.sub(f32x4.mul(e, scale), f32x4.mul(loadLanes(x, i, width), slope));
-      if (p.before) d = f32x4.add(d, loadLanes(before, i, width));
-      storeLanes(dx, i, width, d);
-    }
+/** dx of a row, and what it adds to the sums of its part. */
+function gradients(p: RmsNormBackwardX, row: i32, sums: usize): void {
+  const width = p.width;
+  const x = floatAt(p.x, row, width);
+  const dy = floatAt(p.dy, row, width);
+  const r = inverseRms(x, width, p.epsilon);
+  let sum = f32x4.splat(0);
+  for (let i = 0; i < width; i += 4) {
+    const e = f32x4.mul(loadLanes(dy, i, width), loadLanes(p.gamma, i, width));
+    sum = multiplyAdd(e, loadLanes(x, i, width), sum);
+  }
+  // dx = r·e − x·(r³·Σ(e·x)/width)
+  const slope = f32x4.splat((sumLanes(sum) / <f32>width) * r * r * r);
+  const scale = f32x4.splat(r);
+  const dx = floatAt(p.dx, row, width);
+  const before = floatAt(p.before, row, width);
+  for (let i = 0; i < width; i += 4) {
+    const d = loadLanes(dy, i, width);
+    const own = loadLanes(x, i, width);
+    storeLanes(sums, i, width, multiplyAdd(d, f32x4.mul(own, scale), loadLanes(sums, i, width)));
+    const e = f32x4.mul(d, loadLanes(p.gamma, i, width));
+    let result = f32x4.sub(f32x4.mul(e, scale), f32x4.mul(own, slope));
+    if (p.before) result = f32x4.add(result, loadLanes(before, i, width));
+    storeLanes(dx, i, width, result);
   }
 }
 
 @unmanaged
 class RmsNormBackwardGamma {
-  x: usize; // [rows, width]
-  dy: usize; // [rows, width]
-  r: usize; // [rows]
+  sums: usize; // [parts, width]
   before: Optional; // [width] or 0
   dgamma: usize; // [width]
-  rows: i32;
   width: i32;
+  parts: i32;
 }
 
-/** Threads share columns: each column is summed by one thread, in the order of the rows. */
+/** Threads share columns: each column is summed by one thread, in the order of the parts. */
 export function rmsNormBackwardGamma(args: usize, thread: i32, threads: i32): void {
-  if (nativeRowKernel(RowKernel.rmsNormBackwardGamma, args, thread, threads)) return;
   const p = changetype<RmsNormBackwardGamma>(args);
-  const start = shareStart(p.width, 16, thread, threads);
   const end = shareStart(p.width, 16, thread + 1, threads);
-  for (let i = start; i < end; i += 4) {
-    storeLanes(p.dgamma, i, end, p.before ? loadLanes(p.before, i, end) : f32x4.splat(0));
-  }
-  for (let row = 0; row < p.rows; row++) {
-    const x = floatAt(p.x, row, p.width);
-    const dy = floatAt(p.dy, row, p.width);
-    const r = f32x4.splat(load<f32>(p.r + ((<usize>row) << 2)));
-    for (let i = start; i < end; i += 4) {
-      const n = f32x4.mul(loadLanes(x, i, end), r);
-      storeLanes(p.dgamma, i, end, multiplyAdd(loadLanes(dy, i, end), n, loadLanes(p.dgamma, i, end)));
-    }
+  for (let i = shareStart(p.width, 16, thread, threads); i < end; i += 4) {
+    let sum = p.before ? loadLanes(p.before, i, end) : f32x4.splat(0);
+    for (let part = 0; part < p.parts; part++) sum = f32x4.add(sum, loadLanes(floatAt(p.sums, part, p.width), i, end));
+    storeLanes(p.dgamma, i, end, sum);
   }
 }
