@@ -18,15 +18,17 @@ const options = new Command('npx node bench/training.ts')
   .option('--size <name>', 'the case of bench/trainingCase.ts', '7M')
   .option('--threads <count>', 'worker threads', '2')
   .option('--rounds <count>', 'processes of each variant', '3')
+  .option('--variants <names>', 'native variants, separated by commas; off: WebAssembly (default: all)')
   .option('--out <path>', 'where to write the figures, without extension (default: results/training)')
   .parse()
-  .opts<Record<'size' | 'threads' | 'rounds', string> & { out?: string }>();
+  .opts<Record<'size' | 'threads' | 'rounds', string> & { variants?: string; out?: string }>();
 
 const [threads = 2] = countsOf('--threads', options.threads);
 const [rounds = 3] = countsOf('--rounds', options.rounds);
 const out = await outputPath(options.out, 'training');
 const loadBefore = loadavg()[0]!;
-const variants = ['off', ...nativeVariants().map(({ variant }) => variant)].reverse();
+const all = ['off', ...nativeVariants().map(({ variant }) => variant)].reverse();
+const variants = options.variants?.split(',') ?? all;
 
 const found = variants.map(() => [] as TrainingResult[]);
 for (let round = 0; round < rounds; round++) {
