@@ -1,12 +1,11 @@
 /** The report of the study of recall. */
 
 import { searchTable } from '../arms/armReport.ts';
-import { bestRows } from '../arms/arms.ts';
+import { type ArmRow, bestRows } from '../arms/arms.ts';
 import { curvesFigure } from '../curvesFigure.ts';
-import { estimateOf, formatEstimate } from '../statistics.ts';
 import type { Report, Table } from '../study.ts';
 import { recallLength, withoutBinding } from './mqar.ts';
-import type { RecallResults } from './recall.ts';
+import type { RecallOutcome, RecallResults } from './recall.ts';
 
 export function recallReport(results: RecallResults): Report {
   const { plan, arms, recall, text, parameters } = results;
@@ -59,16 +58,21 @@ export function recallReport(results: RecallResults): Report {
 function accuracyTable({ arms, recall }: RecallResults): Table {
   const pairs = [...recall.keys()].sort((a, b) => a - b);
   return {
-    title: 'Accuracy of recall, %',
+    title: 'Accuracy of recall, %, of each seed',
     columns: ['', ...pairs.map((count) => `${count} pairs, ${recallLength(count)} tokens`)],
     rows: arms.map(({ name, label }) => [
       label,
-      ...pairs.map((count) => {
-        const found = bestRows(recall.get(count)!, name).flatMap(({ outcome }) => outcome.accuracy ?? []);
-        return found.length > 0 ? formatEstimate(estimateOf(found.map((share) => 100 * share)), 1) : '';
-      }),
+      ...pairs.map((count) => accuracies(recall.get(count)!, name)),
     ]),
   };
+}
+
+/** Seeds learn the task or do not: their mean would say little. */
+export function accuracies(rows: readonly ArmRow<RecallOutcome>[], arm: string): string {
+  return bestRows(rows, arm)
+    .toSorted((one, other) => one.seed - other.seed)
+    .map(({ outcome }) => (100 * outcome.accuracy!).toFixed(1))
+    .join(', ');
 }
 
 function positionTable({ arms, text }: RecallResults): Table {
