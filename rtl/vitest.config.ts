@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['rtl/*.test.ts'],
-    fileParallelism: false, // they share one build of the bench
+    maxWorkers: 2, // each compiles with two cores, then runs on one
     testTimeout: 300_000,
   },
 });
