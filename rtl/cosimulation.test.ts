@@ -9,7 +9,7 @@ import { illegalWords, randomProgram, randomTiming, xorshift } from '../src/acce
 import { type RtlSizes, rtlFolder } from './bench/bench.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
 import { extremeProgram } from './bench/extremes.ts';
-import { awkward, inEverySlot, ordinary } from './bench/machines.ts';
+import { awkward, chip, inEverySlot, ordinary, trits } from './bench/machines.ts';
 import { randomJob, shapes } from './bench/shapes.ts';
 import { describeWithVerilator } from './bench/tools.ts';
 
@@ -105,6 +105,15 @@ describeWithVerilator('the RTL agrees with the simulator, bit for bit and cycle 
   it('on random programs, three cores with short queues, two slots', { timeout: 600_000 }, async () => {
     const jobs = randomJobs(awkward, 700);
     const { halts } = await compareWithSimulator(awkward, jobs);
+    expect(halts).toEqual(new Map([[0, jobs.length]]));
+  });
+
+  it.each([
+    { name: 'words of four elements', sizes: chip, count: 400 },
+    { name: 'five trits a byte', sizes: trits, count: 200 },
+  ])('on random programs, $name', { timeout: 600_000 }, async ({ sizes, count }) => {
+    const jobs = [...randomJobs(sizes, count), ...extremeJobs(sizes, count / 4)];
+    const { halts } = await compareWithSimulator(sizes, jobs);
     expect(halts).toEqual(new Map([[0, jobs.length]]));
   });
 

@@ -4,12 +4,12 @@ import { assemble } from '../src/accelerator/assembler.ts';
 import { compileModel } from '../src/accelerator/compile/model.ts';
 import { runProgram } from '../src/accelerator/functional.ts';
 import { Machine } from '../src/accelerator/machine.ts';
-import { beatBytes } from '../src/accelerator/parameters.ts';
+import { bytesOfBeat } from '../src/accelerator/parameters.ts';
 import { randomSlots } from '../src/accelerator/testing.ts';
 import { golden } from '../test/smallModel.ts';
 import type { RtlSizes, Top } from './bench/bench.ts';
 import { Board } from './bench/board.ts';
-import { awkward, small } from './bench/machines.ts';
+import { awkward, chip, small } from './bench/machines.ts';
 import { describeWithLitedram, describeWithVerilator } from './bench/tools.ts';
 
 /** For each step a token for each of two sequences; a machine with one slot takes the first. */
@@ -69,6 +69,7 @@ async function runModel(top: Top, sizes: RtlSizes, stops: readonly Stop[]): Prom
   const { logits, states, program } = compiled;
   const machine = new Machine(sizes, compiled.image());
   const tokens = simulated(machine, program, prompt);
+  const beatBytes = bytesOfBeat(sizes);
   const expected = (address: number, beats: number) =>
     machine.memory.subarray(address * beatBytes, (address + beats) * beatBytes);
 
@@ -129,14 +130,14 @@ async function rejectDraft(sizes: RtlSizes): Promise<void> {
   }
 }
 
-/** Adds a number that the host left in memory to the row of a token. */
+/** Adds numbers that the host left in memory to the row of a token, in beats of four elements. */
 const sum = assemble(`
 token:
   tin done
-  lde v0, 4, len=16
+  lde v0, 16, len=16
   ldv v1, 0, len=16
   add v0, v0, v1, len=16
-  sv v0, 1, len=16
+  sv v0, 4, len=16
   tout
   jmp token
 done:
@@ -147,24 +148,24 @@ describeWithVerilator('a model loaded and run by a host', { timeout: 600_000 }, 
   it('at the host port, three cores, two sequences', () =>
     runModel('pm_accelerator', awkward, [halt, reset(1), reset(4)]));
 
-  it('with all memory on the chip', () => runModel('pm_on_chip', small, [reset(1)]));
+  it('with all memory on the chip', () => runModel('pm_on_chip', chip, [reset(1)]));
 
-  it('which reads states before a draft, and writes them back', () => rejectDraft(small));
+  it('which reads states before a draft, and writes them back', () => rejectDraft(chip));
 
   it('through AXI, on another clock, from a memory that answers in any order', () =>
     runModel('pm_axi', small, [halt]));
 
   it('over the serial line of a ULX3S: a short program', async () => {
-    const board = new Board(small, randomSlots(1, 1), 'pm_ulx3s');
+    const board = new Board(chip, randomSlots(1, 1), 'pm_ulx3s');
     try {
-      expect(await board.sizes()).toEqual({ cores: 1, maxLength: small.maxLength });
+      expect(await board.sizes()).toEqual({ cores: 1, maxLength: chip.maxLength });
       board.loadProgram(sum);
       await board.writeMemory(0, new Uint8Array(Int32Array.from({ length: 16 }, (_, i) => 1000 * i).buffer));
-      await board.writeMemory(6, new Uint8Array(Int16Array.from({ length: 32 }, (_, i) => -i).buffer));
+      await board.writeMemory(20, new Uint8Array(Int16Array.from({ length: 16 }, (_, i) => -i).buffer));
       board.start();
       expect(await board.step([2])).toEqual([2 ** 32 - 1]); // no product: nothing is greatest
       expect(await board.end()).toBe(0);
-      const found = new Int32Array((await board.readMemory(1, 1)).buffer);
+      const found = new Int32Array((await board.readMemory(4, 4)).buffer);
       expect(Array.from(found)).toEqual(Array.from({ length: 16 }, (_, i) => 999 * i));
     } finally {
       await board.close();

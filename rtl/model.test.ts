@@ -10,7 +10,7 @@ import { architectureOf } from '../src/model/architecture.ts';
 import { golden } from '../test/smallModel.ts';
 import type { RtlSizes } from './bench/bench.ts';
 import { compareWithSimulator, type NamedJob } from './bench/compare.ts';
-import { awkward, ordinary } from './bench/machines.ts';
+import { awkward, chip, ordinary, trits } from './bench/machines.ts';
 import { describeWithVerilator } from './bench/tools.ts';
 
 async function modelJob(
@@ -29,6 +29,8 @@ describeWithVerilator('compiled models run on the RTL as on the simulator', { ti
   it.each([
     { name: 'one core', sizes: ordinary, tokens: [1, 5, 17] },
     { name: 'three cores, two sequences', sizes: awkward, tokens: [1, 4, 5, 11, 17, 2] },
+    { name: 'words of four elements, as on an ECP5', sizes: chip, tokens: [1, 5, 17] },
+    { name: 'five trits a byte, two sequences', sizes: trits, tokens: [1, 4, 5, 11, 17, 2] },
   ])('a whole tiny model, 32 generated tokens, $name', async ({ sizes, tokens }) => {
     const job = await modelJob(golden, sizes, tokens, 32);
     const { halts, outputs } = await compareWithSimulator(sizes, [job]);

@@ -10,7 +10,10 @@ module pm_accelerator #(
     parameter int ROM = 4096,  // 2 or more
     parameter int MEM_BEATS = 4096,
     parameter int BATCH = 1,
-    parameter int ROW_LANES = pm_pkg::LANES,
+    parameter int LANES = pm_pkg::LANES,
+    parameter int ROW_LANES = LANES,
+    parameter int COLUMNS = 16,
+    localparam int WORD = 32 * LANES,
     localparam int PORTS = CORES + 2  // the streamers, load/store, the host
 ) (
     input  wire logic                          clk_i,
@@ -28,9 +31,9 @@ module pm_accelerator #(
     output      logic [             PORTS-1:0] req_grant_o,
     output      logic [             PORTS-1:0] req_write_o,
     output      logic [PORTS*pm_pkg::ADDR-1:0] req_addr_o,
-    output      logic [  2*pm_pkg::WORD-1:0]   req_wdata_o,  // load/store's, then the host's
+    output      logic [  2*WORD-1:0]   req_wdata_o,  // load/store's, then the host's
     input  wire logic [             PORTS-1:0] rsp_valid_i,
-    input  wire logic [PORTS*pm_pkg::WORD-1:0] rsp_data_i
+    input  wire logic [PORTS*WORD-1:0] rsp_data_i
 );
   localparam int HOST = CORES + 1;
 
@@ -48,7 +51,8 @@ module pm_accelerator #(
       .CORES(CORES),
       .VLMAX(VLMAX),
       .ROM(ROM),
-      .BATCH(BATCH)
+      .BATCH(BATCH),
+      .LANES(LANES)
   ) u_host (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -74,10 +78,10 @@ module pm_accelerator #(
       .req_o(host_req),
       .req_write_o(req_write_o[HOST]),
       .req_addr_o(req_addr_o[pm_pkg::ADDR*HOST+:pm_pkg::ADDR]),
-      .req_wdata_o(req_wdata_o[pm_pkg::WORD+:pm_pkg::WORD]),
+      .req_wdata_o(req_wdata_o[WORD+:WORD]),
       .grant_i(host_grant),
       .rsp_valid_i(host_rsp),
-      .rsp_data_i(rsp_data_i[pm_pkg::WORD*HOST+:pm_pkg::WORD])
+      .rsp_data_i(rsp_data_i[WORD*HOST+:WORD])
   );
 
   pm_drain #(
@@ -112,7 +116,9 @@ module pm_accelerator #(
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
       .BATCH(BATCH),
-      .ROW_LANES(ROW_LANES)
+      .LANES(LANES),
+      .ROW_LANES(ROW_LANES),
+      .COLUMNS(COLUMNS)
   ) u_cluster (
       .clk_i(clk_i),
       .rst_ni(cluster_rst_n),
@@ -123,10 +129,10 @@ module pm_accelerator #(
       .req_valid_o(req_valid_o[HOST-1:0]),
       .req_addr_o(req_addr_o[pm_pkg::ADDR*HOST-1:0]),
       .req_write_o(req_write_o[HOST-1:0]),
-      .req_wdata_o(req_wdata_o[pm_pkg::WORD-1:0]),
+      .req_wdata_o(req_wdata_o[WORD-1:0]),
       .req_grant_o(req_grant_o[HOST-1:0]),
       .rsp_valid_i(rsp_valid_i[HOST-1:0]),
-      .rsp_data_i(rsp_data_i[pm_pkg::WORD*HOST-1:0]),
+      .rsp_data_i(rsp_data_i[WORD*HOST-1:0]),
       .tok_valid_i(tok_valid),
       .tok_end_i(tok_end),
       .tok_i(tok),

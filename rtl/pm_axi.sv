@@ -12,6 +12,7 @@ module pm_axi #(
     parameter int MEM_BEATS = 4096,
     parameter int BATCH = 1,
     parameter int ROW_LANES = pm_pkg::LANES,
+    parameter int COLUMNS = 16,
     localparam int ID = 6
 ) (
     input  wire logic                    clk_i,  // the accelerator's
@@ -121,7 +122,8 @@ module pm_axi #(
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
       .BATCH(BATCH),
-      .ROW_LANES(ROW_LANES)
+      .ROW_LANES(ROW_LANES),
+      .COLUMNS(COLUMNS)
   ) u_accelerator (
       .clk_i(clk_i),
       .rst_ni(rst_n),

@@ -10,7 +10,11 @@ module pm_cluster #(
     parameter int ROM = 4096,  // instructions, at most 65536
     parameter int MEM_BEATS = 4096,  // at most 2^28
     parameter int BATCH = 1,  // slots: sequences that share one reading of the weights, 1 … 32
-    parameter int ROW_LANES = pm_pkg::LANES,  // of each row-wise unit: 1, 2, 4, 8 or 16
+    parameter int LANES = pm_pkg::LANES,  // elements of a word and rows of a core: 4, 8 or 16
+    parameter int ROW_LANES = LANES,  // of each row-wise unit: 1, 2, 4 … LANES
+    parameter int COLUMNS = 16,  // of a core: 16 weights of two bits in 32 bits, or 20, five trits a byte
+    localparam int WORD = 32 * LANES,
+    localparam int QWORD = 8 * LANES,
     localparam int PORTS = CORES + 1  // the streamers, then load/store
 ) (
     input  wire logic                            clk_i,
@@ -24,10 +28,10 @@ module pm_cluster #(
     output      logic [               PORTS-1:0] req_valid_o,
     output      logic [PORTS*pm_pkg::ADDR-1:0]   req_addr_o,
     output      logic [               PORTS-1:0] req_write_o,
-    output      logic [    pm_pkg::WORD-1:0]     req_wdata_o,
+    output      logic [    WORD-1:0]     req_wdata_o,
     output      logic [               PORTS-1:0] req_grant_o,
     input  wire logic [               PORTS-1:0] rsp_valid_i,
-    input  wire logic [PORTS*pm_pkg::WORD-1:0]   rsp_data_i,
+    input  wire logic [PORTS*WORD-1:0]   rsp_data_i,
     // host
     input  wire logic                            tok_valid_i,
     input  wire logic                            tok_end_i,
@@ -40,9 +44,9 @@ module pm_cluster #(
     output      logic [                     2:0] fault_o,
     output      logic [                    15:0] fault_pc_o
 );
-  localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES);
+  localparam int INDEX = $clog2(VLMAX / LANES);
+  localparam int LANE = $clog2(LANES);
   localparam int ADDR = pm_pkg::ADDR;
-  localparam int WORD = pm_pkg::WORD;
 
   // Fetch and issue.
   logic fetch_valid, fetch_ready, jump;
@@ -73,7 +77,8 @@ module pm_cluster #(
       .VLMAX(VLMAX),
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
-      .BATCH(BATCH)
+      .BATCH(BATCH),
+      .LANES(LANES)
   ) u_issue (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -114,7 +119,7 @@ module pm_cluster #(
   logic [INDEX-1:0] ls_raddr, ls_waddr, tmv_waddr;
   logic [WORD-1:0] ls_wdata;
   logic [BATCH*WORD-1:0] row_as, ls_rdata, tmv_wdata;
-  logic [BATCH*pm_pkg::QWORD-1:0] bank_wdata;
+  logic [BATCH*QWORD-1:0] bank_wdata;
   logic [BATCH-1:0] banks;
   logic [BATCH*INDEX-1:0] row_waddrs;
   logic tmv_we;
@@ -160,7 +165,8 @@ module pm_cluster #(
     );
 
     pm_router #(
-        .VLMAX(VLMAX)
+        .VLMAX(VLMAX),
+        .LANES(LANES)
     ) u_router (
         .clk_i(clk_i),
         .row_read_i(row_read),
@@ -190,6 +196,7 @@ module pm_cluster #(
 
     pm_row #(
         .VLMAX(VLMAX),
+        .LANES(LANES),
         .ROW_LANES(ROW_LANES)
     ) u_row (
         .clk_i(clk_i),
@@ -211,7 +218,7 @@ module pm_cluster #(
         .wdata_o(row_wdata),
         .bank_we_o(bank_wes[b]),
         .bank_o(banks[b]),
-        .bank_wdata_o(bank_wdata[b*pm_pkg::QWORD+:pm_pkg::QWORD]),
+        .bank_wdata_o(bank_wdata[b*QWORD+:QWORD]),
         .scalar_we_o(row_scalar_we),
         .sd_o(row_sd),
         .scalar_o(row_scalar)
@@ -223,7 +230,8 @@ module pm_cluster #(
 
   pm_load_store #(
       .VLMAX(VLMAX),
-      .BATCH(BATCH)
+      .BATCH(BATCH),
+      .LANES(LANES)
   ) u_load_store (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -249,18 +257,40 @@ module pm_cluster #(
   // Ternary cores.
   logic [CORES-1:0] block, take;
   logic [CORES*BATCH*WORD-1:0] sums;
-  logic [16:0] blocks;
-  logic [INDEX:0] words;
+  wire logic [20-LANE:0] blocks = (21 - LANE)'((21'(instr.rows) + 21'(LANES - 1)) >> LANE);
 
-  assign blocks = 17'((21'(instr.rows) + 21'd15) >> 4);
-  assign words = (INDEX + 1)'((15'(instr.len) + 15'd15) >> 4);
+  // Activations go to the banks of all cores alike, in parts that the row-wise unit writes at once.
+  localparam int PARTS = pm_pkg::bank_parts(LANES, COLUMNS);
+  localparam int PLACE = $clog2((VLMAX + COLUMNS - 1) / COLUMNS);
+  logic [PARTS-1:0] q_we;
+  logic q_bank;
+  logic [PARTS*PLACE-1:0] q_waddr;
+  logic [BATCH*8*COLUMNS-1:0] q_wdata;
+
+  pm_bank_writer #(
+      .VLMAX(VLMAX),
+      .BATCH(BATCH),
+      .LANES(LANES),
+      .COLUMNS(COLUMNS)
+  ) u_bank_writer (
+      .clk_i(clk_i),
+      .we_i(bank_wes[0]),
+      .bank_i(banks[0]),
+      .word_i(row_waddrs[INDEX-1:0]),
+      .data_i(bank_wdata),
+      .we_o(q_we),
+      .bank_o(q_bank),
+      .place_o(q_waddr),
+      .data_o(q_wdata)
+  );
 
   for (genvar c = 0; c < CORES; c++) begin : gen_core
     logic valid, dry, pop;
     logic [WORD-1:0] weights;
 
     pm_streamer #(
-        .FIFO(FIFO)
+        .FIFO(FIFO),
+        .WORD(WORD)
     ) u_streamer (
         .clk_i(clk_i),
         .rst_ni(rst_ni),
@@ -284,18 +314,21 @@ module pm_cluster #(
         .INDEX(c),
         .VLMAX(VLMAX),
         .OUTQ(OUTQ),
-        .BATCH(BATCH)
+        .BATCH(BATCH),
+        .COLUMNS(COLUMNS),
+        .PARTS(PARTS),
+        .ROWS(LANES)
     ) u_ternary_core (
         .clk_i(clk_i),
         .rst_ni(rst_ni),
         .go_i(tmv_go),
         .blocks_i(blocks),
-        .words_i(words),
+        .columns_i(instr.len),
         .bank_i(instr.q),
-        .q_we_i(bank_wes[0]),
-        .q_bank_i(banks[0]),
-        .q_waddr_i(row_waddrs[INDEX-1:0]),
-        .q_wdata_i(bank_wdata),
+        .q_we_i(q_we),
+        .q_bank_i(q_bank),
+        .q_waddr_i(q_waddr),
+        .q_wdata_i(q_wdata),
         .valid_i(valid),
         .dry_i(dry),
         .pop_o(pop),
@@ -312,7 +345,8 @@ module pm_cluster #(
   pm_collector #(
       .CORES(CORES),
       .VLMAX(VLMAX),
-      .BATCH(BATCH)
+      .BATCH(BATCH),
+      .LANES(LANES)
   ) u_collector (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -335,7 +369,7 @@ module pm_cluster #(
 
   for (genvar p = 0; p < PORTS; p++) begin : gen_drain
     pm_drain #(
-        .MAX_READS(p < CORES ? FIFO : VLMAX / pm_pkg::LANES)
+        .MAX_READS(p < CORES ? FIFO : VLMAX / LANES)
     ) u_drain (
         .clk_i(clk_i),
         .rst_ni(rst_ni),

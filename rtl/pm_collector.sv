@@ -6,7 +6,9 @@ module pm_collector #(
     parameter int CORES = 1,
     parameter int VLMAX = 8192,
     parameter int BATCH = 1,
-    localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
+    parameter int LANES = pm_pkg::LANES,
+    localparam int WORD = 32 * LANES,
+    localparam int INDEX = $clog2(VLMAX / LANES)
 ) (
     input  wire logic                          clk_i,
     input  wire logic                          rst_ni,
@@ -16,21 +18,23 @@ module pm_collector #(
     // cores
     input  wire logic [             CORES-1:0] block_i,
     output      logic [             CORES-1:0] take_o,
-    input  wire logic [CORES*BATCH*pm_pkg::WORD-1:0] sums_i,
+    input  wire logic [CORES*BATCH*WORD-1:0] sums_i,
     // vector registers
     output      logic                          we_o,
     output      logic [                   2:0] y_o,
     output      logic [             INDEX-1:0] waddr_o,
-    output      logic [BATCH*pm_pkg::WORD-1:0] wdata_o,
+    output      logic [BATCH*WORD-1:0] wdata_o,
     // index of the greatest sum so far, of each slot
     output      logic [          32*BATCH-1:0] index_o
 );
   localparam int CORE_BITS = CORES > 1 ? $clog2(CORES) : 1;
+  localparam int LANE = $clog2(LANES);
+  localparam int BLOCK = 21 - LANE;  // bits of a count of blocks
 
   logic busy_q, wr_q, arg_q;
   logic [2:0] y_q;
   logic [19:0] rows_q;
-  logic [16:0] left_q;  // blocks not yet taken
+  logic [BLOCK-1:0] left_q;  // blocks not yet taken
   logic [3:1] last_q;  // stages behind the last block
 
   // Round robin: the first from the pointer on, else the first of all.
@@ -57,8 +61,8 @@ module pm_collector #(
   end
 
   // The row of blocks that each core is at: core c has blocks c, c + CORES, …
-  logic [CORES*17-1:0] next_q;
-  wire logic [16:0] block = next_q[17*chosen+:17];
+  logic [CORES*BLOCK-1:0] next_q;
+  wire logic [BLOCK-1:0] block = next_q[BLOCK*chosen+:BLOCK];
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -68,7 +72,7 @@ module pm_collector #(
     end else begin
       if (go_i) busy_q <= 1'b1;
       else if (last_q[3]) busy_q <= 1'b0;
-      last_q <= {last_q[2:1], found && left_q == 17'd1};
+      last_q <= {last_q[2:1], found && left_q == BLOCK'(1)};
       if (found) pointer_q <= 32'(chosen) == CORES - 1 ? '0 : chosen + 1'b1;
     end
     if (go_i) begin
@@ -76,19 +80,19 @@ module pm_collector #(
       arg_q <= instr_i.arg;
       y_q <= instr_i.y;
       rows_q <= instr_i.rows;
-      left_q <= 17'((21'(instr_i.rows) + 21'd15) >> 4);
-      for (int c = 0; c < CORES; c++) next_q[17*c+:17] <= 17'(c);
+      left_q <= BLOCK'((21'(instr_i.rows) + 21'(LANES - 1)) >> LANE);
+      for (int c = 0; c < CORES; c++) next_q[BLOCK*c+:BLOCK] <= BLOCK'(c);
     end else if (found) begin
-      left_q <= left_q - 17'd1;
-      next_q[17*chosen+:17] <= block + 17'(CORES);
+      left_q <= left_q - 1'b1;
+      next_q[BLOCK*chosen+:BLOCK] <= block + BLOCK'(CORES);
     end
   end
 
   // Stage 1: the sums come from the cores; 2: they are written.
   logic [CORE_BITS-1:0] chosen1_q;
-  logic [16:0] block1_q, block2_q;
+  logic [BLOCK-1:0] block1_q, block2_q;
   logic [2:1] valid_q;
-  localparam int WORDS = BATCH * pm_pkg::WORD;
+  localparam int WORDS = BATCH * WORD;
   logic [WORDS-1:0] word2_q;
 
   always_ff @(posedge clk_i) begin
@@ -107,13 +111,15 @@ module pm_collector #(
   assign wdata_o = word2_q;
 
   for (genvar b = 0; b < BATCH; b++) begin : gen_slot
-    pm_argmax u_argmax (
+    pm_argmax #(
+        .LANES(LANES)
+    ) u_argmax (
         .clk_i(clk_i),
         .rst_ni(rst_ni),
         .clear_i(go_i && instr_i.first),
         .valid_i(valid_q[2] && arg_q),
         .block_i(block2_q),
-        .sums_i(word2_q[b*pm_pkg::WORD+:pm_pkg::WORD]),
+        .sums_i(word2_q[b*WORD+:WORD]),
         .rows_i(rows_q),
         .finish_i(last_q[3] && arg_q),
         .index_o(index_o[32*b+:32])

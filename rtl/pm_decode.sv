@@ -6,12 +6,16 @@ module pm_decode #(
     parameter int VLMAX = 8192,
     parameter int ROM = 4096,
     parameter int MEM_BEATS = 4096,
-    parameter int BATCH = 1
+    parameter int BATCH = 1,
+    parameter int LANES = pm_pkg::LANES
 ) (
     input  wire logic              [16:0] pc_i,
     input  wire logic              [63:0] word_i,
-    output      pm_pkg::decoded_t         decoded_o
+    output      pm_pkg::decoded_t         decoded_o,
+    output      logic              [ 8:0] row_beats_o  // of a row of lde's table, whatever the instruction is
 );
+  localparam int LANE = $clog2(LANES);
+
   logic [5:0] op;
   logic [63:0] allowed;  // bits that this instruction may set; 0: there is no such instruction
   logic is_ldv, is_half, is_load, is_sv, is_wst, is_row, is_qnt, is_tmv, is_sli, is_sact, is_scl;
@@ -126,10 +130,11 @@ module pm_decode #(
     if (is_sli) decoded_o.immediate = {word_i[pm_isa::SLI_E_MSB:pm_isa::SLI_E_LSB], word_i[pm_isa::SLI_M_MSB:pm_isa::SLI_M_LSB]};
     decoded_o.target = word_i[pm_isa::JMP_TARGET_MSB:pm_isa::JMP_TARGET_LSB];
 
-    // Beats of memory that the instruction names: 16 elements of 32 bits or 32 of 16 bits each.
+    // Beats of memory that the instruction names: LANES elements of 32 bits or twice as many of 16 bits each.
+    row_beats_o = 9'((15'(word_i[pm_isa::LDH_LEN_MSB:pm_isa::LDH_LEN_LSB]) + 15'(2 * LANES - 1)) >> (LANE + 1));
     if (is_wst) beats = {1'b0, word_i[pm_isa::WST_BEATS_MSB:pm_isa::WST_BEATS_LSB]};
-    else if (is_half) beats = ({12'b0, decoded_o.len} + 26'd31) >> 5;
-    else beats = ({12'b0, decoded_o.len} + 26'd15) >> 4;
+    else if (is_half) beats = {17'b0, row_beats_o};
+    else beats = ({12'b0, decoded_o.len} + 26'(LANES - 1)) >> LANE;
     decoded_o.beats = beats[24:0];
 
     illegal = allowed == '0 || (word_i & ~allowed) != '0 || decoded_o.red == 2'd3;

@@ -6,7 +6,9 @@ module pm_host #(
     parameter int CORES = 1,
     parameter int VLMAX = 8192,
     parameter int ROM = 4096,
-    parameter int BATCH = 1
+    parameter int BATCH = 1,
+    parameter int LANES = pm_pkg::LANES,
+    localparam int WORD = 32 * LANES
 ) (
     input  wire logic                           clk_i,
     input  wire logic                           rst_ni,
@@ -36,12 +38,13 @@ module pm_host #(
     output      logic                           req_o,
     output      logic                           req_write_o,
     output      logic        [pm_pkg::ADDR-1:0] req_addr_o,
-    output      logic        [pm_pkg::WORD-1:0] req_wdata_o,
+    output      logic        [WORD-1:0] req_wdata_o,
     input  wire logic                           grant_i,
     input  wire logic                           rsp_valid_i,
-    input  wire logic        [pm_pkg::WORD-1:0] rsp_data_i
+    input  wire logic        [WORD-1:0] rsp_data_i
 );
   // Registers below the window, which takes the upper sixteen addresses.
+  localparam int LANE = $clog2(LANES);
   localparam logic [4:0] SIZES = 5'd0;
   localparam logic [4:0] CONTROL = 5'd1;
   localparam logic [4:0] TOKEN = 5'd2;
@@ -124,7 +127,7 @@ module pm_host #(
   logic busy_q, asking_q;
   logic [1:0] command_q;
   logic [pm_pkg::ADDR-1:0] addr_q, beats_q;
-  logic [pm_pkg::WORD-1:0] window_q;
+  logic [WORD-1:0] window_q;
   wire logic clearing = command_q == MEMORY_CLEAR;
   wire logic go = write && bus_addr_i == MEMORY && bus_wdata_i[1:0] != 2'd0 && !busy_q;
   wire logic nothing = bus_wdata_i[1:0] == MEMORY_CLEAR && beats_q == '0;
@@ -153,7 +156,7 @@ module pm_host #(
     if (write && bus_addr_i == BEATS && !busy_q) beats_q <= bus_wdata_i[pm_pkg::ADDR-1:0];
     else if (granted && clearing) beats_q <= beats_q - 28'd1;
     if (rsp_valid_i) window_q <= rsp_data_i;
-    else if (write && bus_addr_i[4] && !busy_q) window_q[32*bus_addr_i[3:0]+:32] <= bus_wdata_i;
+    else if (write && bus_addr_i[4] && !busy_q) window_q[32*bus_addr_i[LANE-1:0]+:32] <= bus_wdata_i;
   end
 
   // What the host reads.
@@ -161,7 +164,7 @@ module pm_host #(
 
   always_comb begin
     rdata = '0;
-    if (bus_addr_i[4]) rdata = window_q[32*bus_addr_i[3:0]+:32];
+    if (bus_addr_i[4]) rdata = window_q[32*bus_addr_i[LANE-1:0]+:32];
     else if (bus_addr_i == SIZES) rdata = {16'(CORES), 16'(VLMAX)};
     else if (bus_addr_i == CONTROL)
       rdata = {fault_pc_i, 8'b0, output_q, !offer_q, busy_q, fault_i, halted, cluster_rst_no && !halted_i};

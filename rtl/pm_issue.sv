@@ -7,7 +7,8 @@ module pm_issue #(
     parameter int VLMAX = 8192,
     parameter int ROM = 4096,
     parameter int MEM_BEATS = 4096,
-    parameter int BATCH = 1
+    parameter int BATCH = 1,
+    parameter int LANES = pm_pkg::LANES
 ) (
     input  wire logic                      clk_i,
     input  wire logic                      rst_ni,
@@ -54,7 +55,9 @@ module pm_issue #(
   logic [15:0] tmv_pc_q;
   logic [32*BATCH-1:0] tok_q, tok_d;
   logic [BATCH-1:0] active_q;
+  logic [8:0] row_beats;
   logic [41*BATCH-1:0] row_offset_q;  // TOK · beats: where lde's row begins
+  logic signed [41:0] last_offset_q;  // where it may begin at most
   logic [2:0] fault_q, fault;
   logic [15:0] fault_pc_q;
 
@@ -63,11 +66,13 @@ module pm_issue #(
       .VLMAX(VLMAX),
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
-      .BATCH(BATCH)
+      .BATCH(BATCH),
+      .LANES(LANES)
   ) u_decode (
       .pc_i(fetch_pc_i),
       .word_i(fetch_word_i),
-      .decoded_o(decoded)
+      .decoded_o(decoded),
+      .row_beats_o(row_beats)
   );
 
   // Registers in use: those of the instructions last issued to the units, while these are busy.
@@ -102,9 +107,8 @@ module pm_issue #(
   logic [BATCH-1:0] lde_outside;
 
   for (genvar b = 0; b < BATCH; b++) begin : gen_address
-    wire logic [41:0] lde_addr = {14'b0, instr_q.addr} + {1'b0, row_offset_q[41*b+:41]};
-    assign lde_outside[b] = lde_addr + {17'b0, instr_q.beats} > 42'(MEM_BEATS);
-    assign ls_addr_o[28*b+:28] = is_lde ? lde_addr[27:0] : instr_q.addr;
+    assign lde_outside[b] = $signed({1'b0, row_offset_q[41*b+:41]}) > last_offset_q;
+    assign ls_addr_o[28*b+:28] = instr_q.addr + (is_lde ? row_offset_q[41*b+:28] : 28'd0);
   end
 
   wire logic idle = !ls_busy_i && !row_busy_i && !scl_busy_i && !tmv_busy_i;
@@ -181,7 +185,8 @@ module pm_issue #(
     if (fetch_ready_o) begin
       instr_q <= decoded;
       pc_q <= fetch_pc_i[15:0];
-      for (int b = 0; b < BATCH; b++) row_offset_q[41*b+:41] <= 41'(tok_d[32*b+:32]) * 41'(decoded.beats[8:0]);
+      for (int b = 0; b < BATCH; b++) row_offset_q[41*b+:41] <= 41'(tok_d[32*b+:32]) * 41'(row_beats);
+      last_offset_q <= 42'(MEM_BEATS) - 42'(decoded.addr) - 42'(row_beats);
     end
     if (ls_go_o) ls_vectors_q <= vectors;
     if (row_go_o) begin

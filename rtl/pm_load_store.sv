@@ -8,7 +8,10 @@ module pm_load_store #(
     parameter int VLMAX = 8192,
     parameter int BATCH = 1,
     parameter int WAITING = 32,  // beats of 16-bit elements requested and not yet written: a power of two
-    localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES),
+    parameter int LANES = pm_pkg::LANES,
+    localparam int WORD = 32 * LANES,
+    localparam int LANE = $clog2(LANES),
+    localparam int INDEX = $clog2(VLMAX / LANES),
     localparam int SLOT = BATCH > 1 ? $clog2(BATCH) : 1,
     localparam int COUNT = 11 + $clog2(BATCH)
 ) (
@@ -21,18 +24,18 @@ module pm_load_store #(
     // vector registers
     output      logic       [              2:0] reg_o,
     output      logic       [        INDEX-1:0] raddr_o,
-    input  wire logic [BATCH*pm_pkg::WORD-1:0]  rdata_i,
+    input  wire logic [BATCH*WORD-1:0]  rdata_i,
     output      logic       [       BATCH-1:0]  we_o,
     output      logic       [        INDEX-1:0] waddr_o,
-    output      logic       [pm_pkg::WORD-1:0]  wdata_o,
+    output      logic       [WORD-1:0]  wdata_o,
     // memory
     output      logic                           req_o,
     output      logic                           write_o,
     output      logic       [pm_pkg::ADDR-1:0]  req_addr_o,
-    output      logic       [pm_pkg::WORD-1:0]  req_wdata_o,
+    output      logic       [WORD-1:0]  req_wdata_o,
     input  wire logic                           grant_i,
     input  wire logic                           rsp_valid_i,
-    input  wire logic       [pm_pkg::WORD-1:0]  rsp_data_i
+    input  wire logic       [WORD-1:0]  rsp_data_i
 );
   logic busy_q, store_q, half_q, each_q, table_q;  // table_q: slots' beats lie apart
   logic [2:0] reg_q;
@@ -59,7 +62,7 @@ module pm_load_store #(
   logic reading_q;
   logic [2:0] queued_q;
   logic [1:0] head_q, tail_q;
-  logic [pm_pkg::WORD-1:0] queue[0:3];
+  logic [WORD-1:0] queue[0:3];
   wire logic read = busy_q && store_q && fetch_q != '0 && queued_q + {2'b0, reading_q} < 3'd4;
 
   assign req_o = ask_q != '0 && !hold && (!store_q || queued_q != '0);
@@ -131,7 +134,7 @@ module pm_load_store #(
       end
       read_slot_q <= fetch_slot_q;
       if (reading_q) begin
-        queue[tail_q] <= rdata_i[read_slot_q*pm_pkg::WORD+:pm_pkg::WORD];
+        queue[tail_q] <= rdata_i[read_slot_q*WORD+:WORD];
         tail_q <= tail_q + 2'd1;
       end
       if (granted) head_q <= head_q + 2'd1;
@@ -141,10 +144,10 @@ module pm_load_store #(
   // A load's words: the beat is kept for a cycle, or for two if it holds two words. A response that comes while the
   // first of two is written, or behind others, waits.
   localparam int PLACE = $clog2(WAITING);
-  logic [pm_pkg::WORD-1:0] waiting[0:WAITING-1];
+  logic [WORD-1:0] waiting[0:WAITING-1];
   logic [PLACE-1:0] oldest_q, newest_q;
   logic [PLACE:0] waiting_q;
-  logic [pm_pkg::WORD-1:0] beat_q;
+  logic [WORD-1:0] beat_q;
   logic low_q, high_q;  // the beat's first or second word is written now
   logic [10:0] word_q;  // index of the next word
   logic [SLOT-1:0] slot_q;  // where it is written
@@ -152,7 +155,7 @@ module pm_load_store #(
   wire logic written = low_q || high_q;
   logic [15:0] half;
   logic [31:0] element;
-  wire logic exists = {word_q, 4'b0} < {1'b0, len_q};  // an odd number of words ends in the middle of a beat
+  wire logic exists = 15'({word_q, LANE'(0)}) < {1'b0, len_q};  // an odd number of words ends in the middle of a beat
   wire logic some_wait = waiting_q != '0;
   wire logic put = rsp_valid_i && (some_wait || !take);
   wire logic get = take && some_wait;
@@ -193,10 +196,10 @@ module pm_load_store #(
   assign waddr_o = word_q[INDEX-1:0];
 
   always_comb begin
-    for (int i = 0; i < pm_pkg::LANES; i++) begin
-      half = high_q ? beat_q[256+i*16+:16] : beat_q[i*16+:16];
+    for (int i = 0; i < LANES; i++) begin
+      half = high_q ? beat_q[16*LANES+i*16+:16] : beat_q[i*16+:16];
       element = half_q ? {{16{half[15]}}, half} << left_q : beat_q[i*32+:32];
-      wdata_o[i*32+:32] = {word_q, 4'(i)} < {1'b0, len_q} ? element : '0;
+      wdata_o[i*32+:32] = 15'({word_q, LANE'(i)}) < {1'b0, len_q} ? element : '0;
     end
   end
 

@@ -8,9 +8,11 @@ module pm_on_chip #(
     parameter int FIFO = 8,
     parameter int OUTQ = 2,
     parameter int ROM = 1024,
-    parameter int MEM_BEATS = 2048,
+    parameter int MEM_BEATS = 8192,
     parameter int BATCH = 1,
-    parameter int ROW_LANES = 4
+    parameter int LANES = 4,
+    parameter int ROW_LANES = 1,
+    parameter int COLUMNS = 16
 ) (
     input  wire logic        clk_i,
     input  wire logic        rst_ni,
@@ -20,14 +22,15 @@ module pm_on_chip #(
     input  wire logic [31:0] bus_wdata_i,
     output      logic [31:0] bus_rdata_o
 );
+  localparam int WORD = 32 * LANES;
   localparam int PORTS = CORES + 2;
   localparam int HOST = CORES + 1;
   localparam int ADDR = $clog2(MEM_BEATS);
 
   logic [PORTS-1:0] req_valid, grant, writes, rsp_valid_q;
   logic [PORTS*pm_pkg::ADDR-1:0] addresses;
-  logic [2*pm_pkg::WORD-1:0] wdata;
-  logic [pm_pkg::WORD-1:0] rdata;
+  logic [2*WORD-1:0] wdata;
+  logic [WORD-1:0] rdata;
   logic [ADDR-1:0] address;  // of the port that is granted: there is only one in a cycle
 
   always_comb begin
@@ -43,7 +46,9 @@ module pm_on_chip #(
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
       .BATCH(BATCH),
-      .ROW_LANES(ROW_LANES)
+      .LANES(LANES),
+      .ROW_LANES(ROW_LANES),
+      .COLUMNS(COLUMNS)
   ) u_accelerator (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
@@ -64,13 +69,13 @@ module pm_on_chip #(
   );
 
   pm_ram #(
-      .WIDTH(pm_pkg::WORD),
+      .WIDTH(WORD),
       .DEPTH(MEM_BEATS)
   ) u_memory (
       .clk_i(clk_i),
       .we_i((grant & writes) != '0),
       .waddr_i(address),
-      .wdata_i(grant[HOST] ? wdata[2*pm_pkg::WORD-1:pm_pkg::WORD] : wdata[pm_pkg::WORD-1:0]),
+      .wdata_i(grant[HOST] ? wdata[2*WORD-1:WORD] : wdata[WORD-1:0]),
       .raddr_i(address),
       .rdata_o(rdata)
   );

@@ -1,13 +1,18 @@
 // Sizes that the bus fixes, and what decoding makes of an instruction.
 package pm_pkg;
-  localparam int LANES = 16;  // elements of 32 bits in a word; also rows and columns of a weight beat
-  localparam int WORD = 512;  // bits of a word of a vector register and of a beat of memory
-  localparam int QWORD = 128;  // bits of a word of an activation bank
+  // Unless a configuration says otherwise, 512 bits: a DDR4 burst.
+  localparam int LANES = 16;  // elements of 32 bits in a word of a vector register; also rows of a beat of weights
+  localparam int WORD = 32 * LANES;  // bits of a word and of a beat of memory
   localparam int ADDR = 28;  // bits of an address in beats
   localparam int SCALAR = 24;  // {e[7:0], m[15:0]}
 
   localparam logic [SCALAR-1:0] SCALAR_ONE = {8'hf1, 16'h8000};  // 32768 * 2^-15
   localparam logic [SCALAR-1:0] SCALAR_MOST = {8'h7f, 16'hffff};
+
+  // Memories that hold a bank's word of `columns` activations: words of `lanes` activations fill them one or several at a time.
+  function automatic int bank_parts(input int lanes, input int columns);
+    bank_parts = columns == 20 ? 5 : 16 / lanes;
+  endfunction
 
   localparam logic [2:0] FAULT_NONE = 3'd0;
   localparam logic [2:0] FAULT_ILLEGAL = 3'd1;

@@ -6,7 +6,9 @@
 // same word.
 module pm_router #(
     parameter int VLMAX = 8192,
-    localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
+    parameter int LANES = pm_pkg::LANES,
+    localparam int WORD = 32 * LANES,
+    localparam int INDEX = $clog2(VLMAX / LANES)
 ) (
     input  wire logic                    clk_i,
     // reading: data in the cycle after the address
@@ -14,31 +16,31 @@ module pm_router #(
     input  wire logic [             2:0] row_a_i,
     input  wire logic [             2:0] row_b_i,
     input  wire logic [       INDEX-1:0] row_raddr_i,
-    output      logic [pm_pkg::WORD-1:0] row_a_o,
-    output      logic [pm_pkg::WORD-1:0] row_b_o,
+    output      logic [WORD-1:0] row_a_o,
+    output      logic [WORD-1:0] row_b_o,
     input  wire logic [             2:0] ls_reg_i,
     input  wire logic [       INDEX-1:0] ls_raddr_i,
-    output      logic [pm_pkg::WORD-1:0] ls_o,
+    output      logic [WORD-1:0] ls_o,
     // writing
     input  wire logic                    row_we_i,
     input  wire logic [             2:0] row_y_i,
     input  wire logic [       INDEX-1:0] row_waddr_i,
-    input  wire logic [pm_pkg::WORD-1:0] row_i,
+    input  wire logic [WORD-1:0] row_i,
     input  wire logic                    ls_we_i,
     input  wire logic [       INDEX-1:0] ls_waddr_i,
-    input  wire logic [pm_pkg::WORD-1:0] ls_i,
+    input  wire logic [WORD-1:0] ls_i,
     input  wire logic                    tmv_we_i,
     input  wire logic [             2:0] tmv_y_i,
     input  wire logic [       INDEX-1:0] tmv_waddr_i,
-    input  wire logic [pm_pkg::WORD-1:0] tmv_i
+    input  wire logic [WORD-1:0] tmv_i
 );
-  logic [8*pm_pkg::WORD-1:0] data;
+  logic [8*WORD-1:0] data;
   logic [2:0] row_a_q, row_b_q, ls_reg_q;
 
   for (genvar r = 0; r < 8; r++) begin : gen_register
     logic row_reads, row_writes, ls_writes, tmv_writes;
     logic [INDEX-1:0] waddr;
-    logic [pm_pkg::WORD-1:0] wdata;
+    logic [WORD-1:0] wdata;
 
     always_comb begin
       row_reads = row_read_i && (row_a_i == 3'(r) || row_b_i == 3'(r));
@@ -50,15 +52,15 @@ module pm_router #(
     end
 
     pm_ram #(
-        .WIDTH(pm_pkg::WORD),
-        .DEPTH(VLMAX / pm_pkg::LANES)
+        .WIDTH(WORD),
+        .DEPTH(VLMAX / LANES)
     ) u_ram (
         .clk_i(clk_i),
         .we_i(row_writes || ls_writes || tmv_writes),
         .waddr_i(waddr),
         .wdata_i(wdata),
         .raddr_i(row_reads ? row_raddr_i : ls_raddr_i),
-        .rdata_o(data[r*pm_pkg::WORD+:pm_pkg::WORD])
+        .rdata_o(data[r*WORD+:WORD])
     );
   end
 
@@ -68,9 +70,9 @@ module pm_router #(
     ls_reg_q <= ls_reg_i;
   end
 
-  assign row_a_o = data[row_a_q*pm_pkg::WORD+:pm_pkg::WORD];
-  assign row_b_o = data[row_b_q*pm_pkg::WORD+:pm_pkg::WORD];
-  assign ls_o = data[ls_reg_q*pm_pkg::WORD+:pm_pkg::WORD];
+  assign row_a_o = data[row_a_q*WORD+:WORD];
+  assign row_b_o = data[row_b_q*WORD+:WORD];
+  assign ls_o = data[ls_reg_q*WORD+:WORD];
 endmodule
 
 `default_nettype wire

@@ -1,12 +1,15 @@
 `default_nettype none
 
-// The row-wise unit: sixteen lanes, one word a cycle, twelve stages from the address of the last word to the cycle in
+// The row-wise unit: a lane for each element of a word, one word a cycle, twelve stages from the address of the last word to the cycle in
 // which everything is written. Stage 0 addresses the registers; the scalar of a reduction leaves in stage 11.
 // With fewer lanes a word takes several passes, from its lower elements on, and is written with the last one.
 module pm_row #(
     parameter int VLMAX = 8192,
-    parameter int ROW_LANES = pm_pkg::LANES,  // 1, 2, 4, 8 or 16
-    localparam int INDEX = $clog2(VLMAX / pm_pkg::LANES)
+    parameter int LANES = pm_pkg::LANES,  // elements of a word
+    parameter int ROW_LANES = LANES,  // 1, 2, 4 … LANES
+    localparam int WORD = 32 * LANES,
+    localparam int QWORD = 8 * LANES,
+    localparam int INDEX = $clog2(VLMAX / LANES)
 ) (
     input  wire logic                            clk_i,
     input  wire logic                            rst_ni,
@@ -19,27 +22,29 @@ module pm_row #(
     output      logic       [               2:0] a_o,
     output      logic       [               2:0] b_o,
     output      logic       [         INDEX-1:0] raddr_o,
-    input  wire logic       [  pm_pkg::WORD-1:0] a_i,
-    input  wire logic       [  pm_pkg::WORD-1:0] b_i,
-    input  wire logic       [  pm_pkg::WORD-1:0] before_i,  // what shf reads as a: of the slot before
+    input  wire logic       [  WORD-1:0] a_i,
+    input  wire logic       [  WORD-1:0] b_i,
+    input  wire logic       [  WORD-1:0] before_i,  // what shf reads as a: of the slot before
     output      logic                            we_o,
     output      logic       [               2:0] y_o,
     output      logic       [         INDEX-1:0] waddr_o,
-    output      logic       [  pm_pkg::WORD-1:0] wdata_o,
+    output      logic       [  WORD-1:0] wdata_o,
     // activation banks, at waddr_o
     output      logic                            bank_we_o,
     output      logic                            bank_o,
-    output      logic       [ pm_pkg::QWORD-1:0] bank_wdata_o,
+    output      logic       [ QWORD-1:0] bank_wdata_o,
     // scalar registers
     output      logic                            scalar_we_o,
     output      logic       [               3:0] sd_o,
     output      logic       [pm_pkg::SCALAR-1:0] scalar_o
 );
+  localparam int LANE = $clog2(LANES);
+
   logic [5:0] op_q;
   logic [2:0] y_q, a_q, b_q;
   logic q_q;
   logic [pm_pkg::SCALAR-1:0] scale_q;
-  logic [4:0] shift_q;
+  logic [5:0] scale_shift_q, shift_q;
   logic [1:0] red_q;
   logic [3:0] sd_q;
   logic [13:0] len_q;
@@ -51,7 +56,7 @@ module pm_row #(
   logic [INDEX-1:0] waddr_q;
 
   // Passes over the word in stages 0, 1, 7, and whether stage 8 has a word's last one.
-  localparam int PASSES = pm_pkg::LANES / ROW_LANES;
+  localparam int PASSES = LANES / ROW_LANES;
   localparam int PASS = PASSES > 1 ? $clog2(PASSES) : 1;
   logic [PASS-1:0] pass0_q, pass1_q, pass7_q;
   logic complete8_q;
@@ -81,11 +86,12 @@ module pm_row #(
       b_q <= instr_i.b_used ? instr_i.b : instr_i.a;
       q_q <= instr_i.q;
       scale_q <= scale_i;
-      shift_q <= instr_i.shift;
+      scale_shift_q <= 6'd0 - scale_i[21:16];
+      shift_q <= instr_i.op == pm_isa::OP_SILU ? 6'd16 : {1'b0, instr_i.shift} + 6'd16;
       red_q <= instr_i.red;
       sd_q <= instr_i.sd;
       len_q <= instr_i.len;
-      words_q <= 11'((15'(instr_i.len) + 15'd15) >> 4);
+      words_q <= 11'((15'(instr_i.len) + 15'(LANES - 1)) >> LANE);
       read_q <= '0;
       result_q <= '0;
       pass0_q <= '0;
@@ -114,7 +120,7 @@ module pm_row #(
   // The elements of a pass.
   localparam int PART = 32 * ROW_LANES;
   localparam int QPART = 8 * ROW_LANES;
-  wire logic [pm_pkg::WORD-1:0] word = op_q == pm_isa::OP_SHF ? before_i : a_i;
+  wire logic [WORD-1:0] word = op_q == pm_isa::OP_SHF ? before_i : a_i;
   wire logic [PART-1:0] a = word[PART*pass1_q+:PART];
   wire logic [PART-1:0] b = b_i[PART*pass1_q+:PART];
   logic [PART-1:0] y;
@@ -127,11 +133,12 @@ module pm_row #(
         .valid_i(valid_q[8:1]),
         .op_i(op_q),
         .scale_i(scale_q),
+        .scale_shift_i(scale_shift_q),
         .shift_i(shift_q),
         .square_i(red_q == pm_pkg::RED_SS),
         .a_i(a[i*32+:32]),
         .b_i(b[i*32+:32]),
-        .keep_i({result_q, 4'(ROW_LANES * 32'(pass7_q) + i)} < {1'b0, len_q}),
+        .keep_i(15'({result_q, LANE'(ROW_LANES * 32'(pass7_q) + i)}) < {1'b0, len_q}),
         .y_o(y[i*32+:32]),
         .q_o(quantised[i*8+:8]),
         .term_o(terms[i*63+:63])
@@ -143,15 +150,15 @@ module pm_row #(
     assign wdata_o = y;
     assign bank_wdata_o = quantised;
   end else begin : gen_parts
-    logic [pm_pkg::WORD-PART-1:0] early_q;
-    logic [pm_pkg::QWORD-QPART-1:0] early_quantised_q;
+    logic [WORD-PART-1:0] early_q;
+    logic [QWORD-QPART-1:0] early_quantised_q;
 
     assign wdata_o = {y, early_q};
     assign bank_wdata_o = {quantised, early_quantised_q};
     always_ff @(posedge clk_i) begin
       if (valid_q[8]) begin
-        early_q <= wdata_o[pm_pkg::WORD-1:PART];
-        early_quantised_q <= bank_wdata_o[pm_pkg::QWORD-1:QPART];
+        early_q <= wdata_o[WORD-1:PART];
+        early_quantised_q <= bank_wdata_o[QWORD-1:QPART];
       end
     end
   end

@@ -13,7 +13,8 @@ module pm_row_lane (
     // constant while an instruction runs
     input  wire logic [ 5:0] op_i,
     input  wire logic [23:0] scale_i,
-    input  wire logic [ 4:0] shift_i,
+    input  wire logic [ 5:0] scale_shift_i,  // −e of the scale
+    input  wire logic [ 5:0] shift_i,  // of the product
     input  wire logic        square_i,  // the reduction wants squares, else magnitudes
     // stage 1
     input  wire logic [31:0] a_i,
@@ -33,6 +34,7 @@ module pm_row_lane (
   pm_scale u_scale (
       .product_i(product3),
       .e_i(scale_i[23:16]),
+      .k_i(scale_shift_i),
       .scaled_o(scaled)
   );
 
@@ -56,18 +58,20 @@ module pm_row_lane (
   logic [26:0] entry5;
   logic [31:0] magnitude, a5, b5, a6, b6;
   logic [10:0] fraction5;
-  logic beyond5;
-  logic [9:0] rise;
-  logic [16:0] positive, sigmoid, sigmoid6;
+  logic beyond5, flip5;
+  logic [10:0] rise;  // a fraction bit
+  logic [16:0] base, sigmoid, sigmoid6;
 
   initial $readmemh(`PM_SIGMOID_TABLE, table_rom);
 
   always_comb begin
     magnitude = a4[31] ? 32'd0 - a4 : a4;
-    rise = 10'((21'(entry5[26:17]) * 21'(fraction5) + 21'd1024) >> 11);
-    positive = beyond5 ? 17'd65536 : entry5[16:0] + {7'b0, rise};
-    sigmoid = a5[31] ? 17'd65536 - positive : positive;
-    if (op_i == pm_isa::OP_SIGC) sigmoid = 17'd65536 - sigmoid;
+    // 65536 less the sum, for −a or for sigc, is the rest of the table's value less the rise: one adder either way,
+    // whose carry rounds.
+    rise = 11'((21'(entry5[26:17]) * 21'(fraction5)) >> 10);
+    base = flip5 ? 17'd65536 - entry5[16:0] : entry5[16:0];
+    sigmoid = base + ({7'b0, rise[10:1]} ^ {17{flip5}}) + {16'b0, rise[0] ^ flip5};
+    if (beyond5) sigmoid = flip5 ? 17'd0 : 17'd65536;
   end
 
   always_ff @(posedge clk_i) begin
@@ -75,6 +79,7 @@ module pm_row_lane (
       entry5 <= table_rom[magnitude[19:11]];
       fraction5 <= magnitude[10:0];
       beyond5 <= magnitude[31:20] != '0;
+      flip5 <= a4[31] != (op_i == pm_isa::OP_SIGC);
       a5 <= a4;
       b5 <= b4;
     end
@@ -87,23 +92,17 @@ module pm_row_lane (
 
   // 6–8: the product, of b or of the sigmoid; the result
   logic signed [32:0] factor;
-  logic [63:0] product7, rounded;
+  logic [63:0] product7;
   logic [31:0] a7, b7, product_saturated, sum_saturated, result;
   logic [32:0] sum;
   logic [16:0] sigmoid7;
   wire logic is_silu = op_i == pm_isa::OP_SILU;
 
-  pm_round_shift #(
+  pm_round_saturate #(
       .WIDTH(64)
-  ) u_round (
+  ) u_round_product (
       .x_i(product7),
-      .k_i(is_silu ? 6'd16 : {1'b0, shift_i} + 6'd16),
-      .y_o(rounded)
-  );
-  pm_saturate #(
-      .WIDTH(64)
-  ) u_saturate_product (
-      .x_i(rounded),
+      .k_i(shift_i),
       .y_o(product_saturated)
   );
   pm_saturate #(

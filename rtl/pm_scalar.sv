@@ -55,14 +55,18 @@ module pm_scalar (
   wire logic b_zero = mb_q == '0;
   wire logic a_high = ea >= eb;
   wire logic a_greater = b_zero || (!a_zero && (ea > eb || (ea_q == eb_q && ma_q >= mb_q)));
-  logic [9:0] distance;
+  logic a_high_q;  // in the second cycle, as the distance
+  logic [9:0] distance_q;
   logic [32:0] sum;
 
+  always_ff @(posedge clk_i) begin
+    a_high_q <= a_high;
+    distance_q <= a_high ? ea - eb : eb - ea;
+  end
   always_comb begin
-    distance = a_high ? ea - eb : eb - ea;
-    sum = {1'b0, a_high ? mb_q : ma_q, 16'b0} >> distance[4:0];
-    if (distance[9:5] != '0) sum = '0;
-    sum = sum + {1'b0, a_high ? ma_q : mb_q, 16'b0};
+    sum = {1'b0, a_high_q ? mb_q : ma_q, 16'b0} >> distance_q[4:0];
+    if (distance_q[9:5] != '0) sum = '0;
+    sum = sum + {1'b0, a_high_q ? ma_q : mb_q, 16'b0};
   end
 
   // Quotient floor(2^31 / m), seventeen bits from the top: the first sixteen digits of the dividend are 2^15 ≤ m.
@@ -133,7 +137,7 @@ module pm_scalar (
       end
       pm_isa::OP_SADD: begin
         value_q <= sum;
-        exponent_q <= (a_high ? ea : eb) - 10'sd16;
+        exponent_q <= (a_high_q ? ea : eb) - 10'sd16;
       end
       pm_isa::OP_SRCP: begin
         value_q <= {16'b0, quotient_q};

@@ -5,27 +5,23 @@
 module pm_scale (
     input  wire logic [47:0] product_i,
     input  wire logic [ 7:0] e_i,
+    input  wire logic [ 5:0] k_i,  // −e, of which six bits suffice
     output      logic [31:0] scaled_o
 );
-  logic [63:0] wide, right, value;
-  logic [31:0] saturated;
-  logic [5:0] k;
+  logic [31:0] left, right;
 
-  assign wide = {{16{product_i[47]}}, product_i};
-  assign k = 6'd0 - e_i[5:0];
-
-  pm_round_shift #(
-      .WIDTH(64)
-  ) u_round (
-      .x_i(wide),
-      .k_i(k),
+  pm_round_saturate #(
+      .WIDTH(48)
+  ) u_right (
+      .x_i(product_i),
+      .k_i(k_i),
       .y_o(right)
   );
   pm_saturate #(
-      .WIDTH(64)
-  ) u_saturate (
-      .x_i(value),
-      .y_o(saturated)
+      .WIDTH(63)
+  ) u_left (
+      .x_i({{15{product_i[47]}}, product_i} << e_i[3:0]),
+      .y_o(left)
   );
 
   wire logic negative_e = e_i[7];
@@ -33,10 +29,9 @@ module pm_scale (
   wire logic huge = !negative_e && e_i[6:4] != 3'd0;
 
   always_comb begin
-    value = negative_e ? right : wide << e_i[3:0];
-    if (product_i == '0 || tiny) scaled_o = '0;
-    else if (huge) scaled_o = {product_i[47], {31{!product_i[47]}}};
-    else scaled_o = saturated;
+    if (tiny) scaled_o = '0;
+    else if (huge) scaled_o = product_i == '0 ? '0 : {product_i[47], {31{!product_i[47]}}};
+    else scaled_o = negative_e ? right : left;
   end
 endmodule
 

@@ -3,7 +3,8 @@
 // Asks memory for a stream of weights, beat after beat, and keeps what comes in a FIFO. It asks only for what has
 // room, so that memory needs no way to be held up.
 module pm_streamer #(
-    parameter int FIFO = 256  // beats, a power of two
+    parameter int FIFO = 256,  // beats, a power of two
+    parameter int WORD = pm_pkg::WORD  // bits of a beat
 ) (
     input  wire logic                    clk_i,
     input  wire logic                    rst_ni,
@@ -17,12 +18,12 @@ module pm_streamer #(
     output      logic [pm_pkg::ADDR-1:0] req_addr_o,
     input  wire logic                    grant_i,
     input  wire logic                    rsp_valid_i,
-    input  wire logic [pm_pkg::WORD-1:0] rsp_data_i,
+    input  wire logic [    WORD-1:0] rsp_data_i,
     // the core: data come in the cycle after the pop
     output      logic                    valid_o,
     output      logic                    dry_o,  // empty, and nothing left to ask for or to receive
     input  wire logic                    pop_i,
-    output      logic [pm_pkg::WORD-1:0] data_o
+    output      logic [    WORD-1:0] data_o
 );
   localparam int DEPTH = $clog2(FIFO);
 
@@ -58,7 +59,7 @@ module pm_streamer #(
   end
 
   pm_ram #(
-      .WIDTH(pm_pkg::WORD),
+      .WIDTH(WORD),
       .DEPTH(FIFO)
   ) u_fifo (
       .clk_i(clk_i),

@@ -1,22 +1,24 @@
 `default_nettype none
 
-// One row of the array: sixteen ternary weights meet sixteen activations, and the sum goes to an accumulator. A cell
+// One row of the array: ternary weights meet as many activations, and the sum goes to an accumulator. A cell
 // passes its activation on, its complement, or nothing; what complements lack to negatives (one each) is added
 // as a count. There is nothing to multiply.
-module pm_ternary_row (
+module pm_ternary_row #(
+    parameter int COLUMNS = 16  // a multiple of 4, at most 28
+) (
     input  wire logic                         clk_i,
     input  wire logic                         valid1_i,
     input  wire logic                         valid2_i,
     input  wire logic                         valid3_i,
     input  wire logic                         first3_i,  // the sum begins here
-    input  wire logic [2*pm_pkg::LANES-1:0]   weights_i,
-    input  wire logic [pm_pkg::QWORD-1:0]     activations_i,
+    input  wire logic [        2*COLUMNS-1:0] weights_i,
+    input  wire logic [        8*COLUMNS-1:0] activations_i,
     output      logic [               31:0]   sum_o
 );
-  localparam int GROUPS = pm_pkg::LANES / 4;
+  localparam int GROUPS = COLUMNS / 4;
 
   logic [GROUPS*11-1:0] groups, groups_q;  // sums of four columns: −512 … 512
-  logic signed [12:0] dot, dot_q;  // −2048 … 2048
+  logic signed [12:0] dot, dot_q;  // at most 28 · 128 either way
   logic [31:0] sum_q;
   logic [1:0] weight;
   logic [7:0] cell_value;

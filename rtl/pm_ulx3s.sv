@@ -4,8 +4,10 @@
 // boards/ulx3s.lpf has the pins. The clock is the board's oscillator, 25 MHz.
 module pm_ulx3s #(
     parameter int VLMAX = 2048,
-    parameter int MEM_BEATS = 2048,
+    parameter int MEM_BEATS = 8192,
     parameter int ROM = 1024,
+    parameter int LANES = 4,
+    parameter int ROW_LANES = 1,
     parameter int DIVIDER = 25
 ) (
     input  wire logic clk_25mhz,
@@ -41,7 +43,9 @@ module pm_ulx3s #(
   pm_on_chip #(
       .VLMAX(VLMAX),
       .ROM(ROM),
-      .MEM_BEATS(MEM_BEATS)
+      .MEM_BEATS(MEM_BEATS),
+      .LANES(LANES),
+      .ROW_LANES(ROW_LANES)
   ) u_on_chip (
       .clk_i(clk_25mhz),
       .rst_ni(reset_q[3]),

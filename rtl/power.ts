@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { timeModel } from '../src/accelerator/blockTime.ts';
 import { compileModel } from '../src/accelerator/compile/model.ts';
-import { beatBytes, ddr4, defaultSizes } from '../src/accelerator/parameters.ts';
+import { burstBytes, ddr4, defaultSizes } from '../src/accelerator/parameters.ts';
 import { InputError } from '../src/errors.ts';
 import { namedConfig } from '../src/model/config.ts';
 import { buildBench, type RtlJob, rtlFolder, runBench } from './bench/bench.ts';
@@ -56,7 +56,7 @@ async function measure(from: number, cycles: number): Promise<PowerReport> {
   const timing = ddr4(clockMHz * 1e6, channels, defaultSizes.cores);
   const compiled = await compileModel(join(rtlFolder, '../models', model), { sizes: defaultSizes });
   const memory = compiled.image();
-  const memoryBeats = 2 ** Math.ceil(Math.log2(memory.length / beatBytes));
+  const memoryBeats = 2 ** Math.ceil(Math.log2(memory.length / burstBytes));
   process.stderr.write('building the bench, where it is not built yet\n');
   const binary = buildBench({ ...defaultSizes, memoryBeats }, { waves: true });
   process.stderr.write(`reading waveforms of cycles ${from} to ${from + cycles}\n`);

@@ -7,7 +7,13 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeFault } from '../src/accelerator/functional.ts';
 import { loadOwnProgram, loadPackage } from '../src/accelerator/package.ts';
-import { beatBytes, checkSizes, ddr4, defaultSizes } from '../src/accelerator/parameters.ts';
+import {
+  bytesOfBeat,
+  checkSizes,
+  ddr4,
+  defaultSizes,
+  type MachineSizes,
+} from '../src/accelerator/parameters.ts';
 import { traceText } from '../src/accelerator/trace.ts';
 import { InputError } from '../src/errors.ts';
 import { buildBench, type RtlJob, type RtlResult, runBench } from './bench/bench.ts';
@@ -68,15 +74,15 @@ async function open(path: string, values: Values) {
 }
 
 /** The next power of two, so that one build of the bench serves many images. */
-function memoryBeats({ length }: Uint8Array): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(65536, length / beatBytes)));
+function memoryBeats({ length }: Uint8Array, sizes: MachineSizes): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(65536, length / bytesOfBeat(sizes))));
 }
 
 async function run(path: string, values: Values): Promise<void> {
   const tokens = tokensOf(values);
   const { sizes, program, memory } = await open(path, values);
   checkSizes(sizes);
-  const rtlSizes = { ...sizes, memoryBeats: memoryBeats(memory) };
+  const rtlSizes = { ...sizes, memoryBeats: memoryBeats(memory, sizes) };
   const clockHz = integer(values, 'clock', 1, 1000) * 1e6;
   const timing = ddr4(clockHz, integer(values, 'channels', 1, 16), sizes.cores);
   const job: RtlJob = {

@@ -13,13 +13,13 @@ import { estimateDelay, estimated } from './synthesis/estimate.ts';
 import { placeReducedCore, reducedCore } from './synthesis/ice40.ts';
 import { type Target, targets } from './synthesis/targets.ts';
 import { readSources, text, yosys } from './synthesis/tools.ts';
-import { units } from './synthesis/units.ts';
+import { setParameters, tritsCore, units } from './synthesis/units.ts';
 
 const output = new URL('../results/rtl.json', import.meta.url);
 
 /** The existing report, without results of other sources. */
 function begin(): RtlReport {
-  if (!existsSync(output)) return { tool: '', units: [], estimates: [] };
+  if (!existsSync(output)) return { tool: '', units: [], estimates: [], trits: { units: [] } };
   const old = JSON.parse(readFileSync(output, 'utf8')) as RtlReport;
   const current = ({ module, sources }: { readonly module: string; readonly sources: string }) =>
     sources === sourcesDigest(module);
@@ -27,7 +27,9 @@ function begin(): RtlReport {
     tool: old.tool,
     units: old.units.filter(current),
     estimates: (old.estimates ?? []).filter(current),
+    trits: { units: (old.trits?.units ?? []).filter(current) },
   };
+  if (old.trits?.estimate && current(old.trits.estimate)) report.trits.estimate = old.trits.estimate;
   if (old.reducedCore && current({ ...old.reducedCore, module: reducedCore }))
     report.reducedCore = old.reducedCore;
   if (old.onChip && current(old.onChip)) report.onChip = old.onChip;
@@ -44,10 +46,12 @@ function save(report: RtlReport): void {
 async function synthesise(
   target: Target,
   module: string,
+  parameters: Readonly<Record<string, number>> = {},
 ): Promise<{ resources: Resources; version: string }> {
   const { files, version } = await yosys(
     [
       readSources,
+      setParameters(module, parameters),
       `hierarchy -check -top ${module}`,
       `${target.command} -top ${module}`,
       'tee -q -o stat.json stat -json',
@@ -89,6 +93,24 @@ function stepsOf(report: RtlReport): { readonly name: string; readonly run: () =
       report.estimates.push(await estimateDelay(module));
     },
   }));
+  const { module, parameters } = tritsCore;
+  const trits = targets.map((target) => ({
+    name: `${target.name}: ${module} with five trits a byte`,
+    done: report.trits.units.some((unit) => unit.target === target.name),
+    run: async () => {
+      const { resources } = await synthesise(target, module, parameters);
+      const { name, units } = target;
+      const sources = sourcesDigest(module);
+      report.trits.units.push({ target: name, units, module, sources, perCore: true, ...resources });
+    },
+  }));
+  const tritsEstimate = {
+    name: `estimate with five trits a byte of ${module}`,
+    done: report.trits.estimate !== undefined,
+    run: async () => {
+      report.trits.estimate = await estimateDelay(module, parameters);
+    },
+  };
   const ice40 = {
     name: 'place and route on an iCE40 HX8K',
     done: report.reducedCore !== undefined,
@@ -112,7 +134,9 @@ function stepsOf(report: RtlReport): { readonly name: string; readonly run: () =
       report.placed = await placeOnEcp5(report.placed);
     },
   }));
-  return [...steps, ...estimates, ice40, onChip, ...ecp5].filter(({ done }) => !done);
+  return [...steps, ...estimates, ...trits, tritsEstimate, ice40, onChip, ...ecp5].filter(
+    ({ done }) => !done,
+  );
 }
 
 const { values } = parseArgs({

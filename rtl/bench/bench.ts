@@ -53,7 +53,7 @@ export interface RtlResult {
 
 /** The parameters of the RTL for given sizes. */
 export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>> {
-  const { cores, maxLength, fifo, outQueue, rom, memoryBeats, batch, rowLanes } = sizes;
+  const { cores, maxLength, fifo, outQueue, rom, memoryBeats, batch, lanes, rowLanes, columns } = sizes;
   return {
     CORES: cores,
     VLMAX: maxLength,
@@ -62,7 +62,9 @@ export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>>
     ROM: rom,
     MEM_BEATS: memoryBeats,
     BATCH: batch,
+    LANES: lanes,
     ROW_LANES: rowLanes,
+    COLUMNS: columns,
   };
 }
 
@@ -72,7 +74,9 @@ export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>>
  * @param waves for writing waveforms, which makes it slower
  */
 export function buildBench(sizes: RtlSizes, { waves = false } = {}): string {
-  return build('pm_bench', ['bench/pm_bench.sv'], 'main.cpp', rtlParameters(sizes), waves);
+  return build('pm_bench', ['bench/pm_bench.sv'], 'main.cpp', rtlParameters(sizes), {
+    ...{ lanes: sizes.lanes, waves },
+  });
 }
 
 /** Tops with the host's registers, and the harness of each. */
@@ -85,9 +89,17 @@ export type Top = keyof typeof tops;
 /** The same of the accelerator with its host port. */
 export function buildAccelerator(sizes: RtlSizes, top: Top): string {
   const sources = top === 'pm_ddr3' ? ['bench/pm_ddr3.sv', litedramSource()] : [];
-  if (top !== 'pm_ulx3s') return build(top, sources, tops[top], rtlParameters(sizes), false);
-  const { VLMAX, ROM, MEM_BEATS } = rtlParameters(sizes);
-  return build(top, [], tops[top], { VLMAX: VLMAX!, ROM: ROM!, MEM_BEATS: MEM_BEATS!, DIVIDER: 4 }, false);
+  return build(top, sources, tops[top], parametersOf(top, sizes), { lanes: sizes.lanes });
+}
+
+/** Tops of one board, or of one bus, have fewer parameters. */
+function parametersOf(top: Top, sizes: RtlSizes): Readonly<Record<string, number>> {
+  const all = rtlParameters(sizes);
+  const { LANES, ...others } = all;
+  if (top === 'pm_axi' || top === 'pm_ddr3') return others;
+  if (top !== 'pm_ulx3s') return all;
+  const { CORES, FIFO, OUTQ, BATCH, COLUMNS, ...ofBoard } = all;
+  return { ...ofBoard, DIVIDER: 4 };
 }
 
 /** Has LiteDRAM write its controller, once. @returns where, seen from `rtlFolder` */
@@ -107,7 +119,7 @@ function build(
   more: readonly string[],
   main: string,
   values: Readonly<Record<string, number>>,
-  waves: boolean,
+  { lanes, waves = false }: { readonly lanes: number; readonly waves?: boolean },
 ): string {
   const parameters = Object.entries(values);
   const name = [top, ...parameters.map(([, value]) => value), ...(waves ? ['waves'] : [])].join('-');
@@ -126,7 +138,7 @@ function build(
       // One file of C++: with one for each module, reading Verilator's headers over and over took two thirds of the time.
       ...['-O3', '--assert', '--x-initial', '0', '--x-assign', '0', '--output-split', '0', '-Wno-WIDTH'],
       ...(waves ? ['--trace', '--trace-structs'] : []),
-      ...['-CFLAGS', `-std=c++17 -I${join(rtlFolder, 'bench')}`],
+      ...['-CFLAGS', `-std=c++17 -DPM_LANES=${lanes} -I${join(rtlFolder, 'bench')}`],
       // Generated code is run for a minute or two: compiling it for longer than that would not pay.
       ...['-MAKEFLAGS', 'OPT_FAST=-O1', '-MAKEFLAGS', 'OPT_SLOW=-O0', '-MAKEFLAGS', 'OPT_GLOBAL=-O0'],
       ...parameters.map(([parameter, value]) => `-G${parameter}=${value}`),

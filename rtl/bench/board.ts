@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { beatBytes, type MemoryTiming } from '../../src/accelerator/parameters.ts';
+import type { MemoryTiming } from '../../src/accelerator/parameters.ts';
 import { buildAccelerator, type RtlSizes, rtlFolder, type Top, timingCommand } from './bench.ts';
 
 /** Addresses of the host's registers; docs/accelerator.md says what they do. */
@@ -10,7 +10,6 @@ const registers = { sizes: 0, control: 1, token: 2, end: 3, address: 4, beats: 5
 const instructionRegisters = { address: 7, low: 8, high: 9 } as const;
 const slotRegisters = { select: 10, stage: 11 } as const;
 const windowRegister = 16;
-const beatWords = beatBytes / 4;
 
 const running = 1 << 0;
 const halted = 1 << 1;
@@ -31,10 +30,13 @@ const argumentsOf: Readonly<Record<Top, (sizes: RtlSizes) => string[]>> = {
 export class Board {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
+  /** 32-bit words of a beat. */
+  readonly #beatWords: number;
 
   constructor(sizes: RtlSizes, timing: MemoryTiming, top: Top = 'pm_accelerator') {
     const binary = buildAccelerator(sizes, top);
     const args = argumentsOf[top](sizes);
+    this.#beatWords = sizes.lanes;
     this.#child = spawn(binary, args, { cwd: rtlFolder, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
     this.#send(timingCommand(timing));
@@ -64,6 +66,7 @@ export class Board {
   }
 
   async writeMemory(address: number, bytes: Uint8Array): Promise<void> {
+    const beatWords = this.#beatWords;
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     this.#write(registers.address, address);
     for (let at = 0; at < words.length; at += beatWords) {
@@ -73,6 +76,7 @@ export class Board {
   }
 
   async readMemory(address: number, beats: number): Promise<Uint8Array> {
+    const beatWords = this.#beatWords;
     const words = new Uint32Array(beats * beatWords);
     this.#write(registers.address, address);
     for (let at = 0; at < words.length; at += beatWords) {

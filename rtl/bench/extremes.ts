@@ -1,6 +1,6 @@
 /** Programs of values at the edges of their ranges, where rounding, saturation and normalisation can go wrong. */
 import { encode, instruction } from '../../src/accelerator/instructionSet.ts';
-import type { MachineSizes } from '../../src/accelerator/parameters.ts';
+import { bytesOfBeat, type MachineSizes } from '../../src/accelerator/parameters.ts';
 import { type Below, type RandomProgram, xorshift } from '../../src/accelerator/testing.ts';
 
 const length = 48;
@@ -25,7 +25,7 @@ function edgeExponent(below: Below): number {
 /** Loads vectors and scalars of edges, then runs `count` row-wise and scalar operations on them. */
 export function extremeProgram(seed: number, sizes: MachineSizes, count: number): RandomProgram {
   const below = xorshift(seed);
-  const beats = length / 16;
+  const beats = length / sizes.lanes;
   const words = Int32Array.from({ length: loadedVectors * length }, () => edge(below));
   const loads = Array.from({ length: loadedVectors }, (_, y) =>
     instruction('ldv', { y, addr: y * beats, len: length }),
@@ -36,7 +36,7 @@ export function extremeProgram(seed: number, sizes: MachineSizes, count: number)
       : instruction('sli', { sd: 1 + i, m: 0, e: 0 }),
   );
   const body = Array.from({ length: count }, () => (below(2) ? rowOperation(below) : scalarOperation(below)));
-  const weights = beats * beats;
+  const weights = beats * Math.ceil(length / sizes.columns);
   const product = [
     instruction('qnt', { q: 0, a: below(loadedVectors), len: length }),
     instruction('wst', { core: 0, addr: loadedVectors * beats, beats: weights * sizes.cores }),
@@ -46,7 +46,7 @@ export function extremeProgram(seed: number, sizes: MachineSizes, count: number)
     instruction('tmv', { q: 0, to: 7, wr: 1, arg: 1, first: 1, rows: length, cols: length }),
     instruction('tout'),
   ];
-  const memory = new Uint8Array((loadedVectors * beats + weights * sizes.cores) * 64);
+  const memory = new Uint8Array((loadedVectors * beats + weights * sizes.cores) * bytesOfBeat(sizes));
   memory.set(new Uint8Array(words.buffer));
   for (let i = words.byteLength; i < memory.length; i++) memory[i] = below(256);
   const program = [...loads, ...scalars, ...body, ...product, instruction('halt')];

@@ -188,7 +188,7 @@ int main(int argc, char** argv) {
       std::string path;
       size_t offset = 0, bytes = 0;
       in >> path >> offset >> bytes;
-      if (bytes > size_t(Vpm_bench_pm_bench::mem_beats) * 64) return fail("dram: larger than the memory");
+      if (bytes > size_t(Vpm_bench_pm_bench::mem_beats) * beatWords * 4) return fail("dram: larger than the memory");
       job.dram.resize(bytes);
       std::ifstream file(path, std::ios::binary);
       if (!file.seekg(offset) || !file.read(job.dram.data(), bytes)) return fail("dram: cannot read " + path);

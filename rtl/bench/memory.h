@@ -39,7 +39,10 @@ struct Timing {
   }
 };
 
-constexpr int beatWords = 16;  // of 32 bits
+#ifndef PM_LANES
+#define PM_LANES 16
+#endif
+constexpr int beatWords = PM_LANES;  // of 32 bits
 
 struct Response {
   uint64_t cycle;  // from which it can be given

@@ -10,7 +10,10 @@ module pm_bench #(
     parameter int ROM = 4096,
     parameter int MEM_BEATS = 65536,
     parameter int BATCH = 1,
-    parameter int ROW_LANES = 16
+    parameter int LANES = 16,
+    parameter int ROW_LANES = 16,
+    parameter int COLUMNS = 16,
+    localparam int WORD = 32 * LANES
 ) (
     input  wire logic                              clk_i,
     input  wire logic                              rst_ni,
@@ -21,10 +24,10 @@ module pm_bench #(
     output      logic [                   CORES:0] req_valid_o,
     output      logic [(CORES+1)*pm_pkg::ADDR-1:0] req_addr_o,
     output      logic [                   CORES:0] req_write_o,
-    output      logic [          pm_pkg::WORD-1:0] req_wdata_o,
+    output      logic [          WORD-1:0] req_wdata_o,
     output      logic [                   CORES:0] req_grant_o,
     input  wire logic [                   CORES:0] rsp_valid_i,
-    input  wire logic [(CORES+1)*pm_pkg::WORD-1:0] rsp_data_i,
+    input  wire logic [(CORES+1)*WORD-1:0] rsp_data_i,
     input  wire logic                              tok_valid_i,
     input  wire logic                              tok_end_i,
     input  wire logic [              32*BATCH-1:0] tok_i,
@@ -41,6 +44,7 @@ module pm_bench #(
   localparam int rom_words /*verilator public*/ = ROM;
   localparam int mem_beats /*verilator public*/ = MEM_BEATS;
   localparam int slots /*verilator public*/ = BATCH;
+  localparam int lanes /*verilator public*/ = LANES;
 
   pm_cluster #(
       .CORES(CORES),
@@ -50,7 +54,9 @@ module pm_bench #(
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
       .BATCH(BATCH),
-      .ROW_LANES(ROW_LANES)
+      .LANES(LANES),
+      .ROW_LANES(ROW_LANES),
+      .COLUMNS(COLUMNS)
   ) u_cluster (
       .*
   );
@@ -69,20 +75,26 @@ module pm_bench #(
   endfunction
 
   function automatic int words_of(input int elements);
-    return (elements + pm_pkg::LANES - 1) / pm_pkg::LANES;
+    return (elements + LANES - 1) / LANES;
   endfunction
 
   // Checksums of what each slot's instructions wrote, taken in the middle of the cycle in which they are done.
   wire logic [3:0] done = busy_q & ~busy;
   logic [31:0] part[0:4*BATCH-1];
 
+  localparam int PARTS = pm_pkg::bank_parts(LANES, COLUMNS);
+  localparam int SIZE = COLUMNS / PARTS;
+  localparam int BANK = 1 << $clog2((VLMAX + COLUMNS - 1) / COLUMNS);  // words of a bank
+
   for (genvar b = 0; b < BATCH; b++) begin : gen_watch
+    // A bank's part p, which exists for p < PARTS.
+    `define PART_OF(p) u_cluster.gen_core[0].u_ternary_core.gen_part[p % PARTS].u_banks.mem[place]
     `define WORD_OF(r) u_cluster.gen_slot[b].u_router.gen_register[r].u_ram.mem[w]
 
     // The elements of the first `words` words of a vector register.
     function automatic logic [31:0] fold_vector(input logic [2:0] register, input int words);
       logic [31:0] c = '0;
-      logic [pm_pkg::WORD-1:0] data;
+      logic [WORD-1:0] data;
       for (int w = 0; w < words; w++) begin
         case (register)
           3'd0: data = `WORD_OF(0);
@@ -94,18 +106,26 @@ module pm_bench #(
           3'd6: data = `WORD_OF(6);
           default: data = `WORD_OF(7);
         endcase
-        for (int i = 0; i < pm_pkg::LANES; i++) c = fold(c, data[32*i+:32]);
+        for (int i = 0; i < LANES; i++) c = fold(c, data[32*i+:32]);
       end
       return c;
     endfunction
 
     function automatic logic [31:0] fold_bank(input logic bank, input int words);
       logic [31:0] c = '0;
-      logic [pm_pkg::QWORD-1:0] data;
-      for (int w = 0; w < words; w++) begin
-        data = u_cluster.gen_core[0].u_ternary_core.u_banks.mem[
-            {bank, w[$clog2(VLMAX/pm_pkg::LANES)-1:0]}][b*pm_pkg::QWORD+:pm_pkg::QWORD];
-        for (int i = 0; i < pm_pkg::LANES; i++) c = fold(c, {{24{data[8*i+7]}}, data[8*i+:8]});
+      logic [BATCH*8*SIZE-1:0] part;
+      int n, place;
+      for (int i = 0; i < words * LANES; i++) begin
+        n = i / SIZE;
+        place = n / PARTS + (bank ? BANK : 0);
+        case (n % PARTS)
+          0: part = `PART_OF(0);
+          1: part = `PART_OF(1);
+          2: part = `PART_OF(2);
+          3: part = `PART_OF(3);
+          default: part = `PART_OF(4);
+        endcase
+        c = fold(c, 32'($signed(part[8*(SIZE*b+i%SIZE)+:8])));
       end
       return c;
     endfunction
@@ -173,11 +193,18 @@ module pm_bench #(
         if (u_cluster.gen_core[c].u_streamer.rsp_valid_i &&
             u_cluster.gen_core[c].u_streamer.write_q == u_cluster.gen_core[c].u_streamer.read_q)
           assert (!u_cluster.gen_core[c].pop) else $error("streamer: a place read while written");
-        if (u_cluster.gen_core[c].u_ternary_core.u_banks.we_i &&
-            u_cluster.gen_core[c].u_ternary_core.u_banks.waddr_i == u_cluster.gen_core[c].u_ternary_core.u_banks.raddr_i)
-          assert (!u_cluster.gen_core[c].pop) else $error("bank: a word read while written");
         assert (32'(u_cluster.gen_core[c].u_ternary_core.flying_q) <= OUTQ) else $error("core: too many results");
         assert (!u_cluster.take[c] || u_cluster.block[c]) else $error("collector: took what is not there");
+      end
+    end
+  end
+
+  for (genvar c = 0; c < CORES; c++) begin : gen_bank_checks
+    for (genvar p = 0; p < PARTS; p++) begin : gen_part
+      `define BANKS u_cluster.gen_core[c].u_ternary_core.gen_part[p].u_banks
+      always_ff @(posedge clk_i) begin
+        if (rst_ni && `BANKS.we_i && `BANKS.waddr_i == `BANKS.raddr_i)
+          assert (!u_cluster.gen_core[c].pop) else $error("bank: a word read while written");
       end
     end
   end

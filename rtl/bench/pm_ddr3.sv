@@ -9,7 +9,8 @@ module pm_ddr3 #(
     parameter int ROM = 1024,
     parameter int MEM_BEATS = 2048,
     parameter int BATCH = 1,
-    parameter int ROW_LANES = 4
+    parameter int ROW_LANES = 4,
+    parameter int COLUMNS = 16
 ) (
     input  wire logic        clk_i,
     input  wire logic        aclk_i,
@@ -48,7 +49,8 @@ module pm_ddr3 #(
       .ROM(ROM),
       .MEM_BEATS(MEM_BEATS),
       .BATCH(BATCH),
-      .ROW_LANES(ROW_LANES)
+      .ROW_LANES(ROW_LANES),
+      .COLUMNS(COLUMNS)
   ) u_axi (
       .clk_i(clk_i),
       .aclk_i(aclk_i),

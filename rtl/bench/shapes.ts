@@ -12,28 +12,24 @@ export interface Shape {
 }
 
 export const shapes: readonly Shape[] = [
-  shape('one core', [1, 8192, 256, 8, 1, 16], 512, 0.3),
-  shape('one core, vectors of full length', [1, 8192, 256, 8, 1, 16], 8192, 0.02),
-  shape('five cores, the shortest queues', [5, 32, 4, 1, 1, 1], 32, 0.3),
-  shape('two cores, four slots', [2, 1024, 64, 4, 4, 8], 512, 0.18),
-  shape('32 cores', [32, 128, 2, 1, 1, 2], 128, 0.1),
-  shape('three cores, 16 slots', [3, 512, 16, 3, 16, 4], 128, 0.1),
+  shape('one core', [1, 8192, 256, 8, 1], [16, 16, 16], 512, 0.2),
+  shape('one core, vectors of full length', [1, 8192, 256, 8, 1], [16, 16, 16], 8192, 0.02),
+  shape('five cores, the shortest queues, four lanes, trits', [5, 32, 4, 1, 1], [4, 1, 20], 32, 0.3),
+  shape('two cores, four slots, eight lanes, trits', [2, 1024, 64, 4, 4], [8, 8, 20], 512, 0.18),
+  shape('one core, four lanes', [1, 2048, 8, 2, 1], [4, 1, 16], 512, 0.1),
+  shape('32 cores', [32, 128, 2, 1, 1], [16, 2, 16], 128, 0.1),
+  shape('three cores, 16 slots', [3, 512, 16, 3, 16], [16, 4, 16], 128, 0.1),
 ];
 
 function shape(
   name: string,
-  [cores, maxLength, fifo, outQueue, batch, rowLanes]: readonly [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ],
+  [cores, maxLength, fifo, outQueue, batch]: readonly [number, number, number, number, number],
+  [lanes, rowLanes, columns]: readonly [number, number, number],
   longest: number,
   share: number,
 ): Shape {
-  const sizes = { cores, maxLength, fifo, outQueue, batch, rowLanes, rom: 1000, memoryBeats: 2 ** 21 };
+  const widths = { lanes, rowLanes, columns };
+  const sizes = { cores, maxLength, fifo, outQueue, batch, ...widths, rom: 1000, memoryBeats: 2 ** 21 };
   return { name, sizes, longest, share };
 }
 

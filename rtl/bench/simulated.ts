@@ -2,6 +2,7 @@
 import { foldElements } from '../../src/accelerator/checksum.ts';
 import { Cluster } from '../../src/accelerator/cluster.ts';
 import { GreedyHost, type Host, type Tokens } from '../../src/accelerator/host.ts';
+import { bytesOfBeat } from '../../src/accelerator/parameters.ts';
 import type { Statistics } from '../../src/accelerator/statistics.ts';
 import { type TraceEvent, traceText } from '../../src/accelerator/trace.ts';
 import type { RtlJob, RtlSizes } from './bench.ts';
@@ -14,7 +15,7 @@ export interface Simulated {
 
 /** The trace that the RTL has to write, and memory afterwards. */
 export function simulate(sizes: RtlSizes, job: RtlJob): Simulated {
-  const memory = new Uint8Array(sizes.memoryBeats * 64);
+  const memory = new Uint8Array(sizes.memoryBeats * bytesOfBeat(sizes));
   memory.set(job.memory);
   // A ROM is as long as it was built; words behind the program are 0.
   const program = [...job.program, ...new Array<bigint>(sizes.rom - job.program.length).fill(0n)];

@@ -54,11 +54,7 @@ async function synthesised(): Promise<string> {
   return file;
 }
 
-/**
- * Says what nextpnr says, since it takes long, and leaves its report, which names the longest paths, beside the netlist.
- * Its second router negotiates all nets together: the first one, which routes a net at a time, had two thirds of the nets
- * left after half an hour.
- */
+/** Says what nextpnr says, since it takes minutes, and leaves its report, which names the longest paths, beside the netlist. */
 function place(netlist: string, seed: number): NextpnrReport {
   const folder = dirname(netlist);
   const report = `${basename(netlist, '.json')}-seed-${seed}.json`;
@@ -68,7 +64,7 @@ function place(netlist: string, seed: number): NextpnrReport {
       // The bus has more ports than small packages have pins.
       ...['--85k', '--package', 'CABGA756', '--speed', '6', '--lpf-allow-unconstrained'],
       ...['--json', basename(netlist), '--report', report, '--freq', '50'],
-      ...['--seed', String(seed), '--timing-allow-fail', '--router', 'router2'],
+      ...['--seed', String(seed), '--timing-allow-fail'],
     ],
     { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] }, // it sees no files but those of its folder
   );

@@ -2,7 +2,7 @@
 import type { Estimate } from '../../src/accelerator/resources.ts';
 import { sourcesDigest } from './digest.ts';
 import { readSources, yosys } from './tools.ts';
-import { units } from './units.ts';
+import { setParameters, units } from './units.ts';
 
 /** The cluster's units and what a top adds to them. */
 export const estimated: readonly string[] = [
@@ -10,9 +10,13 @@ export const estimated: readonly string[] = [
   ...['pm_argmax', 'pm_host', 'pm_axi_lite', 'pm_axi_memory'],
 ];
 
-export async function estimateDelay(module: string): Promise<Estimate> {
+/** @param parameters where they are not the defaults */
+export async function estimateDelay(
+  module: string,
+  parameters: Readonly<Record<string, number>> = {},
+): Promise<Estimate> {
   const synthesis = `synth_xilinx -family xc7 -noiopad -nowidelut -flatten -abc9 -top ${module}`;
-  const script = `${readSources}; hierarchy -check -top ${module}; ${synthesis}`;
+  const script = `${readSources}; ${setParameters(module, parameters)}; hierarchy -check -top ${module}; ${synthesis}`;
   const { log } = await yosys(script, {}, { quiet: false });
   const delays = [...log.matchAll(/Del = *(\d+)/g)].map(([, picoseconds]) => Number(picoseconds));
   if (delays.length === 0) throw new Error(`${module}: ABC9 names no delay`);

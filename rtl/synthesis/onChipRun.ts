@@ -5,11 +5,8 @@ import { GreedyHost } from '../../src/accelerator/host.ts';
 import type { SlotTiming } from '../../src/accelerator/parameters.ts';
 import type { PlacedDesign } from '../../src/accelerator/resources.ts';
 import { golden } from '../../test/smallModel.ts';
+import { chip } from '../bench/machines.ts';
 
-/** The parameters' defaults of `pm_on_chip`. */
-const sizes = {
-  ...{ cores: 1, maxLength: 2048, fifo: 8, outQueue: 2, rom: 1024, batch: 1, rowLanes: 4 },
-};
 /** Its memory takes a request in every cycle and answers in the next one. */
 const timing: SlotTiming = {
   kind: 'slots',
@@ -19,10 +16,10 @@ const timing: SlotTiming = {
 const tokens = 16;
 
 export async function onChipRun(): Promise<PlacedDesign['run']> {
-  const compiled = await compileModel(golden, { sizes, latency: timing.latency });
+  const compiled = await compileModel(golden, { sizes: chip, latency: timing.latency });
   const { program, config } = compiled;
   const host = new GreedyHost([1], tokens);
-  const cluster = new Cluster({ sizes, timing, program, memory: compiled.image(), host });
+  const cluster = new Cluster({ sizes: chip, timing, program, memory: compiled.image(), host });
   const halt = cluster.run();
   if (halt?.code !== 0) throw new Error(`the tests' model ended with ${JSON.stringify(halt)}`);
   const { hiddenSize: width, layers, vocabSize: vocabulary } = config;

@@ -18,7 +18,7 @@ module pm_reduced_core (
 );
   localparam int ROWS = 8;
   localparam int VLMAX = 2048;
-  localparam int COL = $clog2(VLMAX / pm_pkg::LANES);
+  localparam int COL = $clog2(VLMAX / 16);
 
   logic [32*ROWS-1:0] weights_q, sums, sums_q;
   logic [ROWS-1:0] parity_q;
@@ -40,8 +40,8 @@ module pm_reduced_core (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
       .go_i(go_i),
-      .blocks_i(weights_q[16:0]),
-      .words_i(weights_q[17+:COL+1]),
+      .blocks_i(weights_q[17:0]),
+      .columns_i(weights_q[18+:14]),
       .bank_i(weights_q[32]),
       .q_we_i(write_i),
       .q_bank_i(weights_q[33]),

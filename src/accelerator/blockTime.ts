@@ -47,6 +47,8 @@ const anyConstants = {
 export interface BatchShape {
   readonly batch: number;
   readonly mode: Mode;
+  /** Of a core; 16 by default. */
+  readonly columns?: number;
 }
 
 /** One step (a token for each slot) from an empty machine; a block is what a third layer adds to two. */
@@ -87,9 +89,9 @@ function timeLayers(
   layers: number,
   cores: number,
   timing: MemoryTiming,
-  { batch, mode }: BatchShape,
+  { batch, mode, columns = defaultSizes.columns }: BatchShape,
 ): Statistics {
-  const sizes = { ...defaultSizes, cores, batch };
+  const sizes = { ...defaultSizes, cores, batch, columns };
   const options = { sizes, logits: false, latency: readLatency(timing), mode };
   const { program, beats } = compileParameters({ ...config, layers }, new Map(), anyConstants, options);
   let asked = 0;

@@ -19,7 +19,8 @@ describe('the cycle-accurate simulator', () => {
   it('computes what the functional one computes, whatever the timing', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const cores = 1 + (seed % 5);
-      const sizes = { ...defaultSizes, cores, maxLength: 128, fifo: 8 };
+      const widths = { lanes: 4 << (seed % 3), rowLanes: 4, columns: seed % 2 ? 16 : 20 };
+      const sizes = { ...defaultSizes, ...widths, cores, maxLength: 128, fifo: 8 };
       const { words, memory, tokens } = randomProgram(seed, sizes, 40);
       const machine = new Machine(sizes, memory.slice());
       const expected: string[] = [];

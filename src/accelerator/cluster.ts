@@ -18,7 +18,7 @@ import { decode, type Instruction, type units } from './instructionSet.ts';
 import { LoadStoreTimer } from './loadStore.ts';
 import { type FaultCode, Machine, type Part } from './machine.ts';
 import { type MemoryModel, memoryModel } from './memory.ts';
-import { lanes, type MachineSizes, type MemoryTiming } from './parameters.ts';
+import type { MachineSizes, MemoryTiming } from './parameters.ts';
 import { emptyStatistics, type StallCause, type Statistics } from './statistics.ts';
 import { TernaryCore } from './ternaryCore.ts';
 import type { TraceEvent } from './trace.ts';
@@ -237,7 +237,7 @@ export class Cluster {
       const checksum = this.#execute(instruction)!;
       const cycles =
         unit === 'row'
-          ? rowCycles(instruction.fields.len!, this.#options.sizes.rowLanes)
+          ? rowCycles(instruction.fields.len!, this.#options.sizes)
           : name === 'srcp' || name === 'srsq'
             ? iterationCycles
             : scalarCycles;
@@ -275,8 +275,9 @@ export class Cluster {
   }
 
   #beginProduct(instruction: Instruction, pc: number, span: Span): void {
+    const { lanes, columns } = this.#options.sizes;
     const blocks = Math.ceil(instruction.fields.rows! / lanes);
-    const beats = Math.ceil(instruction.fields.cols! / lanes);
+    const beats = Math.ceil(instruction.fields.cols! / columns);
     const count = this.#cores.length;
     this.#product = { instruction, pc, span, blocksLeft: blocks };
     this.#cores.forEach((core, c) => {

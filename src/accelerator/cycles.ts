@@ -1,5 +1,5 @@
 /** Latencies of the units, in cycles; docs/accelerator.md, "Time". */
-import { lanes } from './parameters.ts';
+import type { MachineSizes } from './parameters.ts';
 
 /** The first cycle in which an instruction can issue. */
 export const firstIssue = 2;
@@ -23,6 +23,9 @@ export const storeStart = 3;
 export const storePipeline = 2;
 
 /** From issue to done of a row-wise instruction on `length` elements. */
-export function rowCycles(length: number, rowLanes: number): number {
+export function rowCycles(
+  length: number,
+  { lanes, rowLanes }: Pick<MachineSizes, 'lanes' | 'rowLanes'>,
+): number {
   return Math.ceil(length / lanes) * (lanes / rowLanes) + rowPipeline;
 }

@@ -3,6 +3,7 @@ import { InputError } from '../errors.ts';
 import { type Host, tokensOf } from './host.ts';
 import { decode } from './instructionSet.ts';
 import { type FaultCode, faults, type Machine } from './machine.ts';
+import type { MachineSizes } from './parameters.ts';
 
 /** Where and why a program stopped, after how many instructions. */
 export interface FunctionalHalt {
@@ -40,7 +41,7 @@ export function runProgram(
     if (fault) return halt(fault);
     const { name, unit } = instruction.operation;
     if (name === 'halt') return halt(0);
-    if (unit === 'tmv' && !enoughWeights(instruction.fields, streamBeats())) return halt(4);
+    if (unit === 'tmv' && !enoughWeights(instruction.fields, streamBeats(), machine.sizes)) return halt(4);
     let next = pc + 1;
     if (name === 'jmp') next = instruction.fields.target!;
     else if (name === 'tout') machine.outputs.forEach((token, slot) => host.take(token, slot));
@@ -59,9 +60,13 @@ export function runProgram(
 }
 
 /** Whether every core's streams hold the beats of a product. */
-function enoughWeights(fields: Readonly<Record<string, number>>, beats: readonly number[]): boolean {
-  const blocks = Math.ceil(fields.rows! / 16);
-  const width = Math.ceil(fields.cols! / 16);
+function enoughWeights(
+  fields: Readonly<Record<string, number>>,
+  beats: readonly number[],
+  { lanes, columns }: MachineSizes,
+): boolean {
+  const blocks = Math.ceil(fields.rows! / lanes);
+  const width = Math.ceil(fields.cols! / columns);
   return beats.every((ahead, core) => ahead >= Math.ceil(Math.max(0, blocks - core) / beats.length) * width);
 }
 

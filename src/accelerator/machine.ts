@@ -14,9 +14,9 @@ import {
 } from './arithmetic.ts';
 import { fold, foldElements, foldScalar } from './checksum.ts';
 import { type Instruction, reductions } from './instructionSet.ts';
-import { beatBytes, checkSizes, lanes, type MachineSizes } from './parameters.ts';
+import { bytesOfBeat, checkSizes, type MachineSizes } from './parameters.ts';
 import { Slot } from './slot.ts';
-import { beatWords, blockProducts } from './ternaryProduct.ts';
+import { blockProducts } from './ternaryProduct.ts';
 import {
   largest,
   paddedLength,
@@ -72,8 +72,9 @@ export class Machine {
    * @param memory DRAM, whole beats, at an address divisible by four
    * @param memoryBeats its size, where only time is simulated and `memory` is empty
    */
-  constructor(sizes: MachineSizes, memory: Uint8Array, memoryBeats = memory.length / beatBytes) {
+  constructor(sizes: MachineSizes, memory: Uint8Array, memoryBeats = memory.length / bytesOfBeat(sizes)) {
     checkSizes(sizes);
+    const beatBytes = bytesOfBeat(sizes);
     if (memory.length % beatBytes) {
       throw new InputError(`DRAM: found ${memory.length} bytes, expected a multiple of ${beatBytes}`);
     }
@@ -117,6 +118,7 @@ export class Machine {
     const address = fields.addr!;
     if (name === 'wst') return [{ address, beats: fields.beats! }];
     const narrow = name === 'ldh' || name === 'lde';
+    const { lanes } = this.sizes;
     const beats = Math.ceil(fields.len! / (narrow ? 2 * lanes : lanes));
     if (name === 'lde') return this.slots.map(({ token }) => ({ address: address + token * beats, beats }));
     if (!fields.each) return [{ address, beats }];
@@ -133,7 +135,7 @@ export class Machine {
     if (unit === 'row') {
       const apply = name === 'qnt' ? quantiseIn : rowWiseIn;
       const sources = this.#sources(instruction);
-      return foldAll(this.slots.map((slot, s) => apply(slot, instruction, sources[s]!)));
+      return foldAll(this.slots.map((slot, s) => apply(slot, instruction, sources[s]!, this.sizes)));
     }
     if (unit === 'scl') return foldAll(this.slots.map((slot) => scalarIn(slot, instruction)));
     if (unit === 'tmv') return this.#product(instruction);
@@ -163,6 +165,8 @@ export class Machine {
 
   #loadSlot(slot: Slot, { operation: { name }, fields }: Instruction, { address, beats }: Part): number {
     const { len, left = 0, y } = fields;
+    const { lanes } = this.sizes;
+    const beatBytes = bytesOfBeat(this.sizes);
     const target = slot.vectors[y!]!;
     const bytes = new DataView(
       this.memory.buffer,
@@ -172,20 +176,21 @@ export class Machine {
     for (let i = 0; i < len!; i++) {
       target[i] = name === 'ldv' ? bytes.getInt32(4 * i, true) : bytes.getInt16(2 * i, true) << left;
     }
-    target.fill(0, len!, paddedLength(len!));
-    return foldElements(0, target, paddedLength(len!));
+    target.fill(0, len!, paddedLength(len!, lanes));
+    return foldElements(0, target, paddedLength(len!, lanes));
   }
 
   /** Stores all slots, or the last one. */
   #store(instruction: Instruction): number {
     const { len, y } = instruction.fields;
-    const padded = paddedLength(len!);
+    const { lanes } = this.sizes;
+    const padded = paddedLength(len!, lanes);
     const parts = this.access(instruction);
     const stored = parts.length === 1 ? this.slots.slice(-1) : this.slots;
     return foldAll(
       stored.map(({ vectors }, s) => {
         const source = vectors[y!]!;
-        this.#words.set(source.subarray(0, padded), parts[s]!.address * beatWords);
+        this.#words.set(source.subarray(0, padded), parts[s]!.address * lanes);
         return foldElements(0, source, padded);
       }),
     );
@@ -193,12 +198,13 @@ export class Machine {
 
   #product({ fields }: Instruction): number {
     const { rows, cols, wr, arg, first } = fields;
-    const beats = Math.ceil(cols! / lanes);
+    const { lanes, columns } = this.sizes;
+    const beats = Math.ceil(cols! / columns);
     const blocks = Math.ceil(rows! / lanes);
     const places = this.#takeBlocks(blocks, beats);
     return foldAll(
       this.slots.map((slot) => {
-        const results = this.#products(slot.sums(fields.q!, beats * lanes), places, beats);
+        const results = this.#products(slot.sums(fields.q!, beats * columns), places, beats);
         const y = wr ? slot.vectors[fields.to!]! : undefined;
         y?.set(results);
         if (first) {
@@ -206,7 +212,7 @@ export class Machine {
           slot.argBase = 0;
         }
         if (arg) slot.compare(results, rows!);
-        const sum = y ? foldElements(0, y, paddedLength(rows!)) : 0;
+        const sum = y ? foldElements(0, y, paddedLength(rows!, lanes)) : 0;
         return arg ? fold(fold(sum, slot.best.value), slot.best.index) : sum;
       }),
     );
@@ -217,15 +223,17 @@ export class Machine {
     return Array.from({ length: blocks }, (_, block) => this.#take(block % this.sizes.cores, beats));
   }
 
-  /** Sixteen sums for each block of rows. */
+  /** A sum for each row of each block. */
   #products(sums: Int16Array, places: readonly Taken[], beats: number): Int32Array {
+    const { lanes } = this.sizes;
     const results = new Int32Array(places.length * lanes);
     const offsets = places.map(({ words, beat }, block) => {
       if (words === this.#words) return beat;
-      blockProducts(words, [beat], beats, sums, results.subarray(block * lanes, (block + 1) * lanes));
+      const part = results.subarray(block * lanes, (block + 1) * lanes);
+      blockProducts(words, [beat], { beats, lanes }, sums, part);
       return -1;
     });
-    blockProducts(this.#words, offsets, beats, sums, results);
+    blockProducts(this.#words, offsets, { beats, lanes }, sums, results);
     return results;
   }
 
@@ -234,6 +242,7 @@ export class Machine {
     const stream = this.#streams[core]!;
     if (stream[0] && stream[0].beats >= beats)
       return { words: this.#words, beat: this.#advance(stream, beats) };
+    const beatWords = this.sizes.lanes;
     const words = new Int32Array(beats * beatWords);
     for (let taken = 0; taken < beats; taken++) {
       if (stream.length === 0) {
@@ -256,21 +265,32 @@ export class Machine {
   }
 }
 
-function operandsIn(slot: Slot, fields: Instruction['fields'], a: Int32Array): RowOperands {
+function operandsIn(
+  slot: Slot,
+  fields: Instruction['fields'],
+  a: Int32Array,
+  { lanes }: MachineSizes,
+): RowOperands {
   return {
     a,
     b: slot.vectors[fields.b ?? 0]!,
     scale: slot.scalars[fields.scale!]!,
     shift: (fields.shift ?? 0) + 16,
     length: fields.len!,
+    lanes,
   };
 }
 
-function rowWiseIn(slot: Slot, { operation: { name }, fields }: Instruction, a: Int32Array): number {
+function rowWiseIn(
+  slot: Slot,
+  { operation: { name }, fields }: Instruction,
+  a: Int32Array,
+  sizes: MachineSizes,
+): number {
   const y = slot.vectors[fields.y!]!;
   const length = fields.len!;
-  rowWise(name, operandsIn(slot, fields, a), y);
-  const sum = foldElements(0, y, paddedLength(length));
+  rowWise(name, operandsIn(slot, fields, a, sizes), y);
+  const sum = foldElements(0, y, paddedLength(length, sizes.lanes));
   const kind = reductions[fields.red!]!;
   if (kind === 'none') return sum;
   const reduced = kind === 'ss' ? sumOfSquares(y, length) : largest(y, length);
@@ -278,10 +298,10 @@ function rowWiseIn(slot: Slot, { operation: { name }, fields }: Instruction, a: 
   return foldScalar(sum, reduced);
 }
 
-function quantiseIn(slot: Slot, { fields }: Instruction, a: Int32Array): number {
+function quantiseIn(slot: Slot, { fields }: Instruction, a: Int32Array, sizes: MachineSizes): number {
   const bank = slot.bankToWrite(fields.q!);
-  quantise(operandsIn(slot, fields, a), bank);
-  return foldElements(0, bank, paddedLength(fields.len!));
+  quantise(operandsIn(slot, fields, a, sizes), bank);
+  return foldElements(0, bank, paddedLength(fields.len!, sizes.lanes));
 }
 
 function scalarIn(slot: Slot, { operation: { name }, fields }: Instruction): number {

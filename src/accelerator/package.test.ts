@@ -40,6 +40,18 @@ it('saves and loads a compiled model, and refuses what does not belong together'
   await expect(loadPackage(folder)).rejects.toThrow(/cannot be read/);
 });
 
+it('keeps the widths of the machine, whose beats the image has', async () => {
+  const folder = await temporaryFolder();
+  const sizes = { ...defaultSizes, maxLength: 256, lanes: 4, rowLanes: 2, columns: 20 };
+  const compiled = await compileModel(golden, { sizes });
+  await savePackage(folder, compiled, sizes, { hex: true });
+  const found = await loadPackage(folder);
+  expect(found.sizes).toEqual(sizes);
+  expect(new Uint8Array(found.memory)).toEqual(compiled.image());
+  const [line] = (await fs.readFile(join(folder, 'dram.mem'), 'utf8')).split('\n');
+  expect(line).toHaveLength(32);
+});
+
 it('reads instruction images line by line', () => {
   expect(parseRom('0000000000000001 // one\n\n00000000000000ff\r\n', 'x')).toEqual([1n, 255n]);
   expect(() => parseRom('00\n', 'x.mem')).toThrow('x.mem:1: found "00", expected 16 hexadecimal digits');

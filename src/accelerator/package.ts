@@ -9,7 +9,7 @@ import { InputError } from '../errors.ts';
 import { refuseWrongFile } from '../wrongFile.ts';
 import { assemble } from './assembler.ts';
 import type { Compiled } from './compile/compile.ts';
-import { beatBytes, checkSizes, type MachineSizes } from './parameters.ts';
+import { burstBytes, bytesOfBeat, checkSizes, type MachineSizes } from './parameters.ts';
 import { formatMemory, formatRom, parseRom } from './romFile.ts';
 
 const manifestFile = 'accelerator.json';
@@ -26,7 +26,9 @@ const manifest = v.strictObject({
     outQueue: count,
     rom: count,
     batch: v.optional(count, 1),
+    lanes: v.optional(count, 16),
     rowLanes: v.optional(count, 16),
+    columns: v.optional(count, 16),
   }),
   vocabulary: count,
   logits: v.nullable(region),
@@ -61,7 +63,7 @@ export async function savePackage(
   await fs.writeFile(join(folder, assemblyFile), assembly);
   await fs.writeFile(join(folder, romFile), formatRom(program));
   await fs.writeFile(join(folder, memoryFile), image);
-  if (hex) await fs.writeFile(join(folder, hexFile), formatMemory(image));
+  if (hex) await fs.writeFile(join(folder, hexFile), formatMemory(image, bytesOfBeat(sizes)));
   const content = { format: 1, sizes, vocabulary, logits, states, beats, streamBeats, regions };
   await fs.writeFile(join(folder, manifestFile), `${JSON.stringify(content, null, 2)}\n`);
 }
@@ -77,17 +79,18 @@ export async function loadPackage(folder: string): Promise<Package> {
   const { sizes, vocabulary, beats } = parsed.output;
   checkSizes(sizes);
   const program = parseRom(await readText(join(folder, romFile)), join(folder, romFile));
-  const memory = await readMemory(join(folder, memoryFile));
-  if (memory.length !== beats * beatBytes) {
+  const memory = await readMemory(join(folder, memoryFile), bytesOfBeat(sizes));
+  const expected = beats * bytesOfBeat(sizes);
+  if (memory.length !== expected) {
     throw new InputError(
-      `${join(folder, memoryFile)}: found ${memory.length} bytes, expected ${beats * beatBytes} (${manifestFile})`,
+      `${join(folder, memoryFile)}: found ${memory.length} bytes, expected ${expected} (${manifestFile})`,
     );
   }
   return { sizes, program, memory, vocabulary };
 }
 
-/** Beats of DRAM that a program of one's own has at least. */
-const ownBeats = 65536;
+/** Bytes of DRAM that a program of one's own has at least. */
+const ownBytes = 65536 * burstBytes;
 
 /** A user's own program, assembly or instructions (`.mem`), with zeros behind its DRAM image if it has one. */
 export async function loadOwnProgram(
@@ -97,14 +100,14 @@ export async function loadOwnProgram(
   const text = await readText(path);
   const program = path.endsWith('.mem') ? parseRom(text, path) : assemble(text, path);
   const image = dram === undefined ? new Uint8Array(0) : await readMemory(dram);
-  if (image.length >= ownBeats * beatBytes) return { program, memory: image };
-  const memory = new Uint8Array(ownBeats * beatBytes);
+  if (image.length >= ownBytes) return { program, memory: image };
+  const memory = new Uint8Array(ownBytes);
   memory.set(image);
   return { program, memory };
 }
 
 /** A DRAM image. */
-export async function readMemory(path: string): Promise<Uint8Array> {
+export async function readMemory(path: string, beatBytes = burstBytes): Promise<Uint8Array> {
   const bytes = await readBytes(path, 'a DRAM image');
   if (bytes.length % beatBytes === 0) return bytes;
   throw new InputError(`${path}: found ${bytes.length} bytes, expected whole beats of ${beatBytes}`);

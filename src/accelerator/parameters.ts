@@ -1,10 +1,8 @@
 /** Sizes of one accelerator, and the timing of its memory. */
 import { InputError } from '../errors.ts';
 
-/** Elements of a word, columns and rows of a core's array: 512 bits of 32-bit elements. */
-export const lanes = 16;
-/** Bytes of a beat: 512 bits, one DDR4 burst of eight on a 64-bit channel. */
-export const beatBytes = 64;
+/** Bytes of a DDR4 burst of eight on a 64-bit channel: a beat of the default machine. */
+export const burstBytes = 64;
 export const vectorRegisters = 8;
 export const banks = 2;
 export const scalarRegisters = 16;
@@ -13,18 +11,27 @@ export const scalarRegisters = 16;
 export interface MachineSizes {
   /** Ternary cores, 1 to 32. */
   readonly cores: number;
-  /** Elements of a vector register: a multiple of 16, 32 to 8192. */
+  /** Elements of a vector register: a multiple of 16, 32 to 512 for each lane. */
   readonly maxLength: number;
   /** Beats of weights that wait in front of each core. */
   readonly fifo: number;
-  /** Blocks of 16 results that a core may have on the way. */
+  /** Blocks of results that a core may have on the way. */
   readonly outQueue: number;
   /** Instructions of the ROM. */
   readonly rom: number;
   /** Slots: sequences that share one reading of the weights, 1 to 32. */
   readonly batch: number;
-  /** Lanes of a row-wise unit, a power of two up to 16: a word takes 16 / rowLanes cycles. */
+  /** Elements of a word of a vector register and of a beat of memory, and rows of a core: 4, 8 or 16. */
+  readonly lanes: number;
+  /** Lanes of a row-wise unit, a power of two up to `lanes`: a word takes lanes / rowLanes cycles. */
   readonly rowLanes: number;
+  /** Columns of a core, whose weights share 32 bits: 16 of two bits each, or 20, five trits a byte. */
+  readonly columns: number;
+}
+
+/** Bytes of a beat of memory. */
+export function bytesOfBeat({ lanes }: Pick<MachineSizes, 'lanes'>): number {
+  return 4 * lanes;
 }
 
 /** The machine that is compiled for unless sizes are given. */
@@ -35,7 +42,9 @@ export const defaultSizes: MachineSizes = {
   outQueue: 8,
   rom: 4096,
   batch: 1,
-  rowLanes: lanes,
+  lanes: 16,
+  rowLanes: 16,
+  columns: 16,
 };
 
 /** DRAM as the cluster sees it, in cycles of its clock. */
@@ -107,7 +116,7 @@ const refreshTicks = 420;
 
 /** Peak of DDR4-2400 channels in beats a cycle. */
 export function peakBeats(clockHz: number, channels: number): number {
-  return (channels * channelBytesPerSecond) / (beatBytes * clockHz);
+  return (channels * channelBytesPerSecond) / (burstBytes * clockHz);
 }
 
 /** DDR4-2400 channels behind one 512-bit port for each core. */
@@ -147,15 +156,17 @@ export function checkSizes(sizes: MachineSizes): void {
   const check = (name: string, value: number, expected: string, holds: boolean) => {
     if (!holds) throw new InputError(`accelerator ${name}: found ${value}, expected ${expected}`);
   };
-  const { cores, maxLength, fifo, outQueue, rom, batch, rowLanes } = sizes;
+  const { cores, maxLength, fifo, outQueue, rom, batch, lanes, rowLanes, columns } = sizes;
   const within = (value: number, min: number, max: number) =>
     Number.isInteger(value) && value >= min && value <= max;
   check('cores', cores, '1 to 32', within(cores, 1, 32));
+  check('lanes', lanes, '4, 8 or 16', [4, 8, 16].includes(lanes));
+  const longest = 512 * lanes;
   check(
     'maxLength',
     maxLength,
-    'a multiple of 16, 32 to 8192',
-    within(maxLength, 32, 8192) && maxLength % 16 === 0,
+    `a multiple of 16, 32 to ${longest}`,
+    within(maxLength, 32, longest) && maxLength % 16 === 0,
   );
   check(
     'fifo',
@@ -165,6 +176,12 @@ export function checkSizes(sizes: MachineSizes): void {
   );
   check('outQueue', outQueue, '1 to 64', within(outQueue, 1, 64));
   check('batch', batch, '1 to 32', within(batch, 1, 32));
-  check('rowLanes', rowLanes, '1, 2, 4, 8 or 16', [1, 2, 4, 8, lanes].includes(rowLanes));
+  check(
+    'rowLanes',
+    rowLanes,
+    `a power of two up to ${lanes}`,
+    within(rowLanes, 1, lanes) && Number.isInteger(Math.log2(rowLanes)),
+  );
+  check('columns', columns, '16 or 20', columns === 16 || columns === 20);
   check('rom', rom, '1 to 65536', within(rom, 1, 65536));
 }

@@ -3,7 +3,8 @@ import { type ConfigName, namedConfig } from '../model/config.ts';
 import { auditModel } from '../run/audit.ts';
 import { type BatchRow, batchMachines, batchRow } from './batchReport.ts';
 import { blockConfig, type ModelTime, timeModel } from './blockTime.ts';
-import { beatBytes, ddr4, peakBeats } from './parameters.ts';
+import { type FormatRow, formatMachines, formatRow } from './formatReport.ts';
+import { burstBytes, ddr4, peakBeats } from './parameters.ts';
 
 const blockWidths = [512, 1024, 2048] as const;
 export const coreCounts = [1, 2, 4, 8, 16, 26] as const;
@@ -54,6 +55,8 @@ export interface Report {
   readonly models: readonly ModelRow[];
   /** Machines with slots; at clocks and channels of their own. */
   readonly batches: readonly BatchRow[];
+  /** Two bits a weight beside five trits a byte. */
+  readonly formats: readonly FormatRow[];
 }
 
 /**
@@ -90,10 +93,12 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
   const saturation: BlockRow[] = [];
   const models: ModelRow[] = [];
   const batches: BatchRow[] = [];
-  const total =
-    counts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 2) + batchMachines.length;
+  const formats: FormatRow[] = [];
+  const runs = counts.length * (clocksMHz.length * (blockWidths.length + modelNames.length) + 2);
+  const total = runs + batchMachines.length + formatMachines.length;
+  let done = 0;
   const next = async () => {
-    onProgress?.(blocks.length + stalls.length + saturation.length + models.length + batches.length, total);
+    onProgress?.(++done, total);
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
   };
@@ -123,7 +128,11 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
     batches.push(batchRow(machine));
     await next();
   }
-  return { channels, blocks, stalls, saturation, models, batches };
+  for (const machine of formatMachines) {
+    formats.push(formatRow(machine));
+    await next();
+  }
+  return { channels, blocks, stalls, saturation, models, batches, formats };
 }
 
 function stallRow(width: number, cores: number, clockMHz: number, channels: number): StallRow {
@@ -140,7 +149,7 @@ export function blockRow(width: number, cores: number, clockMHz: number, channel
     ...{ clockMHz, width, cores, cycles },
     milliseconds: cycles / (clockMHz * 1000),
     portUse: weightBeatsPerBlock / (cycles * cores),
-    bandwidth: ((beatsPerBlock / cycles) * beatBytes * clockMHz * 1e6) / 1e9,
+    bandwidth: ((beatsPerBlock / cycles) * burstBytes * clockMHz * 1e6) / 1e9,
     bandwidthUse: beatsPerBlock / cycles / peakBeats(clockMHz * 1e6, channels),
   };
 }
@@ -161,6 +170,6 @@ function modelRow(model: ModelRow['model'], cores: number, clockMHz: number, cha
     tokensPerSecond: (clockMHz * 1e6) / cyclesPerToken,
     arithmeticJoules: arithmetic * 1e-12,
     sramJoules: sramWords * picojoules.sramWord * 1e-12,
-    dramJoules: beatsPerToken * beatBytes * 8 * picojoules.dramBit * 1e-12,
+    dramJoules: beatsPerToken * burstBytes * 8 * picojoules.dramBit * 1e-12,
   };
 }

@@ -57,6 +57,8 @@ const rtlReport = v.object({
   /** With the parameters' defaults: one core, vectors of 8192 elements, FIFO of 256 beats. */
   units: v.array(unit),
   estimates: v.optional(v.array(estimate), []),
+  /** A ternary core for weights of five trits a byte, for each technology, and its longest path. */
+  trits: v.optional(v.object({ units: v.array(unit), estimate: v.optional(estimate) }), { units: [] }),
   reducedCore: v.optional(placedCore),
   /** A whole accelerator with memory on the chip, synthesised for ECP5, with the parameters' defaults of its top. */
   onChip: v.optional(v.object({ module: v.string(), sources: v.string(), ...amounts })),

@@ -1,7 +1,6 @@
 /** Instruction ROMs as text: a word of 16 hexadecimal digits a line, as `$readmemh` reads them. */
 import { InputError } from '../errors.ts';
 import { hexWord } from './disassembler.ts';
-import { beatBytes } from './parameters.ts';
 
 const maxWords = 65536;
 
@@ -28,8 +27,8 @@ export function parseRom(text: string, source: string): bigint[] {
   return words;
 }
 
-/** DRAM for `$readmemh`: a beat of 128 digits a line, its last byte first. */
-export function* formatMemory(memory: Uint8Array): Generator<string> {
+/** DRAM for `$readmemh`: a beat a line, its last byte first. */
+export function* formatMemory(memory: Uint8Array, beatBytes: number): Generator<string> {
   for (let at = 0; at < memory.length; at += beatBytes) {
     yield `${Buffer.from(memory.subarray(at, at + beatBytes))
       .reverse()

@@ -5,7 +5,7 @@ import type { Compiled } from './compile/compile.ts';
 import { logitFraction } from './compile/formats.ts';
 import { describeFault, runProgram } from './functional.ts';
 import { Machine } from './machine.ts';
-import { beatBytes, type MachineSizes } from './parameters.ts';
+import { bytesOfBeat, type MachineSizes } from './parameters.ts';
 
 /** Tokens between two looks at the signal. */
 const chunk = 64;
@@ -32,7 +32,7 @@ export async function runTokens(
   const machine = new Machine(sizes, compiled.image());
   const stored = new Int32Array(
     machine.memory.buffer,
-    machine.memory.byteOffset + region.address * beatBytes,
+    machine.memory.byteOffset + region.address * bytesOfBeat(sizes),
     compiled.vocabulary,
   );
   const logits = new Float32Array(stored.length);

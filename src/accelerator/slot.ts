@@ -1,7 +1,7 @@
 /** The registers of one sequence: a machine has as many slots as sequences that share one reading of the weights. */
 import { one, type Scalar, zero } from './arithmetic.ts';
 import { banks, type MachineSizes, scalarRegisters, vectorRegisters } from './parameters.ts';
-import { byteSums } from './ternaryProduct.ts';
+import { byteSums, rowBytes } from './ternaryProduct.ts';
 
 export class Slot {
   readonly vectors: readonly Int32Array[];
@@ -13,14 +13,18 @@ export class Slot {
   /** The greatest sum so far and its row; `index` is −1 before the first. */
   best = { value: 0, index: -1 };
   argBase = 0;
-  /** For each bank, the sums of its first `columns` activations, four at a time. */
+  /** For each bank, the sums of its first `columns` activations, those of a byte of weights at a time. */
   readonly #tables: readonly { columns: number; readonly sums: Int16Array }[];
 
-  constructor({ maxLength }: MachineSizes) {
+  readonly #columns: number;
+
+  constructor({ maxLength, columns }: MachineSizes) {
+    this.#columns = columns;
+    const words = Math.ceil(maxLength / columns);
     this.vectors = Array.from({ length: vectorRegisters }, () => new Int32Array(maxLength));
-    this.banks = Array.from({ length: banks }, () => new Int8Array(maxLength));
+    this.banks = Array.from({ length: banks }, () => new Int8Array(words * columns));
     this.scalars = Array.from({ length: scalarRegisters }, (_, i) => (i === 0 ? one : zero));
-    this.#tables = this.banks.map(() => ({ columns: 0, sums: new Int16Array((maxLength / 4) * 256) }));
+    this.#tables = this.banks.map(() => ({ columns: 0, sums: new Int16Array(words * rowBytes * 256) }));
   }
 
   /** A bank to be written; its sums are no longer valid. */
@@ -29,11 +33,11 @@ export class Slot {
     return this.banks[q]!;
   }
 
-  /** The sums of a bank's every four activations, kept until the bank is written: projections often share it. */
+  /** The sums of a bank's activations, kept until the bank is written: projections often share it. */
   sums(q: number, columns: number): Int16Array {
     const table = this.#tables[q]!;
     if (table.columns < columns) {
-      byteSums(this.banks[q]!, columns, table.sums);
+      byteSums(this.banks[q]!, columns, this.#columns, table.sums);
       table.columns = columns;
     }
     return table.sums;

@@ -2,7 +2,7 @@
 import { encode, instruction, operations } from './instructionSet.ts';
 import {
   type BankTiming,
-  beatBytes,
+  bytesOfBeat,
   defaultSizes,
   type MachineSizes,
   type MemoryTiming,
@@ -50,13 +50,14 @@ export function randomProgram(
   const size = () => 1 + below(longest);
   const beats = new Array<number>(sizes.cores).fill(0);
   // Vectors of the greatest length, as tables of four rows or of all slots, have to fit.
-  const dataBeats = Math.max(64, 4 * Math.ceil(longestVector / 16));
+  const dataBeats = Math.max(64, 4 * Math.ceil(longestVector / sizes.lanes));
+  const beatBytes = bytesOfBeat(sizes);
   const body = Array.from({ length }, () => {
     const kind = below(16);
     if (kind < 8) return randomRow(below, size());
     if (kind < 11) return randomScalar(below);
-    if (kind < 14) return randomAccess(below, size(), { batch: sizes.batch, dataBeats });
-    return kind < 15 ? randomProduct(below, size, beats) : instruction(below(4) ? 'nop' : 'tout');
+    if (kind < 14) return randomAccess(below, size(), { sizes, dataBeats });
+    return kind < 15 ? randomProduct(below, size, beats, sizes) : instruction(below(4) ? 'nop' : 'tout');
   });
   // Each core's weights are one stream, or two where it shows whether streams may follow one another.
   let address = dataBeats;
@@ -112,24 +113,24 @@ function randomScalar(below: Below) {
 function randomAccess(
   below: Below,
   length: number,
-  { batch, dataBeats }: { readonly batch: number; readonly dataBeats: number },
+  { sizes: { batch, lanes }, dataBeats }: { readonly sizes: MachineSizes; readonly dataBeats: number },
 ) {
   const name = (['ldv', 'ldh', 'lde', 'sv'] as const)[below(4)]!;
   const narrow = name === 'ldh' || name === 'lde';
   const each = narrow ? 0 : below(2);
   const rows = name === 'lde' ? 4 : each ? batch : 1;
   // Data of all slots have to fit where loads and stores go.
-  const len = Math.min(length, 16 * Math.floor(dataBeats / rows));
-  const beats = Math.ceil(len / (narrow ? 32 : 16));
+  const len = Math.min(length, lanes * Math.floor(dataBeats / rows));
+  const beats = Math.ceil(len / (narrow ? 2 * lanes : lanes));
   const addr = below(dataBeats - rows * beats + 1);
   return instruction(name, { y: below(8), addr, len, ...(narrow ? { left: below(17) } : { each }) });
 }
 
-function randomProduct(below: Below, size: () => number, beats: number[]) {
+function randomProduct(below: Below, size: () => number, beats: number[], { lanes, columns }: MachineSizes) {
   const [rows, cols] = [size(), size()];
-  const blocks = Math.ceil(rows / 16);
+  const blocks = Math.ceil(rows / lanes);
   beats.forEach((count, core) => {
-    beats[core] = count + Math.ceil(Math.max(0, blocks - core) / beats.length) * Math.ceil(cols / 16);
+    beats[core] = count + Math.ceil(Math.max(0, blocks - core) / beats.length) * Math.ceil(cols / columns);
   });
   const [wr, arg] = (
     [

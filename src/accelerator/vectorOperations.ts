@@ -9,7 +9,6 @@ import {
   sigmoid,
   silu,
 } from './arithmetic.ts';
-import { lanes } from './parameters.ts';
 
 export interface RowOperands {
   readonly a: Int32Array;
@@ -17,6 +16,8 @@ export interface RowOperands {
   readonly scale: Scalar;
   readonly shift: number;
   readonly length: number;
+  /** Elements of a word. */
+  readonly lanes: number;
 }
 
 type Element = (a: number, b: number, shift: number) => number;
@@ -34,21 +35,22 @@ const elementOf: Readonly<Record<string, Element>> = {
 
 /** y = operation(scale(a), b), with zeros from `length` to the end of the last word. */
 export function rowWise(name: string, operands: RowOperands, y: Int32Array): void {
-  const { a, b, length, shift } = operands;
+  const { a, b, length, shift, lanes } = operands;
   const element = elementOf[name]!;
   const scaled = scaler(operands.scale);
   for (let i = 0; i < length; i++) y[i] = element(scaled(a[i]!), b[i]!, shift);
-  y.fill(0, length, paddedLength(length));
+  y.fill(0, length, paddedLength(length, lanes));
 }
 
 /** Activations: clamp(scale(a), −128, 127). */
-export function quantise({ a, length, scale: s }: RowOperands, bank: Int8Array): void {
+export function quantise({ a, length, scale: s, lanes }: RowOperands, bank: Int8Array): void {
   const scaled = scaler(s);
   for (let i = 0; i < length; i++) bank[i] = Math.min(127, Math.max(-128, scaled(a[i]!)));
-  bank.fill(0, length, paddedLength(length));
+  bank.fill(0, length, paddedLength(length, lanes));
 }
 
-export function paddedLength(length: number): number {
+/** Up to the end of the last word. */
+export function paddedLength(length: number, lanes: number): number {
   return Math.ceil(length / lanes) * lanes;
 }
 

@@ -4,7 +4,7 @@ import { Cluster } from '../cluster.ts';
 import { runProgram } from '../functional.ts';
 import type { Host, Tokens } from '../host.ts';
 import { Machine } from '../machine.ts';
-import { beatBytes, ddr4, defaultSizes, type MachineSizes } from '../parameters.ts';
+import { burstBytes, ddr4, defaultSizes, type MachineSizes } from '../parameters.ts';
 import type { CompileOptions } from './compile.ts';
 import { compileModel } from './model.ts';
 
@@ -32,8 +32,8 @@ function statesOf({ compiled, memory }: Awaited<ReturnType<typeof run>>, slot: n
       address >= compiled.states.address && address < compiled.states.address + compiled.states.beats,
   );
   return regions.map(({ address, beats }) => {
-    const start = (address + (slot * beats) / slots) * beatBytes;
-    return memory.slice(start, start + (beats / slots) * beatBytes);
+    const start = (address + (slot * beats) / slots) * burstBytes;
+    return memory.slice(start, start + (beats / slots) * burstBytes);
   });
 }
 

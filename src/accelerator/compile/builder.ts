@@ -3,7 +3,7 @@
 import { InputError } from '../../errors.ts';
 import { scalarOf } from '../arithmetic.ts';
 import { reductions } from '../instructionSet.ts';
-import { beatBytes, lanes } from '../parameters.ts';
+import { bytesOfBeat, type MachineSizes } from '../parameters.ts';
 import { constantFraction, int16Fraction } from './formats.ts';
 import type { Layout, Region } from './layout.ts';
 import type { Matrix } from './streams.ts';
@@ -47,8 +47,6 @@ interface RowOptions {
   readonly fraction: number;
 }
 
-const narrowPerBeat = 2 * lanes;
-
 export class Builder {
   readonly instructions: VirtualInstruction[] = [];
   readonly layout: Layout;
@@ -57,11 +55,14 @@ export class Builder {
 
   /** Slots of the machine. */
   readonly batch: number;
+  /** Elements of a beat of memory. */
+  readonly lanes: number;
   #active: VirtualScalar | undefined;
 
-  constructor(layout: Layout, batch: number) {
+  constructor(layout: Layout, { batch, lanes }: Pick<MachineSizes, 'batch' | 'lanes'>) {
     this.layout = layout;
     this.batch = batch;
+    this.lanes = lanes;
   }
 
   emit(
@@ -177,13 +178,14 @@ export class Builder {
         `${name}: found a value of ${largest}, expected at most ${2 ** (31 - maxFraction)} (int16 with ${maxFraction - 16} fraction bits)`,
       );
     }
-    const beats = Math.ceil(width / narrowPerBeat);
+    const beats = Math.ceil(width / (2 * this.lanes));
+    const rowBytes = beats * bytesOfBeat(this);
     const region = this.layout.place(name, rows * beats, (bytes) => {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       for (let r = 0; r < rows; r++) {
         const values = row(r);
         for (let i = 0; i < width; i++) {
-          view.setInt16(r * beats * beatBytes + 2 * i, Math.round(values[i]! * 2 ** fraction), true);
+          view.setInt16(r * rowBytes + 2 * i, Math.round(values[i]! * 2 ** fraction), true);
         }
       }
     });

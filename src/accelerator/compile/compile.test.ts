@@ -106,10 +106,18 @@ describe('a compiled model', () => {
     expect(Math.abs(Math.exp((integer - float) / inputs.length) - 1)).toBeLessThan(0.005);
   });
 
-  it('gives the same bits on any number of cores, and with or without logits', async () => {
+  it('gives the same bits on any number of cores, in words and weights of any width, and with or without logits', async () => {
     const folder = await randomModel({ hiddenSize: 80, intermediateSize: 112, layers: 2 });
     const one = await logitsOf(folder, tokens, sizesOf());
     for (const cores of [2, 5, 26]) expect(await logitsOf(folder, tokens, sizesOf({ cores }))).toEqual(one);
+    for (const [lanes, columns] of [
+      [16, 20],
+      [8, 16],
+      [4, 20],
+    ] as const) {
+      const sizes = sizesOf({ cores: 2, maxLength: 128, lanes, rowLanes: 2, columns });
+      expect(await logitsOf(folder, tokens, sizes), `${lanes} lanes, ${columns} columns`).toEqual(one);
+    }
     const generated = async (logits: boolean, cores: number) => {
       const sizes = sizesOf({ cores });
       const compiled = await compileModel(folder, { sizes, logits });
@@ -158,6 +166,18 @@ describe('a compiled model', () => {
     );
     await expect(compileWith({ rom: 100 })).rejects.toThrow(/instructions, expected at most 100 \(the ROM\)/);
     await expect(compileWith({ cores: 33 })).rejects.toThrow('accelerator cores: found 33, expected 1 to 32');
+    await expect(compileWith({ lanes: 12 })).rejects.toThrow(
+      'accelerator lanes: found 12, expected 4, 8 or 16',
+    );
+    await expect(compileWith({ lanes: 4 })).rejects.toThrow(
+      'maxLength: found 8192, expected a multiple of 16, 32 to 2048',
+    );
+    await expect(compileWith({ columns: 18 })).rejects.toThrow(
+      'accelerator columns: found 18, expected 16 or 20',
+    );
+    await expect(compileWith({ maxLength: 4096, lanes: 8 })).rejects.toThrow(
+      'accelerator rowLanes: found 16, expected a power of two up to 8',
+    );
   });
 });
 

@@ -4,7 +4,7 @@ import type { Program } from '../../program/record.ts';
 import { assemble } from '../assembler.ts';
 import { formatInstruction } from '../disassembler.ts';
 import { instruction } from '../instructionSet.ts';
-import { beatBytes, checkSizes, type MachineSizes } from '../parameters.ts';
+import { bytesOfBeat, checkSizes, type MachineSizes } from '../parameters.ts';
 import type { Region } from './layout.ts';
 import { type Constants, lower } from './lower.ts';
 import type { Mode } from './mode.ts';
@@ -48,11 +48,10 @@ const maxStreamBeats = 2 ** 25 - 1;
 export function compile(program: Program, constants: Constants, options: CompileOptions): Compiled {
   const { sizes, logits: wantsLogits = true, latency = 12, mode = 'decode' } = options;
   checkSizes(sizes);
-  const { cores, batch, maxLength, rowLanes } = sizes;
-  const lowered = lower(program, constants, { maxLength, logits: wantsLogits, batch, mode });
-  const order = schedule(lowered.instructions, { cores, latency, batch, rowLanes });
+  const lowered = lower(program, constants, { sizes, logits: wantsLogits, mode });
+  const order = schedule(lowered.instructions, { sizes, latency });
   const { layout, logits } = lowered;
-  const streams = placeStreams(order, cores, lowered);
+  const streams = placeStreams(order, sizes, lowered);
   const assembly = format(order, streams, mode);
   const words = assemble(assembly, 'compiled program');
   if (words.length > sizes.rom) {
@@ -77,12 +76,12 @@ function spanOf(regions: readonly Region[]): Region {
 
 function placeStreams(
   order: readonly Scheduled[],
-  cores: number,
+  sizes: MachineSizes,
   { layout }: Pick<ReturnType<typeof lower>, 'layout'>,
 ): Region[] {
   const matrices = order.flatMap(({ source }) => source.matrix ?? []);
-  return Array.from({ length: cores }, (_, core) => {
-    const beats = matrices.reduce((total, matrix) => total + beatsOf(matrix, core, cores), 0);
+  return Array.from({ length: sizes.cores }, (_, core) => {
+    const beats = matrices.reduce((total, matrix) => total + beatsOf(matrix, core, sizes), 0);
     if (beats > maxStreamBeats) {
       throw new InputError(
         `core ${core} would stream ${beats} beats a token, expected at most ${maxStreamBeats}`,
@@ -91,8 +90,8 @@ function placeStreams(
     return layout.place(`weights of core ${core}`, beats, (bytes) => {
       let at = 0;
       for (const matrix of matrices) {
-        const size = beatsOf(matrix, core, cores) * beatBytes;
-        writeStream(matrix, core, cores, bytes.subarray(at, at + size));
+        const size = beatsOf(matrix, core, sizes) * bytesOfBeat(sizes);
+        writeStream(matrix, core, sizes, bytes.subarray(at, at + size));
         at += size;
       }
     });

@@ -1,6 +1,6 @@
 /** Where things lie in DRAM: regions of whole beats, one after the other. */
 import { InputError } from '../../errors.ts';
-import { beatBytes } from '../parameters.ts';
+import { bytesOfBeat, type MachineSizes } from '../parameters.ts';
 
 export interface Region {
   readonly name: string;
@@ -15,7 +15,12 @@ const maxBeats = 2 ** 28;
 export class Layout {
   readonly regions: Region[] = [];
   readonly #fills: { readonly region: Region; readonly fill: (bytes: Uint8Array) => void }[] = [];
+  readonly #beatBytes: number;
   #beats = 0;
+
+  constructor(machine: Pick<MachineSizes, 'lanes'>) {
+    this.#beatBytes = bytesOfBeat(machine);
+  }
 
   get beats(): number {
     return this.#beats;
@@ -26,9 +31,9 @@ export class Layout {
     const region = { name, address: this.#beats, beats };
     this.#beats += beats;
     if (this.#beats > maxBeats) {
-      const found = (this.#beats * beatBytes) / 2 ** 30;
+      const found = (this.#beats * this.#beatBytes) / 2 ** 30;
       throw new InputError(
-        `DRAM image: found ${found.toFixed(1)} GiB, expected at most 16 (addresses of 28 bits)`,
+        `DRAM image: found ${found.toFixed(1)} GiB, expected at most ${this.#beatBytes / 4} (addresses of 28 bits)`,
       );
     }
     this.regions.push(region);
@@ -37,6 +42,7 @@ export class Layout {
   }
 
   image(): Uint8Array<ArrayBuffer> {
+    const beatBytes = this.#beatBytes;
     const image = new Uint8Array(this.#beats * beatBytes);
     for (const { region, fill } of this.#fills) {
       const start = region.address * beatBytes;

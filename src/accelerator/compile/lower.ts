@@ -22,7 +22,7 @@ import {
 import type { Program } from '../../program/record.ts';
 import { sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
-import { lanes } from '../parameters.ts';
+import type { MachineSizes } from '../parameters.ts';
 import { Builder, type Fixed, type Table, type Value } from './builder.ts';
 import { constantFraction, logitFraction, residualFraction } from './formats.ts';
 import { Layout, type Region } from './layout.ts';
@@ -54,12 +54,9 @@ export interface Constants {
 }
 
 export interface LowerOptions {
-  /** Elements of a vector register. */
-  readonly maxLength: number;
+  readonly sizes: MachineSizes;
   /** Whether logits are stored in DRAM, besides their arg-max. */
   readonly logits: boolean;
-  /** Slots of the machine. */
-  readonly batch: number;
   readonly mode: Mode;
 }
 
@@ -120,12 +117,13 @@ class Lowering {
     this.#program = program;
     this.#constants = constants;
     this.#options = options;
-    this.#builder = new Builder(new Layout(), options.batch);
+    this.#builder = new Builder(new Layout(options.sizes), options.sizes);
   }
 
   run(): Lowered {
+    const { batch, lanes } = this.#options.sizes;
     for (const target of this.#program.assignments.values()) {
-      const sequences = this.#options.mode === 'decode' ? this.#options.batch : 1;
+      const sequences = this.#options.mode === 'decode' ? batch : 1;
       const beats = sequences * Math.ceil(target.size / lanes);
       this.#states.set(target, this.#builder.layout.place(target.name, beats));
     }
@@ -154,9 +152,9 @@ class Lowering {
   #checkLength(call: Call, tensor: Tensor): void {
     if (tensor.kind !== 'temporary' || this.#program.outputs.has(tensor)) return;
     const width = widthOf(tensor) / (this.#isSplit(tensor) ? 2 : 1);
-    if (tensor.dtype !== 'f32' || this.#folds(call) || width <= this.#options.maxLength) return;
+    if (tensor.dtype !== 'f32' || this.#folds(call) || width <= this.#options.sizes.maxLength) return;
     throw new InputError(
-      `${call.op.name}: a vector of ${width} elements, expected at most ${this.#options.maxLength} (a vector register)`,
+      `${call.op.name}: a vector of ${width} elements, expected at most ${this.#options.sizes.maxLength} (a vector register)`,
     );
   }
 
@@ -222,7 +220,7 @@ class Lowering {
       builder.product(activations.q, part(0, vocabulary), { to: false, arg: true, first: true });
       return;
     }
-    const { maxLength, batch } = this.#options;
+    const { maxLength, batch, lanes } = this.#options.sizes;
     // Parts of the vocabulary, in each of them all slots in turn.
     this.#logits = builder.layout.place('logits', batch * Math.ceil(vocabulary / lanes));
     let before: VirtualInstruction[] = [];

@@ -16,7 +16,7 @@ import {
   storeStart,
 } from '../cycles.ts';
 import { operationNamed, units } from '../instructionSet.ts';
-import { banks, lanes, scalarRegisters, vectorRegisters } from '../parameters.ts';
+import { banks, type MachineSizes, scalarRegisters, vectorRegisters } from '../parameters.ts';
 import { beatsOf } from './streams.ts';
 import type { VirtualInstruction } from './virtual.ts';
 
@@ -35,10 +35,8 @@ const attempts = [64, 40, 24, 12, 6, 1].flatMap((window) =>
 
 /** Of the machine, as far as durations depend on it. */
 interface Shape {
-  readonly cores: number;
+  readonly sizes: MachineSizes;
   readonly latency: number;
-  readonly batch: number;
-  readonly rowLanes: number;
 }
 
 /** @throws InputError if the registers do not suffice */
@@ -86,11 +84,12 @@ function dependencies(instructions: readonly VirtualInstruction[], machine: Shap
 }
 
 function durationOf({ name, fields, matrix }: VirtualInstruction, machine: Shape): number {
-  const { cores, latency, batch, rowLanes } = machine;
-  const words = (name === 'lde' || fields.each ? batch : 1) * Math.ceil((fields.len ?? 0) / lanes);
+  const { sizes, latency } = machine;
+  const words =
+    (name === 'lde' || fields.each ? sizes.batch : 1) * Math.ceil((fields.len ?? 0) / sizes.lanes);
   const { unit } = operationNamed(name)!;
-  if (unit === 'tmv') return 1 + beatsOf(matrix!, 0, cores) + blockCycles + collectPipeline;
-  if (unit === 'row') return rowCycles(fields.len!, rowLanes);
+  if (unit === 'tmv') return 1 + beatsOf(matrix!, 0, sizes) + blockCycles + collectPipeline;
+  if (unit === 'row') return rowCycles(fields.len!, sizes);
   if (unit === 'scl') return name === 'srcp' || name === 'srsq' ? iterationCycles : scalarCycles;
   return name === 'sv' ? storeStart + words + storePipeline : 1 + words + latency + loadPipeline;
 }

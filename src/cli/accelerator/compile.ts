@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { compileModel } from '../../accelerator/compile/model.ts';
 import { savePackage } from '../../accelerator/package.ts';
-import { beatBytes } from '../../accelerator/parameters.ts';
+import { bytesOfBeat, type MachineSizes } from '../../accelerator/parameters.ts';
 import { findModelFolder } from '../../checkpoint/modelSource.ts';
 import { formatBytes, formatTable } from '../../format.ts';
 import { byteProgress, interruptible } from '../openModel.ts';
@@ -52,20 +52,21 @@ async function run(model: string, flags: Flags, signal: AbortSignal): Promise<vo
   const { program, beats, streamBeats, regions } = compiled;
   const facts = { model, out: flags.out, instructions: program.length, beats, streamBeats, regions };
   if (flags.json) await writeJson(facts);
-  else await write(`${summary(facts, sizes.cores).join('\n')}\n`);
+  else await write(`${summary(facts, sizes).join('\n')}\n`);
 }
 
 function summary(
   facts: { readonly out: string; readonly instructions: number; readonly beats: number; streamBeats: number },
-  cores: number,
+  sizes: MachineSizes,
 ): string[] {
+  const beatBytes = bytesOfBeat(sizes);
   return [
     ...formatTable(
       [facts.out, ''],
       [
         ['instructions', String(facts.instructions)],
         ['DRAM', formatBytes(facts.beats * beatBytes)],
-        ['cores', String(cores)],
+        ['cores', String(sizes.cores)],
         ['weights a core streams for a token', formatBytes(facts.streamBeats * beatBytes)],
       ],
     ),

@@ -5,21 +5,35 @@ import { integer, number } from '../options.ts';
 
 export interface SizeFlags {
   readonly cores: number;
-  readonly maxLength: number;
+  readonly maxLength?: number;
   readonly rom: number;
   readonly batch: number;
+  readonly lanes: number;
+  readonly columns: number;
 }
 
 export function addSizeOptions(command: Command): Command {
   return command
     .option('--cores <n>', 'ternary cores', integer(1, 32), 1)
-    .option('--max-length <n>', 'elements of a vector register', integer(32, 8192), defaultSizes.maxLength)
+    .option('--lanes <n>', 'elements of a word of memory, rows of a core: 4, 8 or 16', integer(4, 16), 16)
+    .option(
+      '--columns <n>',
+      'columns of a core: 16 (two bits a weight) or 20 (five trits a byte)',
+      integer(16, 20),
+      16,
+    )
+    .option(
+      '--max-length <n>',
+      'elements of a vector register (default: 512 for each lane)',
+      integer(32, 8192),
+    )
     .option('--rom <n>', 'size of the instruction ROM', integer(1, 65536), defaultSizes.rom)
     .option('--batch <n>', 'slots: sequences that share one reading of the weights', integer(1, 32), 1);
 }
 
-export function sizesOf({ cores, maxLength, rom, batch }: SizeFlags): MachineSizes {
-  return { ...defaultSizes, cores, maxLength, rom, batch };
+export function sizesOf({ cores, rom, batch, lanes, columns, ...flags }: SizeFlags): MachineSizes {
+  const { maxLength = 512 * lanes } = flags;
+  return { ...defaultSizes, cores, maxLength, rom, batch, lanes, rowLanes: lanes, columns };
 }
 
 export interface TimingFlags {

@@ -72,6 +72,7 @@ export function sectionsOf(report: Report, rtl: RtlReport | undefined): Section[
       ],
     },
     batches(report, rtl),
+    formats(report, rtl),
     ...resources(rtl),
     published(blocks, models),
     energy(models),
@@ -147,6 +148,45 @@ function batches({ batches: rows }: Report, rtl: RtlReport | undefined): Section
       'U250, 370M, 24 lanes) reports 1,943 tokens/s measured on silicon; its clock is not known to us.',
     ],
   };
+}
+
+function formats({ formats: rows }: Report, rtl: RtlReport | undefined): Section {
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  const most = rows.find(({ model, cores }) => model === '1.3B' && cores === 26)!;
+  const peakShare = (format: 'pairs' | 'trits') =>
+    (most[format].bytesPerToken * most[format].tokensPerSecond) / (channelBandwidth * 1e9 * most.channels);
+  return {
+    title: 'Two bits a weight, or five trits a byte',
+    head: [
+      ...['model', 'cores', 'channels', 'MHz', 'MB of weights a token: 2 bits', '1.6 bits'],
+      ...['tokens/s: 2 bits', '1.6 bits', 'gain'],
+    ],
+    rows: rows.map(({ model, cores, channels, clockMHz, pairs, trits }) => [
+      ...[model, String(cores), String(channels), String(clockMHz)],
+      ...[megabytes(pairs.bytesPerToken), megabytes(trits.bytesPerToken)],
+      ...[pairs.tokensPerSecond.toFixed(1), trits.tokensPerSecond.toFixed(1)],
+      `${(trits.tokensPerSecond / pairs.tokensPerSecond).toFixed(2)} ×`,
+    ]),
+    notes: [
+      'One sequence, simulated like the tables above. With five trits a byte a core meets 20 columns a beat instead of 16, so',
+      'a beat is worth 1.25 times as much, less what columns that are no multiple of 20 leave empty. Memory gives more or less',
+      `of its peak to the other addresses: 26 streams of 1.3B get ${percent(peakShare('pairs'))} of four channels with two bits, ${percent(peakShare('trits'))} with trits.`,
+      ...tritsCore(rtl),
+    ],
+  };
+}
+
+function tritsCore(rtl: RtlReport | undefined): string[] {
+  if (!rtl || rtl.trits.units.length === 0) return [];
+  const cores = rtl.trits.units.map((unit) => {
+    const pairs = rtl.units.find(({ target, module }) => target === unit.target && module === unit.module);
+    return `${unit.logic} ${unit.units.logic} instead of ${pairs?.logic} (${unit.target})`;
+  });
+  const { estimate } = rtl.trits;
+  const path = estimate
+    ? [`Its longest path is estimated at ${estimate.nanoseconds.toFixed(2)} ns on 7-series.`]
+    : [];
+  return [`A core takes ${cores.join(', ')}, and no multiplier.`, ...path];
 }
 
 const resourceHead = (units: UnitResources['units']) => [
@@ -229,8 +269,8 @@ function placedNotes({ device, clocksMHz, used, available, run, tool }: PlacedDe
   const clocks = clocksMHz.map((clock) => clock.toFixed(1)).join(', ');
   const of = (key: keyof Resources) => `${used[key]} of ${available[key]}`;
   return [
-    'A whole accelerator with 128 KiB of memory on the chip (`pm_on_chip`: one core, four lanes in the row-wise unit, vectors of',
-    `2048 elements), placed and routed on an ${device} (${tool}): ${clocks} MHz with ${clocksMHz.length === 1 ? 'one seed' : `${clocksMHz.length} seeds`} of the placer,`,
+    'A whole accelerator with 128 KiB of memory on the chip (`pm_on_chip`: one core, words of four elements, one lane in the',
+    `row-wise unit, vectors of 2048 elements), placed and routed on an ${device} (${tool}): ${clocks} MHz with ${clocksMHz.length === 1 ? 'one seed' : `${clocksMHz.length} seeds`} of the placer,`,
     `${of('logic')} LUT4, ${of('registers')} registers, ${of('multipliers')} multipliers, ${of('memoryBlocks')} memory blocks.`,
     `The tests' model (width ${run.width}, ${run.layers} layers, vocabulary ${run.vocabulary}) takes ${run.cyclesPerToken} cycles a token on it: ${speed.toFixed(0)} tokens/s at ${best.toFixed(1)} MHz.`,
   ];
@@ -238,8 +278,8 @@ function placedNotes({ device, clocksMHz, used, available, run, tool }: PlacedDe
 
 function onChipNotes({ logic, registers, multipliers, memoryBlocks }: Resources): string[] {
   return [
-    'A whole accelerator with 128 KiB of memory on the chip (`pm_on_chip`: one core, four lanes in the row-wise unit, vectors of',
-    `2048 elements) takes ${logic} LUT4, ${registers} registers, ${multipliers} multipliers and ${memoryBlocks} memory blocks of an ECP5-85F`,
+    'A whole accelerator with 128 KiB of memory on the chip (`pm_on_chip`: one core, words of four elements, one lane in the',
+    `row-wise unit, vectors of 2048 elements) takes ${logic} LUT4, ${registers} registers, ${multipliers} multipliers and ${memoryBlocks} memory blocks of an ECP5-85F`,
     'after synthesis. It was not placed.',
   ];
 }
