@@ -37,8 +37,8 @@ export interface WebGpuOptions {
 /** Returns a program with the same results that suits the device better. */
 export type GraphPass = (program: Program, features: GpuFeatures) => Program;
 
-/** Dispatches in a submission: the GPU starts on them while the host encodes the next. */
-const submittedAtOnce = 128;
+/** Dispatches in a submission, and in the first one of a long run: the GPU starts on them while the host encodes the next. */
+const [submittedAtOnce, submittedFirst] = [256, 32];
 
 export class WebGpuEngine implements Engine {
   readonly name = 'webgpu';
@@ -176,27 +176,29 @@ export class WebGpuEngine implements Engine {
     await this.#orLost(list.prepare());
     this.#lastRun = executable;
     if (this.#poison) this.#poisonArena();
+    const total = times * list.length;
     let done = 0;
     const encodeTo = (end: number) => {
       const encoder = this.device.createCommandEncoder();
-      list.encode(encoder, done, end);
-      done = end;
+      while (done < end) {
+        const first = done % list.length;
+        const last = Math.min(first + end - done, list.length);
+        list.encode(encoder, first, last);
+        done += last - first;
+      }
       return encoder;
     };
     const submitTo = (end: number) => {
       while (done < end) this.device.queue.submit([encodeTo(Math.min(done + submittedAtOnce, end)).finish()]);
     };
-    for (let earlier = 1; earlier < times; earlier++) {
-      submitTo(list.length);
-      done = 0;
-    }
+    if (total > 2 * submittedFirst) submitTo(submittedFirst);
     // Reads that `reached` starts keep their place in the queue; later work does not wait for them.
     for (const [mark, end] of (reached ? list.marks : []).entries()) {
-      submitTo(end);
+      submitTo(total - list.length + end);
       reached!(mark);
     }
-    submitTo(list.length - submittedAtOnce);
-    const encoder = encodeTo(list.length);
+    submitTo(total - submittedAtOnce);
+    const encoder = encodeTo(total);
     const staged = this.#staging.stage(
       encoder,
       reads.map(({ tensor, target }) => ({ place: this.#placeOf(tensor), target })),

@@ -52,9 +52,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
   let at = workgroupUniformLoad(&place);
   let pagesOfToken = u32(at.y) / ${pageSize}u + 1u;
   if (group.y >= pagesOfToken) { return; }
-  ${pageLoads(fours)}
-  ${ownHeads(t.heads, fours)}
-  ${attendedPages(fours)}
+  ${attendedPages(t.heads, fours)}
 }`,
     tensors: tensorsOf(t),
     types: {
@@ -92,33 +90,17 @@ const each = (count: number, one: (k: number) => string) =>
   Array.from({ length: count }, (_, k) => one(k)).join(' ');
 
 /**
- * The first page's keys and values, which arrive while the heads are turned: an invocation waits for memory once, not for
- * every row. Rows that the sequence does not have are read from its last one, and weigh nothing.
+ * Keys and values of a page, which arrive while the heads are turned: an invocation waits for memory once, not for every row.
+ * Rows that the sequence does not have are read from its last one, and weigh nothing.
  */
 function pageLoads(fours: number): string {
   const { shares, ofKey, ofValues } = shape(fours);
   return `
-  let column = lane % ${fours}u;
-  let share = lane / ${fours}u;
-  var page = group.y;
-  var first = u32(pages[u32(at.x) * p.maxPages + page]) * ${pageSize}u;
-  var count = min(u32(at.y) + 1u - page * ${pageSize}u, ${pageSize}u);
-  var keyRow = ((first + min(lane / 2u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + (lane & 1u);
-  ${each(ofKey, (c) => `var k${c} = keys[keyRow + ${2 * c}u];`)}
-  ${each(ofValues, (j) => `var v${j} = values[((first + min(share + ${shares * j}u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + column];`)}`;
-}
-
-/** The next page that the part takes. */
-function nextPage(fours: number): string {
-  const { shares, ofKey, ofValues } = shape(fours);
-  return `
-    page += p.parts;
-    if (page >= pagesOfToken) { break; }
-    first = u32(pages[u32(at.x) * p.maxPages + page]) * ${pageSize}u;
-    count = min(u32(at.y) + 1u - page * ${pageSize}u, ${pageSize}u);
-    keyRow = ((first + min(lane / 2u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + (lane & 1u);
-    ${each(ofKey, (c) => `k${c} = keys[keyRow + ${2 * c}u];`)}
-    ${each(ofValues, (j) => `v${j} = values[((first + min(share + ${shares * j}u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + column];`)}`;
+    let first = u32(pages[u32(at.x) * p.maxPages + page]) * ${pageSize}u;
+    let count = min(u32(at.y) + 1u - page * ${pageSize}u, ${pageSize}u);
+    let keyRow = ((first + min(lane / 2u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + (lane & 1u);
+    ${each(ofKey, (c) => `let k${c} = keys[keyRow + ${2 * c}u];`)}
+    ${each(ofValues, (j) => `let v${j} = values[((first + min(share + ${shares * j}u, count - 1u)) * p.keyHeads + keyHead) * ${fours}u + column];`)}`;
 }
 
 /**
@@ -133,12 +115,11 @@ function ownHeads({ headSize, queryNorm, keyNorm }: HeadsToPages, fours: number)
       : '';
   return `
   let isKey = share == 1u;
-  let isQuery = share == 0u;
   var four = vec4f();
-  var value = vec4f();
+  var ownFour = vec4f();
   if (isQuery) {
     four = joined[head * ${fours}u + column];
-    value = joined[(p.heads + p.keyHeads + keyHead) * ${fours}u + column];
+    ownFour = joined[(p.heads + p.keyHeads + keyHead) * ${fours}u + column];
   }
   if (isKey) { four = joined[(p.heads + keyHead) * ${fours}u + column]; }
   let half = column % ${fours / 2}u;
@@ -154,7 +135,6 @@ function ownHeads({ headSize, queryNorm, keyNorm }: HeadsToPages, fours: number)
   if (isKey) { ${scale('gammaOfKeys', keyNorm, 'y')} }
   if (share < 2u) { raw[lane] = four; }
   workgroupBarrier();
-  let own = u32(at.y) % ${pageSize}u;
   if (share < 2u) {
     let low = raw[share * ${fours}u + half];
     let high = raw[share * ${fours}u + ${fours / 2}u + half];
@@ -164,8 +144,8 @@ function ownHeads({ headSize, queryNorm, keyNorm }: HeadsToPages, fours: number)
     let to = (row * p.keyHeads + keyHead) * ${fours}u + column;
     if (isQuery) {
       query[column] = turned * p.scale;
-      ownValue[column] = loaded(stored(value));
-      if (isStored) { values[to] = stored(value); }
+      ownValue[column] = loaded(stored(ownFour));
+      if (isStored) { values[to] = stored(ownFour); }
     } else {
       ownKey[column] = loaded(stored(turned));
       if (isStored) { keys[to] = stored(turned); }
@@ -175,14 +155,21 @@ function ownHeads({ headSize, queryNorm, keyNorm }: HeadsToPages, fours: number)
 }
 
 /** The part's sum of weighted values, its largest score, and the sum of its weights, as `PartsOfHeads` has them. */
-function attendedPages(fours: number): string {
+function attendedPages(heads: HeadsToPages, fours: number): string {
   const { shares, ofKey, ofValues } = shape(fours);
   return `
+  let column = lane % ${fours}u;
+  let share = lane / ${fours}u;
+  let isQuery = share == 0u;
+  let own = u32(at.y) % ${pageSize}u;
   let key = lane / 2u;
   var top = ${lowest};
   var sum = 0.0;
-  value = vec4f();
+  var value = vec4f();
+  var page = group.y;
   loop {
+    ${pageLoads(fours)}
+    if (page == group.y) { ${ownHeads(heads, fours)} }
     let isLast = page + 1u == pagesOfToken;
     var product = 0.0;
     if (isLast && key == own) {
@@ -209,7 +196,8 @@ function attendedPages(fours: number): string {
         return shares * (j + 1) <= pageSize ? add : `if (${row} < ${pageSize}u) { ${add} }`;
       })}
     }
-    ${nextPage(fours)}
+    page += p.parts;
+    if (page >= pagesOfToken) { break; }
     workgroupBarrier();
   }
   sums[lane] = value;
