@@ -74,17 +74,17 @@ export async function parseBeginning<T>(
   parse: (cursor: Cursor) => T,
 ): Promise<T> {
   const limit = Math.min(file.size, maxBytes);
-  let bytes = new Uint8Array(0);
+  let buffer = new ArrayBuffer(0);
   for (let wanted = firstBytes; ; ) {
-    const longer = new Uint8Array(Math.min(limit, wanted));
-    longer.set(bytes);
-    await readFully(file, longer.subarray(bytes.length), bytes.length, path);
-    bytes = longer;
+    const known = buffer.byteLength;
+    // Shorter buffers give their memory back now, not when they are collected: a vocabulary takes many megabytes.
+    buffer = buffer.transfer(Math.min(limit, wanted));
+    await readFully(file, new Uint8Array(buffer, known), known, path);
     try {
-      return parse(new Cursor(bytes, limit, path));
+      return parse(new Cursor(new Uint8Array(buffer), limit, path));
     } catch (error) {
       if (!(error instanceof NeedsMore)) throw error;
-      wanted = Math.max(2 * bytes.length, error.end);
+      wanted = Math.max(2 * buffer.byteLength, error.end);
     }
   }
 }

@@ -60,7 +60,7 @@ function readArray(cursor: Cursor, where: string): GgufArray {
   const start = cursor.position;
   const width = scalarBytes[type];
   if (width !== undefined) cursor.skip(length * width);
-  else if (type === TEXT) for (let k = 0; k < length; k++) cursor.counted();
+  else if (type === TEXT) for (let k = 0; k < length; k++) cursor.skip(cursor.u64());
   else
     throw new InputError(
       `${where}: found an array of type ${typeNames[type] ?? type}, expected numbers or texts`,

@@ -115,9 +115,8 @@ function attentionCase(form: Form): OpCase {
 }
 
 /** The channel mixer of a layer. */
-function mixerCase(form: Form): OpCase {
+function mixerCase(form: Form, inner = 2 * form.width): OpCase {
   const { rows, width } = form;
-  const inner = 2 * width;
   const given = [
     ...[noise('x', [1, rows, width], 1), noise('gamma', [width], 2)],
     ...matricesOf(form, [
@@ -128,7 +127,7 @@ function mixerCase(form: Form): OpCase {
     ...[noise('bias', [inner], 3), noise('bias', [width], 4)],
   ];
   return opCase(
-    `channel mixer, ${nameOf(form)}`,
+    `channel mixer of ${inner}, ${nameOf(form)}`,
     given,
     (x, gamma, gate, gateScales, up, upScales, down, downScales, bias, biasOfDown) => {
       const b = rmsNorm(x!, gamma!, epsilon);
@@ -140,7 +139,9 @@ function mixerCase(form: Form): OpCase {
   );
 }
 
-const cases = forms.flatMap((form) => [attentionCase(form), mixerCase(form)]);
+/** So many tiles that none is cut in halves. */
+const manyTiles = mixerCase(forms[0]!, 3200);
+const cases = [...forms.flatMap((form) => [attentionCase(form), mixerCase(form)]), manyTiles];
 
 testOp('a decoded layer of grouped matrices', cases);
 

@@ -37,8 +37,11 @@ export interface WebGpuOptions {
 /** Returns a program with the same results that suits the device better. */
 export type GraphPass = (program: Program, features: GpuFeatures) => Program;
 
-/** Dispatches in a submission, and in the first one of a long run: the GPU starts on them while the host encodes the next. */
-const [submittedAtOnce, submittedFirst] = [256, 32];
+/**
+ * Dispatches in a submission, which costs the host a tenth of a millisecond; and in the first and the last one of a run. The
+ * GPU starts on the first while the host encodes the rest, and the host waits for the last one only.
+ */
+const [submittedAtOnce, submittedAtEnds] = [512, 32];
 
 export class WebGpuEngine implements Engine {
   readonly name = 'webgpu';
@@ -191,13 +194,14 @@ export class WebGpuEngine implements Engine {
     const submitTo = (end: number) => {
       while (done < end) this.device.queue.submit([encodeTo(Math.min(done + submittedAtOnce, end)).finish()]);
     };
-    if (total > 2 * submittedFirst) submitTo(submittedFirst);
+    const isLong = total > 4 * submittedAtEnds;
+    if (isLong) submitTo(submittedAtEnds);
     // Reads that `reached` starts keep their place in the queue; later work does not wait for them.
     for (const [mark, end] of (reached ? list.marks : []).entries()) {
       submitTo(total - list.length + end);
       reached!(mark);
     }
-    submitTo(total - submittedAtOnce);
+    submitTo(total - (isLong ? submittedAtEnds : submittedAtOnce));
     const encoder = encodeTo(total);
     const staged = this.#staging.stage(
       encoder,

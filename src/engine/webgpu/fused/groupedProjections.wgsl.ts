@@ -22,11 +22,17 @@ import { bytesOfRow, roundedRow, rowDeclarations, suitsRounding } from './rounde
 
 /** Invocations of a workgroup. */
 const maxLanes = 256;
-/** Columns that an invocation takes at a time: few, because kernels whose code is short begin sooner. */
-const columnsAtOnce = 16;
+/**
+ * Columns that an invocation takes at a time: few, because kernels whose code is short begin sooner. More of half a tile, so
+ * that invocations take one piece each.
+ */
+const columnsAtOnce = { whole: 16, halved: 32 };
 /** Workgroups that may each round the row; for more, rounding it once is faster. */
 const maxTiles = 1024;
-/** Up to so many tiles are cut in halves, or they would leave processors of a large GPU idle. */
+/**
+ * Up to so many tiles are cut in halves, or they would leave processors of a large GPU idle; not where a row is merged, which
+ * takes longer than its products.
+ */
 const fewTiles = 96;
 /** Memory of a workgroup on every device, less what sums over a workgroup take. */
 const workgroupBytes = 16384 - 1024;
@@ -34,15 +40,15 @@ const workgroupBytes = 16384 - 1024;
 const maxSumBytes = 8192;
 
 /** How the work is divided. */
-function cut({ x, matrices, use }: GroupedProjections, subgroupSize = 1) {
+function cut({ x, parts, matrices, use }: GroupedProjections, subgroupSize = 1) {
   const { codes, scales } = matrices[0]!;
   const kind = kinds[codes.dtype as keyof typeof kinds];
   const [width, group] = [widthOf(x), groupOf(codes, scales)];
-  const taken = Math.min(group, blockSize, columnsAtOnce);
   const tiles = matrices.map((matrix) => Math.ceil(sizeOf(matrix.codes, 0) / (kind.planes * tileLanes)));
   const sides = use.kind === 'gatedUnit' ? 2 : 1;
   const groups = use.kind === 'none' ? tiles.reduce((sum, count) => sum + count, 0) : tiles[0]!;
-  const halved = groups <= fewTiles;
+  const halved = groups <= fewTiles && !parts;
+  const taken = Math.min(group, blockSize, halved ? columnsAtOnce.halved : columnsAtOnce.whole);
   const pieces = width / taken;
   const work = pieces * (halved ? 1 : 2);
   const sums = (lanes: number): SumsOfTile => ({
