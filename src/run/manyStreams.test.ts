@@ -27,7 +27,7 @@ function watchRuns(engine: Engine): string[] {
   return runs;
 }
 
-const mostProbable = (logits: Float32Array) => logits.indexOf(Math.max(...logits));
+const argmax = (logits: Float32Array) => logits.indexOf(Math.max(...logits));
 
 // The CPU's other engines differ in kernels, not in how sequences share a program. A software driver compiles shaders for
 // a minute a model: one is enough there.
@@ -78,7 +78,7 @@ describe.each(cases)('64 streams of $architecture, $name', ({ skip, create, name
         wanted: 'last' as const,
       }));
       const results = await slots.step(parts);
-      for (const [slot, { logits }] of results.entries()) texts[slot]!.push(mostProbable(logits));
+      for (const [slot, { logits }] of results.entries()) texts[slot]!.push(argmax(logits));
       const rows = bucketOf(parts.reduce((sum, { tokens }) => sum + tokens.length, 0));
       expect(runs.slice(before).map((run) => Number.parseInt(run, 10))).toEqual([rows]);
     }
@@ -90,7 +90,7 @@ describe.each(cases)('64 streams of $architecture, $name', ({ skip, create, name
       for (let step = 0, read = 0; step < newTokens; step++) {
         const unread = alone.slice(read);
         read = alone.length;
-        alone.push(mostProbable(await reader.run(unread, state, 'last')));
+        alone.push(argmax(await reader.run(unread, state, 'last')));
       }
       expect(texts[slot], `stream ${slot}`).toEqual(alone);
     }
