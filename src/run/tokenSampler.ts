@@ -90,8 +90,12 @@ export interface Drawing {
   readonly limit: (() => NextTokens) | undefined;
 }
 
+/** Milliseconds that a batch may take: a reader sees its tokens at once. */
+const longestBatch = 50;
+
 /**
- * Batches of ids without end. The first is one token, so that it arrives early; the next ones double.
+ * Batches of ids without end. The first is one token, so that it arrives early; the next ones double, as far as the device is
+ * fast enough.
  * @param draw draws one token per random number
  */
 export async function* batchesOf(
@@ -99,10 +103,18 @@ export async function* batchesOf(
   { random, signal, limit }: Drawing,
   draw: (uniforms: readonly number[], next: NextTokens | undefined) => Promise<Int32Array>,
 ): AsyncGenerator<Int32Array, never> {
-  for (let ahead = 1; ; ahead = limit ? 1 : Math.min(2 * ahead, engine.samplesAhead)) {
+  for (let ahead = 1; ; ) {
     signal?.throwIfAborted();
     const uniforms = Array.from({ length: ahead }, random);
     const next = limit?.();
-    yield await turns.take(() => draw(uniforms, next));
+    let milliseconds = 0;
+    yield await turns.take(async () => {
+      const start = performance.now();
+      const drawn = await draw(uniforms, next);
+      milliseconds = performance.now() - start;
+      return drawn;
+    });
+    const inTime = Math.max(Math.floor((longestBatch * ahead) / milliseconds), 1);
+    ahead = limit ? 1 : Math.min(2 * ahead, engine.samplesAhead, inTime);
   }
 }

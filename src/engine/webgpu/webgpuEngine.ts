@@ -45,7 +45,7 @@ const [submittedAtOnce, submittedAtEnds] = [512, 32];
 
 export class WebGpuEngine implements Engine {
   readonly name = 'webgpu';
-  readonly samplesAhead = 8;
+  readonly samplesAhead = 16;
   readonly description: string;
   readonly features: DeviceFeatures;
   readonly device: GPUDevice;
