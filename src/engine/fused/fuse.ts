@@ -21,6 +21,7 @@ import {
 import type { Program } from '../../program/record.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
+import { foldSums } from './foldSums.ts';
 import { callOf, fusedOp, numbered } from './fusedOp.ts';
 import { fuseRows } from './fuseRows.ts';
 import {
@@ -49,7 +50,7 @@ export interface FusingKernels {
 
 /** The same program with calls fused as far as there are kernels. */
 export function fuse(program: Program, kernels: FusingKernels): Program {
-  return fuseRows(fuseTokens(program, kernels), maxTokens + 1, kernels);
+  return fuseRows(fuseTokens(foldSums(program), kernels), maxTokens + 1, kernels);
 }
 
 /** Runs of calls for few tokens, each for one kernel. */

@@ -9,6 +9,7 @@ export class Uses {
   readonly #readers = new Map<Tensor, Call[]>();
   readonly #lines = new Map<Call, number>();
   readonly #made = new Map<Tensor, number>();
+  readonly #makers = new Map<Tensor, Call>();
   /** The line that first assigns to a variable. */
   readonly #assigned = new Map<Tensor, number>();
 
@@ -18,6 +19,7 @@ export class Uses {
       this.#lines.set(call, line);
       for (const tensor of present(call.outputs)) {
         this.#made.set(tensor, line);
+        this.#makers.set(tensor, call);
         const storage = program.assignments.get(tensor)?.storage;
         if (storage && !this.#assigned.has(storage)) this.#assigned.set(storage, line);
       }
@@ -31,6 +33,11 @@ export class Uses {
 
   readers(tensor: Tensor): readonly Call[] {
     return this.#readers.get(tensor) ?? [];
+  }
+
+  /** The call that makes a tensor; undefined if the program does not. */
+  maker(tensor: Tensor): Call | undefined {
+    return this.#makers.get(tensor);
   }
 
   line(call: Call): number {

@@ -13,15 +13,25 @@ export const sliceOnCuda = [
       ...overElements(y.size),
     },
   ]),
-  onCuda(sliceBackwardOp, ({ inputs: { dy, dxBefore }, outputs: { dx }, attributes: { first } }) => [
-    {
-      kernel: 'sliceBackward',
-      body: eachElement(`
+  onCuda(sliceBackwardOp, ({ inputs: { dy, dxBefore }, outputs: { dx }, attributes: { first } }) => {
+    const each = [dx.size, dy.size, first].every((size) => size % 4 === 0) ? 4 : 1;
+    const type = each === 4 ? 'float4' : 'float';
+    return [
+      {
+        kernel: `sliceBackward.${each}`,
+        // In the memory of the sum so far, what is outside the slice is there already.
+        body: eachElement(`
     const bool isOfSlice = i >= first && i - first < length;
-    dx[i] = (before ? before[i] : 0.f) + (isOfSlice ? dy[i - first] : 0.f);`),
-      tensors: { dy, before: dxBefore, dx },
-      numbers: { size: dx.size, first, length: dy.size },
-      ...overElements(dx.size),
-    },
-  ]),
+    if (before == dx && !isOfSlice) continue;
+    ${type} sum = {};
+    if (before) sum = before[i];
+    if (isOfSlice) sum = sum + dy[i - first];
+    dx[i] = sum;`),
+        tensors: { dy, before: dxBefore, dx },
+        types: { dy: type, before: type, dx: type },
+        numbers: { size: dx.size / each, first: first / each, length: dy.size / each },
+        ...overElements(dx.size / each),
+      },
+    ];
+  }),
 ];
