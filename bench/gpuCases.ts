@@ -58,9 +58,10 @@ export class InferenceCase {
     const target = new Float32Array(this.#config.vocabSize);
     return {
       executable,
+      /** The logits, until the next step. */
       step: async () => {
         await executable.run([{ tensor: logits!, target: bytesOf(target) }]);
-        return target.slice();
+        return target;
       },
     };
   }

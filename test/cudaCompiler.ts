@@ -20,8 +20,8 @@ export const capabilities = [80, 90, 120];
 
 /** A card with products in f32, and one on which small products take narrow operands too. */
 export const everyCard: readonly CudaFeatures[] = [
-  { minHalfWork: Number.POSITIVE_INFINITY, processors: 108 },
-  { minHalfWork: 2 ** 16, processors: 132 },
+  { minHalfWork: Number.POSITIVE_INFINITY, processors: 108, sharedBytes: 99 * 1024 },
+  { minHalfWork: 2 ** 16, processors: 132, sharedBytes: 227 * 1024 },
 ];
 
 /** The compiler; undefined where it is missing and need not be there. */

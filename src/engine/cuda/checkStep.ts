@@ -8,28 +8,28 @@ import {
 } from '../../kernels/cuda/launch.ts';
 
 /** Limits of every card since compute capability 8.0. */
-const limits = { x: 2 ** 31 - 1, yz: 65_535, threads: 1024, shared: 99 * 1024, parameters: 4096 };
+const limits = { x: 2 ** 31 - 1, yz: 65_535, threads: 1024, parameters: 4096 };
+const sharedOfEveryCard = 99 * 1024;
 
-/** @throws Error that names the step and what is wrong */
-export function checkStep(step: Step): void {
-  const problem = isProduct(step) ? productProblem(step) : launchProblem(step);
+/**
+ * @param sharedBytes shared memory of a block, at most
+ * @throws Error that names the step and what is wrong
+ */
+export function checkStep(step: Step, sharedBytes = sharedOfEveryCard): void {
+  const problem = isProduct(step) ? productProblem(step) : launchProblem(step, sharedBytes);
   if (problem) throw new Error(`${isProduct(step) ? step.product : step.kernel}: ${problem}`);
 }
 
-function launchProblem({
-  grid,
-  block,
-  shared = 0,
-  tensors,
-  numbers,
-  lists = {},
-}: Launch): string | undefined {
+function launchProblem(
+  { grid, block, shared = 0, tensors, numbers, lists = {} }: Launch,
+  sharedBytes: number,
+): string | undefined {
   const [x, y, z] = grid;
   const isWhole = [...grid, block].every((size) => Number.isSafeInteger(size) && size >= 1);
   if (!isWhole || x > limits.x || y > limits.yz || z > limits.yz)
     return `a grid of ${grid.join(' × ')} blocks`;
   if (block > limits.threads || (block > 32 && block % 32 !== 0)) return `blocks of ${block} threads`;
-  if (shared > limits.shared) return `${shared} bytes of shared memory; expected at most ${limits.shared}`;
+  if (shared > sharedBytes) return `${shared} bytes of shared memory; expected at most ${sharedBytes}`;
   for (const [name, value] of Object.entries(numbers)) {
     const isUnsigned =
       typeof value !== 'number' || (Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32);

@@ -53,7 +53,7 @@ export type DriverLibrary = Library<keyof typeof signatures>;
 export const statuses = { outOfMemory: 2, noDevice: 100, notReady: 600 } as const;
 
 /** Device attributes, by the driver's numbers. */
-const attributes = { processors: 16, major: 75, minor: 76 } as const;
+const attributes = { processors: 16, major: 75, minor: 76, sharedBytes: 97 } as const;
 
 /** Cards before Ampere have no bf16. */
 const minCapability = 80;
@@ -63,6 +63,8 @@ export interface Card {
   /** Compute capability, such as 90. */
   readonly capability: number;
   readonly processors: number;
+  /** Shared memory of a block, at most. */
+  readonly sharedBytes: number;
   readonly memoryBytes: number;
 }
 
@@ -161,6 +163,7 @@ function cardOf(driver: DriverLibrary, device: number): Card {
     name: new TextDecoder().decode(name.subarray(0, name.indexOf(0))),
     capability: 10 * attribute('major') + attribute('minor'),
     processors: attribute('processors'),
+    sharedBytes: attribute('sharedBytes'),
     memoryBytes: Number(driver.make('cuDeviceTotalMem_v2', device)),
   };
 }

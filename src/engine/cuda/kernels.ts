@@ -49,8 +49,8 @@ export class Kernels {
     const module = this.#driver.make('cuModuleLoadData', code);
     this.#modules.push(module);
     const found = this.#driver.make('cuModuleGetFunction', module, kernel.entry);
-    if (sharedBytes > 48 * 1024)
-      this.#driver.call('cuFuncSetAttribute', found, maxDynamicShared, sharedBytes);
+    // Above 48 KiB with what the kernel declares of fixed size, cards want to be asked.
+    if (sharedBytes > 0) this.#driver.call('cuFuncSetAttribute', found, maxDynamicShared, sharedBytes);
     this.#functions.set(kernel.source, found);
     return found;
   }

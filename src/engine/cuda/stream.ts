@@ -25,6 +25,8 @@ export class Stream {
   readonly #driver: DriverLibrary;
   readonly #stagingAddress: bigint;
   readonly #staging: Uint8Array;
+  /** Events that nobody waits for now. */
+  readonly #events: bigint[] = [];
   /** Reads use the staging memory one after the other. */
   #reading: Promise<void> = Promise.resolve();
 
@@ -91,7 +93,7 @@ export class Stream {
 
   /** Waits for the work queued so far. @throws CudaError if it failed */
   async settle(): Promise<void> {
-    const event = this.#driver.make('cuEventCreate', withoutTime);
+    const event = this.#events.pop() ?? this.#driver.make('cuEventCreate', withoutTime);
     try {
       this.#driver.call('cuEventRecord', event, this.handle);
       const since = performance.now();
@@ -101,7 +103,7 @@ export class Stream {
       }
       this.#driver.call('cuEventQuery', event);
     } finally {
-      this.#driver.status('cuEventDestroy_v2', event);
+      this.#events.push(event);
     }
   }
 
@@ -125,6 +127,7 @@ export class Stream {
 
   dispose(): void {
     this.#driver.status('cuStreamSynchronize', this.handle);
+    for (const event of this.#events) this.#driver.status('cuEventDestroy_v2', event);
     this.#driver.status('cuStreamDestroy_v2', this.handle);
     this.#driver.status('cuMemFreeHost', this.#stagingAddress);
   }

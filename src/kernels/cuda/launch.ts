@@ -6,6 +6,8 @@ export interface CudaFeatures {
   readonly minHalfWork: number;
   /** Multiprocessors of the card. */
   readonly processors: number;
+  /** Shared memory of a block, at most, in bytes. */
+  readonly sharedBytes: number;
 }
 
 /** A 32-bit argument: an unsigned integer, or a float if wrapped. */

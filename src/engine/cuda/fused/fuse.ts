@@ -20,6 +20,7 @@ import { narrowOperands } from './narrowOperands.ts';
 import { persist, persistentOnCuda } from './persist.ts';
 import { fusedProjections } from './projections.cuda.ts';
 import { quantiseRows } from './quantiseRows.cuda.ts';
+import { sumInRows, sumsInRowsOnCuda } from './sumsInRows.ts';
 import { together, togetherOnCuda } from './together.ts';
 
 /** Vectors of four columns of a row, at most, that the kernels hold in registers. */
@@ -39,7 +40,7 @@ function suitsRows(source: RowSource): boolean {
 }
 
 export function fuse(program: Program, features: CudaFeatures): Program {
-  const passes = [keepIntegers, keepIntegerLogits, narrowOperands, together, persist];
+  const passes = [sumInRows, keepIntegers, keepIntegerLogits, narrowOperands, together, persist];
   return passes.reduce((rewritten, pass) => pass(rewritten, features), fuseForGpu(program, kernels));
 }
 
@@ -54,6 +55,7 @@ export const fusedOnCuda = [
   onCuda(bitLinearGradientsOp, ({ inputs, outputs, attributes }, features) =>
     bitLinearGradients({ ...inputs, ...outputs, ...attributes }, features),
   ),
+  ...sumsInRowsOnCuda,
   ...integerSumsOnCuda,
   ...integerLogitsOnCuda,
   ...togetherOnCuda,

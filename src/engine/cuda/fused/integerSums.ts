@@ -27,7 +27,7 @@ import { gradientOfRows } from './gradientOfRows.cuda.ts';
 import { quantiseRows } from './quantiseRows.cuda.ts';
 
 /** A product's result as integers, and what a unit of them is worth. */
-interface Sums extends Units {
+export interface Sums extends Units {
   readonly sums: Tensor;
 }
 
@@ -59,7 +59,8 @@ function suits(
   );
 }
 
-function sumsOf({
+/** Integers in the place of a product's result. */
+export function sumsOf({
   inputs: { step, scale },
   outputs: { y },
   attributes,
@@ -149,14 +150,17 @@ interface ScaledRows<R> extends Scaled<Call<Operands, Operands, R>, Sums> {
   readonly rows: R;
 }
 
-const integerSumsOp = fusedOp<FirstRow, Tensors<'q' | 'codes'>, Tensors<'sums'>>('integerSums', (call) => {
-  const { q, codes } = call.inputs;
-  const products = rowsOf(call.outputs.sums) * codes.size;
-  return {
-    ...{ additions: products, integerAdditions: products, multiplications: 0, productMultiplications: 0 },
-    ...{ special: 0, bytesRead: q.bytes + codes.bytes, bytesWritten: call.outputs.sums.bytes },
-  };
-});
+export const integerSumsOp = fusedOp<FirstRow, Tensors<'q' | 'codes'>, Tensors<'sums'>>(
+  'integerSums',
+  (call) => {
+    const { q, codes } = call.inputs;
+    const products = rowsOf(call.outputs.sums) * codes.size;
+    return {
+      ...{ additions: products, integerAdditions: products, multiplications: 0, productMultiplications: 0 },
+      ...{ special: 0, bytesRead: q.bytes + codes.bytes, bytesWritten: call.outputs.sums.bytes },
+    };
+  },
+);
 
 const scaledMlgruOp = fusedOp<ScaledGates<CallOf<typeof mlgruOp>>>(
   'scaledMlgru',

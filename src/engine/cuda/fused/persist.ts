@@ -26,10 +26,10 @@ const persistentOp = fusedOp<Stages>('persistentProjections', ({ attributes: { r
 /** Fewer are as fast by themselves; two would clear the counter that they raise. */
 const minStages = 4;
 /**
- * Each block normalises and quantises the whole row for itself. Of wide rows, few large blocks read less than many small
- * ones; of others, small ones wait less. Blocks of a processor surely have room at the same time.
+ * A block a processor, since each normalises and quantises the whole row for itself. More threads have more codes on their
+ * way and more work in waiting for one another, which pays for wide rows.
  */
-const small = { threads: 256, blocksOfProcessor: 2 };
+const small = { threads: 384, blocksOfProcessor: 1 };
 const large = { threads: 512, blocksOfProcessor: 1 };
 const wide = 4096;
 
@@ -76,12 +76,11 @@ function stagesOf(calls: readonly Call[]): Call {
 
 function launch({ stages, counters }: Stages, features: CudaFeatures): Launch {
   const isWide = stages.every(({ x }) => widthOf(x) >= wide);
-  const { threads, blocksOfProcessor } = isWide ? large : small;
-  const shape = { threads, maxBlocks: blocksOfProcessor * features.processors };
+  const shape = isWide ? large : small;
   return inStages(
     stages.map((one) => fusedProjections(one, features, shape)),
     counters,
-    blocksOfProcessor,
+    shape.blocksOfProcessor,
   );
 }
 
