@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { everyCard } from '../../../test/cudaCompiler.ts';
 import { noise, type OpCase, opCase, testOp } from '../../../test/opSuite.ts';
 import type { GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
 import { add } from '../../ops/add/add.ts';
@@ -12,6 +13,7 @@ import { rmsNorm } from '../../ops/rmsNorm/rmsNorm.ts';
 import { rotary, rotaryTable } from '../../ops/rotary/rotary.ts';
 import { record } from '../../program/record.ts';
 import { input, type Tensor, variable } from '../../program/tensor.ts';
+import { fuse as fuseForCuda } from '../cuda/fused/fuse.ts';
 import { fuse } from '../webgpu/fused/fuse.ts';
 
 const device: GpuFeatures = { int8Matrices: false, halfMatrices: false, subgroupSize: 32, maxBindings: 10 };
@@ -160,6 +162,19 @@ describe('fusing grouped projections', () => {
       ...['rotaryTable', 'groupedProjections', 'headsToPages', 'pagedAttention', 'groupedProjections'],
     ]);
     expect(namesOf(cases[1]!)).toEqual(['groupedProjections', 'groupedProjections']);
+  });
+
+  it('leaves four calls of attention for CUDA, and two of the channel mixer', () => {
+    const [card] = everyCard;
+    const names = ({ apply, inputs }: OpCase) =>
+      fuseForCuda(
+        record('layer', () => void apply(...inputs)),
+        card!,
+      ).calls.map(({ op }) => op.name);
+    expect(names(cases[0]!)).toEqual([
+      ...['rotaryTable', 'groupedProjections', 'headsToPages', 'pagedAttention', 'groupedProjections'],
+    ]);
+    expect(names(cases[1]!)).toEqual(['groupedProjections', 'groupedProjections']);
   });
 
   it('keeps the ops where a device binds fewer tensors, or pages have steps', () => {

@@ -6,7 +6,7 @@ import { gatedUnitBackwardOp, gatedUnitOp } from './gatedUnit.ts';
 import type { Activation } from './reference.ts';
 
 /** act(x) and its slope. */
-const gates: Readonly<Record<Activation, { value: string; slope: string }>> = {
+export const gates: Readonly<Record<Activation, { value: string; slope: string }>> = {
   silu: { value: 'x * sigmoid(x)', slope: 'siluSlope(x, sigmoid(x))' },
   relu2: { value: 'fmaxf(x, 0.f) * fmaxf(x, 0.f)', slope: '2.f * fmaxf(x, 0.f)' },
 };

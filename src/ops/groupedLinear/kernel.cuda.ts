@@ -56,7 +56,7 @@ function sizesOf({ codes, scales, y }: GroupedProduct) {
 }
 
 /** What kinds of tiles differ in: rows that share a byte, and the worth of a code. */
-const kinds = {
+export const kinds = {
   ternary: { planes: 4, mask: '0x03030303u', value: 'sum - all' },
   binary: { planes: 8, mask: '0x01010101u', value: '2 * sum - all' },
 } as const;

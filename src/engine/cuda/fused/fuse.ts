@@ -6,6 +6,7 @@ import { ternaryProduct } from '../../../ops/bitLinear/product.cuda.ts';
 import type { Program } from '../../../program/record.ts';
 import { widthOf } from '../../../program/shapes.ts';
 import { type FusingKernels, fusedProjectionsOp, fuse as fuseForGpu } from '../../fused/fuse.ts';
+import { groupedProjectionsOp, headsToPagesOp } from '../../fused/groupedProjections.ts';
 import {
   bitLinearGradientsOp,
   gradientOfRowsOps,
@@ -14,6 +15,8 @@ import {
 } from '../../fused/rowOps.ts';
 import { type RowSource, sourceWidth } from '../../fused/rowSource.ts';
 import { gradientOfRows } from './gradientOfRows.cuda.ts';
+import { groupedProjections, suitsGrouped } from './groupedProjections.cuda.ts';
+import { headsToPages } from './headsToPages.cuda.ts';
 import { integerLogitsOnCuda, keepIntegerLogits } from './integerLogits.ts';
 import { integerSumsOnCuda, keepIntegers } from './integerSums.ts';
 import { narrowOperands } from './narrowOperands.ts';
@@ -29,7 +32,7 @@ const maxVectors = 4096;
 const kernels: FusingKernels = {
   suitsProjections: ({ matrices: [first] }) =>
     widthOf(first!.codes) % 16 === 0 && widthOf(first!.codes) / 4 <= maxVectors,
-  suitsGrouped: () => false,
+  suitsGrouped: (t) => suitsGrouped(t),
   suitsQuantising: ({ source }) => suitsRows(source),
   suitsGradient: ({ source }) => suitsRows(source),
   partsOf: () => 1, // scales of gradients are not needed: products take bf16
@@ -48,6 +51,8 @@ export const fusedOnCuda = [
   onCuda(fusedProjectionsOp, ({ attributes }, features) => [
     fusedProjections(attributes.projections, features),
   ]),
+  onCuda(groupedProjectionsOp, ({ attributes: { kernel } }) => [groupedProjections(kernel)]),
+  onCuda(headsToPagesOp, ({ attributes: { kernel } }) => [headsToPages(kernel)]),
   onCuda(quantiseRowsOp, ({ attributes }, features) => [quantiseRows(attributes, features)]),
   onCuda(ternaryProductOp, ({ inputs, outputs, attributes }, features) =>
     ternaryProduct({ ...inputs, ...outputs, ...attributes }, features),
