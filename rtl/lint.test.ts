@@ -61,7 +61,7 @@ describeWithVerilator('the RTL is lint-clean', () => {
   it.each([
     { top: 'pm_accelerator', parameters: { CORES: 1 } },
     { top: 'pm_accelerator', parameters: { CORES: 2, BATCH: 3 } },
-    { top: 'pm_accelerator', parameters: { CORES: 4, BATCH: 32, VLMAX: 48, FIFO: 2, OUTQ: 3 } },
+    { top: 'pm_accelerator', parameters: { CORES: 2, BATCH: 32, VLMAX: 48, FIFO: 2, OUTQ: 3, ROW_LANES: 1 } },
     { top: 'pm_accelerator', parameters: { CORES: 17, ROM: 65536, MEM_BEATS: 2 ** 28 } },
     { top: 'pm_accelerator', parameters: { CORES: 4, VLMAX: 48, FIFO: 2, OUTQ: 3 } },
     { top: 'pm_accelerator', parameters: { CORES: 2, LANES: 8, COLUMNS: 20, BATCH: 2, VLMAX: 272 } },

@@ -10,15 +10,16 @@ import { sourcesDigest } from './synthesis/digest.ts';
 import { estimated } from './synthesis/estimate.ts';
 import { reducedCore } from './synthesis/ice40.ts';
 import { targets } from './synthesis/targets.ts';
-import { units } from './synthesis/units.ts';
+import { setParameters, tritsCore, units } from './synthesis/units.ts';
 
 /** Cell types of a synthesised module and all within it, from Yosys' report. */
-function cellsOf(module: string): string[] {
+function cellsOf(module: string, parameters: Readonly<Record<string, number>> = {}): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'plusminus-synthesis-'));
   try {
     const report = join(folder, 'report.json');
     const script = [
       `read_verilog -sv ${rtlSources().join(' ')}`,
+      setParameters(module, parameters),
       `hierarchy -check -top ${module}`,
       // As far as multipliers and memories are chosen; mapping logic to tables adds none.
       `synth_ecp5 -noflatten -run begin:map_ffs -top ${module}`,
@@ -54,15 +55,15 @@ it('has estimates of every unit, each for 100 MHz or more', async () => {
 const multiplies = (cell: string) => /mul|macc|dsp/i.test(cell);
 
 describeWithYosys('synthesis', () => {
-  it.each(['pm_ternary_core', 'pm_collector'])(
-    'infers no multiplier in %s',
-    { timeout: 300_000 },
-    (module) => {
-      const cells = cellsOf(module);
-      expect(cells.some((cell) => cell.includes('TRELLIS_FF') || cell.includes('_DFF'))).toBe(true);
-      expect(cells.filter(multiplies)).toEqual([]);
-    },
-  );
+  it.each([
+    { module: 'pm_ternary_core', parameters: {} },
+    tritsCore,
+    { module: 'pm_collector', parameters: {} },
+  ])('infers no multiplier in $module, $parameters', { timeout: 300_000 }, ({ module, parameters }) => {
+    const cells = cellsOf(module, parameters);
+    expect(cells.some((cell) => cell.includes('TRELLIS_FF') || cell.includes('_DFF'))).toBe(true);
+    expect(cells.filter(multiplies)).toEqual([]);
+  });
 
   it('infers multipliers where there are some, so the report would show them', { timeout: 300_000 }, () => {
     expect(cellsOf('pm_row_lane').filter(multiplies)).not.toEqual([]);
