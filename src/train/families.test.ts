@@ -1,12 +1,15 @@
 /** Training of the families beside MatMul-free: it learns, stops, continues to the same bits, and loads. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { goldenGguf } from '../checkpoint/gguf/testing.ts';
 import { temporaryFolder } from '../checkpoint/testing.ts';
 import { LanguageModel } from '../languageModel.ts';
 import { type ConfigOptions, type ModelConfig, namedConfig } from '../model/config.ts';
+import { beginRun } from './begin.ts';
 import { readLog } from './log.ts';
 import { Run } from './run.ts';
-import { dataOf, smallSettings, stateFiles, withMachine } from './testing.ts';
+import { dataOf, rhyme, smallSettings, stateFiles, withMachine } from './testing.ts';
 
 const choices = { steps: 30, length: 24, learningRate: 0.01, schedule: 'cosine', saveEvery: 10 } as const;
 
@@ -71,5 +74,37 @@ describe.each(tested)('training a %s', (_, form, kept) => {
     const { logits } = await model.forward([1, 2, 3]);
     expect(logits.every(Number.isFinite)).toBe(true);
     await model.dispose();
+  });
+});
+
+describe.each(['bonsai-q2-64', 'bonsai-q1', 'trilm-tq2'])('training from a packed checkpoint: %s', (name) => {
+  it('begins with its weights as floats, its config and its tokenizer, and learns', async () => {
+    const [folder, from] = [await temporaryFolder(), goldenGguf(name)];
+    const text = join(folder, 'text.txt');
+    await writeFile(text, rhyme);
+    const packed = await LanguageModel.load(from, { threads: 1 });
+    const out = join(folder, 'run');
+    const settings = smallSettings({ ...choices, steps: 12, learningRate: 0.003 });
+    const model = { name: 'tiny' }; // the checkpoint's is taken
+    await withMachine(async (machine) => {
+      const run = await beginRun(
+        { folder: out, from, data: [text], model, vocabulary: 280, settings },
+        machine,
+      );
+      expect(await run.train()).toBe('finished');
+      await run.close();
+    });
+    const steps = (await readLog(join(out, 'log.jsonl'))).filter((line) => line.event === 'step');
+    const [first, ...rest] = packed.tokenizer!.encode(rhyme).slice(0, 200);
+    const [scored] = await packed.score([{ context: [first!], continuations: [rest] }]);
+    const loss = -scored![0]!.reduce((sum, { logProbability }) => sum + logProbability, 0) / rest.length;
+    // Activations of the packed model are rounded to int8, and the batch is another part of the text.
+    expect(steps[0]!.loss).toBeCloseTo(loss, 0);
+    expect(steps.at(-1)!.loss).toBeLessThan(0.9 * steps[0]!.loss);
+    await packed.dispose();
+    const trained = await LanguageModel.load(out, { threads: 1 });
+    const { modelType, hiddenSize } = packed.config;
+    expect(trained.config).toMatchObject({ modelType, hiddenSize });
+    await trained.dispose();
   });
 });
