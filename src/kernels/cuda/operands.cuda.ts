@@ -28,13 +28,12 @@ export function operand(x: Tensor, type: OperandType, scales?: Tensor): Operand 
   const columns = widthOf(x);
   if (x.dtype === type) return { steps: [], matrix: { tensor: x, columns } };
   const tensor = scratch(`${x.name}.${type}`, x.shape, type);
-  if (x.dtype === 'f32' && type === 'bf16' && x.size % 8 === 0)
+  if (x.dtype === 'f32' && x.size % 8 === 0)
     return { steps: [narrowed(x, tensor)], matrix: { tensor, columns } };
   return {
     steps: [
       {
         kernel: `convert.${x.dtype}.${type}`,
-        functions: toHalf,
         body: eachElement(`${stored(type, 'toFloat(x[i]) * (scales ? scales[i / width] : 1.f)')}`),
         tensors: { x, scales, y: tensor },
         numbers: { size: x.size, width: columns },
@@ -45,22 +44,14 @@ export function operand(x: Tensor, type: OperandType, scales?: Tensor): Operand 
   };
 }
 
-/** Larger numbers than f16 has become its largest. */
-const toHalf = `
-__device__ inline f16 toHalf(float x) {
-  f16 y;
-  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(fabsf(x) > 65504.f ? copysignf(65504.f, x) : x));
-  return y;
-}
-`;
-
-/** f32 to bf16, eight at a time. */
+/** f32 to 16 bits, eight at a time. */
 function narrowed(x: Tensor, y: Tensor): Launch {
+  const two = y.dtype === 'f16' ? 'twoF16' : 'twoBf16';
   return {
-    kernel: 'narrow',
+    kernel: `narrow.${y.dtype}`,
     body: eachElement(`
     const float4 a = ((const float4*)x)[2 * i], b = ((const float4*)x)[2 * i + 1];
-    ((uint4*)y)[i] = make_uint4(twoBf16(a.x, a.y), twoBf16(a.z, a.w), twoBf16(b.x, b.y), twoBf16(b.z, b.w));`),
+    ((uint4*)y)[i] = make_uint4(${two}(a.x, a.y), ${two}(a.z, a.w), ${two}(b.x, b.y), ${two}(b.z, b.w));`),
     tensors: { x, y },
     numbers: { size: x.size / 8 },
     ...overElements(x.size / 8),
@@ -69,7 +60,7 @@ function narrowed(x: Tensor, y: Tensor): Launch {
 
 /** y[i] in an operand's type. */
 export function stored(type: OperandType, value: string): string {
-  return `y[i] = ${{ f32: value, bf16: `toBf16(${value})`, f16: `toHalf(${value})` }[type]};`;
+  return `y[i] = ${{ f32: value, bf16: `toBf16(${value})`, f16: `toF16(${value})` }[type]};`;
 }
 
 /** The operand read the other way round. */

@@ -13,6 +13,12 @@ __device__ inline float toFloat(signed char x) { return (float)x; }
 __device__ inline float toFloat(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }
 __device__ inline float toFloat(f16 x) { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits)); return y; }
 __device__ inline bf16 toBf16(float x) { bf16 y; asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x)); return y; }
+/** Larger numbers than f16 has become its largest. */
+__device__ inline float withinF16(float x) { return fabsf(x) > 65504.f ? copysignf(65504.f, x) : x; }
+__device__ inline f16 toF16(float x) { f16 y; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(withinF16(x))); return y; }
+__device__ inline unsigned twoF16(float first, float second) {
+  unsigned y; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(withinF16(second)), "f"(withinF16(first))); return y;
+}
 /** Two bf16 in a word, the first one in its lower half. */
 __device__ inline unsigned twoBf16(float first, float second) {
   unsigned y; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(second), "f"(first)); return y;
@@ -120,8 +126,10 @@ __device__ inline unsigned roundToInt8(float4 x) {
 /** Stores in the type of the memory, of which at counts elements, or vectors of four. */
 __device__ inline void store(float* y, size_t at, float value) { y[at] = value; }
 __device__ inline void store(bf16* y, size_t at, float value) { y[at] = toBf16(value); }
+__device__ inline void store(f16* y, size_t at, float value) { y[at] = toF16(value); }
 __device__ inline void storeFour(float* y, size_t at, float4 value) { ((float4*)y)[at] = value; }
 __device__ inline void storeFour(bf16* y, size_t at, float4 v) { ((uint2*)y)[at] = make_uint2(twoBf16(v.x, v.y), twoBf16(v.z, v.w)); }
+__device__ inline void storeFour(f16* y, size_t at, float4 v) { ((uint2*)y)[at] = make_uint2(twoF16(v.x, v.y), twoF16(v.z, v.w)); }
 /** Rounds to the nearest int8, of two equally near ones to the even one. */
 __device__ inline int toInt8(float x) { return min(max(__float2int_rn(x), -128), 127); }
 __device__ inline unsigned packInt8(int a, int b, int c, int d) {

@@ -11,7 +11,7 @@ import { linearBackwardOp, linearOp } from './linear.ts';
 const maxThinRows = 8;
 
 /** What the products of a call take. In bf16, weights of f16 and int8 would lose bits. */
-function typeOf(
+export function productType(
   { x, weight }: Readonly<Record<'x' | 'weight', Tensor>>,
   features: CudaFeatures,
 ): OperandType {
@@ -21,14 +21,6 @@ function typeOf(
   return type === 'bf16' && (weight.dtype === 'f16' || weight.dtype === 'i8') ? 'f16' : type;
 }
 
-/** Whether the products of a call take operands of bf16. */
-export function takesHalves(
-  { inputs }: { readonly inputs: Readonly<Record<'x' | 'weight', Tensor>> },
-  features: CudaFeatures,
-): boolean {
-  return typeOf(inputs, features) === 'bf16';
-}
-
 function linearForward(
   { inputs, outputs: { y } }: CallOf<typeof linearOp>,
   features: CudaFeatures,
@@ -36,7 +28,7 @@ function linearForward(
   const { x, weight, scales } = inputs;
   const [m, n, k] = [rowsOf(x), widthOf(y), widthOf(x)];
   if (m <= maxThinRows) return [thinProduct(x, { weight, scales }, y)];
-  const type = typeOf(inputs, features);
+  const type = productType(inputs, features);
   const [a, b] = [operand(x, type), operand(weight, type, scales)];
   const product = { product: 'linear', a: a.matrix, b: transposed(b.matrix), y, m, n, k };
   return [...a.steps, ...b.steps, product];
@@ -49,7 +41,7 @@ function linearBackward(
 ): readonly Step[] {
   const { x, weight, dy, dxBefore, dWeightBefore } = inputs;
   const [rows, out, width] = [rowsOf(x), widthOf(dy), widthOf(x)];
-  const type = typeOf(inputs, features);
+  const type = productType(inputs, features);
   const [gradient, w, activations] = [operand(dy, type), operand(weight, type), operand(x, type)];
   return [
     ...[...gradient.steps, ...w.steps, ...activations.steps],

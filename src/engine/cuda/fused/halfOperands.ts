@@ -1,12 +1,12 @@
-/** Which calls take operands as bf16, because they multiply them on tensor cores, and which calls can store theirs so. */
+/** Which calls take operands of 16 bits, because they multiply them on tensor cores, and which calls can store theirs so. */
 import type { CudaFeatures } from '../../../kernels/cuda/launch.ts';
-import { operandType } from '../../../kernels/cuda/operands.cuda.ts';
+import { type OperandType, operandType } from '../../../kernels/cuda/operands.cuda.ts';
 import { attentionBackwardOp, attentionOp, attentionSizes } from '../../../ops/attention/attention.ts';
 import { suits as suitsTensorCores } from '../../../ops/attention/halfTiles.cuda.ts';
 import { bitLinearBackwardOp } from '../../../ops/bitLinear/bitLinear.ts';
 import { crossEntropyBackwardOp } from '../../../ops/crossEntropy/crossEntropy.ts';
 import { gatedUnitBackwardOp, gatedUnitOp } from '../../../ops/gatedUnit/gatedUnit.ts';
-import { takesHalves } from '../../../ops/linear/cuda.ts';
+import { productType } from '../../../ops/linear/cuda.ts';
 import { linearBackwardOp, linearOp } from '../../../ops/linear/linear.ts';
 import { mlgruBackwardOp } from '../../../ops/mlgru/mlgru.ts';
 import { rmsNormOp } from '../../../ops/rmsNorm/rmsNorm.ts';
@@ -18,46 +18,58 @@ import { bitLinearGradientsOp, gradientOfRowsOps } from '../../fused/rowOps.ts';
 import { scaledLossBackwardOp } from './integerLogits.ts';
 import { scaledGradientOps, scaledMlgruBackwardOp } from './integerSums.ts';
 
-type Row = readonly [Op, readonly string[], (call: Call, features: CudaFeatures) => boolean];
+/** What tensor cores take. */
+export type HalfType = Exclude<OperandType, 'f32'>;
 
-/** Operands by their names, for calls for which the condition holds. */
+type Types = readonly HalfType[];
+type Row = readonly [Op, readonly string[], (call: Call, features: CudaFeatures) => Types];
+
+const bf16: Types = ['bf16'];
+const both: Types = ['bf16', 'f16'];
+
+/** Operands by their names, and the types that they may have in a call. */
 function row<In extends Operands, Out extends Operands, A>(
   op: Op<In, Out, A>,
   names: readonly string[],
-  suits: (call: Call<In, Out, A>, features: CudaFeatures) => boolean = () => true,
+  types: (call: Call<In, Out, A>, features: CudaFeatures) => Types = () => bf16,
 ): Row {
-  return [op as Op, names, suits as unknown as Row[2]];
+  return [op as Op, names, types as unknown as Row[2]];
 }
 
-function table(rows: readonly Row[]): (call: Call, features: CudaFeatures) => readonly string[] {
-  const byOp = new Map(rows.map(([op, names, suits]) => [op, { names, suits }]));
-  return (call, features) => {
+function table(rows: readonly Row[]) {
+  const byOp = new Map(rows.map(([op, names, types]) => [op, { names, types }]));
+  return (call: Call, features: CudaFeatures, type: HalfType): readonly string[] => {
     const found = byOp.get(call.op);
-    return found?.suits(call, features) ? found.names : [];
+    return found?.types(call, features).includes(type) ? found.names : [];
   };
 }
 
-const isOnTensorCores = (
+const ofAttention = (
   { inputs: { q, k }, attributes }: Call<Readonly<Record<'q' | 'k', Tensor>>, Operands, { headSize: number }>,
   features: CudaFeatures,
-) => suitsTensorCores(attentionSizes(q, k, attributes.headSize), features);
+) => (suitsTensorCores(attentionSizes(q, k, attributes.headSize), features) ? bf16 : []);
 
-const hasHalfProduct = (
+const ofGradient = (
   { inputs: { dOut, codes } }: Call<Readonly<Record<'dOut' | 'codes', Tensor>>>,
   features: CudaFeatures,
-) => operandType(rowsOf(dOut), widthOf(dOut), widthOf(codes), features) === 'bf16';
+) => (operandType(rowsOf(dOut), widthOf(dOut), widthOf(codes), features) === 'bf16' ? bf16 : []);
 
-/** Names of the inputs that a call takes as bf16. */
+const ofProduct = (
+  { inputs }: Call<Readonly<Record<'x' | 'weight', Tensor>>>,
+  features: CudaFeatures,
+): Types => both.filter((type) => type === productType(inputs, features));
+
+/** Names of the inputs that a call takes in this type. */
 export const takenAsHalves = table([
-  row(bitLinearGradientsOp, ['dOut'], hasHalfProduct),
-  row(bitLinearBackwardOp, ['dOut'], hasHalfProduct),
-  row(linearOp, ['x'], takesHalves),
-  row(linearBackwardOp, ['x', 'dy'], takesHalves),
-  row(attentionOp, ['q', 'k', 'v'], isOnTensorCores),
-  row(attentionBackwardOp, ['q', 'k', 'v', 'y', 'dy'], isOnTensorCores),
+  row(bitLinearGradientsOp, ['dOut'], ofGradient),
+  row(bitLinearBackwardOp, ['dOut'], ofGradient),
+  row(linearOp, ['x'], ofProduct),
+  row(linearBackwardOp, ['x', 'dy'], ofProduct),
+  row(attentionOp, ['q', 'k', 'v'], ofAttention),
+  row(attentionBackwardOp, ['q', 'k', 'v', 'y', 'dy'], ofAttention),
 ]);
 
-/** Names of the outputs that a call can store as bf16. */
+/** Names of the outputs that a call can store in this type. */
 export const storableAsHalves = table([
   row(gradientOfRowsOps.gatedNorm, ['dx']),
   row(gradientOfRowsOps.swiglu, ['dx']),
@@ -68,13 +80,15 @@ export const storableAsHalves = table([
   row(crossEntropyBackwardOp, ['dLogits']),
   row(scaledLossBackwardOp, ['dLogits']),
   row(bitLinearGradientsOp, ['dy']),
-  row(rmsNormOp, ['y']),
-  row(rotaryOp, ['y']),
-  row(gatedUnitOp, ['y']),
+  row(rmsNormOp, ['y'], () => both),
+  row(rotaryOp, ['y'], () => both),
+  row(gatedUnitOp, ['y'], () => both),
   row(gatedUnitBackwardOp, ['dg', 'du']),
-  row(linearOp, ['y'], takesHalves),
+  row(linearOp, ['y'], (call, features) =>
+    bf16.filter((type) => type === productType(call.inputs, features)),
+  ),
   // A product adds to what it stores in the same type.
-  row(linearBackwardOp, ['dx'], (call, features) => !call.inputs.dxBefore && takesHalves(call, features)),
-  row(attentionOp, ['y'], isOnTensorCores),
-  row(attentionBackwardOp, ['dq', 'dk', 'dv'], isOnTensorCores),
+  row(linearBackwardOp, ['dx'], (call, features) => (call.inputs.dxBefore ? [] : ofProduct(call, features))),
+  row(attentionOp, ['y'], ofAttention),
+  row(attentionBackwardOp, ['dq', 'dk', 'dv'], ofAttention),
 ]);

@@ -7,7 +7,10 @@ import { architectureOf } from '../../../model/architecture.ts';
 import { type ArchitectureName, namedConfig } from '../../../model/config.ts';
 import { Weights } from '../../../model/weights.ts';
 import { settingsVector } from '../../../ops/adamw/adamw.ts';
+import { linearOp } from '../../../ops/linear/linear.ts';
+import type { Op } from '../../../program/op.ts';
 import { initialise } from '../../../run/initialise.ts';
+import { recordStep, stepMemory } from '../../../run/steps.ts';
 import { recordTrainingStep } from '../../../train/step.ts';
 import { CpuEngine } from '../../cpu/cpuEngine.ts';
 import { bytesOf, type Engine, readFloats } from '../../engine.ts';
@@ -36,6 +39,21 @@ it('converts nothing but weights while a Transformer trains', () => {
   const kernels = launches.map(({ kernel }) => kernel);
   expect(kernels).toContain('attentionOnTensorCores.64');
 });
+
+it('has norms and gates store what products with weights of f16 take', () => {
+  const { architecture } = stepOf('llama');
+  const specs = architecture.parameters();
+  const halves = specs.filter(({ role }) => role === 'matrix').map(({ name }) => [name, 'f16'] as const);
+  const weights = new Weights(specs, 'inference', new Map(halves));
+  const memory = stepMemory(architecture, 160);
+  const { program } = recordStep({ architecture, weights }, memory, 160, 'last');
+  const { calls } = fuse(program, features);
+  const read = calls.filter(({ op }) => op === (linearOp as Op)).map(({ inputs }) => inputs.x!.dtype);
+  // What attention gives is converted; the head sees one token.
+  expect(read).toEqual([...layerOfPrompt, ...layerOfPrompt, 'f32']);
+});
+
+const layerOfPrompt = ['f16', 'f16', 'f16', 'f32', 'f16', 'f16', 'f16'];
 
 describe.skipIf(cudaInHalves.skip)(cudaInHalves.name, () => {
   it.for<ArchitectureName>(['llama', 'bitnet', 'qwen3'])(

@@ -1,6 +1,6 @@
 /**
- * What only products on tensor cores read, activations and gradients, is stored as those products take it: bf16, rounded
- * once, by the kernel that computes it. Gradients between two blocks are sums of many, which stay f32; the product gets a
+ * What only products on tensor cores read, activations and gradients, is stored as those products take it: bf16, or f16
+ * beside weights of f16, rounded once, by the kernel that computes it. Gradients between two blocks are sums of many, which stay f32; the product gets a
  * copy.
  */
 import type { CudaFeatures } from '../../../kernels/cuda/launch.ts';
@@ -10,7 +10,7 @@ import type { Program } from '../../../program/record.ts';
 import { Tensor } from '../../../program/tensor.ts';
 import { bitLinearGradientsOp, gradientOfRowsOps } from '../../fused/rowOps.ts';
 import { Uses, withoutCalls } from '../../fused/uses.ts';
-import { storableAsHalves, takenAsHalves } from './halfOperands.ts';
+import { type HalfType, storableAsHalves, takenAsHalves } from './halfOperands.ts';
 import { scaledGradientOps } from './integerSums.ts';
 
 const rowGradients: ReadonlySet<unknown> = new Set([
@@ -20,50 +20,56 @@ const rowGradients: ReadonlySet<unknown> = new Set([
 
 type Replacements = ReadonlyMap<Tensor, Tensor>;
 
-/** The same program with such tensors in bf16. */
+/** Whether a call reads a tensor as nothing but operands of products on tensor cores. */
+type Takes = (reader: Call, made: Tensor) => boolean;
+
+/** The same program with such tensors in 16 bits. */
 export function narrowOperands(program: Program, features: CudaFeatures): Program {
   const uses = new Uses(program);
+  const takesAs =
+    (type: HalfType): Takes =>
+    (reader, made) => {
+      const names = takenAsHalves(reader, features, type);
+      return placesOf(reader, made).every((name) => names.includes(name));
+    };
   const narrow = new Map<Tensor, Tensor>();
-  for (const call of program.calls) {
-    for (const name of storableAsHalves(call, features)) {
-      const made = call.outputs[name];
-      if (made && isNarrow(call, made, uses, features)) narrow.set(made, halfOf(made));
+  for (const type of ['bf16', 'f16'] as const) {
+    for (const call of program.calls) {
+      for (const name of storableAsHalves(call, features, type)) {
+        const made = call.outputs[name];
+        if (made && !narrow.has(made) && isNarrow(call, made, uses, takesAs(type)))
+          narrow.set(made, halfOf(made, type));
+      }
     }
   }
-  const copies = copiesOf(program, uses, features);
+  const copies = copiesOf(program, uses, takesAs('bf16'));
   if (narrow.size + copies.size === 0) return program;
   const rewritten = withoutCalls(program);
   rewritten.marks.push(...program.marks);
   rewritten.calls.push(
-    ...program.calls.map((call) => withCopy(narrowed(call, narrow, copies, features), copies)),
+    ...program.calls.map((call) => withCopy(narrowed(call, narrow, copies, takesAs('bf16')), copies)),
   );
   return rewritten;
 }
 
-function halfOf({ shape, name }: Tensor): Tensor {
-  return new Tensor('temporary', 'bf16', shape, `${name}.bf16`);
+function halfOf({ shape, name }: Tensor, type: HalfType): Tensor {
+  return new Tensor('temporary', type, shape, `${name}.${type}`);
 }
 
-function isNarrow(maker: Call, made: Tensor, uses: Uses, features: CudaFeatures): boolean {
+function isNarrow(maker: Call, made: Tensor, uses: Uses, takes: Takes): boolean {
   if (uses.isKept(made)) return false;
   const readers = uses.readers(made);
   if (callOfOp(maker, bitLinearGradientsOp))
     return (
-      takenAsHalves(maker, features).length > 0 &&
+      takes(maker, maker.inputs.dOut as Tensor) &&
       readers.every((reader) => rowGradients.has(reader.op) && placesOf(reader, made).length === 1)
     );
-  return readers.every((reader) => takesAsHalf(reader, made, features));
+  return readers.every((reader) => takes(reader, made));
 }
 
 /** The names under which a call reads a tensor. */
 function placesOf({ inputs }: Call, tensor: Tensor): string[] {
   return Object.keys(inputs).filter((name) => inputs[name] === tensor);
-}
-
-/** Whether a call reads `made` as nothing but operands of products on tensor cores. */
-function takesAsHalf(reader: Call, made: Tensor, features: CudaFeatures): boolean {
-  const names = takenAsHalves(reader, features);
-  return placesOf(reader, made).every((name) => names.includes(name));
 }
 
 /** The call, if it can store its gradient twice. */
@@ -72,18 +78,17 @@ function copyingCall(call: Call): Call<Operands, Operands, object> | undefined {
 }
 
 /** Copies in bf16 of sums that products read, too. */
-function copiesOf(program: Program, uses: Uses, features: CudaFeatures): Map<Tensor, Tensor> {
+function copiesOf(program: Program, uses: Uses, takes: Takes): Map<Tensor, Tensor> {
   const copies = new Map<Tensor, Tensor>();
   for (const call of program.calls) {
     const dx = copyingCall(call)?.outputs.dx;
-    if (dx && uses.readers(dx).some((reader) => takesAsHalf(reader, dx, features)))
-      copies.set(dx, halfOf(dx));
+    if (dx && uses.readers(dx).some((reader) => takes(reader, dx))) copies.set(dx, halfOf(dx, 'bf16'));
   }
   return copies;
 }
 
-function narrowed(call: Call, narrow: Replacements, copies: Replacements, features: CudaFeatures): Call {
-  const taken = present(call.inputs).filter((one) => copies.has(one) && takesAsHalf(call, one, features));
+function narrowed(call: Call, narrow: Replacements, copies: Replacements, takes: Takes): Call {
+  const taken = present(call.inputs).filter((one) => copies.has(one) && takes(call, one));
   const by = new Map([...narrow, ...taken.map((one) => [one, copies.get(one)!] as const)]);
   const operands = [...present(call.inputs), ...present(call.outputs)];
   return operands.some((tensor) => by.has(tensor)) ? replaced(call, by) : call;
