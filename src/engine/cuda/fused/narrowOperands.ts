@@ -1,7 +1,7 @@
 /**
- * What only products on tensor cores read, activations and gradients, is stored as those products take it: bf16, or f16
- * beside weights of f16, rounded once, by the kernel that computes it. Gradients between two blocks are sums of many, which stay f32; the product gets a
- * copy.
+ * What only products on tensor cores read, activations and gradients, is stored as those products take it, in bf16, or in
+ * f16 beside weights of f16: rounded once, by the kernel that computes it. Gradients between two blocks are sums of many,
+ * which stay f32; the product gets a copy.
  */
 import type { CudaFeatures } from '../../../kernels/cuda/launch.ts';
 import { rmsNormBackwardOp } from '../../../ops/rmsNorm/rmsNorm.ts';
