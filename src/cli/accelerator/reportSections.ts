@@ -280,7 +280,7 @@ function onChipNotes({ logic, registers, multipliers, memoryBlocks }: Resources)
   return [
     'A whole accelerator with 128 KiB of memory on the chip (`pm_on_chip`: one core, words of four elements, one lane in the',
     `row-wise unit, vectors of 2048 elements) takes ${logic} LUT4, ${registers} registers, ${multipliers} multipliers and ${memoryBlocks} memory blocks of an ECP5-85F`,
-    'after synthesis. It was not routed to the end.',
+    'after synthesis.',
   ];
 }
 
