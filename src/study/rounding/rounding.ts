@@ -4,12 +4,12 @@
  * weights from the loss from the recurrence.
  */
 import { formatCount } from '../../format.ts';
-import { seedsOf, type TextPlan } from '../arms/armPlan.ts';
+import { seedsOf, type TextPlan, trainArm } from '../arms/armPlan.ts';
 import { compareArms } from '../arms/arms.ts';
 import { matrixParameters } from '../scaling/flops.ts';
 import { settingsFor } from '../scaling/trainingPlan.ts';
 import type { Study, StudyContext } from '../study.ts';
-import { prepareCorpus, train } from '../training.ts';
+import { prepareCorpus } from '../training.ts';
 import { armOf, type FormName } from './roundingArms.ts';
 import { roundingReport } from './roundingReport.ts';
 
@@ -69,25 +69,18 @@ async function plannedRuns(study: RoundingStudy, context: StudyContext) {
 }
 
 async function carryOut(study: RoundingStudy, context: StudyContext): Promise<void> {
-  const { plan, arms, corpus, vocabulary, parameters } = await partsOf(study, context);
+  const { plan, arms, corpus, parameters } = await partsOf(study, context);
   await compareArms(
     arms,
     seedsOf(context, plan.seeds),
     (arm, learningRate, seed) => {
-      const config = arm.config(vocabulary);
       // The same schedule for all, down to zero: nothing but the arm differs.
       const training = { schedule: 'cosine' } as const;
       const settings = {
         ...settingsFor({ training }, { ...plan, learningRate, seed }),
         finalFraction: 0,
       };
-      const { tokens } = corpus;
-      return context.run(
-        `${arm.name}-${learningRate}-seed${seed}`,
-        { config, settings, corpus: { tokens, vocabulary } },
-        (folder) => train(folder, config, settings, corpus, context),
-        secondsOfRun,
-      );
+      return trainArm(context, corpus, arm, settings, secondsOfRun);
     },
     (rows) => context.publish(roundingReport({ plan, corpus, arms, rows, parameters })),
   );

@@ -4,14 +4,14 @@
  */
 import { formatCount } from '../../format.ts';
 import type { TrainingChoices } from '../../train/settings.ts';
-import { seedsOf, type TextPlan } from '../arms/armPlan.ts';
+import { seedsOf, type TextPlan, trainArm } from '../arms/armPlan.ts';
 import { type Arm, compareArms } from '../arms/arms.ts';
 import { matmulFree } from '../families.ts';
 import { matrixParameters } from '../scaling/flops.ts';
 import { shapeOf } from '../scaling/ladder.ts';
 import { settingsFor } from '../scaling/trainingPlan.ts';
 import type { Study, StudyContext } from '../study.ts';
-import { prepareCorpus, train } from '../training.ts';
+import { prepareCorpus } from '../training.ts';
 import { schedulesReport } from './schedulesReport.ts';
 
 interface Plan extends TextPlan {
@@ -75,17 +75,10 @@ export const schedules: Study = {
       arms,
       seedsOf(context, plan.seeds),
       (arm, learningRate, seed) => {
-        const config = arm.config(vocabulary);
         const base = settingsFor(matmulFree, { ...plan, learningRate, seed });
         const validateEvery = Math.ceil(base.steps / plan.validations);
         const settings = { ...base, ...arm.settings, validateEvery };
-        const { tokens } = corpus;
-        return context.run(
-          `${arm.name}-${learningRate}-seed${seed}`,
-          { config, settings, corpus: { tokens, vocabulary } },
-          (folder) => train(folder, config, settings, corpus, context),
-          secondsOfRun,
-        );
+        return trainArm(context, corpus, arm, settings, secondsOfRun);
       },
       (rows) => {
         const parameters = matrixParameters(arms[0]!.config(vocabulary));
