@@ -5,6 +5,7 @@ import { exampleText } from './build/exampleText.ts';
 import { models } from './build/models.ts';
 import { presenter, shareable } from './build/presenter.ts';
 import { serviceWorker } from './build/serviceWorker.ts';
+import { shortShaders } from './build/shortShaders.ts';
 
 /** They let threads share memory. */
 const headers = {
@@ -17,7 +18,7 @@ export default defineConfig({
   base: './',
   plugins: [preact(), exampleText(), models(), shareable(), presenter(), serviceWorker()],
   define: { __SOURCE__: JSON.stringify(process.env.PLUSMINUS_WEB_SOURCE ?? '') },
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [shortShaders()] }, // the engines run in workers
   build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
   server: { headers },
   preview: { headers },

@@ -46,7 +46,7 @@ const ownKernels = hasRelaxedSimd() ? 'kernels.threads.relaxed-' : 'kernels.thre
 
 /** Of the four files of kernels, the one for this browser with threads; the others are kept once they are used. */
 function isNeeded(file: string): boolean {
-  return !file.endsWith('.wasm') || file.includes(ownKernels);
+  return !/\/kernels[.-][^/]*\.wasm$/.test(file) || file.includes(ownKernels);
 }
 
 scope.addEventListener('activate', (event) => {
