@@ -31,8 +31,8 @@ static const Variant variants[] = {
 static _Thread_local uint8_t *memory;
 static _Thread_local const Variant *inUse;
 
-/** Raised with every change of the fields that kernels read, or of these functions. */
-EXPORT int32_t plusminusVersion(void) { return 6; }
+/** Of the package: callers of another version pass other fields, and must not call. */
+EXPORT const char *plusminusPackageVersion(void) { return PLUSMINUS_VERSION; }
 
 /** The name of variant `index`, the fastest last; NULL past the end; "" if this processor lacks it. */
 EXPORT const char *plusminusVariant(int32_t index) {

@@ -56,11 +56,11 @@ export async function kernelsAreCurrent(): Promise<boolean> {
   }
 }
 
-/** The SHA-256 of each source by its path from the root. */
+/** The SHA-256 of each source by its path from build/. */
 async function hashSources(): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for await (const path of glob('src/**/*.as.ts', { cwd: root })) {
-    hashes[path.replaceAll('\\', '/')] = hashOf(await readFile(join(root, path)));
+    hashes[`../${path.replaceAll('\\', '/')}`] = hashOf(await readFile(join(root, path)));
   }
   return hashes;
 }

@@ -7,12 +7,15 @@
  *   npm run build:native -- --all           packages for all platforms, with Zig (ZIG, else "python3 -m ziglang")
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { hashOf } from '../src/platform/staleKernels.ts';
+import { argumentsFile } from './kernelArguments.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
+const { version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 interface Source {
   readonly name: string;
@@ -92,6 +95,7 @@ function build(platform: Platform, [compiler, ...words]: readonly string[]): str
     '-Wextra',
     '-ffp-contract=off',
     '-fvisibility=hidden',
+    `-DPLUSMINUS_VERSION="${version}"`,
     ...plain,
   ];
   const objects = sourcesFor(platform).map(({ name, flags }) => {
@@ -100,13 +104,23 @@ function build(platform: Platform, [compiler, ...words]: readonly string[]): str
     return object;
   });
   const extension = { win32: 'dll', darwin: 'dylib' }[os] ?? 'so';
+  const sources = JSON.stringify(hashSources());
   run('-shared', ...position, ...objects, '-o', join(folder, `plusminus.${extension}`));
+  // Lets a start notice that the sources have changed since.
+  writeFileSync(join(folder, 'sources.json'), sources);
   return folder;
+}
+
+/** The SHA-256 of what the library was compiled from, and of the fields that its callers pass, by paths from its folder. */
+function hashSources(): Record<string, string> {
+  const paths = [...globSync('native/*.{c,h,inc}', { cwd: root }), argumentsFile].toSorted();
+  return Object.fromEntries(
+    paths.map((path) => [`../../../${path.replaceAll('\\', '/')}`, hashOf(readFileSync(join(root, path)))]),
+  );
 }
 
 /** What npm needs to install the folder as an optional package. */
 function writePackage(folder: string, { os, cpu }: Platform): void {
-  const { version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const extension = { win32: 'dll', darwin: 'dylib' }[os] ?? 'so';
   const manifest = {
     name: `@plusminus/native-${os}-${cpu}`,

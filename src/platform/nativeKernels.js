@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 
 /** The functions of native/plusminus.c. */
 const signatures = {
-  version: 'int32_t plusminusVersion()',
+  version: 'const char *plusminusPackageVersion()',
   variant: 'const char *plusminusVariant(int32_t)',
   bind: 'void plusminusBind(void *, int32_t)',
   ternaryProduct: 'int32_t ternaryProduct(uint32_t, int32_t, int32_t)',

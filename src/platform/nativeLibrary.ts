@@ -3,16 +3,18 @@
  * platform. Where there are none, or they cannot be loaded (without koffi, on another C library, from another version),
  * WebAssembly computes everything.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { NativeLibrary } from '../engine/cpu/threadSetup.ts';
 import { InputError } from '../errors.ts';
 import { openNative } from './nativeKernels.js';
+import { refuseStaleKernels } from './staleKernels.ts';
 
 /** The functions of native/plusminus.c. */
 export interface NativeFunctions {
-  version(): number;
+  /** Of the package that it was built from. */
+  version(): string;
   /** The name of a variant; empty if the processor lacks it, null past the last. The fastest comes last. */
   variant(index: number): string | null;
   bind(memory: Uint8Array, index: number): void;
@@ -21,9 +23,6 @@ export interface NativeFunctions {
   rowKernel(kernel: number, args: number, piece: number, pieces: number): number;
   denseProduct(args: number, piece: number, pieces: number): number;
 }
-
-/** `plusminusVersion` of native/plusminus.c. */
-const version = 6;
 
 const platform = `${process.platform}-${process.arch}`;
 const extension = { win32: 'dll', darwin: 'dylib' }[process.platform as string] ?? 'so';
@@ -40,13 +39,18 @@ export function findNative(wanted = process.env.PLUSMINUS_NATIVE): NativeLibrary
   return found;
 }
 
-/** What this processor has of the library, the fastest last. */
+/**
+ * What this processor has of the library, the fastest last.
+ * @throws Error if the library of a clone is older than its sources: it would misread its arguments
+ */
 export function nativeVariants(): NativeLibrary[] {
   const path = libraryPath();
   if (path === undefined) return [];
+  const file = pathToFileURL(path);
+  refuseStaleKernels({ file, sources: new URL('sources.json', file), command: 'npm run build:native' });
   try {
     const library = openNative(path);
-    if (library.version() !== version) return [];
+    if (library.version() !== ownVersion()) return [];
     const found: NativeLibrary[] = [];
     for (let index = 0; ; index++) {
       const variant = library.variant(index);
@@ -56,6 +60,10 @@ export function nativeVariants(): NativeLibrary[] {
   } catch {
     return []; // WebAssembly does without
   }
+}
+
+function ownVersion(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
 function libraryPath(): string | undefined {

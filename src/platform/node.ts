@@ -16,7 +16,7 @@ import { readInlinedFile } from './inlinedFile.ts';
 import { kernelAddress } from './kernelFolder.ts';
 import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
 import { isAddress, openRange } from './rangeFile.ts';
-import { refuseStaleKernels } from './staleKernels.ts';
+import { refuseStaleKernels, sourcesFile } from './staleKernels.ts';
 
 /** An address keeps the two slashes after its scheme, which a path would lose. */
 export function join(folder: string, name: string): string {
@@ -77,7 +77,7 @@ export async function readAsset(asset: URL): Promise<Uint8Array<ArrayBuffer>> {
       cause,
     });
   });
-  await refuseStaleKernels(url);
+  refuseStaleKernels({ file: url, sources: new URL(sourcesFile, url), command: 'npm run build' });
   return new Uint8Array(bytes);
 }
 

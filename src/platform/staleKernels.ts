@@ -1,13 +1,20 @@
 /**
- * Checks that the compiled kernels match their sources. After a `git pull` without `npm run build` they may not, and
- * would misread their arguments.
+ * Checks that compiled kernels match their sources. After a `git pull` without a build they may not, and would misread
+ * their arguments.
  */
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { readFileSync, statSync } from 'node:fs';
 
-/** Beside the kernels, written with them: the SHA-256 of each source by its path, from the repository's root. */
+/** Beside the WebAssembly kernels, written with them: see `CompiledKernels.sources`. */
 export const sourcesFile = 'kernels.json';
+
+export interface CompiledKernels {
+  readonly file: URL;
+  /** A JSON file with the SHA-256 of each source by its path from that file. */
+  readonly sources: URL;
+  /** What compiles them again. */
+  readonly command: string;
+}
 
 export function hashOf(source: Uint8Array): string {
   return createHash('sha256').update(source).digest('hex');
@@ -18,15 +25,23 @@ export function hashOf(source: Uint8Array): string {
  * accepted.
  * @throws Error if a source has changed since
  */
-export async function refuseStaleKernels(kernels: URL): Promise<void> {
-  const list = await readFile(new URL(sourcesFile, kernels), 'utf8').catch(() => undefined);
+export function refuseStaleKernels({ file, sources, command }: CompiledKernels): void {
+  const list = found(() => readFileSync(sources, 'utf8'));
   if (list === undefined) return;
-  const built = (await stat(kernels)).mtimeMs;
-  const check = async ([path, hash]: [string, string]) => {
-    const source = fileURLToPath(new URL(`../${path}`, kernels));
-    const status = await stat(source).catch(() => undefined);
-    if (!status || status.mtimeMs <= built || hashOf(await readFile(source)) === hash) return;
-    throw new Error(`the kernels are older than their sources: ${path} has changed; run "npm run build"`);
-  };
-  await Promise.all(Object.entries(JSON.parse(list) as Record<string, string>).map(check));
+  const built = statSync(file).mtimeMs;
+  for (const [path, hash] of Object.entries(JSON.parse(list) as Record<string, string>)) {
+    const source = new URL(path, sources);
+    const status = statSync(source, { throwIfNoEntry: false });
+    if (!status || status.mtimeMs <= built || hashOf(readFileSync(source)) === hash) continue;
+    const name = path.replace(/^(\.\.\/)*/, '');
+    throw new Error(`the kernels are older than their sources: ${name} has changed; run "${command}"`);
+  }
+}
+
+function found<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }

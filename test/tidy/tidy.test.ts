@@ -38,6 +38,7 @@ const upward: Readonly<Record<string, string>> = {
   'src/cli/accelerator/report.ts → results/rtl.json': 'the report quotes the recorded synthesis',
   'src/cli/bench.ts → bench/cpu.ts': 'in a checkout, the command runs the benchmark',
   'src/cli/main.ts → package.json': 'the version',
+  'src/platform/nativeLibrary.ts → package.json': 'the version',
   'src/engine/cpu/kernelFiles.ts → build/kernels.wasm': 'the compiled kernels',
   'src/engine/cpu/kernelFiles.ts → build/kernels.relaxed.wasm': 'the compiled kernels',
   'src/engine/cpu/kernelFiles.ts → build/kernels.threads.wasm': 'the compiled kernels',
