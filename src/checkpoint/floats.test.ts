@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './floats.ts';
+import { bf16ToF32, bitsOf, f16Number, f16ToF32, f32ToBf16, f32ToF16, firstNonFinite } from './floats.ts';
 
 const all16 = Uint16Array.from({ length: 65536 }, (_, k) => k);
 const widen = (half: number) => f16ToF32(Uint16Array.of(half), new Float32Array(1))[0]!;
@@ -86,4 +86,23 @@ describe('bf16', () => {
 
 it('refuses arrays of different lengths', () => {
   expect(() => f16ToF32(new Uint16Array(2), new Float32Array(3))).toThrow('conversion of 2 numbers into 3');
+});
+
+it('tells the number of single bits as it does of arrays', () => {
+  const floats = f16ToF32(all16, new Float32Array(65536));
+  for (const bits of all16) expect(f16Number(bits)).toBe(floats[bits]);
+});
+
+it('finds the first float that is infinite or NaN', () => {
+  const floats = Float32Array.of(65504, -0, Number.POSITIVE_INFINITY, Number.NaN);
+  const forms = [
+    ['F32', bitsOf(floats)],
+    ['F16', f32ToF16(floats, new Uint16Array(4))],
+    ['BF16', f32ToBf16(floats, new Uint16Array(4))],
+  ] as const;
+  for (const [type, bits] of forms) {
+    expect(firstNonFinite(bits, type)).toBe(2);
+    expect(firstNonFinite(bits.subarray(3), type)).toBe(0);
+    expect(firstNonFinite(bits.subarray(0, 2), type)).toBe(-1);
+  }
 });

@@ -79,7 +79,7 @@ function narrowToF16(x: number): number {
   return sign | (floor + (rest > half || (rest === half && (floor & 1) === 1) ? 1 : 0));
 }
 
-function bitsOf(floats: Float32Array): Uint32Array {
+export function bitsOf(floats: Float32Array): Uint32Array {
   return new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
 }
 
@@ -88,12 +88,22 @@ function sameLength(source: { length: number }, target: { length: number }): voi
   throw new RangeError(`conversion of ${source.length} numbers into ${target.length}`);
 }
 
-/** The number that the bits of an f16 stand for. */
+/** The number that the bits of an f16 stand for. Allocates nothing, because it is called for millions of scales. */
 export function f16Number(bits: number): number {
-  half[0] = bits;
-  f16ToF32(half, single);
+  f16Table ??= buildF16Table();
+  singleBits[0] = f16Table[bits]!;
   return single[0]!;
 }
 
-const half = new Uint16Array(1);
 const single = new Float32Array(1);
+const singleBits = bitsOf(single);
+
+/** Every exponent bit set means infinite or NaN. */
+const exponentBits = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const;
+
+/** Index of the first float that is infinite or NaN, or −1, in the bits of floats of a type. */
+export function firstNonFinite(bits: Uint32Array | Uint16Array, type: keyof typeof exponentBits): number {
+  const mask = exponentBits[type];
+  for (let k = 0; k < bits.length; k++) if ((bits[k]! & mask) === mask) return k;
+  return -1;
+}

@@ -12,7 +12,7 @@
 import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
 import { type Grouped, offsetName, type ParameterSpec, scaleName } from '../model/parameters.ts';
-import { f16Number, f16ToF32 } from './floats.ts';
+import { bitsOf, f16Number, f16ToF32, firstNonFinite } from './floats.ts';
 import type { TensorInfo } from './safetensorsHeader.ts';
 import { Scratch } from './scratch.ts';
 import { chunkElements, expectTensor, type Report, type TensorSource, tensorLabel } from './tensorSource.ts';
@@ -213,12 +213,11 @@ export async function* readScaleRows(
 }
 
 function refuseNotFinite(scales: Uint16Array | Float32Array, first: number, where: string): void {
-  const number = scales instanceof Uint16Array ? f16Number : (scale: number) => scale;
-  const wrong = scales.findIndex((scale) => !Number.isFinite(number(scale)));
+  const isHalf = scales instanceof Uint16Array;
+  const wrong = isHalf ? firstNonFinite(scales, 'F16') : firstNonFinite(bitsOf(scales), 'F32');
   if (wrong < 0) return;
-  throw new InputError(
-    `${where}: element ${first + wrong}: found ${number(scales[wrong]!)}, expected a finite number`,
-  );
+  const found = isHalf ? f16Number(scales[wrong]!) : scales[wrong]!;
+  throw new InputError(`${where}: element ${first + wrong}: found ${found}, expected a finite number`);
 }
 
 /** The scales or offsets [rows, groups] in the tensor `name`. @throws InputError for one that is not finite */

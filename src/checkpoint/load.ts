@@ -7,6 +7,7 @@ import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
 import { fillFixed, offsetName, type ParameterSpec, type Storage, scaleName } from '../model/parameters.ts';
 import { byteSize, elementCount, packedRows } from '../program/tensor.ts';
+import { firstNonFinite } from './floats.ts';
 import { isGrouped } from './groupedRows.ts';
 import { grouped, groupedAsF32 } from './loadGrouped.ts';
 import { checkPacked, quantiseMatrix } from './packing.ts';
@@ -69,7 +70,11 @@ export async function loadParameters(
   const report = progressReport(total, options.onProgress, options.signal);
   for (const [name, kind] of steps.flatMap((step) => step.parameters)) store.prepare(name, kind);
   const scratch = new Scratch();
-  for (const step of steps) await step.load(store, report, scratch);
+  try {
+    for (const step of steps) await step.load(store, report, scratch);
+  } finally {
+    scratch.free();
+  }
 }
 
 /** What each parameter becomes in memory for inference. @throws InputError as loading does, but for unsound numbers */
@@ -326,17 +331,12 @@ function expectFloats(source: TensorSource, { name, shape }: Pick<ParameterSpec,
   throw new InputError(`${tensorLabel(source, name)}: found type ${dtype}, expected F32, F16 or BF16`);
 }
 
-/** Every exponent bit set means infinite or NaN, in each of the three types. */
-const exponentBits = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const;
-
 function refuseNonFinite(bytes: Uint8Array, dtype: FloatDType, where: string, first: number): void {
   const bits =
     dtype === 'F32'
       ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
       : new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-  const mask = exponentBits[dtype];
-  for (let k = 0; k < bits.length; k++) {
-    if ((bits[k]! & mask) !== mask) continue;
-    throw new InputError(`${where}: element ${first + k} is NaN or infinite, expected a finite number`);
-  }
+  const wrong = firstNonFinite(bits, dtype);
+  if (wrong < 0) return;
+  throw new InputError(`${where}: element ${first + wrong} is NaN or infinite, expected a finite number`);
 }

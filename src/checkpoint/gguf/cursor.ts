@@ -49,7 +49,8 @@ export class Cursor {
 
   /** A 64-bit count; too large ones come out as numbers that no file can satisfy. */
   u64(): number {
-    return Number(this.#view.getBigUint64(this.skip(8), true));
+    const at = this.skip(8);
+    return this.#view.getUint32(at, true) + 2 ** 32 * this.#view.getUint32(at + 4, true);
   }
 
   /** The bytes of a text, which begin with their number. */

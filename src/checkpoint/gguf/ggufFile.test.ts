@@ -163,3 +163,9 @@ it('a file that grows shorter while it is open is noticed', async () => {
   await expect(file.readInto('a', new Uint8Array(256), 0)).rejects.toThrow(/truncated or replaced/);
   await file.close();
 });
+
+it('gives the memory of a vocabulary back when it is closed', async () => {
+  const file = await GgufFile.open(goldenGguf('bitnet-i2s'));
+  await file.close();
+  expect(() => file.metadata.texts('tokenizer.ggml.tokens')).toThrow(/detached/);
+});

@@ -4,7 +4,7 @@ import { InputError } from '../../errors.ts';
 import { readFully } from '../../files.ts';
 import { show } from '../../json.ts';
 import { ggufParts } from '../../platform/ggufPaths.ts';
-import { Scratch } from '../scratch.ts';
+import { freeMemory, Scratch } from '../scratch.ts';
 import { type GgufHeader, type GgufTensor, readHeader } from './header.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -67,7 +67,10 @@ export class GgufFile {
     await readFully(file, target, this.tensors.get(name)!.offset + start, path);
   }
 
+  /** Frees buffers, too: arrays of the metadata are empty afterwards. */
   async close(): Promise<void> {
+    for (const scratch of Object.values(this.scratch)) scratch.free();
+    for (const { bytes } of this.#parts) freeMemory(bytes);
     await Promise.all(this.#parts.map(({ file }) => file.close()));
   }
 }

@@ -39,8 +39,9 @@ function storesRows({ name }: GgufType): boolean {
 
 function withoutScales({ blockBytes }: GgufType, blocks: Uint8Array, target: Uint8Array): void {
   const width = blockBytes - 2;
+  // Byte by byte: a view of each block, of which a model has millions, would cost more than its copy.
   for (let from = 2, to = 0; to < target.length; from += blockBytes, to += width) {
-    target.set(blocks.subarray(from, from + width), to);
+    for (let k = 0; k < width; k++) target[to + k] = blocks[from + k]!;
   }
 }
 

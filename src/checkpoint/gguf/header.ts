@@ -30,6 +30,8 @@ export interface GgufTensor {
 export interface GgufHeader {
   readonly metadata: Metadata;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
+  /** The beginning of the file, of which arrays of the metadata are parts. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** Vocabularies make up most of a header: a quarter of a million tokens with their merges take 15 MB. */
@@ -54,7 +56,8 @@ function parseHeader(cursor: Cursor, fileBytes: number, path: string): GgufHeade
   const described = parseTensors(cursor, tensorCount, path);
   const alignment = alignmentOf(metadata);
   const dataStart = aligned(cursor.position, alignment);
-  return { metadata, tensors: placed(described, { dataStart, fileBytes, alignment }, path) };
+  const tensors = placed(described, { dataStart, fileBytes, alignment }, path);
+  return { metadata, tensors, bytes: cursor.bytes };
 }
 
 function checkMagic(cursor: Cursor, path: string): void {
