@@ -17,6 +17,7 @@ INLINE __m256i dot(__m256i sums, __m256i w, __m256i q) {
 #define UPPER(s0, s1, s2, s) (s)
 #define FOLD(a, b, c, d, to) foldHalves(half(a), half(b), half(c), half(d), to)
 #define TOKENS 2
+#define FEWEST_TOKENS TOKENS
 #define SUM_TOKENS(s) sumsOfEight(s)
 #define LOW_INTS(a, b) _mm256_unpacklo_epi32(a, b)
 #define HIGH_INTS(a, b) _mm256_unpackhi_epi32(a, b)
@@ -24,3 +25,4 @@ INLINE __m256i dot(__m256i sums, __m256i w, __m256i q) {
 #define HIGH_PAIRS(a, b) _mm256_unpackhi_epi64(a, b)
 #define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #include "ternary.inc"
+#include "ternaryRows.inc"

@@ -13,6 +13,7 @@
 #define UPPER(s0, s1, s2, s) (((s) - (s0) - (s1) - (s2)) >> 6)
 #define FOLD(a, b, c, d, to) foldHalves(half(a), half(b), half(c), half(d), to)
 #define TOKENS 2
+#define FEWEST_TOKENS TOKENS
 #define SUM_TOKENS(s) sumsOfEight(s)
 #define LOW_INTS(a, b) _mm256_unpacklo_epi32(a, b)
 #define HIGH_INTS(a, b) _mm256_unpackhi_epi32(a, b)
@@ -20,3 +21,4 @@
 #define HIGH_PAIRS(a, b) _mm256_unpackhi_epi64(a, b)
 #define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
 #include "ternary.inc"
+#include "ternaryRows.inc"

@@ -27,6 +27,7 @@ INLINE int32x4_t highPairs(int32x4_t a, int32x4_t b) {
 #define UPPER(s0, s1, s2, s) (s)
 #define FOLD(a, b, c, d, to) vst1q_s32(to, sumsOfFour(a, b, c, d))
 #define TOKENS 4
+#define FEWEST_TOKENS TOKENS
 #define SUM_TOKENS(s) sumsOfFour((s)[0], (s)[1], (s)[2], (s)[3])
 #define LOW_INTS(a, b) vzip1q_s32(a, b)
 #define HIGH_INTS(a, b) vzip2q_s32(a, b)
@@ -34,3 +35,4 @@ INLINE int32x4_t highPairs(int32x4_t a, int32x4_t b) {
 #define HIGH_PAIRS(a, b) highPairs(a, b)
 #define PREFETCH(p) __builtin_prefetch(p, 0, 2)
 #include "ternary.inc"
+#include "ternaryRows.inc"

@@ -51,7 +51,15 @@ testOp('bitLinear', [
   ),
   // Every product as large as it can be, of one sign: 16-bit sums gather as much as they ever will, and 32-bit sums
   // of the longest rows of bytes, of 2^16 columns, and of rows that are too long for those.
-  ...[[1, 4400] as const, [2, 4400] as const, [1, 65536] as const, [2, 65552] as const].map(([rows, width]) =>
+  ...(
+    [
+      [1, 4400],
+      [2, 4400],
+      [8, 4400],
+      [1, 65536],
+      [2, 65552],
+    ] as const
+  ).map(([rows, width]) =>
     opCase(
       `the largest sums, ${rows} rows of ${width}`,
       [filled('x', [rows, width], -1), filled('norm', [width], 1), filled('weight', [9, width], 0.5)],
