@@ -18,17 +18,19 @@ export interface ChildOptions {
   readonly flags?: readonly string[];
   /** Environment variables that differ from this process's. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Ends the process. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The same, with options. */
 export async function childWith<T>(
-  { flags = [], env }: ChildOptions,
+  { flags = [], env, signal }: ChildOptions,
   file: string,
   ...args: (string | number)[]
 ): Promise<T> {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const running = run(process.execPath, [...flags, path, ...args.map(String)], {
-    maxBuffer: 1e8,
+    ...{ maxBuffer: 1e8, signal },
     env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...env },
   });
   const { stdout } = await running.catch(({ code, stderr }: ExecFileException) => {

@@ -36,7 +36,10 @@ const options = new Command('npm run bench --')
   .option('--no-training', 'do not measure training')
   .option('--llama [folder]', 'measure llama.cpp too, with node-llama-cpp as installed here or in the folder')
   .option('--models [names]', 'measure models of these sizes instead, from GGUF files; default: all')
-  .option('--minutes <count>', 'with --models: begin no round that would end later; default: no limit')
+  .option(
+    '--minutes <count>',
+    'with --models: end after so many minutes with what is measured; default: no limit',
+  )
   .option('--add', 'keep earlier rows except those measured now')
   .option('--out <path>', 'where to write the tables, without extension (default: results/cpu)')
   .parse()

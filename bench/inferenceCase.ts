@@ -45,12 +45,14 @@ export async function measureInference(folder: string, threads: number): Promise
   const prompt = promptOf(vocabulary);
   await checkSplit(inference, prompt.slice(0, 24));
   const state = inference.newState();
-  let next = argmax(await inference.run(prompt.slice(0, warmTokens), state, 'last'));
+  const logits = new Float32Array(vocabulary);
+  const read = (tokens: readonly number[]) => inference.run(tokens, state, 'last', undefined, logits);
+  let next = argmax(await read(prompt.slice(0, warmTokens)));
   const tokens = [next];
   const decodeTimes: number[] = [];
   for (let i = 0; i < decodeTokens; i++) {
     const before = performance.now();
-    next = argmax(await inference.run([next], state, 'last'));
+    next = argmax(await read([next]));
     decodeTimes.push(performance.now() - before);
     tokens.push(next);
   }
@@ -58,7 +60,7 @@ export async function measureInference(folder: string, threads: number): Promise
   const promptTimes: number[] = [];
   for (let round = 0; round < promptRounds; round++) {
     const before = performance.now();
-    await inference.run(prompt, inference.newState(), 'last');
+    await inference.run(prompt, inference.newState(), 'last', undefined, logits);
     promptTimes.push(performance.now() - before);
   }
   await engine.dispose();
@@ -77,8 +79,8 @@ export async function measureInference(folder: string, threads: number): Promise
 async function checkSplit(inference: SequenceReader, tokens: readonly number[]): Promise<void> {
   const whole = await inference.run(tokens, inference.newState(), 'last');
   const state = inference.newState();
-  let last = new Float32Array();
-  for (const token of tokens) last = Float32Array.from(await inference.run([token], state, 'last'));
+  const last = new Float32Array(whole.length);
+  for (const token of tokens) await inference.run([token], state, 'last', undefined, last);
   if (!whole.every((value, i) => value === last[i]))
     throw new Error('prompt and single tokens give different logits');
 }

@@ -1,12 +1,13 @@
 /**
  * The sizes of models that people have, ours and llama.cpp on the same file: `npm run bench -- --models`. Writes
- * results/models.json and .md. Every measurement runs in its own process: a round takes all models and all contenders in
- * turn, and is written when it ends. Medians are reported.
+ * results/models.json and .md after each measurement. Every measurement runs in its own process: a round takes all models
+ * and all contenders in turn. Medians are reported.
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
+import { InputError } from '../src/errors.ts';
 import { nativeVariants } from '../src/platform/nativeLibrary.ts';
-import { type ChildOptions, child, childWith } from './child.ts';
+import { type ChildOptions, childWith } from './child.ts';
 import type { LlamaCpp } from './llamaCpp.ts';
 import type { LlamaCppResult } from './llamaCppCase.ts';
 import { type ModelName, modelFile, modelNames } from './modelFiles.ts';
@@ -20,7 +21,7 @@ export interface ModelsOptions {
   readonly models: string | true;
   readonly threads: readonly number[];
   readonly rounds: number;
-  /** No round after the first begins that would end later, judged by the one before; default: no limit. */
+  /** The measurement that is running when they are over is ended and left out; default: no limit. */
   readonly minutes: number | undefined;
   readonly llama: LlamaCpp | undefined;
   readonly out: string | undefined;
@@ -31,6 +32,8 @@ interface Row {
   readonly engine: string;
   readonly threads: number;
   readonly fileBytes: number;
+  /** Processes that were measured. */
+  readonly runs: number;
   readonly loadSeconds: number;
   readonly residentBytes: number;
   readonly decodeTokensPerSecond: number;
@@ -40,29 +43,42 @@ interface Row {
 interface Report {
   readonly machine: { readonly processor: string; readonly cores: number; readonly node: string };
   readonly date: string;
-  readonly rounds: number;
   /** The other program and its version. */
   readonly rival?: string;
   readonly rows: readonly Row[];
 }
 
 export async function measureModels(options: ModelsOptions): Promise<void> {
-  const { rounds, minutes = Number.POSITIVE_INFINITY } = options;
+  const { rounds, minutes, llama } = options;
   const out = await outputPath(options.out, 'models');
+  const end = minutes === undefined ? undefined : AbortSignal.timeout(60_000 * minutes);
   const cases: Case[] = [];
   for (const name of modelNames(options.models)) cases.push(...(await casesOf(name, options)));
-  const start = performance.now();
-  for (let round = 1, before = 0; round <= rounds; round++) {
-    const begin = performance.now();
-    if (begin - start + before > 60_000 * minutes) break;
-    for (const { model, engine, threads, measure, results } of cases) {
-      console.error(`${model}, ${engine}, ${threads} thread(s), round ${round} of ${rounds}`);
-      results.push(await measure(threads));
-    }
-    before = performance.now() - begin;
-    await write(out, reportOf(cases.map(rowOf), round, options.llama));
+  // Left out: the first process compiles the sources, which takes memory and time that later ones do not.
+  console.error('compiling');
+  await inTime(cases[0]!, end);
+  const turns = Array.from({ length: rounds }, (_, k) => cases.map((one) => ({ one, round: k + 1 }))).flat();
+  for (const { one, round } of turns) {
+    console.error(`${one.model}, ${one.engine}, ${one.threads} thread(s), round ${round} of ${rounds}`);
+    const result = await inTime(one, end);
+    if (!result) break;
+    one.results.push(result);
+    await write(out, reportOf(cases, llama));
   }
+  if (cases.every(({ results }) => results.length === 0))
+    throw new InputError(`--minutes: no measurement ended within ${minutes}; give more`);
   console.log(await readFile(`${out}.md`, 'utf8'));
+}
+
+/** One measurement; undefined if the time ends before it does. */
+async function inTime({ measure, threads }: Case, end?: AbortSignal): Promise<InferenceResult | undefined> {
+  if (end?.aborted) return undefined;
+  try {
+    return await measure(threads, end);
+  } catch (error) {
+    if (end?.aborted) return undefined;
+    throw error;
+  }
 }
 
 interface Case extends Contender {
@@ -77,7 +93,8 @@ async function write(out: string, report: Report): Promise<void> {
   await writeFile(`${out}.md`, markdown(report));
 }
 
-function reportOf(rows: readonly Row[], rounds: number, llama: LlamaCpp | undefined): Report {
+/** Of the cases that were measured so far. */
+function reportOf(cases: readonly Case[], llama: LlamaCpp | undefined): Report {
   return {
     machine: {
       processor: cpus()[0]!.model.trim(),
@@ -85,9 +102,8 @@ function reportOf(rows: readonly Row[], rounds: number, llama: LlamaCpp | undefi
       node: process.versions.node,
     },
     date: new Date().toISOString().slice(0, 10),
-    rounds,
     ...(llama ? { rival: `node-llama-cpp ${llama.version}` } : {}),
-    rows,
+    rows: cases.filter(({ results }) => results.length > 0).map(rowOf),
   };
 }
 
@@ -96,7 +112,8 @@ async function casesOf(name: ModelName, { threads, llama }: ModelsOptions): Prom
   const fileBytes = (await stat(path)).size;
   const contender = (engine: string, options: ChildOptions): Contender => ({
     engine,
-    measure: (count) => childWith<InferenceResult>(options, 'inferenceCase.ts', path, count),
+    measure: (count, signal) =>
+      childWith<InferenceResult>({ ...options, signal }, 'inferenceCase.ts', path, count),
   });
   const contenders = [
     contender(ours, { env: { PLUSMINUS_NATIVE: 'off' } }),
@@ -106,8 +123,8 @@ async function casesOf(name: ModelName, { threads, llama }: ModelsOptions): Prom
       .map(({ variant }) => contender(`${ours}, native ${variant}`, { env: { PLUSMINUS_NATIVE: variant } })),
   ];
   if (llama) {
-    const measure = async (count: number) => ({
-      ...(await child<LlamaCppResult>('llamaCppCase.ts', path, count, llama.entry)),
+    const measure: Contender['measure'] = async (count, signal) => ({
+      ...(await childWith<LlamaCppResult>({ signal }, 'llamaCppCase.ts', path, count, llama.entry)),
       bytesPerToken,
     });
     contenders.push({ engine: 'llama.cpp', measure });
@@ -123,14 +140,17 @@ async function casesOf(name: ModelName, { threads, llama }: ModelsOptions): Prom
 function rowOf({ model, engine, threads, fileBytes, results }: Case): Row {
   const middle = (field: keyof InferenceResult) => median(results.map((result) => result[field] as number));
   return {
-    ...{ model, engine, threads, fileBytes, loadSeconds: middle('loadMilliseconds') / 1000 },
+    ...{ model, engine, threads, fileBytes, runs: results.length },
+    loadSeconds: middle('loadMilliseconds') / 1000,
     residentBytes: middle('residentBytes'),
     decodeTokensPerSecond: middle('decodeTokensPerSecond'),
     promptTokensPerSecond: middle('promptTokensPerSecond'),
   };
 }
 
-function markdown({ machine, date, rounds, rival, rows }: Report): string {
+function markdown({ machine, date, rival, rows }: Report): string {
+  const runs = rows.map((row) => row.runs);
+  const [fewest, most] = [Math.min(...runs), Math.max(...runs)];
   const other = (row: Row) =>
     rows.find(
       ({ engine, model, threads }) =>
@@ -144,7 +164,7 @@ function markdown({ machine, date, rounds, rival, rows }: Report): string {
     '# Models that people have, on the CPU',
     '',
     `\`npm run bench -- --models\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}. ` +
-      `Random weights in the models' sizes and types, one GGUF file for all; medians of ${rounds} processes in turn. ` +
+      `Random weights in the models' sizes and types, one GGUF file for all; medians of ${fewest === most ? most : `${fewest} to ${most}`} processes in turn. ` +
       `A prompt of 512 tokens, then decoding.${rival ? ` In brackets: relative to llama.cpp (${rival}).` : ''}`,
     '',
     '| model | engine | threads | file MB | load s | resident MB | decode tokens/s | prompt tokens/s |',

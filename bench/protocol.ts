@@ -22,8 +22,8 @@ export interface InferenceResult {
 
 export interface Contender {
   readonly engine: string;
-  /** One measurement in its own process. */
-  measure(threads: number): Promise<InferenceResult>;
+  /** One measurement in its own process, which the signal ends. */
+  measure(threads: number, signal?: AbortSignal): Promise<InferenceResult>;
 }
 
 export const ours = 'PlusMinus';

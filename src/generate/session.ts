@@ -131,14 +131,15 @@ export class Session {
     const before = this.#tokens;
     const { onToken, onFinish } = options;
     expectFunctions({ onToken, onFinish });
-    const { contextLength } = this.#model;
+    const { contextLength, vocabulary } = this.#model;
+    const logits = new Float32Array(vocabulary);
     const model = {
       // Of a long session, `recent` is the end only.
       contextLength: contextLength && contextLength - before + this.#recent.length,
       // The first call repeats the session's tokens, except in an empty session, where it is the bos token.
       append: (tokens: readonly number[], signal?: AbortSignal) => {
         if (this.#tokens === 0) this.#add(tokens);
-        return this.#next(signal);
+        return this.#next(signal, logits);
       },
     };
     this.#begin();
@@ -175,13 +176,14 @@ export class Session {
     return { tokens: this.#tokens, unread: this.#unread, recent: this.#recent, state: this.#state };
   }
 
-  async #next(signal: AbortSignal | undefined): Promise<Float32Array> {
+  /** The logits of the next token; `into` receives them, unless they are known. */
+  async #next(signal: AbortSignal | undefined, into?: Float32Array): Promise<Float32Array> {
     this.#model.checkOpen();
     if (this.#tokens === 0)
       throw new InputError('session: found no token; append text or tokens to it first');
     if (!this.#ahead) {
       const state = this.#state.slice();
-      const logits = await this.#model.inference.run(this.#unread, state, 'last', signal);
+      const logits = await this.#model.inference.run(this.#unread, state, 'last', signal, into);
       this.#ahead = { state, logits };
     }
     return this.#ahead.logits;

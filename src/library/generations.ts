@@ -29,6 +29,7 @@ export class Generations {
     const reader = this.#reader;
     const state = reader.newState();
     let slot: number | undefined;
+    let logits: Float32Array | undefined;
     const joined = async () => {
       this.#checkOpen();
       if (this.#active > 1) slot ??= await this.#openBatch().join(state);
@@ -38,7 +39,8 @@ export class Generations {
       append: async (tokens, signal) => {
         const own = await joined();
         if (own !== undefined) return this.#batch!.append(own, tokens, signal);
-        return reader.run(tokens, state, 'last', signal);
+        logits ??= new Float32Array(this.#model.vocabulary);
+        return reader.run(tokens, state, 'last', signal, logits);
       },
       sampled: (...from) => (this.#active > 1 ? undefined : reader.sampled?.(...from)),
     };

@@ -59,6 +59,7 @@ export class CachedReader implements SequenceReader {
     state: SequenceState,
     wanted: WantedLogits,
     signal?: AbortSignal,
+    into?: Float32Array,
   ): Promise<Float32Array> {
     checkSomeTokens(tokens, this.#model.vocabulary);
     const all = tokensOfState(state, this.#contextLength, this.#model.vocabulary);
@@ -66,16 +67,11 @@ export class CachedReader implements SequenceReader {
     all.push(...tokens);
     checkContext(all.length, this.#contextLength);
     let at = start;
-    const logits = await readInSteps(
-      this.#model,
-      tokens,
-      wanted,
-      signal,
-      async (part, stepWanted, target) => {
-        await this.#advance(all.slice(0, at), part, stepWanted, target);
-        at += part.length;
-      },
-    );
+    const how = { wanted, signal, into };
+    const logits = await readInSteps(this.#model, tokens, how, async (part, stepWanted, target) => {
+      await this.#advance(all.slice(0, at), part, stepWanted, target);
+      at += part.length;
+    });
     state[0] = all.length;
     state.set(tokens, 1 + start);
     return logits;

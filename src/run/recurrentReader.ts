@@ -45,12 +45,14 @@ export class RecurrentReader implements SequenceReader {
     state: SequenceState,
     wanted: WantedLogits,
     signal?: AbortSignal,
+    into?: Float32Array,
   ): Promise<Float32Array> {
     checkSomeTokens(tokens, this.#model.vocabulary);
     if (state.length !== this.#stateSize)
       throw new InputError(`state: found ${state.length} numbers, expected ${this.#stateSize}`);
     const next = state.slice();
-    const logits = await readInSteps(this.#model, tokens, wanted, signal, (part, stepWanted, target) =>
+    const how = { wanted, signal, into };
+    const logits = await readInSteps(this.#model, tokens, how, (part, stepWanted, target) =>
       this.#runStep(part, next, stepWanted, target),
     );
     state.set(next);

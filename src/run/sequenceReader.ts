@@ -22,6 +22,8 @@ export interface SequenceReader {
   /**
    * Reads tokens, updates `state` in place at the end, and returns the wanted logits: [tokens, vocabulary],
    * [vocabulary] or nothing.
+   * @param into receives the logits; default: a new array. Who reads token after token reuses one: of large vocabularies,
+   *   arrays wait by the tens of megabytes to be collected
    * @throws InputError for an empty list, an id outside the vocabulary or a sequence beyond the context length; the
    * signal's reason if it is aborted. `state` is then unchanged
    */
@@ -30,6 +32,7 @@ export interface SequenceReader {
     state: SequenceState,
     wanted: WantedLogits,
     signal?: AbortSignal,
+    into?: Float32Array,
   ): Promise<Float32Array>;
   /**
    * Samples a continuation of the tokens, from the beginning of a sequence, on the device: yields batches of ids

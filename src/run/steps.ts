@@ -105,6 +105,13 @@ export type RunStep = (
   target: Float32Array,
 ) => Promise<void>;
 
+/** How tokens are read: see `SequenceReader.run`. */
+export interface Reading {
+  readonly wanted: WantedLogits;
+  readonly signal: AbortSignal | undefined;
+  readonly into: Float32Array | undefined;
+}
+
 /**
  * Reads tokens step by step and returns the wanted logits: [tokens, vocabulary], [vocabulary] or nothing. Other
  * sequences may run between two steps.
@@ -113,12 +120,13 @@ export type RunStep = (
 export async function readInSteps(
   { engine, vocabulary, turns }: RunnableModel,
   tokens: readonly number[],
-  wanted: WantedLogits,
-  signal: AbortSignal | undefined,
+  { wanted, signal, into }: Reading,
   runStep: RunStep,
 ): Promise<Float32Array> {
   const longest = longestStep(engine, wanted, vocabulary);
-  const logits = new Float32Array({ all: tokens.length, last: 1, none: 0 }[wanted] * vocabulary);
+  const size = { all: tokens.length, last: 1, none: 0 }[wanted] * vocabulary;
+  const logits = into ?? new Float32Array(size);
+  if (logits.length !== size) throw new RangeError(`into: found ${logits.length} numbers, expected ${size}`);
   for (let start = 0; start < tokens.length; ) {
     signal?.throwIfAborted();
     const end = start + stepLength(tokens.length - start, longest);

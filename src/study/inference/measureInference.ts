@@ -109,7 +109,7 @@ export async function measureInference(
       const state = reader.newState();
       if (remembersAll) await reader.run([...tokens], state, 'none', signal);
       const oneMore = async (round: number) => {
-        await reader.run([(round * 7919 + 101) % config.vocabSize], state, 'last');
+        await reader.run([(round * 7919 + 101) % config.vocabSize], state, 'last', signal, target);
       };
       const decode = await medianTime(signal, { rounds: 32 }, oneMore);
       const decodeJoules = await joulesOf(engine, signal, oneMore, maxDecoded);
