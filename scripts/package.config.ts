@@ -28,7 +28,8 @@ export default defineConfig({
       input: Object.fromEntries(
         [...entries, ...atTheirPlace].map((file) => [withoutEnding(file), `${root}src/${file}`]),
       ),
-      external: [/^[^./]/], // packages, and #platform, which differs between Node and browsers
+      // Packages, and #platform, which differs between Node and browsers. Helpers of lowered syntax (`await using`) come along.
+      external: [/^(?!@oxc-project\/runtime\/|\0)[^./]/],
       preserveEntrySignatures: 'allow-extension',
       output: {
         entryFileNames: '[name].js',

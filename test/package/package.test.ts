@@ -1,5 +1,6 @@
 /** The packages as a user of Node gets them. */
-import { readFile, stat } from 'node:fs/promises';
+import { glob, readFile, stat } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, inject, test } from 'vitest';
@@ -19,6 +20,24 @@ test('a plain install brings at most 12 packages', async () => {
   ) as { packages: object };
   const installed = Object.keys(lock.packages).filter((path) => !path.endsWith('@plusminus/models'));
   expect(installed.length, installed.join(', ')).toBeLessThanOrEqual(12);
+});
+
+test('every package that its files import is a dependency that it names', async () => {
+  const folder = join(project.folder, 'node_modules/plusminus');
+  const { dependencies, peerDependencies } = JSON.parse(
+    await readFile(join(folder, 'package.json'), 'utf8'),
+  ) as Record<string, object>;
+  const files = await Array.fromAsync(glob('lib/**/*.js', { cwd: folder }));
+  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
+  const imported = texts.flatMap((text) =>
+    [...text.matchAll(/^(?:import|export)\b[^'"]*['"]((?:@[^/'"]+\/)?[^/'"]+)|\bimport\(['"]([^'"]+)/gm)].map(
+      ([, whole, onUse]) => (whole ?? onUse)!,
+    ),
+  );
+  const named = [...Object.keys({ ...dependencies, ...peerDependencies }), ...builtinModules, '#platform'];
+  const unknown = imported.filter((name) => !/^[.]|^node:/.test(name) && !named.includes(name));
+  expect(imported).toContain('commander');
+  expect([...new Set(unknown)]).toEqual([]);
 });
 
 test('import takes at most 30 MB, and loads these packages and parts of src/ only', async () => {
@@ -104,6 +123,7 @@ test('the subpaths load without the optional packages, and name the command that
 
 test('the command runs', async () => {
   expect(await project.bin('plusminus', 'generate', 'Once', '--max-tokens', '8')).not.toBe('');
+  expect(await project.bin('plusminus', 'inspect', '370M')).toContain('374.1 M parameters');
 });
 
 test.each([
