@@ -1,6 +1,6 @@
 /** Every kernel of every kind of model is compiled, and every launch checked, without a GPU: see test/cudaCompiler.ts. */
 import { describe, expect, it } from 'vitest';
-import { capabilities, compileProgram, compiler, everyCard } from '../../../test/cudaCompiler.ts';
+import { capabilitiesOf, compileProgram, compiler, everyCard } from '../../../test/cudaCompiler.ts';
 import { everyModel, programsOf } from '../../../test/everyProgram.ts';
 import type { Launch, Product } from '../../kernels/cuda/launch.ts';
 import { input } from '../../program/tensor.ts';
@@ -18,7 +18,7 @@ describe.skipIf(!compiler)('kernels for NVIDIA cards', () => {
   });
 
   it('the compiler refuses what is not CUDA C++, with its own words', () => {
-    for (const capability of capabilities)
+    for (const capability of capabilitiesOf(compiler!))
       expect(() => compiler!.compile('broken', '__global__ void broken() { x = 1; }', capability)).toThrow(
         /NVRTC refused the kernel broken for sm_\d+: .*identifier "x" is undefined/s,
       );

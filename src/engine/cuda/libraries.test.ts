@@ -20,9 +20,10 @@ describe("NVIDIA's libraries", () => {
   });
 
   it('that are missing, or newer than the driver, are named with the command that installs them', () => {
-    expect(() => findLibrary('nvrtc', 11)).toThrow(
-      /needs libnvrtc, version 12 to 11.*pip install nvidia-cuda-nvrtc.*--engine cpu/s,
-    );
+    expect(() => findLibrary('nvrtc', 11)).toThrow(/needs libnvrtc, version 12 to 11.*--engine cpu/s);
+    const missing = (driver: number) => () => findLibrary('nvrtc', driver, []);
+    expect(missing(12)).toThrow('run "pip install nvidia-cuda-nvrtc-cu12" or install');
+    expect(missing(13)).toThrow('run "pip install nvidia-cuda-nvrtc" or install');
   });
 });
 

@@ -25,11 +25,12 @@ interface Source {
 /** @param cuda major version of the driver's CUDA */
 function sourceOf(name: ToolkitLibrary, cuda: number): Source {
   const toolkit = { need: 'the CUDA engine needs', other: 'install the CUDA toolkit' };
+  const generation = cuda < 13 ? '-cu12' : ''; // without a number they are those of CUDA 13
   switch (name) {
     case 'nvrtc':
-      return { ...toolkit, package: 'nvidia-cuda-nvrtc', versions: [12, cuda] };
+      return { ...toolkit, package: `nvidia-cuda-nvrtc${generation}`, versions: [12, cuda] };
     case 'cublasLt':
-      return { ...toolkit, package: 'nvidia-cublas', versions: [12, cuda] };
+      return { ...toolkit, package: `nvidia-cublas${generation}`, versions: [12, cuda] };
     case 'nccl':
       return {
         ...{ need: 'training over several GPUs needs', other: 'install the package libnccl2' },

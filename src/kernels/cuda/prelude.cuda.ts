@@ -123,6 +123,14 @@ __device__ inline unsigned roundToInt8(float4 x) {
   const unsigned c = __float_as_uint(x.z + 12582912.f), d = __float_as_uint(x.w + 12582912.f);
   return __byte_perm(__byte_perm(a, b, 0x0040), __byte_perm(c, d, 0x0040), 0x5410);
 }
+/** The products of four int8 each, added to a sum. Compilers before 12.4 lack __dp4a without the toolkit's headers. */
+__device__ inline int dot4(int a, int b, int sum) {
+#if __CUDACC_VER_MAJOR__ == 12 && __CUDACC_VER_MINOR__ < 4
+  int y; asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(y) : "r"(a), "r"(b), "r"(sum)); return y;
+#else
+  return __dp4a(a, b, sum);
+#endif
+}
 /** Stores in the type of the memory, of which at counts elements, or vectors of four. */
 __device__ inline void store(float* y, size_t at, float value) { y[at] = value; }
 __device__ inline void store(bf16* y, size_t at, float value) { y[at] = toBf16(value); }

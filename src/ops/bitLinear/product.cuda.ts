@@ -144,7 +144,7 @@ function thinProduct({ q, step, sum, codes, scale, y, to, first = 0 }: TernaryPr
     const unsigned w = codesWord(codes + (size_t)row * width, word, width);
     for (int n = 0; n < ${tile}; n++) {
       const int x = n < count ? q[(size_t)(first + begin + n) * words + word] : 0;
-      for (int plane = 0; plane < 4; plane++) sums[n][plane] = __dp4a((int)(w >> 2 * plane & 0x03030303u), x, sums[n][plane]);
+      for (int plane = 0; plane < 4; plane++) sums[n][plane] = dot4((int)(w >> 2 * plane & 0x03030303u), x, sums[n][plane]);
     }
   }
   const float unit = scale[0];

@@ -84,8 +84,8 @@ function tiles(t: GroupedProduct): Launch {
       for (unsigned k = piece * ${taken / 4}; k < (piece + 1) * ${taken / 4}; k++) {
         const unsigned word = code[(size_t)k * lanes + l];
         const int a = x[k];
-        all = __dp4a(a, 0x01010101, all);
-        for (int j = 0; j < ${planes}; j++) dots[j] = __dp4a(a, (int)(word >> ${8 / planes} * j & ${mask}), dots[j]);
+        all = dot4(a, 0x01010101, all);
+        for (int j = 0; j < ${planes}; j++) dots[j] = dot4(a, (int)(word >> ${8 / planes} * j & ${mask}), dots[j]);
       }
       const int m = units[token * blocks + piece / perBlock];
       const size_t at = (size_t)${height} * tile * groups + piece / perGroup * height + l;
@@ -128,8 +128,8 @@ function bytesByRow(t: GroupedProduct): Launch {
     int sum = 0, all = 0;
     for (unsigned k = piece * ${taken / 4}; k < (piece + 1) * ${taken / 4}; k++) {
       const int a = q[(size_t)token * words + k];
-      sum = __dp4a(a, codes[(size_t)o * words + k], sum);
-      if (offsets) all = __dp4a(a, 0x01010101, all);
+      sum = dot4(a, codes[(size_t)o * words + k], sum);
+      if (offsets) all = dot4(a, 0x01010101, all);
     }
     const int m = units[token * blocks + piece / perBlock];
     const size_t at = (size_t)o * groups + piece / perGroup;

@@ -96,9 +96,9 @@ template <typename S> struct Tile {
     #pragma unroll
     for (int k = 0; k < ${words}; k++) {
       const int a = q[piece * ${words} + k];
-      all = __dp4a(a, 0x01010101, all);
+      all = dot4(a, 0x01010101, all);
       #pragma unroll
-      for (int j = 0; j < ${planes}; j++) dots[j] = __dp4a(a, (int)(word[k] >> ${8 / planes} * j & ${mask}), dots[j]);
+      for (int j = 0; j < ${planes}; j++) dots[j] = dot4(a, (int)(word[k] >> ${8 / planes} * j & ${mask}), dots[j]);
     }
     const int unit = m[piece / p.perBlock];
     const size_t at = (size_t)begin + piece / p.perGroup * height + l;

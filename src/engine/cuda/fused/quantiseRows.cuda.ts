@@ -116,7 +116,7 @@ function quantised(n: number, { q }: QuantiseRows, cut: RowCut, weight: WeightAt
       ${eachVector(
         cut,
         `const unsigned four = roundToInt8(u[k] * ${weight(`norm${n}`)} * s);
-        total = __dp4a((int)four, 0x01010101, total);
+        total = dot4((int)four, 0x01010101, total);
         q[(size_t)to * ${words} + at] = four;`,
       )}
       for (unsigned at = ${cut.fours} + lane; at < ${words}; at += ${cut.threads}) q[(size_t)to * ${words} + at] = 0;

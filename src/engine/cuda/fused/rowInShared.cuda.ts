@@ -54,7 +54,7 @@ export function quantiseRow(t: FusedProjections, sizes: Sizes): string {
       sizes,
       `if (inside) {
       const unsigned four = roundToInt8(u[j] * norm${k}s[j] * s);
-      total = __dp4a((int)four, 0x01010101, total);
+      total = dot4((int)four, 0x01010101, total);
       ((unsigned*)q)[${words * k} + at] = four;
     }`,
     )}
