@@ -2,7 +2,7 @@
 #include "plusminus.h"
 #include <arm_neon.h>
 
-INLINE int8x16_t word(const int8_t *q) { return vreinterpretq_s8_s32(vld1q_dup_s32((const int32_t *)q)); }
+INLINE uint8x16_t word(const int8_t *q) { return vreinterpretq_u8_s32(vld1q_dup_s32((const int32_t *)q)); }
 
 #define NAME groupedNeon
 #define VECTOR uint8x16_t
@@ -15,7 +15,7 @@ INLINE int8x16_t word(const int8_t *q) { return vreinterpretq_s8_s32(vld1q_dup_s
 #define PLANE(w, mask) vandq_u8(w, vdupq_n_u8(mask))
 #define UP(w, n) vshlq_n_u8(w, n)
 #define DOWN(w, n) vshrq_n_u8(w, n)
-#define DOT(sums, w, q) vdotq_s32(sums, vreinterpretq_s8_u8(w), q)
+#define DOT(sums, w, q) vdotq_s32(sums, vreinterpretq_s8_u8(w), vreinterpretq_s8_u8(q))
 #define ADD_TIMES(t, s, u) vmlaq_n_s32(t, s, (int32_t)((u) & 0xffff))
 #define SPLAT(n) vdupq_n_s32(n)
 #define WORD(q) word(q)

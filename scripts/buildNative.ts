@@ -5,8 +5,9 @@
  *   npm run build:native -- --package       the same, as the package that brings it to others: npm pack build/native/<platform>
  *   npm run build:native -- --emulate-tiles for this machine, with AMX in plain C, to test its kernels where there is none
  *   npm run build:native -- --all           packages for all platforms, with Zig (ZIG, else "python3 -m ziglang")
+ *   npm run build:native -- --cpu arm64     for this system on another processor, with a CC that compiles for it
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +22,12 @@ interface Source {
   readonly name: string;
   /** Instructions that the compiler may use; which the processor has is asked when the library is loaded. */
   readonly flags: readonly string[];
+}
+
+/** The words of a command that compiles C, and whether it is Zig, which has other names for processors. */
+interface Compiler {
+  readonly words: readonly string[];
+  readonly isZig: boolean;
 }
 
 const avx2 = ['-mavx2', '-mfma'];
@@ -48,10 +55,12 @@ const amx: readonly Source[] = [
   { name: 'ternaryAmxFew', flags: tiles },
   { name: 'denseAmx', flags: tiles },
 ];
+/** GCC before 13 has dot products only beside all of ARMv8.2. */
+const neon = (...extensions: string[]) => ['-march=armv8.2-a', ...extensions].join('+');
 const arm64: readonly Source[] = [
-  { name: 'ternaryNeon', flags: ['-mcpu=generic+dotprod'] },
-  { name: 'ternaryI8mm', flags: ['-mcpu=generic+dotprod+i8mm'] },
-  { name: 'groupedNeon', flags: ['-mcpu=generic+dotprod'] },
+  { name: 'ternaryNeon', flags: [neon('dotprod')] },
+  { name: 'ternaryI8mm', flags: [neon('dotprod', 'i8mm')] },
+  { name: 'groupedNeon', flags: [neon('dotprod')] },
   { name: 'denseNeon', flags: [] },
   { name: 'rowsNeon', flags: loops },
 ];
@@ -78,37 +87,47 @@ function sourcesFor({ os, cpu }: Platform): readonly Source[] {
   return [...common, ...own];
 }
 
-/** Compiles and links with a compiler, given as words of a command. Returns the library's folder. */
-function build(platform: Platform, [compiler, ...words]: readonly string[]): string {
+/** Contraction is off: a product and a sum round as they do in WebAssembly. */
+const options = [
+  ...['-std=gnu11', '-O3', '-Wall', '-Wextra', '-ffp-contract=off', '-fvisibility=hidden'],
+  `-DPLUSMINUS_VERSION="${version}"`,
+];
+
+/**
+ * GCC's elimination of partial redundancies turns the sums of a loop round by round, through copies and memory. Clang
+ * ignores the option, and Zig refuses it.
+ */
+const forGcc = ['-fno-tree-pre', '-Wno-ignored-optimization-argument'];
+
+/** Compiles and links. Returns the library's folder. */
+function build(platform: Platform, compiler: Compiler): string {
   const { os, cpu } = platform;
   const folder = join(root, 'build/native', `${os}-${cpu}`);
   mkdirSync(folder, { recursive: true });
-  const run = (...args: string[]) => execFileSync(compiler!, [...words, ...args], { stdio: 'inherit' });
   const position = os === 'win32' ? [] : ['-fPIC'];
-  // Contraction is off: a product and a sum round as they do in WebAssembly.
-  // GCC's elimination of partial redundancies turns the sums of a loop round by round, through copies and memory.
-  const plain = ['-fno-tree-pre', '-Wno-ignored-optimization-argument'];
-  const options = [
-    '-std=gnu11',
-    '-O3',
-    '-Wall',
-    '-Wextra',
-    '-ffp-contract=off',
-    '-fvisibility=hidden',
-    `-DPLUSMINUS_VERSION="${version}"`,
-    ...plain,
-  ];
+  const given = [...options, ...position, ...(compiler.isZig ? [] : forGcc)];
+  const named = (flag: string) =>
+    compiler.isZig ? flag.replace('-march=armv8.2-a', '-mcpu=generic+v8_2a') : flag;
   const objects = sourcesFor(platform).map(({ name, flags }) => {
     const object = join(folder, `${name}.o`);
-    run(...options, ...position, ...flags, '-c', join(root, 'native', `${name}.c`), '-o', object);
+    run(compiler, ...given, ...flags.map(named), '-c', join(root, 'native', `${name}.c`), '-o', object);
     return object;
   });
   const extension = { win32: 'dll', darwin: 'dylib' }[os] ?? 'so';
   const sources = JSON.stringify(hashSources());
-  run('-shared', ...position, ...objects, '-o', join(folder, `plusminus.${extension}`));
+  run(compiler, '-shared', ...position, ...objects, '-o', join(folder, `plusminus.${extension}`));
   // Lets a start notice that the sources have changed since.
   writeFileSync(join(folder, 'sources.json'), sources);
   return folder;
+}
+
+/** Runs the compiler, and ends the program if it fails: its own messages say why. */
+function run({ words: [command, ...words] }: Compiler, ...args: string[]): void {
+  const { error, status } = spawnSync(command!, [...words, ...args], { stdio: 'inherit' });
+  if (error) {
+    console.error(`no C compiler: ${error.message}; install gcc or clang, or set CC (with --all, ZIG)`);
+  }
+  if (status !== 0) process.exit(1);
 }
 
 /** The SHA-256 of what the library was compiled from, and of the fields that its callers pass, by paths from its folder. */
@@ -140,6 +159,7 @@ function writePackage(folder: string, { os, cpu }: Platform): void {
 const { values } = parseArgs({
   options: {
     all: { type: 'boolean' },
+    cpu: { type: 'string', default: process.arch },
     package: { type: 'boolean' },
     'emulate-tiles': { type: 'boolean' },
   },
@@ -147,11 +167,14 @@ const { values } = parseArgs({
 if (values.all) {
   const zig = process.env.ZIG?.split(' ') ?? ['python3', '-m', 'ziglang'];
   for (const platform of platforms)
-    writePackage(build(platform, [...zig, 'cc', '-target', platform.target]), platform);
+    writePackage(
+      build(platform, { words: [...zig, 'cc', '-target', platform.target], isZig: true }),
+      platform,
+    );
 } else {
-  const here = { os: process.platform, cpu: process.arch, target: 'native' };
+  const here = { os: process.platform, cpu: values.cpu, target: 'native' };
   const emulation = values['emulate-tiles'] ? ['-DEMULATED_TILES'] : [];
-  const folder = build(here, [process.env.CC ?? 'cc', ...emulation]);
+  const folder = build(here, { words: [process.env.CC ?? 'cc', ...emulation], isZig: false });
   if (values.package) writePackage(folder, here);
   console.log(folder);
 }
