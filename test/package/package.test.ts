@@ -1,5 +1,6 @@
 /** The packages as a user of Node gets them. */
-import { glob, readFile, stat } from 'node:fs/promises';
+import { globSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +28,7 @@ test('every package that its files import is a dependency that it names', async 
   const { dependencies, peerDependencies } = JSON.parse(
     await readFile(join(folder, 'package.json'), 'utf8'),
   ) as Record<string, object>;
-  const files = await Array.fromAsync(glob('lib/**/*.js', { cwd: folder }));
+  const files = globSync('lib/**/*.js', { cwd: folder });
   const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
   const imported = texts.flatMap((text) =>
     [...text.matchAll(/^(?:import|export)\b[^'"]*['"]((?:@[^/'"]+\/)?[^/'"]+)|\bimport\(['"]([^'"]+)/gm)].map(
