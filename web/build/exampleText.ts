@@ -3,7 +3,7 @@ import { mobyDick } from '../../src/cli/mobyDick.ts';
 import { siteFiles } from './siteFiles.ts';
 
 /** Enough for a small model, and little to fetch: the page keeps the text for use without a network. */
-const chapters = 11;
+const chapters = 10;
 
 export const exampleText = () =>
   siteFiles('plusminus-example-text', async () => {
