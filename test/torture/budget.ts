@@ -4,6 +4,8 @@
  *   TORTURE_MINUTES   duration of all loops together, default 2; the suite takes up to a minute more
  *   TORTURE_SHARE     share of that time for each part that is run, from 0 to 1; default: the parts' own, together 1.
  *                     An hour of clients: TORTURE_MINUTES=60 TORTURE_SHARE=1 npm run test:torture -- clients
+ *   TORTURE_CLIENTS   good and hostile clients of a server, default 48,16; some answers are refused where the good ones are
+ *                     more than the server has slots and places in the queue
  *   TORTURE_SEED      default: the time; printed
  *   TORTURE_OUT       JSON file that collects the counts, e.g. results/torture.json; default: none
  */
@@ -33,6 +35,14 @@ export function chosenMinutes(): number {
   const minutes = Number(process.env.TORTURE_MINUTES ?? 2);
   if (minutes > 0 && Number.isFinite(minutes)) return minutes;
   throw new Error(`TORTURE_MINUTES: found "${process.env.TORTURE_MINUTES}", expected a positive number`);
+}
+
+/** @throws if TORTURE_CLIENTS is not two positive integers */
+export function chosenClients(): { readonly good: number; readonly hostile: number } {
+  const chosen = process.env.TORTURE_CLIENTS ?? '48,16';
+  const [, good, hostile] = /^([1-9]\d{0,3}),([1-9]\d{0,3})$/.exec(chosen) ?? [];
+  if (good && hostile) return { good: Number(good), hostile: Number(hostile) };
+  throw new Error(`TORTURE_CLIENTS: found "${chosen}", expected two positive integers, such as 200,50`);
 }
 
 interface Campaign {

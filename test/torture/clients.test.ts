@@ -1,6 +1,6 @@
 /**
- * 64 clients of a server that may take a gigabyte, 16 of them hostile, each with a key of its own: it gives no wrong answer,
- * stays within its memory, serves every good client and is whole afterwards. Its heap has the limit that Node sets itself in
+ * Good and hostile clients of a server that may take a gigabyte, each with a key of its own: it gives no wrong answer, stays
+ * within its memory, serves every good client and is whole afterwards. Its heap has the limit that Node sets itself in
  * a container of a gigabyte, and the memory that the kernel counts for it stays below the container's.
  */
 import { once } from 'node:events';
@@ -12,12 +12,13 @@ import { textOf } from '../../src/serve/testing.ts';
 import { SeededRandom } from '../../src/text/seededRandom.ts';
 import { startServe } from '../serveProcess.ts';
 import { makeSmallModel } from '../smallModel.ts';
-import { budget, record, seed, store } from './budget.ts';
+import { budget, chosenClients, record, seed, store } from './budget.ts';
 import type { HostileWork } from './hostileWorker.ts';
 import { ProcessMemory } from './processMemory.ts';
 
-const goodKeys = Array.from({ length: 48 }, (_, i) => `good-${i}`);
-const hostileKeys = Array.from({ length: 16 }, (_, i) => `hostile-${i}`);
+const { good, hostile } = chosenClients();
+const goodKeys = Array.from({ length: good }, (_, i) => `good-${i}`);
+const hostileKeys = Array.from({ length: hostile }, (_, i) => `hostile-${i}`);
 const maxMegabytes = 1000;
 const heapMegabytes = 512;
 
@@ -114,12 +115,13 @@ async function attackInRounds(url: string, asked: Questions, memory: ProcessMemo
   const alone: Counts[] = [];
   const among: Counts[] = [];
   const ratios: number[] = [];
-  const hostile: Record<string, number> = {};
+  const attacks: Record<string, number> = {};
   const counts = () => ({
     ...{ alone: summary(alone), among: summary(among) },
     p99Ratio: { median: median(ratios), rounds: ratios },
     memory: { limit: maxMegabytes, ...memory.summary() },
-    hostile,
+    clients: { good, hostile },
+    hostile: attacks,
   });
   const goodUntil = (end: number, from: number) =>
     Promise.all(
@@ -136,7 +138,7 @@ async function attackInRounds(url: string, asked: Questions, memory: ProcessMemo
     const end = performance.now() + 0.75 * milliseconds;
     const attacked = hostileClientsUntil(end, url, from + 500);
     const together = await goodUntil(end, from + 100);
-    for (const [name, count] of Object.entries(await attacked)) hostile[name] = (hostile[name] ?? 0) + count;
+    for (const [name, count] of Object.entries(await attacked)) attacks[name] = (attacks[name] ?? 0) + count;
     alone.push(...apart);
     among.push(...together);
     const [before, under] = [summary(apart).p99, summary(together).p99];
