@@ -27,7 +27,7 @@ const masks = memory.data<u32>([0x03030303, 0x0c0c0c0c]);
 /** Products of int8 activations with codes, added in pairs: eight 16-bit sums. */
 // @ts-ignore: decorator
 @inline
-function pairs(q: v128, codes: v128): v128 {
+export function pairs(q: v128, codes: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(q, codes);
   return i16x8.add(i16x8.extmul_low_i8x16_s(q, codes), i16x8.extmul_high_i8x16_s(q, codes));
 }
@@ -53,7 +53,7 @@ function addBothTo(to: usize, pairs: v128, pairsH: v128): void {
 
 // @ts-ignore: decorator
 @inline
-function clear(to: usize, bytes: usize): void {
+export function clear(to: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, i32x4.splat(0));
 }
 

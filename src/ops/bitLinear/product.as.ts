@@ -13,6 +13,7 @@ import {
   unpackPlanes,
 } from "./byteDot.as";
 import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, dotTwoTokensWide } from "./dot.as";
+import { bytesOfPlanes, dotEightTokens, eight, interleave, longestPlane, unpackCodes } from "./eightTokens.as";
 
 @unmanaged
 export class Product {
@@ -30,6 +31,8 @@ export class Product {
 
 /** Activations that are read together with all weights should stay in the second-level cache. */
 const tileBytes: i32 = 128 * 1024;
+/** Of eight rows of activations, in a tile: so many sums have room. */
+const maxEights: i32 = 32;
 /** The same where each packed row is unpacked once for all of them. */
 const wideTileBytes: i32 = 256 * 1024;
 
@@ -45,11 +48,12 @@ export function multiply(p: Product, thread: i32, threads: i32): void {
   const end = shareStart(packed, 1, thread + 1, threads);
   const tile = unpacksPlanes(p)
     ? max(wideTileBytes / p.stride / tokensTogether, 1) * tokensTogether
-    : max((tileBytes / p.stride) & ~1, 2);
+    : min(max((tileBytes / p.stride) & ~(eight - 1), eight), eight * maxEights);
   for (let row = 0; row < p.rows; row += tile) {
     const rows = min(tile, p.rows - row);
     if (rows == 1) productOfRow(p, row, from, end);
     else if (rows >= tokensTogether && unpacksPlanes(p)) productOfPlanes(p, row, rows, from, end);
+    else if (rows >= eight && takesEight(p)) productOfEights(p, row, rows, from, end);
     else productOfRows(p, row, rows, from, end);
   }
 }
@@ -99,6 +103,85 @@ function productOfPlanes(p: Product, row: i32, rows: i32, from: i32, end: i32): 
     }
   }
   if (whole < row + rows) productOfRows(p, whole, row + rows - whole, from, end);
+}
+
+/** Whether eight rows of activations are taken together: plain SIMD adds products of columns that are not neighbours. */
+// @ts-ignore: decorator
+@inline
+function takesEight(p: Product): bool {
+  return ASC_FEATURE_RELAXED_SIMD && !addsBytes(p) && !fusesVectors() && p.stride <= longestPlane;
+}
+
+/** At most a tile of rows of activations: each packed row is unpacked once for all of them. */
+function productOfEights(p: Product, row: i32, rows: i32, from: i32, end: i32): void {
+  const planes = planesStart();
+  const sums = planes + bytesOfPlanes;
+  const q = sums + <usize>maxEights * 4 * eightSums;
+  const stride = <usize>p.stride;
+  const eights = rows / eight;
+  for (let i = 0; i < eights; i++) interleave(p.q + <usize>(row + eight * i) * stride, p.stride, q + <usize>(eight * i) * stride);
+  for (let r = from; r < end; r += 4) {
+    const count = min(4, end - r);
+    for (let k = 0; k < count; k++) {
+      unpackCodes(p.codes + <usize>(r + k) * <usize>p.width, p.stride, planes);
+      for (let i = 0; i < eights; i++) dotEightTokens(planes, q + <usize>(eight * i) * stride, p.stride, sums + <usize>(4 * i + k) * eightSums);
+    }
+    for (let i = 0; i < eights; i++) finishEight(p, row + eight * i, r, count, sums + <usize>(4 * i) * eightSums);
+  }
+  if (eight * eights < rows) productOfRows(p, row + eight * eights, rows - eight * eights, from, end);
+}
+
+/** The sums of a packed row with eight rows of activations: of four planes, 32 bytes each. */
+const eightSums: usize = 128;
+
+/** `finish` for eight rows of activations and `count` packed rows from r on, at most four, from the sums of each. */
+function finishEight(p: Product, row: i32, r: i32, count: i32, sums: usize): void {
+  const packed = (p.out + 3) >> 2;
+  for (let plane = 0; plane < 4; plane++) {
+    const out = r + plane * packed;
+    const there = min(count, p.out - out);
+    finishFour(p, row, out, there, sums);
+    finishFour(p, row + 4, out, there, sums + 16);
+    sums += 32;
+  }
+}
+
+/** Four rows of activations, and outputs [out, out + count), at most four. */
+function finishFour(p: Product, row: i32, out: i32, count: i32, sums: usize): void {
+  const at = (<usize>row) << 2;
+  const factors = f32x4.mul(v128.load32_splat(p.scale), v128.load(p.step + at));
+  const own = v128.load(p.sum + at);
+  const a = scaled(sums, own, factors);
+  const next = (<usize>p.out) << 2;
+  let y = floatAt(p.y, row, p.out) + ((<usize>out) << 2);
+  if (count < 4) {
+    for (let i = 0; i < count; i++, y += 4) {
+      const values = scaled(sums + <usize>i * eightSums, own, factors);
+      v128.store32_lane(y, values, 0);
+      v128.store32_lane(y + next, values, 1);
+      v128.store32_lane(y + 2 * next, values, 2);
+      v128.store32_lane(y + 3 * next, values, 3);
+    }
+    return;
+  }
+  const b = scaled(sums + eightSums, own, factors);
+  const c = scaled(sums + 2 * eightSums, own, factors);
+  const d = scaled(sums + 3 * eightSums, own, factors);
+  const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
+  const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);
+  v128.store(y, i32x4.shuffle(ab, cd, 0, 1, 4, 5));
+  v128.store(y + next, i32x4.shuffle(ab, cd, 2, 3, 6, 7));
+  const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7);
+  const cdHigh = i32x4.shuffle(c, d, 2, 6, 3, 7);
+  v128.store(y + 2 * next, i32x4.shuffle(abHigh, cdHigh, 0, 1, 4, 5));
+  v128.store(y + 3 * next, i32x4.shuffle(abHigh, cdHigh, 2, 3, 6, 7));
+}
+
+/** The outputs of four rows of activations from their sums. */
+// @ts-ignore: decorator
+@inline
+function scaled(sums: usize, own: v128, factors: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(v128.load(sums), own)), factors);
 }
 
 /** Several rows of activations: each packed row is unpacked once for two of them. */
