@@ -42,7 +42,7 @@ interface Sequence {
 
 export type LlamaCppResult = Omit<InferenceResult, 'bytesPerToken'>;
 
-export async function measureLlamaCpp(
+async function measureLlamaCpp(
   { getLlama }: Library,
   modelPath: string,
   threads: number,

@@ -43,7 +43,7 @@ const bonsai: Omit<ModelShape, 'type' | 'table'> = {
  * Sizes as the models' configurations have them. llama.cpp has no I2_S and no BitNet with sub-norms, so that the last
  * two are Llamas of these sizes in its own ternary type.
  */
-export const modelShapes = {
+const modelShapes = {
   'Ternary-Bonsai-1.7B Q2_0': { ...bonsai, type: 'Q2_0', table: 'Q2_0' },
   'Ternary-Bonsai-1.7B TQ2_0': { ...bonsai, type: 'TQ2_0', table: 'TQ2_0' },
   'Bonsai-1.7B Q1_0': { ...bonsai, type: 'Q1_0', table: 'Q1_0' },

@@ -29,7 +29,7 @@ export const smallConfig: MatMulFreeConfig = {
 const sizes = { layers: 3, hiddenSize: 96, intermediateSize: 112, vocabSize: smallConfig.vocabSize };
 
 /** The same sizes in another family. */
-export function smallConfigOf(architecture: ArchitectureName): ModelConfig {
+function smallConfigOf(architecture: ArchitectureName): ModelConfig {
   if (architecture === 'matmul-free') return smallConfig;
   return { ...namedConfig('tiny', { ...sizes, architecture }), bosTokenId: 0, eosTokenId: 0 };
 }

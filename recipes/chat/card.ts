@@ -35,7 +35,7 @@ export interface ChatCardFacts {
 }
 
 /** The text of `models/chat/README.md`. */
-export function chatCard({ facts, bytes, reports, forms, training, data }: ChatCardFacts): string {
+function chatCard({ facts, bytes, reports, forms, training, data }: ChatCardFacts): string {
   const { cases, sampling, results } = reports[0]!;
   const demanded = Object.entries(thresholds)
     .filter(([group]) => results.some((result) => result.group === group))

@@ -106,7 +106,7 @@ async function count(
   return { count: cases.length, valid, right: filled.filter(({ right }) => right).length };
 }
 
-export async function measureForms(model: LanguageModel, cases: readonly Case[]) {
+async function measureForms(model: LanguageModel, cases: readonly Case[]) {
   const of = async (group: string, ask: typeof fill) => {
     const own = cases.filter((one) => one.group === group);
     return { free: await count(ask, model, own, false), held: await count(ask, model, own, true) };

@@ -78,7 +78,7 @@ export async function prepare(options: PrepareOptions): Promise<void> {
 const partName = (part: number) => `talks-${part + 1}`;
 
 /** One part of the talks, of which each is as large as the others. */
-export async function preparePart(options: PrepareOptions, part: number): Promise<void> {
+async function preparePart(options: PrepareOptions, part: number): Promise<void> {
   const { seed, talks: count, parts } = options.recipe;
   const sources = await sourcesOf(options);
   const made = talks(seed, Math.ceil(count / parts), sources, 'taught', { part, of: parts });

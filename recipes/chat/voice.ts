@@ -12,7 +12,7 @@ export interface Wordings {
 }
 
 /** What a gate measures. */
-export const gateNames = [
+const gateNames = [
   'identity',
   'making',
   'sums',

@@ -36,7 +36,7 @@ export interface Measurement {
   readonly args: readonly string[];
 }
 
-export function measurementsOf(options: EvaluationOptions): Measurement[] {
+function measurementsOf(options: EvaluationOptions): Measurement[] {
   const { models, corpus, tasks, work, engine = 'cpu', limit, window } = options;
   const parts = [
     {

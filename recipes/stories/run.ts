@@ -42,7 +42,7 @@ export function trainingArguments(kind: 'base' | 'llama', options: RunOptions): 
 }
 
 /** Packing as arguments of `plusminus convert`. */
-export function packingArguments({ work, models }: RunOptions): string[] {
+function packingArguments({ work, models }: RunOptions): string[] {
   return [join(work, 'base'), join(models, 'stories'), '--to', 'packed', '--embedding', 'int8'];
 }
 

@@ -52,7 +52,7 @@ export interface RtlResult {
 }
 
 /** The parameters of the RTL for given sizes. */
-export function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>> {
+function rtlParameters(sizes: RtlSizes): Readonly<Record<string, number>> {
   const { cores, maxLength, fifo, outQueue, rom, memoryBeats, batch, lanes, rowLanes, columns } = sizes;
   return {
     CORES: cores,

@@ -5,7 +5,7 @@ import type { Source } from './sources.ts';
 export type Layers = readonly (readonly string[])[];
 
 /** The folder of src/ that a file is in; files in src/ itself are named one by one. */
-export function roomOf(path: string): string | undefined {
+function roomOf(path: string): string | undefined {
   const [top, room] = path.split('/');
   return top === 'src' ? room : undefined;
 }

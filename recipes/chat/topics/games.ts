@@ -29,7 +29,7 @@ const oppositeAsks: Wordings = {
   novel: ['{word}, please, the other way round.'],
 };
 
-export function opposite(voice: Voice, asks = oppositeAsks): Exchange {
+function opposite(voice: Voice, asks = oppositeAsks): Exchange {
   const pair = voice.pick(opposites);
   const [asked, answer] = voice.chance(0.5) ? pair : [pair[1], pair[0]];
   const all = opposites.flatMap(([a, b]) => (a === asked ? [b] : b === asked ? [a] : []));
@@ -102,7 +102,7 @@ const letterAsks: Wordings = {
   held: ['With which letter does {word} begin?', '{word} starts with what letter?'],
 };
 
-export function firstLetter(voice: Voice): Exchange {
+function firstLetter(voice: Voice): Exchange {
   const asked = voice.pick(voice.chance(0.5) ? voice.pick(kinds).members : voice.pick(rhymes));
   const letter = asked[0]!.toUpperCase();
   return {
@@ -124,7 +124,7 @@ const oddAsks: Wordings = {
   held: ['{list}: which of these is different?', 'One of these does not fit: {list}. Which?'],
 };
 
-export function oddOneOut(voice: Voice): Exchange {
+function oddOneOut(voice: Voice): Exchange {
   const kind = voice.pick(kinds);
   const stranger = voice.pick(
     voice.pick(kinds.filter((other) => other !== kind && fits(other.plural, kind.plural))).members,

@@ -23,7 +23,7 @@ const hello: Phrase = {
 };
 
 /** Some of them are good. */
-export const jokes: readonly string[] = [
+const jokes: readonly string[] = [
   'Why was six afraid of seven? Because seven, eight, nine!',
   'What did zero say to eight? Nice belt!',
   'Why did I not multiply? I only know how to add friends.',

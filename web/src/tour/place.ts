@@ -13,7 +13,6 @@ export const stepNames = [
 ] as const;
 
 export const rowStep = 3;
-export const gateStep = 5;
 
 export interface Place {
   readonly text: string;
