@@ -7,10 +7,10 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { InputError } from '../src/errors.ts';
 import { nativeVariants } from '../src/platform/nativeLibrary.ts';
-import { type ChildOptions, childWith } from './child.ts';
+import { type ChildOptions, child, childWith } from './child.ts';
 import type { LlamaCpp } from './llamaCpp.ts';
 import type { LlamaCppResult } from './llamaCppCase.ts';
-import { type ModelName, modelFile, modelNames } from './modelFiles.ts';
+import { type ModelName, modelFile, modelNames, smallModelFile } from './modelFiles.ts';
 import { outputPath } from './outputPath.ts';
 import { type Contender, type InferenceResult, ours } from './protocol.ts';
 import { modelsFolder } from './randomModel.ts';
@@ -54,9 +54,7 @@ export async function measureModels(options: ModelsOptions): Promise<void> {
   const end = minutes === undefined ? undefined : AbortSignal.timeout(60_000 * minutes);
   const cases: Case[] = [];
   for (const name of modelNames(options.models)) cases.push(...(await casesOf(name, options)));
-  // Left out: the first process compiles the sources, which takes memory and time that later ones do not.
-  console.error('compiling');
-  await inTime(cases[0]!, end);
+  await compileSources();
   const turns = Array.from({ length: rounds }, (_, k) => cases.map((one) => ({ one, round: k + 1 }))).flat();
   for (const { one, round } of turns) {
     console.error(`${one.model}, ${one.engine}, ${one.threads} thread(s), round ${round} of ${rounds}`);
@@ -68,6 +66,12 @@ export async function measureModels(options: ModelsOptions): Promise<void> {
   if (cases.every(({ results }) => results.length === 0))
     throw new InputError(`--minutes: no measurement ended within ${minutes}; give more`);
   console.log(await readFile(`${out}.md`, 'utf8'));
+}
+
+/** The first process compiles the sources, which takes memory and time that later ones do not: so none is measured. */
+async function compileSources(): Promise<void> {
+  const { path } = await smallModelFile(modelsFolder);
+  await child('inferenceCase.ts', path, 1);
 }
 
 /** One measurement; undefined if the time ends before it does. */
@@ -164,7 +168,7 @@ function markdown({ machine, date, rival, rows }: Report): string {
     '# Models that people have, on the CPU',
     '',
     `\`npm run bench -- --models\`, ${date}: ${machine.processor}, ${machine.cores} cores, Node ${machine.node}. ` +
-      `Random weights in the models' sizes and types, one GGUF file for all; medians of ${fewest === most ? most : `${fewest} to ${most}`} processes in turn. ` +
+      `Random weights in the models' sizes and types, one GGUF file for all; processes in turn (of a row: ${fewest === most ? most : `${fewest} to ${most}`}), and their medians. ` +
       `A prompt of 512 tokens, then decoding.${rival ? ` In brackets: relative to llama.cpp (${rival}).` : ''}`,
     '',
     '| model | engine | threads | file MB | load s | resident MB | decode tokens/s | prompt tokens/s |',
