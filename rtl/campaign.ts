@@ -1,6 +1,6 @@
 /**
  * The long co-simulation: random programs on machines of many shapes, RTL against simulator. `npx node rtl/campaign.ts`
- * builds six benches, which takes minutes, runs them, ends with 1 at the first difference, and writes
+ * builds a bench for each, which takes minutes, runs them, ends with 1 at the first difference, and writes
  * results/rtl-cosimulation.json otherwise. `--instructions N` (default: 100000) and `--seed N` (default: 1) choose what is
  * run. A campaign that was stopped continues behind the last program that it compared, while the sources stay as they are.
  */

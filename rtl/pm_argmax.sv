@@ -10,8 +10,8 @@ module pm_argmax #(
     input  wire logic                    clk_i,
     input  wire logic                    rst_ni,
     input  wire logic                    clear_i,   // the search begins again
+    input  wire logic [       BLOCK-1:0] next_i,    // the block of the next cycle
     input  wire logic                    valid_i,
-    input  wire logic [       BLOCK-1:0] block_i,
     input  wire logic [    32*LANES-1:0] sums_i,
     input  wire logic [            19:0] rows_i,
     input  wire logic                    finish_i,  // the product is done: the next one's rows follow
@@ -28,18 +28,23 @@ module pm_argmax #(
   logic [31:0] base_q, block_base;  // index of the first row of the product; of the block
   logic [31:0] value[0:LANES-1];
   logic [LANE-1:0] lane[0:LANES-1];
-  logic [LANES-1:0] exists;
+  logic [LANES-1:0] exists_q;
+  logic [BLOCK-1:0] block_q;
+
+  always_ff @(posedge clk_i) begin
+    block_q <= next_i;
+    for (int i = 0; i < LANES; i++) exists_q[i] <= {next_i, LANE'(i)} < {1'b0, rows_i};
+  end
 
   always_comb begin
-    block_base = base_q + 32'({block_i, LANE'(0)});
+    block_base = base_q + 32'({block_q, LANE'(0)});
     for (int i = 0; i < LANES; i++) begin
       value[i] = sums_i[32*i+:32];
       lane[i] = LANE'(i);
-      exists[i] = {block_i, LANE'(i)} < {1'b0, rows_i};
     end
     for (int step = 1; step < 4; step = 2 * step) begin
       for (int i = 0; i < LANES; i = i + 2 * step) begin
-        if (wins(exists[i+step], value[i+step], value[i])) begin
+        if (wins(exists_q[i+step], value[i+step], value[i])) begin
           value[i] = value[i+step];
           lane[i]  = lane[i+step];
         end
@@ -83,7 +88,7 @@ module pm_argmax #(
     for (int c = 0; c < CANDIDATES; c++) begin
       value1_q[32*c+:32] <= value[4*c];
       lane1_q[LANE*c+:LANE] <= lane[4*c];
-      exists1_q[c] <= exists[4*c];
+      exists1_q[c] <= exists_q[4*c];
     end
     base1_q <= block_base;
     if (!rst_ni) begin

@@ -90,7 +90,8 @@ module pm_collector #(
 
   // Stage 1: the sums come from the cores; 2: they are written.
   logic [CORE_BITS-1:0] chosen1_q;
-  logic [BLOCK-1:0] block1_q, block2_q;
+  logic [BLOCK-1:0] block1_q;
+  logic [INDEX-1:0] block2_q;
   logic [2:1] valid_q;
   localparam int WORDS = BATCH * WORD;
   logic [WORDS-1:0] word2_q;
@@ -100,14 +101,14 @@ module pm_collector #(
     else valid_q <= {valid_q[1], found};
     chosen1_q <= chosen;
     block1_q <= block;
-    block2_q <= block1_q;
+    block2_q <= block1_q[INDEX-1:0];
     word2_q <= sums_i[WORDS*chosen1_q+:WORDS];
   end
 
   assign busy_o = busy_q;
   assign we_o = valid_q[2] && wr_q;
   assign y_o = y_q;
-  assign waddr_o = block2_q[INDEX-1:0];
+  assign waddr_o = block2_q;
   assign wdata_o = word2_q;
 
   for (genvar b = 0; b < BATCH; b++) begin : gen_slot
@@ -118,7 +119,7 @@ module pm_collector #(
         .rst_ni(rst_ni),
         .clear_i(go_i && instr_i.first),
         .valid_i(valid_q[2] && arg_q),
-        .block_i(block2_q),
+        .next_i(block1_q),
         .sums_i(word2_q[b*WORD+:WORD]),
         .rows_i(rows_q),
         .finish_i(last_q[3] && arg_q),

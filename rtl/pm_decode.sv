@@ -1,6 +1,8 @@
 `default_nettype none
 
-// An instruction word → its fields, and the faults that the word alone decides.
+// An instruction word → its fields, and the faults that the word alone decides. The word comes straight from the ROM, which takes
+// more than a quarter of the cycle: sums and comparisons are taken from the word's own fields, beside the question whether the
+// instruction has them.
 module pm_decode #(
     parameter int CORES = 1,
     parameter int VLMAX = 8192,
@@ -12,7 +14,9 @@ module pm_decode #(
     input  wire logic              [16:0] pc_i,
     input  wire logic              [63:0] word_i,
     output      pm_pkg::decoded_t         decoded_o,
-    output      logic              [ 8:0] row_beats_o  // of a row of lde's table, whatever the instruction is
+    output      logic              [ 8:0] row_beats_o,  // of a row of lde's table, whatever the instruction is
+    output      logic              [ 7:0] stray_o,  // a bit for each byte of the word: it has bits that the instruction may not
+    output      logic signed       [30:0] last_offset_o  // at which the beats of LS and wst may begin behind their address
 );
   localparam int LANE = $clog2(LANES);
 
@@ -20,9 +24,16 @@ module pm_decode #(
   logic [63:0] allowed;  // bits that this instruction may set; 0: there is no such instruction
   logic is_ldv, is_half, is_load, is_sv, is_wst, is_row, is_qnt, is_tmv, is_sli, is_sact, is_scl;
   logic has_b, has_scalar_pair;
-  logic illegal, bad_length, bad_address;
-  logic [29:0] end_address;
-  logic [25:0] beats;
+  logic each, wr, arg, has_sd;
+  logic [1:0] red;
+  logic [19:0] rows;
+  logic illegal, bad_length;
+  logic [24:0] beats;
+  logic [29:0] all_beats;  // of all slots
+
+  function automatic logic outside(input logic [13:0] len);
+    outside = len == '0 || len > 14'(VLMAX);
+  endfunction
 
   always_comb begin
     op = word_i[63:58];
@@ -79,14 +90,18 @@ module pm_decode #(
     decoded_o.is_scl = is_scl;
     decoded_o.is_tmv = is_tmv;
 
+    each = (is_ldv || is_sv) && word_i[pm_isa::LDV_EACH_LSB];
+    wr = word_i[pm_isa::TMV_WR_LSB];
+    arg = word_i[pm_isa::TMV_ARG_LSB];
+    rows = word_i[pm_isa::TMV_ROWS_MSB:pm_isa::TMV_ROWS_LSB];
+
     if (is_load || is_sv) begin
       decoded_o.y_used = 1'b1;
       decoded_o.y = word_i[pm_isa::LDV_Y_MSB:pm_isa::LDV_Y_LSB];
       decoded_o.len = word_i[pm_isa::LDV_LEN_MSB:pm_isa::LDV_LEN_LSB];
       decoded_o.addr = word_i[pm_isa::LDV_ADDR_MSB:pm_isa::LDV_ADDR_LSB];
     end
-    if (is_ldv || is_sv) decoded_o.each = word_i[pm_isa::LDV_EACH_LSB];
-    if (op == pm_isa::OP_LDE) decoded_o.each = 1'b1;
+    decoded_o.each = each || op == pm_isa::OP_LDE;
     if (is_half) decoded_o.left = word_i[pm_isa::LDH_LEFT_MSB:pm_isa::LDH_LEFT_LSB];
     if (is_wst) begin
       decoded_o.core = word_i[pm_isa::WST_CORE_MSB:pm_isa::WST_CORE_LSB];
@@ -116,13 +131,13 @@ module pm_decode #(
     if (is_tmv) begin
       decoded_o.q_used = 1'b1;
       decoded_o.q = word_i[pm_isa::TMV_Q_LSB];
-      decoded_o.wr = word_i[pm_isa::TMV_WR_LSB];
-      decoded_o.y_used = decoded_o.wr;
+      decoded_o.wr = wr;
+      decoded_o.y_used = wr;
       decoded_o.y = word_i[pm_isa::TMV_TO_MSB:pm_isa::TMV_TO_LSB];
-      decoded_o.arg = word_i[pm_isa::TMV_ARG_LSB];
+      decoded_o.arg = arg;
       decoded_o.first = word_i[pm_isa::TMV_FIRST_LSB];
       decoded_o.len = word_i[pm_isa::TMV_COLS_MSB:pm_isa::TMV_COLS_LSB];
-      decoded_o.rows = word_i[pm_isa::TMV_ROWS_MSB:pm_isa::TMV_ROWS_LSB];
+      decoded_o.rows = rows;
     end
     if (is_scl) decoded_o.sd = word_i[pm_isa::SMUL_SD_MSB:pm_isa::SMUL_SD_LSB];
     if (is_scl && !is_sli && !is_sact) decoded_o.sa = word_i[pm_isa::SMUL_SA_MSB:pm_isa::SMUL_SA_LSB];
@@ -132,32 +147,36 @@ module pm_decode #(
 
     // Beats of memory that the instruction names: LANES elements of 32 bits or twice as many of 16 bits each.
     row_beats_o = 9'((15'(word_i[pm_isa::LDH_LEN_MSB:pm_isa::LDH_LEN_LSB]) + 15'(2 * LANES - 1)) >> (LANE + 1));
-    if (is_wst) beats = {1'b0, word_i[pm_isa::WST_BEATS_MSB:pm_isa::WST_BEATS_LSB]};
-    else if (is_half) beats = {17'b0, row_beats_o};
-    else beats = ({12'b0, decoded_o.len} + 26'(LANES - 1)) >> LANE;
-    decoded_o.beats = beats[24:0];
+    if (is_wst) beats = word_i[pm_isa::WST_BEATS_MSB:pm_isa::WST_BEATS_LSB];
+    else if (is_half) beats = {16'b0, row_beats_o};
+    else beats = {11'b0, 14'((15'(word_i[pm_isa::LDV_LEN_MSB:pm_isa::LDV_LEN_LSB]) + 15'(LANES - 1)) >> LANE)};
+    decoded_o.beats = beats;
+    all_beats = each ? 30'(beats) * 30'(BATCH) : 30'(beats);
+    last_offset_o = 31'(MEM_BEATS) - 31'(word_i[pm_isa::LDV_ADDR_MSB:pm_isa::LDV_ADDR_LSB]) - 31'(all_beats);
 
-    illegal = allowed == '0 || (word_i & ~allowed) != '0 || decoded_o.red == 2'd3;
-    if (is_row && (decoded_o.red == pm_pkg::RED_NONE) != (decoded_o.sd == 4'd0)) illegal = 1'b1;
-    if (is_scl && decoded_o.sd == 4'd0) illegal = 1'b1;
-    if (is_sli && !decoded_o.immediate[15] && decoded_o.immediate != '0) illegal = 1'b1;
-    if (decoded_o.left > 5'd16) illegal = 1'b1;
-    if (is_wst && {1'b0, decoded_o.core} >= 6'(CORES)) illegal = 1'b1;
-    if (is_tmv && !decoded_o.wr && (!decoded_o.arg || decoded_o.y != 3'd0)) illegal = 1'b1;
-    if (is_tmv && decoded_o.first && !decoded_o.arg) illegal = 1'b1;
+    for (int i = 0; i < 8; i++) stray_o[i] = (word_i[8*i+:8] & ~allowed[8*i+:8]) != '0;
+
+    red = word_i[pm_isa::ADD_RED_MSB:pm_isa::ADD_RED_LSB];
+    has_sd = word_i[pm_isa::ADD_SD_MSB:pm_isa::ADD_SD_LSB] != '0;
+    illegal = allowed == '0;
+    if (is_row && !is_qnt && (red == 2'd3 || (red != pm_pkg::RED_NONE) != has_sd)) illegal = 1'b1;
+    if (is_scl && word_i[pm_isa::SMUL_SD_MSB:pm_isa::SMUL_SD_LSB] == '0) illegal = 1'b1;
+    if (is_sli && !word_i[pm_isa::SLI_M_MSB] && word_i[pm_isa::SLI_M_MSB:pm_isa::SLI_E_LSB] != '0) illegal = 1'b1;
+    if (is_half && word_i[pm_isa::LDH_LEFT_MSB:pm_isa::LDH_LEFT_LSB] > 5'd16) illegal = 1'b1;
+    if (is_wst && {1'b0, word_i[pm_isa::WST_CORE_MSB:pm_isa::WST_CORE_LSB]} >= 6'(CORES)) illegal = 1'b1;
+    if (is_tmv && !wr && (!arg || word_i[pm_isa::TMV_TO_MSB:pm_isa::TMV_TO_LSB] != '0)) illegal = 1'b1;
+    if (is_tmv && word_i[pm_isa::TMV_FIRST_LSB] && !arg) illegal = 1'b1;
 
     bad_length = 1'b0;
-    if ((is_load || is_sv || is_row || is_tmv) && (decoded_o.len == '0 || decoded_o.len > 14'(VLMAX))) bad_length = 1'b1;
-    if (is_tmv && (decoded_o.rows == '0 || (decoded_o.wr && decoded_o.rows > 20'(VLMAX)))) bad_length = 1'b1;
-    if (is_wst && beats == '0) bad_length = 1'b1;
-
-    end_address = {2'b0, decoded_o.addr} + (decoded_o.each ? 30'(beats) * 30'(BATCH) : 30'(beats));
-    bad_address = (is_load || is_sv || is_wst) && op != pm_isa::OP_LDE && end_address > 30'(MEM_BEATS);
+    if ((is_load || is_sv) && outside(word_i[pm_isa::LDV_LEN_MSB:pm_isa::LDV_LEN_LSB])) bad_length = 1'b1;
+    if (is_row && outside(word_i[pm_isa::ADD_LEN_MSB:pm_isa::ADD_LEN_LSB])) bad_length = 1'b1;
+    if (is_tmv && outside(word_i[pm_isa::TMV_COLS_MSB:pm_isa::TMV_COLS_LSB])) bad_length = 1'b1;
+    if (is_tmv && (rows == '0 || (wr && rows > 20'(VLMAX)))) bad_length = 1'b1;
+    if (is_wst && word_i[pm_isa::WST_BEATS_MSB:pm_isa::WST_BEATS_LSB] == '0) bad_length = 1'b1;
 
     if (pc_i >= 17'(ROM)) decoded_o.fault = pm_pkg::FAULT_PC;
     else if (illegal) decoded_o.fault = pm_pkg::FAULT_ILLEGAL;
     else if (bad_length) decoded_o.fault = pm_pkg::FAULT_LENGTH;
-    else if (bad_address) decoded_o.fault = pm_pkg::FAULT_ADDRESS;
     else decoded_o.fault = pm_pkg::FAULT_NONE;
   end
 endmodule

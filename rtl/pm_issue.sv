@@ -55,9 +55,11 @@ module pm_issue #(
   logic [15:0] tmv_pc_q;
   logic [32*BATCH-1:0] tok_q, tok_d;
   logic [BATCH-1:0] active_q;
+  logic is_halt_q, is_jmp_q, is_tin_q, is_tout_q, is_lde_q, is_wst_q;  // what the instruction is
   logic [8:0] row_beats;
-  logic [41*BATCH-1:0] row_offset_q;  // TOK · beats: where lde's row begins
-  logic signed [41:0] last_offset_q;  // where it may begin at most
+  logic [7:0] stray, stray_q;
+  logic [41*BATCH-1:0] row_offset_q;  // TOK · beats: where lde's row begins behind the table's address
+  logic signed [30:0] last_offset, last_offset_q;  // where it may begin at most, and where beats of others may that begin at 0
   logic [2:0] fault_q, fault;
   logic [15:0] fault_pc_q;
 
@@ -72,29 +74,32 @@ module pm_issue #(
       .pc_i(fetch_pc_i),
       .word_i(fetch_word_i),
       .decoded_o(decoded),
-      .row_beats_o(row_beats)
+      .row_beats_o(row_beats),
+      .stray_o(stray),
+      .last_offset_o(last_offset)
   );
 
   // Registers in use: those of the instructions last issued to the units, while these are busy.
   logic [7:0] ls_vectors_q, row_vectors_q, tmv_vectors_q;
   logic [1:0] row_banks_q, tmv_banks_q;
   logic [3:0] row_sd_q, scl_sd_q;
-  logic [7:0] vectors, vectors_in_use;
-  logic [1:0] banks, banks_in_use;
+  logic [7:0] vectors, vectors_q, vectors_in_use;  // those that the instruction names are known with it
+  logic [1:0] banks, banks_q, banks_in_use;
   logic vector_hazard, scalar_hazard;
 
   always_comb begin
     vectors = '0;
-    if (instr_q.y_used) vectors[instr_q.y] = 1'b1;
-    if (instr_q.a_used) vectors[instr_q.a] = 1'b1;
-    if (instr_q.b_used) vectors[instr_q.b] = 1'b1;
+    // y, a and b have the same places in all words that have them.
+    if (decoded.y_used) vectors[fetch_word_i[pm_isa::ADD_Y_MSB:pm_isa::ADD_Y_LSB]] = 1'b1;
+    if (decoded.a_used) vectors[fetch_word_i[pm_isa::ADD_A_MSB:pm_isa::ADD_A_LSB]] = 1'b1;
+    if (decoded.b_used) vectors[fetch_word_i[pm_isa::ADD_B_MSB:pm_isa::ADD_B_LSB]] = 1'b1;
     banks = '0;
-    if (instr_q.q_used) banks[instr_q.q] = 1'b1;
+    if (decoded.q_used) banks[decoded.q] = 1'b1;
 
     vectors_in_use = (ls_vectors_q & {8{ls_busy_i}}) | (row_vectors_q & {8{row_busy_i}}) |
         (tmv_vectors_q & {8{tmv_busy_i}});
     banks_in_use = (row_banks_q & {2{row_busy_i}}) | (tmv_banks_q & {2{tmv_busy_i}});
-    vector_hazard = (vectors & vectors_in_use) != '0 || (banks & banks_in_use) != '0;
+    vector_hazard = (vectors_q & vectors_in_use) != '0 || (banks_q & banks_in_use) != '0;
     scalar_hazard = 1'b0;
     if (row_busy_i && row_sd_q != 4'd0)
       scalar_hazard = row_sd_q == instr_q.sa || row_sd_q == instr_q.sb || row_sd_q == instr_q.sd;
@@ -102,34 +107,32 @@ module pm_issue #(
       scalar_hazard = 1'b1;
   end
 
-  // The address of lde: the start of a row of the table.
-  wire logic is_lde = instr_q.op == pm_isa::OP_LDE;
-  logic [BATCH-1:0] lde_outside;
+  // The address, of lde the start of a row of the table, and whether all beats lie in memory.
+  wire logic has_address = instr_q.is_ls || is_wst_q;
+  logic [BATCH-1:0] outside;
 
   for (genvar b = 0; b < BATCH; b++) begin : gen_address
-    assign lde_outside[b] = $signed({1'b0, row_offset_q[41*b+:41]}) > last_offset_q;
-    assign ls_addr_o[28*b+:28] = instr_q.addr + (is_lde ? row_offset_q[41*b+:28] : 28'd0);
+    assign outside[b] = is_lde_q ? $signed({1'b0, row_offset_q[41*b+:41]}) > 42'(last_offset_q) : last_offset_q[30];
+    assign ls_addr_o[28*b+:28] = instr_q.addr + (is_lde_q ? row_offset_q[41*b+:28] : 28'd0);
   end
 
   wire logic idle = !ls_busy_i && !row_busy_i && !scl_busy_i && !tmv_busy_i;
-  wire logic is_tin = instr_q.op == pm_isa::OP_TIN;
-  wire logic is_tout = instr_q.op == pm_isa::OP_TOUT;
-  wire logic is_wst = instr_q.op == pm_isa::OP_WST;
   logic ready, issue, stop;
 
   always_comb begin
     fault = instr_q.fault;
-    if (fault == pm_pkg::FAULT_NONE && is_lde && lde_outside != '0) fault = pm_pkg::FAULT_ADDRESS;
+    if (fault != pm_pkg::FAULT_PC && stray_q != '0) fault = pm_pkg::FAULT_ILLEGAL;
+    else if (fault == pm_pkg::FAULT_NONE && has_address && outside != '0) fault = pm_pkg::FAULT_ADDRESS;
 
     ready = !vector_hazard && !scalar_hazard;
     if (instr_q.is_ls && ls_busy_i) ready = 1'b0;
     if (instr_q.is_row && row_busy_i) ready = 1'b0;
     if (instr_q.is_scl && scl_busy_i) ready = 1'b0;
-    if ((instr_q.is_tmv || is_tout) && tmv_busy_i) ready = 1'b0;
-    if (is_tin && !tok_valid_i && !tok_end_i) ready = 1'b0;
-    if (is_wst && asking_i[instr_q.core[CORE_BITS-1:0]]) ready = 1'b0;
+    if ((instr_q.is_tmv || is_tout_q) && tmv_busy_i) ready = 1'b0;
+    if (is_tin_q && !tok_valid_i && !tok_end_i) ready = 1'b0;
+    if (is_wst_q && asking_i[instr_q.core[CORE_BITS-1:0]]) ready = 1'b0;
 
-    stop = valid_q && (fault != pm_pkg::FAULT_NONE || instr_q.op == pm_isa::OP_HALT);
+    stop = valid_q && (fault != pm_pkg::FAULT_NONE || is_halt_q);
     issue = valid_q && !stop && ready && !halted_q;
   end
 
@@ -139,17 +142,18 @@ module pm_issue #(
   assign scl_go_o = issue && instr_q.is_scl;
   assign tmv_go_o = issue && instr_q.is_tmv;
   for (genvar c = 0; c < CORES; c++) begin : gen_wst
-    assign wst_go_o[c] = issue && is_wst && instr_q.core == 5'(c);
+    assign wst_go_o[c] = issue && is_wst_q && instr_q.core == 5'(c);
   end
-  assign tok_ready_o = issue && is_tin;
-  assign out_valid_o = issue && is_tout;
-  wire logic take_tokens = tok_ready_o && tok_valid_i;
+  assign tok_ready_o = issue && is_tin_q;
+  assign out_valid_o = issue && is_tout_q;
+  // The token in the next cycle, if the instruction issues: known before it is known whether it does.
+  wire logic offered = valid_q && is_tin_q && tok_valid_i;
   assign active_o = active_q;
 
   for (genvar b = 0; b < BATCH; b++) begin : gen_token
-    assign tok_d[32*b+:32] = !take_tokens ? tok_q[32*b+:32] : tok_active_i[b] ? tok_i[32*b+:32] : '0;
+    assign tok_d[32*b+:32] = !offered ? tok_q[32*b+:32] : tok_active_i[b] ? tok_i[32*b+:32] : '0;
   end
-  assign jump_o = issue && (instr_q.op == pm_isa::OP_JMP || (is_tin && !tok_valid_i));
+  assign jump_o = issue && (is_jmp_q || (is_tin_q && !tok_valid_i));
   assign target_o = instr_q.target;
   assign fetch_ready_o = !valid_q || issue;
   assign halted_o = halted_q;
@@ -165,8 +169,8 @@ module pm_issue #(
       tok_q <= '0;
       active_q <= '0;
     end else begin
-      tok_q <= tok_d;
-      if (take_tokens) active_q <= tok_active_i;
+      if (issue) tok_q <= tok_d;
+      if (issue && offered) active_q <= tok_active_i;
       if (jump_o) valid_q <= 1'b0;
       else if (fetch_ready_o) valid_q <= fetch_valid_i;
       if (!halted_q && underrun_i) begin
@@ -184,20 +188,29 @@ module pm_issue #(
   always_ff @(posedge clk_i) begin
     if (fetch_ready_o) begin
       instr_q <= decoded;
+      is_halt_q <= decoded.op == pm_isa::OP_HALT;
+      is_jmp_q <= decoded.op == pm_isa::OP_JMP;
+      is_tin_q <= decoded.op == pm_isa::OP_TIN;
+      is_tout_q <= decoded.op == pm_isa::OP_TOUT;
+      is_lde_q <= decoded.op == pm_isa::OP_LDE;
+      is_wst_q <= decoded.op == pm_isa::OP_WST;
+      vectors_q <= vectors;
+      banks_q <= banks;
+      stray_q <= stray;
       pc_q <= fetch_pc_i[15:0];
       for (int b = 0; b < BATCH; b++) row_offset_q[41*b+:41] <= 41'(tok_d[32*b+:32]) * 41'(row_beats);
-      last_offset_q <= 42'(MEM_BEATS) - 42'(decoded.addr) - 42'(row_beats);
+      last_offset_q <= last_offset;
     end
-    if (ls_go_o) ls_vectors_q <= vectors;
+    if (ls_go_o) ls_vectors_q <= vectors_q;
     if (row_go_o) begin
-      row_vectors_q <= vectors;
-      row_banks_q <= banks;
+      row_vectors_q <= vectors_q;
+      row_banks_q <= banks_q;
       row_sd_q <= instr_q.sd;
     end
     if (scl_go_o) scl_sd_q <= instr_q.sd;
     if (tmv_go_o) begin
-      tmv_vectors_q <= vectors;
-      tmv_banks_q <= banks;
+      tmv_vectors_q <= vectors_q;
+      tmv_banks_q <= banks_q;
       tmv_pc_q <= pc_q;
     end
   end

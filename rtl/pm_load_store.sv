@@ -46,7 +46,7 @@ module pm_load_store #(
   logic [COUNT-1:0] ask_q;  // beats left to ask for
   logic [COUNT-1:0] due_q;  // beats left to be taken from memory, or to be stored
   logic [10:0] part_q;  // beats of a slot
-  logic [10:0] ask_part_q, take_part_q;  // … of which are left to ask for, or to be taken
+  logic [10:0] ask_part_q, take_part_q, fetch_part_q;  // … of which are left to ask for, to be taken, to be read and stored
   wire logic [COUNT-1:0] total = instr_i.each ? COUNT'(instr_i.beats[10:0]) * COUNT'(BATCH) : COUNT'(instr_i.beats[10:0]);
 
   wire logic granted = req_o && grant_i;
@@ -58,7 +58,7 @@ module pm_load_store #(
   logic [COUNT-1:0] fetch_q;  // words left to read from the register
   logic [INDEX-1:0] raddr_q;
   logic [SLOT-1:0] fetch_slot_q, read_slot_q;
-  wire logic last_word = 11'(raddr_q) + 11'd1 == part_q;
+  wire logic last_word = fetch_part_q == 11'd1;
   logic reading_q;
   logic [2:0] queued_q;
   logic [1:0] head_q, tail_q;
@@ -112,6 +112,7 @@ module pm_load_store #(
       ask_part_q <= instr_i.beats[10:0];
       take_part_q <= instr_i.beats[10:0];
       fetch_q <= total;
+      fetch_part_q <= instr_i.beats[10:0];
       raddr_q <= '0;
       fetch_slot_q <= instr_i.each ? '0 : SLOT'(BATCH - 1);
       head_q <= '0;
@@ -129,6 +130,7 @@ module pm_load_store #(
       if (store_q ? granted : take) due_q <= due_q - 1'b1;
       if (read) begin
         fetch_q <= fetch_q - 1'b1;
+        fetch_part_q <= last_word ? part_q : fetch_part_q - 11'd1;
         raddr_q <= last_word ? '0 : raddr_q + 1'b1;
         if (last_word) fetch_slot_q <= fetch_slot_q + 1'b1;
       end

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // The accelerator with its memory beside it on the chip, for models that fit: nothing is outside but the host's bus.
-// Memory takes a request in each cycle and answers in the next one.
+// Memory takes a request in each cycle and answers in the second one after it: its blocks lie all over the chip.
 module pm_on_chip #(
     parameter int CORES = 1,
     parameter int VLMAX = 2048,
@@ -27,11 +27,13 @@ module pm_on_chip #(
   localparam int HOST = CORES + 1;
   localparam int ADDR = $clog2(MEM_BEATS);
 
-  logic [PORTS-1:0] req_valid, grant, writes, rsp_valid_q;
+  logic [PORTS-1:0] req_valid, grant, writes, read_q, rsp_valid_q;
   logic [PORTS*pm_pkg::ADDR-1:0] addresses;
   logic [2*WORD-1:0] wdata;
   logic [WORD-1:0] rdata;
-  logic [ADDR-1:0] address;  // of the port that is granted: there is only one in a cycle
+  logic [ADDR-1:0] address, address_q;  // of the port that is granted: there is only one in a cycle
+  logic write_q;
+  logic [WORD-1:0] wdata_q;
 
   always_comb begin
     address = '0;
@@ -73,14 +75,26 @@ module pm_on_chip #(
       .DEPTH(MEM_BEATS)
   ) u_memory (
       .clk_i(clk_i),
-      .we_i((grant & writes) != '0),
-      .waddr_i(address),
-      .wdata_i(grant[HOST] ? wdata[2*WORD-1:WORD] : wdata[WORD-1:0]),
-      .raddr_i(address),
+      .we_i(write_q),
+      .waddr_i(address_q),
+      .wdata_i(wdata_q),
+      .raddr_i(address_q),
       .rdata_o(rdata)
   );
 
-  always_ff @(posedge clk_i) rsp_valid_q <= rst_ni ? grant & ~writes & req_valid : '0;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      write_q <= 1'b0;
+      read_q <= '0;
+      rsp_valid_q <= '0;
+    end else begin
+      write_q <= (grant & writes) != '0;
+      read_q <= grant & ~writes & req_valid;
+      rsp_valid_q <= read_q;
+    end
+    address_q <= address;
+    wdata_q <= grant[HOST] ? wdata[2*WORD-1:WORD] : wdata[WORD-1:0];
+  end
 endmodule
 
 `default_nettype wire

@@ -32,7 +32,7 @@ package pm_pkg;
     logic is_row;
     logic is_scl;
     logic is_tmv;
-    logic [2:0] fault;  // all but that of lde's address, which depends on the token
+    logic [2:0] fault;  // all but those of stray bits and of an address
     logic y_used;
     logic a_used;
     logic b_used;

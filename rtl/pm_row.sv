@@ -41,14 +41,16 @@ module pm_row #(
   localparam int LANE = $clog2(LANES);
 
   logic [5:0] op_q;
+  logic silu_q;
   logic [2:0] y_q, a_q, b_q;
   logic q_q;
   logic [pm_pkg::SCALAR-1:0] scale_q;
-  logic [5:0] scale_shift_q, shift_q;
+  logic [5:0] scale_shift_q;
+  logic [4:0] shift_q;
   logic [1:0] red_q;
   logic [3:0] sd_q;
   logic [13:0] len_q;
-  logic [10:0] words_q;
+  logic [10:0] left_q;  // words not yet addressed
 
   logic busy_q;
   logic [11:0] valid_q;  // bit n: stage n holds a word
@@ -62,7 +64,7 @@ module pm_row #(
   logic complete8_q;
   wire logic complete0 = pass0_q == PASS'(PASSES - 1);
   wire logic complete7 = pass7_q == PASS'(PASSES - 1);
-  wire logic last_read = complete0 && read_q + 11'd1 == words_q;
+  wire logic last_read = complete0 && left_q == 11'd1;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -80,6 +82,7 @@ module pm_row #(
   always_ff @(posedge clk_i) begin
     if (go_i) begin
       op_q <= instr_i.op;
+      silu_q <= instr_i.op == pm_isa::OP_SILU;
       y_q <= instr_i.y;
       a_q <= instr_i.a;
       // an operation without b reads a twice, so that it addresses no other register
@@ -87,11 +90,11 @@ module pm_row #(
       q_q <= instr_i.q;
       scale_q <= scale_i;
       scale_shift_q <= 6'd0 - scale_i[21:16];
-      shift_q <= instr_i.op == pm_isa::OP_SILU ? 6'd16 : {1'b0, instr_i.shift} + 6'd16;
+      shift_q <= instr_i.shift;  // 0 but for mul
       red_q <= instr_i.red;
       sd_q <= instr_i.sd;
       len_q <= instr_i.len;
-      words_q <= 11'((15'(instr_i.len) + 15'(LANES - 1)) >> LANE);
+      left_q <= 11'((15'(instr_i.len) + 15'(LANES - 1)) >> LANE);
       read_q <= '0;
       result_q <= '0;
       pass0_q <= '0;
@@ -99,7 +102,10 @@ module pm_row #(
     end else begin
       if (valid_q[0]) begin
         pass0_q <= complete0 ? '0 : pass0_q + 1'b1;
-        if (complete0) read_q <= read_q + 11'd1;
+        if (complete0) begin
+          read_q <= read_q + 11'd1;
+          left_q <= left_q - 11'd1;
+        end
       end
       if (valid_q[7]) begin
         pass7_q <= complete7 ? '0 : pass7_q + 1'b1;
@@ -132,6 +138,7 @@ module pm_row #(
         .clk_i(clk_i),
         .valid_i(valid_q[8:1]),
         .op_i(op_q),
+        .silu_i(silu_q),
         .scale_i(scale_q),
         .scale_shift_i(scale_shift_q),
         .shift_i(shift_q),

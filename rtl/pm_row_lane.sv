@@ -12,9 +12,10 @@ module pm_row_lane (
     input  wire logic [ 8:1] valid_i,  // bit n: stage n holds an element
     // constant while an instruction runs
     input  wire logic [ 5:0] op_i,
+    input  wire logic        silu_i,  // the operation is silu
     input  wire logic [23:0] scale_i,
     input  wire logic [ 5:0] scale_shift_i,  // −e of the scale
-    input  wire logic [ 5:0] shift_i,  // of the product
+    input  wire logic [ 4:0] shift_i,  // of the product, less 16
     input  wire logic        square_i,  // the reduction wants squares, else magnitudes
     // stage 1
     input  wire logic [31:0] a_i,
@@ -27,15 +28,26 @@ module pm_row_lane (
     // stage 9
     output      logic [62:0] term_o
 );
-  // 2–4: the scale
-  logic [31:0] a2, b2, b3, a4, b4, scaled;
+  // 2–4: the scale; it is rounded in stage 4
+  logic [31:0] a2, b2, b3, a4, b4, floor, floor4;
   logic [47:0] product3;
+  logic up, up4, fits, fits4, negative, negative4;
 
   pm_scale u_scale (
       .product_i(product3),
       .e_i(scale_i[23:16]),
       .k_i(scale_shift_i),
-      .scaled_o(scaled)
+      .floor_o(floor),
+      .up_o(up),
+      .fits_o(fits),
+      .negative_o(negative)
+  );
+  pm_round u_round_scaled (
+      .floor_i(floor4),
+      .up_i(up4),
+      .fits_i(fits4),
+      .negative_i(negative4),
+      .y_o(a4)
   );
 
   always_ff @(posedge clk_i) begin
@@ -48,7 +60,7 @@ module pm_row_lane (
       b3 <= b2;
     end
     if (valid_i[3]) begin
-      a4 <= scaled;
+      {negative4, fits4, up4, floor4} <= {negative, fits, up, floor};
       b4 <= b3;
     end
   end
@@ -90,52 +102,66 @@ module pm_row_lane (
     end
   end
 
-  // 6–8: the product, of b or of the sigmoid; the result
+  // 6–8: the product, of b or of the sigmoid, of which the lowest 16 bits only round; or what other operations make
   logic signed [32:0] factor;
-  logic [63:0] product7;
-  logic [31:0] a7, b7, product_saturated, sum_saturated, result;
+  logic [63:0] product;
+  logic [47:0] product7;
+  logic [31:0] product_floor, product_rounded, sum_saturated, other, other7;
   logic [32:0] sum;
-  logic [16:0] sigmoid7;
-  wire logic is_silu = op_i == pm_isa::OP_SILU;
+  logic half7, rest7, product_up, product_fits, product_negative;
+  wire logic multiplies = silu_i || op_i == pm_isa::OP_MUL;
 
-  pm_round_saturate #(
-      .WIDTH(64)
-  ) u_round_product (
-      .x_i(product7),
-      .k_i(shift_i),
-      .y_o(product_saturated)
-  );
   pm_saturate #(
       .WIDTH(33)
   ) u_saturate_sum (
       .x_i(sum),
       .y_o(sum_saturated)
   );
+  pm_shift_right #(
+      .WIDTH(48),
+      .SHIFT(5)
+  ) u_shift_product (
+      .x_i(product7),
+      .half_i(half7),
+      .rest_i(rest7),
+      .k_i(shift_i),
+      .floor_o(product_floor),
+      .up_o(product_up),
+      .fits_o(product_fits),
+      .negative_o(product_negative)
+  );
+  pm_round u_round_product (
+      .floor_i(product_floor),
+      .up_i(product_up),
+      .fits_i(product_fits),
+      .negative_i(product_negative),
+      .y_o(product_rounded)
+  );
 
   always_comb begin
-    factor = is_silu ? {16'b0, sigmoid6} : {b6[31], b6};
-    sum = op_i == pm_isa::OP_SUB ? {a7[31], a7} - {b7[31], b7} : {a7[31], a7} + {b7[31], b7};
+    factor = silu_i ? {16'b0, sigmoid6} : {b6[31], b6};
+    product = 64'($signed(a6) * factor);
+    sum = op_i == pm_isa::OP_SUB ? {a6[31], a6} - {b6[31], b6} : {a6[31], a6} + {b6[31], b6};
     case (op_i)
-      pm_isa::OP_ADD, pm_isa::OP_SUB: result = sum_saturated;
-      pm_isa::OP_MUL, pm_isa::OP_SILU: result = product_saturated;
-      pm_isa::OP_SIG, pm_isa::OP_SIGC: result = {15'b0, sigmoid7};
-      default: result = a7;
+      pm_isa::OP_ADD, pm_isa::OP_SUB: other = sum_saturated;
+      pm_isa::OP_SIG, pm_isa::OP_SIGC: other = {15'b0, sigmoid6};
+      default: other = a6;
     endcase
   end
 
-  wire logic fits_byte = a7[31:7] == {25{a7[31]}};
+  wire logic fits_byte = other7[31:7] == {25{other7[31]}};
 
   always_ff @(posedge clk_i) begin
     if (valid_i[6]) begin
-      product7 <= 64'($signed(a6) * factor);
-      sigmoid7 <= sigmoid6;
-      a7 <= a6;
-      b7 <= b6;
+      product7 <= product[63:16];
+      half7 <= product[15];
+      rest7 <= product[14:0] != '0;
+      other7 <= other;
     end
     if (valid_i[7]) begin
-      y_o <= keep_i ? result : '0;
+      y_o <= !keep_i ? '0 : multiplies ? product_rounded : other7;
       if (!keep_i) q_o <= '0;
-      else q_o <= fits_byte ? a7[7:0] : {a7[31], {7{!a7[31]}}};
+      else q_o <= fits_byte ? other7[7:0] : {other7[31], {7{!other7[31]}}};
     end
   end
 

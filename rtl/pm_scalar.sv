@@ -84,15 +84,15 @@ module pm_scalar (
     end
   end
 
-  // Root: in steps 2 … 7 the three products of each iteration, each kept in p_q for the next.
+  // Root: in steps 3 … 14 the three products of each iteration. Each takes two cycles: its factors are chosen in an odd
+  // step and multiplied in the even one after it, which keeps the product in p_q or y_q for the next.
   logic [23:0] seeds[0:47];
   logic [23:0] seed_q, y_q, p_q;
   logic [5:0] seed_index;
   logic [15:0] x_q;
   logic signed [9:0] even_q;  // the exponent, made even
-  logic [23:0] left, right;
-  logic [46:0] product;
-  wire logic [23:0] y = step_q == 5'd2 ? seed_q : y_q;
+  logic [23:0] left_q, right_q;
+  wire logic [46:15] product = 32'((47'(left_q) * 47'(right_q)) >> 15);
   wire logic is_smul = op_q == pm_isa::OP_SMUL;
 
   initial $readmemh(`PM_RSQRT_TABLE, seeds);
@@ -101,62 +101,58 @@ module pm_scalar (
   wire logic [15:0] x = ea_q[0] ? {1'b0, ma_q[15:1]} : ma_q;
   assign seed_index = x[15:10] - 6'd16;
 
-  always_comb begin
-    case (step_q)
-      5'd2, 5'd5: {left, right} = {y, y};
-      5'd3, 5'd6: {left, right} = {8'b0, x_q, p_q};
-      default: {left, right} = {y_q, 24'hc00000 - p_q};  // 3 · 2^22 − p
-    endcase
-    if (is_smul) {left, right} = {8'b0, ma_q, 8'b0, mb_q};
-  end
-  assign product = 47'(left) * 47'(right);
-
   always_ff @(posedge clk_i) begin
     seed_q <= seeds[seed_index < 6'd48 ? seed_index : 6'd0];
     x_q <= x;
     even_q <= ea + {9'b0, ea_q[0]};
     case (step_q)
-      5'd2, 5'd5: p_q <= product[45:22];
-      5'd3, 5'd6: p_q <= product[39:16];
+      5'd3, 5'd9: {left_q, right_q} <= {y_q, y_q};
+      5'd5, 5'd11: {left_q, right_q} <= {8'b0, x_q, p_q};
+      default: {left_q, right_q} <= {y_q, 24'hc00000 - p_q};  // 3 · 2^22 − p
+    endcase
+    if (is_smul) {left_q, right_q} <= {8'b0, ma_q, 8'b0, mb_q};
+    case (step_q)
+      5'd4, 5'd10: p_q <= product[45:22];
+      5'd6, 5'd12: p_q <= product[39:16];
       default: ;
     endcase
     if (step_q == 5'd2) y_q <= seed_q;
-    else if (step_q == 5'd4 || step_q == 5'd7) y_q <= product[46:23];
+    else if (step_q == 5'd8 || step_q == 5'd14) y_q <= product[46:23];
   end
 
-  // The result: an integer and its exponent are chosen, then normalised.
-  logic [32:0] value_q;
-  logic signed [9:0] exponent_q;
+  // The result: 17 bits of which one of the upper two is the highest set, and the exponent of the lowest. Mantissas, whose
+  // highest bit is set, have such products, sums and quotients, and the root's y lies in [2^22, 2^23).
+  logic [16:0] value_q;
+  logic signed [9:0] exponent_q, exponent;
   logic [pm_pkg::SCALAR-1:0] normalised;
 
   always_ff @(posedge clk_i) begin
     case (op_q)
       pm_isa::OP_SMUL: begin
-        value_q <= {1'b0, product[31:0]};
-        exponent_q <= ea + eb;
+        value_q <= product[31:15];
+        exponent_q <= ea + eb + 10'sd15;
       end
       pm_isa::OP_SADD: begin
-        value_q <= sum;
-        exponent_q <= (a_high_q ? ea : eb) - 10'sd16;
+        value_q <= sum[32:16];
+        exponent_q <= a_high_q ? ea : eb;
       end
       pm_isa::OP_SRCP: begin
-        value_q <= {16'b0, quotient_q};
+        value_q <= quotient_q;
         exponent_q <= -10'sd31 - ea;
       end
       default: begin
-        value_q <= {9'b0, y_q};
-        exponent_q <= -10'sd30 - (even_q >>> 1);  // −22 − (E + 16) / 2
+        value_q <= y_q[23:7];
+        exponent_q <= -10'sd23 - (even_q >>> 1);  // −22 − (E + 16) / 2, of the seventh bit of y
       end
     endcase
   end
 
-  pm_norm #(
-      .WIDTH(33)
-  ) u_norm (
-      .value_i(value_q),
-      .e_i(exponent_q),
-      .scalar_o(normalised)
-  );
+  always_comb begin
+    exponent = exponent_q + {9'b0, value_q[16]};
+    if (exponent < -10'sd128) normalised = '0;
+    else if (exponent > 10'sd127) normalised = pm_pkg::SCALAR_MOST;
+    else normalised = {exponent[7:0], value_q[16] ? value_q[16:1] : value_q[15:0]};
+  end
 
   always_comb begin
     scalar_o = normalised;
@@ -166,6 +162,7 @@ module pm_scalar (
       pm_isa::OP_SADD:
       if (a_zero) scalar_o = {eb_q, mb_q};
       else if (b_zero) scalar_o = {ea_q, ma_q};
+      pm_isa::OP_SMUL: if (a_zero || b_zero) scalar_o = '0;
       pm_isa::OP_SRCP, pm_isa::OP_SRSQ: if (a_zero) scalar_o = pm_pkg::SCALAR_MOST;
       default: ;
     endcase

@@ -7,6 +7,7 @@ import { readRtlReport } from '../src/accelerator/resources.ts';
 import { rtlFolder, rtlSources } from './bench/bench.ts';
 import { describeWithYosys } from './bench/tools.ts';
 import { sourcesDigest } from './synthesis/digest.ts';
+import { placedTop } from './synthesis/ecp5.ts';
 import { estimated } from './synthesis/estimate.ts';
 import { reducedCore } from './synthesis/ice40.ts';
 import { targets } from './synthesis/targets.ts';
@@ -39,6 +40,8 @@ it('has results of the sources as they are now: `npx node rtl/synthesise.ts` ren
   const old = report!.units.filter(({ module, sources }) => sources !== sourcesDigest(module));
   expect(old.map(({ target, module }) => `${target}: ${module}`)).toEqual([]);
   expect(report!.reducedCore!.sources).toBe(sourcesDigest(reducedCore));
+  expect(report!.onChip!.sources).toBe(sourcesDigest(placedTop));
+  expect(report!.placed!.sources).toBe(sourcesDigest(placedTop));
   for (const { name } of targets) {
     const modules = report!.units.filter(({ target }) => target === name).map(({ module }) => module);
     expect(new Set(modules)).toEqual(new Set(units.map(({ module }) => module)));
@@ -50,6 +53,11 @@ it('has estimates of every unit, each for 100 MHz or more', async () => {
   const current = estimates.filter(({ module, sources }) => sources === sourcesDigest(module));
   expect(new Set(current.map(({ module }) => module))).toEqual(new Set(estimated));
   expect(current.filter(({ nanoseconds }) => nanoseconds > 10)).toEqual([]);
+});
+
+it('has a whole accelerator that is placed and routed at 50 MHz or more', async () => {
+  const { placed } = (await readRtlReport(new URL('../results/rtl.json', import.meta.url)))!;
+  expect(Math.max(...placed!.clocksMHz)).toBeGreaterThanOrEqual(50);
 });
 
 const multiplies = (cell: string) => /mul|macc|dsp/i.test(cell);

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { describe } from 'vitest';
+import { nextpnrEcp5 } from '../synthesis/tools.ts';
 import { pythonWithLitedram } from './litedram.ts';
 
 function missing(command: string): boolean {
@@ -24,4 +25,11 @@ const litedramMissing = () => spawnSync(pythonWithLitedram, ['-c', 'import lited
 /** `describe` for tests with LiteDRAM's controller; PLUSMINUS_REQUIRE_LITEDRAM=1, as in CI, makes its absence a failure. */
 export const describeWithLitedram = describe.skipIf(
   !litedramRequired && (missing('verilator') || litedramMissing()),
+);
+
+const nextpnrRequired = process.env.PLUSMINUS_REQUIRE_NEXTPNR === '1';
+
+/** `describe` for tests that place and route; PLUSMINUS_REQUIRE_NEXTPNR=1, as in CI, makes nextpnr's absence a failure. */
+export const describeWithNextpnr = describe.skipIf(
+  !nextpnrRequired && (missing('yosys') || missing(nextpnrEcp5)),
 );

