@@ -19,7 +19,7 @@ function macrosFor(inc: string): string[] {
 it.each(sources.filter((name) => name.endsWith('.inc')))('each kind of vectors defines all for %s', (inc) => {
   const macros = macrosFor(inc);
   const including = sources.filter((name) => textOf(name).includes(`#include "${inc}"`));
-  expect(macros).toContain('NAME');
+  expect(macros, 'its list of macros').not.toEqual([]);
   expect(including.length).toBeGreaterThan(2);
   for (const name of including) {
     const defined = [...textOf(name).matchAll(/^#define (\w+)/gm)].map((match) => match[1]);
