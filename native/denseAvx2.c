@@ -11,4 +11,13 @@
 #define MUL(a, b) _mm256_mul_ps(a, b)
 #define ADD(a, b) _mm256_add_ps(a, b)
 #define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define OF_HALVES(p) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
+#define OF_BFLOATS(p) (__m256) _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p))), 16)
+#define OF_INT8(p) _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p))))
+#define ZIP(low, high)                                                                                                  \
+  do {                                                                                                                  \
+    const __m256 even = _mm256_unpacklo_ps(low, high), odd = _mm256_unpackhi_ps(low, high);                             \
+    low = _mm256_permute2f128_ps(even, odd, 0x20);                                                                      \
+    high = _mm256_permute2f128_ps(even, odd, 0x31);                                                                     \
+  } while (0)
 #include "dense.inc"

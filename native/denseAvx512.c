@@ -1,6 +1,10 @@
 #include "plusminus.h"
 #include <immintrin.h>
 
+/** Lanes of two vectors in turn, 16 on those of the second. */
+#define lowerHalves _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0)
+#define upperHalves _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8)
+
 #define NAME denseAvx512
 #define FLOATS __m512
 #define LANES 16
@@ -11,4 +15,13 @@
 #define MUL(a, b) _mm512_mul_ps(a, b)
 #define ADD(a, b) _mm512_add_ps(a, b)
 #define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define OF_HALVES(p) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p)))
+#define OF_BFLOATS(p) (__m512) _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p))), 16)
+#define OF_INT8(p) _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p))))
+#define ZIP(low, high)                                                                                                  \
+  do {                                                                                                                  \
+    const __m512 both = _mm512_permutex2var_ps(low, lowerHalves, high);                                                 \
+    high = _mm512_permutex2var_ps(low, upperHalves, high);                                                              \
+    low = both;                                                                                                         \
+  } while (0)
 #include "dense.inc"

@@ -11,4 +11,20 @@
 #define MUL(a, b) vmulq_f32(a, b)
 #define ADD(a, b) vaddq_f32(a, b)
 #define FMA(a, b, c) vfmaq_f32(c, a, b)
+#define OF_HALVES(p) vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)(p))))
+#define OF_BFLOATS(p) vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vld1_u16((const uint16_t *)(p))), 16))
+#define OF_INT8(p) fourCodes(p)
+#define ZIP(low, high)                                                                                                  \
+  do {                                                                                                                  \
+    const float32x4_t even = vzip1q_f32(low, high);                                                                     \
+    high = vzip2q_f32(low, high);                                                                                       \
+    low = even;                                                                                                         \
+  } while (0)
+
+INLINE float32x4_t fourCodes(const uint8_t *p) {
+  uint32_t codes;
+  memcpy(&codes, p, 4);
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(codes)))));
+}
+
 #include "dense.inc"

@@ -25,7 +25,11 @@ static int saves(uint64_t registers) {
   return (((uint64_t)high << 32 | low) & registers) == registers;
 }
 
-int hasAvx2(void) { return saves(0x6) && bit(leaf(7, 0).ebx, 5) && bit(leaf(1, 0).ecx, 12); }
+/** AVX2, FMA and F16C. */
+int hasAvx2(void) {
+  Leaf l = leaf(1, 0);
+  return saves(0x6) && bit(leaf(7, 0).ebx, 5) && bit(l.ecx, 12) && bit(l.ecx, 29);
+}
 
 int hasAvxVnni(void) { return hasAvx2() && bit(leaf(7, 1).eax, 4); }
 

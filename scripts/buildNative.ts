@@ -30,7 +30,7 @@ interface Compiler {
   readonly isZig: boolean;
 }
 
-const avx2 = ['-mavx2', '-mfma'];
+const avx2 = ['-mavx2', '-mfma', '-mf16c'];
 const avx512 = [...avx2, '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512vnni'];
 
 /** Loops over floats become vectors, without errno and traps, which WebAssembly does not have either. */

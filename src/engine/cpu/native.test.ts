@@ -95,6 +95,41 @@ async function grouped(
   return values;
 }
 
+/** Few and many rows; widths past a block of depth; outputs and widths that end within vectors. */
+const storedCases = (['f32', 'f16', 'bf16', 'i8'] as const).flatMap((dtype) =>
+  [
+    [1, 300, 70],
+    [3, 47, 33],
+    [9, 300, 70],
+  ].map(([rows, width, out]) => [dtype, rows!, width!, out!] as const),
+);
+
+/** y of a linear layer whose weights are stored as `dtype`; subnormal and large values among those in 16 bits. */
+async function stored(
+  [dtype, rows, width, out]: (typeof storedCases)[number],
+  native: CpuOptions['native'],
+): Promise<Float32Array> {
+  const [x, weight] = [input('x', [rows, width]), input('weight', [out, width], dtype)];
+  const scales = dtype === 'i8' ? input('scales', [out]) : undefined;
+  let y: Tensor | undefined;
+  const program = record('stored', () => {
+    y = output(linear(x, weight, scales));
+  });
+  const engine = await CpuEngine.create({ threads: 2, pieceWork: 1, poison: true, native });
+  const random = new SeededRandom(6);
+  for (const tensor of scales ? [x, scales] : [x])
+    engine.write(tensor, bytesOf(random.fillNormal(new Float32Array(tensor.size))));
+  const size = { f32: 4, f16: 2, bf16: 2, i8: 1 }[dtype];
+  const bytes = Uint8Array.from({ length: size * weight.size }, () => random.integer(256));
+  // Neither infinities nor NaN: the highest bit of the exponent is off.
+  if (size > 1) for (let at = size - 1; at < bytes.length; at += size) bytes[at]! &= 0xbf;
+  engine.write(weight, bytes);
+  await engine.load(program).run();
+  const values = (await readFloats(engine, y!)).slice();
+  await engine.dispose();
+  return values;
+}
+
 describe.each(nativeUnderTest)('native kernels, %s', (native) => {
   for (const [name, project] of Object.entries(projections)) {
     it.each(shapes)(`${name} of ${'%i × %i → %i'} gives the same bits`, async (...shape) => {
@@ -105,6 +140,12 @@ describe.each(nativeUnderTest)('native kernels, %s', (native) => {
       for (const [index, gradient] of gradients.entries()) expectClose(nativeGradients[index]!, gradient);
     });
   }
+
+  it.each(storedCases)('linear with %s weights, %i × %i → %i, gives the same bits', async (...shape) => {
+    const values = await stored(shape, native);
+    expect(values.every(Number.isFinite)).toBe(true);
+    expect(values).toEqual(await stored(shape, false));
+  });
 
   it.each(groupedCases)('%s codes, %i × %i in groups of %i → %i give the same bits', async (...shape) => {
     expect(await grouped(shape, native)).toEqual(await grouped(shape, false));

@@ -2,6 +2,7 @@
 // others, so that reading a text token by token or at once gives the same results.
 
 import { alongK, Gemm, gemmPiece } from "../../kernels/cpu/gemm.as";
+import { nativeDenseProduct } from "../../kernels/cpu/native.as";
 import { multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 /** From this many rows on, packing the weights into panels is faster. */
@@ -17,6 +18,7 @@ export function linearForward(args: usize, thread: i32, threads: i32): void {
     gemmPiece(p, thread, threads);
     return;
   }
+  if (nativeDenseProduct(args, thread, threads)) return;
   const from = shareStart(p.N, 8, thread, threads);
   const end = shareStart(p.N, 8, thread + 1, threads);
   for (let n = from; n < end; n += 8) {
