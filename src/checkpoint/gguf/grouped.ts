@@ -11,6 +11,8 @@ export interface GroupedType {
   readonly group: number;
   /** Writes the codes of the block that begins at byte `from`. */
   codes(bytes: Uint8Array, from: number, target: Int8Array, to: number): void;
+  /** Of ternary types, faster than `codes`: the codes of the block plus one, four neighbours to a word, the first lowest. */
+  raised?(bytes: Uint8Array, from: number, target: Uint32Array, to: number): void;
   /** Where a block has its one scale, in half precision; undefined if it has several. */
   readonly scaleAt?: number;
   /** Writes the scales of the block that begins at byte `from`. */
@@ -54,6 +56,17 @@ const tq2: GroupedType = {
     for (let k = 0; k < 256; k++) {
       const byte = bytes[from + ((k >> 7) << 5) + (k & 31)]!;
       target[to + k] = ((byte >> (2 * ((k >> 5) & 3))) & 3) - 1;
+    }
+  },
+  raised(bytes, from, target, to) {
+    for (let word = 0; word < 16; word++) {
+      const at = from + 4 * word;
+      const four = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+      const first = to + ((word >> 3) << 5) + (word & 7);
+      target[first] = four & 0x03030303;
+      target[first + 8] = (four >>> 2) & 0x03030303;
+      target[first + 16] = (four >>> 4) & 0x03030303;
+      target[first + 24] = (four >>> 6) & 0x03030303;
     }
   },
   ...oneScale(64),

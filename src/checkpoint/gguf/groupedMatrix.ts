@@ -21,6 +21,10 @@ export function packCodesOf(
     withoutScales(type, blocks, target);
   } else if (grouped.kind === 'i8') {
     readCodesOf(type, grouped, blocks, new Int8Array(target.buffer, target.byteOffset, target.length));
+  } else if (grouped.raised) {
+    const words = new Uint32Array(scratch.take(elementsOf(type, blocks)).buffer, 0, target.length);
+    readRaised(type, grouped.raised, blocks, words);
+    for (let k = 0; k < target.length; k++) target[k] = packedWord(words[k]!);
   } else {
     const codes = new Int8Array(scratch.take(elementsOf(type, blocks)).buffer, 0, elementsOf(type, blocks));
     readCodesOf(type, grouped, blocks, codes);
@@ -45,10 +49,36 @@ function withoutScales({ blockBytes }: GgufType, blocks: Uint8Array, target: Uin
   }
 }
 
-export function codesOf(type: GgufType, grouped: GroupedType, blocks: Uint8Array): Int8Array<ArrayBuffer> {
-  const codes = new Int8Array(elementsOf(type, blocks));
-  readCodesOf(type, grouped, blocks, codes);
-  return codes;
+/** Four codes of a byte each as one byte, the first in the lowest bits. */
+function packedWord(word: number): number {
+  return (word | (word >>> 6) | (word >>> 12) | (word >>> 18)) & 255;
+}
+
+/** The codes of a ternary type plus one, a byte each. */
+export function raisedCodes(
+  type: GgufType,
+  grouped: GroupedType,
+  blocks: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const raised = new Uint8Array(elementsOf(type, blocks));
+  if (grouped.raised) {
+    readRaised(type, grouped.raised, blocks, new Uint32Array(raised.buffer));
+  } else {
+    readCodesOf(type, grouped, blocks, new Int8Array(raised.buffer));
+    for (let k = 0; k < raised.length; k++) raised[k]!++;
+  }
+  return raised;
+}
+
+function readRaised(
+  { blockBytes, blockElements }: GgufType,
+  read: NonNullable<GroupedType['raised']>,
+  blocks: Uint8Array,
+  target: Uint32Array,
+): void {
+  const words = blockElements / 4;
+  const count = blocks.length / blockBytes;
+  for (let k = 0; k < count; k++) read(blocks, k * blockBytes, target, k * words);
 }
 
 function readCodesOf(type: GgufType, grouped: GroupedType, blocks: Uint8Array, target: Int8Array): void {

@@ -6,16 +6,16 @@ import { InputError } from '../../errors.ts';
 import { packedRows } from '../../program/tensor.ts';
 import { dequantise } from './dequantise.ts';
 import type { GroupedType } from './grouped.ts';
-import { codesOf, scalesOf } from './groupedMatrix.ts';
+import { raisedCodes, scalesOf } from './groupedMatrix.ts';
 import type { Rows } from './rows.ts';
 import type { GgufType } from './types.ts';
 
-/** Rows as codes and the scale of each group of `group` neighbours. */
+/** Rows as codes plus one, a byte each, and the scale of each group of `group` neighbours. */
 export interface CodedRows {
   readonly count: number;
   readonly columns: number;
   readonly group: number;
-  read(first: number, count: number): Promise<{ readonly codes: Int8Array; readonly scales: Float32Array }>;
+  read(first: number, count: number): Promise<{ readonly raised: Uint8Array; readonly scales: Float32Array }>;
 }
 
 export function codedBlocks(type: GgufType, grouped: GroupedType, rows: Rows): CodedRows {
@@ -23,7 +23,7 @@ export function codedBlocks(type: GgufType, grouped: GroupedType, rows: Rows): C
     ...{ count: rows.count, columns: rows.columns, group: grouped.group },
     async read(first, count) {
       const blocks = await rows.read(first, count);
-      return { codes: codesOf(type, grouped, blocks), scales: scalesOf(type, grouped, blocks) };
+      return { raised: raisedCodes(type, grouped, blocks), scales: scalesOf(type, grouped, blocks) };
     },
   };
 }
@@ -35,7 +35,10 @@ export function codedFloats(type: GgufType, rows: Rows): CodedRows {
     async read(first, count) {
       const floats = new Float32Array(count * rows.columns);
       dequantise(type, await rows.read(first, count), floats);
-      return { codes: Int8Array.from(floats, Math.sign), scales: floats.map(Math.abs) };
+      return {
+        raised: Uint8Array.from(floats, (value) => Math.sign(value) + 1),
+        scales: floats.map(Math.abs),
+      };
     },
   };
 }
@@ -71,19 +74,30 @@ export async function packOneScale(
 ): Promise<void> {
   const height = packedRows(rows.count);
   const count = packed.length / rows.columns;
-  packed.fill(0b01010101);
+  packed.fill(0);
   for (let plane = 0; plane < 4; plane++) {
     const begin = first + plane * height;
-    const present = Math.min(count, rows.count - begin);
-    if (present <= 0) continue;
-    const { codes, scales } = await rows.read(begin, present);
-    for (let g = 0, k = 0; g < scales.length; g++) {
-      const own = scales[g]!;
+    const present = Math.max(0, Math.min(count, rows.count - begin));
+    const { raised, scales } = present > 0 ? await rows.read(begin, present) : none;
+    for (const [g, own] of scales.entries()) {
       if (own !== scale && own !== 0) refuse(where, rows, begin, g, own, scale);
       // A scale of zero makes zeros of its codes.
-      for (const end = k + rows.group; k < end; k++) if (own !== 0) packed[k]! += codes[k]! << (2 * plane);
+      if (own === 0) raised.fill(1, g * rows.group, (g + 1) * rows.group);
     }
+    addPlane(packed, raised, 2 * plane);
   }
+}
+
+const none = { raised: new Uint8Array(), scales: new Float32Array() };
+
+/** Adds codes plus one at bit `shift`; where there are no more, zeros of the matrix. */
+function addPlane(packed: Uint8Array, raised: Uint8Array, shift: number): void {
+  const whole = (packed.byteOffset | raised.byteOffset) % 4 === 0 ? raised.length >> 2 : 0;
+  const target = new Uint32Array(packed.buffer, whole && packed.byteOffset, whole);
+  const words = new Uint32Array(raised.buffer, whole && raised.byteOffset, whole);
+  // Four columns at a time.
+  for (let k = 0; k < whole; k++) target[k]! |= words[k]! << shift;
+  for (let k = 4 * whole; k < packed.length; k++) packed[k]! |= (raised[k] ?? 1) << shift;
 }
 
 function refuse(
