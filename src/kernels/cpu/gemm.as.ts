@@ -7,6 +7,7 @@
 import { halvesToFloats, multiplyAdd, shareStart } from "./math.as";
 import { nativeDenseProduct } from "./native.as";
 import { Optional } from "./optional.as";
+import { turnHalves } from "./turnHalves.as";
 import { workspaceStart } from "./workspace.as";
 
 /** Rows of C that a micro-kernel computes; rows of a panel of A. */
@@ -99,7 +100,7 @@ function packA(g: Gemm, panels: usize, m: i32, rows: i32, k: i32, depth: i32): v
 }
 
 /** Element (k, n) of B as a float. */
-function elementB(g: Gemm, k: i32, n: i32): f32 {
+export function elementB(g: Gemm, k: i32, n: i32): f32 {
   if (g.kind == TERNARY) {
     const packed = (g.K + 3) >> 2;
     const plane = k / packed;
@@ -179,8 +180,18 @@ export function alongK(g: Gemm, k: i32, n: i32): v128 {
   return g.kind == HALVES_ALONG_K ? halvesToFloats(bits) : i32x4.shl(bits, 16);
 }
 
-function packPanelAlongK(g: Gemm, to: usize, k: i32, depth: i32, n: i32): void {
+/** A panel of eight columns of a B that is stored along K. */
+export function packPanelAlongK(g: Gemm, to: usize, k: i32, depth: i32, n: i32): void {
   let i = 0;
+  if (g.kind == HALVES_ALONG_K || g.kind == BFLOATS_ALONG_K) {
+    const stride = (<usize>g.ldb) << 1;
+    let from = g.b + <usize>n * stride + ((<usize>k) << 1);
+    const bfloats = g.kind == BFLOATS_ALONG_K;
+    for (; i + 8 <= depth && turnHalves(to, from, stride, bfloats); i += 8) {
+      to += 8 * 32;
+      from += 16;
+    }
+  }
   for (; i + 4 <= depth; i += 4) {
     transposeTo(to, alongK(g, k + i, n), alongK(g, k + i, n + 1), alongK(g, k + i, n + 2), alongK(g, k + i, n + 3));
     transposeTo(to + 16, alongK(g, k + i, n + 4), alongK(g, k + i, n + 5), alongK(g, k + i, n + 6), alongK(g, k + i, n + 7));

@@ -1,11 +1,20 @@
 // Dense products with a matrix of weights [out, in]. A row of y has the same bits whether it is computed alone or among
 // others, so that reading a text token by token or at once gives the same results.
 
-import { alongK, Gemm, gemmPiece } from "../../kernels/cpu/gemm.as";
+import {
+  alongK,
+  BFLOATS_ALONG_K,
+  elementB,
+  Gemm,
+  gemmPiece,
+  HALVES_ALONG_K,
+  packPanelAlongK,
+} from "../../kernels/cpu/gemm.as";
+import { loadLanes, multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 import { nativeDenseProduct } from "../../kernels/cpu/native.as";
-import { multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
+import { workspaceStart } from "../../kernels/cpu/workspace.as";
 
-/** From this many rows on, packing the weights into panels is faster. */
+/** From this many rows on, blocks of panels are faster than a panel at a time. */
 const fewestPanelRows: i32 = 4;
 
 /** The depth of a block of the panel product, after which its sums are added to the rest. */
@@ -21,8 +30,13 @@ export function linearForward(args: usize, thread: i32, threads: i32): void {
   if (nativeDenseProduct(args, thread, threads)) return;
   const from = shareStart(p.N, 8, thread, threads);
   const end = shareStart(p.N, 8, thread + 1, threads);
+  const turnsHalves = p.kind == HALVES_ALONG_K || p.kind == BFLOATS_ALONG_K;
   for (let n = from; n < end; n += 8) {
-    for (let row = 0; row < p.M; row++) eightOutputs(p, row, n, end);
+    if (turnsHalves) {
+      eightOfPanel(p, n, end);
+    } else {
+      for (let row = 0; row < p.M; row++) eightOutputs(p, row, n, end);
+    }
   }
 }
 
@@ -88,6 +102,45 @@ function eightOutputs(p: Gemm, row: i32, n: i32, end: i32): void {
   const y = p.c + ((<usize>row * <usize>p.ldc) << 2);
   storeLanes(y, n, end, low);
   if (n + 4 < end) storeLanes(y, n + 4, end, high);
+}
+
+/** The same of all rows, through a panel in memory: 16-bit weights are turned eight by eight. */
+function eightOfPanel(p: Gemm, n: i32, end: i32): void {
+  const panel = workspaceStart();
+  for (let first = 0; first < p.K; first += blockDepth) {
+    const depth = min(blockDepth, p.K - first);
+    packEight(p, panel, first, depth, n);
+    for (let row = 0; row < p.M; row++) {
+      const y = p.c + ((<usize>row * <usize>p.ldc) << 2);
+      let x = p.a + ((<usize>row * <usize>p.strideM + <usize>first) << 2);
+      let low = f32x4.splat(0);
+      let high = f32x4.splat(0);
+      for (let at = panel, last = panel + ((<usize>depth) << 5); at < last; at += 32, x += 4) {
+        const one = v128.load32_splat(x);
+        low = multiplyAdd(one, v128.load(at), low);
+        high = multiplyAdd(one, v128.load(at, 16), high);
+      }
+      if (first > 0) {
+        low = f32x4.add(low, loadLanes(y, n, end));
+        if (n + 4 < end) high = f32x4.add(high, loadLanes(y, n + 4, end));
+      }
+      storeLanes(y, n, end, low);
+      if (n + 4 < end) storeLanes(y, n + 4, end, high);
+    }
+  }
+}
+
+/** The panel of weights of eight outputs; those past the end repeat the last one. */
+function packEight(p: Gemm, panel: usize, k: i32, depth: i32, n: i32): void {
+  if (n + 8 <= p.N) {
+    packPanelAlongK(p, panel, k, depth, n);
+    return;
+  }
+  for (let i = 0; i < depth; i++) {
+    for (let c = 0; c < 8; c++) {
+      store<f32>(panel + ((<usize>(8 * i + c)) << 2), elementB(p, k + i, min(n + c, p.N - 1)));
+    }
+  }
 }
 
 /** Both products of the backward pass: dx = dy·W + before and dW = dyᵀ·x + before. */

@@ -126,4 +126,29 @@ describe('linear on the CPU', () => {
       await engine.dispose();
     },
   );
+
+  it.each([1, 6])('passes infinite and NaN halves on, %i row(s)', async (rows) => {
+    const [width, out] = [24, 9];
+    const engine = await CpuEngine.create({ threads: 1, native: false });
+    const [x, weight] = [input('x', [rows, width]), input('weight', [out, width], 'f16')];
+    let y: Tensor | undefined;
+    const program = record('product', () => {
+      y = output(linear(x, weight));
+    });
+    const halves = new Uint16Array(out * width).fill(0x3c00); // 1
+    halves[width + 2] = 0x7c00; // infinity
+    halves[3 * width + 9] = 0xfc00;
+    halves[8 * width + 23] = 0x7e00; // NaN, in a row past the last eight
+    engine.write(weight, bytesOf(halves));
+    engine.write(x, bytesOf(new Float32Array(rows * width).fill(1)));
+    await engine.load(program).run();
+    const row = [24, Infinity, 24, -Infinity, 24, 24, 24, 24];
+    const found = await readFloats(engine, y!);
+    for (let k = 0; k < rows; k++) {
+      const own = [...found.subarray(k * out, (k + 1) * out)];
+      expect(own.slice(0, 8)).toEqual(row);
+      expect(Number.isFinite(own[8])).toBe(false);
+    }
+    await engine.dispose();
+  });
 });
