@@ -217,8 +217,8 @@ describe('pages of keys and values', () => {
       engine.rows = 0;
       const [result] = await batch.step([{ slot, tokens: [7], wanted: 'last' }]);
       expect(result!.logits.slice()).toEqual(expected);
-      // 200 tokens are three pages and 8 tokens, which are read again.
-      expect(engine.rows).toBe(9);
+      // 200 tokens are three pages and 8 tokens, which are read again in the same program: 9 rows in one of 12.
+      expect(engine.rows).toBe(bucketOf(9));
     }
     // The pages survive the sequence that filled them.
     await batch.load(0);
@@ -226,7 +226,7 @@ describe('pages of keys and values', () => {
     await batch.load(1, state);
     engine.rows = 0;
     await batch.step([{ slot: 1, tokens: [7], wanted: 'last' }]);
-    expect(engine.rows).toBe(9);
+    expect(engine.rows).toBe(bucketOf(9));
   });
 
   it('a step that fails leaves the sequences as they were', async () => {

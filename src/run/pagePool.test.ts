@@ -75,3 +75,18 @@ it('a full pool has no page until one is released, and evicts the longest unused
   b.restart(tokens(2));
   expect(b.cached).toBe(pageSize);
 });
+
+it('sequences that read the same tokens side by side end with the same pages', () => {
+  const pool = new PagePool(6);
+  const sequences = [new PagedSequence(pool), new PagedSequence(pool)];
+  const tokens = Array.from({ length: 2 * pageSize + 5 }, (_, k) => k);
+  for (const sequence of sequences) {
+    sequence.append(tokens);
+    expect(sequence.reserve()).toBe(true);
+  }
+  for (const sequence of sequences) sequence.commit(tokens.length);
+  const [first, second] = sequences.map(({ pages }) => pages.map(({ index }) => index));
+  expect(second!.slice(0, 2)).toEqual(first!.slice(0, 2));
+  expect(second![2]).not.toBe(first![2]); // it has room, which each fills with its own
+  expect(pool.available).toBe(2);
+});

@@ -53,14 +53,21 @@ export class PagePool {
     return page;
   }
 
-  /** Makes a full page known by its tokens. Nobody may write to it afterwards. */
-  publish(page: Page, parent: Page | undefined, tokens: readonly number[]): void {
+  /**
+   * Makes a full page known by its tokens. Nobody may write to it afterwards.
+   * @returns the page to use from now on: another one if a sequence came first with these tokens; this one is then released
+   */
+  publish(page: Page, parent: Page | undefined, tokens: readonly number[]): Page {
+    const known = this.find(parent, tokens);
+    if (known) {
+      this.release(page);
+      return known;
+    }
     const entry = page as Entry;
-    const key = keyOf(parent, tokens);
     entry.serial = ++this.#serial;
-    if (this.#byKey.has(key)) return; // Another sequence came first; this page stays with its own.
-    entry.key = key;
-    this.#byKey.set(key, entry);
+    entry.key = keyOf(parent, tokens);
+    this.#byKey.set(entry.key, entry);
+    return entry;
   }
 
   /** Ends one use of a page. */

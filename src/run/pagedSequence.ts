@@ -53,12 +53,12 @@ export class PagedSequence {
     return true;
   }
 
-  /** Notes that keys and values of the first `count` tokens are in the pages; makes the full ones known. */
+  /** Notes that keys and values of the first `count` tokens are in the pages; shares the full ones with other sequences. */
   commit(count: number): void {
     const full = Math.floor(count / pageSize);
     for (let i = Math.floor(this.#cached / pageSize); i < full; i++) {
       const tokens = this.#tokens.slice(i * pageSize, (i + 1) * pageSize);
-      this.#pool.publish(this.#pages[i]!, this.#pages[i - 1], tokens);
+      this.#pages[i] = this.#pool.publish(this.#pages[i]!, this.#pages[i - 1], tokens);
     }
     this.#cached = count;
   }

@@ -36,6 +36,8 @@ const defaultBytes = 2 ** 28;
 
 interface Part extends SlotTokens {
   readonly sequence: PagedSequence;
+  /** Position of its first token. */
+  readonly first: number;
 }
 
 export class PagedSlots implements SlotModel {
@@ -77,16 +79,17 @@ export class PagedSlots implements SlotModel {
     const { vocabulary, turns, architecture } = this.#model;
     return turns.take(async () => {
       checkParts(parts, this, vocabulary);
-      const joined = parts.map((part) => ({ ...part, sequence: this.#sequence(part.slot) }));
-      const before = joined.map(({ sequence }) => sequence.tokens.length);
-      for (const { sequence, tokens } of joined)
-        checkContext(sequence.tokens.length + tokens.length, architecture.contextLength);
+      const joined = parts.map((part) => {
+        const sequence = this.#sequence(part.slot);
+        return { ...part, sequence, first: sequence.tokens.length };
+      });
+      for (const { first, tokens } of joined) checkContext(first + tokens.length, architecture.contextLength);
       const count = listWanted(parts).length;
       const logits = this.#logits.take(vocabulary * (count + bucketOf(Math.max(count, 1))));
       try {
         return await this.#advance(joined, logits);
       } catch (error) {
-        for (const [i, { sequence }] of joined.entries()) sequence.rewind(before[i]!);
+        for (const { sequence, first } of joined) sequence.rewind(first);
         throw error;
       }
     });
@@ -115,7 +118,7 @@ export class PagedSlots implements SlotModel {
     let group: Part[] = [];
     let written = 0;
     const flush = async () => {
-      results.push(...(await this.#run(group, logits.subarray(written))));
+      results.push(...(await this.#runGroup(group, logits.subarray(written))));
       written += this.#model.vocabulary * listWanted(group).length;
       group = [];
     };
@@ -126,7 +129,6 @@ export class PagedSlots implements SlotModel {
         if (group.length > 0) await flush();
         if (!this.#reserve(part, [])) this.#refuse(sequence);
       }
-      await this.#readEarlier(part);
       group.push(part);
     }
     await flush();
@@ -154,13 +156,16 @@ export class PagedSlots implements SlotModel {
     );
   }
 
-  /** Reads the tokens before those of the part whose keys and values are not in the pages. */
-  async #readEarlier({ sequence, slot, tokens: { length } }: Part): Promise<void> {
-    const end = sequence.tokens.length - length;
-    while (sequence.cached < end) {
-      const tokens = sequence.tokens.slice(sequence.cached, Math.min(sequence.cached + this.maxTokens, end));
-      await this.#run([{ sequence, slot, tokens, wanted: 'none' }], new Float32Array());
-    }
+  /**
+   * Reads parts in one program, with the tokens before them whose keys and values are not in the pages. What of these does
+   * not fit into it is read before.
+   */
+  async #runGroup(group: readonly Part[], logits: Float32Array): Promise<PartResult[]> {
+    const earlier = group.flatMap(missingTokens);
+    const room = this.maxTokens - group.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    while (earlier.length > room) await this.#run(earlier.splice(0, this.maxTokens), new Float32Array());
+    const results = await this.#run([...earlier, ...group], logits);
+    return results.slice(earlier.length);
   }
 
   /** Runs one program over parts whose tokens come next in the pages of their sequences. */
@@ -171,17 +176,17 @@ export class PagedSlots implements SlotModel {
     const slots = new Int32Array(step.slots.size).fill(this.slots);
     const positions = new Int32Array(step.positions.size);
     let row = 0;
-    for (const { sequence, slot, tokens } of parts) {
+    for (const { slot, first, tokens } of parts) {
       for (let i = 0; i < tokens.length; i++, row++) {
         slots[row] = slot;
-        positions[row] = sequence.cached + i;
+        positions[row] = first + i;
       }
     }
     engine.write(step.slots, bytesOf(slots));
     engine.write(step.positions, bytesOf(positions));
     engine.write(this.#pages, bytesOf(this.#table()));
     const results = await runRowStep(engine, step, parts, logits.subarray(0, step.logits?.size ?? 0));
-    for (const { sequence, tokens } of parts) sequence.commit(sequence.cached + tokens.length);
+    for (const { sequence, first, tokens } of parts) sequence.commit(first + tokens.length);
     return results;
   }
 
@@ -206,6 +211,13 @@ export class PagedSlots implements SlotModel {
     checkSlot(slot, this.slots);
     return this.#sequences[slot]!;
   }
+}
+
+/** The tokens before those of a part whose keys and values are not in the pages, each as a part of its own. */
+function missingTokens({ sequence, slot, first }: Part): Part[] {
+  return sequence.tokens
+    .slice(sequence.cached, first)
+    .map((token, k) => ({ sequence, slot, tokens: [token], first: sequence.cached + k, wanted: 'none' }));
 }
 
 interface PagedStep extends RowStep {
