@@ -10,6 +10,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { mobyDick } from '../src/cli/mobyDick.ts';
 import type { EngineChoice } from '../src/engine/engines.ts';
 import { beginRun } from '../src/train/begin.ts';
+import type { LogLine } from '../src/train/log.ts';
 import { withMachine } from '../src/train/machine.ts';
 import type { Run } from '../src/train/run.ts';
 import { parseSettings } from '../src/train/settings.ts';
@@ -23,8 +24,12 @@ export interface Steadiness {
   readonly heapMegabytes: readonly number[];
   /** Whether more is held at the end than in the middle, by more than caches that fill. */
   readonly grows: boolean;
-  /** Milliseconds in which the event loop could not answer, apart from the requested collections. */
+  /** Milliseconds in which the event loop could not answer, apart from the requested collections, by part of the time. */
+  readonly pauses: readonly number[];
+  /** The longest of them. */
   readonly longestPause: number;
+  /** Milliseconds before that, while the first step compiled its kernels. */
+  readonly firstPause: number;
 }
 
 /** Programs, tokens and lines of the log fill caches while a run begins. */
@@ -37,10 +42,13 @@ async function watch(run: Run, minutes: number): Promise<Steadiness> {
   const delays = monitorEventLoopDelay({ resolution: 1 });
   const signal = AbortSignal.timeout(60_000 * minutes);
   const begin = performance.now();
-  let longestPause = 0;
+  const pauses: number[] = [];
+  let firstPause = 0;
   const look = () => {
     delays.disable();
-    longestPause = Math.max(longestPause, delays.count > 0 ? delays.max / 1e6 : 0);
+    const pause = delays.count > 0 ? Math.round(delays.max / 1e5) / 10 : 0;
+    if (heapMegabytes.length === 0) firstPause = pause;
+    else pauses.push(pause);
     (globalThis as { gc?: () => void }).gc!();
     heapMegabytes.push(Math.round(process.memoryUsage().heapUsed / 1e5) / 10);
     delays.reset();
@@ -51,11 +59,15 @@ async function watch(run: Run, minutes: number): Promise<Steadiness> {
     const grows = last > middle + toleratedMegabytes;
     const passed = (performance.now() - begin) / 60_000;
     const device = run.trainer.engine.description;
-    return { device, steps: run.step, minutes: passed, heapMegabytes, grows, longestPause };
+    const steps = run.step;
+    const longestPause = Math.max(0, ...pauses);
+    return { device, steps, minutes: passed, heapMegabytes, grows, pauses, longestPause, firstPause };
   };
-  const onLine = () => {
+  delays.enable();
+  const onLine = ({ event }: LogLine) => {
+    if (heapMegabytes.length === 0 && event !== 'step') return; // a training begins with a validation
     const passed = ((performance.now() - begin) / (60_000 * minutes)) * parts;
-    if (passed < heapMegabytes.length) return; // the first look is the beginning
+    if (passed < heapMegabytes.length) return; // the first look is after the first step
     look();
     console.log(JSON.stringify(found()));
   };

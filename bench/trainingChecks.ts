@@ -155,7 +155,8 @@ try {
     await save(steady);
     console.log(
       `${steady.steps} steps in ${steady.minutes.toFixed(1)} of ${flags.minutes} minutes: heap ` +
-        `${steady.heapMegabytes.join(', ')} MB, longest pause ${steady.longestPause.toFixed(1)} ms`,
+        `${steady.heapMegabytes.join(', ')} MB, longest pauses ${steady.pauses.join(', ')} ms, ` +
+        `${steady.firstPause} ms in the first step`,
     );
   });
 } finally {
