@@ -28,7 +28,7 @@ export function hyperparameters(): readonly Hyperparameters[] {
     ...recorded,
     ...ofScaling(),
     ...ofLadder(),
-    ...ofArms('rounding', () => 'cosine to zero'),
+    ...['rounding', 'rounding-10m'].flatMap((study) => ofArms(study, () => 'cosine to zero')),
     ...ofArms('schedules', (arm) => arm),
   ];
 }

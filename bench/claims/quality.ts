@@ -24,7 +24,9 @@ function matmulFreeRuns(): Trained[] {
     ...rowsOf('ladder', ofFamily),
     ...rowsOf<Trained>('ablation'),
     ...rowsOf<Trained>('schedules'),
-    ...rowsOf('rounding', ({ arm }: ArmRow) => arm === 'mlgru-ternary'),
+    ...['rounding', 'rounding-10m'].flatMap((study) =>
+      rowsOf(study, ({ arm }: ArmRow) => arm === 'mlgru-ternary'),
+    ),
   ];
 }
 
@@ -47,7 +49,7 @@ export function stableTraining(): Claim {
     count: `${count} runs: all of the studies', and stories`,
     scale: '0.4 to 42 M parameters, up to 360 M tokens',
     command: 'npx plusminus study scaling --engine webgpu --data CORPUS',
-    source: 'stories, study/scaling, study/ablation, study/schedules, study/rounding',
+    source: 'stories, study/scaling, study/ablation, study/schedules, study/rounding, study/rounding-10m',
   };
 }
 
@@ -62,9 +64,9 @@ interface RoundingData extends ArmStudyData {
   readonly effects: readonly { readonly question: string; readonly estimate: Estimate }[];
 }
 
-/** What the study of rounding found on a question, if it has runs for it. */
-function roundingEffect(question: string) {
-  const study = studyResults<RoundingData>('rounding');
+/** What a study of rounding found on a question, if it has runs for it. */
+function roundingEffect(question: string, name = 'rounding') {
+  const study = studyResults<RoundingData>(name);
   const found = study?.data.effects.find((one) => one.question.startsWith(question));
   return study && found ? { data: study.data, estimate: found.estimate } : undefined;
 }
@@ -77,25 +79,36 @@ const ofRounding = {
 const scaleOf = ({ parameters, plan }: Pick<RoundingData, 'parameters' | 'plan'>) =>
   `${(parameters / 1e6).toFixed(1)} M parameters, ${(plan.tokens / 1e6).toFixed(1)} M tokens`;
 
+/** Ternary queries and keys beside the MLGRU and beside float ones, at one size. */
+function ternaryScores(name: string) {
+  const [beside, float] = ['the MLGRU', 'float'].map(
+    (other) => roundingEffect(`ternary queries and keys beside ${other}`, name)!,
+  ) as [NonNullable<ReturnType<typeof roundingEffect>>, NonNullable<ReturnType<typeof roundingEffect>>];
+  const runs = beside.data.rows.filter(({ arm }) => arm === 'bitnet-ternary-scores');
+  const isAbove = ({ mean, halfWidth = Number.POSITIVE_INFINITY }: Estimate) => mean - halfWidth > 0;
+  requires(isAbove(beside.estimate), `${name}: ternary queries and keys lose to the MLGRU`);
+  requires(isAbove(float.estimate), `${name}: they lose to float queries and keys`);
+  return { beside, float, runs, diverged: runs.filter(({ outcome }) => outcome.loss === undefined).length };
+}
+
 export function ternaryAttention(): Claim {
-  const claim = 'attention with ternary queries and keys fails to converge, and the MLGRU does not';
-  const beside = roundingEffect('ternary queries and keys beside the MLGRU')!;
-  const float = roundingEffect('ternary queries and keys beside float')!;
-  const own = beside.data.rows.filter(({ arm }) => arm === 'bitnet-ternary-scores');
-  const diverged = own.filter(({ outcome }) => outcome.loss === undefined).length;
-  const { mean, halfWidth = Number.POSITIVE_INFINITY } = beside.estimate;
-  requires(diverged < own.length, 'attention with ternary queries and keys trains');
-  requires(mean - halfWidth > 0, 'it loses to the MLGRU');
-  requires(float.estimate.mean - float.estimate.halfWidth! > 0, 'it loses to float queries and keys');
+  const sizes = ['rounding', 'rounding-10m'].map(ternaryScores);
+  const sum = (of: (size: (typeof sizes)[number]) => number) =>
+    sizes.reduce((all, size) => all + of(size), 0);
+  const [runs, diverged] = [sum((size) => size.runs.length), sum((size) => size.diverged)];
+  requires(diverged < runs, 'attention with ternary queries and keys trains');
+  const each = (of: (size: (typeof sizes)[number]) => Estimate) =>
+    sizes.map((size) => formatEstimate(of(size), 4)).join(' and ');
   return {
-    ...ofRounding,
-    claim,
+    claim: 'attention with ternary queries and keys fails to converge, and the MLGRU does not',
     verdict: 'partly',
     effect:
-      `${diverged} of ${own.length} runs diverged: it trains, and ends ${formatEstimate(beside.estimate, 4)} nats a token ` +
-      `above the MLGRU, and ${formatEstimate(float.estimate, 4)} above attention with float queries and keys`,
-    count: `${own.length} runs at three rates, ${beside.estimate.count} seeds at the best`,
-    scale: scaleOf(beside.data),
+      `${diverged} of ${runs} runs diverged: it trains, and ends ${each((size) => size.beside.estimate)} nats a token ` +
+      `above the MLGRU at the two sizes, and ${each((size) => size.float.estimate)} above attention with float queries and keys`,
+    count: `${runs} runs, ${sizes.map(({ beside }) => beside.estimate.count).join(' and ')} seeds at the best of their rates`,
+    scale: sizes.map(({ beside }) => scaleOf(beside.data)).join('; '),
+    command: `${ofRounding.command}; npx plusminus study rounding-10m --engine cuda --data CORPUS`,
+    source: 'study/rounding, study/rounding-10m',
   };
 }
 
