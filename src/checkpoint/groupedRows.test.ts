@@ -8,7 +8,7 @@ import { loadParameters } from './load.ts';
 import { entry, MemoryStore, memorySource } from './testing.ts';
 import type { TensorEntry } from './writeSafetensors.ts';
 
-const types = ['ternary', 'binary', 'i8'] as const;
+const types = ['ternary', 'binary', 'u4', 'i8'] as const;
 type CodeType = (typeof types)[number];
 
 const [name, rows, columns, group] = ['proj.weight', 37, 64, 32];
@@ -20,6 +20,7 @@ function matrix(type: CodeType) {
   const draw = {
     ternary: () => random.integer(3) - 1,
     binary: () => 2 * random.integer(2) - 1,
+    u4: () => random.integer(16),
     i8: () => random.integer(256) - 128,
   };
   const codes = Int8Array.from({ length: rows * columns }, draw[type]);

@@ -3,15 +3,17 @@
  *
  * - `weight`: rows of codes, one row after the other. Ternary ones (value + 1 in two bits) lie four to a byte, U8
  *   [rows, columns / 4], binary ones (a bit, set for +1) eight to a byte, U8 [rows, columns / 8], the first in the
- *   lowest bits; int8 codes are I8 [rows, columns].
+ *   lowest bits; those of four bits, 0 to 15, two to a byte, U8 [rows, columns / 2]: byte k of 16 holds columns k (its lower
+ *   half) and k + 16 of 32; int8 codes are I8 [rows, columns].
  * - `weight_scale`: F16 or F32 [rows, columns / group]. An entry is its code times the scale of its group.
- * - `weight_offset`, of int8 codes, if there is any: F32 [rows, columns / group], which is added to the entries of a group.
+ * - `weight_offset`, of int8 codes and those of four bits, if there is any: F32 [rows, columns / group], which is added to the entries of a group.
  *
  * How they lie in memory is the engines' matter: see src/ops/groupedLinear/packed.ts.
  */
 import { InputError } from '../errors.ts';
 import { show } from '../json.ts';
 import { type Grouped, offsetName, type ParameterSpec, scaleName } from '../model/parameters.ts';
+import { packHalves, unpackHalves } from '../ops/groupedLinear/packed.ts';
 import { bitsOf, f16Number, f16ToF32, firstNonFinite } from './floats.ts';
 import type { TensorInfo } from './safetensorsHeader.ts';
 import { Scratch } from './scratch.ts';
@@ -19,7 +21,10 @@ import { chunkElements, expectTensor, type Report, type TensorSource, tensorLabe
 
 type CodeType = Grouped['codes'];
 
-export const codesPerByte = { ternary: 4, binary: 8, i8: 1 } as const;
+export const codesPerByte = { ternary: 4, binary: 8, u4: 2, i8: 1 } as const;
+
+/** Types of codes in U8. */
+const narrow = ['ternary', 'binary', 'u4'] as const;
 
 /** Sizes of groups that can be computed with. */
 const groupSizes: readonly number[] = [16, 32, 64, 128, 256];
@@ -37,7 +42,8 @@ export function groupedForm(source: TensorSource, { name, shape }: Matrix): Grou
   const [rows, columns] = shape as readonly [number, number];
   const info = expectTensor(source, name);
   const [found, width] = info.shape;
-  const type: CodeType = info.dtype === 'I8' ? 'i8' : width === columns / 8 ? 'binary' : 'ternary';
+  const type =
+    info.dtype === 'I8' ? 'i8' : (narrow.find((one) => width === columns / codesPerByte[one]) ?? 'ternary');
   const expected = [rows, columns / codesPerByte[type]];
   if (info.shape.length !== 2 || found !== rows || width !== expected[1]) {
     throw new InputError(
@@ -47,9 +53,10 @@ export function groupedForm(source: TensorSource, { name, shape }: Matrix): Grou
   const scales = expectTensor(source, scaleName(name));
   const group = columns / scales.shape[1]!;
   const where = tensorLabel(source, scaleName(name));
-  if (scales.shape[0] !== rows || !groupSizes.includes(group)) {
+  const sizes = groupSizes.filter((size) => type !== 'u4' || size >= 32);
+  if (scales.shape[0] !== rows || !sizes.includes(group)) {
     throw new InputError(
-      `${where}: found shape ${show(scales.shape)}, expected [${rows}, ${columns} / group], a group being ${groupSizes.join(', ')}`,
+      `${where}: found shape ${show(scales.shape)}, expected [${rows}, ${columns} / group], a group being ${sizes.join(', ')}`,
     );
   }
   if (scales.dtype !== 'F16' && scales.dtype !== 'F32') {
@@ -65,10 +72,11 @@ export function hasOffsets(source: TensorSource, name: string): boolean {
 
 function expectOffsets(source: TensorSource, name: string, type: CodeType, { shape }: TensorInfo): 'f32' {
   const found = expectTensor(source, offsetName(name));
-  if (type === 'i8' && found.dtype === 'F32' && found.shape.join() === shape.join()) return 'f32';
+  if ((type === 'i8' || type === 'u4') && found.dtype === 'F32' && found.shape.join() === shape.join())
+    return 'f32';
   throw new InputError(
     `${tensorLabel(source, offsetName(name))}: found ${found.dtype} of shape ${show(found.shape)} with ${type} codes, ` +
-      `expected F32 of shape ${show(shape)} with i8 codes`,
+      `expected F32 of shape ${show(shape)} with codes of i8 or four bits`,
   );
 }
 
@@ -119,6 +127,9 @@ function word(codes: readonly number[]): number {
 }
 
 const unpackRows = {
+  u4(bytes: Uint8Array, codes: Int8Array): void {
+    unpackHalves(bytes, 0, codes);
+  },
   i8(bytes: Uint8Array, codes: Int8Array): void {
     codes.set(bytes);
   },
@@ -168,6 +179,10 @@ export function packRowsOfCodes<T extends Uint8Array = Uint8Array<ArrayBuffer>>(
   bytes: T = new Uint8Array(codes.length / codesPerByte[type]) as T,
 ): T {
   const per = codesPerByte[type];
+  if (type === 'u4') {
+    packHalves(codes, bytes, 0);
+    return bytes;
+  }
   bytes.fill(0);
   const bits = 8 / per;
   const offset = type === 'ternary' ? 1 : 0;

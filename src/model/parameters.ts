@@ -23,10 +23,10 @@ export interface ParameterSpec {
 
 /** A matrix [out, in] of codes, with a scale [out, in / group], and maybe an offset, for each group of neighbours in a row. */
 export interface Grouped {
-  readonly codes: 'ternary' | 'binary' | 'i8';
+  readonly codes: 'ternary' | 'binary' | 'u4' | 'i8';
   readonly group: number;
   readonly scales: 'f16' | 'f32';
-  /** What is added to the entries of a group; int8 codes only. */
+  /** What is added to the entries of a group; codes of four bits and int8 ones only. */
   readonly offsets?: 'f32' | undefined;
 }
 

@@ -10,9 +10,10 @@
  * Element types. `ternary` is a packed matrix of logical shape [out, in]: uint8 [ceil(out/4), in], two bits a
  * weight holding value + 1; bits 2j..2j+1 of row r belong to output row r + j·ceil(out/4). `binary` is a matrix of
  * values ±1: uint8 [ceil(out/8), in], one bit a weight. A matrix with a scale for each group of inputs, ternary or
- * binary, has the same number of bytes in another order: see src/ops/groupedLinear/packed.ts.
+ * binary, has the same number of bytes in another order: see src/ops/groupedLinear/packed.ts. `u4` is a matrix of values
+ * 0 to 15, half a byte each.
  */
-export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'i8' | 'u8' | 'ternary' | 'binary';
+export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'i8' | 'u8' | 'u4' | 'ternary' | 'binary';
 
 export type Shape = readonly number[];
 
@@ -34,7 +35,7 @@ export class Tensor {
         throw new RangeError(`tensor ${name}: every size must be a non-negative integer, found [${shape}]`);
       }
     }
-    if ((dtype === 'ternary' || dtype === 'binary') && shape.length !== 2) {
+    if (['ternary', 'binary', 'u4'].includes(dtype) && shape.length !== 2) {
       throw new RangeError(`tensor ${name}: a ${dtype} matrix has shape [out, in], found [${shape}]`);
     }
     this.kind = kind;
@@ -69,7 +70,7 @@ export function elementCount(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-const bytesPerElement = { f32: 4, f16: 2, bf16: 2, i32: 4, i8: 1, u8: 1 } as const;
+const bytesPerElement = { f32: 4, f16: 2, bf16: 2, i32: 4, i8: 1, u8: 1, u4: 1 / 2 } as const;
 
 /** Bytes that a tensor of this type and shape occupies. */
 export function byteSize(dtype: DType, shape: Shape): number {

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { f16Number, f32ToF16 } from '../floats.ts';
+import { packRowsOfCodes } from '../groupedRows.ts';
+import { Scratch } from '../scratch.ts';
 import { dequantise } from './dequantise.ts';
+import { groupedType } from './grouped.ts';
+import { packCodesOf } from './groupedMatrix.ts';
 import { earlierQ2, type GgufType, typeOf } from './types.ts';
 
 fc.configureGlobal({ seed: 1 });
@@ -77,6 +81,21 @@ function blocks({ blockBytes }: GgufType) {
     .map((bytes) => bytes.map((byte) => ((byte & 0x7c) === 0x7c ? byte & 0xbf : byte)))
     .map((bytes) => Uint8Array.from(bytes));
 }
+
+it('Q4_K: codes are packed as they are read one by one', () => {
+  const type = typeOf(12)!;
+  const grouped = groupedType(type)!;
+  fc.assert(
+    fc.property(blocks(type), (bytes) => {
+      const codes = new Int8Array(3 * type.blockElements);
+      for (let k = 0; k < 3; k++) grouped.codes(bytes, k * type.blockBytes, codes, k * type.blockElements);
+      const packed = new Uint8Array(codes.length / 2);
+      packCodesOf(type, grouped, bytes, packed, new Scratch());
+      expect(packed).toEqual(packRowsOfCodes(codes, 'u4'));
+    }),
+    { numRuns: 20 },
+  );
+});
 
 describe('blocks as floats', () => {
   it.each(formulas)('%s: every weight is what its formula says', (_, type, formula) => {

@@ -1,5 +1,6 @@
 /** Rows of codes as blocks of GGUF's types; the inverse of grouped.ts for the types that are written. */
 import { packRowsOfCodes } from '../groupedRows.ts';
+import type { GroupedType } from './grouped.ts';
 
 /** TQ2_0: 256 codes −1, 0, 1 and a half-precision scale. */
 export function tq2Blocks(codes: Int8Array, scales: Uint16Array): Uint8Array {
@@ -18,7 +19,7 @@ export function tq2Blocks(codes: Int8Array, scales: Uint16Array): Uint8Array {
 /** Q2_0, Q1_0 and Q8_0: a half-precision scale, then the codes of a group as groupedRows.ts packs them. */
 export function scaledGroups(
   codes: Int8Array,
-  kind: 'ternary' | 'binary' | 'i8',
+  kind: GroupedType['kind'],
   group: number,
   scales: Uint16Array,
 ): Uint8Array {

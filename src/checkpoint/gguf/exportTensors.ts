@@ -110,7 +110,7 @@ function groupedTensor(source: Checkpoint, spec: ParameterSpec, made: Made, repo
     },
   };
   const type = types[`${kind} ${group}`];
-  if (kind === 'i8' && (offsets || type === undefined || scaleType !== 'f16')) {
+  if (kind === 'u4' || (kind === 'i8' && (offsets || type === undefined || scaleType !== 'f16'))) {
     // Of a table in Q4_K, Q5_K or Q6_K: their scales are products, which no type of GGUF holds.
     return made('F32', async () => {
       const floats: Uint8Array[] = [];

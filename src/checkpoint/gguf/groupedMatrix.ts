@@ -21,6 +21,10 @@ export function packCodesOf(
     withoutScales(type, blocks, target);
   } else if (grouped.kind === 'i8') {
     readCodesOf(type, grouped, blocks, new Int8Array(target.buffer, target.byteOffset, target.length));
+  } else if (grouped.halves) {
+    const each = type.blockElements / 2;
+    for (let from = 0, to = 0; to < target.length; from += type.blockBytes, to += each)
+      grouped.halves(blocks, from, target, to);
   } else if (grouped.raised) {
     const words = new Uint32Array(scratch.take(elementsOf(type, blocks)).buffer, 0, target.length);
     readRaised(type, grouped.raised, blocks, words);

@@ -28,7 +28,7 @@ const types = {
   BF16: { bytes: 2, halves: [] },
   Q8_0: { bytes: 1 + 2 / 32, halves: [0] },
   Q4_0: { bytes: 1 + 2 / 32, halves: [0] },
-  Q4_K: { bytes: 1 + 8 / 32, halves: [0, 2] },
+  Q4_K: { bytes: 1 / 2 + 8 / 32, halves: [0, 2] },
   Q5_K: { bytes: 1 + 8 / 32, halves: [0, 2] },
   Q6_K: { bytes: 1 + 4 / 16, halves: [208] },
 } as const;

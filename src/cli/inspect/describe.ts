@@ -112,7 +112,9 @@ function groupedForm(stored: Found['stored'], name: string): Grouped | undefined
 function kindsOf(stored: Found['stored']): string[] {
   const forms = typeof stored === 'string' ? [] : [...stored.keys()].map((name) => groupedForm(stored, name));
   const kinds = forms.flatMap((form) =>
-    form && form.codes !== 'i8' ? [`${form.codes}, groups of ${form.group}`] : [],
+    form && (form.codes === 'ternary' || form.codes === 'binary')
+      ? [`${form.codes}, groups of ${form.group}`]
+      : [],
   );
   return [...new Set(kinds)];
 }

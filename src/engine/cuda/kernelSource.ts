@@ -20,6 +20,7 @@ const elementTypes = {
     i32: 'int',
     i8: 'signed char',
     u8: 'unsigned char',
+    u4: 'unsigned char',
     ternary: 'unsigned char',
     binary: 'unsigned char',
   },

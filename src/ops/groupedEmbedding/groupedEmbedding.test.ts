@@ -1,13 +1,15 @@
 import { integers, noise, opCase, testOp } from '../../../test/opSuite.ts';
+import type { GroupedType } from '../groupedLinear/packed.ts';
 import { randomMatrix } from '../groupedLinear/testing.ts';
 import { groupedEmbedding } from './groupedEmbedding.ts';
 
 /** Tables with whole tiles only, with a broken last one, and with less than one; each row is looked up. */
-const tables: [type: 'ternary' | 'binary' | 'i8', vocabulary: number, width: number, group: number][] = [
+const tables: [type: GroupedType, vocabulary: number, width: number, group: number][] = [
   ['ternary', 64, 128, 128],
   ['ternary', 75, 64, 32],
   ['binary', 128, 256, 64],
   ['binary', 77, 32, 32],
+  ['u4', 9, 160, 32],
   ['i8', 9, 48, 16],
 ];
 
@@ -26,12 +28,14 @@ testOp('groupedEmbedding', [
       { differentiate: [], tolerance: 0 },
     ),
   ),
-  opCase(
-    'i8 with offsets',
-    [rowsOf(9), ...randomMatrix('i8', 9, 96, 32, false), noise('offsets', [9, 3], 7)],
-    (i, codes, scales, offsets) => [
-      groupedEmbedding(i!, { codes: codes!, scales: scales!, offsets: offsets! }),
-    ],
-    { differentiate: [] },
+  ...(['u4', 'i8'] as const).map((type) =>
+    opCase(
+      `${type} with offsets`,
+      [rowsOf(9), ...randomMatrix(type, 9, 96, 32, false), noise('offsets', [9, 3], 7)],
+      (i, codes, scales, offsets) => [
+        groupedEmbedding(i!, { codes: codes!, scales: scales!, offsets: offsets! }),
+      ],
+      { differentiate: [] },
+    ),
   ),
 ]);

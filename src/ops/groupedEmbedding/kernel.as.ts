@@ -10,12 +10,12 @@ class GroupedEmbedding {
   ids: usize; // [tokens] i32
   codes: usize; // [out, width]
   scales: usize; // [out, width / group]
-  offsets: Optional; // [out, width / group], of int8 codes
+  offsets: Optional; // [out, width / group], of int8 codes and those of four bits
   y: usize; // [tokens, width]
   width: i32;
   group: i32;
   out: i32;
-  type: i32; // of codes: 0 ternary, 1 binary, 2 int8
+  type: i32; // of codes: 0 ternary, 1 binary, 2 int8, 3 four bits
   halves: i32; // 1: scales are f16, 0: f32
   tokens: i32;
 }
@@ -37,16 +37,27 @@ function tableRow(p: GroupedEmbedding, id: i32, y: usize): void {
   const lanes = (rows + planes - 1) / planes;
   const shift = ((id - first) / lanes) * (8 / planes);
   const codes = p.codes + <usize>(first / planes) * <usize>p.width + ((<usize>((id - first) % lanes)) << 2);
+  const halves = p.codes + ((<usize>id * <usize>p.width) >> 1);
   const groups = p.width / p.group;
   for (let g = 0; g < groups; g++) {
     const scale = oneScale(p.scales, first * groups + g * rows + (id - first), p.halves);
     const offset: f32 = p.offsets ? load<f32>(p.offsets + ((<usize>(id * groups + g)) << 2)) : 0;
     for (let c = g * p.group; c < (g + 1) * p.group; c++) {
       const byte = codes + <usize>(c & ~3) * <usize>lanes + <usize>(c & 3);
-      const value = p.type == 2 ? <i32>load<i8>(byte) : codeOf(load<u8>(byte) >> <u8>shift, planes);
+      let value: i32;
+      if (p.type == 3) value = halfOf(halves, c);
+      else if (p.type == 2) value = <i32>load<i8>(byte);
+      else value = codeOf(load<u8>(byte) >> <u8>shift, planes);
       store<f32>(y + ((<usize>c) << 2), <f32>value * scale + offset);
     }
   }
+}
+
+/** Code c of a row of four bits each: byte k of 16 holds columns k and k + 16. */
+// @ts-ignore: decorator
+@inline
+function halfOf(codes: usize, c: i32): i32 {
+  return (<i32>load<u8>(codes + <usize>(((c & ~31) >> 1) + (c & 15))) >> ((c & 16) >> 2)) & 15;
 }
 
 /** Of the lowest bits: two that hold value + 1, or one that is set for +1. */

@@ -4,7 +4,7 @@ import { onWebGpu } from '../../kernels/webgpu/lowering.ts';
 import { elementKernel, overElements } from '../../kernels/webgpu/wgsl.ts';
 import type { Tensors } from '../../program/op.ts';
 import { sizeOf, widthOf } from '../../program/shapes.ts';
-import { planes, tileLanes } from '../groupedLinear/packed.ts';
+import { planes, tileHeight } from '../groupedLinear/packed.ts';
 import { groupedEmbeddingOp } from './groupedEmbedding.ts';
 
 export const groupedEmbeddingOnWebGpu = [
@@ -15,6 +15,7 @@ export const groupedEmbeddingOnWebGpu = [
 const values = {
   ternary: 'f32(extractBits(word, shift, 2u)) - 1.0',
   binary: '2.0 * f32(extractBits(word, shift, 1u)) - 1.0',
+  u4: 'f32(extractBits(word, shift + 4u * (c / 16u % 2u), 4u))',
   i8: 'f32(extractBits(bitcast<i32>(word), shift, 8u))',
 };
 
@@ -22,7 +23,11 @@ const values = {
 function groupedEmbedding(t: Tensors<'ids' | 'codes' | 'scales' | 'y', 'offsets'>): Dispatch {
   const type = t.codes.dtype as keyof typeof values;
   const shared = planes[type];
-  const height = type === 'i8' ? 1 : shared * tileLanes;
+  const height = tileHeight(type);
+  const word =
+    type === 'u4'
+      ? 'id * (p.width / 8u) + c / 32u * 4u + c % 16u / 4u'
+      : `first / ${shared}u * (p.width / 4u) + (c / 4u) * lanes + (id - first) % lanes`;
   const [out, width, groups] = [sizeOf(t.codes, 0), widthOf(t.codes), widthOf(t.scales)];
   return {
     shader: 'groupedEmbedding',
@@ -32,7 +37,7 @@ function groupedEmbedding(t: Tensors<'ids' | 'codes' | 'scales' | 'y', 'offsets'
       let first = id - id % ${height}u;
       let rows = min(${height}u, p.out - first);
       let lanes = (rows + ${shared - 1}u) / ${shared}u;
-      let word = codes[first / ${shared}u * (p.width / 4u) + (c / 4u) * lanes + (id - first) % lanes];
+      let word = codes[${word}];
       let shift = 8u * (c % 4u) + (id - first) / lanes * ${8 / shared}u;
       let at = first * p.groups + c / (p.width / p.groups) * rows + (id - first);
       y[i] = (${values[type]}) * ${floatEntry('scales', t.scales.dtype)}${t.offsets ? ' + offsets[at]' : ''};`),

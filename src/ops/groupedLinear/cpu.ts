@@ -3,6 +3,7 @@ import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import { groupedLinearOp, groupOf } from './groupedLinear.ts';
+import { type GroupedType, tileHeight } from './packed.ts';
 import { roundedRows } from './roundedRows.ts';
 
 /** A thread's memory holds one rounded row of at most this many columns: see row.as.ts. */
@@ -13,7 +14,7 @@ export const groupedLinearOnCpu = [
     const [rows, width] = [rowsOf(x), widthOf(x)];
     const matrix = { ...matrixArguments(codes, scales), offsets, bias, y };
     if (rows === 1 && width <= maxRowWidth) return [kernelCall('groupedRow', { ...matrix, x })];
-    const inPairs = codes.dtype === 'i8' ? 0 : 1;
+    const inPairs = tileHeight(codes.dtype as GroupedType) === 1 ? 0 : 1;
     const rounded = roundedRows(x, matrix.group, inPairs ? 2 : 1);
     return [
       kernelCall('roundRows', { x, ...rounded, rows, width, group: matrix.group, inPairs }),
@@ -23,7 +24,7 @@ export const groupedLinearOnCpu = [
 ];
 
 /** Codes, as kernels number their types. */
-const types = { ternary: 0, binary: 1, i8: 2 } as const;
+const types = { ternary: 0, binary: 1, i8: 2, u4: 3 } as const;
 
 /** What all kernels that read a grouped matrix take. */
 export function matrixArguments(codes: Tensor, scales: Tensor) {
@@ -33,7 +34,7 @@ export function matrixArguments(codes: Tensor, scales: Tensor) {
     width: widthOf(codes),
     group: groupOf(codes, scales),
     out: sizeOf(codes, 0),
-    type: types[codes.dtype as keyof typeof types],
+    type: types[codes.dtype as GroupedType],
     halves: scales.dtype === 'f16' ? 1 : 0,
   };
 }

@@ -22,11 +22,14 @@ const shapes: [rows: number[], width: number, group: number, out: number][] = [
   [[33], 128, 128, 160],
 ];
 
-const types: readonly GroupedType[] = ['ternary', 'binary', 'i8'];
+/** Codes of four bits have groups of at least 32. */
+const shapesOf = (type: GroupedType) => shapes.filter(([, , group]) => type !== 'u4' || group >= 32);
+
+const types: readonly GroupedType[] = ['ternary', 'binary', 'u4', 'i8'];
 
 testOp('groupedLinear', [
   ...types.flatMap((type) =>
-    shapes.map(([rows, width, group, out]) =>
+    shapesOf(type).map(([rows, width, group, out]) =>
       opCase(
         `${type}, [${rows}, ${width}] → ${out}, groups of ${group}`,
         [noise('x', [...rows, width], 3), ...randomMatrix(type, out, width, group)],
@@ -43,17 +46,19 @@ testOp('groupedLinear', [
       { differentiate: [] },
     ),
   ),
-  ...[[1], [3], [70]].map((rows) =>
-    opCase(
-      `i8 with offsets, [${rows}, 96] → 21, groups of 32, a bias`,
-      [
-        ...[noise('x', [...rows, 96], 3), ...randomMatrix('i8', 21, 96, 32, false)],
-        ...[noise('offsets', [21, 3], 7), noise('bias', [21], 6)],
-      ],
-      (x, codes, scales, offsets, bias) => [
-        groupedLinear(x!, { codes: codes!, scales: scales!, offsets: offsets!, bias: bias! }),
-      ],
-      { differentiate: [] },
+  ...(['u4', 'i8'] as const).flatMap((type) =>
+    [[1], [3], [70]].map((rows) =>
+      opCase(
+        `${type} with offsets, [${rows}, 96] → 21, groups of 32, a bias`,
+        [
+          ...[noise('x', [...rows, 96], 3), ...randomMatrix(type, 21, 96, 32, false)],
+          ...[noise('offsets', [21, 3], 7), noise('bias', [21], 6)],
+        ],
+        (x, codes, scales, offsets, bias) => [
+          groupedLinear(x!, { codes: codes!, scales: scales!, offsets: offsets!, bias: bias! }),
+        ],
+        { differentiate: [] },
+      ),
     ),
   ),
   ...types.map((type) =>
@@ -79,7 +84,8 @@ describe('grouped matrices in memory', () => {
     for (const out of [1, 7, 31, 32, 33, 63, 64, 65, 130]) {
       const [width, groups] = [32, 2];
       const random = new SeededRandom(out);
-      const codes = Int8Array.from({ length: out * width }, () => 2 * random.integer(2) - 1);
+      const draw = type === 'u4' ? () => random.integer(16) : () => 2 * random.integer(2) - 1;
+      const codes = Int8Array.from({ length: out * width }, draw);
       const scales = Float32Array.from({ length: out * groups }, () => random.uniform());
       const bytes = emptyCodes(type, [out, width]);
       const placed = new Float32Array(out * groups);

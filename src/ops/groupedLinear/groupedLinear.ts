@@ -8,11 +8,11 @@ import { groupedLinearReference } from './reference.ts';
 
 /** A matrix of integer codes with a scale for each group of neighbouring inputs of a row. */
 export interface GroupedMatrix {
-  /** [out, in]: ternary (−1, 0, 1), binary (±1) or i8, laid out as packed.ts says. */
+  /** [out, in]: ternary (−1, 0, 1), binary (±1), u4 (0 … 15) or i8, laid out as packed.ts says. */
   readonly codes: Tensor;
-  /** [out, in / group] in f16 or f32, laid out as packed.ts says; a group is 16, 32, 64, 128 or 256 inputs. */
+  /** [out, in / group] in f16 or f32, laid out as packed.ts says; a group is 16 (not of u4), 32, 64, 128 or 256 inputs. */
   readonly scales: Tensor;
-  /** [out, in / group] f32, of i8 codes: what is added to each entry of a group. Default: 0. */
+  /** [out, in / group] f32, of u4 and i8 codes: what is added to each entry of a group. Default: 0. */
   readonly offsets?: Tensor | undefined;
   /** [out] f32 */
   readonly bias?: Tensor | undefined;
@@ -28,10 +28,10 @@ export interface GroupedMatrix {
  *     q_c = round(x_c / (m_b·u)), halves to even                −127 … 127
  *     y_o = u · Σ_g (s_og · Σ_{c in g} m_c · q_c · w_oc + offset_og · Σ_{c in g} m_c · q_c) + bias_o
  *
- * The first inner sum is an exact integer for ternary and binary codes, and for each block of i8 codes; the second always is; the outer one
+ * The first inner sum is an exact integer for ternary and binary codes, and for each block of others; the second always is; the outer one
  * is taken in f32, groups in ascending order on the CPU. A step of 32 neighbours follows small activations beside an
  * outlier, and costs nothing: kernels multiply by m where they would otherwise add pairs of sums.
- * Matrices of i8 codes are those of embeddings and heads that stay quantised. For inference only: it has no gradient.
+ * Matrices of u4 and i8 codes are those of embeddings and heads that stay quantised. For inference only: it has no gradient.
  */
 export function groupedLinear(x: Tensor, { codes, scales, offsets, bias }: GroupedMatrix): Tensor {
   const out = sizeOf(codes, 0);
@@ -45,8 +45,8 @@ const groupSizes: readonly number[] = [16, 32, 64, 128, 256];
 
 /** Throws unless these are a grouped matrix, and returns the size of its groups. */
 export function expectGrouped(op: string, { codes, scales, offsets }: Omit<GroupedMatrix, 'bias'>): number {
-  if (!['ternary', 'binary', 'i8'].includes(codes.dtype)) {
-    throw new Error(`${op}: expected codes that are ternary, binary or i8, found ${codes}`);
+  if (!['ternary', 'binary', 'u4', 'i8'].includes(codes.dtype)) {
+    throw new Error(`${op}: expected codes that are ternary, binary, u4 or i8, found ${codes}`);
   }
   if (scales.dtype !== 'f16' && scales.dtype !== 'f32') {
     throw new Error(`${op}: expected scales in f16 or f32, found ${scales}`);
@@ -55,15 +55,23 @@ export function expectGrouped(op: string, { codes, scales, offsets }: Omit<Group
   expectShape(op, 'scales', scales, [sizeOf(codes, 0), groups]);
   if (offsets) {
     expectShape(op, 'offsets', offsets, scales.shape);
-    if (codes.dtype !== 'i8' || offsets.dtype !== 'f32') {
-      throw new Error(`${op}: expected offsets in f32 with codes of i8, found ${offsets} with ${codes}`);
+    if (!isWide(codes) || offsets.dtype !== 'f32') {
+      throw new Error(
+        `${op}: expected offsets in f32 with codes of u4 or i8, found ${offsets} with ${codes}`,
+      );
     }
   }
   const group = groupOf(codes, scales);
-  if (!groupSizes.includes(group)) {
-    throw new Error(`${op}: expected groups of ${groupSizes.join(', ')} inputs, found ${group} in ${codes}`);
+  const sizes = groupSizes.filter((size) => codes.dtype !== 'u4' || size >= 32);
+  if (!sizes.includes(group)) {
+    throw new Error(`${op}: expected groups of ${sizes.join(', ')} inputs, found ${group} in ${codes}`);
   }
   return group;
+}
+
+/** Whether products with the codes are multiplications, and not only signs. */
+function isWide({ dtype }: Tensor): boolean {
+  return dtype === 'u4' || dtype === 'i8';
 }
 
 /** Inputs that share a scale. */
@@ -95,7 +103,7 @@ export const groupedLinearOp: Op<Tensors<'x' | 'codes' | 'scales', 'offsets' | '
       integerAdditions: product,
       // Each activation by its step, each group's sum by its scale, each output by the token's unit.
       multiplications: x.size + scaled + rowsOf(x) * sizeOf(codes, 0),
-      ...(codes.dtype === 'i8' ? { productMultiplications: product } : {}),
+      ...(isWide(codes) ? { productMultiplications: product } : {}),
       special: (rowsOf(x) * widthOf(x)) / 32,
     });
   },

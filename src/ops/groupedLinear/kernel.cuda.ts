@@ -42,7 +42,7 @@ export interface GroupedProduct
 }
 
 export function groupedProduct(t: GroupedProduct): Launch {
-  return t.codes.dtype === 'i8' ? bytesByRow(t) : tiles(t);
+  return t.codes.dtype in kinds ? tiles(t) : wideByRow(t);
 }
 
 /** Columns whose products are multiplied by one m and one scale, in words, and the sizes that kernels take. */
@@ -115,11 +115,17 @@ function tiles(t: GroupedProduct): Launch {
   };
 }
 
-/** A warp computes an output of one row, of int8 codes. */
-function bytesByRow(t: GroupedProduct): Launch {
+/** Four codes of output `o` from column 4·`k` on, a byte each. */
+const fourCodes = {
+  i8: 'codes[(size_t)o * words + k]',
+  u4: 'codes[((size_t)o * words + k) / 8 * 4 + k % 4] >> k / 4 % 2 * 4 & 0x0f0f0f0f',
+};
+
+/** A warp computes an output of one row, of codes of int8 or of four bits. */
+function wideByRow(t: GroupedProduct): Launch {
   const { taken, rows, numbers } = sizesOf(t);
   return {
-    kernel: `grouped.i8.${t.scales.dtype}.${taken}`,
+    kernel: `grouped.${t.codes.dtype}.${t.scales.dtype}.${taken}`,
     body: `
   const unsigned o = blockIdx.x * 8 + threadIdx.x / 32, token = blockIdx.y, lane = threadIdx.x % 32;
   if (o >= out) return;
@@ -128,7 +134,7 @@ function bytesByRow(t: GroupedProduct): Launch {
     int sum = 0, all = 0;
     for (unsigned k = piece * ${taken / 4}; k < (piece + 1) * ${taken / 4}; k++) {
       const int a = q[(size_t)token * words + k];
-      sum = dot4(a, codes[(size_t)o * words + k], sum);
+      sum = dot4(a, ${fourCodes[t.codes.dtype as keyof typeof fourCodes]}, sum);
       if (offsets) all = dot4(a, 0x01010101, all);
     }
     const int m = units[token * blocks + piece / perBlock];

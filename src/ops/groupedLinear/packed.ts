@@ -1,5 +1,6 @@
 /**
- * How matrices with a scale for each group of inputs lie in memory. Codes of i8 and their scales are plain rows.
+ * How matrices with a scale for each group of inputs lie in memory. Codes of i8 and their scales are plain rows; so are those
+ * of four bits, u4, of which byte k of 16 holds columns k (its lower half) and k + 16 of 32.
  *
  * Ternary and binary codes lie in tiles of 32 and 64 output rows, so that kernels load whole vectors of them: a byte
  * holds one column of 4 rows (two bits each, value + 1) or of 8 rows (one bit each, set for +1), and the bytes of a
@@ -9,13 +10,21 @@
 import type { Shape } from '../../program/tensor.ts';
 import { byteSize } from '../../program/tensor.ts';
 
-export type GroupedType = 'ternary' | 'binary' | 'i8';
+export type GroupedType = 'ternary' | 'binary' | 'u4' | 'i8';
 
 /** Rows that share a byte. */
-export const planes = { ternary: 4, binary: 8, i8: 1 } as const;
+export const planes = { ternary: 4, binary: 8, u4: 1, i8: 1 } as const;
+
+/** Columns of a row that share a byte. */
+const columnsPerByte = { ternary: 1, binary: 1, u4: 2, i8: 1 } as const;
 
 /** Lanes of a whole tile: neighbouring words of four columns. */
 export const tileLanes = 8;
+
+/** Rows of a whole tile. */
+export function tileHeight(type: GroupedType): number {
+  return planes[type] === 1 ? 1 : planes[type] * tileLanes;
+}
 
 /** The tile of a row. */
 interface Tile {
@@ -25,14 +34,13 @@ interface Tile {
 }
 
 function tileOf(type: GroupedType, out: number, row: number): Tile {
-  if (type === 'i8') return { first: row, rows: 1, lanes: 1 };
-  const height = planes[type] * tileLanes;
+  const height = tileHeight(type);
   const first = row - (row % height);
   const rows = Math.min(height, out - first);
   return { first, rows, lanes: Math.ceil(rows / planes[type]) };
 }
 
-/** Where a row's codes lie: byte `first` + 4·`lanes`·floor(c / 4) + c mod 4 of column c, from bit `shift` on. */
+/** Where a row's codes lie, but those of u4: byte `first` + 4·`lanes`·floor(c / 4) + c mod 4 of column c, from bit `shift` on. */
 interface CodePlace {
   readonly first: number;
   readonly lanes: number;
@@ -69,8 +77,8 @@ export function clearCodes(type: GroupedType, target: Uint8Array): void {
 
 /**
  * Packs rows of codes, each once, into memory of `emptyCodes` or `clearCodes`.
- * @param shape of the whole matrix, [out, in]; in is a multiple of 4
- * @param codes [rows, in] from row `firstRow` on: −1, 0, 1 for ternary, ±1 for binary
+ * @param shape of the whole matrix, [out, in]; in is a multiple of 4, and of 32 for u4
+ * @param codes [rows, in] from row `firstRow` on: −1, 0, 1 for ternary, ±1 for binary, 0 to 15 for u4
  */
 export function packCodes(
   type: GroupedType,
@@ -80,6 +88,10 @@ export function packCodes(
   target: Uint8Array | Int8Array,
 ): void {
   const width = shape[1]!;
+  if (type === 'u4') {
+    packHalves(codes, target, (firstRow * width) / 2);
+    return;
+  }
   for (let at = 0, row = firstRow; at < codes.length; at += width, row++) {
     const { first, lanes, shift } = codePlace(type, shape, row);
     for (let c = 0; c < width; c += 4) {
@@ -89,6 +101,22 @@ export function packCodes(
         if (type === 'binary') target[byte + k]! |= (code > 0 ? 1 : 0) << shift;
         else target[byte + k]! += code << shift; // ternary: onto the 1 that stands for zero
       }
+    }
+  }
+}
+
+/** Codes of four bits, whole rows of them: 32 neighbours to 16 bytes, from byte `to` on. */
+export function packHalves(codes: ArrayLike<number>, target: Uint8Array | Int8Array, to: number): void {
+  for (let first = 0; first < codes.length; first += 32, to += 16)
+    for (let k = 0; k < 16; k++) target[to + k] = codes[first + k]! | (codes[first + k + 16]! << 4);
+}
+
+/** The codes in `bytes` from byte `from` on. */
+export function unpackHalves(bytes: ArrayLike<number>, from: number, codes: Int8Array): void {
+  for (let first = 0; first < codes.length; first += 32, from += 16) {
+    for (let k = 0; k < 16; k++) {
+      codes[first + k] = bytes[from + k]! & 15;
+      codes[first + k + 16] = (bytes[from + k]! >> 4) & 15;
     }
   }
 }
@@ -104,7 +132,7 @@ function spread(fields: number, bits: 1 | 2): number {
 
 /**
  * As `packCodes`, from rows that are packed already, each code beside its neighbours: ternary ones (value + 1) four to a
- * byte, binary ones (set for +1) eight to a byte, the first in the lowest bits.
+ * byte, binary ones (set for +1) eight to a byte, the first in the lowest bits. Those of i8 and u4 lie in memory as they are.
  */
 export function packPackedRows(
   type: GroupedType,
@@ -113,8 +141,8 @@ export function packPackedRows(
   firstRow: number,
   target: Uint8Array,
 ): void {
-  const rowBytes = shape[1]! / planes[type];
-  if (type === 'i8') {
+  const rowBytes = shape[1]! / planes[type] / columnsPerByte[type];
+  if (planes[type] === 1) {
     target.set(rows, firstRow * rowBytes);
     return;
   }
@@ -142,7 +170,7 @@ const placeBinary: Place = (rows, at, count, words, { first, lanes, shift }) => 
   }
 };
 
-/** The codes of rows [first, end), row by row: −1, 0, 1 for ternary, ±1 for binary. */
+/** The codes of rows [first, end), row by row: −1, 0, 1 for ternary, ±1 for binary, 0 to 15 for u4. */
 export function unpackCodes(
   type: GroupedType,
   shape: Shape,
@@ -152,6 +180,10 @@ export function unpackCodes(
 ): Int8Array<ArrayBuffer> {
   const width = shape[1]!;
   const codes = new Int8Array((endRow - firstRow) * width);
+  if (type === 'u4') {
+    unpackHalves(bytes, (firstRow * width) / 2, codes);
+    return codes;
+  }
   for (let at = 0, row = firstRow; row < endRow; at += width, row++) {
     const { first, lanes, shift } = codePlace(type, shape, row);
     for (let c = 0; c < width; c++) {

@@ -3,7 +3,7 @@
 import { shareStart } from "../../kernels/cpu/math.as";
 import { nativeGroupedProduct } from "../../kernels/cpu/native.as";
 import { workspaceStart } from "../../kernels/cpu/workspace.as";
-import { byteOutput } from "./bytes.as";
+import { wideOutput } from "./wide.as";
 import { panelTile } from "./panel.as";
 import { addBinary, addTernary, placeOf } from "./planes.as";
 import { blockSize } from "./rounding.as";
@@ -22,7 +22,7 @@ export function groupedProduct(args: usize, thread: i32, threads: i32): void {
 
 /** Rows of a tile, by the type of codes. */
 export function heightOf(type: i32): i32 {
-  return type == 2 ? 1 : type == 0 ? 4 * tileLanes : 8 * tileLanes;
+  return type >= 2 ? 1 : type == 0 ? 4 * tileLanes : 8 * tileLanes;
 }
 
 /** Threads share tiles of output rows. */
@@ -32,7 +32,7 @@ export function multiplyGrouped(p: GroupedProduct, thread: i32, threads: i32): v
   const tiles = (p.out + height - 1) / height;
   const end = shareStart(tiles, 1, thread + 1, threads);
   for (let tile = shareStart(tiles, 1, thread, threads); tile < end; tile++) {
-    if (p.type == 2) byteOutput(p, tile);
+    if (height == 1) wideOutput(p, tile);
     else if (p.rows == 1) tileOfRow(p, tile * height, height);
     else panelTile(p, tile * height, height);
   }

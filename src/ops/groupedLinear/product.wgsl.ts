@@ -19,7 +19,7 @@ export interface GroupedProduct
 }
 
 export function groupedProduct(t: GroupedProduct): Dispatch {
-  return t.codes.dtype === 'i8' ? bytesByRow(t) : tilesByRow(t);
+  return t.codes.dtype in kinds ? tilesByRow(t) : wideByRow(t);
 }
 
 /** Columns whose products are multiplied by one m and one scale. */
@@ -182,11 +182,17 @@ fn fourScales(at: u32) -> vec4f {
   return vec4f(scaleAt(min(at, last)), scaleAt(min(at + 1u, last)), scaleAt(min(at + 2u, last)), scaleAt(min(at + 3u, last)));
 }`;
 
+/** Sixteen codes of output `o` from column 16·`at` on, a byte each. */
+const sixteenCodes = {
+  i8: 'codes[o * (p.words / 4u) + at]',
+  u4: '(codes[(o * (p.words / 4u) + at) / 2u] >> vec4u(4u * (at % 2u))) & vec4u(0x0f0f0f0fu)',
+};
+
 /** 64 invocations share an output, a piece of columns at a time; a workgroup computes four outputs of one row. */
-function bytesByRow(t: GroupedProduct): Dispatch {
+function wideByRow(t: GroupedProduct): Dispatch {
   const { taken, numbers } = sizesOf(t);
   return {
-    shader: 'groupedBytesByRow',
+    shader: 'groupedWideByRow',
     code: `
 var<workgroup> parts: array<f32, 256>;
 ${scaleAt(t.scales)}
@@ -207,7 +213,7 @@ fn main(
       for (var k = 0u; k < ${taken / 16}u; k++) {
         let at = piece * ${taken / 16}u + k;
         let a = q[token * (p.words / 4u) + at];
-        let w = codes[o * (p.words / 4u) + at];
+        let w = ${sixteenCodes[t.codes.dtype as keyof typeof sixteenCodes]};
         whole += dot4I8Packed(a.x, w.x) + dot4I8Packed(a.y, w.y) + dot4I8Packed(a.z, w.z) + dot4I8Packed(a.w, w.w);
         ${t.offsets ? `all += ${['x', 'y', 'z', 'w'].map((k) => `dot4I8Packed(a.${k}, 0x01010101u)`).join(' + ')};` : ''}
       }

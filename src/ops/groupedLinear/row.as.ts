@@ -10,7 +10,7 @@ import { GroupedMatrix, GroupedProduct } from "./tile.as";
 @unmanaged
 class GroupedRow extends GroupedMatrix {
   x: usize; // [width]
-  offsets: Optional; // [out, width / group], of int8 codes
+  offsets: Optional; // [out, width / group], of int8 codes and those of four bits
 }
 
 export function groupedRow(args: usize, thread: i32, threads: i32): void {

@@ -10,6 +10,7 @@ export function randomMatrix(type: GroupedType, out: number, width: number, grou
   const draw = {
     ternary: () => random.integer(3) - 1,
     binary: () => 2 * random.integer(2) - 1,
+    u4: () => random.integer(16),
     i8: () => random.integer(256) - 128,
   };
   const codes = Int8Array.from({ length: out * width }, draw[type]);

@@ -11,7 +11,7 @@ export class GroupedMatrix {
   width: i32;
   group: i32;
   out: i32;
-  type: i32; // of codes: 0 ternary, 1 binary, 2 int8
+  type: i32; // of codes: 0 ternary, 1 binary, 2 int8, 3 four bits
   halves: i32; // 1: scales are f16, 0: f32
 }
 
@@ -22,7 +22,7 @@ export class GroupedProduct extends GroupedMatrix {
   sums: usize; // [rows, width / group] i32
   unit: usize; // [rows] f32
   rows: i32;
-  offsets: Optional; // [out, width / group], of int8 codes; native kernels, which take none, end before it
+  offsets: Optional; // [out, width / group], of int8 codes and those of four bits; native kernels, which take none, end before it
 }
 
 /** Lanes of a whole tile: neighbouring words of four columns. */
