@@ -10,7 +10,7 @@ import { everyday } from './topics/everyday.ts';
 import { feelings } from './topics/feelings.ts';
 import { echoed, followUp } from './topics/followUps.ts';
 import { game, gameRounds } from './topics/games.ts';
-import { aside, identity } from './topics/identity.ts';
+import { identity } from './topics/identity.ts';
 import { type FactName, factNames, likings } from './topics/kindsOfFacts.ts';
 import { making } from './topics/making.ts';
 import {
@@ -26,6 +26,7 @@ import {
   tell,
   tellTogether,
 } from './topics/memory.ts';
+import { aside } from './topics/models.ts';
 import { counting, product, sum } from './topics/numbers.ts';
 import { outside } from './topics/outside.ts';
 import { quizRounds } from './topics/quiz.ts';
