@@ -51,4 +51,6 @@ it('a report of one number of cores compares that one with published figures', (
   const page = markdown(sectionsOf(only, undefined), { saturation: 'saturation.svg' });
   expect(page).toContain('| here, 4 cores: switching, estimated | 44.6 |');
   expect(page).not.toMatch(/undefined|NaN/);
+  // As in an installed package, which has no results of synthesis.
+  expect(page).toMatch(/Resources after synthesis\s+Not told: .*`--synthesis\s+FILE`/s);
 });

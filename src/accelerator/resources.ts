@@ -86,7 +86,9 @@ export async function readRtlReport(file: string | URL): Promise<RtlReport | und
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const where = v.getDotPath(issue) ?? 'content';
-  throw new InputError(`${file}: ${where}: ${issue.message}; \`npx node rtl/synthesise.ts\` writes it again`);
+  throw new InputError(
+    `${file}: ${where}: ${issue.message}; \`npx node rtl/synthesise.ts\` in a clone writes it again`,
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -15,6 +15,7 @@ interface Flags {
   readonly cores?: readonly number[];
   readonly channels: number;
   readonly out?: string;
+  readonly synthesis?: string;
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
@@ -24,12 +25,13 @@ Examples:
   $ plusminus accelerator report
   $ plusminus accelerator report --clock 60,200 --channels 1 --out report.md
 
-Times are simulated cycle by cycle now, which takes some minutes; resources and the clock are those that
-\`npx node rtl/synthesise.ts\` wrote to results/rtl.json.`;
+Times are simulated cycle by cycle now, which takes some minutes. Resources and the clock are those of the RTL after
+synthesis: of results/rtl.json in a clone of the repository, where \`npx node rtl/synthesise.ts\` writes that file. The package
+holds neither; copy the file from a clone and name it with --synthesis.`;
 
 /** The sizes of the paper. */
 const paperClock = 60;
-const synthesis = new URL('../../../results/rtl.json', import.meta.url);
+const synthesisOfClone = new URL('../../../results/rtl.json', import.meta.url);
 
 export function reportCommand(): Command {
   return new Command('report')
@@ -40,6 +42,7 @@ export function reportCommand(): Command {
     .option('--cores <list>', 'numbers of cores, separated by commas (default: 1,2,4,8,16,26)', cores)
     .option('--channels <n>', 'DDR4-2400 channels', integer(1, 16), 4)
     .option('-o, --out <file.md>', 'also write it as Markdown, and its figures as SVG and JSON beside it')
+    .option('--synthesis <file.json>', 'resources to show (default: results/rtl.json in a clone)')
     .option('-q, --quiet', 'no progress')
     .option('--json', 'print JSON for machines')
     .addHelpText('after', examples)
@@ -59,7 +62,12 @@ function clocks(text: string): number[] {
 }
 
 async function run(flags: Flags, signal: AbortSignal): Promise<void> {
-  const rtl = await readRtlReport(synthesis);
+  const rtl = await readRtlReport(flags.synthesis ?? synthesisOfClone);
+  if (flags.synthesis !== undefined && !rtl) {
+    throw new InputError(
+      `--synthesis: found no file ${flags.synthesis}, expected results/rtl.json of a clone, or one that rtl/synthesise.ts wrote`,
+    );
+  }
   const clocksMHz = flags.clock ?? [paperClock];
   let progress: ReturnType<typeof startProgress> | undefined;
   const onProgress = (done: number, total: number) => {

@@ -199,8 +199,11 @@ const resourceCells = (name: string, amount: Resources) => [
 
 function resources(rtl: RtlReport | undefined): Section[] {
   if (!rtl) {
-    const how = 'not there: `npm --prefix rtl ci`, then `npx node rtl/synthesise.ts`, about half an hour';
-    return [{ title: 'Resources after synthesis', notes: [`results/rtl.json is ${how}.`] }];
+    const notes = [
+      'Not told: they are in results/rtl.json of a clone of the repository, and the installed package has no copy. `--synthesis',
+      'FILE` shows that file. In a clone, `npm --prefix rtl ci` and `npx node rtl/synthesise.ts` write it, in about half an hour.',
+    ];
+    return [{ title: 'Resources after synthesis', notes }];
   }
   const byTarget = Map.groupBy(rtl.units, ({ target }) => target);
   const unitCount = Math.max(...[...byTarget.values()].map(({ length }) => length));
@@ -218,7 +221,9 @@ function resources(rtl: RtlReport | undefined): Section[] {
           ),
         ),
       ],
-      notes: complete ? [] : ['Synthesis was stopped here: `npx node rtl/synthesise.ts` continues.'],
+      notes: complete
+        ? []
+        : ['Synthesis was stopped here: `npx node rtl/synthesise.ts` in a clone continues.'],
     };
   });
   const note = [
