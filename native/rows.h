@@ -135,6 +135,38 @@ typedef struct {
   float epsilon;
 } RmsNormBackwardX;
 
+/** src/ops/rmsNorm/kernel.as.ts */
+typedef struct {
+  Address x;
+  Address gamma;
+  Address y;
+  int32_t rows;
+  int32_t width;
+  float epsilon;
+} RmsNorm;
+
+/** src/ops/gatedUnit/kernel.as.ts */
+typedef struct {
+  Address g;
+  Address u;
+  Address y;
+  int32_t size;
+  int32_t activation;
+} GatedUnit;
+
+/** src/ops/groupedLinear/rounding.as.ts */
+typedef struct {
+  Address x;
+  Address q;
+  Address units;
+  Address sums;
+  Address unit;
+  int32_t rows;
+  int32_t width;
+  int32_t group;
+  int32_t inPairs;
+} RoundRows;
+
 /** src/ops/crossEntropy/kernel.as.ts */
 typedef struct {
   Address logits;

@@ -35,4 +35,7 @@ export enum RowKernel {
   mlgruSlotsForward,
   sumsOfExponentials,
   packWeights,
+  roundRows,
+  gatedUnitForward,
+  rmsNormForward,
 }

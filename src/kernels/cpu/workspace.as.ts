@@ -1,7 +1,7 @@
 // Each thread's private memory for packed panels. Every thread runs its own instance of the module, so a
 // module global is thread-local.
 
-export const workspaceSize: usize = 512 * 1024;
+export const workspaceSize: usize = 608 * 1024;
 
 let workspace: usize = 0;
 
@@ -15,14 +15,23 @@ export function workspaceStart(): usize {
   return workspace;
 }
 
+/** Where row.as.ts of groupedLinear keeps a row during a phase, in which other kernels may run. */
+const roundedAt: usize = 512 * 1024;
+
 /** Where planes of a packed row lie: behind the rows of row.as.ts of bitLinear, and behind the sums of a product. */
 const planesAt: usize = 264 * 1024;
-export const planesBytes: usize = workspaceSize - planesAt;
+export const planesBytes: usize = roundedAt - planesAt;
 
 // @ts-ignore: decorator
 @inline
 export function planesStart(): usize {
   return workspace + planesAt;
+}
+
+// @ts-ignore: decorator
+@inline
+export function roundedStart(): usize {
+  return workspace + roundedAt;
 }
 
 let fused: bool = false;

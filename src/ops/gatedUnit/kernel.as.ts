@@ -6,6 +6,7 @@ import {
   siluSlope4,
   storeLanes,
 } from "../../kernels/cpu/math.as";
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 
 /** Activations, as gatedUnit.ts numbers them. */
 const SILU: i32 = 0;
@@ -20,6 +21,7 @@ class GatedUnit {
 }
 
 export function gatedUnitForward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.gatedUnitForward, args, thread, threads)) return;
   const p = changetype<GatedUnit>(args);
   const end = shareStart(p.size, 16, thread + 1, threads);
   for (let i = shareStart(p.size, 16, thread, threads); i < end; i += 4) {

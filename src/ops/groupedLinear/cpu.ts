@@ -7,7 +7,7 @@ import { type GroupedType, tileHeight } from './packed.ts';
 import { roundedRows } from './roundedRows.ts';
 
 /** A thread's memory holds one rounded row of at most this many columns: see row.as.ts. */
-const maxRowWidth = 2 ** 18;
+const maxRowWidth = 2 ** 16;
 
 export const groupedLinearOnCpu = [
   onCpu(groupedLinearOp, ({ inputs: { x, codes, scales, offsets, bias }, outputs: { y } }) => {

@@ -13,8 +13,7 @@ import { fourScales, GroupedProduct, planeBytes, scalesOfGroup, tileLanes, write
 const floatsAt: usize = 256;
 const scalesAt: usize = 512;
 const codesAt: usize = 768;
-/** Bytes of all that. */
-export const tileBytes: usize = codesAt + 256 * 8;
+
 
 export function groupedProduct(args: usize, thread: i32, threads: i32): void {
   multiplyGrouped(changetype<GroupedProduct>(args), thread, threads);

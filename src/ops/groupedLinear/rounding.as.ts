@@ -1,5 +1,6 @@
 // Activations to int8 in blocks of 32 inputs, whose steps are whole multiples of one unit a token: see reference.ts.
 
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 import { floatAt, loadLanes, maxLanes, shareStart } from "../../kernels/cpu/math.as";
 
 /** Inputs whose activations are rounded with one step. */
@@ -9,7 +10,7 @@ export const blockSize: i32 = 32;
 const maxUnits: f32 = 4095;
 
 @unmanaged
-class RoundRows {
+export class RoundRows {
   x: usize; // [rows, width]
   q: usize; // [rows, width] i8, or [groups, rows / 2, group / 4, 2, 4] if `inPairs`
   units: usize; // [rows, ceil(width / 32)] u32: m in both halves, so that a splat of it multiplies pairs of sums
@@ -22,6 +23,7 @@ class RoundRows {
 }
 
 export function roundRows(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.roundRows, args, thread, threads)) return;
   const p = changetype<RoundRows>(args);
   const end = shareStart(p.rows, 1, thread + 1, threads);
   const blocks = blocksOf(p.width);
@@ -51,7 +53,7 @@ export function blocksOf(width: i32): i32 {
 }
 
 /** One row, whose width is a multiple of 16. Fours of columns are written `apart` bytes from one another, groups `next`. */
-export function roundRow(x: usize, width: i32, group: i32, q: usize, apart: usize, next: usize, units: usize, sums: usize, unit: usize): void {
+function roundRow(x: usize, width: i32, group: i32, q: usize, apart: usize, next: usize, units: usize, sums: usize, unit: usize): void {
   const one = max(largestOf(x, 0, width), 1e-30) / (127 * maxUnits);
   store<f32>(unit, one);
   let m = i32x4.splat(0);

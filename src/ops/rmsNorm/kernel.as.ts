@@ -32,6 +32,7 @@ class RmsNorm {
 }
 
 export function rmsNormForward(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.rmsNormForward, args, thread, threads)) return;
   const p = changetype<RmsNorm>(args);
   const end = shareStart(p.rows, 1, thread + 1, threads);
   for (let row = shareStart(p.rows, 1, thread, threads); row < end; row++) {

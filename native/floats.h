@@ -1,0 +1,48 @@
+/** Floats by their bits, and the functions of src/kernels/cpu/math.as.ts in its operations, which the compiler makes vectors of. */
+#ifndef FLOATS_H
+#define FLOATS_H
+
+#include "plusminus.h"
+#include <math.h>
+
+INLINE float asFloat(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+
+INLINE uint32_t asBits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  return bits;
+}
+
+/** exp4 of math.as.ts. */
+INLINE float expOf(float x) {
+  const float low = x < -87 ? -87 : x, clamped = low > 88 ? 88 : low;
+  const float k = rintf(clamped * 1.44269504f);
+  float r = clamped - k * 0.693359375f;
+  r = r - k * -2.12194440e-4f;
+  float p = (float)(1.0 / 5040.0);
+  p = fmaf(p, r, (float)(1.0 / 720.0));
+  p = fmaf(p, r, (float)(1.0 / 120.0));
+  p = fmaf(p, r, (float)(1.0 / 24.0));
+  p = fmaf(p, r, (float)(1.0 / 6.0));
+  p = fmaf(p, r, 0.5f);
+  p = fmaf(p, r, 1);
+  p = fmaf(p, r, 1);
+  const int32_t exponent = k == k ? (int32_t)k : 0;
+  return asFloat(asBits(p) + ((uint32_t)exponent << 23));
+}
+
+/** max|x| of `count` floats. Without their signs, the largest has the largest bits, and NaN has larger ones. */
+INLINE float largestSize(const float *x, int32_t count) {
+  uint32_t top = 0;
+  for (int32_t i = 0; i < count; i++) {
+    const uint32_t bits = asBits(x[i]) & 0x7fffffff;
+    top = bits > top ? bits : top;
+  }
+  return asFloat(top);
+}
+
+#endif
