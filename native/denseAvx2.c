@@ -1,6 +1,13 @@
 #include "plusminus.h"
 #include <immintrin.h>
 
+static inline __m256 foldFours(__m256 a, __m256 b, __m256 c, __m256 e) {
+  const __m256 ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+  const __m256 ce = _mm256_add_ps(_mm256_unpacklo_ps(c, e), _mm256_unpackhi_ps(c, e));
+  const __m256d low = _mm256_unpacklo_pd((__m256d)ab, (__m256d)ce), high = _mm256_unpackhi_pd((__m256d)ab, (__m256d)ce);
+  return _mm256_add_ps((__m256)low, (__m256)high);
+}
+
 #define NAME denseAvx2
 #define FLOATS __m256
 #define LANES 8
@@ -20,4 +27,9 @@
     low = _mm256_permute2f128_ps(even, odd, 0x20);                                                                      \
     high = _mm256_permute2f128_ps(even, odd, 0x31);                                                                     \
   } while (0)
+#define ATTENTION attentionAvx2
+#define QUERIES 2
+#define FOUR(p) _mm256_broadcast_ps((const __m128 *)(p))
+#define FOLD(a, b, c, e) foldFours(a, b, c, e)
 #include "dense.inc"
+#include "attention.inc"

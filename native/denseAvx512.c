@@ -5,6 +5,14 @@
 #define lowerHalves _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0)
 #define upperHalves _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8)
 
+/** As dotFour of src/ops/attention/softmax.as.ts: transposing as we add. */
+static inline __m512 foldFours(__m512 a, __m512 b, __m512 c, __m512 e) {
+  const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  const __m512 ce = _mm512_add_ps(_mm512_unpacklo_ps(c, e), _mm512_unpackhi_ps(c, e));
+  const __m512d low = _mm512_unpacklo_pd((__m512d)ab, (__m512d)ce), high = _mm512_unpackhi_pd((__m512d)ab, (__m512d)ce);
+  return _mm512_add_ps((__m512)low, (__m512)high);
+}
+
 #define NAME denseAvx512
 #define FLOATS __m512
 #define LANES 16
@@ -24,4 +32,9 @@
     high = _mm512_permutex2var_ps(low, upperHalves, high);                                                              \
     low = both;                                                                                                         \
   } while (0)
+#define ATTENTION attentionAvx512
+#define QUERIES 4
+#define FOUR(p) _mm512_broadcast_f32x4(_mm_loadu_ps(p))
+#define FOLD(a, b, c, e) foldFours(a, b, c, e)
 #include "dense.inc"
+#include "attention.inc"

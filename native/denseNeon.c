@@ -27,4 +27,15 @@ INLINE float32x4_t fourCodes(const uint8_t *p) {
   return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(codes)))));
 }
 
+static inline float32x4_t foldFours(float32x4_t a, float32x4_t b, float32x4_t c, float32x4_t e) {
+  const float64x2_t ab = (float64x2_t)vaddq_f32(vzip1q_f32(a, b), vzip2q_f32(a, b));
+  const float64x2_t ce = (float64x2_t)vaddq_f32(vzip1q_f32(c, e), vzip2q_f32(c, e));
+  return vaddq_f32((float32x4_t)vzip1q_f64(ab, ce), (float32x4_t)vzip2q_f64(ab, ce));
+}
+
+#define ATTENTION attentionNeon
+#define QUERIES 4
+#define FOUR(p) vld1q_f32(p)
+#define FOLD(a, b, c, e) foldFours(a, b, c, e)
 #include "dense.inc"
+#include "attention.inc"

@@ -45,4 +45,24 @@ INLINE float largestSize(const float *x, int32_t count) {
   return asFloat(top);
 }
 
+/** Integers in the order of floats, which the compiler finds the largest of in vectors; its own inverse. */
+INLINE int32_t ordered(int32_t bits) { return bits ^ (bits >> 31 & 0x7fffffff); }
+
+INLINE float largestOf(const float *x, int32_t count) {
+  int32_t top = INT32_MIN;
+  for (int32_t i = 0; i < count; i++) {
+    const int32_t order = ordered((int32_t)asBits(x[i]));
+    top = order > top ? order : top;
+  }
+  return asFloat((uint32_t)ordered(top));
+}
+
+typedef float Four __attribute__((vector_size(16)));
+
+INLINE Four fourOf(const float *x) {
+  Four four;
+  memcpy(&four, x, sizeof four);
+  return four;
+}
+
 #endif

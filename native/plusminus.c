@@ -9,23 +9,24 @@ typedef struct {
   TernaryProduct *ternary;
   GroupedProduct *grouped;
   DenseProduct *dense;
+  PageAttention *attention;
   RowKernel *rows;
 } Variant;
 
 /** From the slowest to the fastest. */
 static const Variant variants[] = {
 #if defined(__x86_64__)
-    {"AVX2", hasAvx2, ternaryAvx2, groupedAvx2, denseAvx2, rowsAvx2},
-    {"AVX-VNNI", hasAvxVnni, ternaryAvxVnni, groupedAvxVnni, denseAvx2, rowsAvx2},
-    {"AVX-512 VNNI", hasAvx512Vnni, ternaryAvx512, groupedAvx512, denseAvx512, rowsAvx512},
+    {"AVX2", hasAvx2, ternaryAvx2, groupedAvx2, denseAvx2, attentionAvx2, rowsAvx2},
+    {"AVX-VNNI", hasAvxVnni, ternaryAvxVnni, groupedAvxVnni, denseAvx2, attentionAvx2, rowsAvx2},
+    {"AVX-512 VNNI", hasAvx512Vnni, ternaryAvx512, groupedAvx512, denseAvx512, attentionAvx512, rowsAvx512},
 #if defined(__linux__)
-    {"AMX", hasAmx, ternaryAmx, groupedAvx512, denseAmx, rowsAvx512},
+    {"AMX", hasAmx, ternaryAmx, groupedAvx512, denseAmx, attentionAvx512, rowsAvx512},
 #endif
 #elif defined(__aarch64__)
-    {"NEON dot", hasNeonDot, ternaryNeon, groupedNeon, denseNeon, rowsNeon},
-    {"NEON i8mm", hasI8mm, ternaryI8mm, groupedNeon, denseNeon, rowsNeon},
+    {"NEON dot", hasNeonDot, ternaryNeon, groupedNeon, denseNeon, attentionNeon, rowsNeon},
+    {"NEON i8mm", hasI8mm, ternaryI8mm, groupedNeon, denseNeon, attentionNeon, rowsNeon},
 #endif
-    {NULL, NULL, NULL, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
 static _Thread_local uint8_t *memory;
@@ -57,6 +58,10 @@ EXPORT int32_t groupedProduct(uint32_t args, int32_t piece, int32_t pieces) {
 
 EXPORT int32_t denseProduct(uint32_t args, int32_t piece, int32_t pieces) {
   return inUse->dense(memory, (const Gemm *)(memory + args), piece, pieces);
+}
+
+EXPORT int32_t pagedAttention(uint32_t args, int32_t piece, int32_t pieces) {
+  return inUse->attention(memory, (const PagedAttention *)(memory + args), piece, pieces);
 }
 
 EXPORT int32_t rowKernel(int32_t kernel, uint32_t args, int32_t piece, int32_t pieces) {

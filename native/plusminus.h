@@ -88,6 +88,23 @@ typedef struct {
   Address offsets;
 } Grouped;
 
+/** Fields of the class of the same name in src/ops/pagedAttention/kernel.as.ts. */
+typedef struct {
+  Address q;
+  Address k;
+  Address v;
+  Address slots;
+  Address positions;
+  Address pages;
+  Address y;
+  int32_t rows;
+  int32_t heads;
+  int32_t keyHeads;
+  int32_t headSize;
+  int32_t maxPages;
+  int32_t elementBytes;
+} PagedAttention;
+
 /** The longest rows whose sums of q·byte stay within 32 bits. */
 enum { longestRow = 1 << 16 };
 
@@ -107,6 +124,7 @@ void *scratch(size_t bytes);
 typedef int TernaryProduct(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces);
 typedef int GroupedProduct(uint8_t *memory, const Grouped *p, int32_t piece, int32_t pieces);
 typedef int DenseProduct(uint8_t *memory, const Gemm *g, int32_t piece, int32_t pieces);
+typedef int PageAttention(uint8_t *memory, const PagedAttention *p, int32_t piece, int32_t pieces);
 
 TernaryProduct ternaryAvx2, ternaryAvxVnni, ternaryAvx512, ternaryAmx, ternaryAmxFew, ternaryNeon, ternaryI8mm;
 /** Kernel number `kernel` of rows.inc. */
@@ -114,6 +132,7 @@ typedef int RowKernel(uint8_t *memory, int32_t kernel, Address args, int32_t pie
 
 GroupedProduct groupedAvx2, groupedAvxVnni, groupedAvx512, groupedNeon;
 DenseProduct denseAvx2, denseAvx512, denseAmx, denseNeon;
+PageAttention attentionAvx2, attentionAvx512, attentionNeon;
 RowKernel rowsAvx2, rowsAvx512, rowsNeon;
 
 #endif

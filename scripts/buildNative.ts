@@ -40,13 +40,13 @@ const common: readonly Source[] = ['plusminus', 'processor'].map((name) => ({ na
 const x64: readonly Source[] = [
   { name: 'ternaryAvx2', flags: avx2 },
   { name: 'groupedAvx2', flags: avx2 },
-  { name: 'denseAvx2', flags: avx2 },
+  { name: 'denseAvx2', flags: [...avx2, ...loops] },
   { name: 'rowsAvx2', flags: [...avx2, ...loops] },
   { name: 'ternaryAvxVnni', flags: [...avx2, '-mavxvnni'] },
   { name: 'groupedAvxVnni', flags: [...avx2, '-mavxvnni'] },
   { name: 'ternaryAvx512', flags: avx512 },
   { name: 'groupedAvx512', flags: avx512 },
-  { name: 'denseAvx512', flags: avx512 },
+  { name: 'denseAvx512', flags: [...avx512, ...loops, '-mprefer-vector-width=512'] },
   { name: 'rowsAvx512', flags: [...avx512, ...loops, '-mprefer-vector-width=512'] },
 ];
 const tiles = [...avx512, '-mavx512bf16', '-mamx-tile', '-mamx-int8', '-mamx-bf16'];
@@ -61,7 +61,7 @@ const arm64: readonly Source[] = [
   { name: 'ternaryNeon', flags: [neon('dotprod')] },
   { name: 'ternaryI8mm', flags: [neon('dotprod', 'i8mm')] },
   { name: 'groupedNeon', flags: [neon('dotprod')] },
-  { name: 'denseNeon', flags: [] },
+  { name: 'denseNeon', flags: loops },
   { name: 'rowsNeon', flags: loops },
 ];
 

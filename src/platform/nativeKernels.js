@@ -11,6 +11,7 @@ const signatures = {
   ternaryProduct: 'int32_t ternaryProduct(uint32_t, int32_t, int32_t)',
   groupedProduct: 'int32_t groupedProduct(uint32_t, int32_t, int32_t)',
   denseProduct: 'int32_t denseProduct(uint32_t, int32_t, int32_t)',
+  pagedAttention: 'int32_t pagedAttention(uint32_t, int32_t, int32_t)',
   rowKernel: 'int32_t rowKernel(int32_t, uint32_t, int32_t, int32_t)',
 };
 
@@ -34,7 +35,9 @@ export function openNative(path) {
  * @returns {import('../engine/cpu/threadSetup.ts').NativeKernels}
  */
 export function bindNative(native, memory) {
-  const { bind, ternaryProduct, groupedProduct, denseProduct, rowKernel } = openNative(native.path);
+  const { bind, ternaryProduct, groupedProduct, denseProduct, pagedAttention, rowKernel } = openNative(
+    native.path,
+  );
   bind(new Uint8Array(memory.buffer), native.index);
-  return { ternaryProduct, groupedProduct, denseProduct, rowKernel };
+  return { ternaryProduct, groupedProduct, denseProduct, pagedAttention, rowKernel };
 }

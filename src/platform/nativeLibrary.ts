@@ -21,6 +21,7 @@ export interface NativeFunctions {
   ternaryProduct(args: number, piece: number, pieces: number): number;
   groupedProduct(args: number, piece: number, pieces: number): number;
   rowKernel(kernel: number, args: number, piece: number, pieces: number): number;
+  pagedAttention(args: number, piece: number, pieces: number): number;
   denseProduct(args: number, piece: number, pieces: number): number;
 }
 

@@ -156,6 +156,7 @@ describe.each(nativeUnderTest)('native kernels, %s', (native) => {
 const structures = {
   Product: 'ternaryProduct',
   Grouped: 'groupedProduct',
+  PagedAttention: 'pagedAttention',
   Gemm: 'linearForward',
   Swiglu: 'swigluForward',
   SwigluBackward: 'swigluBackward',

@@ -16,6 +16,11 @@ export declare function nativeGroupedProduct(args: usize, piece: i32, pieces: i3
 @external("native", "denseProduct")
 export declare function nativeDenseProduct(args: usize, piece: i32, pieces: i32): bool;
 
+/** One piece of a `PagedAttention`: see kernel.as.ts of pagedAttention. */
+// @ts-ignore: decorator
+@external("native", "pagedAttention")
+export declare function nativePagedAttention(args: usize, piece: i32, pieces: i32): bool;
+
 /** A piece of a kernel that computes element by element, by its number. */
 // @ts-ignore: decorator
 @external("native", "rowKernel")

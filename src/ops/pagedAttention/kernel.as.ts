@@ -1,4 +1,5 @@
 import { floatAt } from "../../kernels/cpu/math.as";
+import { nativePagedAttention } from "../../kernels/cpu/native.as";
 import { attend } from "../attention/softmax.as";
 import { pagesOf, rowBytes } from "../pages.as";
 
@@ -20,6 +21,7 @@ class PagedAttention {
 }
 
 export function pagedAttention(args: usize, thread: i32, threads: i32): void {
+  if (nativePagedAttention(args, thread, threads)) return;
   const p = changetype<PagedAttention>(args);
   if (p.elementBytes == 4) attendByHeads<f32>(p, thread, threads);
   else if (p.elementBytes == 2) attendByHeads<u16>(p, thread, threads);
