@@ -8,6 +8,12 @@ static inline __m256 foldFours(__m256 a, __m256 b, __m256 c, __m256 e) {
   return _mm256_add_ps((__m256)low, (__m256)high);
 }
 
+static inline void turnFours(__m256 x[2]) {
+  const __m256 low = _mm256_permute2f128_ps(x[0], x[1], 0x20);
+  x[1] = _mm256_permute2f128_ps(x[0], x[1], 0x31);
+  x[0] = low;
+}
+
 #define NAME denseAvx2
 #define FLOATS __m256
 #define LANES 8
@@ -30,6 +36,7 @@ static inline __m256 foldFours(__m256 a, __m256 b, __m256 c, __m256 e) {
 #define ATTENTION attentionAvx2
 #define QUERIES 2
 #define FOUR(p) _mm256_broadcast_ps((const __m128 *)(p))
+#define TURN(fours) turnFours(fours)
 #define FOLD(a, b, c, e) foldFours(a, b, c, e)
 #include "dense.inc"
 #include "attention.inc"

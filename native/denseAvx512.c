@@ -13,6 +13,15 @@ static inline __m512 foldFours(__m512 a, __m512 b, __m512 c, __m512 e) {
   return _mm512_add_ps((__m512)low, (__m512)high);
 }
 
+static inline void turnFours(__m512 x[4]) {
+  const __m512 a = _mm512_shuffle_f32x4(x[0], x[1], 0x44), b = _mm512_shuffle_f32x4(x[0], x[1], 0xee);
+  const __m512 c = _mm512_shuffle_f32x4(x[2], x[3], 0x44), e = _mm512_shuffle_f32x4(x[2], x[3], 0xee);
+  x[0] = _mm512_shuffle_f32x4(a, c, 0x88);
+  x[1] = _mm512_shuffle_f32x4(a, c, 0xdd);
+  x[2] = _mm512_shuffle_f32x4(b, e, 0x88);
+  x[3] = _mm512_shuffle_f32x4(b, e, 0xdd);
+}
+
 #define NAME denseAvx512
 #define FLOATS __m512
 #define LANES 16
@@ -35,6 +44,7 @@ static inline __m512 foldFours(__m512 a, __m512 b, __m512 c, __m512 e) {
 #define ATTENTION attentionAvx512
 #define QUERIES 4
 #define FOUR(p) _mm512_broadcast_f32x4(_mm_loadu_ps(p))
+#define TURN(fours) turnFours(fours)
 #define FOLD(a, b, c, e) foldFours(a, b, c, e)
 #include "dense.inc"
 #include "attention.inc"

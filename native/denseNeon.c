@@ -36,6 +36,7 @@ static inline float32x4_t foldFours(float32x4_t a, float32x4_t b, float32x4_t c,
 #define ATTENTION attentionNeon
 #define QUERIES 4
 #define FOUR(p) vld1q_f32(p)
+#define TURN(fours) (void)(fours)
 #define FOLD(a, b, c, e) foldFours(a, b, c, e)
 #include "dense.inc"
 #include "attention.inc"
