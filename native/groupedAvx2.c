@@ -1,6 +1,5 @@
 /** AVX2: products of bytes are added in pairs to 16 bits, which 32 columns of codes below 17 cannot overflow. */
-#include "plusminus.h"
-#include <immintrin.h>
+#include "groupedX86.h"
 
 #define NAME groupedAvx2
 #define VECTOR __m256i
@@ -16,6 +15,9 @@
 #define DOT(sums, w, q) _mm256_add_epi16(sums, _mm256_maddubs_epi16(w, q))
 #define ADD_TIMES(t, s, u) _mm256_add_epi32(t, _mm256_madd_epi16(s, _mm256_set1_epi32((int)(u))))
 #define SPLAT(n) _mm256_set1_epi32(n)
+#define LANES 8
+#define HALVES(from, to) storeHalves(from, to)
+#define ADD_LANES(t, place, sum, scales, floats) addLanes(t, place, sum, scales, floats)
 #define WORD(q) _mm256_castps_si256(_mm256_broadcast_ss((const float *)(q)))
 #define SPREAD(q) WORD(q)
 #define ROWS 2

@@ -1,6 +1,5 @@
 /** AVX-512 VNNI: dot products of whole bytes, 512 bits at a time. */
-#include "plusminus.h"
-#include <immintrin.h>
+#include "groupedX86.h"
 
 /** Two words of four columns, each in eight lanes. */
 INLINE __m512i spread(const int8_t *q) {
@@ -14,6 +13,10 @@ INLINE __m512i word(const int8_t *q) {
   int32_t four;
   memcpy(&four, q, 4);
   return _mm512_set1_epi32(four);
+}
+
+INLINE __m256i bothSteps(__m512i t) {
+  return _mm256_add_epi32(_mm512_castsi512_si256(t), _mm512_extracti64x4_epi64(t, 1));
 }
 
 /** Sums of 32 codes of 2, or 16 codes of 16, fit in 16 bits, which one instruction multiplies and adds. */
@@ -31,6 +34,9 @@ INLINE __m512i word(const int8_t *q) {
 #define DOT(sums, w, q) _mm512_dpbusd_epi32(sums, w, q)
 #define ADD_TIMES(t, s, u) _mm512_dpwssd_epi32(t, s, _mm512_set1_epi32((int)((u) & 0xffff)))
 #define SPLAT(n) _mm512_set1_epi32(n)
+#define LANES 8
+#define HALVES(from, to) storeHalves(from, to)
+#define ADD_LANES(t, place, sum, scales, floats) addLanes(bothSteps(t), place, sum, scales, floats)
 #define WORD(q) word(q)
 #define SPREAD(q) spread(q)
 #define ROWS 6

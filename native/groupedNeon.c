@@ -4,6 +4,15 @@
 
 INLINE uint8x16_t word(const int8_t *q) { return vreinterpretq_u8_s32(vld1q_dup_s32((const int32_t *)q)); }
 
+INLINE void addLanes(int32x4_t t, int place, int32_t sum, const float *scales, float *floats) {
+  const int32x4_t whole = vsubq_s32(vshlq_s32(t, vdupq_n_s32(-place)), vdupq_n_s32(sum));
+  vst1q_f32(floats, vfmaq_f32(vld1q_f32(floats), vcvtq_f32_s32(whole), vld1q_f32(scales)));
+}
+
+INLINE void storeHalves(const uint8_t *from, float *to) {
+  vst1q_f32(to, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)from))));
+}
+
 #define NAME groupedNeon
 #define VECTOR uint8x16_t
 #define BYTES 16
@@ -18,6 +27,9 @@ INLINE uint8x16_t word(const int8_t *q) { return vreinterpretq_u8_s32(vld1q_dup_
 #define DOT(sums, w, q) vdotq_s32(sums, vreinterpretq_s8_u8(w), vreinterpretq_s8_u8(q))
 #define ADD_TIMES(t, s, u) vmlaq_n_s32(t, s, (int32_t)((u) & 0xffff))
 #define SPLAT(n) vdupq_n_s32(n)
+#define LANES 4
+#define HALVES(from, to) storeHalves(from, to)
+#define ADD_LANES(t, place, sum, scales, floats) addLanes(t, place, sum, scales, floats)
 #define WORD(q) word(q)
 #define SPREAD(q) word(q)
 #define ROWS 2
