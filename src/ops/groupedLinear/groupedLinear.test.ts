@@ -61,6 +61,22 @@ testOp('groupedLinear', [
       ),
     ),
   ),
+  // A thread of the CPU keeps a rounded row for the products of a phase: not for those of other rows and groups.
+  opCase(
+    'two rows with matrices of two groups, in turns',
+    [
+      noise('x', [1, 128], 3),
+      noise('z', [1, 128], 4),
+      ...randomMatrix('ternary', 40, 128, 64),
+      ...randomMatrix('binary', 40, 128, 32),
+    ],
+    (x, z, codes, scales, otherCodes, otherScales) =>
+      [x!, z!, x!].flatMap((row) => [
+        groupedLinear(row, { codes: codes!, scales: scales! }),
+        groupedLinear(row, { codes: otherCodes!, scales: otherScales! }),
+      ]),
+    { differentiate: [] },
+  ),
   ...types.map((type) =>
     opCase(
       `${type}, a row of zeros, and one with an outlier`,
