@@ -22,4 +22,11 @@
 #define SPREAD(q) WORD(q)
 #define ROWS 2
 #define PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
+#define SIXTEEN __m128i
+#define SIXTEEN_AT(p) _mm_loadu_si128((const __m128i *)(p))
+#define LOWER(w) _mm_and_si128(w, _mm_set1_epi8(15))
+#define UPPER(w) _mm_and_si128(_mm_srli_epi16(w, 4), _mm_set1_epi8(15))
+#define DOTS(sums, w, q) DOTS_SMALL(sums, _mm_abs_epi8(w), _mm_sign_epi8(q, w))
+#define DOTS_SMALL(sums, w, q) (FourInts)_mm_dpbusd_avx_epi32((__m128i)(sums), w, q)
+#define FMA(a, b, c) (FourFloats)_mm_fmadd_ps((__m128)(a), (__m128)(b), (__m128)(c))
 #include "grouped.inc"

@@ -34,4 +34,11 @@ INLINE void storeHalves(const uint8_t *from, float *to) {
 #define SPREAD(q) word(q)
 #define ROWS 2
 #define PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#define SIXTEEN int8x16_t
+#define SIXTEEN_AT(p) vld1q_s8((const int8_t *)(p))
+#define LOWER(w) vandq_s8(w, vdupq_n_s8(15))
+#define UPPER(w) vreinterpretq_s8_u8(vshrq_n_u8(vreinterpretq_u8_s8(w), 4))
+#define DOTS(sums, w, q) (FourInts)vdotq_s32((int32x4_t)(sums), w, q)
+#define DOTS_SMALL(sums, w, q) DOTS(sums, w, q)
+#define FMA(a, b, c) (FourFloats)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b))
 #include "grouped.inc"

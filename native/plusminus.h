@@ -84,7 +84,7 @@ typedef struct {
   Address sums;
   Address unit;
   int32_t rows;
-  /** Of int8 codes, which are left to WebAssembly. */
+  /** Of int8 codes and those of four bits, or 0. */
   Address offsets;
 } Grouped;
 

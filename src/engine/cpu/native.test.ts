@@ -69,8 +69,10 @@ const groupedShapes: readonly (readonly [rows: number, width: number, group: num
   [9, 192, 64, 95],
   [270, 256, 256, 64],
 ];
-const groupedCases = (['ternary', 'binary'] as const).flatMap((type) =>
-  groupedShapes.map((shape) => [type, ...shape] as const),
+const groupedCases = (['ternary', 'binary', 'u4', 'i8'] as const).flatMap((type) =>
+  groupedShapes
+    .filter(([, , group]) => type !== 'u4' || group >= 32)
+    .map((shape) => [type, ...shape] as const),
 );
 
 async function grouped(
@@ -80,14 +82,15 @@ async function grouped(
   const matrix = randomMatrix(type, out, width, group);
   const [codes, scales] = matrix.map(({ tensor }) => tensor) as [Tensor, Tensor];
   const [x, bias] = [input('x', [rows, width]), input('bias', [out])];
+  const offsets = type === 'u4' || type === 'i8' ? input('offsets', scales.shape) : undefined;
   let y: Tensor | undefined;
   const program = record('grouped', () => {
-    y = output(groupedLinear(x, { codes, scales, bias }));
+    y = output(groupedLinear(x, { codes, scales, offsets, bias }));
   });
   const engine = await CpuEngine.create({ threads: 2, pieceWork: 1, poison: true, native });
   const random = new SeededRandom(5);
   for (const { tensor, data } of matrix) engine.write(tensor, bytesOf(data));
-  for (const tensor of [x, bias])
+  for (const tensor of [x, bias, ...(offsets ? [offsets] : [])])
     engine.write(tensor, bytesOf(random.fillNormal(new Float32Array(tensor.size))));
   await engine.load(program).run();
   const values = (await readFloats(engine, y!)).slice();

@@ -22,7 +22,7 @@ export class GroupedProduct extends GroupedMatrix {
   sums: usize; // [rows, width / group] i32
   unit: usize; // [rows] f32
   rows: i32;
-  offsets: Optional; // [out, width / group], of int8 codes and those of four bits; native kernels, which take none, end before it
+  offsets: Optional; // [out, width / group], of int8 codes and those of four bits
 }
 
 /** Lanes of a whole tile: neighbouring words of four columns. */

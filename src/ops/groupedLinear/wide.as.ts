@@ -40,15 +40,17 @@ function wideSum(p: GroupedProduct, row: i32, o: i32): f32 {
   return sumLanes(total) + rest;
 }
 
-/** Σ q·w of `count` int8 codes, in four parts. */
+/** Σ q·w of `count` int8 codes, in four parts, each of four neighbours in every 16. */
 // @ts-ignore: decorator
 @inline
 function sumOfBytes(q: usize, codes: usize, count: i32): v128 {
-  let sum = i32x4.splat(0);
-  for (let k: usize = 0; k < <usize>count; k += 8) {
-    sum = i32x4.add(sum, i32x4.dot_i16x8_s(v128.load8x8_s(q + k), v128.load8x8_s(codes + k)));
+  let first = i32x4.splat(0);
+  let last = i32x4.splat(0);
+  for (let k: usize = 0; k < <usize>count; k += 16) {
+    first = i32x4.add(first, i32x4.dot_i16x8_s(v128.load8x8_s(q + k), v128.load8x8_s(codes + k)));
+    last = i32x4.add(last, i32x4.dot_i16x8_s(v128.load8x8_s(q + k, 8), v128.load8x8_s(codes + k, 8)));
   }
-  return sum;
+  return sumsOfFours(first, last);
 }
 
 /** The same of 32 codes of four bits: byte k of 16 holds columns k and k + 16. */
@@ -61,8 +63,15 @@ function sumOfHalves(q: usize, codes: usize): v128 {
   const a = v128.load(q);
   const b = v128.load(q, 16);
   if (ASC_FEATURE_RELAXED_SIMD) return addDots<i32>(addDots<i32>(i32x4.splat(0), a, lower), b, upper);
-  // Of at most 2·128·15 each, in the same four parts.
+  // Of at most 2·128·15 each.
   const first = i32x4.extadd_pairwise_i16x8_s(addLow(addLow(i16x8.splat(0), a, lower), b, upper));
   const last = i32x4.extadd_pairwise_i16x8_s(addHigh(addHigh(i16x8.splat(0), a, lower), b, upper));
+  return sumsOfFours(first, last);
+}
+
+/** Of sums of pairs, those of columns 0 to 7 of 16 and those of the others. */
+// @ts-ignore: decorator
+@inline
+function sumsOfFours(first: v128, last: v128): v128 {
   return i32x4.add(i32x4.shuffle(first, last, 0, 2, 4, 6), i32x4.shuffle(first, last, 1, 3, 5, 7));
 }
