@@ -45,7 +45,12 @@ const nibble = (b: DataView, at: number, k: number) =>
 
 const formulas: readonly (readonly [string, GgufType, Formula])[] = [
   ['Q8_0', typeOf(8)!, (b, k) => b.getInt8(2 + k) * half(b, 0)],
-  ['Q4_0', typeOf(2)!, (b, k) => (bits(b.getUint8(2 + (k % 16)), k < 16 ? 0 : 4, 4) - 8) * half(b, 0)],
+  // (code − 8) · scale, which is exact either way; so is the sign of a zero then.
+  [
+    'Q4_0',
+    typeOf(2)!,
+    (b, k) => bits(b.getUint8(2 + (k % 16)), k < 16 ? 0 : 4, 4) * half(b, 0) - 8 * half(b, 0),
+  ],
   ['Q4_K', typeOf(12)!, withMinimum((b, k) => nibble(b, 16, k))],
   [
     'Q5_K',
@@ -82,8 +87,8 @@ function blocks({ blockBytes }: GgufType) {
     .map((bytes) => Uint8Array.from(bytes));
 }
 
-it('Q4_K: codes are packed as they are read one by one', () => {
-  const type = typeOf(12)!;
+it.each([2, 12])('codes of type %i are packed as they are read one by one', (id) => {
+  const type = typeOf(id)!;
   const grouped = groupedType(type)!;
   fc.assert(
     fc.property(blocks(type), (bytes) => {

@@ -16,7 +16,7 @@ export function tq2Blocks(codes: Int8Array, scales: Uint16Array): Uint8Array {
   return blocks;
 }
 
-/** Q2_0, Q1_0 and Q8_0: a half-precision scale, then the codes of a group as groupedRows.ts packs them. */
+/** Q2_0, Q1_0, Q4_0 and Q8_0: a half-precision scale, then the codes of a group as groupedRows.ts packs them. */
 export function scaledGroups(
   codes: Int8Array,
   kind: GroupedType['kind'],

@@ -3,10 +3,10 @@ import { bytesOf } from '../../engine/engine.ts';
 import { InputError } from '../../errors.ts';
 import { architectureOf } from '../../model/architecture.ts';
 import type { DecoderConfig } from '../../model/config.ts';
-import { type ParameterSpec, scaleName } from '../../model/parameters.ts';
+import { offsetName, type ParameterSpec, scaleName } from '../../model/parameters.ts';
 import { elementCount } from '../../program/tensor.ts';
 import type { Checkpoint } from '../checkpoint.ts';
-import { f32ToF16 } from '../floats.ts';
+import { f16Number, f32ToF16 } from '../floats.ts';
 import { groupedForm, isGrouped, readCodes, readGroupedFloats, readGroupScales } from '../groupedRows.ts';
 import { quantiseMatrix, ternaryScale, unpackTernary } from '../packing.ts';
 import { bytesPerElement } from '../safetensorsHeader.ts';
@@ -106,11 +106,14 @@ function groupedTensor(source: Checkpoint, spec: ParameterSpec, made: Made, repo
       'ternary 128': 'Q2_0',
       'ternary 64': 'Q2_0',
       'binary 128': 'Q1_0',
+      'u4 32': 'Q4_0',
       'i8 32': 'Q8_0',
     },
   };
   const type = types[`${kind} ${group}`];
-  if (kind === 'u4' || (kind === 'i8' && (offsets || type === undefined || scaleType !== 'f16'))) {
+  const isWide = kind === 'u4' || kind === 'i8';
+  const isHeld = type !== undefined && scaleType === 'f16' && (offsets !== undefined) === (kind === 'u4');
+  if (isWide && !isHeld) {
     // Of a table in Q4_K, Q5_K or Q6_K: their scales are products, which no type of GGUF holds.
     return made('F32', async () => {
       const floats: Uint8Array[] = [];
@@ -130,6 +133,7 @@ function groupedTensor(source: Checkpoint, spec: ParameterSpec, made: Made, repo
       await readGroupScales(source, scaleName(spec.name), report),
       new Uint16Array(elementCount(spec.shape) / group),
     );
+    if (offsets) expectMiddle(scales, await readGroupScales(source, offsetName(spec.name), report), where);
     const parts: Uint8Array[] = [];
     for await (const { firstRow, codes } of readCodes(source, spec, kind, report)) {
       const first = (firstRow * columns) / group;
@@ -141,6 +145,16 @@ function groupedTensor(source: Checkpoint, spec: ParameterSpec, made: Made, repo
     }
     return { bytes: new Uint8Array(Buffer.concat(parts)) };
   });
+}
+
+/** Codes of four bits that Q4_0 holds stand for −8 to 7 times their scale. */
+function expectMiddle(scales: Uint16Array, offsets: Float32Array, where: string): void {
+  const wrong = offsets.findIndex((offset, k) => offset !== -8 * f16Number(scales[k]!));
+  if (wrong < 0) return;
+  throw new InputError(
+    `${where}: found the offset ${offsets[wrong]} with the scale ${f16Number(scales[wrong]!)}, expected −8 times the scale, ` +
+      'as in Q4_0; convert to f32 first',
+  );
 }
 
 function doubled(scales: Uint16Array): Uint16Array {

@@ -1,5 +1,5 @@
 /**
- * Types whose weights are codes times a scale, and in Q4_K and Q5_K plus an offset, for each group of neighbours in a row. A
+ * Types whose weights are codes times a scale, and in Q4_0, Q4_K and Q5_K plus an offset, for each group of neighbours in a row. A
  * block holds one group, or several (of types that end in K).
  */
 import { f16Number } from '../floats.ts';
@@ -119,17 +119,24 @@ const q8: GroupedType = {
   ...oneScale(0),
 };
 
+/** Weight = (code − 8) · scale, which the offset says. */
 const q4: GroupedType = {
-  kind: 'i8',
+  kind: 'u4',
   group: 32,
   codes(bytes, from, target, to) {
     for (let k = 0; k < 16; k++) {
       const byte = bytes[from + 2 + k]!;
-      target[to + k] = (byte & 15) - 8;
-      target[to + 16 + k] = (byte >> 4) - 8;
+      target[to + k] = byte & 15;
+      target[to + 16 + k] = byte >> 4;
     }
   },
+  halves(bytes, from, target, to) {
+    for (let k = 0; k < 16; k++) target[to + k] = bytes[from + 2 + k]!;
+  },
   ...oneScale(0),
+  offsets(bytes, from, target, to) {
+    target[to] = -8 * halfOf(bytes, from);
+  },
 };
 
 /** Low four bits, 128 bytes; high two bits, 64 bytes; 16 int8 scales, which a half-precision number multiplies. */

@@ -2,6 +2,7 @@
  * Embeddings and heads in every type that GGUF files have them in: they stay as they are stored, or become codes with scales,
  * never floats of 32 bits, and give the logits of the floats that they stand for.
  */
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type EngineUnderTest, gpuEngines } from '../../../test/engines.ts';
@@ -27,7 +28,7 @@ const types = {
   F16: { bytes: 2, halves: [] },
   BF16: { bytes: 2, halves: [] },
   Q8_0: { bytes: 1 + 2 / 32, halves: [0] },
-  Q4_0: { bytes: 1 + 2 / 32, halves: [0] },
+  Q4_0: { bytes: 1 / 2 + 6 / 32, halves: [0] },
   Q4_K: { bytes: 1 / 2 + 8 / 32, halves: [0, 2] },
   Q5_K: { bytes: 1 + 8 / 32, halves: [0, 2] },
   Q6_K: { bytes: 1 + 4 / 16, halves: [208] },
@@ -135,7 +136,7 @@ for (const { name, skip, create } of engines) {
   });
 }
 
-it.each(['Q4_K', 'Q5_K', 'Q6_K'] as const)(
+it.each(['Q4_0', 'Q4_K', 'Q5_K', 'Q6_K'] as const)(
   '%s: packed, as floats, and written as GGUF again',
   async (type) => {
     const [folder, source] = [await temporaryFolder(), await ggufFile(modelBytes(type))];
@@ -150,7 +151,23 @@ it.each(['Q4_K', 'Q5_K', 'Q6_K'] as const)(
     for (const to of ['packed', 'f32'] as const) await convertCheckpoint(source, join(folder, to), { to });
     await exportGguf(join(folder, 'packed'), join(folder, 'again.gguf'));
     expect(await logitsOf(join(folder, 'packed'))).toEqual(expected);
+    // Q4_0 is written as itself; scales of the others are products, which no type holds.
+    if (type === 'Q4_0') expect(await logitsOf(join(folder, 'again.gguf'))).toEqual(expected);
     for (const path of ['f32', 'again.gguf'])
       expect(difference(await logitsOf(join(folder, path)), expected), path).toBeLessThan(0.02);
   },
 );
+
+it('codes of four bits with other offsets than those of Q4_0 are not written as GGUF', async () => {
+  const folder = join(await temporaryFolder(), 'packed');
+  await convertCheckpoint(await ggufFile(modelBytes('Q4_0')), folder, { to: 'packed' });
+  const path = join(folder, 'model.safetensors');
+  const bytes = await readFile(path);
+  const header = Number(bytes.readBigUInt64LE());
+  const tensors = JSON.parse(bytes.toString('utf8', 8, 8 + header));
+  bytes.writeFloatLE(1, 8 + header + tensors['lm_head.weight_offset'].data_offsets[0]);
+  await writeFile(path, bytes);
+  await expect(exportGguf(folder, join(folder, 'again.gguf'))).rejects.toThrow(
+    /"lm_head.weight": found the offset 1 with the scale [\d.]+, expected −8 times the scale, as in Q4_0/,
+  );
+});
