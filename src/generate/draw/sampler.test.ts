@@ -79,19 +79,29 @@ it('draws at the very ends of the random numbers', () => {
   }
 });
 
-it('draws by exact weights at the borders between tokens', () => {
-  const logits = new SeededRandom(2).fillNormal(new Float32Array(500), 2);
+/** Logits, some of them far below the largest or so large that float32 rounds their differences. */
+const bordered = [
+  ['spread', new SeededRandom(2).fillNormal(new Float32Array(500), 2)],
+  [
+    'in a tail',
+    new SeededRandom(3).fillNormal(new Float32Array(2000), 1).map((x, id) => (id === 700 ? 12 : x)),
+  ],
+  ['large', new SeededRandom(4).fillNormal(new Float32Array(500), 3).map((x) => x + 5000)],
+] as const;
+
+it.each(bordered)('draws by exact weights at the borders between tokens whose logits are %s', (_, logits) => {
   const top = Math.max(...logits);
   const weights = Float64Array.from(logits, (logit) => (logit - top) / 0.8);
   const sum = exponentials(weights);
   let border = 0;
   for (const weight of weights) {
     border += weight;
-    for (const distance of [0, 1e-14, 1e-10, 5e-9, 2e-8]) {
-      for (const uniform of [border / sum - distance, border / sum + distance]) {
+    for (const distance of [0, 1e-14, 1e-10, 5e-9, 2e-8, 1e-6, 1e-5, 3e-5]) {
+      for (const near of [border / sum - distance, border / sum + distance]) {
+        const uniform = Math.min(Math.max(near, 0), 1 - 2 ** -53);
         const random = { uniform: () => uniform } as SeededRandom;
         const found = sampler.sample(logits, checkSampling({ temperature: 0.8 }), random);
-        expect(found).toBe(sample(logits, { temperature: 0.8 }, random));
+        if (found !== sample(logits, { temperature: 0.8 }, random)) expect.fail(`${uniform}: drew ${found}`);
       }
     }
   }
