@@ -74,6 +74,7 @@ typedef struct {
   int32_t width;
   int32_t count;
   int32_t layer;
+  int32_t planes;
 } MlgruSlots;
 
 /** src/ops/mlgru/kernel.as.ts */

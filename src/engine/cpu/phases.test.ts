@@ -79,6 +79,29 @@ describe('phasesOf', () => {
       expect(phases([takesRows(x, y, 100), takesRows(y, z, 100)])).toEqual([[2, 8, true]]);
     });
 
+    it('gives each thread as many shares as the others', () => {
+      expect(phases([takesRows(x, y, 1), takesRows(y, z, 2)], 2)).toEqual([[2, 2, true]]);
+      expect(phases([takesRows(x, y, 3), takesRows(y, z, 2)], 2)).toEqual([[2, 4, true]]);
+    });
+
+    it('prepares the rows of several products before the first of them', () => {
+      const prepared = (to: Tensor) => {
+        const planned = takesRows(x, to, 2);
+        return { ...planned, call: { ...planned.call, prepares: true } };
+      };
+      const product = (from: Tensor, to: Tensor) => {
+        const planned = kernel(from, to, 8);
+        return { ...planned, call: { ...planned.call, quarter: 4 } };
+      };
+      const products = [prepared(y), product(y, a), prepared(z), product(z, b)];
+      expect(phases(products)).toEqual([
+        [2, 4, true],
+        [2, 16, false],
+      ]);
+      // The second product's rows take the place of the first one's.
+      expect(phases([prepared(y), product(y, a), prepared(y), product(y, b)])).toHaveLength(4);
+    });
+
     it('parts those of which one writes rows that other rows of the first are read from', () => {
       expect(phases([takesRows(x, y, 2), takesRows(y, wider, 2)])).toEqual([
         [1, 2, true],

@@ -93,14 +93,14 @@ export function phasesOf(
 ): Phase[] {
   if (cut.threads <= 1) return kernels.map((kernel) => phaseOf([kernel], cut));
   const phases: Phase[] = [];
+  const members = preparedFirst(kernels.map((kernel) => ({ kernel, spans: spansOf(kernel, place) })));
   let group: Member[] = [];
   const close = () => {
     if (group.length > 0)
       phases.push(takesRows(group) ? chainPhase(group, cut) : phaseOf(kernelsOf(group), cut));
     group = [];
   };
-  for (const kernel of kernels) {
-    const spans = spansOf(kernel, place);
+  for (const { kernel, spans } of members) {
     if (follows(kernel, spans, group)) {
       phases.push(jointPhase(kernelsOf(group), kernel, cut));
       group = [];
@@ -119,18 +119,47 @@ export function phasesOf(
   return phases;
 }
 
-function phaseOf(kernels: readonly PlannedKernel[], { threads, pieceWork }: Cut): Phase {
-  const total = kernels.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
+/** Products of the same rows follow one another: what prepares one goes before those that it is independent of. */
+function preparedFirst(members: readonly Member[]): Member[] {
+  const ordered: Member[] = [];
+  for (const member of members) {
+    let at = ordered.length;
+    if (member.kernel.call.prepares) while (at > 0 && isPassed(ordered[at - 1]!, member)) at--;
+    ordered.splice(at, 0, member);
+  }
+  return ordered;
+}
+
+function isPassed(product: Member, { spans }: Member): boolean {
+  return product.kernel.call.quarter !== undefined && !conflict(product.spans, spans);
+}
+
+function timeOf(kernels: readonly PlannedKernel[]): number {
+  return kernels.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
+}
+
+/** Pieces that so much work is worth: the same number for each thread, unless there are fewer than threads. */
+function mostPieces(total: number, { threads, pieceWork }: Cut): number {
   const rounds = Math.min(Math.floor(total / threads / pieceWork), piecesOfThread);
-  const most = Math.min(rounds > 0 ? rounds * threads : Math.floor(total / pieceWork), maxPieces);
+  return Math.min(rounds > 0 ? rounds * threads : Math.floor(total / pieceWork), maxPieces);
+}
+
+function phaseOf(kernels: readonly PlannedKernel[], cut: Cut): Phase {
+  const { threads } = cut;
+  const total = timeOf(kernels);
+  const most = mostPieces(total, cut);
   const shared = kernels.map(({ call, nanoseconds }) => {
     const limit = Math.min(call.maxPieces ?? most, isDenseProduct(call) ? threads : most);
     const pieces = Math.floor((most * nanoseconds) / total);
     return { call, pieces: threads <= 1 ? 1 : Math.max(1, Math.min(pieces, limit)) };
   });
   const pieces = shared.reduce((sum, one) => sum + one.pieces, 0);
-  const wakes = Math.min(pieces - 1, Math.floor(total / wakeNanoseconds));
-  return { kernels: shared, pieces, wakes, together: false };
+  return { kernels: shared, pieces, wakes: wakesFor(pieces, total), together: false };
+}
+
+/** Sleeping threads that are worth waking for a phase. */
+function wakesFor(pieces: number, nanoseconds: number): number {
+  return Math.min(pieces - 1, Math.floor(nanoseconds / wakeNanoseconds));
 }
 
 /**
@@ -188,11 +217,10 @@ function isChained({ call }: PlannedKernel, spans: Spans, group: readonly Member
 /** Kernels that take the same rows: each piece is its share of all of them, one after the other. */
 function chainPhase(group: readonly Member[], cut: Cut): Phase {
   const members = kernelsOf(group);
-  const whole = phaseOf(members, cut);
-  const total = members.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
-  const pieces = total < 2 * cut.pieceWork ? 1 : Math.min(members[0]!.call.rows!, whole.pieces);
+  const total = timeOf(members);
+  const pieces = Math.max(1, Math.min(members[0]!.call.rows!, mostPieces(total, cut)));
   const kernels = members.map(({ call }) => ({ call, pieces }));
-  return { kernels, pieces, wakes: Math.min(pieces - 1, whole.wakes), together: true };
+  return { kernels, pieces, wakes: wakesFor(pieces, total), together: true };
 }
 
 interface Spans {

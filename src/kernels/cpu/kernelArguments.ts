@@ -377,6 +377,7 @@ export interface KernelArguments {
     readonly width: Size<'width'>;
     readonly count: Size<'count'>;
     readonly layer: Size<'layer'>;
+    readonly planes: Size<'planes'>;
   };
   readonly packWeights: {
     readonly w: Tensor;
@@ -1031,6 +1032,7 @@ export const kernelFields: {
     width: 'i32',
     count: 'i32',
     layer: 'i32',
+    planes: 'i32',
   },
   packWeights: {
     w: 'tensor',

@@ -2,7 +2,7 @@
  * A call of a WebAssembly kernel: an object whose fields are those of the `@unmanaged` class that the kernel reads.
  * Types and order of the fields are generated from the kernels' sources: see kernelArguments.ts.
  */
-import { widthOf } from '../../program/shapes.ts';
+import { rowsOf, widthOf } from '../../program/shapes.ts';
 import { Tensor } from '../../program/tensor.ts';
 import { type KernelArguments, kernelFields } from './kernelArguments.ts';
 
@@ -15,8 +15,8 @@ export interface KernelCall {
   /** Numbers u32 that follow the class in memory, for kernels that read a table of them. */
   readonly table?: readonly number[];
   /**
-   * Columns of each quarter of the row that a product of packed weights writes: a piece is a share of all four quarters,
-   * because a byte holds codes of four rows.
+   * Columns of each quarter of the rows that a product of packed weights writes: a piece is a share of all four quarters,
+   * because a byte holds codes of four rows of weights.
    */
   readonly quarter?: number;
   readonly follower?: Follower;
@@ -29,24 +29,27 @@ export interface KernelCall {
 }
 
 /**
- * A kernel that takes a row column by column. After a product, whose piece has written a share of the columns of each
- * quarter, the same thread can take the same columns, `planes` parts of its own row, before others have finished.
+ * A kernel that takes rows column by column. After a product, whose piece has written a share of the columns of each
+ * quarter, the same thread can take the same columns, `planes` parts of its own rows, before others have finished.
  */
 export interface Follower {
   readonly quarter: number;
   readonly planes: number;
 }
 
-/** A call of a product of one row with packed weights, which writes `out` columns. */
-export function rowProduct(call: KernelCall, out: number): KernelCall {
+/** A call of a product with packed weights, which writes `out` columns. */
+export function packedProduct(call: KernelCall, out: number): KernelCall {
   return out % 4 === 0 ? { ...call, quarter: out / 4 } : call;
 }
 
-/** A call that takes `row` column by column, if it is a single row; its own row has `width` columns. */
-export function follower(call: KernelCall, row: Tensor): KernelCall {
+/** Of so many rows, a share of the columns stays in the first cache from the product to its follower. */
+const fewRows = 16;
+
+/** A call that takes the rows of x column by column, if they are few; its own rows have `width` columns. */
+export function follower(call: KernelCall, x: Tensor): KernelCall {
   const { width } = call.args;
-  const quarter = row.size / 4;
-  if (row.size !== widthOf(row) || typeof width !== 'number' || !Number.isInteger(quarter)) return call;
+  const quarter = widthOf(x) / 4;
+  if (rowsOf(x) > fewRows || typeof width !== 'number' || !Number.isInteger(quarter)) return call;
   return { ...call, follower: { quarter, planes: width / quarter } };
 }
 

@@ -9,7 +9,8 @@ export const addOnCpu = [
     // Of equal shapes, all rows are one, of which a share is whole rows.
     const rows = b.size === y.size ? rowsOf(y) : 1;
     const unit: number = rows > 1 ? widthOf(y) : 16;
-    return [byRows(follower(kernelCall('addForward', { a, b, y, ...sizes, unit }), y), rows)];
+    const call = kernelCall('addForward', { a, b, y, ...sizes, unit });
+    return [y.size === widthOf(y) ? follower(call, y) : byRows(call, rows)];
   }),
   onCpu(columnSumOp, ({ inputs: { x, before }, outputs: { y } }) => [
     kernelCall('columnSum', { x, before, y, rows: rowsOf(x), width: widthOf(x) }),

@@ -1,5 +1,5 @@
 import { gemm, storage } from '../../kernels/cpu/gemm.ts';
-import { byRows, type KernelCall, kernelCall, rowProduct } from '../../kernels/cpu/kernelCall.ts';
+import { byRows, type KernelCall, kernelCall, packedProduct } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { scratch } from '../../kernels/scratch.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
@@ -15,12 +15,15 @@ export const bitLinearOnCpu = [
     const sizes = { width: widthOf(x), stride: paddedWidth(x), out: sizeOf(codes, 0) };
     if (isOneRow(rowsOf(x), widthOf(x))) {
       const call = kernelCall('bitLinearRow', { x, gamma, codes, scale, y, ...sizes, epsilon });
-      return [rowProduct(call, sizes.out)];
+      return [packedProduct(call, sizes.out)];
     }
     const rows = quantisedRows(x);
     return [
       quantiseActivations(x, gamma, rows),
-      kernelCall('ternaryProduct', { ...rows, codes, scale, y, rows: rowsOf(x), ...sizes }),
+      packedProduct(
+        kernelCall('ternaryProduct', { ...rows, codes, scale, y, rows: rowsOf(x), ...sizes }),
+        sizes.out,
+      ),
     ];
   }),
   onCpu(bitLinearBackwardOp, ({ inputs, outputs: { dx, dNorm, dWeight } }) => {

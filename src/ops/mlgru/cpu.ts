@@ -11,8 +11,8 @@ export const mlgruOnCpu = [
   }),
   onCpu(mlgruSlotsOp, ({ inputs, outputs, attributes: { layer } }) => {
     const { i, states } = inputs;
-    const sizes = { rows: rowsOf(i), width: widthOf(i), count: sizeOf(states, 0) };
-    return [kernelCall('mlgruSlotsForward', { ...inputs, ...outputs, ...sizes, layer })];
+    const sizes = { rows: rowsOf(i), width: widthOf(i), count: sizeOf(states, 0), planes: 1 };
+    return [follower(kernelCall('mlgruSlotsForward', { ...inputs, ...outputs, ...sizes, layer }), i)];
   }),
   onCpu(mlgruBackwardOp, ({ inputs, outputs, attributes: { layer } }) => {
     const { dBoundsBefore, ...read } = inputs;

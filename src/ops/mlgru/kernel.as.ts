@@ -94,15 +94,22 @@ class MlgruSlots {
   width: i32;
   count: i32;
   layer: i32;
+  planes: i32; // of a row, of which threads take shares
 }
 
 /** Threads share columns. */
 export function mlgruSlotsForward(args: usize, thread: i32, threads: i32): void {
   if (nativeRowKernel(RowKernel.mlgruSlotsForward, args, thread, threads)) return;
   const a = changetype<MlgruSlots>(args);
+  for (let plane = 0; plane < a.planes; plane++) {
+    const from = planeStart(a.width, a.planes, plane, thread, threads);
+    slotColumns(a, from, planeStart(a.width, a.planes, plane, thread + 1, threads));
+  }
+}
+
+/** All rows in the columns [from, end). */
+function slotColumns(a: MlgruSlots, from: i32, end: i32): void {
   const width = a.width;
-  const from = shareStart(width, 16, thread, threads);
-  const end = shareStart(width, 16, thread + 1, threads);
   copyStates(a.next, a.states, a.count, width, from, end);
   const bounds = a.bounds ? floatAt(a.bounds, a.layer, width) : 0;
   for (let row = 0; row < a.rows; row++) {

@@ -1,4 +1,4 @@
-import { byRows, type KernelCall, kernelCall, rowProduct } from '../../kernels/cpu/kernelCall.ts';
+import { byRows, type KernelCall, kernelCall, packedProduct } from '../../kernels/cpu/kernelCall.ts';
 import { onCpu } from '../../kernels/cpu/lowering.ts';
 import { rowsOf, sizeOf, widthOf } from '../../program/shapes.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -10,12 +10,15 @@ export const ternaryLinearOnCpu = [
   onCpu(ternaryLinearOp, ({ inputs: { x, codes, scale }, outputs: { y } }) => {
     const sizes = { width: widthOf(x), stride: paddedWidth(x), out: sizeOf(codes, 0) };
     if (isOneRow(rowsOf(x), widthOf(x))) {
-      return [rowProduct(kernelCall('ternaryLinearRow', { x, codes, scale, y, ...sizes }), sizes.out)];
+      return [packedProduct(kernelCall('ternaryLinearRow', { x, codes, scale, y, ...sizes }), sizes.out)];
     }
     const rows = quantisedRows(x);
     return [
       quantiseRows(x, rows),
-      kernelCall('ternaryProduct', { ...rows, codes, scale, y, rows: rowsOf(x), ...sizes }),
+      packedProduct(
+        kernelCall('ternaryProduct', { ...rows, codes, scale, y, rows: rowsOf(x), ...sizes }),
+        sizes.out,
+      ),
     ];
   }),
   onCpu(ternaryLinearBackwardOp, ({ inputs, outputs: { dx, dWeight } }) => {
