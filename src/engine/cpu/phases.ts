@@ -185,9 +185,7 @@ function follows({ call }: PlannedKernel, { reads, writes }: Spans, group: reado
 function jointPhase(products: readonly PlannedKernel[], last: PlannedKernel, cut: Cut): Phase {
   const planes = last.call.follower!.planes;
   const call = { ...last.call, args: { ...last.call.args, planes } };
-  const { kernels, pieces, wakes } = phaseOf(products, cut);
-  const calls = [...kernels.map((kernel) => kernel.call), call];
-  return { kernels: calls.map((one) => ({ call: one, pieces })), pieces, wakes, together: true };
+  return togetherPhase([...products.map((product) => product.call), call], timeOf(products), maxPieces, cut);
 }
 
 /**
@@ -217,9 +215,14 @@ function isChained({ call }: PlannedKernel, spans: Spans, group: readonly Member
 /** Kernels that take the same rows: each piece is its share of all of them, one after the other. */
 function chainPhase(group: readonly Member[], cut: Cut): Phase {
   const members = kernelsOf(group);
-  const total = timeOf(members);
-  const pieces = Math.max(1, Math.min(members[0]!.call.rows!, mostPieces(total, cut)));
-  const kernels = members.map(({ call }) => ({ call, pieces }));
+  const calls = members.map(({ call }) => call);
+  return togetherPhase(calls, timeOf(members), calls[0]!.rows!, cut);
+}
+
+/** A phase of which each piece is a share of every kernel. */
+function togetherPhase(calls: readonly KernelCall[], total: number, limit: number, cut: Cut): Phase {
+  const pieces = Math.max(1, Math.min(mostPieces(total, cut), limit));
+  const kernels = calls.map((call) => ({ call, pieces }));
   return { kernels, pieces, wakes: wakesFor(pieces, total), together: true };
 }
 
