@@ -110,7 +110,8 @@ export class CpuEngine implements Engine {
     pieceWork = worthAPiece,
     lowerings,
   }: CpuOptions = {}): Promise<CpuEngine> {
-    const count = sharesMemory() ? (threads ?? defaultThreads(await availableCores())) : 0;
+    const cores = await availableCores();
+    const count = sharesMemory() ? (threads ?? defaultThreads(cores)) : 0;
     if (!Number.isInteger(count) || count < 0 || count > 256) {
       throw new RangeError(`threads: expected an integer from 0 to 256, found ${threads}`);
     }
@@ -139,7 +140,7 @@ export class CpuEngine implements Engine {
     local.setByteDots(byteDots);
     const setups = workspaces.map((workspace) => ({
       ...{ module, memory, kernels, control: controlAt, workspace, timeOrigin },
-      ...{ fusesVectors: wide, byteDots, native },
+      ...{ fusesVectors: wide, byteDots, native, takesAllCores: count >= cores },
     }));
     const dots = byteDots ? ', dots of bytes' : wide ? ' in pairs' : '';
     return new CpuEngine({

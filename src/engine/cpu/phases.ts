@@ -139,7 +139,7 @@ function timeOf(kernels: readonly PlannedKernel[]): number {
 }
 
 /** Pieces that so much work is worth: the same number for each thread, unless there are fewer than threads. */
-function mostPieces(total: number, { threads, pieceWork }: Cut): number {
+function maxPiecesFor(total: number, { threads, pieceWork }: Cut): number {
   const rounds = Math.min(Math.floor(total / threads / pieceWork), piecesOfThread);
   return Math.min(rounds > 0 ? rounds * threads : Math.floor(total / pieceWork), maxPieces);
 }
@@ -147,7 +147,7 @@ function mostPieces(total: number, { threads, pieceWork }: Cut): number {
 function phaseOf(kernels: readonly PlannedKernel[], cut: Cut): Phase {
   const { threads } = cut;
   const total = timeOf(kernels);
-  const most = mostPieces(total, cut);
+  const most = maxPiecesFor(total, cut);
   const shared = kernels.map(({ call, nanoseconds }) => {
     const limit = Math.min(call.maxPieces ?? most, isDenseProduct(call) ? threads : most);
     const pieces = Math.floor((most * nanoseconds) / total);
@@ -221,7 +221,7 @@ function chainPhase(group: readonly Member[], cut: Cut): Phase {
 
 /** A phase of which each piece is a share of every kernel. */
 function togetherPhase(calls: readonly KernelCall[], total: number, limit: number, cut: Cut): Phase {
-  const pieces = Math.max(1, Math.min(mostPieces(total, cut), limit));
+  const pieces = Math.max(1, Math.min(maxPiecesFor(total, cut), limit));
   const kernels = calls.map((call) => ({ call, pieces }));
   return { kernels, pieces, wakes: wakesFor(pieces, total), together: true };
 }

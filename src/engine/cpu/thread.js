@@ -16,7 +16,7 @@ export function serve(setup, post, native) {
   exports.setByteDots(setup.byteDots);
   post('ready');
   for (;;) {
-    exports.work(setup.control);
+    exports.work(setup.control, setup.takesAllCores);
     post('done');
   }
 }

@@ -25,13 +25,15 @@ export interface ThreadSetup {
   /** See `CpuOptions.byteDots`. */
   readonly byteDots: boolean;
   readonly native: NativeLibrary | undefined;
+  /** There are as many threads as cores, or more: the host has none of its own. */
+  readonly takesAllCores: boolean;
   /** `performance.timeOrigin` of the host: threads tell times by its clock. */
   readonly timeOrigin: number;
 }
 
 export interface KernelExports {
-  /** Takes part in runs, and returns when this thread has completed one. */
-  work(control: number): void;
+  /** Takes part in runs, and returns when this thread has completed one; `sleeps`: without work it sleeps at once. */
+  work(control: number, sleeps: boolean): void;
   /** Runs all phases from the open one on, if each is a single piece. */
   advance(control: number): number;
   setWorkspace(pointer: number): void;

@@ -63,10 +63,10 @@ function pause(): void {
   rest = sqrt<f64>(sqrt<f64>(sqrt<f64>(rest + 1)));
 }
 
-/** Waits until the phase `seen` is over. */
-function waitForPhase(control: usize, seen: i32): void {
+/** Waits until the phase `seen` is over; sleeps after so many rounds. */
+function waitForPhase(control: usize, seen: i32, rounds: i32): void {
   const number = control + numberAt;
-  for (let i = 0; i < spins; i++) {
+  for (let i = 0; i < rounds; i++) {
     if (atomic.load<i32>(number) != seen) return;
     pause();
   }
@@ -75,8 +75,13 @@ function waitForPhase(control: usize, seen: i32): void {
   atomic.sub<i32>(control + sleepersAt, 1);
 }
 
-/** Takes part in the work until this thread has completed a run. */
-export function work(control: usize): void {
+/**
+ * Takes part in the work until this thread has completed a run.
+ * @param sleeps whether it sleeps at once if it finds no work: it has told the host of the end of a run, and there is no
+ *   other core on which that could continue
+ */
+export function work(control: usize, sleeps: bool): void {
+  let rounds = sleeps ? 0 : spins;
   for (;;) {
     const ticket = claim(control);
     const pieces = <i32>(ticket & 0xffff);
@@ -85,6 +90,7 @@ export function work(control: usize): void {
       // The phase stays open, and the control words stay as they are, while this thread holds a piece.
       const run = runOf(control);
       let mine = 0;
+      rounds = spins;
       beginPhase();
       do {
         if (run.index >= 0) runPiece(phaseAt(run, run.index), piece);
@@ -96,7 +102,7 @@ export function work(control: usize): void {
         continue;
       }
     }
-    waitForPhase(control, <i32>(ticket >> 32));
+    waitForPhase(control, <i32>(ticket >> 32), rounds);
   }
 }
 
