@@ -4,6 +4,7 @@
  * PLUSMINUS_REQUIRE_NVRTC=1, as in CI, turns that into a failure.
  */
 import { expect } from 'vitest';
+import { parameterBytesOf } from '../src/engine/cuda/driver.ts';
 import { NoCudaError } from '../src/engine/cuda/errors.ts';
 import { fuse } from '../src/engine/cuda/fused/fuse.ts';
 import { assembleKernel } from '../src/engine/cuda/kernelSource.ts';
@@ -21,14 +22,20 @@ export const capabilitiesOf = ({ version }: Nvrtc): number[] => {
   return major > 12 || minor >= 8 ? [80, 90, 120] : [80, 90];
 };
 
-/** A card with products in f32, and one on which small products take narrow operands too. */
-export const everyCard: readonly CudaFeatures[] = [
-  { minHalfWork: Number.POSITIVE_INFINITY, processors: 108, sharedBytes: 99 * 1024 },
-  { minHalfWork: 2 ** 16, processors: 132, sharedBytes: 227 * 1024 },
-];
-
 /** The compiler; undefined where it is missing and need not be there. */
 export const compiler = await openCompiler();
+
+/** A card with products in f32, and one on which small products take narrow operands too, with the newest driver. */
+export const everyCard: readonly CudaFeatures[] = [
+  {
+    ...{ minHalfWork: Number.POSITIVE_INFINITY, processors: 108, sharedBytes: 99 * 1024 },
+    parameterBytes: parameterBytesOf(12),
+  },
+  {
+    ...{ minHalfWork: 2 ** 16, processors: 132, sharedBytes: 227 * 1024 },
+    parameterBytes: parameterBytesOf(Number.parseInt(compiler?.version ?? '13', 10)),
+  },
+];
 
 async function openCompiler(): Promise<Nvrtc | undefined> {
   const koffi = await loadKoffi();

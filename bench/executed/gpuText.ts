@@ -48,7 +48,7 @@ function webgpuKernels(program: Program): TextRow[] {
 }
 
 function cudaKernels(program: Program): TextRow[] {
-  const features = { minHalfWork: 2 ** 16, processors: 132, sharedBytes: 227 * 1024 };
+  const features = { minHalfWork: 2 ** 16, processors: 132, sharedBytes: 227 * 1024, parameterBytes: 4096 };
   const { steps } = planSteps(fuse(program, features), features);
   return count(
     'cuda',

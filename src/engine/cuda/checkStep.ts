@@ -1,5 +1,6 @@
 /** What the driver and cuBLASLt would refuse, or worse, take: said before a graph is made, and without a GPU. */
 import {
+  type CudaFeatures,
   isProduct,
   type Launch,
   type MatrixOperand,
@@ -8,21 +9,24 @@ import {
 } from '../../kernels/cuda/launch.ts';
 
 /** Limits of every card since compute capability 8.0. */
-const limits = { x: 2 ** 31 - 1, yz: 65_535, threads: 1024, parameters: 4096 };
-const sharedOfEveryCard = 99 * 1024;
+const limits = { x: 2 ** 31 - 1, yz: 65_535, threads: 1024 };
+
+type Bytes = Pick<CudaFeatures, 'sharedBytes' | 'parameterBytes'>;
+
+const bytesOfEveryCard: Bytes = { sharedBytes: 99 * 1024, parameterBytes: 4096 };
 
 /**
- * @param sharedBytes shared memory of a block, at most
+ * @param bytes what the card takes, at most
  * @throws Error that names the step and what is wrong
  */
-export function checkStep(step: Step, sharedBytes = sharedOfEveryCard): void {
-  const problem = isProduct(step) ? productProblem(step) : launchProblem(step, sharedBytes);
+export function checkStep(step: Step, bytes: Bytes = bytesOfEveryCard): void {
+  const problem = isProduct(step) ? productProblem(step) : launchProblem(step, bytes);
   if (problem) throw new Error(`${isProduct(step) ? step.product : step.kernel}: ${problem}`);
 }
 
 function launchProblem(
   { grid, block, shared = 0, tensors, numbers, lists = {} }: Launch,
-  sharedBytes: number,
+  { sharedBytes, parameterBytes }: Bytes,
 ): string | undefined {
   const [x, y, z] = grid;
   const isWhole = [...grid, block].every((size) => Number.isSafeInteger(size) && size >= 1);
@@ -37,7 +41,9 @@ function launchProblem(
   }
   const words = Object.keys(tensors).length + Object.values(lists).flat().length;
   const bytes = 8 * words + 4 * Object.keys(numbers).length;
-  return bytes > limits.parameters ? `${bytes} bytes of parameters` : undefined;
+  return bytes > parameterBytes
+    ? `${bytes} bytes of parameters; expected at most ${parameterBytes}`
+    : undefined;
 }
 
 function productProblem({ a, b, y, to, alpha, m, n, k }: Product): string | undefined {

@@ -69,8 +69,11 @@ export class CudaEngine implements Engine {
     this.#open = open;
     this.#options = options;
     this.description = `${card.name}, ${(card.memoryBytes / 2 ** 30).toFixed(0)} GiB, compute capability ${card.capability / 10}`;
-    const { processors, sharedBytes } = card;
-    this.features = { minHalfWork: options.minHalfWork ?? minHalfWork, processors, sharedBytes };
+    const { processors, sharedBytes, parameterBytes } = card;
+    this.features = {
+      minHalfWork: options.minHalfWork ?? minHalfWork,
+      ...{ processors, sharedBytes, parameterBytes },
+    };
     this.#memory = new DeviceMemory(driver, options.memoryLimit ?? Number.POSITIVE_INFINITY);
     this.#kernels = new Kernels(driver, () => Nvrtc.open(koffi, cudaMajor), card.capability);
     this.#stream = new Stream(driver, koffi);

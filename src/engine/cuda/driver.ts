@@ -58,6 +58,14 @@ const attributes = { processors: 16, major: 75, minor: 76, sharedBytes: 97 } as 
 /** Cards before Ampere have no bf16. */
 const minCapability = 80;
 
+/**
+ * Bytes of parameters that a kernel takes, at most. Drivers and compilers from 12.1 on take more than those before; a
+ * driver of CUDA 13 brings a compiler of its own major version.
+ */
+export function parameterBytesOf(cudaMajor: number): number {
+  return cudaMajor >= 13 ? 32_764 : 4096;
+}
+
 export interface Card {
   readonly name: string;
   /** Compute capability, such as 90. */
@@ -65,6 +73,8 @@ export interface Card {
   readonly processors: number;
   /** Shared memory of a block, at most. */
   readonly sharedBytes: number;
+  /** Parameters of a kernel, at most. */
+  readonly parameterBytes: number;
   readonly memoryBytes: number;
 }
 
@@ -105,7 +115,7 @@ export async function openDriver(choice: CardChoice = {}): Promise<OpenDriver> {
   const count = integer(driver, 'cuDeviceGetCount');
   const device = choice.device ?? (choice.process ?? 0) % Math.max(1, count);
   if (device >= count) throw new NoCudaError(`card ${device}: found ${count} NVIDIA GPUs; ${remedy}`);
-  const card = cardOf(driver, device);
+  const card = cardOf(driver, device, cudaMajor);
   if (card.capability < minCapability) {
     throw new NoCudaError(
       `${card.name} has compute capability ${card.capability / 10}; expected 8.0 (Ampere) or later; ` +
@@ -151,7 +161,7 @@ function integer(driver: DriverLibrary, name: 'cuDriverGetVersion' | 'cuDeviceGe
   return place[0]!;
 }
 
-function cardOf(driver: DriverLibrary, device: number): Card {
+function cardOf(driver: DriverLibrary, device: number, cudaMajor: number): Card {
   const attribute = (name: keyof typeof attributes) => {
     const place = new Int32Array(1);
     driver.call('cuDeviceGetAttribute', place, attributes[name], device);
@@ -164,6 +174,7 @@ function cardOf(driver: DriverLibrary, device: number): Card {
     capability: 10 * attribute('major') + attribute('minor'),
     processors: attribute('processors'),
     sharedBytes: attribute('sharedBytes'),
+    parameterBytes: parameterBytesOf(cudaMajor),
     memoryBytes: Number(driver.make('cuDeviceTotalMem_v2', device)),
   };
 }

@@ -42,6 +42,7 @@ describe('what no card takes is refused', () => {
     ['k: blocks of 100 threads', { ...launch, block: 100 }],
     ['k: size is -1; expected an integer of 32 bits', { ...launch, numbers: { size: -1 } }],
     ['k: 200000 bytes of shared memory', { ...launch, shared: 200_000 }],
+    ['k: 4108 bytes of parameters; expected at most 4096', { ...launch, lists: { all: Array(512).fill(0) } }],
     ['p: operands of f32 and i8', { ...product, b: { tensor: input('b', [4, 8], 'i8'), columns: 8 } }],
     ['p: f32 operands give f32, found y: i32[4, 4]', { ...product, y: input('y', [4, 4], 'i32') }],
     ['p: x: f32[4, 8] holds no matrix of 5 × 8', { ...product, m: 5 }],

@@ -30,6 +30,6 @@ export function planSteps(
   const lists = program.calls.map((call) => stepsOf.get(call) ?? []);
   const marks = program.marks.map((line) => lists.slice(0, line).flat().length);
   const steps = lists.flat();
-  for (const step of steps) checkStep(step, features.sharedBytes);
+  for (const step of steps) checkStep(step, features);
   return { program, plan, steps, marks };
 }

@@ -8,6 +8,8 @@ export interface CudaFeatures {
   readonly processors: number;
   /** Shared memory of a block, at most, in bytes. */
   readonly sharedBytes: number;
+  /** Parameters of a kernel, at most, in bytes. */
+  readonly parameterBytes: number;
 }
 
 /** A 32-bit argument: an unsigned integer, or a float if wrapped. */

@@ -18,7 +18,7 @@ import { planSteps } from '../steps.ts';
 import { fuse } from './fuse.ts';
 
 const shape = { batch: 2, length: 80, accumulation: 1 };
-const features = { minHalfWork: 2 ** 16, processors: 132, sharedBytes: 227 * 1024 };
+const features = { minHalfWork: 2 ** 16, processors: 132, sharedBytes: 227 * 1024, parameterBytes: 4096 };
 
 function stepOf(architectureName: ArchitectureName) {
   const sizes = { layers: 2, hiddenSize: 64, intermediateSize: 128, vocabSize: 64 };

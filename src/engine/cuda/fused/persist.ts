@@ -60,7 +60,8 @@ function kernelsOf(calls: readonly Call[], features: CudaFeatures): readonly Cal
   for (let kernels = 1; calls.length / kernels >= minStages; kernels++) {
     const begin = (n: number) => Math.floor((n * calls.length) / kernels);
     const all = Array.from({ length: kernels }, (_, n) => stagesOf(calls.slice(begin(n), begin(n + 1))));
-    if (all.every(({ attributes }) => fitsParameters(launch(attributes as Stages, features)))) return all;
+    if (all.every(({ attributes }) => fitsParameters(launch(attributes as Stages, features), features)))
+      return all;
   }
   return calls;
 }

@@ -7,11 +7,8 @@
  * in a stage skip it. A counter is cleared two stages later, when nobody reads it any more; the last one that is awaited
  * is cleared by the first stage of the next run.
  */
-import type { KernelNumber, Launch } from '../../../kernels/cuda/launch.ts';
+import type { CudaFeatures, KernelNumber, Launch } from '../../../kernels/cuda/launch.ts';
 import type { Tensor } from '../../../program/tensor.ts';
-
-/** Bytes of parameters that every card takes. */
-const parameterBytes = 4096;
 
 /** Launches of one source, whose blocks are as many. */
 interface Kind {
@@ -27,7 +24,10 @@ __device__ inline unsigned look(unsigned* counter) {
 `;
 
 /** Whether a kernel takes all that its launch names. */
-export function fitsParameters({ tensors, numbers, lists = {} }: Launch): boolean {
+export function fitsParameters(
+  { tensors, numbers, lists = {} }: Launch,
+  { parameterBytes }: CudaFeatures,
+): boolean {
   const words =
     Object.keys(tensors).length + Object.keys(numbers).length + Object.values(lists).flat().length;
   return 8 * words <= parameterBytes;
