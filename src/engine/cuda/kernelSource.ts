@@ -40,12 +40,6 @@ export function assembleKernel(launch: Launch): AssembledKernel {
     beginsEarly,
     isPersistent,
   } = launch;
-  const pointers = Object.entries(tensors).map(
-    ([name, tensor]) => `${types?.[name] ?? (tensor ? elementTypes[tensor.dtype] : 'float')}* ${name}`,
-  );
-  const values = Object.entries(numbers).map(
-    ([name, value]) => `const ${typeof value === 'number' ? 'unsigned' : 'float'} ${name}`,
-  );
   const entry = kernel.replaceAll(/\W/g, '_');
   const listed = Object.entries(lists).map(([name, list]) => {
     const first: Tensor | number | undefined = [...list].find((one) => one !== undefined);
@@ -53,7 +47,7 @@ export function assembleKernel(launch: Launch): AssembledKernel {
       first instanceof Tensor ? `${types?.[name] ?? elementTypes[first.dtype]}*` : 'unsigned long long';
     return `const __grid_constant__ List<${type}, ${list.length}> ${name}`;
   });
-  const parameters = [...pointers, ...values, ...listed].join(', ');
+  const parameters = [...operandsOf(launch), ...listed].join(', ');
   const wait = beginsEarly || isPersistent ? '' : '\n  letLaterBegin();\n  waitForEarlier();';
   return {
     source: `${prelude}${functions}
@@ -69,6 +63,17 @@ extern "C" __global__ void __launch_bounds__(${block}, ${blocksAtOnce}) ${entry}
       ),
     ],
   };
+}
+
+/** Declarations of a launch's tensors and numbers, as parameters of a function. */
+export function operandsOf({ tensors, types, numbers }: Launch): string[] {
+  const pointers = Object.entries(tensors).map(
+    ([name, tensor]) => `${types?.[name] ?? (tensor ? elementTypes[tensor.dtype] : 'float')}* ${name}`,
+  );
+  const values = Object.entries(numbers).map(
+    ([name, value]) => `const ${typeof value === 'number' ? 'unsigned' : 'float'} ${name}`,
+  );
+  return [...pointers, ...values];
 }
 
 const word = new DataView(new ArrayBuffer(4));

@@ -8,7 +8,7 @@ import { rowsOf, widthOf } from '../../program/shapes.ts';
 import { embeddingBackwardOp, embeddingOp } from './embedding.ts';
 
 /** y [tokens, width] = table [vocabulary, width] (· scales [vocabulary]) at ids [tokens] */
-function embeddingForward({ inputs, outputs: { y } }: CallOf<typeof embeddingOp>): Launch {
+export function embeddingForward({ inputs, outputs: { y } }: CallOf<typeof embeddingOp>): Launch {
   const { table } = inputs;
   return {
     kernel: 'embedding',

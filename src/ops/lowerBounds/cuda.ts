@@ -1,5 +1,7 @@
+import type { Launch } from '../../kernels/cuda/launch.ts';
 import { onCuda } from '../../kernels/cuda/lowering.ts';
 import { eachElement, overElements } from '../../kernels/cuda/shapes.ts';
+import type { CallOf } from '../../program/op.ts';
 import { sizeOf, widthOf } from '../../program/shapes.ts';
 import { lowerBoundsBackwardOp, lowerBoundsOp } from './lowerBounds.ts';
 
@@ -14,22 +16,27 @@ const softmax = (layers: number) => `
     for (int l = 0; l < ${layers}; l++) { p[l] = expf(p[l] - top); sum += p[l]; }
     const float share = 1.f / sum;`;
 
-export const lowerBoundsOnCuda = [
-  onCuda(lowerBoundsOp, ({ inputs: { raw }, outputs: { bounds } }) => [
-    {
-      kernel: 'lowerBounds',
-      body: eachElement(`${softmax(sizeOf(raw, 0))}
+export function lowerBoundsForward({
+  inputs: { raw },
+  outputs: { bounds },
+}: CallOf<typeof lowerBoundsOp>): Launch {
+  return {
+    kernel: 'lowerBounds',
+    body: eachElement(`${softmax(sizeOf(raw, 0))}
     float bound = 0.f;
     #pragma unroll
     for (int l = 0; l < ${sizeOf(raw, 0)}; l++) {
       if (l > 0) bound += p[l] * share;
       bounds[l * size + i] = bound;
     }`),
-      tensors: { raw, bounds },
-      numbers: { size: widthOf(raw) },
-      ...overElements(widthOf(raw)),
-    },
-  ]),
+    tensors: { raw, bounds },
+    numbers: { size: widthOf(raw) },
+    ...overElements(widthOf(raw)),
+  };
+}
+
+export const lowerBoundsOnCuda = [
+  onCuda(lowerBoundsOp, (call) => [lowerBoundsForward(call)]),
   onCuda(lowerBoundsBackwardOp, ({ inputs: { raw, dBounds, dRawBefore }, outputs: { dRaw } }) => [
     {
       kernel: 'lowerBoundsBackward',

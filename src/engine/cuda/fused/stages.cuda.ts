@@ -9,6 +9,7 @@
  */
 import type { CudaFeatures, KernelNumber, Launch } from '../../../kernels/cuda/launch.ts';
 import type { Tensor } from '../../../program/tensor.ts';
+import { operandsOf } from '../kernelSource.ts';
 
 /** Launches of one source, whose blocks are as many. */
 interface Kind {
@@ -41,7 +42,7 @@ export function inStages(launches: readonly Launch[], counters: Tensor, blocksAt
   const all = kindsOf(launches);
   const places = new Map(all.flatMap(({ members }, k) => members.map((launch, n) => [launch, k + 256 * n])));
   const blocks = all.map(({ launch }) => launch.grid[0]);
-  const operands = all.map(operandsOf);
+  const operands = all.map(sharedAndListed);
   const merge = <T>(field: (one: Operands) => Readonly<Record<string, T>>) =>
     Object.assign({}, ...operands.map(field)) as Record<string, T>;
   const functions = new Set(launches.map((launch) => launch.functions ?? ''));
@@ -75,9 +76,9 @@ export function inStages(launches: readonly Launch[], counters: Tensor, blocksAt
 function kindsOf(launches: readonly Launch[]): Kind[] {
   const kinds = new Map<string, Kind>();
   for (const launch of launches) {
-    const { body, grid, tensors, types, numbers } = launch;
+    const { body, grid, numbers } = launch;
     const floats = Object.entries(numbers).filter(([, value]) => typeof value !== 'number');
-    const key = JSON.stringify([body, grid, Object.keys(tensors), types, Object.keys(numbers), floats]);
+    const key = JSON.stringify([body, grid, operandsOf(launch), floats]);
     const kind = kinds.get(key);
     if (kind) kind.members.push(launch);
     else kinds.set(key, { launch, members: [launch] });
@@ -90,7 +91,7 @@ interface Operands extends Required<Pick<Launch, 'tensors' | 'types' | 'numbers'
   readonly arguments: readonly string[];
 }
 
-function operandsOf({ launch, members }: Kind, k: number): Operands {
+function sharedAndListed({ launch, members }: Kind, k: number): Operands {
   const tensors: Record<string, Tensor | undefined> = {};
   const types: Record<string, string> = {};
   const numbers: Record<string, KernelNumber> = {};
@@ -116,12 +117,7 @@ function operandsOf({ launch, members }: Kind, k: number): Operands {
 
 /** A kernel's body, in which waiting means waiting for the stage before. */
 function stageFunction({ launch }: Kind, k: number): string {
-  const { tensors, types, numbers, body } = launch;
-  const pointers = Object.keys(tensors).map((name) => `${types?.[name] ?? 'float'}* ${name}`);
-  const values = Object.entries(numbers).map(
-    ([name, value]) => `const ${typeof value === 'number' ? 'unsigned' : 'float'} ${name}`,
-  );
-  const own = ['unsigned* counter, const unsigned wanted, unsigned* stale', ...pointers, ...values];
+  const own = ['unsigned* counter, const unsigned wanted, unsigned* stale', ...operandsOf(launch)];
   return `
 __device__ __forceinline__ void stage${k}(${own.join(', ')}) {
   auto letLaterBegin = []() {};
@@ -132,7 +128,8 @@ __device__ __forceinline__ void stage${k}(${own.join(', ')}) {
     }
     __syncthreads();
   };
-  ${body}
+  ${launch.beginsEarly ? '' : 'waitForEarlier();'}
+  ${launch.body}
 }
 `;
 }
