@@ -1,6 +1,6 @@
 /**
  * The CUDA engine: kernels in CUDA C++, compiled when they are first used, and NVIDIA's own dense products. A program
- * becomes CUDA graphs, made once; a run launches them. See docs/cuda.md.
+ * becomes CUDA graphs, made once, or a few launches. See docs/cuda.md.
  */
 import type { CudaFeatures } from '../../kernels/cuda/launch.ts';
 import type { CudaLowering } from '../../kernels/cuda/lowering.ts';
@@ -197,9 +197,9 @@ export class CudaEngine implements Engine {
     this.#lastRun = graphs;
     for (let time = 0; time < times; time++) {
       if (this.#options.poison) this.#poisonArena();
-      for (let graph = 0; graph < graphs.length; graph++) {
-        graphs.launch(graph);
-        if (time === times - 1 && graph < graphs.length - 1) reached?.(graph);
+      for (let part = 0; part < graphs.length; part++) {
+        graphs.launch(part);
+        if (time === times - 1 && part < graphs.length - 1) reached?.(part);
       }
     }
     if (reads.length === 0) return this.#stream.settle();

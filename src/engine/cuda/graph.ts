@@ -1,6 +1,7 @@
 /**
- * A program on a card: its steps are recorded once into CUDA graphs, one for each stretch between two marks. Launching a
- * graph is one call, however many kernels it has, and the card starts them one after the other by itself.
+ * A program on a card: its steps are recorded once into CUDA graphs, one for each part between two marks. Launching a
+ * graph is one call, however many kernels it has, and the card starts them one after the other by itself. Parts of a few
+ * steps need no graph.
  */
 import { isProduct, type Launch, type Product, type Step } from '../../kernels/cuda/launch.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -8,9 +9,10 @@ import type { CublasLt } from './cublasLt.ts';
 import type { DriverLibrary } from './driver.ts';
 import { type AssembledKernel, assembleKernel } from './kernelSource.ts';
 import type { Kernels } from './kernels.ts';
-import { type LaunchAttribute, launchConfig } from './launchConfig.ts';
+import type { LaunchAttribute } from './launchConfig.ts';
 import type { Koffi } from './library.ts';
 import type { DeviceMemory } from './memory.ts';
+import { starter } from './starter.ts';
 import type { PlannedSteps } from './steps.ts';
 import type { Stream } from './stream.ts';
 
@@ -35,6 +37,9 @@ export class GraphProgram {
   readonly #host: GraphHost;
   readonly #assembled: readonly (AssembledKernel | undefined)[];
   #graphs: bigint[] = [];
+  /** What starts each step, and each part. */
+  #starters: readonly (() => void)[] = [];
+  #parts: readonly (() => void)[] = [];
   /** The state of the memory for which graphs were made. */
   #generation = -1;
 
@@ -44,32 +49,35 @@ export class GraphProgram {
     this.#assembled = planned.steps.map((step) => (isProduct(step) ? undefined : assembleKernel(step)));
   }
 
-  /** Number of graphs: one more than marks. */
+  /** Number of parts: one more than marks. */
   get length(): number {
     return this.planned.marks.length + 1;
   }
 
-  /** Compiles kernels and records the graphs, unless they are there and addresses are the same. */
+  /** Compiles kernels and records graphs, unless they are there and addresses are the same. */
   prepare(): void {
     const { generation } = this.#host.memory;
     if (this.#generation === generation) return;
     this.#drop();
     const { steps, marks } = this.planned;
-    steps.forEach((step, index) => this.#load(step, index));
+    this.#starters = steps.map((step, index) => this.#starterOf(step, index));
     const ends = [...marks, steps.length];
-    this.#graphs = ends.map((end, index) => this.#record(index === 0 ? 0 : ends[index - 1]!, end));
+    this.#parts = ends.map((end, index) => {
+      const starters = this.#starters.slice(index === 0 ? 0 : ends[index - 1]!, end);
+      return starters.length <= maxSingly ? () => all(starters) : this.#record(starters);
+    });
     this.#generation = generation;
   }
 
-  launch(graph: number): void {
-    this.#host.driver.call('cuGraphLaunch', this.#graphs[graph], this.#host.stream.handle);
+  launch(part: number): void {
+    this.#parts[part]!();
   }
 
   /** The steps by themselves, for measuring. */
   pieces(): { readonly name: string; run(): void }[] {
     return this.planned.steps.map((step, index) => ({
       name: isProduct(step) ? step.product : step.kernel,
-      run: () => this.#enqueue(step, index),
+      run: this.#starters[index]!,
     }));
   }
 
@@ -88,64 +96,50 @@ export class GraphProgram {
     this.#generation = -1;
   }
 
-  #load(step: Step, index: number): bigint | undefined {
-    if (isProduct(step)) {
-      this.#host.products().prepare(step);
-      return undefined;
-    }
-    return this.#host.kernels.load(this.#assembled[index]!, step.shared ?? 0);
-  }
-
-  #record(begin: number, end: number): bigint {
+  /** One launch for all the steps. */
+  #record(starters: readonly (() => void)[]): () => void {
     const { driver, stream } = this.#host;
     driver.call('cuStreamBeginCapture_v2', stream.handle, threadLocal);
     const place = new BigUint64Array(1);
     try {
-      for (let index = begin; index < end; index++) this.#enqueue(this.planned.steps[index]!, index);
+      all(starters);
     } catch (error) {
       driver.status('cuStreamEndCapture', stream.handle, place); // fails too, and knows less
       throw error;
     }
     driver.call('cuStreamEndCapture', stream.handle, place);
-    const graph = place[0]!;
+    const recorded = place[0]!;
     try {
-      return driver.make('cuGraphInstantiateWithFlags', graph, 0);
+      const graph = driver.make('cuGraphInstantiateWithFlags', recorded, 0);
+      this.#graphs.push(graph);
+      return () => driver.call('cuGraphLaunch', graph, stream.handle);
     } finally {
-      driver.call('cuGraphDestroy', graph);
+      driver.call('cuGraphDestroy', recorded);
     }
   }
 
-  #enqueue(step: Step, index: number): void {
-    if (isProduct(step)) this.#multiply(step);
-    else this.#start(step, index);
-  }
-
-  #start(launch: Launch, index: number): void {
-    const { driver, kernels, stream, koffi } = this.#host;
+  #starterOf(step: Step, index: number): () => void {
+    if (isProduct(step)) {
+      this.#host.products().prepare(step);
+      return () => this.#multiply(step);
+    }
+    const { koffi, driver, stream, kernels } = this.#host;
     const kernel = this.#assembled[index]!;
-    const values = BigUint64Array.from(kernel.arguments.flat(), (value) => {
-      if (value === null) return 0n;
-      return 'bits' in value ? BigInt(value.bits) : this.placeOf(value);
-    });
-    let place = koffi.address(values);
-    const pointers = BigUint64Array.from(kernel.arguments, (words) => {
-      const at = place;
-      place += BigInt(8 * words.length);
-      return at;
-    });
-    const parameters = values.length ? pointers : null;
-    const found = kernels.load(kernel, launch.shared ?? 0);
-    const config = launchConfig(launch, stream.handle, this.#attributeOf(launch), koffi);
-    const status = driver.statusHolding(
-      [values, config.attribute],
-      ...(['cuLaunchKernelEx', config.bytes, found, parameters, null] as const),
+    const words = kernel.arguments.map((argument) =>
+      argument.map((word) => {
+        if (word === null) return 0n;
+        return 'bits' in word ? BigInt(word.bits) : this.placeOf(word);
+      }),
     );
-    driver.check('cuLaunchKernelEx', status);
+    const found = kernels.load(kernel, step.shared ?? 0);
+    return starter({ koffi, driver, stream }, found, words, step, this.#attributeOf(step, index));
   }
 
-  #attributeOf({ grid: [x, y, z], isPersistent }: Launch): LaunchAttribute | undefined {
+  #attributeOf({ grid: [x, y, z], isPersistent }: Launch, index: number): LaunchAttribute | undefined {
     if (isPersistent) return 'cooperative';
-    return this.#host.overlaps && x * y * z <= maxOverlapping ? 'overlapping' : undefined;
+    // What other programs write, kernels may read before they wait: the first of a part begins after all of them.
+    const isFirst = index === 0 || this.planned.marks.includes(index);
+    return this.#host.overlaps && !isFirst && x * y * z <= maxOverlapping ? 'overlapping' : undefined;
   }
 
   #multiply(product: Product): void {
@@ -161,6 +155,13 @@ export class GraphProgram {
     const prepared = products().prepare(product);
     products().launch(prepared, addresses, y.dtype === 'i32', workspace, stream.handle);
   }
+}
+
+/** The first of so few steps begins sooner if each is launched by itself than if a graph of them is. */
+const maxSingly = 4;
+
+function all(starters: readonly (() => void)[]): void {
+  for (const start of starters) start();
 }
 
 /** Larger grids run for longer than a launch takes, and their first blocks would be in the way of the last ones before. */
