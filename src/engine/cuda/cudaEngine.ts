@@ -23,6 +23,7 @@ import { energyCounter, openNvml } from './nvml.ts';
 import { Nvrtc } from './nvrtc.ts';
 import { planSteps } from './steps.ts';
 import { Stream } from './stream.ts';
+import { toHostKernel } from './toHost.cuda.ts';
 
 export interface CudaOptions {
   /** Number of the card, in the order in which the driver lists them. Default 0. */
@@ -76,7 +77,7 @@ export class CudaEngine implements Engine {
     };
     this.#memory = new DeviceMemory(driver, options.memoryLimit ?? Number.POSITIVE_INFINITY);
     this.#kernels = new Kernels(driver, () => Nvrtc.open(koffi, cudaMajor), card.capability);
-    this.#stream = new Stream(driver, koffi);
+    this.#stream = new Stream(driver, koffi, () => this.#kernels.load(toHostKernel, 0));
     this.#workspace = this.#memory.reserve(workspaceBytes + 256, 'the workspace of products').address;
     this.#zero = this.#workspace + BigInt(workspaceBytes);
     this.#stream.fill(this.#zero, 0, 256);

@@ -5,6 +5,8 @@ import { everyModel, programsOf } from '../../../test/everyProgram.ts';
 import type { Launch, Product } from '../../kernels/cuda/launch.ts';
 import { input } from '../../program/tensor.ts';
 import { checkStep } from './checkStep.ts';
+import { compileKernel } from './kernels.ts';
+import { toHostKernel } from './toHost.cuda.ts';
 
 describe.skipIf(!compiler)('kernels for NVIDIA cards', () => {
   it.for(everyModel)('compile: %s, %s %j', { timeout: 300_000 }, ([architecture, mode, form]) => {
@@ -15,6 +17,11 @@ describe.skipIf(!compiler)('kernels for NVIDIA cards', () => {
       const onTensorCores = names.some((name) => name.startsWith('narrow') || name === 'ternary');
       expect(onTensorCores, names.join()).toBe(features.minHalfWork < Number.POSITIVE_INFINITY);
     }
+  });
+
+  it('compile: the copy of small results to the host', () => {
+    for (const capability of capabilitiesOf(compiler!))
+      expect(compileKernel(compiler!, toHostKernel, capability).length).toBeGreaterThan(0);
   });
 
   it('the compiler refuses what is not CUDA C++, with its own words', () => {

@@ -5,6 +5,8 @@
 import type { KernelTime } from '../engine.ts';
 import { type DriverLibrary, statuses } from './driver.ts';
 import type { Koffi } from './library.ts';
+import { starter } from './starter.ts';
+import { type HostCopy, suitsKernel, toHostLaunch, vectorBytes } from './toHost.cuda.ts';
 
 /** Copies to the host go through memory of this size that the card writes to directly. */
 const stagingBytes = 2 ** 24;
@@ -23,6 +25,8 @@ export interface DeviceRead {
 export class Stream {
   readonly handle: bigint;
   readonly #driver: DriverLibrary;
+  readonly #koffi: Koffi;
+  readonly #copyKernel: () => bigint;
   readonly #stagingAddress: bigint;
   readonly #staging: Uint8Array;
   /** Events that nobody waits for now. */
@@ -30,8 +34,11 @@ export class Stream {
   /** Reads use the staging memory one after the other. */
   #reading: Promise<void> = Promise.resolve();
 
-  constructor(driver: DriverLibrary, koffi: Koffi) {
+  /** @param copyKernel the function of `toHostKernel` */
+  constructor(driver: DriverLibrary, koffi: Koffi, copyKernel: () => bigint) {
     this.#driver = driver;
+    this.#koffi = koffi;
+    this.#copyKernel = copyKernel;
     this.handle = driver.make('cuStreamCreate', 1); // not in step with the default stream
     this.#stagingAddress = driver.make('cuMemHostAlloc', stagingBytes, 0);
     this.#staging = new Uint8Array(koffi.view(this.#stagingAddress, stagingBytes));
@@ -49,7 +56,7 @@ export class Stream {
 
   /** Reads what is there once the work queued so far is done. Small reads are queued before this returns. */
   read(reads: readonly DeviceRead[]): Promise<void> {
-    const total = reads.reduce((sum, { target }) => sum + target.length, 0);
+    const total = reads.reduce((sum, { target }) => sum + wholeVectors(target.length), 0);
     const before = this.#reading;
     const isFree = this.#isFree;
     const reading =
@@ -74,20 +81,30 @@ export class Stream {
     this.#isFree = false;
     try {
       let offset = 0;
-      for (const { address, target } of reads) {
-        const place = this.#stagingAddress + BigInt(offset);
-        if (target.length)
-          this.#driver.call('cuMemcpyDtoHAsync_v2', place, address, target.length, this.handle);
-        offset += target.length;
-      }
+      const copies = reads.map(({ address, target }) => {
+        const to = this.#stagingAddress + BigInt(offset);
+        offset += wholeVectors(target.length);
+        return { from: address, to, bytes: target.length };
+      });
+      this.#copy(copies.filter(({ bytes }) => bytes > 0));
       await this.settle();
-      offset = 0;
-      for (const { target } of reads) {
-        target.set(this.#staging.subarray(offset, offset + target.length));
-        offset += target.length;
+      for (const [n, { target }] of reads.entries()) {
+        const start = Number(copies[n]!.to - this.#stagingAddress);
+        target.set(this.#staging.subarray(start, start + target.length));
       }
     } finally {
       this.#isFree = true;
+    }
+  }
+
+  #copy(copies: readonly HostCopy[]): void {
+    if (suitsKernel(copies)) {
+      const { words, ...shape } = toHostLaunch(copies);
+      const queue = { koffi: this.#koffi, driver: this.#driver, stream: this };
+      starter(queue, this.#copyKernel(), words, shape)();
+    } else {
+      for (const { from, to, bytes } of copies)
+        this.#driver.call('cuMemcpyDtoHAsync_v2', to, from, bytes, this.handle);
     }
   }
 
@@ -131,6 +148,10 @@ export class Stream {
     this.#driver.status('cuStreamDestroy_v2', this.handle);
     this.#driver.status('cuMemFreeHost', this.#stagingAddress);
   }
+}
+
+function wholeVectors(bytes: number): number {
+  return Math.ceil(bytes / vectorBytes) * vectorBytes;
 }
 
 /** An event that is only waited for costs less if it notes no time. */
