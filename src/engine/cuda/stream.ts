@@ -114,11 +114,13 @@ export class Stream {
     try {
       this.#driver.call('cuEventRecord', event, this.handle);
       const since = performance.now();
-      while (this.#driver.status('cuEventQuery', event) === statuses.notReady) {
+      let status = this.#driver.status('cuEventQuery', event);
+      while (status === statuses.notReady) {
         if (performance.now() - since > shortWait) Atomics.wait(neverWoken, 0, 0, pause);
         await new Promise((resolve) => setImmediate(resolve));
+        status = this.#driver.status('cuEventQuery', event);
       }
-      this.#driver.call('cuEventQuery', event);
+      this.#driver.check('cuEventQuery', status);
     } finally {
       this.#events.push(event);
     }
