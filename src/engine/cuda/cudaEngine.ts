@@ -77,7 +77,7 @@ export class CudaEngine implements Engine {
     };
     this.#memory = new DeviceMemory(driver, options.memoryLimit ?? Number.POSITIVE_INFINITY);
     this.#kernels = new Kernels(driver, () => Nvrtc.open(koffi, cudaMajor), card.capability);
-    this.#stream = new Stream(driver, koffi, () => this.#kernels.load(toHostKernel, 0));
+    this.#stream = new Stream(driver, koffi, () => this.#kernels.load(toHostKernel, 0), this.#overlaps);
     this.#workspace = this.#memory.reserve(workspaceBytes + 256, 'the workspace of products').address;
     this.#zero = this.#workspace + BigInt(workspaceBytes);
     this.#stream.fill(this.#zero, 0, 256);
@@ -86,6 +86,11 @@ export class CudaEngine implements Engine {
   /** @throws NoCudaError if there is no card, driver or compiler here */
   static async create(options: CudaOptions = {}): Promise<CudaEngine> {
     return new CudaEngine(await openDriver(options), options);
+  }
+
+  /** Whether a kernel can begin before the one before it has ended. */
+  get #overlaps(): boolean {
+    return this.#open.card.capability >= 90 && this.#open.cudaMajor >= 13;
   }
 
   get usedBytes(): number {
@@ -156,7 +161,7 @@ export class CudaEngine implements Engine {
         ...{ koffi: this.#open.koffi, driver: this.#open.driver, memory: this.#memory },
         ...{ kernels: this.#kernels, stream: this.#stream, workspace: this.#workspace, zero: this.#zero },
         products: () => this.#openProducts(),
-        overlaps: this.#open.card.capability >= 90 && this.#open.cudaMajor >= 13,
+        overlaps: this.#overlaps,
       },
       planned,
     );

@@ -85,7 +85,7 @@ it.for<[string, readonly (readonly [start: number, length: number])[], string[]]
   ['nothing', [[0, 0]], []],
 ])('reads %s', async ([, reads, ways]) => {
   const { driver, used } = fakeDriver();
-  const stream = new Stream(driver, koffi, () => kernel);
+  const stream = new Stream(driver, koffi, () => kernel, false);
   const { address, memory } = pattern(300_032);
   const targets = reads.map(([start, length]) => ({
     address: address + BigInt(start),

@@ -27,6 +27,7 @@ export class Stream {
   readonly #driver: DriverLibrary;
   readonly #koffi: Koffi;
   readonly #copyKernel: () => bigint;
+  readonly #overlaps: boolean;
   readonly #stagingAddress: bigint;
   readonly #staging: Uint8Array;
   /** Events that nobody waits for now. */
@@ -34,10 +35,14 @@ export class Stream {
   /** Reads use the staging memory one after the other. */
   #reading: Promise<void> = Promise.resolve();
 
-  /** @param copyKernel the function of `toHostKernel` */
-  constructor(driver: DriverLibrary, koffi: Koffi, copyKernel: () => bigint) {
+  /**
+   * @param copyKernel the function of `toHostKernel`
+   * @param overlaps whether it can begin before the kernel before it has ended
+   */
+  constructor(driver: DriverLibrary, koffi: Koffi, copyKernel: () => bigint, overlaps: boolean) {
     this.#driver = driver;
     this.#koffi = koffi;
+    this.#overlaps = overlaps;
     this.#copyKernel = copyKernel;
     this.handle = driver.make('cuStreamCreate', 1); // not in step with the default stream
     this.#stagingAddress = driver.make('cuMemHostAlloc', stagingBytes, 0);
@@ -101,7 +106,7 @@ export class Stream {
     if (suitsKernel(copies)) {
       const { words, ...shape } = toHostLaunch(copies);
       const queue = { koffi: this.#koffi, driver: this.#driver, stream: this };
-      starter(queue, this.#copyKernel(), words, shape)();
+      starter(queue, this.#copyKernel(), words, shape, this.#overlaps ? 'overlapping' : undefined)();
     } else {
       for (const { from, to, bytes } of copies)
         this.#driver.call('cuMemcpyDtoHAsync_v2', to, from, bytes, this.handle);

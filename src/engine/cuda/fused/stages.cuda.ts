@@ -6,6 +6,8 @@
  * A stage has a counter, which its blocks raise when they are done and those of the next stage await. Blocks without work
  * in a stage skip it. A counter is cleared two stages later, when nobody reads it any more; the last one that is awaited
  * is cleared by the first stage of the next run.
+ *
+ * What follows in the queue may come to the card with the last stage, and waits there.
  */
 import type { CudaFeatures, KernelNumber, Launch } from '../../../kernels/cuda/launch.ts';
 import type { Tensor } from '../../../program/tensor.ts';
@@ -55,6 +57,7 @@ export function inStages(launches: readonly Launch[], counters: Tensor, blocksAt
     const unsigned kind = stages.at[stage] & 255, place = stages.at[stage] >> 8;
     unsigned* const before = counters + stage - 1;
     unsigned* const stale = counters + (stage + count - 2) % count;
+    if (stage + 1 == count) letLaterBegin();
     switch (kind) {
       ${all.map((_, k) => `case ${k}: if (blockIdx.x < ${blocks[k]}) stage${k}(${['before', 'wanted', 'stale', ...operands[k]!.arguments].join(', ')}); break;`).join('\n      ')}
     }
