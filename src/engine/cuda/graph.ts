@@ -1,7 +1,6 @@
 /**
  * A program on a card: its steps are recorded once into CUDA graphs, one for each part between two marks. Launching a
- * graph is one call, however many kernels it has, and the card starts them one after the other by itself. Parts of a few
- * steps need no graph.
+ * graph is one call, however many kernels it has, and the card starts them one after the other by itself.
  */
 import { isProduct, type Launch, type Product, type Step } from '../../kernels/cuda/launch.ts';
 import type { Tensor } from '../../program/tensor.ts';
@@ -63,8 +62,7 @@ export class GraphProgram {
     this.#starters = steps.map((step, index) => this.#starterOf(step, index));
     const ends = [...marks, steps.length];
     this.#parts = ends.map((end, index) => {
-      const starters = this.#starters.slice(index === 0 ? 0 : ends[index - 1]!, end);
-      return starters.length <= maxSingly ? () => all(starters) : this.#record(starters);
+      return this.#record(this.#starters.slice(index === 0 ? 0 : ends[index - 1]!, end));
     });
     this.#generation = generation;
   }
@@ -102,7 +100,7 @@ export class GraphProgram {
     driver.call('cuStreamBeginCapture_v2', stream.handle, threadLocal);
     const place = new BigUint64Array(1);
     try {
-      all(starters);
+      for (const start of starters) start();
     } catch (error) {
       driver.status('cuStreamEndCapture', stream.handle, place); // fails too, and knows less
       throw error;
@@ -155,13 +153,6 @@ export class GraphProgram {
     const prepared = products().prepare(product);
     products().launch(prepared, addresses, y.dtype === 'i32', workspace, stream.handle);
   }
-}
-
-/** The first of so few steps begins sooner if each is launched by itself than if a graph of them is. */
-const maxSingly = 4;
-
-function all(starters: readonly (() => void)[]): void {
-  for (const start of starters) start();
 }
 
 /** Larger grids run for longer than a launch takes, and their first blocks would be in the way of the last ones before. */
