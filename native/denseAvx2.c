@@ -1,14 +1,16 @@
 #include "plusminus.h"
 #include <immintrin.h>
 
-static inline __m256 foldFours(__m256 a, __m256 b, __m256 c, __m256 e) {
-  const __m256 ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-  const __m256 ce = _mm256_add_ps(_mm256_unpacklo_ps(c, e), _mm256_unpackhi_ps(c, e));
-  const __m256d low = _mm256_unpacklo_pd((__m256d)ab, (__m256d)ce), high = _mm256_unpackhi_pd((__m256d)ab, (__m256d)ce);
-  return _mm256_add_ps((__m256)low, (__m256)high);
+INLINE void turnWithin(__m256 x[4]) {
+  const __m256d a = (__m256d)_mm256_unpacklo_ps(x[0], x[1]), b = (__m256d)_mm256_unpackhi_ps(x[0], x[1]);
+  const __m256d c = (__m256d)_mm256_unpacklo_ps(x[2], x[3]), e = (__m256d)_mm256_unpackhi_ps(x[2], x[3]);
+  x[0] = (__m256)_mm256_unpacklo_pd(a, c);
+  x[1] = (__m256)_mm256_unpackhi_pd(a, c);
+  x[2] = (__m256)_mm256_unpacklo_pd(b, e);
+  x[3] = (__m256)_mm256_unpackhi_pd(b, e);
 }
 
-static inline void turnFours(__m256 x[2]) {
+INLINE void turnAcross(__m256 x[2]) {
   const __m256 low = _mm256_permute2f128_ps(x[0], x[1], 0x20);
   x[1] = _mm256_permute2f128_ps(x[0], x[1], 0x31);
   x[0] = low;
@@ -27,16 +29,10 @@ static inline void turnFours(__m256 x[2]) {
 #define OF_HALVES(p) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p)))
 #define OF_BFLOATS(p) (__m256) _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p))), 16)
 #define OF_INT8(p) _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p))))
-#define ZIP(low, high)                                                                                                  \
-  do {                                                                                                                  \
-    const __m256 even = _mm256_unpacklo_ps(low, high), odd = _mm256_unpackhi_ps(low, high);                             \
-    low = _mm256_permute2f128_ps(even, odd, 0x20);                                                                      \
-    high = _mm256_permute2f128_ps(even, odd, 0x31);                                                                     \
-  } while (0)
+#define WITHIN(x) turnWithin(x)
+#define ACROSS(x) turnAcross(x)
 #define ATTENTION attentionAvx2
 #define QUERIES 2
 #define FOUR(p) _mm256_broadcast_ps((const __m128 *)(p))
-#define TURN(fours) turnFours(fours)
-#define FOLD(a, b, c, e) foldFours(a, b, c, e)
 #include "dense.inc"
 #include "attention.inc"

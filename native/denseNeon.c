@@ -14,12 +14,8 @@
 #define OF_HALVES(p) vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)(p))))
 #define OF_BFLOATS(p) vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vld1_u16((const uint16_t *)(p))), 16))
 #define OF_INT8(p) fourCodes(p)
-#define ZIP(low, high)                                                                                                  \
-  do {                                                                                                                  \
-    const float32x4_t even = vzip1q_f32(low, high);                                                                     \
-    high = vzip2q_f32(low, high);                                                                                       \
-    low = even;                                                                                                         \
-  } while (0)
+#define WITHIN(x) turnWithin(x)
+#define ACROSS(x) (void)(x)
 
 INLINE float32x4_t fourCodes(const uint8_t *p) {
   uint32_t codes;
@@ -27,16 +23,17 @@ INLINE float32x4_t fourCodes(const uint8_t *p) {
   return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(codes)))));
 }
 
-static inline float32x4_t foldFours(float32x4_t a, float32x4_t b, float32x4_t c, float32x4_t e) {
-  const float64x2_t ab = (float64x2_t)vaddq_f32(vzip1q_f32(a, b), vzip2q_f32(a, b));
-  const float64x2_t ce = (float64x2_t)vaddq_f32(vzip1q_f32(c, e), vzip2q_f32(c, e));
-  return vaddq_f32((float32x4_t)vzip1q_f64(ab, ce), (float32x4_t)vzip2q_f64(ab, ce));
+INLINE void turnWithin(float32x4_t x[4]) {
+  const float64x2_t a = (float64x2_t)vzip1q_f32(x[0], x[1]), b = (float64x2_t)vzip2q_f32(x[0], x[1]);
+  const float64x2_t c = (float64x2_t)vzip1q_f32(x[2], x[3]), e = (float64x2_t)vzip2q_f32(x[2], x[3]);
+  x[0] = (float32x4_t)vzip1q_f64(a, c);
+  x[1] = (float32x4_t)vzip2q_f64(a, c);
+  x[2] = (float32x4_t)vzip1q_f64(b, e);
+  x[3] = (float32x4_t)vzip2q_f64(b, e);
 }
 
 #define ATTENTION attentionNeon
 #define QUERIES 4
 #define FOUR(p) vld1q_f32(p)
-#define TURN(fours) (void)(fours)
-#define FOLD(a, b, c, e) foldFours(a, b, c, e)
 #include "dense.inc"
 #include "attention.inc"
