@@ -4,6 +4,7 @@
  * - `golden`: the mean Kullback–Leibler divergence from the expected distributions of test/fixtures/golden/gguf, ours
  *   and llama.cpp's on the same file, and `more`: the same over more sequences of random ids, expected by our formulas
  *   in float64, which must give the golden logits. Types and architectures that llama.cpp does not read are null.
+ * - `tables`: the same of files whose embedding and head are in types of four bits.
  * - `written`: greedy text after a prompt, of models that are trained here and written as GGUF, from both.
  *
  *     npx node bench/ggufPeer.ts [FOLDER]     FOLDER has node_modules/node-llama-cpp (npm install --no-save node-llama-cpp)
@@ -27,6 +28,7 @@ import { input } from '../src/program/tensor.ts';
 import { EngineParameterStore } from '../src/run/store.ts';
 import { SeededRandom } from '../src/text/seededRandom.ts';
 import { divergenceOfRow } from './divergence.ts';
+import { type TableType, tableTypes, writeWithTables } from './ggufTables.ts';
 import { findLlamaCpp } from './llamaCpp.ts';
 
 const golden = join(import.meta.dirname, '../test/fixtures/golden/gguf');
@@ -117,6 +119,25 @@ function meanOf(values: readonly number[]): Mean {
 
 /** Sequences of random ids beside those of a golden file, whose 120 positions say little about a mean. */
 const moreSequences = 24;
+
+/** Of the golden file of TQ2_0 with tables of this type, over random ids: from the distributions of the file's own numbers. */
+async function ofTables(type: TableType, folder: string) {
+  const path = join(folder, `${type}.gguf`);
+  await writeWithTables(join(golden, 'trilm-tq2', 'model.gguf'), type, path);
+  const width = await withOurs(path, async (_, model) => model.config.vocabSize);
+  const random = new SeededRandom(1);
+  const sequences = Array.from({ length: moreSequences }, () =>
+    Array.from({ length: 60 }, () => random.integer(width)),
+  );
+  const expected = await withFormula(path, (forward) => each(forward, sequences));
+  const measure = async (forward: Forward) => meanOf(divergencesOf(expected, await each(forward, sequences)));
+  const ours = await withOurs(path, measure);
+  const theirs = await withLlamaCpp(path, width, measure);
+  const show = ({ nats, standardError }: Mean) =>
+    `${nats.toExponential(2)} ± ${standardError.toExponential(0)} nats`;
+  console.error(`${type}: ${show(ours)}; llama.cpp: ${theirs ? show(theirs) : 'refuses it'}`);
+  return { type, positions: expected.length, ...ours, llamaCpp: theirs ?? null };
+}
 
 /** Of all sequences of a golden file, and of more. */
 async function divergences(name: string) {
@@ -239,9 +260,11 @@ const folder = await mkdtemp(join(tmpdir(), 'plusminus-gguf-'));
 try {
   const results = [];
   for (const name of files) results.push(await divergences(name));
+  const tables = [];
+  for (const type of tableTypes) tables.push(await ofTables(type, folder));
   const texts = [await written('llama', folder), await written('bitnet', folder)];
   const path = join(import.meta.dirname, '../results/gguf.json');
-  const report = { llamaCpp: `node-llama-cpp ${version}`, golden: results, written: texts };
+  const report = { llamaCpp: `node-llama-cpp ${version}`, golden: results, tables, written: texts };
   await writeFile(path, `${JSON.stringify(report, undefined, 2)}\n`);
 } catch (error) {
   console.error(error);
