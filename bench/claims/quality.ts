@@ -147,46 +147,43 @@ interface Report {
   }[];
 }
 
+/** What `plusminus evaluate --compare` says of a task: MatMul-free is the first, the interval is of 95 %, drawn in pairs. */
+interface Compared {
+  readonly task: string;
+  readonly items: number;
+  readonly first: number;
+  readonly second: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 export function zeroShot(): Claim {
-  const [own, beside] = ['stories', 'llama'].map((name) => {
-    const { tasks } = json<Report>(`stories/evaluation/${name}-webgpu-tasks-500.json`)!;
-    const headline = tasks.map(({ metrics, headline }) => metrics.find(({ name }) => name === headline)!);
-    const average = headline.reduce((sum, { value }) => sum + value, 0) / headline.length;
-    const error = Math.sqrt(headline.reduce((sum, one) => sum + one.standardError ** 2, 0)) / headline.length;
-    return { average, error, items: tasks.reduce((sum, { items }) => sum + items, 0) };
-  }) as [
-    { average: number; error: number; items: number },
-    { average: number; error: number; items: number },
-  ];
-  const difference = own.average - beside.average;
-  const error = Math.hypot(own.error, beside.error);
-  requires(Math.abs(difference) < 2 * error, 'zero-shot scores do not differ by two standard errors');
-  const whole = json<Report>('stories/evaluation/stories-cuda-tasks.json')!;
-  const items = whole.tasks.reduce((sum, one) => sum + one.items, 0);
-  const mean = (of: (task: Report['tasks'][number]) => number) =>
-    whole.tasks.reduce((sum, task) => sum + of(task), 0) / whole.tasks.length;
-  const [chance, majority] = [
-    mean((task) => task.baselines!.chance),
-    mean((task) => task.baselines!.majority),
-  ];
-  const wholeError =
-    Math.hypot(
-      ...whole.tasks.map(
-        ({ metrics, headline }) => metrics.find(({ name }) => name === headline)!.standardError,
-      ),
-    ) / whole.tasks.length;
-  requires(Math.abs(whole.average - chance) < 0.02, 'the average of the whole sets is near chance');
+  const compared = json<Compared[]>('stories/pair/compare.json')!;
+  const mean = <T>(items: readonly T[], of: (one: T) => number) =>
+    items.reduce((sum, one) => sum + of(one), 0) / items.length;
+  const [own, beside] = [mean(compared, ({ first }) => first), mean(compared, ({ second }) => second)];
+  const difference = own - beside;
+  // Tasks are independent samples.
+  const halfWidth = Math.hypot(...compared.map(({ low, high }) => (high - low) / 2)) / compared.length;
+  requires(Math.abs(difference) < halfWidth, 'average zero-shot scores do not differ by their interval');
+  const decided = compared.filter(({ low, high }) => low > 0 || high < 0);
+  requires(decided.length === 1 && decided[0]!.task === 'hellaswag', 'HellaSwag alone tells them apart');
+  const [{ first, second, low, high }] = decided as [Compared];
+  const { tasks } = json<Report>('stories/pair/evaluation/stories-cuda-tasks.json')!;
+  const chance = mean(tasks, ({ baselines }) => baselines!.chance);
+  const majority = mean(tasks, ({ baselines }) => baselines!.majority);
+  requires(Math.abs(own - chance) < 0.02, 'the average of the whole sets is near chance');
   return {
     claim: 'zero-shot scores near Transformer++',
     verdict: 'undecided',
     effect:
-      `too small to tell: on whole sets MatMul-free has ${percent(whole.average)} ± ${percent(1.96 * wholeError)} (over items) on average, guessing ` +
-      `${percent(chance)}, the most frequent answer ${percent(majority)}; beside Transformer++, on the first 500 rows of each ` +
-      `task, ${percent(own.average)} against ${percent(beside.average)}, difference ${percent(difference)} ± ${percent(1.96 * error)} (unpaired)`,
-    count: `${items.toLocaleString('en')} items of six tasks, and ${own.items} for the pair; one seed`,
+      `too small to tell: on whole sets, item by item, MatMul-free has ${percent(own)} on average and Transformer++ ${percent(beside)}, ` +
+      `difference ${percent(difference)} ± ${percent(halfWidth)} (over items); guessing has ${percent(chance)}, the most frequent answer ` +
+      `${percent(majority)}. HellaSwag alone tells them apart: ${percent(first)} and ${percent(second)}, difference ${percent(-high)} to ${percent(-low)}`,
+    count: `${compared.reduce((sum, { items }) => sum + items, 0).toLocaleString('en')} items of six tasks, in pairs; one seed`,
     scale: '42 M parameters, 360 M tokens',
-    command: 'npx node recipes/stories/evaluate.ts models/stories --corpus CORPUS --tasks DATA',
-    source: 'stories/evaluation',
+    command: 'npx plusminus evaluate --compare stories-cuda-tasks.json llama-cuda-tasks.json --json',
+    source: 'stories/pair',
   };
 }
 
