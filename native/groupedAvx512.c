@@ -32,7 +32,7 @@ INLINE __m256i bothSteps(__m512i t) {
 #define UP(w, n) _mm512_slli_epi16(w, n)
 #define DOWN(w, n) _mm512_srli_epi16(w, n)
 #define DOT(sums, w, q) _mm512_dpbusd_epi32(sums, w, q)
-#define ADD_TIMES(t, s, u) _mm512_dpwssd_epi32(t, s, _mm512_set1_epi32((int)((u) & 0xffff)))
+#define ADD_TIMES(t, s, u) _mm512_dpwssd_epi32(t, s, _mm512_maskz_set1_epi16(0x55555555, (short)(u)))
 #define SPLAT(n) _mm512_set1_epi32(n)
 #define LANES 8
 #define HALVES(from, to) storeHalves(from, to)
