@@ -81,10 +81,10 @@ static void multiply(const Weights *w, const uint8_t *activations, uint8_t *plan
   _tile_stored(3, sums + 768, 64);
 }
 
-/** (Σ q·code − Σ q)·t/s of `rows` rows by the output rows of packed rows [r, r + 16) in a plane. */
-static void finishPlane(uint8_t *memory, const Product *p, __m512i values[16], int32_t row, int32_t rows, int32_t r, int plane) {
+/** (Σ q·code − Σ q)·t/s of `rows` rows by the output rows of packed rows [r, end) in a plane, at most sixteen. */
+static void finishPlane(uint8_t *memory, const Product *p, __m512i values[16], int32_t row, int32_t rows, int32_t r, int32_t end, int plane) {
   const int32_t packed = (p->out + 3) >> 2, first = r + plane * packed;
-  const int32_t outs = smaller(smaller(packed - r, p->out - first), 16);
+  const int32_t outs = smaller(smaller(end - r, p->out - first), 16);
   if (outs <= 0) return;
   const __mmask16 there = (__mmask16)((1u << outs) - 1);
   const float scale = *(const float *)(memory + p->scale);
@@ -97,7 +97,7 @@ static void finishPlane(uint8_t *memory, const Product *p, __m512i values[16], i
   }
 }
 
-static void finish(uint8_t *memory, const Product *p, const int32_t *sums, int32_t row, int32_t rows, int32_t r) {
+static void finish(uint8_t *memory, const Product *p, const int32_t *sums, int32_t row, int32_t rows, int32_t r, int32_t end) {
   __m512i values[16], upper[16];
   for (int i = 0; i < 16; i++) upper[i] = _mm512_load_si512(sums + 768 + 16 * i);
   for (int plane = 0; plane < 3; plane++) {
@@ -106,15 +106,16 @@ static void finish(uint8_t *memory, const Product *p, const int32_t *sums, int32
       upper[i] = _mm512_sub_epi32(upper[i], own);
       values[i] = _mm512_sra_epi32(own, _mm_cvtsi32_si128(2 * plane));
     }
-    finishPlane(memory, p, values, row, rows, r, plane);
+    finishPlane(memory, p, values, row, rows, r, end, plane);
   }
   for (int i = 0; i < 16; i++) upper[i] = _mm512_srai_epi32(upper[i], 6);
-  finishPlane(memory, p, upper, row, rows, r, 3);
+  finishPlane(memory, p, upper, row, rows, r, end, 3);
 }
 
+/** A piece writes just its share of packed rows, as other kernels do: others take the same columns next, on this thread. */
 int ternaryAmxFew(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces) {
   const int32_t packed = (p->out + 3) >> 2, blocks = (p->width + 63) / 64;
-  const int32_t from = shareStart(packed, 16, piece, pieces), end = shareStart(packed, 16, piece + 1, pieces);
+  const int32_t from = shareStart(packed, 1, piece, pieces), end = shareStart(packed, 1, piece + 1, pieces);
   if (from == end) return 1;
   const size_t activationBytes = (size_t)blocks * bytesOfTile;
   uint8_t *activations = scratch(activationBytes + blocksInTurn * bytesOfBlock + 4 * bytesOfTile);
@@ -129,7 +130,7 @@ int ternaryAmxFew(uint8_t *memory, const Product *p, int32_t piece, int32_t piec
       const int32_t there = smaller(packed - r, 16);
       const Weights w = {memory + p->codes + (size_t)r * p->width, there, p->width, blocks, there == 16 ? p->width / 64 : 0};
       multiply(&w, activations, planes, sums);
-      finish(memory, p, sums, row, rows, r);
+      finish(memory, p, sums, row, rows, r, end);
     }
   }
   _tile_release();
