@@ -169,7 +169,7 @@ export function zeroShot(): Claim {
   const decided = compared.filter(({ low, high }) => low > 0 || high < 0);
   requires(decided.length === 1 && decided[0]!.task === 'hellaswag', 'HellaSwag alone tells them apart');
   const [{ first, second, low, high }] = decided as [Compared];
-  const { tasks } = json<Report>('stories/pair/evaluation/stories-cuda-tasks.json')!;
+  const { tasks } = json<Report>('stories/evaluation/stories-cuda-tasks.json')!;
   const chance = mean(tasks, ({ baselines }) => baselines!.chance);
   const majority = mean(tasks, ({ baselines }) => baselines!.majority);
   requires(Math.abs(own - chance) < 0.02, 'the average of the whole sets is near chance');
