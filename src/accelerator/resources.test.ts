@@ -45,7 +45,7 @@ it('says what is wrong with results, and where there are none', async () => {
   const good = await fs.readFile(file, 'utf8');
   const wrong = join(folder, 'wrong.json');
   for (const [from, to, message] of [
-    ['"logic":', '"logics":', /units\.0\..*logic.*`npx node rtl\/synthesise\.ts` writes it again/],
+    ['"logic":', '"logics":', /units\.0\..*logic.*`npx node rtl\/synthesise\.ts` in a clone writes it again/],
     ['{', '', /wrong\.json: content: /],
   ] as const) {
     await fs.writeFile(wrong, good.replace(from, to));
