@@ -30,6 +30,13 @@ describe('bundled models', () => {
     await mkdir(models, { recursive: true });
     await writeFile(join(models, 'package.json'), '{}');
     expect(findModels(installed, project)).toBe(models);
+    // A project's own folder of that name, where a clone would have the models.
+    const own = join(project, 'node_modules/plusminus/models');
+    await mkdir(own);
+    expect(findModels(installed, project)).toBe(models);
+    await mkdir(join(own, 'stories'));
+    await writeFile(join(own, 'stories', 'config.json'), '{}');
+    expect(findModels(installed, project)).toBe(own);
   });
 
   it('are two, and their names are never looked up elsewhere', async () => {

@@ -25,7 +25,8 @@ export const modelsFolder = findModels(import.meta.dirname ?? '.', process.cwd()
  */
 export function findModels(here: string, cwd: string): string {
   const inClone = join(here, '../../models');
-  if (existsSync(inClone)) return inClone;
+  // Beside a bundle of this code, a folder of that name is someone else's.
+  if (existsSync(join(inClone, 'stories/config.json'))) return inClone;
   try {
     const { resolve } = createRequire(join(cwd, 'package.json'));
     return dirname(resolve('@plusminus/models/package.json', { paths: [here, cwd] }));

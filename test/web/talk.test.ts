@@ -67,7 +67,7 @@ describe('an answer', () => {
     await say(page, 'Where is the whale?');
     await page.getByRole('button', { name: 'Another answer' }).click();
     await page.getByRole('button', { name: 'Another answer' }).waitFor();
-    expect(await turns(page).count()).toBe(2);
+    await expect.poll(() => turns(page).count()).toBe(2);
     await page.getByRole('button', { name: 'Edit' }).click();
     await expect.poll(() => page.getByLabel('Message').inputValue()).toBe('Where is the whale?');
     expect(await turns(page).count()).toBe(0);
