@@ -36,9 +36,8 @@ export class GraphProgram {
   readonly #host: GraphHost;
   readonly #assembled: readonly (AssembledKernel | undefined)[];
   #graphs: bigint[] = [];
-  /** What starts each step, and each part. */
+  /** What starts each step. */
   #starters: readonly (() => void)[] = [];
-  #parts: readonly (() => void)[] = [];
   /** The state of the memory for which graphs were made. */
   #generation = -1;
 
@@ -61,14 +60,13 @@ export class GraphProgram {
     const { steps, marks } = this.planned;
     this.#starters = steps.map((step, index) => this.#starterOf(step, index));
     const ends = [...marks, steps.length];
-    this.#parts = ends.map((end, index) => {
-      return this.#record(this.#starters.slice(index === 0 ? 0 : ends[index - 1]!, end));
-    });
+    for (const [index, end] of ends.entries())
+      this.#graphs.push(this.#record(this.#starters.slice(index === 0 ? 0 : ends[index - 1]!, end)));
     this.#generation = generation;
   }
 
   launch(part: number): void {
-    this.#parts[part]!();
+    this.#host.driver.call('cuGraphLaunch', this.#graphs[part], this.#host.stream.handle);
   }
 
   /** The steps by themselves, for measuring. */
@@ -95,7 +93,7 @@ export class GraphProgram {
   }
 
   /** One launch for all the steps. */
-  #record(starters: readonly (() => void)[]): () => void {
+  #record(starters: readonly (() => void)[]): bigint {
     const { driver, stream } = this.#host;
     driver.call('cuStreamBeginCapture_v2', stream.handle, threadLocal);
     const place = new BigUint64Array(1);
@@ -108,9 +106,7 @@ export class GraphProgram {
     driver.call('cuStreamEndCapture', stream.handle, place);
     const recorded = place[0]!;
     try {
-      const graph = driver.make('cuGraphInstantiateWithFlags', recorded, 0);
-      this.#graphs.push(graph);
-      return () => driver.call('cuGraphLaunch', graph, stream.handle);
+      return driver.make('cuGraphInstantiateWithFlags', recorded, 0);
     } finally {
       driver.call('cuGraphDestroy', recorded);
     }
