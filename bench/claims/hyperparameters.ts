@@ -1,6 +1,7 @@
 /** The settings that models and studies were trained with. */
 import { type ArmRow, bestRows } from '../../src/study/arms/arms.ts';
 import type { TrainingSettings } from '../../src/train/settings.ts';
+import { roundingStudies } from './quality.ts';
 import { json, studyResults } from './read.ts';
 
 export interface Hyperparameters {
@@ -28,7 +29,7 @@ export function hyperparameters(): readonly Hyperparameters[] {
     ...recorded,
     ...ofScaling(),
     ...ofLadder(),
-    ...['rounding', 'rounding-10m'].flatMap((study) => ofArms(study, () => 'cosine to zero')),
+    ...roundingStudies.flatMap((study) => ofArms(study, () => 'cosine to zero')),
     ...ofArms('schedules', (arm) => arm),
   ];
 }

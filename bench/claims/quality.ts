@@ -1,4 +1,5 @@
 /** Claims on the quality of models: stability, rounding, zero-shot scores, scaling, schedules. */
+import type { Comparison } from '../../src/evaluate/compare.ts';
 import { type ArmRow, bestRows } from '../../src/study/arms/arms.ts';
 import type { EqualLoss } from '../../src/study/ladder/headline.ts';
 import { withoutBinding } from '../../src/study/recall/mqar.ts';
@@ -14,6 +15,9 @@ interface Trained {
   readonly outcome: { readonly loss?: number };
 }
 
+/** At 2.2 and at 10.6 million parameters. */
+export const roundingStudies = ['rounding', 'rounding-10m'];
+
 /** The runs of MatMul-free models, ternary and with the MLGRU, in all studies that trained some. */
 function matmulFreeRuns(): Trained[] {
   const rowsOf = <R extends Trained>(study: string, isOwn: (row: R) => boolean = () => true) =>
@@ -24,9 +28,7 @@ function matmulFreeRuns(): Trained[] {
     ...rowsOf('ladder', ofFamily),
     ...rowsOf<Trained>('ablation'),
     ...rowsOf<Trained>('schedules'),
-    ...['rounding', 'rounding-10m'].flatMap((study) =>
-      rowsOf(study, ({ arm }: ArmRow) => arm === 'mlgru-ternary'),
-    ),
+    ...roundingStudies.flatMap((study) => rowsOf(study, ({ arm }: ArmRow) => arm === 'mlgru-ternary')),
   ];
 }
 
@@ -81,9 +83,8 @@ const scaleOf = ({ parameters, plan }: Pick<RoundingData, 'parameters' | 'plan'>
 
 /** Ternary queries and keys beside the MLGRU and beside float ones, at one size. */
 function ternaryScores(name: string) {
-  const [beside, float] = ['the MLGRU', 'float'].map(
-    (other) => roundingEffect(`ternary queries and keys beside ${other}`, name)!,
-  ) as [NonNullable<ReturnType<typeof roundingEffect>>, NonNullable<ReturnType<typeof roundingEffect>>];
+  const beside = roundingEffect('ternary queries and keys beside the MLGRU', name)!;
+  const float = roundingEffect('ternary queries and keys beside float', name)!;
   const runs = beside.data.rows.filter(({ arm }) => arm === 'bitnet-ternary-scores');
   const isAbove = ({ mean, halfWidth = Number.POSITIVE_INFINITY }: Estimate) => mean - halfWidth > 0;
   requires(isAbove(beside.estimate), `${name}: ternary queries and keys lose to the MLGRU`);
@@ -92,7 +93,7 @@ function ternaryScores(name: string) {
 }
 
 export function ternaryAttention(): Claim {
-  const sizes = ['rounding', 'rounding-10m'].map(ternaryScores);
+  const sizes = roundingStudies.map(ternaryScores);
   const sum = (of: (size: (typeof sizes)[number]) => number) =>
     sizes.reduce((all, size) => all + of(size), 0);
   const [runs, diverged] = [sum((size) => size.runs.length), sum((size) => size.diverged)];
@@ -147,18 +148,8 @@ interface Report {
   }[];
 }
 
-/** What `plusminus evaluate --compare` says of a task: MatMul-free is the first, the interval is of 95 %, drawn in pairs. */
-interface Compared {
-  readonly task: string;
-  readonly items: number;
-  readonly first: number;
-  readonly second: number;
-  readonly low: number;
-  readonly high: number;
-}
-
 export function zeroShot(): Claim {
-  const compared = json<Compared[]>('stories/pair/compare.json')!;
+  const compared = json<Comparison[]>('stories/pair/compare.json')!; // MatMul-free is the first
   const mean = <T>(items: readonly T[], of: (one: T) => number) =>
     items.reduce((sum, one) => sum + of(one), 0) / items.length;
   const [own, beside] = [mean(compared, ({ first }) => first), mean(compared, ({ second }) => second)];
@@ -168,7 +159,7 @@ export function zeroShot(): Claim {
   requires(Math.abs(difference) < halfWidth, 'average zero-shot scores do not differ by their interval');
   const decided = compared.filter(({ low, high }) => low > 0 || high < 0);
   requires(decided.length === 1 && decided[0]!.task === 'hellaswag', 'HellaSwag alone tells them apart');
-  const [{ first, second, low, high }] = decided as [Compared];
+  const [{ first, second, low, high }] = decided as [Comparison];
   const { tasks } = json<Report>('stories/evaluation/stories-cuda-tasks.json')!;
   const chance = mean(tasks, ({ baselines }) => baselines!.chance);
   const majority = mean(tasks, ({ baselines }) => baselines!.majority);
