@@ -47,7 +47,7 @@ describe('the library', () => {
     const chat = server.model.chat();
     const { text: answer } = await chat.send('Who?', { responseFormat: { choice: ['I.', 'You.'] } });
     expect(['I.', 'You.']).toContain(answer);
-    expect((await chat.send('Why?', { maxTokens: 4 })).tokens).toHaveLength(4);
+    expect((await chat.send('Why?', { maxTokens: 4, stopAtEos: false })).tokens).toHaveLength(4);
   });
 
   it('refuses what it cannot do', async () => {
