@@ -32,7 +32,7 @@ const kernelModules: readonly Module[] = [true, false].flatMap((shared) =>
 );
 const modules: readonly Module[] = [
   ...kernelModules,
-  { name: 'draw', entry: 'src/generate/draw/draw.as.ts', options: [] },
+  { name: 'draw', entry: 'src/ops/sample/draw/module.as.ts', options: [] },
 ];
 
 export async function buildKernels(): Promise<void> {

@@ -10,6 +10,7 @@ class EchoEngine implements Engine {
   readonly description = 'repeats the reference engine';
   readonly longestStep = 64;
   readonly samplesAhead = 0;
+  readonly samplesRows = false;
   readonly #reference = new ReferenceEngine();
 
   get usedBytes(): number {

@@ -7,6 +7,7 @@ export class WrappedEngine implements Engine {
   readonly inner: Engine;
   /** Sampling ahead would run extra programs. */
   readonly samplesAhead = 0;
+  readonly samplesRows = false;
 
   constructor(inner: Engine) {
     this.inner = inner;

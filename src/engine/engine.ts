@@ -19,6 +19,8 @@ export interface Engine {
   readonly longestStep: number;
   /** Best number of tokens for a program to sample before the host looks at them; 0: the host samples. */
   readonly samplesAhead: number;
+  /** Whether a program can sample a token of each of several sequences. */
+  readonly samplesRows: boolean;
   /** Bytes of the engine's memory in use. */
   readonly usedBytes: number;
   /** Joules that the whole device has used since some moment; absent, or `undefined`, where nothing counts them. */

@@ -6,6 +6,7 @@ import type { NextTokens } from '../run/sequenceReader.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
 import { formOf, type ResponseFormat } from './constraint/answerForm.ts';
 import { Sampler } from './draw/sampler.ts';
+import { uniformOf } from './sampling.ts';
 import { checkSampling, refuseUnknown, SAMPLING_OPTIONS, type SamplingOptions } from './samplingOptions.ts';
 import { StopStrings } from './stopStrings.ts';
 
@@ -135,7 +136,7 @@ export async function* generate(
   const limit = form && (() => ({ forced: unread.slice(isDrawn ? 1 : 0), allowed: form.allowed() }));
   const batches =
     maxTokens > 0 && !processLogits
-      ? model.sampled?.(promptIds, sampling, () => random.uniform(), signal, limit)
+      ? model.sampled?.(promptIds, sampling, () => uniformOf(random), signal, limit)
       : undefined;
   const drawn: number[] = [];
   const fromDevice = async () => {
@@ -199,7 +200,7 @@ async function nextToken(
   onRead: () => void,
 ): Promise<number | undefined> {
   const how = (): Draw => ({
-    ...{ settings: sampling, uniform: random.uniform(), history, allowed: form?.allowed() },
+    ...{ settings: sampling, uniform: uniformOf(random), history, allowed: form?.allowed() },
   });
   if (model.draw && !processLogits) {
     const drawn = await unlessAborted(() => model.draw!(tokens, how, signal), signal);

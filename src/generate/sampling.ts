@@ -64,7 +64,7 @@ function drawOfAll(
       sum += weights[id]!;
     }
   }
-  let rest = random.uniform() * sum;
+  let rest = uniformOf(random) * sum;
   let drawn = -1;
   for (let id = 0; id < weights.length && rest >= 0; id++) {
     const weight = weights[id]!;
@@ -175,7 +175,7 @@ export function keepMinP(ids: Uint32Array, weights: Float64Array, p: number): Ui
 
 /** Draws one of `ids` with a probability in proportion to its weight. */
 export function draw(ids: Uint32Array, weights: Float64Array, random: SeededRandom): number {
-  let rest = random.uniform() * sumOf(ids, weights);
+  let rest = uniformOf(random) * sumOf(ids, weights);
   let drawn = ids[0]!;
   for (let i = 0; i < ids.length && rest >= 0; i++) {
     const weight = weights[ids[i]!]!;
@@ -183,6 +183,11 @@ export function draw(ids: Uint32Array, weights: Float64Array, random: SeededRand
     rest -= weight;
   }
   return drawn;
+}
+
+/** The random number of a draw, in [0, 1): 24 bits, which a float32 holds, so that all engines draw with the same one. */
+export function uniformOf(random: SeededRandom): number {
+  return Math.floor(random.uniform() * 2 ** 24) / 2 ** 24;
 }
 
 function sumOf(ids: Uint32Array, weights: Float64Array): number {

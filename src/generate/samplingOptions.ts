@@ -34,10 +34,13 @@ const RULES: {
   },
 };
 
+const minFloat32 = 2 ** -126;
+const maxFloat32 = (2 - 2 ** -23) * 2 ** 127;
+
 export const SAMPLING_OPTIONS = Object.keys(RULES) as readonly (keyof SamplingOptions)[];
 
 /**
- * Fills in the defaults.
+ * Fills in the defaults, and rounds to float32: all engines draw with the same numbers.
  * @throws {InputError} naming the option, for an unknown name or a value out of range
  */
 export function checkSampling(options: SamplingOptions): Required<SamplingOptions> {
@@ -49,9 +52,14 @@ export function checkSampling(options: SamplingOptions): Required<SamplingOption
     if (typeof value !== 'number' || !holds(value)) {
       throw new InputError(`${name}: found ${JSON.stringify(value) ?? String(value)}, expected ${range}`);
     }
-    checked[name] = value;
+    checked[name] = asFloat32(value);
   }
   return checked;
+}
+
+/** The nearest float32 that is neither infinite nor, unless `value` is, zero. */
+function asFloat32(value: number): number {
+  return value === 0 ? 0 : Math.min(Math.max(Math.fround(value), minFloat32), maxFloat32);
 }
 
 /** @throws InputError for a name that is not known, or options that are not an object */

@@ -44,7 +44,7 @@ export class Generations {
       },
       sampled: (...from) => (this.#active > 1 ? undefined : reader.sampled?.(...from)),
     };
-    if (this.#model.engine.samplesAhead > 0)
+    if (this.#model.engine.samplesRows)
       model.draw = async (tokens, how, signal) => {
         const own = await joined();
         return own === undefined ? undefined : this.#batch!.draw(own, tokens, how(), signal);

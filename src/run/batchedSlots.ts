@@ -48,7 +48,7 @@ export class BatchedSlots implements SlotModel {
     checkBatchSizes(sizes);
     this.slots = sizes.slots;
     this.maxTokens = bucketOf(sizes.maxTokens);
-    this.draws = model.engine.samplesAhead > 0;
+    this.draws = model.engine.samplesRows;
     this.#model = model;
     this.#states = model.architecture.states(this.slots + 1);
     for (const tensor of this.#states) model.engine.allocate(tensor);

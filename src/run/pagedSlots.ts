@@ -63,7 +63,7 @@ export class PagedSlots implements SlotModel {
     const { architecture, engine } = model;
     this.slots = sizes.slots;
     this.maxTokens = bucketOf(sizes.maxTokens);
-    this.draws = engine.samplesAhead > 0;
+    this.draws = engine.samplesRows;
     this.#model = model;
     const pages = poolPages(architecture, sizes);
     this.#pool = new PagePool(pages);

@@ -63,6 +63,7 @@ export class CpuEngine implements Engine {
   readonly name = 'cpu';
   readonly longestStep = 256;
   readonly samplesAhead = 0;
+  readonly samplesRows = true;
   readonly description: string;
   readonly #heap: Heap;
   readonly #control: number;

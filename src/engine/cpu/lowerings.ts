@@ -21,6 +21,7 @@ import { mlgruOnCpu } from '../../ops/mlgru/cpu.ts';
 import { pagedAttentionOnCpu } from '../../ops/pagedAttention/cpu.ts';
 import { rmsNormOnCpu } from '../../ops/rmsNorm/cpu.ts';
 import { rotaryOnCpu } from '../../ops/rotary/cpu.ts';
+import { sampleOnCpu } from '../../ops/sample/cpu.ts';
 import { sigmoidGateOnCpu } from '../../ops/sigmoidGate/cpu.ts';
 import { sliceOnCpu } from '../../ops/slice/cpu.ts';
 import { swigluOnCpu } from '../../ops/swiglu/cpu.ts';
@@ -51,6 +52,7 @@ export const cpuLowerings: Lowerings<CpuLowering> = lowerings([
   ...pagedAttentionOnCpu,
   ...rmsNormOnCpu,
   ...rotaryOnCpu,
+  ...sampleOnCpu,
   ...sigmoidGateOnCpu,
   ...sliceOnCpu,
   ...swigluOnCpu,

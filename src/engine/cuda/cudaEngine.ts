@@ -48,6 +48,7 @@ const minHalfWork = 2 ** 24;
 export class CudaEngine implements Engine {
   readonly name = 'cuda';
   readonly samplesAhead = 8;
+  readonly samplesRows = true;
   readonly longestStep = 2048;
   readonly description: string;
   readonly features: CudaFeatures;

@@ -13,6 +13,7 @@ export class ReferenceEngine implements Engine {
   readonly description = 'plain formulas in float64';
   readonly longestStep = 256;
   readonly samplesAhead: number = 1;
+  readonly samplesRows = true;
   readonly #data = new Map<Tensor, Data>();
 
   allocate(tensor: Tensor): void {

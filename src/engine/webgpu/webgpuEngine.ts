@@ -46,6 +46,7 @@ const [submittedAtOnce, submittedAtEnds] = [512, 32];
 export class WebGpuEngine implements Engine {
   readonly name = 'webgpu';
   readonly samplesAhead = 16;
+  readonly samplesRows = true;
   readonly description: string;
   readonly features: DeviceFeatures;
   readonly device: GPUDevice;

@@ -4,10 +4,10 @@
  */
 import { readAsset } from '#platform';
 import type { SeededRandom } from '../../text/seededRandom.ts';
-import { likeliest, penalizeInPlace } from '../sampling.ts';
+import { likeliest, penalizeInPlace, uniformOf } from '../sampling.ts';
 import type { SamplingOptions } from '../samplingOptions.ts';
 
-/** What draw.as.ts exports. */
+/** What module.as.ts of src/ops/sample/draw exports. */
 interface DrawModule {
   readonly memory: WebAssembly.Memory;
   reserve(vocabulary: number): number;
@@ -68,7 +68,7 @@ export class Sampler {
     const found = this.#module.likeliest(length);
     const best = found < 0 ? likeliest(copy) : found; // which says what is wrong
     if (temperature === 0) return best;
-    return this.#module.draw(length, best, temperature, topK, topP, minP, random.uniform());
+    return this.#module.draw(length, best, temperature, topK, topP, minP, uniformOf(random));
   }
 
   #roomFor(vocabulary: number): Float32Array {

@@ -485,6 +485,22 @@ export interface KernelArguments {
     readonly group: Size<'group'>;
     readonly inPairs: Size<'inPairs'>;
   };
+  readonly sampleRows: {
+    readonly logits: Tensor;
+    readonly settings: Tensor;
+    readonly uniforms: Tensor;
+    readonly allowed: Tensor;
+    readonly turn: Tensor;
+    readonly seen: Tensor;
+    readonly tokens: Tensor;
+    readonly next: Tensor;
+    readonly position: Tensor;
+    readonly room: Tensor;
+    readonly rows: Size<'rows'>;
+    readonly width: Size<'width'>;
+    readonly ahead: Size<'ahead'>;
+    readonly roomBytes: Size<'roomBytes'>;
+  };
   readonly sigmoidGateBackward: {
     readonly x: Tensor;
     readonly h: Tensor;
@@ -1139,6 +1155,22 @@ export const kernelFields: {
     width: 'i32',
     group: 'i32',
     inPairs: 'i32',
+  },
+  sampleRows: {
+    logits: 'tensor',
+    settings: 'tensor',
+    uniforms: 'tensor',
+    allowed: 'tensor',
+    turn: 'tensor',
+    seen: 'tensor',
+    tokens: 'tensor',
+    next: 'tensor',
+    position: 'tensor',
+    room: 'tensor',
+    rows: 'i32',
+    width: 'i32',
+    ahead: 'i32',
+    roomBytes: 'i32',
   },
   sigmoidGateBackward: {
     x: 'tensor',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { gpuEngines, referenceEngine } from '../../../test/engines.ts';
+import { cpuEngines, gpuEngines, referenceEngine } from '../../../test/engines.ts';
 import { bytesOf, type Engine } from '../../engine/engine.ts';
 import { ReferenceEngine } from '../../engine/reference/referenceEngine.ts';
 import { sample as sampleOnHost } from '../../generate/sampling.ts';
@@ -135,33 +135,36 @@ const rowCases = (vocabulary: number): RowCase[] =>
     allowed: allowedCases[row % allowedCases.length]!,
   }));
 
-describe.each([referenceEngine, ...gpuEngines])('rows of sample on $name', ({ skip, create }) => {
-  it.skipIf(skip)('draw what each draws alone, by the formula', async () => {
-    const engine = await create();
-    for (const vocabulary of [65, 3000]) {
-      const rows = rowCases(vocabulary);
-      const alone = rows.map(({ logits, settings, uniforms, seen, allowed }) =>
-        draw(new ReferenceEngine(), logits, settings, uniforms, seen, allowed),
+describe.each([referenceEngine, ...cpuEngines, ...gpuEngines])(
+  'rows of sample on $name',
+  ({ skip, create }) => {
+    it.skipIf(skip)('draw what each draws alone, by the formula', async () => {
+      const engine = await create();
+      for (const vocabulary of [65, 3000]) {
+        const rows = rowCases(vocabulary);
+        const alone = rows.map(({ logits, settings, uniforms, seen, allowed }) =>
+          draw(new ReferenceEngine(), logits, settings, uniforms, seen, allowed),
+        );
+        expect(await drawRows(engine, rows)).toEqual(await Promise.all(alone));
+      }
+      await engine.dispose();
+    });
+
+    it.skipIf(skip)('report their own damage', async () => {
+      const engine = await create();
+      const [first, second, third] = rowCases(65) as [RowCase, RowCase, RowCase];
+      const damaged = { ...second, logits: second.logits.with(36, Number.NaN) };
+      const [a, b, c] = await drawRows(engine, [first, damaged, third]);
+      expect(b).toEqual([-1, -1, -1, -1, -1, -1]);
+      expect([a, c]).toEqual(
+        [await drawRows(engine, [first]), await drawRows(engine, [third])].map(([row]) => row),
       );
-      expect(await drawRows(engine, rows)).toEqual(await Promise.all(alone));
-    }
-    await engine.dispose();
-  });
+      await engine.dispose();
+    });
+  },
+);
 
-  it.skipIf(skip)('report their own damage', async () => {
-    const engine = await create();
-    const [first, second, third] = rowCases(65) as [RowCase, RowCase, RowCase];
-    const damaged = { ...second, logits: second.logits.with(36, Number.NaN) };
-    const [a, b, c] = await drawRows(engine, [first, damaged, third]);
-    expect(b).toEqual([-1, -1, -1, -1, -1, -1]);
-    expect([a, c]).toEqual(
-      [await drawRows(engine, [first]), await drawRows(engine, [third])].map(([row]) => row),
-    );
-    await engine.dispose();
-  });
-});
-
-describe.each(gpuEngines)('sample on $name', ({ skip, create }) => {
+describe.each([...cpuEngines, ...gpuEngines])('sample on $name', ({ skip, create }) => {
   let engine: Engine;
   beforeAll(async () => {
     if (!skip) engine = await create();

@@ -25,6 +25,7 @@ export * from "../../../ops/mlgru/kernel.as";
 export * from "../../../ops/pagedAttention/kernel.as";
 export * from "../../../ops/rmsNorm/kernel.as";
 export * from "../../../ops/rotary/kernel.as";
+export * from "../../../ops/sample/kernel.as";
 export * from "../../../ops/sigmoidGate/kernel.as";
 export * from "../../../ops/slice/kernel.as";
 export * from "../../../ops/swiglu/kernel.as";

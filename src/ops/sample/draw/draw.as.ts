@@ -1,13 +1,11 @@
 // Draws a token as `sample` of sampling.ts does, with the same bits and so the same tokens, in vectors.
-// The module has a memory of its own, whose arrays have the size of the vocabulary. Candidates stay in the order of
-// their ids: a selection finds the last one that it keeps, and a pass over all drops what comes after it.
+// Its arrays have the size of the vocabulary. Candidates stay in the order of their ids: a selection finds the last one
+// that it keeps, and a pass over all drops what comes after it.
 
 import { exponentials } from "./exponential.as";
 import { blockSize, quickDraw } from "./quick.as";
 import { intAt, lastOf, precedes, selectTop, setInt, weightAt } from "./select.as";
 
-/** Entries of each array. */
-let capacity = 0;
 /** f32: the logits. */
 let logits: usize = 0;
 /** f32: the logits of the candidates, if they are not all. */
@@ -25,20 +23,19 @@ function padded(count: i32): i32 {
   return (count + blockSize - 1) & ~(blockSize - 1);
 }
 
-/** Makes room for a vocabulary; returns where its logits belong. */
-export function reserve(vocabulary: i32): usize {
-  const entries = padded(vocabulary);
-  if (entries > capacity) {
-    capacity = entries;
-    logits = (__heap_base + 15) & ~15;
-    kept = logits + ((<usize>entries) << 2);
-    weights = kept + ((<usize>entries) << 2);
-    ids = weights + ((<usize>(entries + blockSize)) << 3);
-    list = ids + ((<usize>entries) << 2);
-    const pages = <i32>((list + ((<usize>entries) << 2) + 0xffff) >> 16);
-    if (pages > memory.size() && memory.grow(pages - memory.size()) < 0) return 0;
-  }
-  return logits;
+/** Bytes of the arrays for a vocabulary: `drawBytes` of cpu.ts is the same. */
+export function roomBytes(vocabulary: i32): usize {
+  return <usize>padded(vocabulary) * 24 + (<usize>blockSize << 3);
+}
+
+/** Puts the arrays at `room`, which is aligned for vectors; the logits are the first. */
+export function useRoom(room: usize, vocabulary: i32): void {
+  const entries = <usize>padded(vocabulary);
+  logits = room;
+  kept = logits + (entries << 2);
+  weights = kept + (entries << 2);
+  ids = weights + ((entries + blockSize) << 3);
+  list = ids + (entries << 2);
 }
 
 /** The smallest id of the largest logit; −1 if a logit is NaN or +Infinity, or all are −Infinity. */
