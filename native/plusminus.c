@@ -47,8 +47,13 @@ EXPORT void plusminusBind(void *base, int32_t index) {
   inUse = &variants[index];
 }
 
+static _Thread_local int32_t phase;
+
+int32_t currentPhase(void) { return phase; }
+
 /** These return 1 if they have computed their share, 0 if it is left to WebAssembly. */
-EXPORT int32_t ternaryProduct(uint32_t args, int32_t piece, int32_t pieces) {
+EXPORT int32_t ternaryProduct(uint32_t args, int32_t piece, int32_t pieces, int32_t ofPhase) {
+  phase = ofPhase;
   return inUse->ternary(memory, (const Product *)(memory + args), piece, pieces);
 }
 
@@ -68,15 +73,16 @@ EXPORT int32_t rowKernel(int32_t kernel, uint32_t args, int32_t piece, int32_t p
   return inUse->rows(memory, kernel, args, piece, pieces);
 }
 
-void *scratch(size_t bytes) {
-  static _Thread_local void *block;
-  static _Thread_local uint8_t *aligned;
-  static _Thread_local size_t size;
-  if (bytes > size) {
-    free(block);
-    block = malloc(bytes + 64);
-    size = block ? bytes : 0;
-    aligned = block ? (uint8_t *)(((uintptr_t)block + 63) & ~(uintptr_t)63) : NULL;
+void *roomIn(Block *block, size_t bytes) {
+  if (bytes > block->size) {
+    free(block->start);
+    block->start = malloc(bytes + 64);
+    block->size = block->start ? bytes : 0;
   }
-  return aligned;
+  return block->start ? (void *)(((uintptr_t)block->start + 63) & ~(uintptr_t)63) : NULL;
+}
+
+void *scratch(size_t bytes) {
+  static _Thread_local Block block;
+  return roomIn(&block, bytes);
 }

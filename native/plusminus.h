@@ -117,8 +117,19 @@ INLINE int32_t shareStart(int32_t count, int32_t step, int32_t piece, int32_t pi
 
 INLINE int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 
-/** Aligned memory of this thread for panels; grows as needed. NULL if there is none. */
+typedef struct Block {
+  void *start;
+  size_t size;
+} Block;
+
+/** Aligned memory of a block, which grows as needed and then loses what it held. NULL if there is none. */
+void *roomIn(Block *block, size_t bytes);
+
+/** Aligned memory of this thread for panels. NULL if there is none. */
 void *scratch(size_t bytes);
+
+/** The number of the phase to which the calling thread's piece belongs: until it changes, activations stay as they are. */
+int32_t currentPhase(void);
 
 /** Returns 0 if the variant leaves this product to WebAssembly. */
 typedef int TernaryProduct(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces);

@@ -63,30 +63,51 @@ INLINE __m512i sumsOfLanes(const __m512i *v) {
   return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
 }
 
-/** The scales of the rows of activations, and these as vectors. They lie in memory: in registers they would displace sums. */
+/** Rows of activations as vectors. A thread keeps them for the pieces of a phase. */
 typedef struct {
-  Scale scales[vectors];
-  int8_t q[];
-} Activations;
+  Block block;
+  int32_t phase;
+  Address q;
+  int32_t row, count, stride;
+} Interleaved;
+
+enum { keptRows = 32 };
+
+/** NULL: no memory. */
+static const int8_t *interleaved(const uint8_t *memory, const Product *p, int32_t row, int32_t count) {
+  static _Thread_local Interleaved kept[keptRows];
+  Interleaved *own = &kept[(p->q / 64 + (uint32_t)row / FEWEST_TOKENS) % keptRows];
+  const size_t stride = (size_t)p->stride, bytes = (size_t)count * stride;
+  const int isKept = own->block.size >= bytes && own->phase == currentPhase() && own->q == p->q && own->row == row &&
+                     own->count == count && own->stride == p->stride;
+  int8_t *vectorsOf = roomIn(&own->block, bytes);
+  if (isKept || !vectorsOf) return vectorsOf;
+  const int V = count / together;
+  for (int v = 0; v < V; v++)
+    interleave((const int8_t *)(memory + p->q) + (size_t)(row + v * together) * stride, stride, (size_t)V * BYTES,
+               vectorsOf + v * BYTES);
+  *own = (Interleaved){own->block, currentPhase(), p->q, row, count, p->stride};
+  return vectorsOf;
+}
 
 INLINE void withVectors(const int V, uint8_t *memory, const Product *p, int32_t row, int32_t from, int32_t end,
-                        const Activations *activations) {
+                        const int8_t *q, const Scale scales[]) {
   const int R = sumsAtOnce / V;
   int32_t r = from;
   for (; r + 4 <= end; r += 4) {
     SUMS sums[vectors][4];
     for (int i = 0; i < 4; i += R) {
       Planes planes[sumsAtOnce];
-      block(R, V, memory + p->codes + (size_t)(r + i) * p->width, p->width, activations->q, p->stride, planes);
+      block(R, V, memory + p->codes + (size_t)(r + i) * p->width, p->width, q, p->stride, planes);
 #pragma GCC unroll 4
       for (int k = 0; k < R * V; k++) sums[k % V][i + k / V] = sumsOfLanes(planes[k].plane);
     }
 #pragma GCC unroll 4
-    for (int v = 0; v < V; v++) finishVectors(memory, p, row + v * together, r, sums[v], &activations->scales[v]);
+    for (int v = 0; v < V; v++) finishVectors(memory, p, row + v * together, r, sums[v], &scales[v]);
   }
   for (; r < end; r++) {
     Planes planes[vectors];
-    block(1, V, memory + p->codes + (size_t)r * p->width, p->width, activations->q, p->stride, planes);
+    block(1, V, memory + p->codes + (size_t)r * p->width, p->width, q, p->stride, planes);
     for (int v = 0; v < V; v++) {
       int32_t all[4 * together];
       _mm512_storeu_si512(all, sumsOfLanes(planes[v].plane));
@@ -96,16 +117,13 @@ INLINE void withVectors(const int V, uint8_t *memory, const Product *p, int32_t 
 }
 
 static int someRows(uint8_t *memory, const Product *p, int32_t row, int32_t count, int32_t from, int32_t end) {
-  Activations *activations = scratch(sizeof(Activations) + (size_t)count * p->stride);
-  if (!activations) return 0;
+  const int8_t *q = interleaved(memory, p, row, count);
+  if (!q) return 0;
+  // They lie in memory: in registers they would displace sums.
+  Scale scales[vectors];
   const int V = count / together;
-  for (int v = 0; v < V; v++) {
-    const int32_t own = row + v * together;
-    activations->scales[v] = scaleOf(memory, p, own);
-    interleave((const int8_t *)(memory + p->q) + (size_t)own * p->stride, p->stride, (size_t)V * BYTES,
-               activations->q + v * BYTES);
-  }
-  if (V == vectors) withVectors(vectors, memory, p, row, from, end, activations);
-  else withVectors(1, memory, p, row, from, end, activations);
+  for (int v = 0; v < V; v++) scales[v] = scaleOf(memory, p, row + v * together);
+  if (V == vectors) withVectors(vectors, memory, p, row, from, end, q, scales);
+  else withVectors(1, memory, p, row, from, end, q, scales);
   return 1;
 }

@@ -8,7 +8,7 @@ const signatures = {
   version: 'const char *plusminusPackageVersion()',
   variant: 'const char *plusminusVariant(int32_t)',
   bind: 'void plusminusBind(void *, int32_t)',
-  ternaryProduct: 'int32_t ternaryProduct(uint32_t, int32_t, int32_t)',
+  ternaryProduct: 'int32_t ternaryProduct(uint32_t, int32_t, int32_t, int32_t)',
   groupedProduct: 'int32_t groupedProduct(uint32_t, int32_t, int32_t)',
   denseProduct: 'int32_t denseProduct(uint32_t, int32_t, int32_t)',
   pagedAttention: 'int32_t pagedAttention(uint32_t, int32_t, int32_t)',

@@ -18,7 +18,7 @@ export interface NativeFunctions {
   /** The name of a variant; empty if the processor lacks it, null past the last. The fastest comes last. */
   variant(index: number): string | null;
   bind(memory: Uint8Array, index: number): void;
-  ternaryProduct(args: number, piece: number, pieces: number): number;
+  ternaryProduct(args: number, piece: number, pieces: number, phase: number): number;
   groupedProduct(args: number, piece: number, pieces: number): number;
   rowKernel(kernel: number, args: number, piece: number, pieces: number): number;
   pagedAttention(args: number, piece: number, pieces: number): number;

@@ -1,10 +1,10 @@
 // Products that a native library may compute: see src/engine/cpu/module.js. They return whether it has; without a
 // library, they never do.
 
-/** One piece of a `Product`: see product.as.ts of bitLinear. */
+/** One piece of a `Product`: see product.as.ts of bitLinear. Within a phase, a thread's activations stay as they are. */
 // @ts-ignore: decorator
 @external("native", "ternaryProduct")
-export declare function nativeTernaryProduct(args: usize, piece: i32, pieces: i32): bool;
+export declare function nativeTernaryProduct(args: usize, piece: i32, pieces: i32, phase: i32): bool;
 
 /** One piece of a `GroupedProduct`: see tile.as.ts of groupedLinear. */
 // @ts-ignore: decorator

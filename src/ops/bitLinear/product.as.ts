@@ -3,7 +3,7 @@
 
 import { floatAt, shareStart } from "../../kernels/cpu/math.as";
 import { nativeTernaryProduct } from "../../kernels/cpu/native.as";
-import { byteDots, fusesVectors, planesBytes, planesStart, workspaceStart } from "../../kernels/cpu/workspace.as";
+import { byteDots, currentPhase, fusesVectors, planesBytes, planesStart, workspaceStart } from "../../kernels/cpu/workspace.as";
 import {
   byteDotSixTokens,
   byteDotTwoRows,
@@ -42,7 +42,7 @@ export function ternaryProduct(args: usize, thread: i32, threads: i32): void {
 
 /** Threads share packed rows, which are groups of four output rows. */
 export function multiply(p: Product, thread: i32, threads: i32): void {
-  if (nativeTernaryProduct(changetype<usize>(p), thread, threads)) return;
+  if (nativeTernaryProduct(changetype<usize>(p), thread, threads, currentPhase())) return;
   const packed = (p.out + 3) >> 2;
   const from = shareStart(packed, 1, thread, threads);
   const end = shareStart(packed, 1, thread + 1, threads);
