@@ -192,4 +192,22 @@ typedef struct {
   float weight;
 } CrossEntropyBackward;
 
+/** src/ops/sample/kernel.as.ts */
+typedef struct {
+  Address logits;
+  Address settings;
+  Address uniforms;
+  Address allowed;
+  Address turn;
+  Address seen;
+  Address tokens;
+  Address next;
+  Address position;
+  Address room;
+  int32_t rows;
+  int32_t width;
+  int32_t ahead;
+  int32_t roomBytes;
+} SampleRows;
+
 #endif

@@ -176,6 +176,7 @@ const structures = {
   RmsNormBackwardX: 'rmsNormBackwardX',
   CrossEntropyRows: 'crossEntropyRows',
   CrossEntropyBackward: 'crossEntropyBackward',
+  SampleRows: 'sampleRows',
 } as const;
 
 it('takes the arguments that the kernels take', async () => {

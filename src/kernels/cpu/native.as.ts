@@ -43,4 +43,5 @@ export enum RowKernel {
   roundRows,
   gatedUnitForward,
   rmsNormForward,
+  sampleRows,
 }

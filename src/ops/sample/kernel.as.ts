@@ -1,6 +1,7 @@
 // Draws a token of each row of logits with the code of draw/, which the host uses too: both draw the same tokens.
 
 import { floatAt, shareStart } from "../../kernels/cpu/math.as";
+import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 import { draw, likeliest, useRoom } from "./draw/draw.as";
 import { intAt, setInt } from "./draw/select.as";
 
@@ -23,6 +24,7 @@ class SampleRows {
 }
 
 export function sampleRows(args: usize, thread: i32, threads: i32): void {
+  if (nativeRowKernel(RowKernel.sampleRows, args, thread, threads)) return;
   const p = changetype<SampleRows>(args);
   const room = p.room + <usize>thread * <usize>p.roomBytes;
   useRoom(room, p.width);

@@ -164,6 +164,38 @@ describe.each([referenceEngine, ...cpuEngines, ...gpuEngines])(
   },
 );
 
+describe.each(cpuEngines)('draws on $name', ({ create }) => {
+  it.each([
+    ['spread', 2, 0],
+    ['nearly equal', 0.01, 0],
+    ['large', 3, 5000],
+  ])('are those of the host at the borders between tokens whose logits are %s', async (_, scale, offset) => {
+    const logits = new SeededRandom(5).fillNormal(new Float32Array(500), scale).map((x) => x + offset);
+    const settings = { ...plain, temperature: 0.5 };
+    const uniforms = Float32Array.from(bordersOf(logits, settings.temperature));
+    const engine = await create();
+    const drawn = await draw(engine, logits, settings, uniforms);
+    await engine.dispose();
+    const host = [...uniforms].map((uniform) =>
+      sampleOnHost(logits, settings, { uniform: () => uniform } as SeededRandom),
+    );
+    expect(drawn).toEqual(host);
+  });
+});
+
+/** The random numbers of 24 bits on both sides of each border between two tokens. */
+function bordersOf(logits: Float32Array, temperature: number): number[] {
+  const top = Math.max(...logits);
+  const weights = [...logits].map((logit) => Math.exp((logit - top) / temperature));
+  const total = weights.reduce((sum, weight) => sum + weight);
+  let sum = 0;
+  return weights.slice(0, -1).flatMap((weight) => {
+    sum += weight;
+    const below = Math.floor((sum / total) * 2 ** 24);
+    return [below, Math.min(below + 1, 2 ** 24 - 1)].map((number) => number / 2 ** 24);
+  });
+}
+
 describe.each([...cpuEngines, ...gpuEngines])('sample on $name', ({ skip, create }) => {
   let engine: Engine;
   beforeAll(async () => {
