@@ -139,9 +139,10 @@ export class CpuEngine implements Engine {
     local.setFusesVectors(wide);
     const byteDots = wantsByteDots && !wide && local.hasByteDots() === 1;
     local.setByteDots(byteDots);
-    const setups = workspaces.map((workspace) => ({
+    const setups = workspaces.map((workspace, thread) => ({
       ...{ module, memory, kernels, control: controlAt, workspace, timeOrigin },
-      ...{ fusesVectors: wide, byteDots, native, takesAllCores: count >= cores },
+      ...{ fusesVectors: wide, byteDots, native },
+      ...{ thread, threads: count, takesAllCores: count >= cores },
     }));
     const dots = byteDots ? ', dots of bytes' : wide ? ' in pairs' : '';
     return new CpuEngine({

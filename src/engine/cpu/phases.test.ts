@@ -44,6 +44,13 @@ describe('phasesOf', () => {
     expect(shape([kernel(a, b, 1000), kernel(a, c, 1000)], 1)).toEqual([[1], [1]]);
   });
 
+  it('gives two threads several pieces each only of much work', () => {
+    expect(shape([kernel(a, b, 1)], 2)).toEqual([[1]]);
+    expect(shape([kernel(a, b, 79)], 2)).toEqual([[2]]);
+    expect(shape([kernel(a, b, 80)], 2)).toEqual([[4]]);
+    expect(shape([kernel(a, b, 1000)], 2)).toEqual([[8]]);
+  });
+
   it('cuts a kernel that takes columns of rows into no narrower pieces than cache lines allow', () => {
     const columns = (width: number) => {
       const planned = kernel(a, b, 1000);
@@ -81,7 +88,7 @@ describe('phasesOf', () => {
 
     it('gives each thread as many shares as the others', () => {
       expect(phases([takesRows(x, y, 1), takesRows(y, z, 2)], 2)).toEqual([[2, 2, true]]);
-      expect(phases([takesRows(x, y, 3), takesRows(y, z, 2)], 2)).toEqual([[2, 4, true]]);
+      expect(phases([takesRows(x, y, 4), takesRows(y, z, 3)], 3)).toEqual([[2, 6, true]]);
     });
 
     it('prepares the rows of several products before the first of them', () => {

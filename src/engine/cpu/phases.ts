@@ -32,6 +32,11 @@ export interface Phase {
 export const worthAPiece = 4000;
 /** Pieces of a long phase for each thread: the last one to finish keeps the others waiting for a piece at most. */
 const piecesOfThread = 4;
+/**
+ * Two threads take several pieces each only of so much more work: they rarely wait long for one another, and every piece
+ * fetches rows and weights anew. Of more threads, one is often late.
+ */
+const longPieces = 20;
 /** Waking a thread pays for this much work. */
 const wakeNanoseconds = 100_000;
 /** The ticket counts pieces in 16 bits, and claims beyond the last. */
@@ -140,8 +145,10 @@ function timeOf(kernels: readonly PlannedKernel[]): number {
 
 /** Pieces that so much work is worth: the same number for each thread, unless there are fewer than threads. */
 function maxPiecesFor(total: number, { threads, pieceWork }: Cut): number {
-  const rounds = Math.min(Math.floor(total / threads / pieceWork), piecesOfThread);
-  return Math.min(rounds > 0 ? rounds * threads : Math.floor(total / pieceWork), maxPieces);
+  const roundWork = threads === 2 ? longPieces * pieceWork : pieceWork;
+  const rounds = Math.min(Math.floor(total / threads / roundWork), piecesOfThread);
+  const most = rounds > 0 ? rounds * threads : Math.min(Math.floor(total / pieceWork), threads);
+  return Math.min(most, maxPieces);
 }
 
 function phaseOf(kernels: readonly PlannedKernel[], cut: Cut): Phase {

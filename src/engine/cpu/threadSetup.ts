@@ -25,6 +25,9 @@ export interface ThreadSetup {
   /** See `CpuOptions.byteDots`. */
   readonly byteDots: boolean;
   readonly native: NativeLibrary | undefined;
+  /** Number of this thread, from 0, and of all. */
+  readonly thread: number;
+  readonly threads: number;
   /** There are as many threads as cores, or more: the host has none of its own. */
   readonly takesAllCores: boolean;
   /** `performance.timeOrigin` of the host: threads tell times by its clock. */
