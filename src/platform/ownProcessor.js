@@ -24,7 +24,9 @@ export function takeProcessor(thread, threads) {
     const setProcessors = library.func('int sched_setaffinity(int, size_t, const uint8_t *)');
     const allowed = new Uint8Array(setBytes);
     if (getProcessors(0, setBytes, allowed) < 0) return;
-    const processors = [...Array(8 * setBytes).keys()].filter((bit) => ((allowed[bit >> 3] ?? 0) >> (bit & 7)) & 1);
+    const processors = [...Array(8 * setBytes).keys()].filter(
+      (bit) => ((allowed[bit >> 3] ?? 0) >> (bit & 7)) & 1,
+    );
     const own = processors[thread % processors.length];
     if (own === undefined || processors.length > threads) return;
     setProcessors(0, setBytes, new Uint8Array(setBytes).fill(1 << (own & 7), own >> 3, (own >> 3) + 1));
