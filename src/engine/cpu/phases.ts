@@ -34,7 +34,7 @@ export const worthAPiece = 4000;
 const piecesOfThread = 4;
 /**
  * Two threads take several pieces each only of so much more work: they rarely wait long for one another, and every piece
- * fetches rows and weights anew. Of more threads, one is often late.
+ * fetches rows and weights again. Of more threads, one is often late.
  */
 const longPieces = 20;
 /** Waking a thread pays for this much work. */
