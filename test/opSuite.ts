@@ -109,10 +109,18 @@ async function run(engine: Engine, one: OpCase, recorded: Recorded): Promise<Map
   return found;
 }
 
+const references = new Map<OpCase, ReturnType<typeof run>>();
+
+/** What the reference engine finds: it is slow, so once for all engines. */
+function expectedOf(one: OpCase): ReturnType<typeof run> {
+  const known = references.get(one) ?? run(new ReferenceEngine(), one, recordCase(one));
+  references.set(one, known);
+  return known;
+}
+
 async function matchesReference(engine: Engine, one: OpCase): Promise<void> {
-  const recorded = recordCase(one);
-  const expected = await run(new ReferenceEngine(), one, recorded);
-  const found = await run(engine, one, recorded);
+  const expected = await expectedOf(one);
+  const found = await run(engine, one, recordCase(one));
   const usual = one.tolerance ?? 1e-5;
   const tolerance = halfUnits(engine) * (one.halfTolerance ?? 0) || usual;
   const ofGradients = one.gradientsOfProducts && roundsGradients(engine) ? bfloatTolerance : tolerance;
