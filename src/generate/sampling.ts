@@ -185,10 +185,12 @@ export function draw(ids: Uint32Array, weights: Float64Array, random: SeededRand
   return drawn;
 }
 
-/** The random number of a draw, in [0, 1): 24 bits, which a float32 holds, so that all engines draw with the same one. */
+/** The random number of a draw, in [0, 1): rounded to float32, so that all engines draw with the same one. */
 export function uniformOf(random: SeededRandom): number {
-  return Math.floor(random.uniform() * 2 ** 24) / 2 ** 24;
+  return Math.min(Math.fround(random.uniform()), largestBelowOne);
 }
+
+const largestBelowOne = 1 - 2 ** -24;
 
 function sumOf(ids: Uint32Array, weights: Float64Array): number {
   let sum = 0;
