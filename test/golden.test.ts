@@ -233,7 +233,7 @@ function golden({ name, trains, compared }: GoldenCase, create: () => Promise<En
     expect(maxDifference(comparable(whole, count, first), comparable(wanted, count, first))).toBeLessThan(
       2e-4,
     );
-    for (let split = 1; split < count; split += { cpu: 1, webgpu: 8 }[engine.name] ?? 24) {
+    for (let split = 1; split < count; split += { cpu: 1, webgpu: 8 }[engine.name] ?? 12) {
       const state = inference.newState();
       const first = await inference.run(tokens.slice(0, split), state, 'all');
       const second = await inference.run(tokens.slice(split), state, 'all');
