@@ -2,7 +2,8 @@
  * The engines that tests run on. WebGPU is among them where there is an adapter, CUDA where there is an NVIDIA GPU; where
  * there must be one, PLUSMINUS_REQUIRE_WEBGPU=1 (as in CI) and PLUSMINUS_REQUIRE_CUDA=1 (as in npm run test:cuda) turn a
  * missing one from a skipped test into a failed one. Native kernels of the CPU are among them where
- * "npm run build:native" has built them, and must be with PLUSMINUS_REQUIRE_NATIVE=1.
+ * "npm run build:native" has built them, and must be with PLUSMINUS_REQUIRE_NATIVE=1. With PLUSMINUS_REQUIRE_FUSED=1 (as in
+ * npm run test:fused), V8 must fuse vectors.
  */
 import { describe } from 'vitest';
 import { CpuEngine, type CpuOptions } from '../src/engine/cpu/cpuEngine.ts';
@@ -12,6 +13,7 @@ import type { Engine } from '../src/engine/engine.ts';
 import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { NoGpuError } from '../src/engine/webgpu/errors.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
+import { fusesVectors } from '../src/platform/fusing.ts';
 import { nativeVariants } from '../src/platform/nativeLibrary.ts';
 
 export interface EngineUnderTest {
@@ -33,13 +35,16 @@ export const nativeUnderTest = nativeVariants().map(({ variant }) => variant);
 if (process.env.PLUSMINUS_REQUIRE_NATIVE === '1' && nativeUnderTest.length === 0)
   throw new Error('PLUSMINUS_REQUIRE_NATIVE=1, but there are no native kernels: run "npm run build:native"');
 
+if (process.env.PLUSMINUS_REQUIRE_FUSED === '1' && !fusesVectors())
+  throw new Error('PLUSMINUS_REQUIRE_FUSED=1, but V8 was not told to fuse vectors: run "npm run test:fused"');
+
 export const cpuEngines = [
   cpu('calling thread', 0),
   cpu('1 thread', 1),
   cpu('2 threads', 2),
   cpu('2 threads, plain SIMD', 2, { relaxedSimd: false }),
   cpu('2 threads, dots of pairs', 2, { byteDots: false }),
-  cpu('2 threads, dots of pairs, vectors in pairs', 2, { fusesVectors: true }),
+  cpu('2 threads, dots of pairs, vectors fused', 2, { byteDots: false, fusesVectors: true }),
   ...nativeUnderTest.map((native) => cpu(`2 threads, native ${native}`, 2, { native })),
 ];
 

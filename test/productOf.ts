@@ -10,10 +10,11 @@ const shapes: readonly (readonly [rows: number, width: number, out: number])[] =
   [1, 2176, 40],
   [1, 4400, 33],
   [3, 1104, 24],
+  [14, 2176, 40],
 ];
 
 export async function product(): Promise<{ description: string; values: number[] }> {
-  const engine = await CpuEngine.create({ threads: 2 });
+  const engine = await CpuEngine.create({ threads: 2, native: false });
   const random = new SeededRandom(5);
   const values: number[] = [];
   for (const [rows, width, out] of shapes) {

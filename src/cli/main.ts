@@ -1,6 +1,7 @@
 /** The command line: a list of commands, each loaded on demand, so that help appears at once. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { fuseVectors } from '../platform/fusing.ts';
 import { endQuietlyOnBrokenPipe, reportFailure } from './failure.ts';
 
 interface Entry {
@@ -98,6 +99,7 @@ function oneLine(text: string): string {
 }
 
 endQuietlyOnBrokenPipe();
+fuseVectors();
 try {
   await main(process.argv.slice(2));
 } catch (error) {

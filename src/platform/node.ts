@@ -18,6 +18,8 @@ import type { DownloadOptions, ReadableFile, Thread } from './platform.ts';
 import { isAddress, openRange } from './rangeFile.ts';
 import { refuseStaleKernels, sourcesFile } from './staleKernels.ts';
 
+export { fusesVectors } from './fusing.ts';
+
 /** An address keeps the two slashes after its scheme, which a path would lose. */
 export function join(folder: string, name: string): string {
   return isAddress(folder) ? `${folder}/${name}` : joinPaths(folder, name);
@@ -108,11 +110,6 @@ export function availableMemory(): number {
 
 export function sharesMemory(): boolean {
   return true;
-}
-
-/** V8 does so on processors with AVX2; the flag is experimental, so it is for users to set. */
-export function fusesVectors(): boolean {
-  return process.execArgv.includes('--experimental-wasm-revectorize');
 }
 
 export async function findNative(variant?: string): Promise<NativeLibrary | undefined> {

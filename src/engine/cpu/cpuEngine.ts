@@ -38,13 +38,10 @@ export interface CpuOptions {
   readonly relaxedSimd?: boolean | undefined;
   /**
    * Use kernels written for a JavaScript engine that fuses pairs of vectors to 256 bits; elsewhere they are slower
-   * than the plain ones. Default: whether this process was started with V8's flag.
+   * than the plain ones. Default: whether V8 has its flag: see fusing.ts.
    */
   readonly fusesVectors?: boolean | undefined;
-  /**
-   * Use kernels written for dot products of whole bytes, where the machine has them (VNNI) and vectors are not fused.
-   * They read prompts faster still. Default: true.
-   */
+  /** Use kernels written for dot products of whole bytes, where the machine has them (VNNI). Default: true. */
   readonly byteDots?: boolean | undefined;
   /**
    * The variant of the native kernels, by its name; false: WebAssembly only. Default: the fastest that the processor
@@ -137,14 +134,14 @@ export class CpuEngine implements Engine {
     );
     local.setWorkspace(workspaces[0]!);
     local.setFusesVectors(wide);
-    const byteDots = wantsByteDots && !wide && local.hasByteDots() === 1;
+    const byteDots = wantsByteDots && local.hasByteDots() === 1;
     local.setByteDots(byteDots);
     const setups = workspaces.map((workspace, thread) => ({
       ...{ module, memory, kernels, control: controlAt, workspace, timeOrigin },
       ...{ fusesVectors: wide, byteDots, native },
       ...{ thread, threads: count, takesAllCores: count >= cores },
     }));
-    const dots = byteDots ? ', dots of bytes' : wide ? ' in pairs' : '';
+    const dots = `${byteDots ? ', dots of bytes' : ''}${wide ? ', vectors fused' : ''}`;
     return new CpuEngine({
       ...{ heap, control: controlAt, poison, lowerings, cut: { threads: count, pieceWork } },
       slots: new Map(kernels.map((name, index) => [name, slotOf(index)])),

@@ -14,9 +14,16 @@ export const longestByteRow: i32 = 1 << 16;
 /** q and bytes with the largest possible products: exact only if no 16-bit sum saturates on the way. */
 const largest = memory.data<u32>([0x80808080, 0xffffffff]);
 
+/** The mask of one of the three lower planes. */
 // @ts-ignore: decorator
 @inline
-function add(sum: v128, q: v128, codes: v128): v128 {
+export function loadMask(plane: usize): v128 {
+  return v128.load32_splat(masks + 4 * plane);
+}
+
+// @ts-ignore: decorator
+@inline
+export function add(sum: v128, q: v128, codes: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(q, codes, sum);
   return sum; // never reached, because `hasByteDots` is false
 }
@@ -33,7 +40,7 @@ export function hasByteDots(): bool {
 /** Σ q·code of each of the four planes, from the sums of three planes in place and of whole bytes. */
 // @ts-ignore: decorator
 @inline
-function planeSums(s0: v128, s1: v128, s2: v128, bytes: v128): v128 {
+export function planeSums(s0: v128, s1: v128, s2: v128, bytes: v128): v128 {
   const s3 = i32x4.sub(i32x4.sub(bytes, s0), i32x4.add(s1, s2));
   const sums = sumsOfLanes(s0, s1, s2, s3);
   const scaled = i32x4.shuffle(sums, i32x4.shr_s(sums, 2), 0, 5, 2, 7);
@@ -42,9 +49,9 @@ function planeSums(s0: v128, s1: v128, s2: v128, bytes: v128): v128 {
 
 /** Two packed rows with one row of activations: the four plane sums of row A, then of row B. */
 export function byteDotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i32, to: usize): void {
-  const low = v128.load32_splat(masks);
-  const middle = v128.load32_splat(masks, 4);
-  const high = v128.load32_splat(masks, 8);
+  const low = loadMask(0);
+  const middle = loadMask(1);
+  const high = loadMask(2);
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -80,9 +87,9 @@ export function byteDotTwoRows(codesA: usize, codesB: usize, q: usize, stride: i
 
 /** One packed row with two rows of activations: the four plane sums with row A, then with row B. */
 export function byteDotTwoTokens(codes: usize, qA: usize, qB: usize, stride: i32, to: usize): void {
-  const low = v128.load32_splat(masks);
-  const middle = v128.load32_splat(masks, 4);
-  const high = v128.load32_splat(masks, 8);
+  const low = loadMask(0);
+  const middle = loadMask(1);
+  const high = loadMask(2);
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -119,9 +126,9 @@ export const tokensTogether: i32 = 6;
 
 /** A packed row as four rows: its three lower planes in place, and its bytes. */
 export function unpackPlanes(codes: usize, stride: i32, to: usize): void {
-  const low = v128.load32_splat(masks);
-  const middle = v128.load32_splat(masks, 4);
-  const high = v128.load32_splat(masks, 8);
+  const low = loadMask(0);
+  const middle = loadMask(1);
+  const high = loadMask(2);
   const plane = <usize>stride;
   const end = to + plane;
   for (; to < end; to += 16) {

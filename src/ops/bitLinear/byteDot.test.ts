@@ -68,19 +68,27 @@ function wrongElements(
   }, 0);
 }
 
-/** One row, few rows, six at a time and what is left of them, more than a tile of rows. */
-it.each([
+/** One row, few rows, six at a time and what is left of them, more than a tile of rows; strides that are even vectors or not. */
+const shapes = [
   [1, 100, 9],
+  [1, 128, 9],
   [5, 64, 12],
   [6, 64, 40],
   [7, 200, 71],
   [13, 1030, 75],
+  [13, 1024, 75],
   [130, 2048, 8],
-])('%i rows of %i columns to %i', async (...shape) => {
-  const { module } = await loadKernelModule(false, true);
-  const memory = new WebAssembly.Memory({ initial: 80, maximum: 65536 });
-  const kernels = instantiate(module, memory, 0);
-  kernels.setWorkspace(at.workspace);
-  kernels.setByteDots(true);
-  expect(wrongElements(kernels, memory, ...shape)).toBe(0);
-});
+] as const;
+
+it.each(shapes.flatMap((shape) => [false, true].map((fuses) => [...shape, fuses] as const)))(
+  '%i rows of %i columns to %i, vectors fused: %s',
+  async (rows, width, out, fuses) => {
+    const { module } = await loadKernelModule(false, true);
+    const memory = new WebAssembly.Memory({ initial: 80, maximum: 65536 });
+    const kernels = instantiate(module, memory, 0);
+    kernels.setWorkspace(at.workspace);
+    kernels.setByteDots(true);
+    kernels.setFusesVectors(fuses);
+    expect(wrongElements(kernels, memory, rows, width, out)).toBe(0);
+  },
+);

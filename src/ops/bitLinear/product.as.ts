@@ -12,6 +12,7 @@ import {
   tokensTogether,
   unpackPlanes,
 } from "./byteDot.as";
+import { byteDotSixTokensWide, byteDotTwoRowsWide, bytesOfHalves } from "./byteDotWide.as";
 import { dotTwoRows, dotTwoRowsWide, dotTwoTokens, dotTwoTokensWide } from "./dot.as";
 import { bytesOfPlanes, dotEightTokens, eight, interleave, longestPlane, unpackCodes } from "./eightTokens.as";
 
@@ -76,7 +77,8 @@ function twoRows(p: Product, row: i32, a: i32, b: i32): void {
   const q = p.q + <usize>row * <usize>p.stride;
   const codesA = p.codes + <usize>a * <usize>p.width;
   const codesB = p.codes + <usize>b * <usize>p.width;
-  if (addsBytes(p)) byteDotTwoRows(codesA, codesB, q, p.stride, sums);
+  if (addsBytes(p) && fuses(p)) byteDotTwoRowsWide(codesA, codesB, q, p.stride, sums);
+  else if (addsBytes(p)) byteDotTwoRows(codesA, codesB, q, p.stride, sums);
   else if (fusesVectors()) dotTwoRowsWide(codesA, codesB, q, p.stride, sums);
   else dotTwoRows(codesA, codesB, q, p.stride, sums);
   finish(p, row, a, sums);
@@ -87,18 +89,27 @@ function twoRows(p: Product, row: i32, a: i32, b: i32): void {
 // @ts-ignore: decorator
 @inline
 function unpacksPlanes(p: Product): bool {
-  return addsBytes(p) && <usize>(4 * p.stride) <= planesBytes;
+  return addsBytes(p) && <usize>(4 * p.stride) <= planesBytes - bytesOfHalves;
+}
+
+/** Whether the machine fuses vectors, and rows are whole pairs of them. */
+// @ts-ignore: decorator
+@inline
+function fuses(p: Product): bool {
+  return fusesVectors() && (p.stride & 31) == 0;
 }
 
 /** Many rows of activations: each packed row is unpacked once for all of them. */
 function productOfPlanes(p: Product, row: i32, rows: i32, from: i32, end: i32): void {
-  const sums = workspaceStart();
-  const planes = planesStart();
+  const sums = planesStart();
+  const planes = sums + bytesOfHalves;
   const whole = row + (rows / tokensTogether) * tokensTogether;
   for (let r = from; r < end; r++) {
     unpackPlanes(p.codes + <usize>r * <usize>p.width, p.stride, planes);
     for (let i = row; i < whole; i += tokensTogether) {
-      byteDotSixTokens(planes, p.q + <usize>i * <usize>p.stride, p.stride, sums);
+      const q = p.q + <usize>i * <usize>p.stride;
+      if (fuses(p)) byteDotSixTokensWide(planes, q, p.stride, sums);
+      else byteDotSixTokens(planes, q, p.stride, sums);
       for (let t = 0; t < tokensTogether; t++) finish(p, i + t, r, sums + 16 * <usize>t);
     }
   }
