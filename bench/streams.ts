@@ -10,6 +10,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { Command } from 'commander';
 import { LanguageModel } from '../src/index.ts';
 import { isConfigName } from '../src/model/config.ts';
+import { fuseVectors } from '../src/platform/fusing.ts';
 import { coreScaling } from './coreScaling.ts';
 import { outputPath } from './outputPath.ts';
 import { countsOf, randomModel } from './randomModel.ts';
@@ -28,6 +29,7 @@ const options = new Command('npx node bench/streams.ts')
     Record<'models' | 'streams' | 'threads' | 'tokens' | 'rounds' | 'minScaling', string> & { out?: string }
   >();
 
+fuseVectors(); // as "plusminus serve" does
 const streams = countsOf('--streams', options.streams);
 const [threads = 2] = countsOf('--threads', options.threads);
 const [tokens = 128] = countsOf('--tokens', options.tokens);

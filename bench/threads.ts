@@ -11,6 +11,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { Command } from 'commander';
+import { fuseVectors } from '../src/platform/fusing.ts';
 import { outputPath } from './outputPath.ts';
 import { countsOf, randomModel, sizesOf } from './randomModel.ts';
 import { emptyPhaseMicroseconds, measureThreads } from './threadsCase.ts';
@@ -21,10 +22,20 @@ const options = new Command('npx node bench/threads.ts')
   .option('--rounds <count>', 'measurements of each case', '3')
   .option('--busy <count>', 'processes that keep a core busy meanwhile', Number, 0)
   .option('--prompts', 'read prompts, too')
+  .option('--unfused', 'do not let V8 fuse vectors of WebAssembly, which commands do')
   .option('--out <path>', 'where to write the figures, without extension (default: results/threads)')
   .parse()
-  .opts<{ sizes: string; threads: string; rounds: string; busy: number; prompts?: boolean; out?: string }>();
+  .opts<{
+    sizes: string;
+    threads: string;
+    rounds: string;
+    busy: number;
+    prompts?: boolean;
+    unfused?: boolean;
+    out?: string;
+  }>();
 
+if (!options.unfused) fuseVectors();
 const sizes = sizesOf(options.sizes);
 const threadCounts = countsOf('--threads', options.threads);
 const [rounds = 1] = countsOf('--rounds', options.rounds);

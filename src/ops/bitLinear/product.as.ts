@@ -204,7 +204,7 @@ function productOfRows(p: Product, row: i32, rows: i32, from: i32, end: i32): vo
       const q = p.q + <usize>i * <usize>p.stride;
       const isPair = i + 1 < row + rows;
       const next = isPair ? q + <usize>p.stride : q;
-      if (addsBytes(p)) byteDotTwoTokens(codes, q, next, p.stride, sums);
+      if (addsBytes(p) && !fuses(p)) byteDotTwoTokens(codes, q, next, p.stride, sums);
       else if (fusesVectors()) dotTwoTokensWide(codes, q, next, p.stride, sums);
       else dotTwoTokens(codes, q, next, p.stride, sums);
       finish(p, i, r, sums);
