@@ -3,22 +3,22 @@
  * src/ops/bitLinear/dot.as.ts. The flag is experimental and holds for the whole process, so that a program that uses the
  * library decides about it, and only commands set it.
  */
-import { setFlagsFromString } from 'node:v8';
+import v8 from 'node:v8';
 
 const flag = '--experimental-wasm-revectorize';
 /** Versions of V8 in which all kernels are tested under this flag: npm run test:fused. */
 const testedVersions = /^13\.6\./;
 
-let fuses = process.execArgv.includes(flag);
+let isTold = false;
 
 /** Whether V8 was told to fuse vectors. */
 export function fusesVectors(): boolean {
-  return fuses;
+  return isTold || process.execArgv.includes(flag);
 }
 
 /** Tells V8 to fuse vectors in modules that are compiled from now on, where that is tested. */
 export function fuseVectors(): void {
-  if (fuses || process.arch !== 'x64' || !testedVersions.test(process.versions.v8)) return;
-  setFlagsFromString(flag);
-  fuses = true;
+  if (fusesVectors() || process.arch !== 'x64' || !testedVersions.test(process.versions.v8)) return;
+  v8.setFlagsFromString(flag);
+  isTold = true;
 }
