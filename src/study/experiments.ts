@@ -62,7 +62,8 @@ export class Experiments {
       let taken = 0;
       while (this.#asked.size > 0) {
         taken = (await this.#round()) ? 0 : taken + 1;
-        await letStudyAsk(taken < this.#asked.size ? 0 : pause);
+        const isElsewhere = taken > 0 && taken >= this.#asked.size;
+        await letStudyAsk(isElsewhere ? pause : 0);
       }
     } catch (error) {
       for (const { reject } of this.#asked.values()) reject(error);
@@ -108,7 +109,7 @@ async function outcomeOf(carryOut: () => Promise<unknown>): Promise<Outcome> {
   }
 }
 
-/** Milliseconds until experiments are asked for again that are all being done by others. */
+/** Milliseconds until experiments are asked for again, all of which others are doing. */
 const pause = 300;
 
 /** Lets the study process results and request the experiments that follow from them. */
