@@ -29,4 +29,3 @@ export interface Contender {
 export const ours = 'PlusMinus';
 /** The same in a Node that fuses pairs of WebAssembly's vectors to 256 bits, by an experimental flag of V8. */
 export const oursFused = 'PlusMinus, vectors fused';
-export const fusingFlag = '--experimental-wasm-revectorize';

@@ -1,6 +1,7 @@
 /** The benchmark's tables: JSON for machines, Markdown for people. */
 import { readFile } from 'node:fs/promises';
-import { fusingFlag, type InferenceResult, ours, oursFused } from './protocol.ts';
+import { fusingFlag } from '../src/platform/fusing.ts';
+import { type InferenceResult, ours, oursFused } from './protocol.ts';
 import type { TrainingResult } from './trainingCase.ts';
 
 export interface Report {

@@ -5,7 +5,7 @@
  */
 import v8 from 'node:v8';
 
-const flag = '--experimental-wasm-revectorize';
+export const fusingFlag = '--experimental-wasm-revectorize';
 /** Versions of V8 in which all kernels are tested under this flag: npm run test:fused. */
 const testedVersions = /^13\.6\./;
 
@@ -13,12 +13,12 @@ let isTold = false;
 
 /** Whether V8 was told to fuse vectors. */
 export function fusesVectors(): boolean {
-  return isTold || process.execArgv.includes(flag);
+  return isTold || process.execArgv.includes(fusingFlag);
 }
 
 /** Tells V8 to fuse vectors in modules that are compiled from now on, where that is tested. */
 export function fuseVectors(): void {
   if (fusesVectors() || process.arch !== 'x64' || !testedVersions.test(process.versions.v8)) return;
-  v8.setFlagsFromString(flag);
+  v8.setFlagsFromString(fusingFlag);
   isTold = true;
 }

@@ -3,13 +3,14 @@
  * that does: npm run test:fused. It fails where V8 was not told to.
  */
 import { defineConfig } from 'vitest/config';
+import { fusingFlag } from '../../src/platform/fusing.ts';
 
 export default defineConfig({
   test: {
     include: ['src/ops/**/*.test.ts', 'src/engine/cpu/*.test.ts', 'test/golden.test.ts'],
     testNamePattern: /\bcpu\b/,
     env: { PLUSMINUS_REQUIRE_FUSED: '1' },
-    execArgv: ['--experimental-wasm-revectorize', '--no-liftoff'],
+    execArgv: [fusingFlag, '--no-liftoff'],
     maxWorkers: 2,
     testTimeout: 60_000,
   },
