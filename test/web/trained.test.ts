@@ -33,6 +33,7 @@ async function trainInTwoParts(page: Page): Promise<void> {
   await expect
     .poll(async () => Number(await page.getByTestId('step').textContent()))
     .toBeGreaterThan(stopped);
+  await page.getByLabel('Name of the model “Moby-Dick”').fill('Whale'); // while the model that it names changes
   await page.getByText('Done: 40 steps.').waitFor();
 }
 
@@ -42,7 +43,7 @@ test('it resumes after a stop, survives a reload, writes on the other pages, and
   await page.goto(`${url}?engine=single#learn`);
   await trainInTwoParts(page);
   await shelf(page).getByText('40 steps').waitFor();
-  await page.getByLabel('Name of the model “Moby-Dick”').fill('Whale');
+  expect(await page.getByLabel('Name of the model “Moby-Dick”').inputValue()).toBe('Whale');
   await page.getByLabel('Name of the model “Moby-Dick”').press('Tab');
 
   await page.reload();
@@ -126,6 +127,16 @@ test('a talk and a text that were exported open by drop, and survive a reload', 
   await page.getByLabel('Name of the text “Log”').waitFor();
   await page.getByText('Chat', { exact: true }).click();
   await expect.poll(() => turns.count()).toBe(4);
+});
+
+test('what was typed just before the page closes is kept', async () => {
+  const { url } = await host(inject('app'));
+  const page = await newPage(browser);
+  await page.goto(`${url}?engine=single`);
+  await untilLoaded(page);
+  await page.getByLabel('Your text').fill('Call me Ahab'); // the cursor stays there, so the field reports no change
+  await page.reload();
+  await expect.poll(() => page.getByLabel('Your text').inputValue()).toBe('Call me Ahab');
 });
 
 test('a binary file that is dropped is refused by name of what it is', async () => {

@@ -77,9 +77,11 @@ async function inStore<T>(
   const found = await database();
   if (!found) return undefined;
   return new Promise((resolve, reject) => {
-    const request = use(found.transaction(kind, mode).objectStore(kind));
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    const transaction = found.transaction(kind, mode);
+    const request = use(transaction.objectStore(kind));
+    transaction.commit(); // a page that is closed or reloaded now would discard what is not committed
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = () => reject(transaction.error); // a full disk is noticed only here
   });
 }
 

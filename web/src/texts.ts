@@ -26,10 +26,17 @@ export function isCurrent(one: KeptText): boolean {
 /** Keeps the current text, once there is something of its own in it. */
 export async function keepText(): Promise<void> {
   if (text.value.trim() === '' || text.value === beginning) return;
-  const name = texts.value.find(isCurrent)?.name ?? firstWords(text.value);
+  const kept = texts.value.find(isCurrent);
+  if (kept?.text === text.value) return;
+  const name = kept?.name ?? firstWords(text.value);
   await put('texts', { id: id.value, name, changed: Date.now(), text: text.value } as KeptText);
   texts.value = await list<KeptText>('texts');
 }
+
+// A field reports a change when it loses focus, which a closed page does not wait for.
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'hidden') void keepText();
+});
 
 export function openText(one: KeptText): void {
   id.value = one.id;

@@ -2,6 +2,7 @@
 import { download, fileName } from '../download.ts';
 import { forget, openTalk, rename, type Talk, talk, talks } from '../talk.ts';
 import { asMarkdown } from '../talkFile.ts';
+import { NameField } from './nameField.tsx';
 import { WhatIsKept } from './whatIsKept.tsx';
 
 export function TalkShelf() {
@@ -24,11 +25,7 @@ export function TalkShelf() {
 function Row({ talk: one }: { readonly talk: Talk }) {
   return (
     <li>
-      <input
-        aria-label={`Name of the talk “${one.name}”`}
-        value={one.name}
-        onChange={({ currentTarget }) => void rename(one, currentTarget.value)}
-      />
+      <NameField of="talk" name={one.name} onRename={(name) => rename(one, name)} />
       <button
         type="button"
         class="small"

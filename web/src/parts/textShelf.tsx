@@ -1,6 +1,7 @@
 /** The texts that this browser keeps. */
 import { download, fileName } from '../download.ts';
 import { deleteText, isCurrent, type KeptText, newText, openText, renameText, texts } from '../texts.ts';
+import { NameField } from './nameField.tsx';
 import { WhatIsKept } from './whatIsKept.tsx';
 
 /** @param onOpen what belongs to the earlier text is over */
@@ -34,11 +35,7 @@ export function TextShelf({ onOpen }: { readonly onOpen: () => void }) {
 function Row({ one, onOpen }: { readonly one: KeptText; readonly onOpen: () => void }) {
   return (
     <li>
-      <input
-        aria-label={`Name of the text “${one.name}”`}
-        value={one.name}
-        onChange={({ currentTarget }) => void renameText(one, currentTarget.value)}
-      />
+      <NameField of="text" name={one.name} onRename={(name) => renameText(one, name)} />
       <button
         type="button"
         class="small"

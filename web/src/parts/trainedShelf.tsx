@@ -11,6 +11,7 @@ import {
   type TrainedModel,
   trainedModels,
 } from '../trained.ts';
+import { NameField } from './nameField.tsx';
 import { WhatIsKept } from './whatIsKept.tsx';
 
 export function TrainedShelf() {
@@ -42,11 +43,7 @@ function Row({ model }: { readonly model: TrainedModel }) {
   ].join(' · ');
   return (
     <li>
-      <input
-        aria-label={`Name of the model “${name}”`}
-        value={name}
-        onChange={({ currentTarget }) => void renameTrained(model, currentTarget.value)}
-      />
+      <NameField of="model" name={name} onRename={(changed) => renameTrained(model, changed)} />
       <span class="quiet size">{size}</span>
       <button
         type="button"
