@@ -217,13 +217,24 @@ export class CpuEngine implements Engine {
   load(program: Program): CpuExecutable {
     for (const tensor of program.persistent()) this.allocate(tensor);
     const planned = planOnCpu(program, this.#lowerings);
-    const { peakBytes } = planned.plan;
-    if (peakBytes > this.#arena.bytes) this.#growArena(peakBytes, program.name);
+    this.makeRoom(planned.plan.peakBytes, program.name);
     return new CpuExecutable(this, program, planned);
   }
 
   async dispose(): Promise<void> {
     this.#pool?.terminate();
+  }
+
+  /**
+   * For executables, too: room for a program's temporaries. If there is too little, the earlier room is gone as well, and
+   * the next run of any program makes its own.
+   */
+  makeRoom(bytes: number, purpose: string): void {
+    if (bytes <= this.#arena.bytes) return;
+    if (this.#arena.bytes) this.#heap.free(this.#arena.start);
+    this.#arena = { start: 0, bytes: 0 };
+    this.#lastRun = undefined;
+    this.#arena = { start: this.#heap.allocate(bytes, `the temporaries of ${purpose}`), bytes };
   }
 
   /** For executables: where a tensor lies now. */
@@ -291,13 +302,6 @@ export class CpuEngine implements Engine {
     if (address === undefined) throw new Error(`${tensor} has no memory on this engine: allocate it first`);
     return address + tensor.byteOffset;
   }
-
-  #growArena(bytes: number, purpose: string): void {
-    if (this.#arena.bytes) this.#heap.free(this.#arena.start);
-    this.#arena = { start: 0, bytes: 0 };
-    this.#lastRun = undefined;
-    this.#arena = { start: this.#heap.allocate(bytes, `the temporaries of ${purpose}`), bytes };
-  }
 }
 
 class CpuExecutable implements Executable {
@@ -341,6 +345,7 @@ class CpuExecutable implements Executable {
   }
 
   async profile(): Promise<KernelTime[]> {
+    this.#engine.makeRoom(this.plan.peakBytes, this.program.name);
     const kernels = this.#stretches.flat();
     // A phase for each kernel, so that each has a time of its own.
     const phases = kernels.flatMap((kernel) => this.#engine.phasesOf([kernel], this.#place));
@@ -361,6 +366,7 @@ class CpuExecutable implements Executable {
   readonly #place = (tensor: Tensor): number => this.#engine.place(tensor, this.plan, this.program);
 
   #encoded(): number {
+    this.#engine.makeRoom(this.plan.peakBytes, this.program.name);
     if (this.#list === undefined || this.#arenaStart !== this.#engine.arenaStart) {
       const stretches = this.#stretches.map((kernels) => this.#engine.phasesOf(kernels, this.#place));
       const phases = stretches.flat();

@@ -156,7 +156,7 @@ export class CudaEngine implements Engine {
     for (const tensor of program.persistent()) {
       if (!planned.plan.offsets.has(tensor.storage)) this.allocate(tensor);
     }
-    if (this.#memory.growArena(planned.plan.peakBytes, program.name)) this.#lastRun = undefined;
+    this.#makeRoom(planned);
     const graphs = new GraphProgram(
       {
         ...{ koffi: this.#open.koffi, driver: this.#open.driver, memory: this.#memory },
@@ -200,8 +200,7 @@ export class CudaEngine implements Engine {
     reached?: (mark: number) => void,
     times = 1,
   ): Promise<void> {
-    graphs.prepare();
-    this.#lastRun = graphs;
+    this.#prepare(graphs);
     for (let time = 0; time < times; time++) {
       if (this.#options.poison) this.#poisonArena();
       for (let part = 0; part < graphs.length; part++) {
@@ -216,9 +215,24 @@ export class CudaEngine implements Engine {
   }
 
   async #profile(graphs: GraphProgram): Promise<KernelTime[]> {
+    this.#prepare(graphs);
+    return this.#stream.time(graphs.pieces());
+  }
+
+  #prepare(graphs: GraphProgram): void {
+    this.#makeRoom(graphs.planned);
     graphs.prepare();
     this.#lastRun = graphs;
-    return this.#stream.time(graphs.pieces());
+  }
+
+  /**
+   * Room for a program's temporaries. If there is too little, the earlier room is gone as well, and the next run of any
+   * program makes its own.
+   */
+  #makeRoom({ plan, program }: GraphProgram['planned']): void {
+    if (plan.peakBytes <= this.#memory.arena.bytes) return;
+    this.#lastRun = undefined;
+    this.#memory.growArena(plan.peakBytes, program.name);
   }
 
   /** Where a tensor lies that may be read now. */

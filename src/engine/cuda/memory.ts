@@ -67,14 +67,12 @@ export class DeviceMemory {
     return this.#arena.address + BigInt(offset + tensor.byteOffset);
   }
 
-  /** Makes room for the temporaries of a program. Returns whether the temporaries there were are lost. */
-  growArena(bytes: number, purpose: string): boolean {
-    if (bytes <= this.#arena.bytes) return false;
+  /** Makes more room for temporaries; those there were are lost, even if there is too little memory. */
+  growArena(bytes: number, purpose: string): void {
     this.release(this.#arena);
     this.#arena = { address: 0n, bytes: 0 };
     this.#generation++;
     this.#arena = this.reserve(bytes, `the temporaries of ${purpose}`);
-    return true;
   }
 
   /** Bytes that can still be reserved: what the card has free, and what the limit leaves. */

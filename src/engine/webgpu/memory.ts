@@ -94,18 +94,24 @@ export class DeviceMemory {
     );
   }
 
-  /** Reserves memory for the temporaries of a program. Returns whether earlier temporaries are lost. */
-  growArena(bytes: number, purpose: string): boolean {
-    const sizes = Array.from({ length: Math.ceil(bytes / this.pageBytes) }, (_, page) =>
-      Math.min(this.pageBytes, bytes - page * this.pageBytes),
-    );
-    if (sizes.every((size, page) => size <= (this.#pages[page]?.size ?? 0))) return false;
-    const wanted = sizes.map((size, page) => Math.max(size, this.#pages[page]?.size ?? 0));
+  /** Whether there is room for so many bytes of temporaries. */
+  hasRoom(bytes: number): boolean {
+    return this.#pageSizes(bytes).every((size, page) => size <= (this.#pages[page]?.size ?? 0));
+  }
+
+  /** Makes more room for temporaries; those there were are lost, even if there is too little memory. */
+  growArena(bytes: number, purpose: string): void {
+    const wanted = this.#pageSizes(bytes).map((size, page) => Math.max(size, this.#pages[page]?.size ?? 0));
     for (const page of this.#pages) this.#destroy(page);
     this.#pages = [];
     this.#generation++;
-    this.#pages = wanted.map((size) => this.#create(size, `the temporaries of ${purpose}`));
-    return true;
+    for (const size of wanted) this.#pages.push(this.#create(size, `the temporaries of ${purpose}`));
+  }
+
+  #pageSizes(bytes: number): number[] {
+    return Array.from({ length: Math.ceil(bytes / this.pageBytes) }, (_, page) =>
+      Math.min(this.pageBytes, bytes - page * this.pageBytes),
+    );
   }
 
   placeOf(tensor: Tensor, plan: MemoryPlan): Place {

@@ -5,7 +5,7 @@
 import { awaitPatiently } from '#platform';
 import type { GpuFeatures } from '../../kernels/webgpu/dispatch.ts';
 import type { WebGpuLowering } from '../../kernels/webgpu/lowering.ts';
-import { planMemory } from '../../program/plan.ts';
+import { type MemoryPlan, planMemory } from '../../program/plan.ts';
 import type { Program } from '../../program/record.ts';
 import type { Tensor } from '../../program/tensor.ts';
 import type { Engine, Executable, KernelTime, MemoryBound, Read } from '../engine.ts';
@@ -161,7 +161,7 @@ export class WebGpuEngine implements Engine {
     });
     for (const tensor of plan.offsets.keys()) this.memory.checkSize(tensor);
     for (const tensor of program.persistent()) this.allocate(tensor);
-    if (this.memory.growArena(plan.peakBytes, program.name)) this.#lastRun = undefined;
+    this.#makeRoom(plan, program);
     return new WebGpuExecutable(this, new DispatchList(this, program, plan, dispatches));
   }
 
@@ -177,8 +177,7 @@ export class WebGpuEngine implements Engine {
     reached?: (mark: number) => void,
     times = 1,
   ): Promise<void> {
-    await this.#orLost(list.prepare());
-    this.#lastRun = executable;
+    await this.#prepare(executable, list);
     if (this.#poison) this.#poisonArena();
     const total = times * list.length;
     let done = 0;
@@ -217,11 +216,26 @@ export class WebGpuEngine implements Engine {
   async executeProfiled(executable: WebGpuExecutable, list: DispatchList): Promise<KernelTime[]> {
     if (!this.features.timestamps)
       throw new GpuError('profile: this GPU does not measure time (timestamp-query)');
-    await this.#orLost(list.prepare());
-    this.#lastRun = executable;
+    await this.#prepare(executable, list);
     const times = await this.#orLost(timeDispatches(this.device, this.#staging, list));
     await this.#settle();
     return times;
+  }
+
+  async #prepare(executable: WebGpuExecutable, list: DispatchList): Promise<void> {
+    this.#makeRoom(list.plan, list.program);
+    await this.#orLost(list.prepare());
+    this.#lastRun = executable;
+  }
+
+  /**
+   * Room for a program's temporaries. If there is too little, the earlier room is gone as well, and the next run of any
+   * program makes its own.
+   */
+  #makeRoom({ peakBytes }: MemoryPlan, { name }: Program): void {
+    if (this.memory.hasRoom(peakBytes)) return;
+    this.#lastRun = undefined;
+    this.memory.growArena(peakBytes, name);
   }
 
   #expect(pending: Promise<void>): void {
