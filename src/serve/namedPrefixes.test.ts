@@ -3,6 +3,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { NamedPrefixes } from './namedPrefixes.ts';
+import { StateCache } from './stateCache.ts';
 import { startTestServer, type TestServer } from './testing.ts';
 
 let states: string;
@@ -81,6 +83,18 @@ it('is refused by name, and bounded', async () => {
   expect(last).toMatchObject({ status: 507, body: { error: { code: 'too_many_prefixes' } } });
   await call('DELETE', 'fill0');
   expect((await put('fill0', { prompt: 'a b c d' })).status).toBe(200);
+});
+
+it('two requests that store one name at once do not mix texts and states', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'plusminus-prefixes-'));
+  const cache = new StateCache(0);
+  const owner = { model: new Uint8Array(32), stateSize: 1 };
+  const prefixes = await NamedPrefixes.open({ folder, bytes: 1e6, cache, ...owner });
+  const texts = [1, 2, 3].map((token) => [token, token]);
+  await Promise.all(texts.map((tokens) => prefixes.put('me', 'x', tokens, Float32Array.of(tokens[0]!))));
+  const found = await Promise.all(texts.map((tokens) => cache.find([...tokens, 9])));
+  expect(found.map(({ state }) => state?.[0])).toEqual([undefined, undefined, 3]);
+  await rm(folder, { recursive: true });
 });
 
 it('a file that is damaged is not used', async () => {

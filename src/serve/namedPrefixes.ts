@@ -8,6 +8,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAbandoned } from '../processMark.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
+import { Turns } from '../run/turns.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 import { ApiError } from './apiError.ts';
 import { checkId } from './sessionStore.ts';
@@ -40,6 +41,8 @@ const extension = '.prefix';
 export class NamedPrefixes {
   readonly #options: PrefixOptions;
   readonly #entries = new Map<string, Entry>();
+  /** Two requests may store one name at the same time: the files and what is known of them change in one order. */
+  readonly #turns = new Turns();
 
   private constructor(options: PrefixOptions) {
     this.#options = options;
@@ -72,35 +75,34 @@ export class NamedPrefixes {
    * Stores a state, in place of an earlier one of the same name; it is on the disk when this returns.
    * @throws ApiError if the name cannot be one, or there is no room
    */
-  async put(
-    owner: string,
-    id: string,
-    tokens: readonly number[],
-    state: SequenceState,
-  ): Promise<NamedPrefix> {
-    const path = this.#path(owner, id);
-    const bytes = encodeState(this.#options, { tokens, state });
-    this.#checkRoom(path, bytes.length);
-    await fs.mkdir(join(this.#options.folder, folderOf(owner)), { recursive: true, mode: 0o700 });
-    this.#remove(path);
-    await replaceFile(path, bytes);
-    return described(this.#add(path, folderOf(owner), id, tokens, bytes.length));
+  put(owner: string, id: string, tokens: readonly number[], state: SequenceState): Promise<NamedPrefix> {
+    return this.#turns.take(async () => {
+      const path = this.#path(owner, id);
+      const bytes = encodeState(this.#options, { tokens, state });
+      this.#checkRoom(path, bytes.length);
+      await fs.mkdir(join(this.#options.folder, folderOf(owner)), { recursive: true, mode: 0o700 });
+      await replaceFile(path, bytes);
+      this.#remove(path);
+      return described(this.#add(path, folderOf(owner), id, tokens, bytes.length));
+    });
   }
 
   /** Returns whether there was such a prefix. */
-  async delete(owner: string, id: string): Promise<boolean> {
-    const path = this.#path(owner, id);
-    if (!this.#entries.has(path)) return false;
-    this.#remove(path);
-    await fs.rm(path, { force: true });
-    return true;
+  delete(owner: string, id: string): Promise<boolean> {
+    return this.#turns.take(async () => {
+      const path = this.#path(owner, id);
+      if (!this.#entries.has(path)) return false;
+      this.#remove(path);
+      await fs.rm(path, { force: true });
+      return true;
+    });
   }
 
   #add(path: string, owner: string, id: string, ids: readonly number[], bytes: number): Entry {
     const sha256 = createHash('sha256').update(Int32Array.from(ids)).digest('hex');
     const entry = { id, sha256, tokens: ids.length, bytes, owner, ids };
     this.#entries.set(path, entry);
-    this.#options.cache.name(ids, () => this.#read(path));
+    this.#options.cache.name(ids, () => this.#read(path, ids));
     return entry;
   }
 
@@ -110,13 +112,15 @@ export class NamedPrefixes {
     if (!entry) return;
     this.#entries.delete(path);
     const twin = [...this.#entries].find(([, { sha256 }]) => sha256 === entry.sha256);
-    if (twin) this.#options.cache.name(entry.ids, () => this.#read(twin[0]));
+    if (twin) this.#options.cache.name(entry.ids, () => this.#read(twin[0], entry.ids));
     else this.#options.cache.unname(entry.ids);
   }
 
-  async #read(path: string): Promise<SequenceState | undefined> {
+  /** The state after `ids`; undefined if the file is gone or, replaced meanwhile, holds that of other tokens. */
+  async #read(path: string, ids: readonly number[]): Promise<SequenceState | undefined> {
     const bytes = await fs.readFile(path).catch(() => undefined);
-    return bytes && decodeState(this.#options, bytes)?.state;
+    const found = bytes && decodeState(this.#options, bytes);
+    return found?.tokens.join() === ids.join() ? found.state : undefined;
   }
 
   #checkRoom(path: string, bytes: number): void {
