@@ -58,7 +58,6 @@ const [seed, learningRate] = [Number(flags.seed), Number(flags['learning-rate'])
 
 const study: Study = {
   name: 'leaderboard',
-  about: 'one row',
   trains: true,
   async carryOut(context) {
     const corpus = await prepareCorpus(context, config.vocabSize);

@@ -1,13 +1,6 @@
 /** `plusminus serve`: serves a model over HTTP to OpenAI's clients. */
-import { readFile } from 'node:fs/promises';
-import { Command } from 'commander';
-import { pino } from 'pino';
+import { Command, Option } from 'commander';
 import { chatModel } from '../checkpoint/bundledModels.ts';
-import { InputError } from '../errors.ts';
-import { openRuntime } from '../serve/openRuntime.ts';
-import { isLoopback, RunningServer } from '../serve/server.ts';
-import { chosenModel } from './findModel.ts';
-import { loadProgress } from './openModel.ts';
 import { addModelOptions, collected, integer, type ModelOptions } from './options.ts';
 
 const examples = `
@@ -18,7 +11,7 @@ Examples:
 
 The log is JSON, one object a line, on stdout. After SIGTERM or Ctrl-C running requests may finish. See docs/serving.md.`;
 
-interface Flags extends ModelOptions {
+export interface ServeFlags extends ModelOptions {
   readonly host: string;
   readonly allowedHost?: readonly string[];
   readonly port: number;
@@ -52,7 +45,7 @@ export function serveCommand(): Command {
   const command = new Command('serve').description('Serve a model over HTTP with an OpenAI-compatible API.');
   return addLimits(addServing(addModelOptions(command, chatModel)))
     .addHelpText('after', examples)
-    .action((flags: Flags) => serve(flags));
+    .action(async (flags: ServeFlags) => (await import('./serve/serve.ts')).serve(flags));
 }
 
 function addServing(command: Command): Command {
@@ -84,7 +77,11 @@ function addServing(command: Command): Command {
     .option('--cache-folder <folder>', 'folder for cached states that no longer fit in memory')
     .option('--cache-folder-mb <n>', 'max size of the cache folder, in megabytes', integer(1), 4096)
     .option('--cors <origin>', 'allowed CORS origin, for example https://example.com, or *')
-    .option('--log-level <level>', 'debug, info, warn, error or silent', 'info');
+    .addOption(
+      new Option('--log-level <level>', 'least important lines of the log')
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info'),
+    );
 }
 
 function addLimits(command: Command): Command {
@@ -100,76 +97,4 @@ function addLimits(command: Command): Command {
     .option('--timeout <seconds>', 'max duration of a request', integer(1), 600)
     .option('--receive-timeout <seconds>', 'max time for a request to arrive', integer(1), 30)
     .option('--drain-timeout <seconds>', 'grace period for running requests at shutdown', integer(0), 30);
-}
-
-async function serve(flags: Flags): Promise<void> {
-  const log = pino({ level: flags.quiet ? 'warn' : flags.logLevel });
-  const apiKeys = await keysOf(flags);
-  if (flags.host.trim() === '')
-    throw new InputError('--host: found an empty address, expected one such as 127.0.0.1 or 0.0.0.0');
-  const source = await chosenModel(flags.model, chatModel);
-  const progress = loadProgress(flags);
-  const runtime = await openRuntime(source, {
-    ...{ engine: flags.engine, threads: flags.threads, kvCacheType: flags.kvCacheType, name: flags.name },
-    ...{ slots: flags.slots, maxWaiting: flags.queue, oneByOne: flags.oneByOne, sessions: flags.sessions },
-    keyValueBytes: 1e6 * flags.kvCacheMb,
-    ...{ cacheBytes: 1e6 * flags.cacheMb, cacheFolder: flags.cacheFolder },
-    memoryBytes: flags.memoryMb === undefined ? undefined : 1e6 * flags.memoryMb,
-    cacheFolderBytes: 1e6 * flags.cacheFolderMb,
-    ...{ states: flags.states, statesBytes: 1e6 * flags.statesMb },
-    secret: flags.secretFile === undefined ? undefined : await readFile(flags.secretFile),
-    limits: {
-      bodyBytes: 1024 * flags.maxBodyKb,
-      promptTokens: flags.maxPromptTokens,
-      maxTokens: flags.maxTokens,
-      requestSeconds: flags.timeout,
-    },
-    onProgress: progress.hooks.onProgress,
-    onMemory(room) {
-      progress.hooks.onMemory(room);
-      log.info({ needed: room.needed, available: room.available }, 'memory, in bytes');
-    },
-  }).finally(progress.stop);
-  try {
-    const server = await RunningServer.start(runtime, {
-      ...{ host: flags.host, port: flags.port, apiKeys, cors: flags.cors, log },
-      allowedHosts: flags.allowedHost,
-      ...{ receiveSeconds: flags.receiveTimeout, maxConnections: flags.maxConnections },
-    });
-    const { modelName: model, engine } = runtime;
-    const { slots, batched } = runtime.scheduler.model;
-    log.info({ url: server.url, model, engine, slots, batched }, 'listening');
-    if (apiKeys.length === 0 && !isLoopback(flags.host))
-      log.warn('no API key is set: anyone who reaches this address may use the server');
-    const signal = await stopSignal();
-    log.info({ signal, seconds: flags.drainTimeout }, 'draining');
-    const cutOff = await server.drain(flags.drainTimeout);
-    log.info({ cutOff }, 'ended');
-  } finally {
-    await runtime.close();
-  }
-}
-
-async function keysOf({ apiKey = [], apiKeyFile }: Flags): Promise<string[]> {
-  if (apiKey.some((key) => key.trim() === ''))
-    throw new InputError('--api-key: found an empty key, expected a text; without the flag no key is needed');
-  const ofFile = apiKeyFile === undefined ? '' : await readFile(apiKeyFile, 'utf8');
-  const keys = [...apiKey, ...ofFile.split('\n').map((line) => line.trim())].filter((key) => key !== '');
-  if (apiKeyFile !== undefined && keys.length === 0)
-    throw new InputError(`--api-key-file: found no key in ${apiKeyFile}, expected one per line`);
-  return keys;
-}
-
-/** The first signal ends the server in an orderly way, a second at once. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let stopping = false;
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
-      process.on(name, () => {
-        if (stopping && name === 'SIGHUP') return; // a terminal that closes may send it twice
-        if (stopping) process.exit(name === 'SIGTERM' ? 143 : 130);
-        stopping = true;
-        resolve(name);
-      });
-  });
 }

@@ -23,7 +23,9 @@ Examples:
   $ plusminus study scaling --data corpus/ --families matmul-free rwkv transformer
 
 Studies:
-${studies.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
+${Object.entries(studies)
+  .map(([name, { about }]) => `  ${name.padEnd(20)} ${about}`)
+  .join('\n')}
 
 --dry-run prints the runs with their estimated time on one H100 and exits. --minutes limits the time on a rented machine:
 no run starts that would end later.
@@ -52,7 +54,7 @@ interface Flags {
 export function studyCommand(): Command {
   return new Command('study')
     .description('Repeat an experiment of the paper: tables and figures under results/.')
-    .argument('<study>', studies.map(({ name }) => name).join(', '))
+    .argument('<study>', Object.keys(studies).join(', '))
     .addOption(engineOption().default('auto'))
     .option(
       '--threads <n>',
@@ -92,7 +94,7 @@ export function studyCommand(): Command {
 }
 
 async function study(name: string, flags: Flags): Promise<void> {
-  const chosen = findStudy(name);
+  const chosen = await findStudy(name);
   await withGroup((group) => studyWith(group, chosen, flags), { interruptedEndsAll: true });
 }
 

@@ -14,7 +14,6 @@ const group = joined ?? alone;
 
 const study: Study = {
   name: 'chains',
-  about: 'three chains of three experiments, each of which continues the one before it',
   trains: false,
   spreads: true,
   async carryOut({ run, publish }) {

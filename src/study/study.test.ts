@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../checkpoint/testing.ts';
-import { InputError } from '../errors.ts';
 import { architectureOf } from '../model/architecture.ts';
 import { namedConfig } from '../model/config.ts';
 import { Weights } from '../model/weights.ts';
@@ -20,7 +19,7 @@ import { type OperationsRow, operations } from './operations/operations.ts';
 import { workOf } from './operations/work.ts';
 import { planStudy, runStudy } from './runStudy.ts';
 import { scaling } from './scaling/scaling.ts';
-import { findStudy } from './studies.ts';
+import { findStudy, studies } from './studies.ts';
 import type { Study } from './study.ts';
 
 interface Given {
@@ -59,7 +58,6 @@ describe('a study', () => {
   let stop = () => {};
   const study: Study = {
     name: 'squares',
-    about: 'squares numbers',
     trains: false,
     async carryOut({ run, publish }) {
       const rows: number[] = [];
@@ -119,7 +117,7 @@ describe('a study', () => {
     const folder = await temporaryFolder();
     const made: number[] = [];
     const shared: Study = {
-      ...{ name: 'shared', about: 'squares', trains: false },
+      ...{ name: 'shared', trains: false },
       async carryOut({ run, publish }) {
         const square = (n: number) =>
           run(`n-${n}`, { n }, async () => {
@@ -139,9 +137,12 @@ describe('a study', () => {
     expect(total.reduce((sum, count) => sum + count)).toBe(7);
   });
 
-  it('is found by its name', () => {
-    expect(findStudy('operations')).toBe(operations);
-    expect(() => findStudy('nothing')).toThrow(InputError);
+  it.each(Object.keys(studies))('%s is found by its name', async (name) => {
+    expect((await findStudy(name)).name).toBe(name);
+  });
+
+  it('is refused with the names that there are', () => {
+    expect(() => findStudy('nothing')).toThrow(/found "nothing", expected one of scaling, .*, recall/);
   });
 });
 
@@ -262,7 +263,7 @@ describe('a study that is given some minutes', () => {
     const folder = await temporaryFolder();
     const begun: string[] = [];
     const study: Study = {
-      ...{ name: 'timed', about: '', trains: false },
+      ...{ name: 'timed', trains: false },
       async carryOut({ run, publish }) {
         await publish({ title: '', text: [], tables: [], figures: [], data: {} });
         for (const [name, seconds] of [['short', 1] as const, ['long', 120] as const]) {

@@ -88,8 +88,6 @@ export interface PlannedRun {
 
 export interface Study {
   readonly name: string;
-  /** One line. */
-  readonly about: string;
   readonly trains: boolean;
   /** Ranks share its experiments. Otherwise rank 0 runs them alone, as for measurements of time. */
   readonly spreads?: boolean;

@@ -127,6 +127,14 @@ test('the command runs', async () => {
   expect(await project.bin('plusminus', 'inspect', '370M')).toContain('374.1 M parameters');
 });
 
+test('help needs no optional package', async () => {
+  const commands = (await project.bin('plusminus', '--help')).matchAll(/^ {2}(\w+) {2,}\w/gm);
+  const names = [...commands].map(([, name]) => name!).filter((name) => name !== 'help');
+  expect(names).toContain('serve');
+  for (const name of names)
+    expect(await project.bin('plusminus', name, '--help')).toContain(`Usage: plusminus ${name}`);
+});
+
 test.each([
   ['nodenext', 'nodenext'],
   ['esnext', 'bundler'],

@@ -63,7 +63,6 @@ export interface AblationRow {
 
 export const ablation: Study = {
   name: 'ablation',
-  about: "the paper's form against the released one, the lower bound, learning rates",
   trains: true,
   spreads: true,
   async plan(context) {

@@ -48,7 +48,6 @@ export interface EfficiencyRow {
 
 export const trainingEfficiency: Study = {
   name: 'training-efficiency',
-  about: 'fused against plain BitLinear over batch sizes: time and memory of a training step',
   trains: false,
   hasSizes: true,
   async plan({ options }) {

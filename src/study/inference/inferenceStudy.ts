@@ -47,7 +47,6 @@ const families: readonly Family[] = [matmulFree, bitNet, transformer];
 
 export const inferenceStudy: Study = {
   name: 'inference',
-  about: 'memory and latency of 2,048 tokens and of generating, 370M to 13B, random weights',
   trains: false,
   families,
   hasSizes: true,

@@ -40,7 +40,6 @@ const quickPlan: GridPlan = {
 
 export const ladder: Study = {
   name: 'ladder',
-  about: 'loss by parameters and tokens, 1 to 39 million: what equal loss takes in each family',
   trains: true,
   families: [matmulFree, transformer],
   spreads: true,

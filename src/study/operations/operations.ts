@@ -35,7 +35,6 @@ export interface OperationsRow {
 
 export const operations: Study = {
   name: 'operations',
-  about: 'additions, multiplications, bytes, energy and carbon of a token, counted from the programs',
   trains: false,
   families: allFamilies,
   async carryOut({ run, publish, options }) {

@@ -77,7 +77,6 @@ export interface RecallResults {
 
 export const recall: Study = {
   name: 'recall',
-  about: 'associative recall by number of pairs, and loss by position: where a fixed state must lose',
   trains: true,
   spreads: true,
   async plan({ options }) {

@@ -21,7 +21,7 @@ const quickPlan: TextPlan = {
   ...{ vocabulary: 512, tokens: 30 * 512, batch: 8, length: 64, seeds: 2 },
 };
 
-interface RoundingStudy extends Pick<Study, 'name' | 'about'> {
+interface RoundingStudy extends Pick<Study, 'name'> {
   readonly plan: TextPlan;
   /** The paper's claim first, so that an unfinished study has it. */
   readonly forms: readonly FormName[];
@@ -32,7 +32,6 @@ const claimed = ['mlgru', 'bitNet', 'ternaryScores'] as const;
 /** 2.2 million parameters in matrices. */
 export const rounding = studyOf({
   name: 'rounding',
-  about: 'ternary queries and keys; ternary and float weights under the MLGRU and attention',
   plan: { rung: { layers: 4, hiddenSize: 192 }, ...tokens },
   forms: [...claimed, 'transformer', 'floatMlgru', 'ternaryLlama'],
 });
@@ -40,16 +39,13 @@ export const rounding = studyOf({
 /** 10.6 million: whether a larger model changes the verdict on ternary queries and keys. */
 export const rounding10M = studyOf({
   name: 'rounding-10m',
-  about: 'ternary queries and keys beside float ones and the MLGRU, 10.6 million parameters',
   plan: { rung: { layers: 8, hiddenSize: 320 }, ...tokens },
   forms: claimed,
 });
 
 function studyOf(study: RoundingStudy): Study {
-  const { name, about } = study;
   return {
-    name,
-    about,
+    name: study.name,
     trains: true,
     spreads: true,
     plan: (context) => plannedRuns(study, context),

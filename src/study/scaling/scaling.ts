@@ -43,7 +43,6 @@ const families: readonly Family[] = [matmulFree, transformer];
 
 export const scaling: Study = {
   name: 'scaling',
-  about: 'loss against training operations for a ladder of sizes, and where families cross',
   trains: true,
   families,
   spreads: true,

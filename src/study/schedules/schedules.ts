@@ -56,7 +56,6 @@ const forms: readonly Form[] = [
 
 export const schedules: Study = {
   name: 'schedules',
-  about: "the learning rate over a run: constant, cosines, the paper's cosine halved midway",
   trains: true,
   spreads: true,
   async plan(context) {
