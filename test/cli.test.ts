@@ -96,8 +96,22 @@ describe('plusminus', () => {
     expectRefusal(await plusminus(['genrate']), /unknown command 'genrate' \(Did you mean generate\?\)/);
     expectRefusal(
       await plusminus(['generate', '--topp', '1']),
-      /unknown option '--topp' \(Did you mean --top-p\?\)/,
+      /unknown option '--topp' \(Did you mean --top-p\?\); see "plusminus generate --help"/,
     );
+    expectRefusal(
+      await plusminus(['accelerator', 'compile', 'model']),
+      /required option '--out <folder>' not specified; see "plusminus accelerator compile --help"/,
+    );
+  });
+
+  it.each([[['help', 'nothing']], [['nothing', '--help']]])(
+    '%j is no request for the help of all commands',
+    async (args) => expectRefusal(await plusminus(args), /unknown command 'nothing'; see "plusminus --help"/),
+  );
+
+  it('helps with a command in a command, too', async () => {
+    const { code, stdout } = await plusminus(['help', 'accelerator', 'compile']);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Usage: plusminus accelerator compile')]);
   });
 });
 

@@ -20,6 +20,6 @@ export function acceleratorCommand(): Command {
     ...[assembleCommand(), disassembleCommand(), compileCommand()],
     ...[simulateCommand(), perplexityCommand(), reportCommand()],
   ];
-  for (const each of all) command.addCommand(each.copyInheritedSettings(command));
+  for (const each of all) command.addCommand(each);
   return command;
 }

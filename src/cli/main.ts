@@ -79,23 +79,31 @@ async function main(args: readonly string[]): Promise<void> {
   const program = new Command('plusminus')
     .description('Language models that only add and subtract.')
     .version(version)
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
     .addHelpText('after', examples);
-  // "help generate" needs the command itself, as "generate" does.
-  const wanted = args[0] === 'help' ? args[1] : args[0];
+  // "help generate" is "generate --help".
+  const asked = args[0] === 'help' ? [...args.slice(1), '--help'] : args;
+  const wanted = asked[0];
   for (const [name, { about, load }] of Object.entries(commands)) {
-    const command = name === wanted ? await load() : new Command(name).description(about);
-    program.addCommand(command.copyInheritedSettings(program));
+    program.addCommand(name === wanted ? await load() : new Command(name).description(about));
   }
-  await program.parseAsync(args, { from: 'user' });
+  tellWhereHelpIs(program);
+  // With --help, commander would take a name that it does not know for none.
+  const isName = wanted !== undefined && !wanted.startsWith('-');
+  await program.parseAsync(isName && !Object.hasOwn(commands, wanted) ? [wanted] : asked, { from: 'user' });
 }
 
-function oneLine(text: string): string {
-  return text
-    .trim()
-    .replace(/^error: /, 'plusminus: ')
-    .replaceAll('\n', ' ');
+/** An error of arguments is one line, which ends with the command that lists the right ones. */
+function tellWhereHelpIs(command: Command, path = command.name()): void {
+  const outputError = (text: string, write: (text: string) => void) => {
+    const said = text
+      .trim()
+      .replace(/^error: /, '')
+      .replace(/\.$/, '')
+      .replaceAll('\n', ' ');
+    write(`plusminus: ${said}; see "${path} --help"\n`);
+  };
+  command.exitOverride().configureOutput({ outputError });
+  for (const each of command.commands) tellWhereHelpIs(each, `${path} ${each.name()}`);
 }
 
 endQuietlyOnBrokenPipe();
