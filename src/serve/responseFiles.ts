@@ -29,7 +29,7 @@ export class ResponseFiles {
       maxSize: Math.max(1, options.bytes),
       sizeCalculation: (bytes) => bytes,
       dispose: (_, name, reason) => {
-        if (reason !== 'set') this.#inTurn(() => fs.rm(join(options.folder, name), { force: true }));
+        if (reason !== 'set') this.#remove(name);
       },
     });
   }
@@ -43,18 +43,28 @@ export class ResponseFiles {
       if (isAbandoned(name)) await fs.rm(path, { force: true });
       else if (name.endsWith(extension)) found.push({ name, ...(await fs.stat(path)) });
     }
-    for (const { name, size } of found.sort((a, b) => a.mtimeMs - b.mtimeMs)) files.#sizes.set(name, size);
+    for (const { name, size } of found.sort((a, b) => a.mtimeMs - b.mtimeMs)) files.#count(name, size);
     return files;
   }
 
   /** Writes a state; a disk that is full loses it. */
   write(key: string, { session, instructions }: KeptResponse): void {
-    const content = JSON.stringify({ state: this.#options.signer.sign(session), instructions });
+    const content = Buffer.from(JSON.stringify({ state: this.#options.signer.sign(session), instructions }));
     const name = nameOf(key);
     this.#inTurn(async () => {
       await replaceFile(join(this.#options.folder, name), content);
-      this.#sizes.set(name, content.length);
+      this.#count(name, content.length);
     });
+  }
+
+  /** Counts a file in, and removes others to make room; itself, if it is larger than the room for all. */
+  #count(name: string, bytes: number): void {
+    this.#sizes.set(name, bytes);
+    if (!this.#sizes.has(name)) this.#remove(name);
+  }
+
+  #remove(name: string): void {
+    this.#inTurn(() => fs.rm(join(this.#options.folder, name), { force: true }));
   }
 
   /** The state; undefined if there is none any more, or it is damaged or of another model. */

@@ -53,11 +53,8 @@ export class StateFiles {
     );
     for (const { name, size } of stats.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
       const entry = await files.#load(name);
-      if (!entry) files.#delete(name);
-      else {
-        files.#found.push({ name, tokens: entry.tokens });
-        files.#sizes.set(name, size);
-      }
+      if (!entry || !files.#takes(name, size)) files.#delete(name);
+      else files.#found.push({ name, tokens: entry.tokens });
     }
     return files;
   }
@@ -72,7 +69,7 @@ export class StateFiles {
     this.#removed = removed;
   }
 
-  /** Starts writing a file, and returns its name; undefined if the disk does not keep up. */
+  /** Starts writing a file, and returns its name; undefined if there is no room for it, or the disk does not keep up. */
   write(tokens: readonly number[], state: SequenceState): string | undefined {
     const digest = createHash('sha256').update(Int32Array.from(tokens)).digest('hex');
     const name = `${digest.slice(0, 40)}${extension}`;
@@ -80,8 +77,8 @@ export class StateFiles {
     if (this.#pending.size >= maxPending) return undefined;
     const entry = { tokens, state };
     const bytes = encodeState(this.#options, entry);
+    if (!this.#takes(name, bytes.length)) return undefined;
     this.#pending.set(name, entry);
-    this.#sizes.set(name, bytes.length);
     this.#inTurn(async () => {
       await this.#write(name, bytes);
       this.#pending.delete(name);
@@ -92,7 +89,15 @@ export class StateFiles {
   /** The state in a file; undefined if it is gone or damaged. */
   async read(name: string): Promise<SequenceState | undefined> {
     this.#sizes.get(name); // used now
-    return (this.#pending.get(name) ?? (await this.#load(name)))?.state;
+    const entry = this.#pending.get(name) ?? (await this.#load(name));
+    if (!entry) this.#sizes.delete(name); // so that its text, read again, is written again
+    return entry?.state;
+  }
+
+  /** Counts a file in, and removes others to make room; false if it is larger than the room for all. */
+  #takes(name: string, bytes: number): boolean {
+    this.#sizes.set(name, bytes);
+    return this.#sizes.has(name);
   }
 
   /** Resolves when all is written. */
@@ -110,6 +115,7 @@ export class StateFiles {
       await fs.writeFile(`${path}.partial`, bytes, { mode: 0o600 });
       await fs.rename(`${path}.partial`, path);
     } catch {
+      await fs.rm(`${path}.partial`, { force: true });
       this.#sizes.delete(name); // a full disk makes the server slower, not wrong
     }
   }

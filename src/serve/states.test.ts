@@ -113,6 +113,32 @@ describe('state cache', () => {
     expect(cache.entries).toBe(10);
     await expect.poll(async () => (await readdir(path)).length).toBe(10);
   });
+
+  it('writes no state that is larger than its bytes, and removes such a file', async () => {
+    const path = join(folder, 'tiny-cache');
+    const owner = { model: new Uint8Array(32), stateSize: 100 };
+    for (const [bytes, names] of [
+      [1000, 1],
+      [300, 0],
+    ] as const) {
+      const files = await StateFiles.open(path, { bytes, ...owner });
+      files.write([1], new Float32Array(100));
+      await files.flush();
+      expect(await readdir(path)).toHaveLength(names);
+    }
+  });
+
+  it('writes a state again after its file was removed', async () => {
+    const path = join(folder, 'emptied-cache');
+    const files = await StateFiles.open(path, { bytes: 5000, model: new Uint8Array(32), stateSize: 1 });
+    const name = files.write([1], Float32Array.of(7))!;
+    await files.flush();
+    await rm(join(path, name));
+    expect(await files.read(name)).toBeUndefined();
+    files.write([1], Float32Array.of(7));
+    await files.flush();
+    expect(await files.read(name)).toEqual(Float32Array.of(7));
+  });
 });
 
 describe('a state that a client takes along', () => {
