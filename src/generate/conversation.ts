@@ -139,6 +139,12 @@ export class Conversation {
     return this.messages.splice(0, this.messages.length, ...messages.map((message) => ({ ...message })));
   }
 
+  /** Removes the message at `index` and all after it. */
+  truncate(index: number): void {
+    this.messages.splice(index);
+    this.#cut = undefined; // the answer before was not the one that was cut off
+  }
+
   /** Whether the last answer was cut off, by a limit or a stop, so that the model can continue it. */
   get canContinue(): boolean {
     return this.#cut !== undefined && this.#read !== undefined;

@@ -181,11 +181,10 @@ export class Chat<Answer extends Completion = Completion> {
         `index: found ${index}${message ? `, a message of the ${message.role}` : ''}, expected that of a user's message`,
       );
     }
-    const earlier = this.#earlier.findIndex(({ messages }) => messages.length === index);
-    if (earlier >= 0) {
-      this.#conversation = this.#earlier[earlier]!;
-      this.#earlier = this.#earlier.slice(0, earlier);
-    } else this.#conversation.messages.splice(index);
+    const before = this.#earlier.find(({ messages }) => messages.length === index);
+    if (before) this.#conversation = before;
+    else this.#conversation.truncate(index);
+    this.#earlier = this.#earlier.filter(({ messages }) => messages.length < index);
   }
 
   /** An independent copy, with the model's state: a branch that costs no reading. */

@@ -94,6 +94,24 @@ describe('chat', () => {
     expect(() => chat.rewind(3)).toThrow(/index: found 3, expected that of a user's message/);
   });
 
+  it('goes back before its own first message, and then only to what came after', async () => {
+    const given = [
+      { role: 'user', content: 'Hello!' },
+      { role: 'assistant', content: 'Hi.' },
+    ];
+    const chat = model.chat({ messages: given });
+    await chat.send('Tell me a story.', { ...short, maxTokens: 2 });
+    expect(chat.canContinue).toBe(true);
+    chat.rewind(0);
+    expect(chat.canContinue).toBe(false);
+    await expect(chat.continue(short).next()).rejects.toThrow(/the last answer is complete/);
+    await chat.send('What is a dog?', short);
+    const before = chat.messages;
+    await chat.send('And a cat?', short);
+    chat.rewind(2);
+    expect(chat.messages).toEqual(before);
+  });
+
   it('continues from saved text and from given messages alike', async () => {
     const chat = model.chat();
     await chat.send('Hello!', { ...short, maxTokens: 40 });
