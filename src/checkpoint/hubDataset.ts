@@ -8,6 +8,7 @@ import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { replaceFile } from '../text/replaceFile.ts';
 import { downloadFile, isComplete, type RemoteFile } from './downloadFile.ts';
 import { exclusively } from './exclusively.ts';
 import {
@@ -98,7 +99,7 @@ async function listing(
     const files = await listRepositoryFiles(repository, commit, isPlainPath);
     await onDisk(kept, async () => {
       await fs.mkdir(folder, { recursive: true });
-      await fs.writeFile(kept, JSON.stringify(files));
+      await replaceFile(kept, JSON.stringify(files));
     });
     return files;
   } catch (error) {

@@ -5,6 +5,7 @@ import fs from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
+import { replaceFile } from '../text/replaceFile.ts';
 import type { RemoteFile } from './downloadFile.ts';
 import { commitOf, HubApiError, treeOf } from './hubApi.ts';
 import type { Progress } from './tensorSource.ts';
@@ -73,7 +74,7 @@ export async function resolveCommit(
       throw new InputError(`${repository.id}: the Hub gave "${sha}" as commit of ${revision}`);
     await onDisk(remembered, async () => {
       await fs.mkdir(join(home, 'refs'), { recursive: true });
-      await fs.writeFile(remembered, sha);
+      await replaceFile(remembered, sha);
     });
     return sha;
   } catch (error) {

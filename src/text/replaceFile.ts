@@ -1,8 +1,14 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { partialName, removePartials } from '../processMark.ts';
 
-/** Replaces a file atomically: readers find the old or the new content, never a part, even after a crash. */
-export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
+/**
+ * Replaces a file atomically: readers find the old or the new content, never a part, even after a crash.
+ * @param content the whole, or its pieces
+ */
+export async function replaceFile(
+  file: string,
+  content: string | Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<void> {
   await removePartials(file);
   const partial = partialName(file);
   try {

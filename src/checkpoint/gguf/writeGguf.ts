@@ -2,10 +2,7 @@
  * Writes GGUF files, version 3, the format of llama.cpp: a header of typed metadata and tensor descriptions, then the
  * tensors' bytes. Data are streamed, so that a file may be larger than memory.
  */
-import { createWriteStream } from 'node:fs';
-import { rename } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { replaceFile } from '../../text/replaceFile.ts';
 import { bytesOfTensor, type TypeName, typeIds, typeOf } from './types.ts';
 
 export interface GgufTensor {
@@ -50,17 +47,18 @@ export const numbers = (values: Int32Array | Float32Array): GgufValue => [
 ];
 
 /** The file appears under its name when it is complete. */
-export async function writeGguf(
+export function writeGguf(
   path: string,
   metadata: Readonly<Record<string, GgufValue>>,
   tensors: readonly GgufTensor[],
 ): Promise<void> {
-  const partial = `${path}.tmp`;
-  await pipeline(Readable.from(fileBytes(metadata, tensors)), createWriteStream(partial));
-  await rename(partial, path);
+  return replaceFile(path, fileBytes(metadata, tensors));
 }
 
-async function* fileBytes(metadata: Readonly<Record<string, GgufValue>>, tensors: readonly GgufTensor[]) {
+async function* fileBytes(
+  metadata: Readonly<Record<string, GgufValue>>,
+  tensors: readonly GgufTensor[],
+): AsyncGenerator<Uint8Array> {
   const head = header(metadata, tensors);
   yield head;
   yield padding(head.length);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { partialName } from '../../processMark.ts';
 import type { DriverLibrary } from './driver.ts';
 import type { AssembledKernel } from './kernelSource.ts';
 import type { Nvrtc } from './nvrtc.ts';
@@ -74,8 +75,8 @@ function readCached(path: string): Uint8Array | undefined {
 function writeCached(path: string, code: Uint8Array): void {
   try {
     mkdirSync(cacheFolder, { recursive: true });
-    const part = `${path}.${process.pid}`;
-    writeFileSync(part, code);
+    const part = partialName(path);
+    writeFileSync(part, code, { flush: true }); // the name must not reach the disk before the content
     renameSync(part, path);
   } catch {}
 }
