@@ -20,7 +20,7 @@ INLINE uint32_t asBits(float value) {
 /** exp4 of math.as.ts. */
 INLINE float expOf(float x) {
   const float low = x < -87 ? -87 : x, clamped = low > 88 ? 88 : low;
-  const float k = rintf(clamped * 1.44269504f);
+  const float round = 12583039, rounded = clamped * 1.44269504f + round, k = rounded - round;
   float r = clamped - k * 0.693359375f;
   r = r - k * -2.12194440e-4f;
   float p = (float)(1.0 / 5040.0);
@@ -31,8 +31,7 @@ INLINE float expOf(float x) {
   p = fmaf(p, r, 0.5f);
   p = fmaf(p, r, 1);
   p = fmaf(p, r, 1);
-  const int32_t exponent = k == k ? (int32_t)k : 0;
-  return asFloat(asBits(p) + ((uint32_t)exponent << 23));
+  return p * asFloat(asBits(rounded) << 23);
 }
 
 /** max|x| of `count` floats. Without their signs, the largest has the largest bits, and NaN has larger ones. */

@@ -28,32 +28,67 @@ export function maxLanes(v: v128): f32 {
 }
 
 /**
- * eˣ with a relative error below 2e-7: x = k·ln2 + r with |r| ≤ ln2/2 and ln2 in two parts, a polynomial for
- * eʳ, and k into the exponent bits. Clamped to [-87, 88], so that it neither overflows nor makes subnormals.
+ * Number `index` of a table of 32-bit numbers, in all lanes. Where a loop needs many constants they stand in memory: V8
+ * builds a constant vector again at every use, with three instructions instead of a load.
  */
+// @ts-ignore: decorator
+@inline
+export function splatOf(table: usize, index: usize): v128 {
+  return v128.load32_splat(table + (index << 2));
+}
+
+const LEAST: usize = 0;
+const MOST: usize = 1;
+/** log2 e */
+const LOG2_E: usize = 2;
+/** 1.5 · 2²³ + 127: added to a small number, it rounds it to an integer k, and the lower bits hold k + 127. */
+const ROUND: usize = 3;
+/** ln 2, in two parts. */
+const LN2_HIGH: usize = 4;
+const LN2_LOW: usize = 5;
+/** 1/7!, 1/6!, … 1/2! */
+const POWERS: usize = 6;
+const ONE: usize = 12;
+const numbers = memory.data<f32>([
+  -87, 88, 1.44269504, 12583039, 0.693359375, -2.12194440e-4,
+  1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1,
+]);
+
+/**
+ * eˣ with a relative error below 2e-7: x = k·ln2 + r with |r| ≤ ln2/2 and ln2 in two parts, a polynomial for
+ * eʳ, and 2ᵏ made of its bits. Clamped to [-87, 88], so that it neither overflows nor makes subnormals; NaN stays NaN.
+ */
+// @ts-ignore: decorator
+@inline
 export function exp4(x: v128): v128 {
-  // The clamps are written so that NaN passes through.
-  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87)), f32x4.splat(88));
-  const k = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504)));
-  let r = f32x4.sub(clamped, f32x4.mul(k, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(k, f32x4.splat(-2.12194440e-4)));
-  let p = f32x4.splat(1.0 / 5040.0);
-  p = multiplyAdd(p, r, f32x4.splat(1.0 / 720.0));
-  p = multiplyAdd(p, r, f32x4.splat(1.0 / 120.0));
-  p = multiplyAdd(p, r, f32x4.splat(1.0 / 24.0));
-  p = multiplyAdd(p, r, f32x4.splat(1.0 / 6.0));
-  p = multiplyAdd(p, r, f32x4.splat(0.5));
-  p = multiplyAdd(p, r, f32x4.splat(1));
-  p = multiplyAdd(p, r, f32x4.splat(1));
-  const exponent = i32x4.shl(i32x4.trunc_sat_f32x4_s(k), 23);
-  return i32x4.add(p, exponent);
+  const clamped = f32x4.pmin(f32x4.pmax(x, splatOf(numbers, LEAST)), splatOf(numbers, MOST));
+  const rounded = f32x4.add(f32x4.mul(clamped, splatOf(numbers, LOG2_E)), splatOf(numbers, ROUND));
+  const k = f32x4.sub(rounded, splatOf(numbers, ROUND));
+  let r = f32x4.sub(clamped, f32x4.mul(k, splatOf(numbers, LN2_HIGH)));
+  r = f32x4.sub(r, f32x4.mul(k, splatOf(numbers, LN2_LOW)));
+  let p = splatOf(numbers, POWERS);
+  p = multiplyAdd(p, r, splatOf(numbers, POWERS + 1));
+  p = multiplyAdd(p, r, splatOf(numbers, POWERS + 2));
+  p = multiplyAdd(p, r, splatOf(numbers, POWERS + 3));
+  p = multiplyAdd(p, r, splatOf(numbers, POWERS + 4));
+  p = multiplyAdd(p, r, splatOf(numbers, POWERS + 5));
+  p = multiplyAdd(p, r, splatOf(numbers, ONE));
+  p = multiplyAdd(p, r, splatOf(numbers, ONE));
+  return f32x4.mul(p, i32x4.shl(rounded, 23));
+}
+
+/** 1 in all lanes. */
+// @ts-ignore: decorator
+@inline
+export function one4(): v128 {
+  return splatOf(numbers, ONE);
 }
 
 /** σ(x) = 1 / (1 + e⁻ˣ) */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), exp4(f32x4.neg(x))));
+  return f32x4.div(one4(), f32x4.add(one4(), exp4(f32x4.neg(x))));
 }
 
 /** SiLU(x) = x·σ(x) */
@@ -67,17 +102,25 @@ export function silu4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function siluSlope4(x: v128, sigmoid: v128): v128 {
-  const one = f32x4.splat(1);
-  return f32x4.mul(sigmoid, multiplyAdd(x, f32x4.sub(one, sigmoid), one));
+  return f32x4.mul(sigmoid, multiplyAdd(x, f32x4.sub(one4(), sigmoid), one4()));
 }
+
+const MAGNITUDE: usize = 0;
+const SIGN: usize = 1;
+/** 2¹¹² */
+const BIASES: usize = 2;
+/** 2¹⁶ */
+const SPECIAL: usize = 3;
+const INFINITY: usize = 4;
+const halves = memory.data<u32>([0x7fff, 0x8000, (254 - 15) << 23, (127 + 16) << 23, 255 << 23]);
 
 /** IEEE halves in the low bits of four lanes: shift the fields into place, then scale by the biases' difference. */
 export function halvesToFloats(bits: v128): v128 {
-  const shifted = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13);
-  const magnitude = f32x4.mul(shifted, f32x4.splat(reinterpret<f32>((254 - 15) << 23)));
+  const shifted = i32x4.shl(v128.and(bits, splatOf(halves, MAGNITUDE)), 13);
+  const magnitude = f32x4.mul(shifted, splatOf(halves, BIASES));
   // Infinities and NaNs come out as 2^16 and more.
-  const special = v128.and(f32x4.ge(magnitude, f32x4.splat(65536)), i32x4.splat(255 << 23));
-  const sign = i32x4.shl(v128.and(bits, i32x4.splat(0x8000)), 16);
+  const special = v128.and(f32x4.ge(magnitude, splatOf(halves, SPECIAL)), splatOf(halves, INFINITY));
+  const sign = i32x4.shl(v128.and(bits, splatOf(halves, SIGN)), 16);
   return v128.or(v128.or(magnitude, special), sign);
 }
 

@@ -1,11 +1,21 @@
 // Eight rows of eight 16-bit floats as a panel: one column a line, as f32. They are turned as 16-bit numbers, which takes
 // half the shuffles.
 
+import { splatOf } from "./math.as";
+
+const FIELDS: usize = 0;
+/** 2¹¹² */
+const BIASES: usize = 1;
+/** Of two halves. */
+const MAGNITUDES: usize = 2;
+const INFINITIES: usize = 3;
+const numbers = memory.data<u32>([0x8fffe000, (254 - 15) << 23, 0x7fff7fff, 0x7c007c00]);
+
 /** Shifts the fields of a half, in the upper 16 bits of a lane, to those of a float whose exponent is too small by 112. */
 // @ts-ignore: decorator
 @inline
 function scaledDown(v: v128): v128 {
-  return v128.and(i32x4.shr_s(v, 3), i32x4.splat(0x8fffe000));
+  return v128.and(i32x4.shr_s(v, 3), splatOf(numbers, FIELDS));
 }
 
 // @ts-ignore: decorator
@@ -14,7 +24,7 @@ function storeLine(to: usize, column: v128, bfloats: bool): void {
   const zero = i64x2.splat(0);
   const low = i16x8.shuffle(zero, column, 0, 8, 1, 9, 2, 10, 3, 11);
   const high = i16x8.shuffle(zero, column, 4, 12, 5, 13, 6, 14, 7, 15);
-  const up = f32x4.splat(reinterpret<f32>((254 - 15) << 23));
+  const up = splatOf(numbers, BIASES);
   v128.store(to, bfloats ? low : f32x4.mul(scaledDown(low), up));
   v128.store(to, bfloats ? high : f32x4.mul(scaledDown(high), up), 16);
 }
@@ -35,7 +45,7 @@ function upper(a: v128, b: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function larger(a: v128, b: v128): v128 {
-  const magnitude = i16x8.splat(0x7fff);
+  const magnitude = splatOf(numbers, MAGNITUDES);
   return i16x8.max_s(v128.and(a, magnitude), v128.and(b, magnitude));
 }
 
@@ -59,7 +69,7 @@ export function turnHalves(to: usize, from: usize, stride: usize, bfloats: bool)
   const h = v128.load(from + 7 * stride);
   if (!bfloats) {
     const largest = larger(larger(larger(a, b), larger(c, d)), larger(larger(e, f), larger(g, h)));
-    if (v128.any_true(i16x8.ge_s(largest, i16x8.splat(0x7c00)))) return false;
+    if (v128.any_true(i16x8.ge_s(largest, splatOf(numbers, INFINITIES)))) return false;
   }
   // Each round interleaves the first four with the last four.
   const a1 = lower(a, e);

@@ -21,6 +21,13 @@ class GatedNorm {
   epsilon: f32;
 }
 
+/** x·r·γ · SiLU(h) */
+// @ts-ignore: decorator
+@inline
+function gated(x: v128, r: v128, gamma: v128, h: v128): v128 {
+  return f32x4.mul(f32x4.mul(f32x4.mul(x, r), gamma), silu4(h));
+}
+
 export function gatedNormForward(args: usize, thread: i32, threads: i32): void {
   if (nativeRowKernel(RowKernel.gatedNormForward, args, thread, threads)) return;
   const p = changetype<GatedNorm>(args);
@@ -31,9 +38,17 @@ export function gatedNormForward(args: usize, thread: i32, threads: i32): void {
     const h = floatAt(p.h, row, width);
     const y = floatAt(p.y, row, width);
     const r = f32x4.splat(inverseRms(x, width, p.epsilon));
-    for (let i = 0; i < width; i += 4) {
-      const normal = f32x4.mul(f32x4.mul(loadLanes(x, i, width), r), loadLanes(p.gamma, i, width));
-      storeLanes(y, i, width, f32x4.mul(normal, silu4(loadLanes(h, i, width))));
+    let i = 0;
+    for (; i <= width - 8; i += 8) {
+      const at = (<usize>i) << 2;
+      const low = gated(v128.load(x + at), r, v128.load(p.gamma + at), v128.load(h + at));
+      const high = gated(v128.load(x + at, 16), r, v128.load(p.gamma + at, 16), v128.load(h + at, 16));
+      v128.store(y + at, low);
+      v128.store(y + at, high, 16);
+    }
+    for (; i < width; i += 4) {
+      const own = gated(loadLanes(x, i, width), r, loadLanes(p.gamma, i, width), loadLanes(h, i, width));
+      storeLanes(y, i, width, own);
     }
   }
 }

@@ -1,5 +1,6 @@
 // Several rows of activations with a tile: the codes of a group are unpacked once, to a byte each, for all rows.
 
+import { splatOf } from "../../kernels/cpu/math.as";
 import { byteDots, workspaceStart } from "../../kernels/cpu/workspace.as";
 import { addBothScaled, addBothTimes, addDots, addHigh, addLow, addProductsTimes, startBoth } from "./dots.as";
 import { blockSize, blocksOf, pairAt } from "./rounding.as";
@@ -41,6 +42,11 @@ export function panelTile(p: GroupedProduct, first: i32, height: i32): void {
   }
 }
 
+const TERNARY: usize = 0;
+const BINARY: usize = 1;
+/** The code of a plane in each byte; see `splatOf`. */
+const masks = memory.data<u32>([0x03030303, 0x02020202]);
+
 /** Codes w + 1 of `steps` groups of four columns, as bytes [planes / 2, steps, 2, 8 lanes, 4]. */
 function unpack(codes: usize, lanes: i32, planes: i32, steps: i32, to: usize): void {
   const bytes = (<usize>lanes) << 2;
@@ -59,7 +65,7 @@ function unpack(codes: usize, lanes: i32, planes: i32, steps: i32, to: usize): v
 // @ts-ignore: decorator
 @inline
 function unpackTernary(w: v128, to: usize, apart: usize): void {
-  const mask = i32x4.splat(0x03030303);
+  const mask = splatOf(masks, TERNARY);
   v128.store(to, v128.and(w, mask));
   v128.store(to, v128.and(i16x8.shr_u(w, 2), mask), 32);
   v128.store(to + apart, v128.and(i16x8.shr_u(w, 4), mask));
@@ -69,7 +75,7 @@ function unpackTernary(w: v128, to: usize, apart: usize): void {
 // @ts-ignore: decorator
 @inline
 function unpackBinary(w: v128, to: usize, apart: usize): void {
-  const mask = i32x4.splat(0x02020202);
+  const mask = splatOf(masks, BINARY);
   v128.store(to, v128.and(i16x8.shl(w, 1), mask));
   v128.store(to, v128.and(w, mask), 32);
   v128.store(to + apart, v128.and(i16x8.shr_u(w, 1), mask));

@@ -1,6 +1,6 @@
 // Rows of int8 codes, or of four bits each, which embeddings and heads have.
 
-import { multiplyAdd, sumLanes } from "../../kernels/cpu/math.as";
+import { multiplyAdd, splatOf, sumLanes } from "../../kernels/cpu/math.as";
 import { addDots, addHigh, addLow } from "./dots.as";
 import { blockSize, blocksOf } from "./rounding.as";
 import { GroupedProduct, oneScale } from "./tile.as";
@@ -53,13 +53,17 @@ function sumOfBytes(q: usize, codes: usize, count: i32): v128 {
   return sumsOfFours(first, last);
 }
 
+/** The lower four bits of each byte; see `splatOf`. */
+const lowerHalves = memory.data<u32>([0x0f0f0f0f]);
+
 /** The same of 32 codes of four bits: byte k of 16 holds columns k and k + 16. */
 // @ts-ignore: decorator
 @inline
 function sumOfHalves(q: usize, codes: usize): v128 {
   const both = v128.load(codes);
-  const lower = v128.and(both, i8x16.splat(15));
-  const upper = i8x16.shr_u(both, 4);
+  const mask = splatOf(lowerHalves, 0);
+  const lower = v128.and(both, mask);
+  const upper = v128.and(i16x8.shr_u(both, 4), mask);
   const a = v128.load(q);
   const b = v128.load(q, 16);
   if (ASC_FEATURE_RELAXED_SIMD) return addDots<i32>(addDots<i32>(i32x4.splat(0), a, lower), b, upper);

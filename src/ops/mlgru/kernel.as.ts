@@ -4,6 +4,7 @@ import {
   floatAt,
   loadLanes,
   multiplyAdd,
+  one4,
   planeStart,
   shareStart,
   sigmoid4,
@@ -17,24 +18,51 @@ import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 // @ts-ignore: decorator
 @inline
 function forgetGate(gate: v128, bound: v128): v128 {
-  return multiplyAdd(f32x4.sub(f32x4.splat(1), bound), gate, bound);
+  return multiplyAdd(f32x4.sub(one4(), bound), gate, bound);
+}
+
+/** A token's state: f·h + SiLU(x_i)·(1 − f) */
+// @ts-ignore: decorator
+@inline
+function next(xi: v128, xf: v128, bound: v128, h: v128): v128 {
+  const f = forgetGate(sigmoid4(xf), bound);
+  return multiplyAdd(f, h, f32x4.mul(silu4(xi), f32x4.sub(one4(), f)));
 }
 
 /**
- * One token in the columns [from, end): the state f·h + SiLU(x_i)·(1 − f) into `state`, which holds h, and into row h.
- * `bounds` may be 0.
+ * One token in the columns [from, end): the next state into `state`, which holds the last, and into row h. The vectors of
+ * a pair are read before either is written, so that an engine can fuse them.
+ * @param bounded whether there are `bounds`; else they are 0
  */
 // @ts-ignore: decorator
 @inline
-function step(xi: usize, xf: usize, bounds: usize, state: usize, h: usize, from: i32, end: i32): void {
-  for (let c = from; c < end; c += 4) {
-    let f = sigmoid4(loadLanes(xf, c, end));
-    if (bounds) f = forgetGate(f, loadLanes(bounds, c, end));
-    const i = f32x4.mul(silu4(loadLanes(xi, c, end)), f32x4.sub(f32x4.splat(1), f));
-    const next = multiplyAdd(f, loadLanes(state, c, end), i);
-    storeLanes(state, c, end, next);
-    storeLanes(h, c, end, next);
+function columns(bounded: bool, xi: usize, xf: usize, bounds: usize, state: usize, h: usize, from: i32, end: i32): void {
+  const none = f32x4.splat(0);
+  let c = from;
+  for (; c <= end - 8; c += 8) {
+    const at = (<usize>c) << 2;
+    const b0 = bounded ? v128.load(bounds + at) : none;
+    const b1 = bounded ? v128.load(bounds + at, 16) : none;
+    const low = next(v128.load(xi + at), v128.load(xf + at), b0, v128.load(state + at));
+    const high = next(v128.load(xi + at, 16), v128.load(xf + at, 16), b1, v128.load(state + at, 16));
+    v128.store(state + at, low);
+    v128.store(state + at, high, 16);
+    v128.store(h + at, low);
+    v128.store(h + at, high, 16);
   }
+  for (; c < end; c += 4) {
+    const b = bounded ? loadLanes(bounds, c, end) : none;
+    const own = next(loadLanes(xi, c, end), loadLanes(xf, c, end), b, loadLanes(state, c, end));
+    storeLanes(state, c, end, own);
+    storeLanes(h, c, end, own);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function step(xi: usize, xf: usize, bounds: usize, state: usize, h: usize, from: i32, end: i32): void {
+  if (bounds) columns(true, xi, xf, bounds, state, h, from, end);
+  else columns(false, xi, xf, bounds, state, h, from, end);
 }
 
 @unmanaged
@@ -149,7 +177,7 @@ export function mlgruBackward(args: usize, thread: i32, threads: i32): void {
   const from = shareStart(width, 16, thread, threads);
   const end = shareStart(width, 16, thread + 1, threads);
   const zero = f32x4.splat(0);
-  const one = f32x4.splat(1);
+  const one = one4();
   for (let l = 0; l < a.layers; l++) {
     for (let c = from; c < end; c += 4) {
       const sum = a.before ? loadLanes(floatAt(a.before, l, width), c, end) : zero;

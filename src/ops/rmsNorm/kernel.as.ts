@@ -39,7 +39,15 @@ export function rmsNormForward(args: usize, thread: i32, threads: i32): void {
     const x = floatAt(p.x, row, p.width);
     const y = floatAt(p.y, row, p.width);
     const r = f32x4.splat(inverseRms(x, p.width, p.epsilon));
-    for (let i = 0; i < p.width; i += 4) {
+    let i = 0;
+    for (; i <= p.width - 8; i += 8) {
+      const at = (<usize>i) << 2;
+      const low = f32x4.mul(f32x4.mul(v128.load(x + at), r), v128.load(p.gamma + at));
+      const high = f32x4.mul(f32x4.mul(v128.load(x + at, 16), r), v128.load(p.gamma + at, 16));
+      v128.store(y + at, low);
+      v128.store(y + at, high, 16);
+    }
+    for (; i < p.width; i += 4) {
       const normal = f32x4.mul(loadLanes(x, i, p.width), r);
       storeLanes(y, i, p.width, f32x4.mul(normal, loadLanes(p.gamma, i, p.width)));
     }

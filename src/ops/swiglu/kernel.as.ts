@@ -35,15 +35,28 @@ export function swigluForward(args: usize, thread: i32, threads: i32): void {
   }
 }
 
+/** SiLU(g)·u */
+// @ts-ignore: decorator
+@inline
+function gated(g: v128, u: v128): v128 {
+  return f32x4.mul(silu4(g), u);
+}
+
 // @ts-ignore: decorator
 @inline
 function gateColumns(p: Swiglu, row: i32, start: i32, end: i32): void {
   const g = floatAt(p.x, row * 2, p.width);
   const u = g + ((<usize>p.width) << 2);
   const y = floatAt(p.y, row, p.width);
-  for (let i = start; i < end; i += 4) {
-    storeLanes(y, i, end, f32x4.mul(silu4(loadLanes(g, i, end)), loadLanes(u, i, end)));
+  let i = start;
+  for (; i <= end - 8; i += 8) {
+    const at = (<usize>i) << 2;
+    const low = gated(v128.load(g + at), v128.load(u + at));
+    const high = gated(v128.load(g + at, 16), v128.load(u + at, 16));
+    v128.store(y + at, low);
+    v128.store(y + at, high, 16);
   }
+  for (; i < end; i += 4) storeLanes(y, i, end, gated(loadLanes(g, i, end), loadLanes(u, i, end)));
 }
 
 @unmanaged

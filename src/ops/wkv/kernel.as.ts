@@ -1,6 +1,6 @@
 import { Optional } from "../../kernels/cpu/optional.as";
 import { copyStates, slotOf } from "../../kernels/cpu/slots.as";
-import { exp4, floatAt, loadLanes, multiplyAdd, shareStart, storeLanes } from "../../kernels/cpu/math.as";
+import { exp4, floatAt, loadLanes, multiplyAdd, one4, shareStart, storeLanes } from "../../kernels/cpu/math.as";
 
 /** The maximum of a state before the first token: below any exponent, but finite, because ∞ − ∞ is NaN. */
 const none: f32 = -1e38;
@@ -9,7 +9,7 @@ const none: f32 = -1e38;
 // @ts-ignore: decorator
 @inline
 function shareOf(a: v128, b: v128, less: v128): v128 {
-  return v128.bitselect(less, f32x4.splat(1), f32x4.lt(a, b));
+  return v128.bitselect(less, one4(), f32x4.lt(a, b));
 }
 
 /** e^−|a − b| */

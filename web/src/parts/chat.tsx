@@ -20,7 +20,7 @@ export function Chat() {
           {generation.status.value || notice.value}
         </p>
         {turns.length > 0 && (
-          <button type="button" disabled={generation.running.value} onClick={newTalk}>
+          <button type="button" disabled={generation.running.value} onClick={() => void newTalk()}>
             New talk
           </button>
         )}
@@ -41,13 +41,6 @@ function entersLines(): boolean {
   return matchMedia('(pointer: coarse)').matches;
 }
 
-function submit(): void {
-  if (generation.running.value) return;
-  const message = draft.value;
-  draft.value = '';
-  void send(message);
-}
-
 function Composer() {
   const running = generation.running.value;
   return (
@@ -56,7 +49,7 @@ function Composer() {
       onSubmit={(event) => {
         event.preventDefault();
         if (running) generation.stop();
-        else submit();
+        else void send(draft.value);
       }}
     >
       <textarea
@@ -71,7 +64,7 @@ function Composer() {
         onKeyDown={(event) => {
           if (event.key !== 'Enter' || event.shiftKey || event.isComposing || entersLines()) return;
           event.preventDefault();
-          submit();
+          void send(draft.value);
         }}
       />
       <button type="submit" class="main">

@@ -21,10 +21,10 @@ function Erase() {
   const isAsked = state.value === 'asked';
   const erase = async () => {
     state.value = 'erasing';
-    newTalk();
-    forgetTexts();
-    talks.value = [];
     await eraseAll();
+    talks.value = [];
+    await newTalk();
+    forgetTexts();
     await listTrained();
     state.value = 'erased';
   };
