@@ -1,6 +1,6 @@
 // The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary.
 
-import { floatAt, loadLanes, maxLanes, shareStart, sumLanes } from "../../kernels/cpu/math.as";
+import { floatAt, loadLanes, shareStart, splatOf, sumLanes } from "../../kernels/cpu/math.as";
 import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 import { inverseRms } from "../rmsNorm/kernel.as";
 
@@ -28,20 +28,29 @@ export function quantiseActivations(args: usize, thread: i32, threads: i32): voi
   }
 }
 
-/** y = x·r·γ, s = 127 / max(max|y|, 1e-5), q = clamp(round(y·s), −128, 127). Step and Σ q go to `step` and `sum`. */
+/** Numbers of loops; see `splatOf`. */
+const numbers = memory.data<u32>([0x7fffffff, 0x4b400000]);
+/** All bits but the sign. */
+const MAGNITUDE: usize = 0;
+/** 1.5 · 2²³: added to a small number, it rounds it to an integer, halves to even; its bits are subtracted again. */
+const ROUND: usize = 1;
+
+/**
+ * y = x·r·γ, s = 127 / max(max|y|, 1e-5), q = round(y·s). Step and Σ q go to `step` and `sum`. The step of a row with NaN
+ * is NaN, and with it all products of the row.
+ */
 export function quantiseRow(x: usize, gamma: usize, width: i32, stride: i32, epsilon: f32, q: usize, step: usize, sum: usize): void {
   const r = f32x4.splat(inverseRms(x, width, epsilon));
-  const whole = width & ~15;
-  let top = f32x4.splat(0);
-  let topB = f32x4.splat(0);
-  for (let i = 0; i < whole; i += 8) {
-    top = f32x4.max(top, f32x4.abs(normalAt(x, gamma, r, i)));
-    topB = f32x4.max(topB, f32x4.abs(normalAt(x, gamma, r, i + 4)));
-  }
-  for (let i = whole; i < width; i += 4) top = f32x4.max(top, f32x4.abs(normal(x, gamma, r, i, width)));
-  const largest = Mathf.max(maxLanes(f32x4.max(top, topB)), 1e-5);
-  const s = f32x4.splat(127 / largest);
+  const most = maxMagnitude(x, gamma, r, width);
+  const largest: f32 = most < 1e-5 ? 1e-5 : most;
   store<f32>(step, largest / 127);
+  if (largest != largest) {
+    memory.fill(q, 0, stride);
+    store<i32>(sum, 0);
+    return;
+  }
+  const s = f32x4.splat(127 / largest);
+  const whole = width & ~15;
   let total = i32x4.splat(0);
   for (let i = 0; i < whole; i += 16) {
     const a = rounded(normalAt(x, gamma, r, i), s);
@@ -60,13 +69,31 @@ export function quantiseRow(x: usize, gamma: usize, width: i32, stride: i32, eps
   store<i32>(sum, sums + i32x4.extract_lane(total, 2) + i32x4.extract_lane(total, 3));
 }
 
+/** max|x·r·γ|. Without their signs, the largest float has the largest bits, and NaN has larger ones. */
+// @ts-ignore: decorator
+@inline
+function maxMagnitude(x: usize, gamma: usize, r: v128, width: i32): f32 {
+  const whole = width & ~15;
+  const magnitude = splatOf(numbers, MAGNITUDE);
+  let top = i32x4.splat(0);
+  let topB = i32x4.splat(0);
+  for (let i = 0; i < whole; i += 8) {
+    top = i32x4.max_s(top, v128.and(normalAt(x, gamma, r, i), magnitude));
+    topB = i32x4.max_s(topB, v128.and(normalAt(x, gamma, r, i + 4), magnitude));
+  }
+  for (let i = whole; i < width; i += 4) top = i32x4.max_s(top, v128.and(normal(x, gamma, r, i, width), magnitude));
+  top = i32x4.max_s(top, topB);
+  const low = max(i32x4.extract_lane(top, 0), i32x4.extract_lane(top, 1));
+  return reinterpret<f32>(max(low, max(i32x4.extract_lane(top, 2), i32x4.extract_lane(top, 3))));
+}
+
 // @ts-ignore: decorator
 @inline
 function rounded(y: v128, s: v128): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(y, s)));
+  const round = splatOf(numbers, ROUND);
+  return i32x4.sub(f32x4.add(f32x4.mul(y, s), round), round);
 }
 
-/** Narrowing saturates, which is the clamp. */
 // @ts-ignore: decorator
 @inline
 function narrow(a: v128, b: v128, c: v128, d: v128): v128 {
