@@ -91,12 +91,14 @@ function readPiece(bytes: Uint8Array, source: string): Piece {
     if (field.number === 2) piece.score = floatOf(field, source);
     if (field.number === 3) piece.type = integerOf(field, source);
   }
-  if (piece.text === '' || piece.text.length > MAX_PIECE_CHARACTERS) {
-    throw new InputError(
-      `${source}: found ${piece.text.length} characters, expected 1 to ${MAX_PIECE_CHARACTERS}`,
-    );
-  }
+  checkLength(piece.text, 1, source);
   return piece;
+}
+
+/** Cutting a piece takes time by the square of its length. */
+function checkLength({ length }: string, min: number, source: string): void {
+  if (length >= min && length <= MAX_PIECE_CHARACTERS) return;
+  throw new InputError(`${source}: found ${length} characters, expected ${min} to ${MAX_PIECE_CHARACTERS}`);
 }
 
 function readTrainer(model: SentencePieceModel, bytes: Uint8Array, source: string): void {
@@ -140,12 +142,13 @@ function checkSupported(model: SentencePieceModel, source: string): void {
 /**
  * The `tokenizer.json` of pieces whose spaces are kept as they are.
  * @param source what errors call the pieces
- * @throws {InputError} without a piece for unknown text, or with two of the same text
+ * @throws {InputError} without a piece for unknown text, with two of the same text, or with a text that is too long
  */
 export function tokenizerOfPieces(
   pieces: readonly Piece[],
   { prefixSpace, source }: { readonly prefixSpace: boolean; readonly source: string },
 ): TokenizerJson {
+  for (const [id, { text }] of pieces.entries()) checkLength(text, 0, `${source}[${id}]`);
   const plain = { modelType: BPE_MODEL, byteFallback: true, suffixSpaces: false, normalization: '' };
   const model = { ...plain, pieces: [...pieces], prefixSpace, collapsesSpaces: false };
   checkSupported(model, source);

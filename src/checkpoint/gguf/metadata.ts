@@ -143,6 +143,15 @@ export class Metadata {
     throw this.error(key, 'a text');
   }
 
+  /**
+   * Elements of an array; 0 if the value is none. Check it before you ask for them: in the file an element may take a
+   * byte, in memory it takes many.
+   */
+  count(key: string): number {
+    const value = this.#values.get(key);
+    return value instanceof GgufArray ? value.length : 0;
+  }
+
   /** The texts of an array. */
   texts(key: string): string[] {
     const value = this.#values.get(key);

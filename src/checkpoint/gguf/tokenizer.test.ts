@@ -122,6 +122,16 @@ it.each<[string, Record<string, Plain>, RegExp]>([
     { ...bpe, 'tokenizer.ggml.bos_token_id': 9 },
     /found 9, expected a token, of which/,
   ],
+  [
+    'a piece that is too long to be cut everywhere',
+    {
+      'tokenizer.ggml.model': 'llama',
+      'tokenizer.ggml.tokens': ['<unk>', 'a'.repeat(600)],
+      'tokenizer.ggml.token_type': [2, 1],
+      'tokenizer.ggml.scores': [0, 0],
+    },
+    /"tokenizer.ggml.tokens"\[1\]: found 600 characters, expected 0 to 512/,
+  ],
   ['scores that lack', { ...bpe, 'tokenizer.ggml.model': 'llama' }, /"tokenizer.ggml.scores": found nothing/],
 ])('refuses %s that nothing here knows', async (_, metadata, message) => {
   await expect(tokenizerIn(metadata)).rejects.toThrow(message);

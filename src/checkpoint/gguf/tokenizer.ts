@@ -22,6 +22,9 @@ export interface GgufTokenizer {
   readonly config: TokenizerConfig;
 }
 
+/** A merge makes a token; a few tokens have several. */
+const MAX_MERGES = 2 * MAX_VOCABULARY;
+
 const key = (name: string) => `tokenizer.ggml.${name}`;
 
 /**
@@ -52,13 +55,19 @@ interface Token {
 }
 
 function tokensOf(metadata: Metadata): Token[] {
-  const texts = metadata.texts(key('tokens'));
-  if (texts.length === 0 || texts.length > MAX_VOCABULARY)
+  const count = metadata.count(key('tokens'));
+  if (count === 0 || count > MAX_VOCABULARY)
     throw metadata.error(key('tokens'), `1 to ${MAX_VOCABULARY} tokens`);
-  const kinds = metadata.has(key('token_type')) ? metadata.numbers(key('token_type')) : undefined;
-  if (kinds && kinds.length !== texts.length)
-    throw metadata.error(key('token_type'), `one for each of ${texts.length} tokens`);
+  const texts = metadata.texts(key('tokens'));
+  const kinds = metadata.has(key('token_type')) ? numberOfEach(metadata, 'token_type', count) : undefined;
   return texts.map((text, id) => ({ text, kind: kinds?.[id] ?? NORMAL }));
+}
+
+/** An array with a number for each token. */
+function numberOfEach(metadata: Metadata, name: string, tokens: number): number[] {
+  if (metadata.count(key(name)) !== tokens)
+    throw metadata.error(key(name), `one for each of ${tokens} tokens`);
+  return metadata.numbers(key(name));
 }
 
 /** The ids of the tokens that end a text, a turn or a message. */
@@ -130,9 +139,15 @@ function byteLevel(metadata: Metadata, tokens: readonly Token[]): TokenizerJson 
       byte_fallback: false,
       ignore_merges: splitting.ignoreMerges,
       vocab: Object.fromEntries(used),
-      merges: metadata.texts(key('merges')).filter((merge) => joinsTokens(merge, used)),
+      merges: mergesOf(metadata).filter((merge) => joinsTokens(merge, used)),
     },
   };
+}
+
+function mergesOf(metadata: Metadata): string[] {
+  if (metadata.count(key('merges')) > MAX_MERGES)
+    throw metadata.error(key('merges'), `at most ${MAX_MERGES} merges`);
+  return metadata.texts(key('merges'));
 }
 
 /** Files whose vocabulary was cut have merges that never apply. */
@@ -152,9 +167,7 @@ function splittingOfFile(metadata: Metadata) {
 
 /** SentencePiece BPE, as Llama 2 and TriLM have it. */
 function sentencePieces(metadata: Metadata, tokens: readonly Token[]): TokenizerJson {
-  const scores = metadata.numbers(key('scores'));
-  if (scores.length !== tokens.length)
-    throw metadata.error(key('scores'), `one for each of ${tokens.length} tokens`);
+  const scores = numberOfEach(metadata, 'scores', tokens.length);
   const pieces = tokens.map(({ text, kind }, id) => ({ text, type: kind, score: scores[id]! }));
   const prefixSpace = metadata.flag(key('add_space_prefix'), { absent: true });
   const json = tokenizerOfPieces(pieces, { prefixSpace, source: show(key('tokens')) });
