@@ -1,7 +1,7 @@
 /** Imported first by every benchmark: a failure ends it with one line, as on the command line, without a stack trace. */
-import { endQuietlyOnBrokenPipe, reportFailure } from '../src/cli/failure.ts';
+import { endWithOutput, reportFailure } from '../src/cli/failure.ts';
 
-endQuietlyOnBrokenPipe();
+endWithOutput();
 process.on('uncaughtException', (error) => {
   reportFailure(error);
   process.exit();

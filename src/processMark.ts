@@ -49,6 +49,11 @@ export function partialName(path: string): string {
   return `${path}.partial-${randomBytes(4).toString('hex')}-${ownMark()}`;
 }
 
+/** The path that a file will have when what it is, or is in, gets its final name; other paths as they are. */
+export function withoutPartial(path: string): string {
+  return path.replace(/\.partial-[0-9a-f]{8}-\d+-\d+-[\w.]+(?=[\\/]|$)/, '');
+}
+
 /** Removes what crashed processes left beside `path` under names made by `partialName`. */
 export async function removePartials(path: string): Promise<void> {
   const [folder, name] = [dirname(path), basename(path)];

@@ -1,7 +1,7 @@
 /** The command line as a user meets it: child processes, their output and their exit codes. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -129,7 +129,10 @@ describe('generate', () => {
     expect(stdout).toMatch(/^\{"a": (true|false)\}\n$/);
     expect(stderr).toMatch(/ended by a stop text or its complete form/);
     const missing = await plusminus([...args.slice(0, -1), `${file}.x`]);
-    expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/--json-schema: found no file/) });
+    expect(missing).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/--json-schema: .* cannot be read: no such file/),
+    });
   });
 
   it('streams text, with statistics beside it', async () => {
@@ -413,9 +416,40 @@ describe('logits', () => {
     const out = join(folder, 'no/such/folder/x.safetensors');
     expectRefusal(
       await plusminus(['logits', '--model', golden, '--tokens', '1', '--out', out]),
-      /cannot be written/,
+      /--out: .* cannot be written: its folder does not exist/,
     );
   });
+});
+
+describe('an output', () => {
+  it.each([
+    ['--session', 'chat'],
+    ['--out', 'evaluate', '--text', 'package.json'],
+    ['--requests', 'evaluate', '--tasks', 'piqa'],
+    ['--trace', 'accelerator', 'simulate', 'none.s'],
+    ['--out', 'accelerator', 'report'],
+  ])('of %s %s is refused before any work for it', async (option, ...command) => {
+    expectRefusal(
+      await plusminus([...command, option, join(folder, 'no/such/file.md')]),
+      new RegExp(`${option}: .* cannot be written: its folder does not exist`),
+    );
+  });
+
+  it.skipIf(process.platform !== 'linux').each([[['--help']], [['models', '--json']]])(
+    'of %j on a full disk is an error of one line',
+    async (args) => {
+      const full = await open('/dev/full', 'w');
+      const child = spawn(process.execPath, ['bin/plusminus.js', ...args], {
+        ...{ cwd: root, stdio: ['ignore', full.fd, 'pipe'] },
+      });
+      const stderr = (await child.stderr!.toArray()).join('');
+      await full.close();
+      expect(stderr).toMatch(
+        /^plusminus: the output cannot be written: no space is left on the disk[^\n]*\n$/,
+      );
+      expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(1);
+    },
+  );
 });
 
 describe('inspect', () => {

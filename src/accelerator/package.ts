@@ -6,6 +6,7 @@ import fs from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { systemReason } from '../systemErrors.ts';
 import { refuseWrongFile } from '../wrongFile.ts';
 import { assemble } from './assembler.ts';
 import type { Compiled } from './compile/compile.ts';
@@ -119,7 +120,7 @@ export async function readText(path: string): Promise<string> {
 
 async function readBytes(path: string, expected: string): Promise<Buffer> {
   const bytes = await fs.readFile(path).catch((cause: Error) => {
-    throw new InputError(`${path}: cannot be read: ${cause.message}`, { cause });
+    throw new InputError(`${path}: cannot be read: ${systemReason(cause)}`, { cause });
   });
   refuseWrongFile(bytes, path, expected);
   return bytes;

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.ts';
 import { FolderLock, isLockName } from '../folderLock.ts';
 import { partialName, removePartials } from '../processMark.ts';
+import { systemReason } from '../systemErrors.ts';
 import { isWeightFile } from './modelFiles.ts';
 import { onDisk, syncFolder } from './writeSafetensors.ts';
 
@@ -51,9 +52,10 @@ async function listFolder(folder: string): Promise<string[] | undefined> {
   try {
     return await fs.readdir(folder);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
-    throw new InputError(`${folder}: expected a folder: ${message}`, { cause });
+    const reason = code === 'ENOTDIR' ? 'found a file; choose another name' : systemReason(cause);
+    throw new InputError(`${folder}: expected a folder: ${reason}`, { cause });
   }
 }
 

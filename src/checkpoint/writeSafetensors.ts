@@ -2,7 +2,8 @@
 import fs, { type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InputError } from '../errors.ts';
-import { partialName, removePartials } from '../processMark.ts';
+import { partialName, removePartials, withoutPartial } from '../processMark.ts';
+import { systemReason } from '../systemErrors.ts';
 import { type StoredDType, storedBytes } from './safetensorsHeader.ts';
 import { layOut } from './safetensorsLayout.ts';
 
@@ -78,10 +79,8 @@ export async function onDisk<T>(path: string, operation: () => Promise<T>): Prom
   try {
     return await operation();
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const full = code === 'ENOSPC' || code === 'EDQUOT';
-    const reason = full ? 'no space is left on the disk; free some or write elsewhere' : message;
-    throw new InputError(`${path}: cannot be written: ${reason}`, { cause });
+    const reason = systemReason(cause, { writing: true });
+    throw new InputError(`${withoutPartial(path)}: cannot be written: ${reason}`, { cause });
   }
 }
 

@@ -8,6 +8,7 @@ import type { Finish, GenerateOptions } from '../generate/generate.ts';
 import type { LanguageModel } from '../languageModel.ts';
 import { type Chat, commandHelp, loadChat, obey, saveChat } from './chatCommands.ts';
 import { openChatLines } from './chatLines.ts';
+import { lineOf } from './failure.ts';
 import { withModel } from './openModel.ts';
 import {
   addModelOptions,
@@ -17,6 +18,7 @@ import {
   samplingOf,
 } from './options.ts';
 import { write, writeJson, writeText } from './output.ts';
+import { checkOutputFiles } from './outputFile.ts';
 import { WordWrap } from './wrap.ts';
 
 const examples = `
@@ -44,6 +46,7 @@ export function chatCommand(): Command {
 }
 
 async function chat(flags: Flags): Promise<void> {
+  await checkOutputFiles({ '--session': flags.session });
   await withModel(
     flags,
     async (model, signal, source) => {
@@ -104,17 +107,25 @@ async function talk(chat: Chat, flags: Flags, signal: AbortSignal): Promise<void
         (options) => (more ? chat.conversation.continue(options) : chat.conversation.reply(line, options)),
         flags,
         either,
-      ).catch((error: unknown) => {
-        // For example a message longer than the context. In a terminal, the next one may be shorter.
-        if (!interactive || !(error instanceof InputError)) throw error;
-        console.error(error.message);
-      });
-      answering = undefined;
-      if (flags.session !== undefined) await saveChat(chat, flags.session);
+      )
+        .finally(() => {
+          answering = undefined;
+        })
+        .then(() => saved(chat, flags))
+        .catch((error: unknown) => {
+          // For example a message longer than the context, or a full disk. In a terminal, the next one may be shorter.
+          const said = lineOf(error);
+          if (!interactive || said === undefined) throw error;
+          console.error(said);
+        });
     }
     if (interactive) input.prompt();
   }
   lines.close();
+}
+
+async function saved(chat: Chat, { session }: Flags): Promise<void> {
+  if (session !== undefined) await saveChat(chat, session);
 }
 
 /** Returns whether the chat continues. A command that fails prints its error and does not end the chat. */
@@ -124,8 +135,9 @@ async function obeyed(line: string, chat: Chat, { json }: Flags): Promise<boolea
     if (told !== undefined && !json) console.error(told);
     return told !== undefined;
   } catch (error) {
-    if (!(error instanceof InputError || (error instanceof Error && 'syscall' in error))) throw error;
-    console.error(error.message);
+    const said = lineOf(error);
+    if (said === undefined) throw error;
+    console.error(said);
     return true;
   }
 }

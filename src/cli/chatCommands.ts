@@ -4,6 +4,7 @@ import { InputError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import type { Conversation } from '../generate/conversation.ts';
 import type { LanguageModel } from '../languageModel.ts';
+import { systemReason } from '../systemErrors.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 
 export const commandHelp = `
@@ -64,7 +65,14 @@ export async function saveChat({ conversation }: Chat, file: string): Promise<st
 }
 
 export async function loadChat({ conversation, model }: Chat, file: string): Promise<string> {
-  conversation.resume(await readFile(file, 'utf8'), (session) => model.restore(session));
+  const saved = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new InputError(`${file}: cannot be read: ${systemReason(cause)}`, { cause });
+  });
+  try {
+    conversation.resume(saved, (session) => model.restore(session));
+  } catch (error) {
+    throw error instanceof InputError ? new InputError(`${file}: ${error.message}`, { cause: error }) : error;
+  }
   const count = conversation.messages.filter(({ role }) => role !== 'system').length;
   return `Continuing after ${count} messages.`;
 }

@@ -22,10 +22,12 @@ import type { Item, Task } from '../evaluate/task.ts';
 import { allTasks, findTasks } from '../evaluate/tasks.ts';
 import type { LanguageModel } from '../languageModel.ts';
 import type { Group } from '../mpi/group.ts';
+import { systemReason } from '../systemErrors.ts';
 import { replaceFile } from '../text/replaceFile.ts';
 import { byteProgress, interruptible, withModel } from './openModel.ts';
 import { addModelOptions, integer, type ModelOptions } from './options.ts';
 import { write, writeJson } from './output.ts';
+import { checkOutputFiles } from './outputFile.ts';
 import { startProgress } from './progress.ts';
 import { inTurn, placeOf, withGroup } from './ranks.ts';
 
@@ -106,8 +108,11 @@ async function evaluateWith(group: Group, given: Flags): Promise<void> {
   const { requests, out, compare } = flags;
   if (compare !== undefined) return speaks ? compareFiles(compare, flags) : undefined;
   if (requests !== undefined) {
-    return speaks ? interruptible(async (signal) => writeRequests(requests, flags, signal)) : undefined;
+    if (!speaks) return;
+    await checkOutputFiles({ '--requests': requests });
+    return interruptible(async (signal) => writeRequests(requests, flags, signal));
   }
+  if (speaks) await checkOutputFiles({ '--out': out });
   // Rank 0 first, so that each file is downloaded once. Data before the model: mistakes in them show sooner.
   const turn = await inTurn(group);
   await withJobs(flags, (jobs) =>
@@ -142,7 +147,7 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
-    throw new InputError(`${path}: cannot be read as JSON: ${(cause as Error).message}`, { cause });
+    throw new InputError(`${path}: cannot be read as JSON: ${systemReason(cause)}`, { cause });
   }
 }
 

@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { OutOfMemoryError } from '../engine/engine.ts';
 import { InputError, NumericalError } from '../errors.ts';
 import { explainMissing } from '../optionalPackages.ts';
+import { explainSystemError, isSystemError, systemReason } from '../systemErrors.ts';
 import { interruptByBrokenPipe } from './interrupt.ts';
 
 /**
@@ -16,13 +17,9 @@ export function reportFailure(failure: unknown, where?: string): void {
     return;
   }
   process.exitCode = 1;
-  if (
-    error instanceof InputError ||
-    error instanceof NumericalError ||
-    error instanceof OutOfMemoryError ||
-    isOfTheSystem(error)
-  ) {
-    console.error(`plusminus: ${where ? `${where}: ` : ''}${error.message.replaceAll(/\s*\n\s*/g, ' ')}`);
+  const said = lineOf(error);
+  if (said !== undefined) {
+    console.error(`plusminus: ${where ? `${where}: ` : ''}${said}`);
     return;
   }
   if (where) console.error(where);
@@ -30,19 +27,29 @@ export function reportFailure(failure: unknown, where?: string): void {
   console.error('plusminus: this is a bug in plusminus; please report it with the lines above');
 }
 
-/** A full disk, a folder without permission. */
-function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'code' in error;
+/** One line about an error that users can mend; undefined for others, which are bugs. */
+export function lineOf(error: unknown): string | undefined {
+  if (isSystemError(error)) return explainSystemError(error);
+  const isKnown =
+    error instanceof InputError || error instanceof NumericalError || error instanceof OutOfMemoryError;
+  return isKnown ? error.message.replaceAll(/\s*\n\s*/g, ' ') : undefined;
 }
 
 /**
- * `plusminus … | head` is not a failure: when the reader ends, the writer ends too, after saving its work. EIO is the error
- * of a terminal that was closed.
+ * When the output cannot be written any more, the command ends, after saving its work. `plusminus … | head` is not a
+ * failure, nor a terminal that was closed (EIO); a full disk is.
  */
-export function endQuietlyOnBrokenPipe(): void {
+export function endWithOutput(): void {
+  let ended = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+      const isClosed = error.code === 'EPIPE' || error.code === 'EIO';
+      if (!isClosed && !ended) {
+        process.exitCode = 1;
+        if (stream === process.stdout)
+          console.error(`plusminus: the output cannot be written: ${systemReason(error)}`);
+      }
+      ended = true;
       if (!interruptByBrokenPipe()) process.exit();
     });
   }

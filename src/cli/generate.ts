@@ -1,9 +1,9 @@
 /** `plusminus generate`: continues a text. */
-import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { InputError } from '../errors.ts';
 import type { Finish } from '../generate/generate.ts';
 import type { LanguageModel } from '../languageModel.ts';
+import { readInputFile } from './inputFile.ts';
 import { withModel } from './openModel.ts';
 import {
   addModelOptions,
@@ -72,11 +72,7 @@ async function generateText(words: readonly string[], flags: Flags): Promise<voi
 }
 
 async function schemaIn(file: string): Promise<object> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new InputError(
-      `--json-schema: found no file ${file} (${error.code}), expected one with a JSON schema`,
-    );
-  });
+  const text = (await readInputFile('--json-schema', file)).toString();
   try {
     return JSON.parse(text) as object;
   } catch (error) {

@@ -6,6 +6,7 @@ import { NumericalError } from '../errors.ts';
 import { withModel } from './openModel.ts';
 import { addModelOptions, type ModelOptions, tokenList } from './options.ts';
 import { writeJson } from './output.ts';
+import { checkOutputFiles } from './outputFile.ts';
 
 const examples = `
 Example:
@@ -29,6 +30,7 @@ export function logitsCommand(): Command {
 
 async function writeLogits(flags: Flags): Promise<void> {
   const { tokens, out, json, quiet } = flags;
+  await checkOutputFiles({ '--out': out });
   await withModel(flags, async (model, signal, source) => {
     const { logits } = await model.forward(tokens, { signal });
     if (!logits.every(Number.isFinite)) {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { fuseVectors } from '../platform/fusing.ts';
-import { endQuietlyOnBrokenPipe, reportFailure } from './failure.ts';
+import { endWithOutput, reportFailure } from './failure.ts';
 
 interface Entry {
   readonly about: string;
@@ -106,7 +106,7 @@ function tellWhereHelpIs(command: Command, path = command.name()): void {
   for (const each of command.commands) tellWhereHelpIs(each, `${path} ${each.name()}`);
 }
 
-endQuietlyOnBrokenPipe();
+endWithOutput();
 fuseVectors();
 try {
   await main(process.argv.slice(2));

@@ -5,6 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { downloadDatasetFiles } from '../checkpoint/hubDataset.ts';
 import type { DownloadOptions } from '../checkpoint/hubRepository.ts';
 import { InputError } from '../errors.ts';
+import { systemReason } from '../systemErrors.ts';
 import { formats } from './rows.ts';
 import type { Dataset, Task } from './task.ts';
 
@@ -111,7 +112,7 @@ async function listFiles(folder: string): Promise<string[]> {
 
 async function entriesOf(folder: string): Promise<Dirent[]> {
   return readdir(folder, { withFileTypes: true }).catch((cause) => {
-    throw new InputError(`${folder}: cannot be read: ${cause.message}`, { cause });
+    throw new InputError(`${folder}: cannot be read: ${systemReason(cause)}`, { cause });
   });
 }
 

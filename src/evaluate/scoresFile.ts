@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
+import { systemReason } from '../systemErrors.ts';
 import type { Request, RequestScore } from './task.ts';
 
 const position = v.object({
@@ -55,7 +56,7 @@ export class ScoresFile implements ScoreMemory {
   static async open(path: string): Promise<ScoresFile> {
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
-      throw new InputError(`${path}: cannot be read: ${error.message}`, { cause: error });
+      throw new InputError(`${path}: cannot be read: ${systemReason(error)}`, { cause: error });
     });
     const known = new Map<string, readonly RequestScore[]>();
     for (const entry of text.split('\n')) {

@@ -245,7 +245,7 @@ function parse(saved: string): v.InferOutput<typeof savedSchema> {
   try {
     return v.parse(savedSchema, JSON.parse(saved));
   } catch (cause) {
-    throw new InputError('saved chat: not a file that Conversation.save wrote', { cause });
+    throw new InputError('saved chat: found something else, expected what saving a chat wrote', { cause });
   }
 }
 

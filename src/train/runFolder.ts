@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { FolderLock, isLockName } from '../folderLock.ts';
 import { isAbandoned } from '../processMark.ts';
+import { systemReason } from '../systemErrors.ts';
 import { holdsRun } from './runFile.ts';
 
 const marker = '.preparing';
@@ -67,7 +68,7 @@ async function make(path: string): Promise<boolean> {
   try {
     return (await mkdir(path, { recursive: true })) !== undefined;
   } catch (error) {
-    throw new InputError(`${path}: expected a folder: ${(error as Error).message}`, { cause: error });
+    throw new InputError(`${path}: expected a folder: ${systemReason(error)}`, { cause: error });
   }
 }
 

@@ -16,7 +16,7 @@ import { parse, readSources, readTexts, root, type Source } from './sources.ts';
 /** From the lowest to the highest. Rooms of one layer may import one another. */
 const layers: Layers = [
   ['errors.ts', 'format.ts', 'rounding.ts', 'processMark.ts'],
-  ['given.ts', 'wrongFile.ts', 'optionalPackages.ts', 'folderLock.ts'],
+  ['given.ts', 'wrongFile.ts', 'optionalPackages.ts', 'folderLock.ts', 'systemErrors.ts'],
   ['json.ts', 'files.ts'],
   ['text', 'program', 'mpi', 'ranks'],
   ['kernels'],

@@ -18,6 +18,7 @@ import { chosenModel } from '../findModel.ts';
 import { interruptible } from '../openModel.ts';
 import { integer } from '../options.ts';
 import { write, writeJson } from '../output.ts';
+import { checkOutputFiles } from '../outputFile.ts';
 import { startProgress } from '../progress.ts';
 
 interface Flags {
@@ -65,6 +66,7 @@ interface Comparison {
 }
 
 async function run(flags: Flags, signal: AbortSignal): Promise<void> {
+  await checkOutputFiles({ '--out': flags.out && `${flags.out}.md` });
   const folder = await findModelFolder(await chosenModel(flags.model, storiesModel), { signal });
   const model = await LanguageModel.load(folder, { threads: flags.threads, signal });
   try {

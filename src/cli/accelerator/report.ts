@@ -7,6 +7,7 @@ import { InputError } from '../../errors.ts';
 import { interruptible } from '../openModel.ts';
 import { integer } from '../options.ts';
 import { write, writeJson } from '../output.ts';
+import { checkOutputFiles } from '../outputFile.ts';
 import { startProgress } from '../progress.ts';
 import { plain, sectionsOf } from './reportSections.ts';
 
@@ -68,6 +69,10 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
       `--synthesis: found no file ${flags.synthesis}, expected results/rtl.json of a clone, or one that rtl/synthesise.ts wrote`,
     );
   }
+  const base = flags.out?.replace(/\.md$/, '');
+  await checkOutputFiles({ '--out': base && `${base}.md` });
+  // Loaded first: a missing package should not cost a simulation.
+  const files = base === undefined ? undefined : await import('./reportFiles.ts');
   const clocksMHz = flags.clock ?? [paperClock];
   let progress: ReturnType<typeof startProgress> | undefined;
   const onProgress = (done: number, total: number) => {
@@ -79,11 +84,10 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
     ...{ clocksMHz, channels: flags.channels, cores: flags.cores },
     ...{ onProgress, signal },
   }).finally(() => progress?.stop());
-  if (flags.out !== undefined) {
-    const { reportFiles } = await import('./reportFiles.ts'); // figures take time to load
-    const base = flags.out.replace(/\.md$/, '');
+  if (files) {
     await fs.writeFile(`${base}.json`, `${JSON.stringify(made, undefined, 2)}\n`);
-    for (const [name, text] of Object.entries(reportFiles(base, made, rtl))) await fs.writeFile(name, text);
+    for (const [name, text] of Object.entries(files.reportFiles(base!, made, rtl)))
+      await fs.writeFile(name, text);
   }
   if (flags.json) await writeJson({ ...made, ...(rtl ? { synthesis: rtl } : {}) });
   else await write(plain(sectionsOf(made, rtl)));

@@ -14,6 +14,7 @@ import { formatTable } from '../../format.ts';
 import { interruptible } from '../openModel.ts';
 import { integer, tokenList } from '../options.ts';
 import { write, writeJson } from '../output.ts';
+import { checkOutputFiles } from '../outputFile.ts';
 import { startProgress } from '../progress.ts';
 import {
   addSizeOptions,
@@ -74,6 +75,8 @@ function cycleWindow(text: string): { from: number; to: number } {
 }
 
 async function run(path: string, flags: Flags, signal: AbortSignal): Promise<void> {
+  const { trace, timeline, dumpDram } = flags;
+  await checkOutputFiles({ '--trace': trace, '--timeline': timeline, '--dump-dram': dumpDram });
   const found = await open(path, flags);
   const { vocabulary } = found;
   const outside = flags.tokens.find((token) => token >= vocabulary);

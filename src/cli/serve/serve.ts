@@ -1,11 +1,11 @@
 /** What `plusminus serve` does, in a module of its own: it imports optional packages, which help does without. */
-import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { chatModel } from '../../checkpoint/bundledModels.ts';
 import { InputError } from '../../errors.ts';
 import { openRuntime } from '../../serve/openRuntime.ts';
 import { isLoopback, RunningServer } from '../../serve/server.ts';
 import { chosenModel } from '../findModel.ts';
+import { readInputFile } from '../inputFile.ts';
 import { loadProgress } from '../openModel.ts';
 import type { ServeFlags } from '../serve.ts';
 
@@ -24,7 +24,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
     memoryBytes: flags.memoryMb === undefined ? undefined : 1e6 * flags.memoryMb,
     cacheFolderBytes: 1e6 * flags.cacheFolderMb,
     ...{ states: flags.states, statesBytes: 1e6 * flags.statesMb },
-    secret: flags.secretFile === undefined ? undefined : await readFile(flags.secretFile),
+    secret:
+      flags.secretFile === undefined ? undefined : await readInputFile('--secret-file', flags.secretFile),
     limits: {
       bodyBytes: 1024 * flags.maxBodyKb,
       promptTokens: flags.maxPromptTokens,
@@ -60,8 +61,14 @@ export async function serve(flags: ServeFlags): Promise<void> {
 async function keysOf({ apiKey = [], apiKeyFile }: ServeFlags): Promise<string[]> {
   if (apiKey.some((key) => key.trim() === ''))
     throw new InputError('--api-key: found an empty key, expected a text; without the flag no key is needed');
-  const ofFile = apiKeyFile === undefined ? '' : await readFile(apiKeyFile, 'utf8');
-  const keys = [...apiKey, ...ofFile.split('\n').map((line) => line.trim())].filter((key) => key !== '');
+  const ofFile = apiKeyFile === undefined ? '' : await readInputFile('--api-key-file', apiKeyFile);
+  const keys = [
+    ...apiKey,
+    ...ofFile
+      .toString()
+      .split('\n')
+      .map((line) => line.trim()),
+  ].filter((key) => key !== '');
   if (apiKeyFile !== undefined && keys.length === 0)
     throw new InputError(`--api-key-file: found no key in ${apiKeyFile}, expected one per line`);
   return keys;
