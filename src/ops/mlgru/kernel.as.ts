@@ -29,20 +29,21 @@ function next(xi: v128, xf: v128, bound: v128, h: v128): v128 {
   return multiplyAdd(f, h, f32x4.mul(silu4(xi), f32x4.sub(one4(), f)));
 }
 
+/** Whether gates have lower bounds, else they are 0: types, because an argument would be tested in the loops. */
+class Bounded {}
+class Unbounded {}
+
 /**
  * One token in the columns [from, end): the next state into `state`, which holds the last, and into row h. The vectors of
  * a pair are read before either is written, so that an engine can fuse them.
- * @param bounded whether there are `bounds`; else they are 0
  */
-// @ts-ignore: decorator
-@inline
-function columns(bounded: bool, xi: usize, xf: usize, bounds: usize, state: usize, h: usize, from: i32, end: i32): void {
+function columns<Which>(xi: usize, xf: usize, bounds: usize, state: usize, h: usize, from: i32, end: i32): void {
   const none = f32x4.splat(0);
   let c = from;
   for (; c <= end - 8; c += 8) {
     const at = (<usize>c) << 2;
-    const b0 = bounded ? v128.load(bounds + at) : none;
-    const b1 = bounded ? v128.load(bounds + at, 16) : none;
+    const b0 = idof<Which>() == idof<Bounded>() ? v128.load(bounds + at) : none;
+    const b1 = idof<Which>() == idof<Bounded>() ? v128.load(bounds + at, 16) : none;
     const low = next(v128.load(xi + at), v128.load(xf + at), b0, v128.load(state + at));
     const high = next(v128.load(xi + at, 16), v128.load(xf + at, 16), b1, v128.load(state + at, 16));
     v128.store(state + at, low);
@@ -51,18 +52,16 @@ function columns(bounded: bool, xi: usize, xf: usize, bounds: usize, state: usiz
     v128.store(h + at, high, 16);
   }
   for (; c < end; c += 4) {
-    const b = bounded ? loadLanes(bounds, c, end) : none;
+    const b = idof<Which>() == idof<Bounded>() ? loadLanes(bounds, c, end) : none;
     const own = next(loadLanes(xi, c, end), loadLanes(xf, c, end), b, loadLanes(state, c, end));
     storeLanes(state, c, end, own);
     storeLanes(h, c, end, own);
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function step(xi: usize, xf: usize, bounds: usize, state: usize, h: usize, from: i32, end: i32): void {
-  if (bounds) columns(true, xi, xf, bounds, state, h, from, end);
-  else columns(false, xi, xf, bounds, state, h, from, end);
+  if (bounds) columns<Bounded>(xi, xf, bounds, state, h, from, end);
+  else columns<Unbounded>(xi, xf, bounds, state, h, from, end);
 }
 
 @unmanaged

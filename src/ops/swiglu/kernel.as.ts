@@ -42,8 +42,6 @@ function gated(g: v128, u: v128): v128 {
   return f32x4.mul(silu4(g), u);
 }
 
-// @ts-ignore: decorator
-@inline
 function gateColumns(p: Swiglu, row: i32, start: i32, end: i32): void {
   const g = floatAt(p.x, row * 2, p.width);
   const u = g + ((<usize>p.width) << 2);
