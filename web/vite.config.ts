@@ -4,7 +4,7 @@ import { defineConfig } from 'vite';
 import { exampleText } from './build/exampleText.ts';
 import { models } from './build/models.ts';
 import { presenter, shareable } from './build/presenter.ts';
-import { serviceWorker } from './build/serviceWorker.ts';
+import { serviceWorker, unusedPart } from './build/serviceWorker.ts';
 import { shortShaders } from './build/shortShaders.ts';
 
 /** They let threads share memory. */
@@ -13,12 +13,26 @@ const headers = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
+/** What only answers with a form need, which the page asks none for. */
+const answerForms = /\/src\/generate\/(constraint|tools\/toolGrammar)/;
+
 export default defineConfig({
   root: import.meta.dirname,
   base: './',
   plugins: [preact(), exampleText(), models(), shareable(), presenter(), serviceWorker()],
   define: { __SOURCE__: JSON.stringify(process.env.PLUSMINUS_WEB_SOURCE ?? '') },
-  worker: { format: 'es', plugins: () => [shortShaders()] }, // the engines run in workers
+  // The engines run in workers.
+  worker: {
+    format: 'es',
+    plugins: () => [shortShaders()],
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [{ name: unusedPart, test: answerForms, includeDependenciesRecursively: false }],
+        },
+      },
+    },
+  },
   build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
   server: { headers },
   preview: { headers },

@@ -4,7 +4,7 @@ import { expectFunctions, expectSignal } from '../given.ts';
 import type { Draw } from '../run/drawing.ts';
 import type { NextTokens } from '../run/sequenceReader.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
-import { formOf, type ResponseFormat } from './constraint/answerForm.ts';
+import type { AnswerForm, ResponseFormat } from './constraint/answerForm.ts';
 import { Sampler } from './draw/sampler.ts';
 import { uniformOf } from './sampling.ts';
 import { checkSampling, refuseUnknown, SAMPLING_OPTIONS, type SamplingOptions } from './samplingOptions.ts';
@@ -118,7 +118,7 @@ export async function* generate(
   const history = [...promptIds];
   const text = streamAfter(promptIds, tokenizer);
   const output = new StopStrings(checked.stops);
-  const form = formOf(options.responseFormat, tokenizer, stopTokens);
+  const form = await formOf(options.responseFormat, tokenizer, stopTokens);
   /** Tokens that the model has not read yet. */
   let next = promptIds;
   let unread: readonly number[] = [];
@@ -178,11 +178,21 @@ function streamAfter(promptIds: readonly number[], tokenizer: GenerationTokenize
   return text;
 }
 
+/** Grammars are loaded for the first answer that has a form: most have none, and a page need not fetch them. */
+async function formOf(
+  format: ResponseFormat | undefined,
+  ...rest: readonly [tokenizer: GenerationTokenizer, stopTokens: ReadonlyMap<number, unknown>]
+): Promise<AnswerForm | undefined> {
+  if (format === undefined) return undefined;
+  const { answerForm } = await import('./constraint/answerForm.ts');
+  return answerForm(format, ...rest);
+}
+
 /** What the next token of a text depends on, beside the tokens that the model has read. */
 interface NextToken {
   readonly model: SequenceModel;
   readonly sampler: Sampler;
-  readonly form: ReturnType<typeof formOf>;
+  readonly form: AnswerForm | undefined;
   readonly history: readonly number[];
   readonly sampling: Required<SamplingOptions>;
   readonly random: SeededRandom;

@@ -3,7 +3,6 @@ import { InputError } from '../errors.ts';
 import type { ChatMessage } from '../generate/chatTemplate.ts';
 import type { GenerateOptions } from '../generate/generate.ts';
 import { type ParsedAnswer, type ToolCall, ToolCallStream } from '../generate/tools/toolCalls.ts';
-import { requiredCalls } from '../generate/tools/toolGrammar.ts';
 import { argumentsOf, checkTools, type ToolDefinition } from '../generate/tools/tools.ts';
 import { expectFunctions, expectObject } from '../given.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
@@ -67,7 +66,7 @@ export async function* responding(
   const runs: ToolRun[] = [];
   for (let step = 0; step < maxSteps; step++) {
     const mustCall = toolChoice === 'required' && step === 0;
-    const form = mustCall && formOf(definitions, tokenizer);
+    const form = mustCall && (await formOf(definitions, tokenizer));
     const asked = { ...options, tools: definitions, ...(form && { responseFormat: form }) };
     const pieces = collecting((hooked) => generate(messages, hooked), asked);
     const { answer, text, calls } = yield* dividing(pieces, (name) => Object.hasOwn(tools, name));
@@ -131,7 +130,9 @@ export function definitionsOf(tools: Tools): ToolDefinition[] {
   return definitions;
 }
 
-function formOf(tools: readonly ToolDefinition[], tokenizer: TextTokenizer) {
+/** The grammar of calls, which is loaded when one is asked for. */
+async function formOf(tools: readonly ToolDefinition[], tokenizer: TextTokenizer) {
+  const { requiredCalls } = await import('../generate/tools/toolGrammar.ts');
   return requiredCalls({ tools, parallel: false, template: tokenizer.chatTemplate }, tokenizer);
 }
 

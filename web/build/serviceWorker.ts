@@ -5,8 +5,11 @@ import { build, type Plugin } from 'vite';
 
 const source = new URL('../src/serviceWorker.ts', import.meta.url);
 
+/** Name of a chunk of the library that the page does not use. */
+export const unusedPart = 'unused';
+
 /** Large and rarely needed files: fetched on demand. The library caches models itself. */
-const notKept = /^(models\/|present\.mjs$|.*\.map$)/;
+const notKept = new RegExp(`^(models/|assets/${unusedPart}-|present\\.mjs$|.*\\.map$)`);
 
 export function serviceWorker(): Plugin {
   return {

@@ -13,12 +13,11 @@ export type ResponseFormat = Format | Constraint;
  * @returns undefined if any text will do
  * @throws InputError if the form is wrong, or the model has no tokenizer
  */
-export function formOf(
-  format: ResponseFormat | undefined,
+export function answerForm(
+  format: ResponseFormat,
   tokenizer: GenerationTokenizer,
   stopTokens: ReadonlyMap<number, unknown>,
 ): AnswerForm | undefined {
-  if (format === undefined) return undefined;
   if (format instanceof Constraint) return new AnswerForm(format.start(), stopTokens);
   if (!isForConstraints(tokenizer))
     throw new InputError('responseFormat: this model has no tokenizer, which forms of answers need');
@@ -32,7 +31,7 @@ function isForConstraints(
   return 'bytes' in tokenizer;
 }
 
-class AnswerForm {
+export class AnswerForm {
   readonly #matcher: Matcher;
   readonly #stopTokens: ReadonlyMap<number, unknown>;
   #forced: number[] | undefined;
