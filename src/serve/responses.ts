@@ -29,7 +29,8 @@ export class KeptResponses {
     this.#files = files;
     this.#sessions = new LRUCache({
       maxSize: bytes,
-      sizeCalculation: ({ session: { state, recent } }) => state.byteLength + 8 * recent.length + 256,
+      sizeCalculation: ({ session: { state, recent }, instructions }) =>
+        state.byteLength + 8 * recent.length + 2 * (instructions?.length ?? 0) + 256,
     });
   }
 

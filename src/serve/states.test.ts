@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.ts';
+import { KeptResponses } from './responses.ts';
 import { StateSigner } from './signedState.ts';
 import { StateCache } from './stateCache.ts';
 import { StateFiles } from './stateFiles.ts';
@@ -139,6 +140,15 @@ describe('state cache', () => {
     await files.flush();
     expect(await files.read(name)).toEqual(Float32Array.of(7));
   });
+});
+
+it('responses are kept within their bytes, instructions included', async () => {
+  const kept = new KeptResponses(1e5);
+  const session = { tokens: 1, unread: [1], recent: [1], state: new Float32Array(4) };
+  for (const id of ['first', 'second'])
+    kept.keep('me', id, { session, instructions: id + 'x'.repeat(40_000) });
+  await expect(kept.get('me', 'first')).rejects.toMatchObject({ status: 404 });
+  expect(await kept.get('me', 'second')).toMatchObject({ session });
 });
 
 describe('a state that a client takes along', () => {
