@@ -1,6 +1,7 @@
 /** `plusminus/serve`: the OpenAI-compatible server, from code. */
 import type { LoadOptions } from '../languageModel.ts';
 import { loadOptional } from '../optionalPackages.ts';
+import { checkCorsOrigin } from '../serve/corsOrigin.ts';
 
 /** Which model is served, where, and to whom. */
 export interface ServeOptions extends LoadOptions {
@@ -14,7 +15,7 @@ export interface ServeOptions extends LoadOptions {
   readonly port?: number | undefined;
   /** Keys that clients must send. Default: none is needed. */
   readonly apiKeys?: readonly string[] | undefined;
-  /** Allowed CORS origin, or `*`. */
+  /** Allowed CORS origin such as `https://example.com`, or `*`. */
   readonly cors?: string | undefined;
   /** Sequences decoded in one batch. Default 64. */
   readonly slots?: number | undefined;
@@ -42,6 +43,7 @@ export interface Server extends AsyncDisposable {
  *   of the system if the port is taken
  */
 export async function serve(options: ServeOptions = {}): Promise<Server> {
+  checkCorsOrigin(options.cors);
   const [{ openRuntime }, { RunningServer }, { pino }] = await loadOptional(() =>
     Promise.all([import('../serve/openRuntime.ts'), import('../serve/server.ts'), import('pino')]),
   );

@@ -145,6 +145,13 @@ describe('plusminus/ai', () => {
   });
 });
 
+it.each(['example.com', 'https://example.com/', 'https://example.com/page', 'https://Example.com', ''])(
+  'plusminus/serve refuses the CORS origin "%s", which no page has',
+  async (cors) => {
+    await expect(serve({ port: 0, cors })).rejects.toThrow(/^cors: found ".*", expected "\*" or an origin/);
+  },
+);
+
 it('plusminus/serve answers an HTTP client, then closes', async () => {
   await using server = await serve({ port: 0, threads: 1, apiKeys: ['key'] });
   const body = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 });

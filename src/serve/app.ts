@@ -103,10 +103,19 @@ export class App {
     hono.route('/v1/embeddings', embeddingRoutes(this.#runtime, this.#bodies, checkModel));
     hono.route('/v1/prefixes', prefixRoutes(this.#runtime, this.#bodies, checkModel));
     hono.route('/', tokenRoutes(this.#runtime, this.#bodies, checkModel));
-    hono.notFound((c) =>
-      this.#refuse(c, new ApiError(404, `found no ${c.req.method} ${c.req.path.slice(0, 100)}`)),
-    );
+    hono.notFound((c) => this.#refuse(c, this.#noRoute(c.req)));
     hono.onError((error, c) => this.#refuse(c, error));
+  }
+
+  /** Often the method is another one, or the base URL lacks "/v1". */
+  #noRoute({ method, path }: { readonly method: string; readonly path: string }): ApiError {
+    const meant = this.hono.routes.filter((route) => {
+      const pattern = new RegExp(`^${route.path.replaceAll(/:\w+(\{.+?\})?/g, '[^/]+')}$`);
+      return route.method !== 'ALL' && (pattern.test(path) || pattern.test(`/v1${path}`));
+    });
+    const names = new Set(meant.map((route) => `${route.method} ${route.path}`));
+    const expected = names.size > 0 ? [...names].join(' or ') : 'a route such as POST /v1/chat/completions';
+    return new ApiError(404, `found no ${method} ${path.slice(0, 100)}, expected ${expected}`);
   }
 
   async #logged(c: Context<Env>, next: Next): Promise<void> {

@@ -22,6 +22,17 @@ async function chat(fields: object): Promise<{ status: number; body: Chat; text:
   return { status: response.status, body: JSON.parse(text) as Chat, text };
 }
 
+it.each([
+  ['GET', '/', 'a route such as POST /v1/chat/completions'],
+  ['GET', '/v1/chat/completions', 'POST /v1/chat/completions'],
+  ['POST', '/chat/completions', 'POST /v1/chat/completions'], // a base URL without /v1
+  ['POST', '/v1/sessions/a', 'GET /v1/sessions/:id or PUT /v1/sessions/:id or DELETE'],
+])('%s %s is answered with the route that may be meant', async (method, path, expected) => {
+  const response = await fetch(server.url + path, { method });
+  expect(response.status).toBe(404);
+  expect(await response.text()).toContain(`found no ${method} ${path}, expected ${expected}`);
+});
+
 describe('fields that ask for nothing', () => {
   it.each([
     { tools: [], tool_choice: 'none', parallel_tool_calls: false },

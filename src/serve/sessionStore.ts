@@ -158,7 +158,13 @@ export function checkId(id: string, param = 'session'): void {
   if (deviceNames.test(id))
     throw new ApiError(400, `${param}: found "${id}", a name that Windows reserves for a device`, { param });
   if (/^[A-Za-z0-9_-]{1,64}$/.test(id)) return;
-  throw new ApiError(400, `${param}: expected 1 to 64 letters, digits, "_" and "-"`, { param });
+  throw new ApiError(
+    400,
+    `${param}: found ${JSON.stringify(id.slice(0, 80))}, expected 1 to 64 letters, digits, "_" and "-"`,
+    {
+      param,
+    },
+  );
 }
 
 async function syncFolder(folder: string): Promise<void> {

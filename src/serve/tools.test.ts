@@ -102,7 +102,7 @@ describe('tools', () => {
     [{ tools: [tools[1], tools[1]] }, /^tools\[1\]\.function\.name: found "clock" twice/],
     [
       { tools: [{ type: 'function', function: { name: 'a b' } }] },
-      /^tools\[0\]\.function\.name: expected 1 to 64/,
+      /^tools\[0\]\.function\.name: found "a b", expected 1 to 64/,
     ],
     [{ tools: [{ type: 'web_search' }] }, /^tools\[0\]\.(type|function): found/],
     [

@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import { chatModel } from '../../checkpoint/bundledModels.ts';
 import { InputError } from '../../errors.ts';
+import { checkCorsOrigin } from '../../serve/corsOrigin.ts';
 import { openRuntime } from '../../serve/openRuntime.ts';
 import { isLoopback, RunningServer } from '../../serve/server.ts';
 import { chosenModel } from '../findModel.ts';
@@ -14,6 +15,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const apiKeys = await keysOf(flags);
   if (flags.host.trim() === '')
     throw new InputError('--host: found an empty address, expected one such as 127.0.0.1 or 0.0.0.0');
+  checkCorsOrigin(flags.cors);
   const source = await chosenModel(flags.model, chatModel);
   const progress = loadProgress(flags);
   const runtime = await openRuntime(source, {

@@ -31,7 +31,9 @@ export function checkTools(tools: readonly ToolDefinition[]): void {
     const where = `tools[${index}].function`;
     expectObject(where, tool);
     if (!/^[\w.-]{1,64}$/.test(tool.name))
-      throw new InputError(`${where}.name: expected 1 to 64 letters, digits, "_", "-" and "."`);
+      throw new InputError(
+        `${where}.name: found ${JSON.stringify(tool.name)?.slice(0, 80)}, expected 1 to 64 letters, digits, "_", "-" and "."`,
+      );
     if (names.has(tool.name)) throw new InputError(`${where}.name: found "${tool.name}" twice`);
     names.add(tool.name);
     if (isDeeperThan(tool.parameters, maxDepth))
