@@ -3,6 +3,7 @@ import { InputError } from '../errors.ts';
 import { expectFunctions, expectSignal } from '../given.ts';
 import type { Draw } from '../run/drawing.ts';
 import type { NextTokens } from '../run/sequenceReader.ts';
+import { checkContext } from '../run/tokenState.ts';
 import { SeededRandom } from '../text/seededRandom.ts';
 import type { AnswerForm, ResponseFormat } from './constraint/answerForm.ts';
 import { Sampler } from './draw/sampler.ts';
@@ -238,11 +239,12 @@ function changedCopy(
 }
 
 /**
- * Number of the `wanted` tokens that fit after `before` others. The last one is predicted and not read. If the earlier
- * tokens alone do not fit, the model itself refuses them.
+ * Number of the `wanted` tokens that fit after `before` others. The last one is predicted and not read.
+ * @throws InputError if the earlier tokens alone do not fit: in a step of the model, they would end other texts too
  */
 function tokensThatFit(wanted: number, before: number, contextLength = Number.POSITIVE_INFINITY): number {
-  return before > contextLength ? wanted : Math.min(wanted, contextLength + 1 - before);
+  checkContext(before, contextLength);
+  return Math.min(wanted, contextLength + 1 - before);
 }
 
 /** Returns the result of `work`, or undefined if the signal was aborted before it ended. */

@@ -73,6 +73,22 @@ it('one that is aborted or left gives its slot to others, which continue', async
   }
 });
 
+it('one that the model refuses ends none of the others', async () => {
+  const { folder, remove } = await makeSmallModel({ architecture: 'llama', contextLength: 100 });
+  await using other = await LanguageModel.load(folder, { threads: 1 });
+  const good = [0, 1, 2].map((k) => other.complete('abc', { ...options(k), maxTokens: 20 }));
+  const refused = [[5, 1e6], Array.from({ length: 101 }, () => 5)].map((tokens) => other.complete(tokens));
+  const reasons = (await Promise.allSettled(refused)).map(
+    (result) => result.status === 'rejected' && result.reason,
+  );
+  expect(reasons).toMatchObject([
+    { message: expect.stringContaining('found 1000000, expected an integer from 0 to 599') },
+    { message: expect.stringContaining('found a sequence of 101 tokens, expected at most 100') },
+  ]);
+  for (const { tokens } of await Promise.all(good)) expect(tokens).toHaveLength(20);
+  await remove();
+});
+
 it('all end with the same error when the model is disposed', async () => {
   const one = await LanguageModel.load(small.folder, { threads: 1 });
   const many = prompts

@@ -6,6 +6,7 @@ import { letEventsIn } from '#platform';
 import { checkDrawn, type Draw } from '../run/drawing.ts';
 import type { SequenceState } from '../run/sequenceReader.ts';
 import type { PartResult, SlotModel } from '../run/slotModel.ts';
+import { checkTokens } from '../run/steps.ts';
 
 interface Job {
   readonly slot: number;
@@ -21,12 +22,14 @@ interface Job {
 
 export class Batch {
   readonly #model: SlotModel;
+  readonly #vocabulary: number;
   readonly #free: number[];
   #jobs: Job[] = [];
   #running = false;
 
-  constructor(model: SlotModel) {
+  constructor(model: SlotModel, vocabulary: number) {
     this.#model = model;
+    this.#vocabulary = vocabulary;
     this.#free = Array.from({ length: model.slots }, (_, slot) => slot);
   }
 
@@ -72,6 +75,7 @@ export class Batch {
     signal: AbortSignal | undefined,
   ): Promise<PartResult> {
     return new Promise((resolve, reject) => {
+      checkTokens(tokens, this.#vocabulary); // in a step, they would end the other generations too
       this.#jobs.push({ slot, tokens, wanted, signal, resolve, reject, read: 0 });
       void this.#run();
     });

@@ -61,7 +61,7 @@ export class Generations {
   #openBatch(): Batch {
     const { engine, architecture } = this.#model;
     const isMany = engine.samplesAhead > 0 && architecture.memory === 'states';
-    this.#batch ??= new Batch(slotModel(this.#model, isMany ? manySizes : sizes));
+    this.#batch ??= new Batch(slotModel(this.#model, isMany ? manySizes : sizes), this.#model.vocabulary);
     return this.#batch;
   }
 }
