@@ -105,6 +105,34 @@ export function siluSlope4(x: v128, sigmoid: v128): v128 {
   return f32x4.mul(sigmoid, multiplyAdd(x, f32x4.sub(one4(), sigmoid), one4()));
 }
 
+const NO_SIGN: usize = 0;
+/** 1.5 · 2²³ */
+const TO_INTEGER: usize = 1;
+const roundings = memory.data<u32>([0x7fffffff, 0x4b400000]);
+
+/** |x| as bits, which are in the order of integers; those of NaN are above all others. */
+// @ts-ignore: decorator
+@inline
+export function magnitude4(x: v128): v128 {
+  return v128.and(x, splatOf(roundings, NO_SIGN));
+}
+
+/** The largest of four magnitudes: NaN if one is. */
+// @ts-ignore: decorator
+@inline
+export function largestMagnitude(bits: v128): f32 {
+  const low = max(i32x4.extract_lane(bits, 0), i32x4.extract_lane(bits, 1));
+  return reinterpret<f32>(max(low, max(i32x4.extract_lane(bits, 2), i32x4.extract_lane(bits, 3))));
+}
+
+/** The integers nearest to numbers below 2²² in size, halves to even: a sum is rounded, and holds them in its bits. */
+// @ts-ignore: decorator
+@inline
+export function nearestSmall4(x: v128): v128 {
+  const to = splatOf(roundings, TO_INTEGER);
+  return i32x4.sub(f32x4.add(x, to), to);
+}
+
 const MAGNITUDE: usize = 0;
 const SIGN: usize = 1;
 /** 2¹¹² */

@@ -1,6 +1,6 @@
 // The two quantisers of BitLinear: normalised activations to int8, weights to packed ternary.
 
-import { floatAt, loadLanes, shareStart, splatOf, sumLanes } from "../../kernels/cpu/math.as";
+import { floatAt, largestMagnitude, loadLanes, magnitude4, nearestSmall4, shareStart, sumLanes } from "../../kernels/cpu/math.as";
 import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
 import { inverseRms } from "../rmsNorm/kernel.as";
 
@@ -27,13 +27,6 @@ export function quantiseActivations(args: usize, thread: i32, threads: i32): voi
     quantiseRow(floatAt(p.x, row, p.width), p.gamma, p.width, p.stride, p.epsilon, q, p.step + at, p.sum + at);
   }
 }
-
-/** Numbers of loops; see `splatOf`. */
-const numbers = memory.data<u32>([0x7fffffff, 0x4b400000]);
-/** All bits but the sign. */
-const MAGNITUDE: usize = 0;
-/** 1.5 · 2²³: added to a small number, it rounds it to an integer, halves to even; its bits are subtracted again. */
-const ROUND: usize = 1;
 
 /**
  * y = x·r·γ, s = 127 / max(max|y|, 1e-5), q = round(y·s). Step and Σ q go to `step` and `sum`. The step of a row with NaN
@@ -69,29 +62,25 @@ export function quantiseRow(x: usize, gamma: usize, width: i32, stride: i32, eps
   store<i32>(sum, sums + i32x4.extract_lane(total, 2) + i32x4.extract_lane(total, 3));
 }
 
-/** max|x·r·γ|. Without their signs, the largest float has the largest bits, and NaN has larger ones. */
+/** max|x·r·γ| */
 // @ts-ignore: decorator
 @inline
 function maxMagnitude(x: usize, gamma: usize, r: v128, width: i32): f32 {
   const whole = width & ~15;
-  const magnitude = splatOf(numbers, MAGNITUDE);
   let top = i32x4.splat(0);
   let topB = i32x4.splat(0);
   for (let i = 0; i < whole; i += 8) {
-    top = i32x4.max_s(top, v128.and(normalAt(x, gamma, r, i), magnitude));
-    topB = i32x4.max_s(topB, v128.and(normalAt(x, gamma, r, i + 4), magnitude));
+    top = i32x4.max_s(top, magnitude4(normalAt(x, gamma, r, i)));
+    topB = i32x4.max_s(topB, magnitude4(normalAt(x, gamma, r, i + 4)));
   }
-  for (let i = whole; i < width; i += 4) top = i32x4.max_s(top, v128.and(normal(x, gamma, r, i, width), magnitude));
-  top = i32x4.max_s(top, topB);
-  const low = max(i32x4.extract_lane(top, 0), i32x4.extract_lane(top, 1));
-  return reinterpret<f32>(max(low, max(i32x4.extract_lane(top, 2), i32x4.extract_lane(top, 3))));
+  for (let i = whole; i < width; i += 4) top = i32x4.max_s(top, magnitude4(normal(x, gamma, r, i, width)));
+  return largestMagnitude(i32x4.max_s(top, topB));
 }
 
 // @ts-ignore: decorator
 @inline
 function rounded(y: v128, s: v128): v128 {
-  const round = splatOf(numbers, ROUND);
-  return i32x4.sub(f32x4.add(f32x4.mul(y, s), round), round);
+  return nearestSmall4(f32x4.mul(y, s));
 }
 
 // @ts-ignore: decorator

@@ -1,7 +1,7 @@
 // Activations to int8 in blocks of 32 inputs, whose steps are whole multiples of one unit a token: see reference.ts.
 
 import { nativeRowKernel, RowKernel } from "../../kernels/cpu/native.as";
-import { floatAt, loadLanes, maxLanes, shareStart } from "../../kernels/cpu/math.as";
+import { floatAt, largestMagnitude, loadLanes, magnitude4, nearestSmall4, shareStart } from "../../kernels/cpu/math.as";
 
 /** Inputs whose activations are rounded with one step. */
 export const blockSize: i32 = 32;
@@ -89,14 +89,14 @@ function roundRow(x: usize, width: i32, group: i32, q: usize, apart: usize, next
 
 /** max|x| of columns [from, end) */
 function largestOf(x: usize, from: i32, end: i32): f32 {
-  let top = f32x4.splat(0);
-  for (let c = from; c < end; c += 4) top = f32x4.max(top, f32x4.abs(loadLanes(x, c, end)));
-  return maxLanes(top);
+  let top = i32x4.splat(0);
+  for (let c = from; c < end; c += 4) top = i32x4.max_s(top, magnitude4(loadLanes(x, c, end)));
+  return largestMagnitude(top);
 }
 
-/** round(x / step), halves to even */
+/** round(x / step) */
 // @ts-ignore: decorator
 @inline
 function rounded(x: v128, step: v128): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(x, step)));
+  return nearestSmall4(f32x4.div(x, step));
 }
