@@ -1,7 +1,9 @@
 /** Generations at the same time: their texts are those of one alone, and none waits for another's end. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeSmallModel, type SmallModel } from '../../test/smallModel.ts';
+import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { type GenerateOptions, LanguageModel } from '../index.ts';
+import { loadIntoEngine } from '../loadModel.ts';
 
 let small: SmallModel;
 let model: LanguageModel;
@@ -71,6 +73,18 @@ it('one that is aborted or left gives its slot to others, which continue', async
     abort.abort();
     expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
   }
+});
+
+it('run one after the other if there is no memory for several at once', async () => {
+  const { folder, remove } = await makeSmallModel({ architecture: 'llama', contextLength: 512 });
+  const create = () => CpuEngine.create({ threads: 1, memoryLimit: 20e6 });
+  await using other = new LanguageModel(await loadIntoEngine(folder, create, {}));
+  const alone = await other.complete('abc', options(3));
+  const before = other.memory.inUse;
+  const together = await Promise.all([0, 1, 2].map(() => other.complete('abc', options(3))));
+  expect(together).toEqual([alone, alone, alone]);
+  expect(other.memory.inUse).toBe(before);
+  await remove();
 });
 
 it('one that the model refuses ends none of the others', async () => {

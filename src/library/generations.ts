@@ -1,4 +1,5 @@
 /** How a generation runs: alone on the model's reader, or in a batch as soon as there are several. */
+import { OutOfMemoryError } from '../engine/engine.ts';
 import type { SequenceModel } from '../generate/generate.ts';
 import type { RunnableModel } from '../run/model.ts';
 import { slotModel } from '../run/readers.ts';
@@ -16,6 +17,8 @@ export class Generations {
   readonly #checkOpen: () => void;
   #active = 0;
   #batch: Batch | undefined;
+  /** There is no memory for several sequences at once: they run one after the other. */
+  #hasNoRoom = false;
 
   constructor(model: RunnableModel, reader: SequenceReader, checkOpen: () => void) {
     this.#model = model;
@@ -32,7 +35,7 @@ export class Generations {
     let logits: Float32Array | undefined;
     const joined = async () => {
       this.#checkOpen();
-      if (this.#active > 1) slot ??= await this.#openBatch().join(state);
+      if (this.#active > 1) slot ??= await this.#openBatch()?.join(state);
       return slot;
     };
     const model: SequenceModel = {
@@ -58,10 +61,16 @@ export class Generations {
     }
   }
 
-  #openBatch(): Batch {
-    const { engine, architecture } = this.#model;
+  #openBatch(): Batch | undefined {
+    if (this.#batch || this.#hasNoRoom) return this.#batch;
+    const { engine, architecture, vocabulary } = this.#model;
     const isMany = engine.samplesAhead > 0 && architecture.memory === 'states';
-    this.#batch ??= new Batch(slotModel(this.#model, isMany ? manySizes : sizes), this.#model.vocabulary);
+    try {
+      this.#batch = new Batch(slotModel(this.#model, isMany ? manySizes : sizes), vocabulary);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      this.#hasNoRoom = true; // the sequences that run already continue
+    }
     return this.#batch;
   }
 }

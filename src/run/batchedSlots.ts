@@ -13,6 +13,7 @@ import { embedding } from '../ops/embedding/embedding.ts';
 import { output, record } from '../program/record.ts';
 import { widthOf } from '../program/shapes.ts';
 import { input, type Tensor } from '../program/tensor.ts';
+import { allocateAll } from './allocateAll.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RecordedModel, RunnableModel } from './model.ts';
 import {
@@ -44,6 +45,7 @@ export class BatchedSlots implements SlotModel {
   #reader: StateReader | undefined;
   readonly #logits = new LogitsRoom();
 
+  /** @throws RangeError for impossible sizes, OutOfMemoryError if the engine has no room for the states */
   constructor(model: Model, sizes: BatchSizes) {
     checkBatchSizes(sizes);
     this.slots = sizes.slots;
@@ -51,7 +53,7 @@ export class BatchedSlots implements SlotModel {
     this.draws = model.engine.samplesRows;
     this.#model = model;
     this.#states = model.architecture.states(this.slots + 1);
-    for (const tensor of this.#states) model.engine.allocate(tensor);
+    allocateAll(model.engine, this.#states);
     this.#steps = new LoadedPrograms(model.engine);
   }
 

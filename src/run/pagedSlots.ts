@@ -8,6 +8,7 @@ import { InputError } from '../errors.ts';
 import { type AttentionArchitecture, lastHidden } from '../model/architecture.ts';
 import { pageSize } from '../ops/pages.ts';
 import { input, type Tensor } from '../program/tensor.ts';
+import { allocateAll } from './allocateAll.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RecordedModel, RunnableModel } from './model.ts';
 import { PagedSequence } from './pagedSequence.ts';
@@ -68,7 +69,7 @@ export class PagedSlots implements SlotModel {
     const pages = poolPages(architecture, sizes);
     this.#pool = new PagePool(pages);
     this.#pools = architecture.pools(pages + 1);
-    for (const tensor of this.#pools) engine.allocate(tensor);
+    allocateAll(engine, this.#pools);
     this.#pages = input('pages', [this.slots + 1, pagesFor(architecture.contextLength)], 'i32');
     this.#steps = new LoadedPrograms(engine);
     this.#sequences = Array.from({ length: this.slots }, () => new PagedSequence(this.#pool));
