@@ -17,6 +17,7 @@ import {
 } from '../train/settings.ts';
 import { dataProgress } from './dataProgress.ts';
 import { catchInterrupt, type Interrupt } from './interrupt.ts';
+import { byteProgress } from './openModel.ts';
 import { engineOption, integer, number } from './options.ts';
 import { launches, withGroup } from './ranks.ts';
 import { describeRun, runTraining, summarise } from './runTraining.ts';
@@ -29,6 +30,7 @@ Examples:
   $ plusminus train --resume --out runs/book --steps 1000
   $ plusminus generate --model runs/book "Once"
   $ plusminus train --chat talks.jsonl --from runs/book --out runs/chat --learning-rate 0.002
+  $ plusminus train --chat talks.jsonl --from plusminus/chat --out runs/chat --learning-rate 0.001
 
 --data takes .txt and .jsonl files, also .zst and .gz, folders of them, or a folder of token shards.
 --chat takes lines {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", …}, …]}; the tokenizer of
@@ -120,8 +122,8 @@ export function trainCommand(): Command {
         'float',
       ]),
     )
-    .option('--from <folder>', 'start from the weights and tokenizer of this model')
-    .option('--tokenizer <folder>', 'use this tokenizer instead of training one')
+    .option('--from <folder|id>', 'start from the weights and tokenizer of this model')
+    .option('--tokenizer <folder|id>', 'use the tokenizer of this model or folder instead of training one')
     .option('--vocab <n>', 'entries of a tokenizer that is trained (default: 4096)', anyNumber)
     .option('--field <name>', 'field of JSON lines that holds the text (default: text)')
     .addOption(scheduleOption());
@@ -260,6 +262,7 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
     ...Object.fromEntries(given.filter(([, value]) => value !== undefined)),
   });
   const progress = dataProgress(flags.json || group.rank > 0);
+  const download = byteProgress({ quiet: group.rank > 0, ...flags });
   return beginRun(
     {
       ...{ folder: flags.out, data, settings, from, signal },
@@ -267,9 +270,13 @@ async function begin(flags: Flags, machine: Machine, { signal }: Interrupt): Pro
       ...{ tokenizer: flags.tokenizer, vocabulary: flags.vocab ?? 4096, field: flags.field },
       model: { ...sizes, name: model ?? 'tiny' },
       ...progress.callbacks,
+      onDownload: ({ loaded, total }) => download.update('downloading', loaded, total),
     },
     machine,
-  ).finally(progress.clear);
+  ).finally(() => {
+    download.stop();
+    progress.clear();
+  });
 }
 
 /** Defaults by architecture: attention needs lower learning rates than MatMul-free models. */

@@ -34,9 +34,9 @@ export interface TrainOptions extends RunOptions {
   readonly out: string;
   /** A size such as `tiny`, or a size with fields of your own. Default: `tiny`. */
   readonly model?: string | ModelSizes | undefined;
-  /** Start from this checkpoint's config, weights and tokenizer instead of `model`. */
+  /** Start from the config, weights and tokenizer of this model, a folder or a name, instead of `model`. */
   readonly from?: string | undefined;
-  /** Folder of the tokenizer to use. Default: one is trained on the data. */
+  /** Folder or model whose tokenizer to use. Default: one is trained on the data. */
   readonly tokenizer?: string | undefined;
   /** Size of the vocabulary of a tokenizer that is trained. Default 4096. */
   readonly vocabulary?: number | undefined;

@@ -42,7 +42,7 @@ export function findNative(wanted = process.env.PLUSMINUS_NATIVE): NativeLibrary
 
 /**
  * What this processor has of the library, the fastest last.
- * @throws Error if the library of a clone is older than its sources: it would misread its arguments
+ * @throws InputError if the library of a clone is older than its sources: it would misread its arguments
  */
 export function nativeVariants(): NativeLibrary[] {
   const path = libraryPath();

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { InputError } from '../errors.ts';
 
 /** Beside the WebAssembly kernels, written with them: see `CompiledKernels.sources`. */
 export const sourcesFile = 'kernels.json';
@@ -23,7 +24,7 @@ export function hashOf(source: Uint8Array): string {
 /**
  * Reads and compares only sources that are newer than the kernels. Kernels without sources, as in the package, are
  * accepted.
- * @throws Error if a source has changed since
+ * @throws InputError if a source has changed since
  */
 export function refuseStaleKernels({ file, sources, command }: CompiledKernels): void {
   const list = found(() => readFileSync(sources, 'utf8'));
@@ -34,7 +35,7 @@ export function refuseStaleKernels({ file, sources, command }: CompiledKernels):
     const status = statSync(source, { throwIfNoEntry: false });
     if (!status || status.mtimeMs <= built || hashOf(readFileSync(source)) === hash) continue;
     const name = path.replace(/^(\.\.\/)*/, '');
-    throw new Error(`the kernels are older than their sources: ${name} has changed; run "${command}"`);
+    throw new InputError(`the kernels are older than their sources: ${name} has changed; run "${command}"`);
   }
 }
 

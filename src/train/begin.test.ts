@@ -50,6 +50,31 @@ describe('beginning a run', () => {
     expect(await readdir(join(folder, 'second'))).not.toContain('tokens');
   });
 
+  it('takes the tokenizer of a model by name, and says what a name may be', async () => {
+    const folder = await temporaryFolder();
+    const data = async function* () {
+      yield rhyme.repeat(20);
+    };
+    const plan = { folder: join(folder, 'run'), data: () => data() };
+    const run = await begin({ ...plan, tokenizer: 'plusminus/chat' });
+    expect(run.data.tokenizer.chatTemplate).toBeDefined();
+    for (const name of ['from', 'tokenizer'] as const) {
+      await expect(begin({ ...plan, folder: join(folder, 'other'), [name]: 'nothing' })).rejects.toThrow(
+        /no folder or file "nothing" found; expected a model folder/,
+      );
+    }
+    expect(await readdir(folder)).toEqual(['run']);
+  });
+
+  it('tells a file of JSON, which is not a mix, from texts', async () => {
+    const folder = await temporaryFolder();
+    const texts = join(folder, 'texts.json');
+    await writeFile(texts, JSON.stringify([{ text: rhyme }]));
+    await expect(begin({ folder: join(folder, 'run'), data: [texts] })).rejects.toThrow(
+      /texts\.json: found no tokenizer .* expected \.txt or \.jsonl/,
+    );
+  });
+
   it('refuses a folder that is in use, and says how to continue with a run', async () => {
     const folder = await temporaryFolder();
     const data = async function* () {

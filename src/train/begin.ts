@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { readConfig } from '../checkpoint/config.ts';
 import { formatConfig, parseConfig } from '../checkpoint/huggingFaceConfig.ts';
+import { findModelFolder } from '../checkpoint/modelSource.ts';
 import { InputError } from '../errors.ts';
 import {
   attends,
@@ -30,8 +31,10 @@ export interface RunPlan extends Omit<DataOptions, 'shardFolder'> {
   readonly folder: string;
   readonly model: ModelChoice;
   readonly settings: TrainingSettings;
-  /** A checkpoint to start from: its config, weights and tokenizer. `model` is then ignored. */
+  /** A model to start from, named as users name models: its config, weights and tokenizer. `model` is then ignored. */
   readonly from?: string | undefined;
+  /** Of the model `from` on the Hub, in bytes. */
+  readonly onDownload?: ((progress: { readonly loaded: number; readonly total: number }) => void) | undefined;
 }
 
 /**
@@ -39,10 +42,11 @@ export interface RunPlan extends Omit<DataOptions, 'shardFolder'> {
  * @throws InputError if the folder is in use or something does not fit together; OutOfMemoryError; the signal's
  *   reason, once aborted
  */
-export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
-  const { folder, from, settings } = plan;
+export async function beginRun(given: RunPlan, machine: Machine): Promise<Run> {
   const { group = alone } = machine;
-  if (group.rank > 0) return joinRun(plan, machine, group);
+  if (group.rank > 0) return joinRun(given, machine, group);
+  const plan = await withFolders(given);
+  const { folder, from, settings } = plan;
   if (from === undefined) configOf(plan.model); // before the corpus is read, which may take long
   const place = await RunFolder.prepare(folder);
   try {
@@ -71,9 +75,17 @@ export async function beginRun(plan: RunPlan, machine: Machine): Promise<Run> {
   }
 }
 
+/** Finds models by name, such as those that are bundled. */
+async function withFolders(plan: RunPlan): Promise<RunPlan> {
+  const { from, tokenizer, signal, onDownload: onProgress } = plan;
+  const folderOf = async (name: string | undefined) =>
+    name === undefined ? undefined : findModelFolder(name, { signal, onProgress });
+  return { ...plan, from: await folderOf(from), tokenizer: await folderOf(tokenizer) };
+}
+
 /** The other ranks wait until rank 0 has written tokenizer and shards, then read them from its folder. */
-async function joinRun(plan: RunPlan, machine: Machine, group: Group): Promise<Run> {
-  const { folder, from, settings } = plan;
+async function joinRun(given: RunPlan, machine: Machine, group: Group): Promise<Run> {
+  const { folder, settings } = given;
   await group.rest();
   const [tokens] = await group.gather('');
   const tokenizer = await TextTokenizer.load(folder).catch((cause) => {
@@ -82,6 +94,8 @@ async function joinRun(plan: RunPlan, machine: Machine, group: Group): Promise<R
       { cause },
     );
   });
+  const plan = await withFolders(given); // rank 0 has downloaded what is on the Hub
+  const { from } = plan;
   const data = { tokenizer, shards: await TokenMix.open(tokens!, tokenizer), folder: tokens! };
   try {
     const config = await trainedConfig(plan, tokenizer);

@@ -112,6 +112,12 @@ async function openShards(folder: string, { tokenizer: named }: DataOptions): Pr
     const tokenizer = await TextTokenizer.load(place);
     return { tokenizer, shards: await TokenMix.open(folder, tokenizer), folder };
   }
+  if (folder.endsWith('.json')) {
+    throw new InputError(
+      `${folder}: found no tokenizer beside it, which a mix of token shards has; name its folder with --tokenizer, or, if ` +
+        'these are texts, expected .txt or .jsonl, one object a line',
+    );
+  }
   throw new InputError(
     `${folder}: found token shards without a tokenizer beside them; name its folder with --tokenizer`,
   );
