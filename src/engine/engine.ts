@@ -85,6 +85,8 @@ export interface Executable {
   run(reads?: readonly Read[], reached?: (mark: number) => void, times?: number): Promise<void>;
   /** Runs once and returns the time of each kernel, in order. Results are the same as those of `run`. */
   profile(): Promise<KernelTime[]>;
+  /** Gives back what the engine holds for this program alone; it cannot run again. Absent where that is nothing. */
+  dispose?(): void;
 }
 
 /** The time of one kernel in a profiled run; the reference engine's kernels are ops. */

@@ -8,6 +8,7 @@ import { bytesOf, type Engine, OutOfMemoryError, readFloats } from '../engine/en
 import { type AttentionArchitecture, type KeyValuePages, lastHidden } from '../model/architecture.ts';
 import type { SampleSettings } from '../ops/sample/sample.ts';
 import type { Program } from '../program/record.ts';
+import type { Tensor } from '../program/tensor.ts';
 import { LoadedPrograms } from './loadedPrograms.ts';
 import type { RunnableModel } from './model.ts';
 import { SequencePages, writeSequence } from './sequencePages.ts';
@@ -208,6 +209,8 @@ class EngineCache {
   readonly #engine: Engine;
   readonly #steps: LoadedPrograms<RecordedStep & { readonly pages: KeyValuePages }>;
   readonly #draws: LoadedPrograms<{ readonly program: Program; readonly pages: KeyValuePages }>;
+  /** Inputs of steps: each run writes them. */
+  readonly #inputs = new Set<Tensor>();
   #pages: SequencePages | undefined;
   #capacity = 0;
   /** The tokens whose keys and values are in the cache. */
@@ -237,8 +240,7 @@ class EngineCache {
       Math.max(minCapacity, 2 ** Math.ceil(Math.log2(tokens))),
       architecture.contextLength,
     );
-    this.#steps.clear();
-    this.#draws.clear();
+    this.#dropPrograms();
     const larger = new SequencePages(architecture, capacity);
     const old = this.#pages?.tensors ?? [];
     // Moved one tensor at a time, so that little more than the larger pages are in use.
@@ -271,6 +273,8 @@ class EngineCache {
     });
     this.#engine.write(ids, bytesOf(Int32Array.from(tokens)));
     writeSequence(this.#engine, pages, this.tokens.length);
+    const { slots, positions, pages: table } = pages.paging;
+    for (const input of [ids, slots, positions, table]) this.#inputs.add(input);
     await executable.run();
     this.tokens = [...this.tokens, ...tokens];
     if (logits) await readFloats(this.#engine, logits, target);
@@ -301,9 +305,15 @@ class EngineCache {
     this.#forget();
   }
 
-  #forget(): void {
+  #dropPrograms(): void {
     this.#steps.clear();
     this.#draws.clear();
+    for (const input of this.#inputs) this.#engine.free(input);
+    this.#inputs.clear();
+  }
+
+  #forget(): void {
+    this.#dropPrograms();
     this.#pages = undefined;
     this.#capacity = 0;
     this.tokens = [];

@@ -20,7 +20,9 @@ export class LoadedPrograms<Recorded extends { readonly program: Program }> {
     return loaded;
   }
 
+  /** Forgets the programs and gives their memory back. */
   clear(): void {
+    for (const { executable } of this.#loaded.values()) executable.dispose?.();
     this.#loaded.clear();
   }
 }

@@ -263,6 +263,11 @@ export class CpuEngine implements Engine {
     return list;
   }
 
+  /** For executables: gives a list back. */
+  release(list: number): void {
+    this.#heap.free(list);
+  }
+
   /** For executables: called before a run. */
   begin(executable: CpuExecutable): void {
     this.#lastRun = executable;
@@ -293,7 +298,7 @@ export class CpuEngine implements Engine {
     await this.execute(list, phases.length, { wakes: this.#cut.threads, profile: address });
     const times = new Float64Array(this.#heap.memory.buffer, address, phases.length + 1).slice();
     this.#heap.free(address);
-    this.#heap.free(list);
+    this.release(list);
     return phases.map((_, index) => times[index + 1]! - times[index]!);
   }
 
@@ -351,6 +356,11 @@ class CpuExecutable implements Executable {
     const phases = kernels.flatMap((kernel) => this.#engine.phasesOf([kernel], this.#place));
     const times = await this.#engine.executeProfiled(this, phases, this.#place);
     return kernels.map(({ call }, index) => ({ kernel: call.kernel, milliseconds: times[index]! }));
+  }
+
+  dispose(): void {
+    if (this.#list !== undefined) this.#engine.release(this.#list);
+    this.#list = undefined;
   }
 
   /** The phases of a run, for measurements. */

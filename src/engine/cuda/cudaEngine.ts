@@ -172,6 +172,10 @@ export class CudaEngine implements Engine {
       plan: planned.plan,
       run: (reads, reached, times) => this.#run(graphs, reads, reached, times),
       profile: () => this.#profile(graphs),
+      dispose: () => {
+        graphs.dispose();
+        this.#programs.delete(graphs);
+      },
     };
   }
 

@@ -100,6 +100,10 @@ export class DispatchList {
     this.#generation = this.#on.memory.generation;
   }
 
+  dispose(): void {
+    this.#numbers.destroy();
+  }
+
   /** Encodes the dispatches [first, end). */
   encode(encoder: GPUCommandEncoder, first = 0, end = this.length): void {
     const pass = encoder.beginComputePass();

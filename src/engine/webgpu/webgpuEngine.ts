@@ -290,6 +290,10 @@ class WebGpuExecutable implements Executable {
     return this.#engine.executeProfiled(this, this.#list);
   }
 
+  dispose(): void {
+    this.#list.dispose();
+  }
+
   placeOf(tensor: Tensor) {
     const known = this.program.outputs.has(tensor) || this.program.assignments.has(tensor);
     return known ? this.#list.placeOf(tensor) : undefined;
