@@ -11,11 +11,11 @@ import { turnHalves } from "./turnHalves.as";
 import { workspaceStart } from "./workspace.as";
 
 /** Rows of C that a micro-kernel computes; rows of a panel of A. */
-const MR: i32 = 4;
+const MR: i32 = 6;
 /** Columns of C that a micro-kernel computes; columns of a panel of B. */
 const NR: i32 = 8;
-/** Rows, depth and columns of a block: A's panels take 64 KiB, B's 256 KiB. */
-const MC: i32 = 64;
+/** Rows, depth and columns of a block: A's panels take 60 KiB, B's 256 KiB. */
+const MC: i32 = 60;
 const KC: i32 = 256;
 const NC: i32 = 256;
 
@@ -68,7 +68,7 @@ export function gemmPiece(g: Gemm, piece: i32, pieces: i32): void {
   }
 }
 
-/** Panels of four rows, k by k; rows past the end are zero. */
+/** Panels of six rows, k by k; rows past the end are zero. */
 function packA(g: Gemm, panels: usize, m: i32, rows: i32, k: i32, depth: i32): void {
   const strideM = (<usize>g.strideM) << 2;
   const strideK = (<usize>g.strideK) << 2;
@@ -76,26 +76,46 @@ function packA(g: Gemm, panels: usize, m: i32, rows: i32, k: i32, depth: i32): v
   for (let i = 0; i < rows; i += MR) {
     const from = g.a + <usize>(m + i) * strideM + <usize>k * strideK;
     const left = rows - i;
-    if (left >= MR && g.strideM == 1) {
-      for (let j = 0; j < depth; j++) v128.store(to + ((<usize>j) << 4), v128.load(from + <usize>j * strideK));
-    } else if (left >= MR) {
-      for (let j = 0; j < depth; j++) {
-        const at = from + <usize>j * strideK;
-        const p = to + ((<usize>j) << 4);
-        store<f32>(p, load<f32>(at));
-        store<f32>(p, load<f32>(at + strideM), 4);
-        store<f32>(p, load<f32>(at + 2 * strideM), 8);
-        store<f32>(p, load<f32>(at + 3 * strideM), 12);
-      }
-    } else {
-      for (let j = 0; j < depth; j++) {
-        for (let row = 0; row < MR; row++) {
-          const value: f32 = row < left ? load<f32>(from + <usize>row * strideM + <usize>j * strideK) : 0;
-          store<f32>(to + ((<usize>(j * MR + row)) << 2), value);
-        }
-      }
+    const bytes = (<usize>depth * MR) << 2;
+    if (left < MR) packEdge(from, strideM, strideK, left, depth, to);
+    else if (g.strideM == 1) packColumns(from, strideK, to, to + bytes);
+    else packRows(from, strideM, strideK, to, to + bytes);
+    to += bytes;
+  }
+}
+
+/** Rows whose elements are neighbours in memory. */
+// @ts-ignore: decorator
+@inline
+function packColumns(from: usize, strideK: usize, to: usize, end: usize): void {
+  for (; to < end; to += 4 * MR) {
+    v128.store(to, v128.load(from));
+    store<u64>(to, load<u64>(from, 16), 16);
+    from += strideK;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function packRows(from: usize, strideM: usize, strideK: usize, to: usize, end: usize): void {
+  for (; to < end; to += 4 * MR) {
+    const half = from + 3 * strideM;
+    store<f32>(to, load<f32>(from));
+    store<f32>(to, load<f32>(from + strideM), 4);
+    store<f32>(to, load<f32>(from + 2 * strideM), 8);
+    store<f32>(to, load<f32>(half), 12);
+    store<f32>(to, load<f32>(half + strideM), 16);
+    store<f32>(to, load<f32>(half + 2 * strideM), 20);
+    from += strideK;
+  }
+}
+
+function packEdge(from: usize, strideM: usize, strideK: usize, left: i32, depth: i32, to: usize): void {
+  for (let j = 0; j < depth; j++) {
+    for (let row = 0; row < MR; row++) {
+      const value: f32 = row < left ? load<f32>(from + <usize>row * strideM + <usize>j * strideK) : 0;
+      store<f32>(to + ((<usize>(j * MR + row)) << 2), value);
     }
-    to += (<usize>depth * MR) << 2;
   }
 }
 
@@ -242,7 +262,7 @@ function block(
   }
 }
 
-/** A 4 × 8 tile of C in eight registers. */
+/** A 6 × 8 tile of C in twelve registers: sums that take turns, since each multiplication waits for the last of its sum. */
 function micro(
   a: usize,
   b: usize,
@@ -262,6 +282,10 @@ function micro(
   let c21 = f32x4.splat(0);
   let c30 = f32x4.splat(0);
   let c31 = f32x4.splat(0);
+  let c40 = f32x4.splat(0);
+  let c41 = f32x4.splat(0);
+  let c50 = f32x4.splat(0);
+  let c51 = f32x4.splat(0);
   for (let k = 0; k < depth; k++) {
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
@@ -277,7 +301,13 @@ function micro(
     const a3 = v128.load32_splat(a, 12);
     c30 = multiplyAdd(a3, b0, c30);
     c31 = multiplyAdd(a3, b1, c31);
-    a += 16;
+    const a4 = v128.load32_splat(a, 16);
+    c40 = multiplyAdd(a4, b0, c40);
+    c41 = multiplyAdd(a4, b1, c41);
+    const a5 = v128.load32_splat(a, 20);
+    c50 = multiplyAdd(a5, b0, c50);
+    c51 = multiplyAdd(a5, b1, c51);
+    a += 4 * MR;
     b += 32;
   }
   const row = (<usize>ldc) << 2;
@@ -285,6 +315,8 @@ function micro(
   if (rows > 1) storeRow(c + row, before ? before + row : 0, alpha, c10, c11, columns);
   if (rows > 2) storeRow(c + 2 * row, before ? before + 2 * row : 0, alpha, c20, c21, columns);
   if (rows > 3) storeRow(c + 3 * row, before ? before + 3 * row : 0, alpha, c30, c31, columns);
+  if (rows > 4) storeRow(c + 4 * row, before ? before + 4 * row : 0, alpha, c40, c41, columns);
+  if (rows > 5) storeRow(c + 5 * row, before ? before + 5 * row : 0, alpha, c50, c51, columns);
 }
 
 // @ts-ignore: decorator
