@@ -154,7 +154,9 @@ async function readJson(path: string): Promise<unknown> {
 async function withJobs(flags: Flags, use: (jobs: readonly Job[]) => Promise<void>): Promise<void> {
   let jobs: readonly Job[] | undefined;
   await interruptible(async (signal) => {
-    jobs = await prepare(flags, signal);
+    const prepared = await prepare(flags, signal);
+    signal.throwIfAborted(); // Ctrl-C may come behind the last look at it
+    jobs = prepared;
   });
   if (jobs) await use(jobs);
 }
