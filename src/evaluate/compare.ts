@@ -51,9 +51,20 @@ export function compareScores(first: ScoredFile, second: ScoredFile, seed: numbe
     return pairs.length === 0 ? [] : [{ task, metric: headline, ...pairedDifference(pairs, seed) }];
   });
   if (found.length > 0) return found;
-  throw new InputError(
-    '--compare: found no task with items that both files have, expected the same --limit and --seed',
+  throw new InputError(`--compare: ${whyNothing(first, second)}`);
+}
+
+function whyNothing(first: ScoredFile, second: ScoredFile): string {
+  const names = ({ tasks }: ScoredFile) => tasks.map(({ task }) => task).join(', ');
+  const shared = first.tasks.filter(({ task }) => second.tasks.some((other) => other.task === task));
+  if (shared.length === 0)
+    return `found ${names(first)} in the first file and ${names(second)} in the second, expected the same tasks`;
+  const isRight = shared.some(({ task, headline }) =>
+    first.scores[task]?.some(({ metrics }) => metrics?.[headline] !== undefined),
   );
+  return isRight
+    ? 'found no item that both files have, expected files of the same --limit and --seed'
+    : `found ${names({ ...first, tasks: shared })}, whose items are not right or wrong; expected a task of questions`;
 }
 
 /** The values of the items that both have. */
