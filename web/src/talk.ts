@@ -53,19 +53,20 @@ effect(() => {
 async function takeOver(model: string): Promise<void> {
   const { turns, model: earlier } = talk.peek();
   heldBy = undefined;
-  if (turns.length > 0 && earlier !== model) {
+  // Without a name, its first message waits for this very model.
+  if (turns.length > 0 && earlier !== '' && earlier !== model) {
     talk.value = emptyTalk();
     generation.status.value = ''; // it would hide the notice
     notice.value = `A new talk: ${model} was not there in the one with ${earlier}, which is kept below.`;
   }
-  await hold();
+  if (!generation.running.peek()) await hold(); // a message that is being sent does it
 }
 
-/** Tells the model what was said, if it does not know. */
-async function hold(): Promise<void> {
-  const { turns, saved } = talk.peek();
+/** Tells the model what was said before, if it does not know. */
+async function hold({ turns, saved } = talk.peek()): Promise<void> {
   const { fingerprint } = card.peek()!;
   if (heldBy === fingerprint) return;
+  if (saved === undefined) change({ cut: false }); // only a state can be continued
   if (turns.length > 0) await modelWorker().call('openChat', { saved, messages: messagesOf(turns) });
   else await modelWorker().call('newChat', undefined);
   heldBy = fingerprint;
@@ -78,23 +79,28 @@ function messagesOf(turns: readonly Turn[]): ChatMessage[] {
 export async function send(message: string): Promise<void> {
   const said = message.trim();
   if (said === '' || generation.running.value) return;
-  draft.value = '';
   const before = talk.value;
   change({ turns: [...before.turns, { who: 'you', text: said }, { who: 'model', text: '' }], cut: false });
   await answer(async (onEvent, signal) => {
-    await hold();
+    await hold(before);
     return modelWorker().call('chat', { message: said, ...sampling() }, { onEvent, signal });
   });
-  if (talk.value.turns.at(-1)!.text !== '') return;
+  if (talk.value.turns.at(-1)?.text !== '') return;
   // It was stopped, or failed, before the answer began: the message goes back to where it was written.
   talk.value = before;
-  draft.value = said;
+  giveBack(said);
+}
+
+/** What is being written there already stays. */
+function giveBack(said: string): void {
+  draft.value = [said, draft.value].filter((text) => text !== '').join('\n\n');
 }
 
 /** More of an answer that was cut off. */
 export function goOn(): Promise<void> {
+  const before = talk.value;
   return answer(async (onEvent, signal) => {
-    await hold();
+    await hold(before);
     return modelWorker().call('continueChat', sampling(), { onEvent, signal });
   });
 }
@@ -108,22 +114,27 @@ export async function regenerate(): Promise<void> {
 /** Takes a message back for editing, with everything after it. */
 export async function edit(index: number): Promise<void> {
   const said = await takeBack(index);
-  if (said !== undefined) draft.value = said;
+  if (said !== undefined) giveBack(said);
 }
 
 async function takeBack(index: number): Promise<string | undefined> {
   const { turns } = talk.value;
   const turn = turns[index];
-  if (turn?.who !== 'you' || generation.running.value) return undefined;
-  await hold();
-  await modelWorker().call('rewindChat', { index });
-  change({ turns: turns.slice(0, index), cut: false, saved: undefined });
-  await keep();
-  return turn.text;
+  if (turn?.who !== 'you') return undefined;
+  let said: string | undefined;
+  await generation.run(async () => {
+    await hold();
+    await modelWorker().call('rewindChat', { index });
+    change({ turns: turns.slice(0, index), cut: false, saved: undefined });
+    await keep();
+    said = turn.text;
+    return '';
+  });
+  return said;
 }
 
-export async function newTalk(): Promise<void> {
-  if (generation.running.value) return;
+export function newTalk(): void {
+  generation.stop();
   talk.value = emptyTalk();
   notice.value = generation.status.value = '';
   heldBy = undefined;
@@ -131,7 +142,8 @@ export async function newTalk(): Promise<void> {
 
 export async function openTalk(chosen: Talk): Promise<void> {
   if (generation.running.value) return;
-  talk.value = { ...chosen, model: card.value?.name ?? chosen.model };
+  const model = card.value?.name ?? chosen.model;
+  talk.value = { ...chosen, model, cut: chosen.cut && chosen.model === model };
   notice.value = '';
   heldBy = undefined;
 }
@@ -139,13 +151,12 @@ export async function openTalk(chosen: Talk): Promise<void> {
 export async function rename(chosen: Talk, name: string): Promise<void> {
   const renamed = { ...chosen, name };
   if (talk.value.id === chosen.id) change({ name });
-  await put('talks', renamed);
-  talks.value = await list<Talk>('talks');
+  await store(renamed);
 }
 
 export async function forget(chosen: Talk): Promise<void> {
+  if (talk.value.id === chosen.id) newTalk();
   await remove('talks', chosen.id);
-  if (talk.value.id === chosen.id) await newTalk();
   talks.value = await list<Talk>('talks');
 }
 
@@ -157,7 +168,9 @@ type Ask = (onEvent: (event: ChatEvent) => void, signal: AbortSignal) => Promise
 
 async function answer(ask: Ask): Promise<void> {
   notice.value = spoken.value = '';
-  const begun = talk.value.turns.at(-1)!.text;
+  const { id, turns } = talk.value;
+  const begun = turns.at(-1)!.text;
+  change({ saved: undefined }); // from before this answer
   let added = '';
   await generation.run(async (signal) => {
     const onEvent = (event: ChatEvent) => {
@@ -177,7 +190,7 @@ async function answer(ask: Ask): Promise<void> {
     return describeSpeed(answered);
   });
   // A stopped answer can be continued, too; the model knows how far it came.
-  if (added === '') return;
+  if (added === '' || talk.value.id !== id) return;
   if (generation.stopped) change({ cut: true });
   await keep();
 }
@@ -186,21 +199,33 @@ function change(part: Partial<Talk>): void {
   talk.value = { ...talk.value, ...part };
 }
 
-async function keep(): Promise<void> {
-  const { turns, name } = talk.value;
-  const { saved, messages } = await modelWorker().call('saveChat', undefined);
-  // After a stop the model may have written a little more than has arrived here.
-  const last = messages.at(-1)?.content;
-  const whole =
-    last === undefined
-      ? turns
-      : turns.map((turn, k) => (k === turns.length - 1 ? { ...turn, text: last } : turn));
-  change({
-    ...{ model: card.value!.name, changed: Date.now(), name: name || firstWords(turns[0]?.text ?? 'Talk') },
-    ...{ saved, turns: whole },
-  });
-  await put('talks', talk.value);
+async function store(one: Talk): Promise<void> {
+  await put('talks', one);
   talks.value = await list<Talk>('talks');
+}
+
+/** As the shelf shows it, without the model's state. */
+function named(one: Talk): Talk {
+  const name = one.name || firstWords(one.turns[0]?.text ?? 'Talk');
+  return { ...one, name, model: card.value!.name, changed: Date.now() };
+}
+
+async function keep(): Promise<void> {
+  const asked = modelWorker().call('saveChat', undefined);
+  const now = named(talk.value);
+  talk.value = now;
+  await store(now);
+  const { saved, messages } = await asked;
+  const kept = talks.value.find(({ id }) => id === now.id);
+  // Deleted meanwhile, or another model came first, which knows nothing of this talk.
+  if (!kept || messages.length !== now.turns.length) return;
+  // After a stop the model may have written a little more than has arrived here.
+  const whole = (turns: readonly Turn[]) =>
+    turns.map((turn, k) => ({ ...turn, text: messages[k]?.content ?? turn.text }));
+  const isSame = talk.value.turns === now.turns;
+  // Meanwhile the reader may have sent a message, or opened another talk.
+  if (talk.value.id === now.id) change({ turns: whole(talk.value.turns), ...(isSame ? { saved } : {}) });
+  await store({ ...kept, saved, turns: whole(now.turns) });
 }
 
 /** A talk that somebody handed on: kept, then opened. */
@@ -211,7 +236,6 @@ export async function openTalkFile({
 }: Pick<Talk, 'name' | 'model' | 'turns'>): Promise<void> {
   await restored;
   const given: Talk = { ...emptyTalk(), name, model, turns, changed: Date.now() };
-  await put('talks', given);
-  talks.value = await list<Talk>('talks');
+  await store(given);
   await openTalk(given);
 }

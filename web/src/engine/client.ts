@@ -39,6 +39,7 @@ export class Client {
   ): Promise<Calls[M]['result']> {
     const id = this.#calls++;
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted(); // while something else was awaited before this call
       this.#pending.set(id, { onEvent: (event) => onEvent?.(event as never), resolve, reject });
       signal?.addEventListener('abort', () => {
         if (!this.#pending.delete(id)) return;

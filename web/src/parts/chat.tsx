@@ -20,7 +20,7 @@ export function Chat() {
           {generation.status.value || notice.value}
         </p>
         {turns.length > 0 && (
-          <button type="button" disabled={generation.running.value} onClick={() => void newTalk()}>
+          <button type="button" disabled={generation.running.value} onClick={newTalk}>
             New talk
           </button>
         )}
@@ -41,6 +41,13 @@ function entersLines(): boolean {
   return matchMedia('(pointer: coarse)').matches;
 }
 
+function submit(): void {
+  if (generation.running.value) return;
+  const message = draft.value;
+  draft.value = '';
+  void send(message);
+}
+
 function Composer() {
   const running = generation.running.value;
   return (
@@ -49,7 +56,7 @@ function Composer() {
       onSubmit={(event) => {
         event.preventDefault();
         if (running) generation.stop();
-        else void send(draft.value);
+        else submit();
       }}
     >
       <textarea
@@ -64,7 +71,7 @@ function Composer() {
         onKeyDown={(event) => {
           if (event.key !== 'Enter' || event.shiftKey || event.isComposing || entersLines()) return;
           event.preventDefault();
-          void send(draft.value);
+          submit();
         }}
       />
       <button type="submit" class="main">

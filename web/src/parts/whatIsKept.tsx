@@ -21,10 +21,10 @@ function Erase() {
   const isAsked = state.value === 'asked';
   const erase = async () => {
     state.value = 'erasing';
-    await eraseAll();
-    talks.value = [];
-    await newTalk();
+    newTalk();
     forgetTexts();
+    talks.value = [];
+    await eraseAll();
     await listTrained();
     state.value = 'erased';
   };

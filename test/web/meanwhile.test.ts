@@ -1,0 +1,163 @@
+/** What a reader does while something else has not ended yet: a model is coming, an answer is being kept or written. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
+import { openBrowser } from './browser.ts';
+import { host, newPage, untilLoaded } from './pages.ts';
+import { hostSlowly } from './slowHost.ts';
+
+const app = inject('app');
+let browser: Browser;
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+afterAll(() => browser?.close());
+
+async function openTalk(url: string): Promise<Page> {
+  const page = await newPage(browser);
+  await page.goto(`${url}?engine=single`);
+  await untilLoaded(page);
+  await page.getByText('Chat', { exact: true }).click();
+  return page;
+}
+
+/** An answer of so many tokens, the likeliest, none of which ends it. */
+async function limit(page: Page, tokens: number): Promise<void> {
+  await page.getByText('How it writes').click();
+  await page.getByLabel('At most').fill(String(tokens));
+  await page.getByLabel('Freedom').fill('0');
+  await page.getByText('How it writes').click();
+}
+
+async function say(page: Page, message: string): Promise<void> {
+  await page.getByLabel('Message').fill(message);
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText(/\d+ tokens?, .* a second/).waitFor();
+}
+
+/** Sends a message, and clicks these in turn as soon as the answer has begun; from outside, it would have ended. */
+async function inTheAnswer(page: Page, message: string, selectors: readonly string[]): Promise<void> {
+  await page.getByLabel('Message').fill(message);
+  await page.evaluate(async (selectors) => {
+    const next = () => new Promise((resolve) => setTimeout(resolve));
+    const click = (selector: string) => document.querySelector<HTMLElement>(selector)!.click();
+    const texts = () => [...document.querySelectorAll('.turn.model > span:last-of-type')];
+    const before = texts().length;
+    click('.composer button');
+    while (texts().length <= before || texts().at(-1)!.textContent === '') await next();
+    for (const selector of selectors) {
+      click(selector);
+      await next();
+    }
+  }, selectors);
+}
+
+interface Kept {
+  readonly name: string;
+  readonly turns: readonly { readonly text: string }[];
+  /** What the model was told and said; undefined without its state. */
+  readonly told: readonly string[] | undefined;
+}
+
+/** The talks that the browser keeps, by name. */
+function keptTalks(page: Page): Promise<Kept[]> {
+  return page.evaluate(
+    () =>
+      new Promise<Kept[]>((resolve) => {
+        const opening = indexedDB.open('plusminus');
+        opening.onsuccess = () => {
+          const all = opening.result.transaction('talks').objectStore('talks').getAll();
+          all.onsuccess = () => {
+            opening.result.close();
+            const told = (saved?: string) =>
+              saved && JSON.parse(saved).messages.map(({ content }: { content: string }) => content);
+            const found = all.result.map(({ name, turns, saved }) => ({ name, turns, told: told(saved) }));
+            resolve(found.sort((a, b) => a.name.localeCompare(b.name)));
+          };
+        };
+      }),
+  );
+}
+
+/** What was said in each, shortened. */
+const words = (talks: readonly Kept[]) => talks.map(({ turns }) => turns.map(({ text }) => text.slice(0, 4)));
+
+test('the model is told a message once, whether it waited for the model or began a new talk', async () => {
+  const slow = await hostSlowly(app, { bytesPerSecond: 2_000_000, latency: 50 });
+  onTestFinished(() => slow.close());
+  const page = await newPage(browser);
+  await page.goto(`${slow.url}?engine=single`);
+  await page.getByRole('button', { name: 'Who are you?' }).click();
+  await page.getByText('Chat', { exact: true }).click(); // this small model has no template of its own
+  await page.getByText(/\d+ tokens?, .* a second/).waitFor();
+  await page.getByRole('button', { name: 'New talk' }).click();
+  await limit(page, 20);
+  await say(page, 'And now?');
+  const isWhole = ({ turns, told }: Kept) => told?.join('|') === turns.map(({ text }) => text).join('|');
+  await expect.poll(async () => (await keptTalks(page)).map(isWhole)).toEqual([true, true]);
+  expect((await keptTalks(page)).map(({ name }) => name)).toEqual(['And now?', 'Who are you?']);
+});
+
+test('an answer that is stopped touches neither the talk that is opened at once nor the next message', async () => {
+  const page = await openTalk((await host(app)).url);
+  await limit(page, 20);
+  await say(page, 'One.');
+  await page.getByRole('button', { name: 'New talk' }).click();
+  await limit(page, 4000);
+  await inTheAnswer(page, 'Two.', ['.composer button', '.shelf li button']);
+  await expect
+    .poll(async () => words(await keptTalks(page)))
+    .toEqual([
+      ['One.', ' the'],
+      ['Two.', ' the'],
+    ]);
+  await inTheAnswer(page, 'Three', ['.composer button']);
+  await say(page, 'Four');
+  const all = [
+    ['One.', ' the', 'Thre', ' the', 'Four', ' the'],
+    ['Two.', ' the'],
+  ];
+  await expect.poll(async () => words(await keptTalks(page))).toEqual(all);
+});
+
+test('another answer that is asked for twice comes once, and a draft stays', async () => {
+  const page = await openTalk((await host(app)).url);
+  await limit(page, 20);
+  await say(page, 'One.');
+  await page.getByLabel('Message').fill('half of the ne');
+  const again = page.getByRole('button', { name: 'Another answer' });
+  await again.evaluate((button: HTMLElement) => {
+    button.click();
+    button.click();
+  });
+  await again.waitFor();
+  await expect.poll(async () => words(await keptTalks(page))).toEqual([['One.', ' the']]);
+  expect(await page.getByLabel('Message').inputValue()).toBe('half of the ne');
+});
+
+test('an engine that is chosen during an answer loses no turn, and what is erased then is gone', async () => {
+  const page = await openTalk((await host(app)).url);
+  await limit(page, 20);
+  await say(page, 'One.');
+  await limit(page, 4000);
+  await page.evaluate(() => {
+    document.querySelector('.choices select')!.addEventListener('click', ({ currentTarget }) => {
+      (currentTarget as HTMLSelectElement).value = 'threads';
+      (currentTarget as HTMLSelectElement).dispatchEvent(new Event('change'));
+    });
+  });
+  await inTheAnswer(page, 'Two.', ['.choices select']);
+  await page.getByText(/WebAssembly, \d/).waitFor();
+  await limit(page, 20);
+  await say(page, 'Three');
+  const turns = [['One.', ' the', 'Two.', ' the', 'Thre', ' the']];
+  await expect.poll(async () => words(await keptTalks(page))).toEqual(turns);
+  await expect.poll(async () => (await keptTalks(page))[0]!.told?.length).toBe(6);
+
+  await limit(page, 4000);
+  await page.getByText(/^Your talks/).click();
+  await page.getByRole('button', { name: 'Erase everything' }).click();
+  await inTheAnswer(page, 'Four', ['.shelf p button']);
+  await page.getByText('Everything is erased.').waitFor();
+  await say(page, 'Five'); // what was asked of the worker before has ended
+  await expect.poll(async () => words(await keptTalks(page))).toEqual([['Five', ' the']]);
+});
