@@ -55,10 +55,10 @@ function folderAddress(source: string, { revision = 'main', hubUrl = hub }: Down
   if (hubName.test(source) && !source.startsWith('.')) return `${hubUrl}/${source}/resolve/${revision}`;
   const [, repository, file] = hubFile.exec(source) ?? [];
   if (repository) return `${hubUrl}/${repository}/resolve/${revision}/${file}`;
-  if (!URL.canParse(source, location.href)) {
+  const url = URL.canParse(source, location.href) ? new URL(source, location.href) : undefined;
+  if (!url || url.origin === 'null') {
     throw new InputError(`model: found ${JSON.stringify(source)}, expected the address of a model folder`);
   }
-  const url = new URL(source, location.href);
   const page = url.origin === hub ? url.pathname.match(hubPage) : undefined;
   if (page) return `${hub}/${page[1]}/resolve/${page[2] ?? revision}`;
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');

@@ -251,6 +251,20 @@ test('without a bundled model it asks for one, and says what is wrong with an ad
   await page.getByLabel('Address or name of a model').fill('./nowhere');
   await page.getByRole('button', { name: 'Open' }).click();
   await page.getByText(/nowhere\/config\.json: not found/).waitFor();
+  await page.getByLabel('Address or name of a model').fill('http://');
+  await page.getByRole('button', { name: 'Open' }).click();
+  await page.getByText('model: found "http://", expected the address of a model folder').waitFor();
+});
+
+test('what computes is fetched again if it did not come, instead of being awaited forever', async () => {
+  const { url } = await host(app);
+  const page = await newPage(browser, { serviceWorkers: 'block' }); // whose requests could not be refused here
+  await page.route(/assets\/worker-/, (route) => route.abort());
+  await page.goto(`${url}?model=`); // an empty name is none
+  await page.getByText(/The part that computes could not be fetched/).waitFor();
+  await page.unroute(/assets\/worker-/);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await untilLoaded(page);
 });
 
 test('the first paint takes few bytes', async () => {

@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
 import { openBrowser } from './browser.ts';
-import { host, newPage, untilLoaded } from './pages.ts';
+import { engineOf, host, newPage, untilLoaded } from './pages.ts';
 import { hostSlowly } from './slowHost.ts';
 
 const app = inject('app');
@@ -95,6 +95,18 @@ test('the model is told a message once, whether it waited for the model or began
   const isWhole = ({ turns, told }: Kept) => told?.join('|') === turns.map(({ text }) => text).join('|');
   await expect.poll(async () => (await keptTalks(page)).map(isWhole)).toEqual([true, true]);
   expect((await keptTalks(page)).map(({ name }) => name)).toEqual(['And now?', 'Who are you?']);
+});
+
+test('an engine that is chosen while the model is coming takes its place, without an error', async () => {
+  const slow = await hostSlowly(app, { bytesPerSecond: 1_000_000, latency: 50 });
+  onTestFinished(() => slow.close());
+  const page = await newPage(browser);
+  await page.goto(`${slow.url}?engine=threads`);
+  await page.getByText(/Fetching the model: /).waitFor();
+  await page.locator('.choices select').selectOption('single');
+  await untilLoaded(page);
+  expect(await engineOf(page)).toBe('WebAssembly, one thread');
+  expect(await page.getByRole('alert').count()).toBe(0);
 });
 
 test('an answer that is stopped touches neither the talk that is opened at once nor the next message', async () => {

@@ -9,6 +9,13 @@ import { keptModels } from '../../src/platform/keptModels.ts';
 /** Whether the app can start without a network. */
 export const readyOffline = signal(false);
 
+let giveUp: () => void;
+/** How long the page waits for its service worker. */
+const patience = new Promise<void>((resolve) => {
+  giveUp = resolve;
+  setTimeout(resolve, 10_000);
+});
+
 const reloaded = 'plusminus-reloaded';
 
 export async function installServiceWorker(): Promise<void> {
@@ -18,7 +25,7 @@ export async function installServiceWorker(): Promise<void> {
     await navigator.serviceWorker.ready;
     readyOffline.value = true;
   } catch {
-    // Without one (a private window, a policy) the app works as long as the network does.
+    giveUp(); // a private window, a policy: the app works as long as the network does
   }
 }
 
@@ -26,7 +33,7 @@ export async function installServiceWorker(): Promise<void> {
 export async function untilIsolated(): Promise<void> {
   if (crossOriginIsolated || !('serviceWorker' in navigator) || import.meta.env.DEV) return;
   if (wasReloaded()) return; // once is enough: some browsers refuse
-  const ready = await Promise.race([navigator.serviceWorker.ready, patience()]);
+  const ready = await Promise.race([navigator.serviceWorker.ready, patience]);
   if (!ready?.active) return;
   reloadOnce();
   await new Promise(() => {}); // nothing must start in the page that is reloaded
@@ -67,8 +74,4 @@ export async function loadPart<T>(load: () => Promise<T>): Promise<T | undefined
     else outdated.value = true;
     return undefined;
   }
-}
-
-function patience(): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(resolve, 10_000, undefined));
 }

@@ -52,7 +52,7 @@ export function modelWorker(): Client {
 export async function openFirst(): Promise<void> {
   if (source.value !== undefined || loading.value) return;
   trouble.value = undefined;
-  const named = parameters.get('model');
+  const named = parameters.get('model') || null;
   try {
     bundled.value ??= await listBundled();
   } catch (error) {
@@ -72,9 +72,14 @@ export function addressOf(bundledName: string): string {
   return new URL(`models/${bundledName}`, document.baseURI.split(/[?#]/)[0]).href;
 }
 
+/** What `card` describes. */
+let opened: Source | undefined;
+/** Counts calls of `open`: once there is a later one, an earlier one ends unseen. */
+let calls = 0;
+
 /** @param model the address of a model folder or GGUF file, a Hub name, a name of the catalogue, or the reader's files */
 export async function open(model: Source): Promise<void> {
-  const earlier = source.value;
+  const call = ++calls;
   source.value = model;
   trouble.value = undefined;
   loading.value = { phase: 'start', loaded: 0, total: 0, secondsLeft: undefined };
@@ -82,12 +87,15 @@ export async function open(model: Source): Promise<void> {
   try {
     // An address that the reader typed counts from the page, not from the worker's script.
     const absolute =
-      typeof model === 'string' && !isName(model) ? new URL(model, document.baseURI).href : model;
+      typeof model === 'string' && !isName(model) && URL.canParse(model, document.baseURI)
+        ? new URL(model, document.baseURI).href
+        : model;
     const clock = new Clock();
     const request = { source: absolute, engine: engineChoice.value };
     let memory: number | undefined;
     card.value = await modelWorker().call('load', request, {
       onEvent: (event) => {
+        if (call !== calls) return;
         if ('needed' in event) {
           memory = event.needed;
           return;
@@ -102,13 +110,14 @@ export async function open(model: Source): Promise<void> {
         };
       },
     });
+    opened = model;
     modelKept.value = typeof absolute === 'string' && (await isKept(absolute));
   } catch (error) {
+    if (call !== calls) return;
     trouble.value = { message: reasonOf(error), retry: () => open(model) };
-    // The earlier model is still there.
-    source.value = card.value === undefined ? undefined : earlier;
+    source.value = opened; // which is still there
   } finally {
-    loading.value = undefined;
+    if (call === calls) loading.value = undefined;
   }
 }
 

@@ -18,18 +18,23 @@ export interface CallOptions<E> {
   readonly signal?: AbortSignal;
 }
 
+const unfetched =
+  'The part that computes could not be fetched; if trying again does not help, reload the page';
+
 export class Client {
-  readonly #worker: Worker;
+  #worker: Worker | undefined;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
 
-  constructor() {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
-    this.#worker.onerror = ({ message }) => {
-      for (const { reject } of this.#pending.values()) reject(new Error(message || 'the worker ended'));
+  #start(): Worker {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    worker.onerror = ({ message = unfetched }) => {
+      if (message === unfetched) this.#worker = undefined; // the next call tries again
+      for (const { reject } of this.#pending.values()) reject(new Error(message));
       this.#pending.clear();
     };
+    return worker;
   }
 
   call<M extends Method>(
@@ -51,6 +56,7 @@ export class Client {
   }
 
   #send(message: ToWorker): void {
+    this.#worker ??= this.#start();
     this.#worker.postMessage(message);
   }
 
