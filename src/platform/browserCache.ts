@@ -7,7 +7,7 @@ import { InputError } from '../errors.ts';
 import { checkHash, isExpected } from './expectedHashes.ts';
 import { deleteFile, type FileSink, fileNameOf, keptFile, openSink } from './keptFiles.ts';
 
-export const cacheName = 'plusminus-models';
+const cacheName = 'plusminus-models';
 
 /** Files of at least so many bytes are kept as files. */
 const minFileBytes = 2 ** 17;
@@ -63,9 +63,13 @@ export function reopenFolder(folder: string): void {
   for (const address of opened.keys()) if (address.startsWith(`${folder}/`)) opened.delete(address);
 }
 
-/** Absent in pages without https, and in some private windows. */
-async function openCache(): Promise<Cache | undefined> {
-  return globalThis.caches?.open(cacheName).catch(() => undefined);
+/** Absent in pages without https, in some private windows, and where site data is blocked. */
+export async function openCache(): Promise<Cache | undefined> {
+  try {
+    return await globalThis.caches?.open(cacheName);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Headers that distinguish versions of a file, where the server sends them. */

@@ -1,5 +1,5 @@
 /** The models whose files a page keeps, and their sizes. */
-import { cacheName, fileHeader, sizeHeader } from './browserCache.ts';
+import { fileHeader, openCache, sizeHeader } from './browserCache.ts';
 import { isGguf } from './ggufPaths.ts';
 import { deleteFile } from './keptFiles.ts';
 
@@ -25,17 +25,17 @@ export async function keptModels(): Promise<KeptModel[]> {
 
 /** Deletes the files of a model, begun ones too. */
 export async function deleteKept(address: string): Promise<void> {
-  const cache = await caches.open(cacheName);
+  const cache = await openCache();
   for (const { request, url, response } of await keptAnswers()) {
     if (url !== address && !url.startsWith(`${address}/`)) continue;
     const file = response.headers.get(fileHeader);
     if (file !== null) await deleteFile(file);
-    await cache.delete(request);
+    await cache?.delete(request);
   }
 }
 
 async function keptAnswers() {
-  const cache = await globalThis.caches?.open(cacheName).catch(() => undefined);
+  const cache = await openCache();
   if (!cache) return [];
   const answers = await Promise.all(
     (await cache.keys()).map(async (request) => {

@@ -244,6 +244,11 @@ describe('where something is missing', () => {
     await say(page, 'Hello');
     await page.getByText(/^Your talks/).click();
     await page.getByText(/keeps nothing for this page/).waitFor();
+    await page.getByRole('button', { name: 'Erase everything' }).click();
+    await page.getByRole('button', { name: 'Really erase' }).click();
+    await page.getByText('Everything is erased.').waitFor();
+    await page.getByRole('link', { name: 'Models', exact: true }).click();
+    await page.getByRole('heading', { name: 'Published models' }).waitFor();
   });
 
   test('a GPU that is missing is named without the command line', async () => {

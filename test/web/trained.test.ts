@@ -139,6 +139,28 @@ test('what was typed just before the page closes is kept', async () => {
   await expect.poll(() => page.getByLabel('Your text').inputValue()).toBe('Call me Ahab');
 });
 
+test('what a full disk does not take is on the shelf until the page closes', async () => {
+  const { url } = await host(inject('app'));
+  const page = await newPage(browser);
+  await page.goto(`${url}?engine=single`);
+  await untilLoaded(page);
+  await page.getByLabel('Your text').fill('Kept before');
+  await page.getByLabel('Your text').blur();
+  await page.getByText('Your texts: 1').click();
+  await page.evaluate(() => {
+    IDBObjectStore.prototype.put = function (this: IDBObjectStore): never {
+      this.transaction.abort();
+      throw new DOMException('The disk is full', 'QuotaExceededError');
+    };
+  });
+  await page.getByRole('button', { name: 'New text' }).click();
+  await page.getByLabel('Your text').fill('Not kept');
+  await page.getByLabel('Your text').blur();
+  await page.getByText('Your texts: 2').waitFor();
+  await page.getByLabel('Name of the text “Not kept”').waitFor();
+  await page.getByText(/last until the page is closed/).waitFor();
+});
+
 test('a binary file that is dropped is refused by name of what it is', async () => {
   const { url } = await host(inject('app'));
   const page = await newPage(browser);

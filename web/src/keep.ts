@@ -18,6 +18,7 @@ export interface Kept {
 /** Undefined until it is known whether the browser keeps things. */
 export const keeps = signal<boolean | undefined>(undefined);
 
+/** What the browser has not taken. */
 const memory = new Map<Kind, Map<string, Kept>>(kinds.map((kind) => [kind, new Map()]));
 let opened: Promise<IDBDatabase | undefined> | undefined;
 
@@ -28,7 +29,12 @@ function database(): Promise<IDBDatabase | undefined> {
       request.onupgradeneeded = () => {
         for (const kind of kinds) request.result.createObjectStore(kind, { keyPath: 'id' });
       };
-      request.onsuccess = () => resolve(request.result);
+      request.onsuccess = () => {
+        request.result.onclose = () => {
+          opened = undefined; // the site's data was cleared, and can be kept again
+        };
+        resolve(request.result);
+      };
       request.onerror = request.onblocked = () => resolve(undefined);
     } catch {
       resolve(undefined);
@@ -41,10 +47,10 @@ function database(): Promise<IDBDatabase | undefined> {
 }
 
 export async function put<T extends Kept>(kind: Kind, item: T): Promise<void> {
-  memory.get(kind)!.set(item.id, item);
-  await inStore(kind, 'readwrite', (store) => store.put(item)).catch(() => {
-    keeps.value = false; // the disk is full
-  });
+  const key = await inStore(kind, 'readwrite', (store) => store.put(item)).catch(() => undefined); // the disk is full
+  keeps.value = key !== undefined;
+  if (keeps.value) memory.get(kind)!.delete(item.id);
+  else memory.get(kind)!.set(item.id, item);
 }
 
 export async function remove(kind: Kind, id: string): Promise<void> {
@@ -55,8 +61,8 @@ export async function remove(kind: Kind, id: string): Promise<void> {
 /** The latest first. */
 export async function list<T extends Kept>(kind: Kind): Promise<T[]> {
   const stored = await inStore(kind, 'readonly', (store) => store.getAll() as IDBRequest<T[]>);
-  const all = stored ?? ([...memory.get(kind)!.values()] as T[]);
-  return all.sort((a, b) => b.changed - a.changed);
+  const all = new Map([...(stored ?? []).map((item) => [item.id, item] as const), ...memory.get(kind)!]);
+  return ([...all.values()] as T[]).sort((a, b) => b.changed - a.changed);
 }
 
 /** Erases everything that the page keeps, the models' files too. */
@@ -65,8 +71,12 @@ export async function eraseAll(): Promise<void> {
     memory.get(kind)!.clear();
     await inStore(kind, 'readwrite', (store) => store.clear());
   }
-  for (const { address } of await keptModels().catch(() => [])) await deleteKept(address);
-  await caches.delete('plusminus-models').catch(() => false);
+  for (const { address } of await keptModels()) await deleteKept(address);
+  try {
+    await caches.delete('plusminus-models');
+  } catch {
+    // site data is blocked
+  }
 }
 
 async function inStore<T>(

@@ -51,7 +51,7 @@ function reloadOnce(): void {
 
 /** Whether a model that was loaded from this address or under this name would load again without a network. */
 export async function isKept(source: string): Promise<boolean> {
-  const kept = await keptModels().catch(() => []); // site data may be blocked
+  const kept = await keptModels();
   return kept.some(({ address, complete }) => complete && isOf(address, source));
 }
 

@@ -4,10 +4,12 @@ import { useSignal } from '@preact/signals';
 export function CopyButton({ text, what, label = 'Copy' }: { text: string; what: string; label?: string }) {
   const done = useSignal('');
   const copy = async () => {
-    done.value = await navigator.clipboard.writeText(text).then(
-      () => 'Copied',
-      () => 'The browser does not allow copying',
-    );
+    try {
+      await navigator.clipboard.writeText(text); // which pages without https lack
+      done.value = 'Copied';
+    } catch {
+      done.value = 'The browser does not allow copying';
+    }
     setTimeout(() => {
       done.value = '';
     }, 2000);
