@@ -16,6 +16,9 @@ const headers = {
 /** What only answers with a form need, which the page asks none for. */
 const answerForms = /\/src\/generate\/(constraint|tools\/toolGrammar)/;
 
+/** What several pages share comes as one file: small ones compress badly, and each is a request. */
+const shared = /web\/src\/(parts\/|talk|texts|keep|trained|tar|write|readText|dropped|download)/;
+
 export default defineConfig({
   root: import.meta.dirname,
   base: './',
@@ -33,7 +36,17 @@ export default defineConfig({
       },
     },
   },
-  build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
+  build: {
+    ...{ outDir: '../dist/web', emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [{ name: 'shared', test: shared, minShareCount: 2 }],
+          includeDependenciesRecursively: false,
+        },
+      },
+    },
+  },
   server: { headers },
   preview: { headers },
 });
