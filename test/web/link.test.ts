@@ -37,3 +37,16 @@ test('a link made on one engine writes the same text on the others, and says if 
     .getByText(/another text than where the link was made: that device rounds differently/)
     .waitFor();
 });
+
+test.each([
+  'write?text=x&seed=-1&freedom=99&tokens=-5&model=0&check=0',
+  'constructor',
+  'inside?layer=x&step=99',
+])('a link that no page has made leads to a page that works: #%s', async (hash) => {
+  const { url } = await host(inject('app'));
+  const page = await newPage(browser);
+  await page.goto(`${url}#${hash}`);
+  if (hash.startsWith('inside')) return page.getByTestId('stop').waitFor();
+  await untilLoaded(page);
+  expect(await page.getByLabel('Your text').inputValue()).toBe('Once upon a time');
+});

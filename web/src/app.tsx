@@ -29,8 +29,19 @@ addEventListener('hashchange', () => {
 /** `#inside?layer=3` is a place on the page `inside`. */
 function pageOfHash(): PageName {
   const name = location.hash.slice(1).split('?')[0]!;
-  return name in pages ? (name as PageName) : 'write';
+  return Object.hasOwn(pages, name) ? (name as PageName) : 'write';
 }
+
+// The first click of a double click has changed what lies under the second: another row's Delete, the Stop of what it began.
+addEventListener(
+  'click',
+  (event) => {
+    if (event.detail < 2 || !(event.target as Element).closest('.main, .small, li button')) return;
+    event.preventDefault();
+    event.stopPropagation();
+  },
+  true,
+);
 
 // Without this a browser would leave the page for the file that is dropped.
 addEventListener('dragover', (event) => event.preventDefault());

@@ -27,8 +27,10 @@ export function linkIn(hash: string): WriteLink | undefined {
     Number(values.get(name) ?? Number.NaN),
   );
   if (!hash.startsWith(`${page}?`) || text === null || check === null) return undefined;
-  if (numbers.some((value) => !Number.isFinite(value))) return undefined;
   const [seed, freedom, tokens, model] = numbers as [number, number, number, number];
+  // What the page itself could have written.
+  if (![seed, tokens, model].every((value) => Number.isSafeInteger(value) && value >= 0)) return undefined;
+  if (!(freedom >= 0 && freedom <= 1.5 && tokens <= 4000)) return undefined;
   return { text, seed, freedom, tokens, model, check };
 }
 
