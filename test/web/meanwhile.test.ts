@@ -173,3 +173,89 @@ test('an engine that is chosen during an answer loses no turn, and what is erase
   await say(page, 'Five'); // what was asked of the worker before has ended
   await expect.poll(async () => words(await keptTalks(page))).toEqual([['Five', ' the']]);
 });
+
+test('a page that is reloaded during an answer has the message, the answer so far and the next draft', async () => {
+  const page = await openTalk((await host(app)).url);
+  await limit(page, 4000);
+  await page.evaluate(() => {
+    document.querySelector('.brand')!.addEventListener('click', (event) => {
+      event.preventDefault();
+      const area = document.querySelector<HTMLTextAreaElement>('.composer textarea')!;
+      area.value = 'half of the ne';
+      area.dispatchEvent(new InputEvent('input', { bubbles: true }));
+      location.reload();
+    });
+  });
+  await inTheAnswer(page, 'Tell me a story.', ['.brand']).catch(() => {}); // its own page is gone
+  await untilLoaded(page);
+  await page.getByText('Chat', { exact: true }).click();
+  expect(await page.getByLabel('Message').inputValue()).toBe('half of the ne');
+  await expect.poll(async () => words(await keptTalks(page))).toEqual([['Tell', ' the']]);
+  await page.getByRole('log').getByText('Tell me a story.').waitFor();
+});
+
+test('two tabs follow each other, and neither overwrites what is written in the other', async () => {
+  const { url } = await host(app);
+  const one = await openTalk(url);
+  const other = await one.context().newPage();
+  await other.goto(`${url}?engine=single`);
+  await untilLoaded(other);
+  await limit(one, 20);
+  await say(one, 'One.');
+  await one.getByText('Continue a text').click();
+  await one.getByLabel('Your text').fill('Call me Ishmael');
+  await one.getByLabel('Your text').blur();
+  await other.getByText('Your texts: 1').click();
+  await other.getByRole('button', { name: 'Open' }).click();
+  await one.getByLabel('Your text').fill('Call me Ishmael, said one');
+  await one.getByLabel('Your text').blur();
+  await expect.poll(() => other.getByLabel('Your text').inputValue()).toBe('Call me Ishmael, said one');
+  await other.getByLabel('Your text').fill('Call me Ahab');
+  await one.getByLabel('Your text').fill('Call me Ishmael, said one again');
+  await one.getByLabel('Your text').blur();
+  await other.getByText('Your texts: 1').waitFor();
+  await other.getByLabel('Your text').blur();
+  await one.getByText('Your texts: 2').waitFor();
+  expect(await one.getByLabel('Your text').inputValue()).toBe('Call me Ishmael, said one again');
+  await other.getByText('Chat', { exact: true }).click();
+  await other.getByText('Your talks: 1').waitFor();
+});
+
+test('the second click of a double click does nothing to what the first brought under it', async () => {
+  const page = await openTalk((await host(app)).url);
+  await limit(page, 20);
+  for (const message of ['One.', 'Two.', 'Three']) {
+    await say(page, message);
+    await page.getByRole('button', { name: 'New talk' }).click();
+  }
+  const doubleClick = async (name: string, then: () => Promise<unknown>) => {
+    const { x, y } = (await page.getByRole('button', { name }).first().boundingBox())!;
+    await page.mouse.move(x + 5, y + 5);
+    for (const clickCount of [1, 2]) {
+      await page.mouse.down({ clickCount });
+      await page.mouse.up({ clickCount });
+      await then();
+    }
+  };
+  await page.getByText('Your talks: 3').click();
+  await doubleClick('Delete', () => page.getByText('Your talks: 2').waitFor());
+  await doubleClick('Erase everything', () => page.getByRole('button', { name: 'Really erase' }).waitFor());
+  await expect
+    .poll(async () => words(await keptTalks(page)))
+    .toEqual([
+      ['One.', ' the'],
+      ['Two.', ' the'],
+    ]);
+});
+
+test('what is watched inside stops when the reader leaves, so that the worker is free for what comes next', async () => {
+  const { url } = await host(app);
+  const page = await newPage(browser);
+  await page.goto(`${url}?engine=single#inside`);
+  await page.getByLabel('Pace').selectOption('slow'); // its tokens would take minutes
+  await page.getByRole('button', { name: 'Watch' }).click();
+  await expect.poll(() => page.getByTestId('tokens').textContent()).toMatch(/^Once/);
+  await page.getByRole('link', { name: 'Write', exact: true }).click();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByText(/^\d+ tokens, .* a second/).waitFor();
+});

@@ -2,7 +2,7 @@
  * What is kept in this browser: talks, texts and trained models, in IndexedDB. Where a browser refuses to keep anything
  * (a private window, blocked site data), things last as long as the page.
  */
-import { signal } from '@preact/signals';
+import { type Signal, signal } from '@preact/signals';
 import { deleteKept, keptModels } from '../../src/platform/keptModels.ts';
 
 const kinds = ['talks', 'texts', 'models'] as const;
@@ -18,8 +18,20 @@ export interface Kept {
 /** Undefined until it is known whether the browser keeps things. */
 export const keeps = signal<boolean | undefined>(undefined);
 
-/** What the browser has not taken. */
+/** What the browser has not stored, yet or at all. */
 const memory = new Map<Kind, Map<string, Kept>>(kinds.map((kind) => [kind, new Map()]));
+
+/** The tab's own storage, which writes at once, also while the page is being closed. Its host's other pages use it, too. */
+const tab = (() => {
+  try {
+    return sessionStorage;
+  } catch {
+    return undefined; // site data is blocked
+  }
+})();
+
+const prefix = 'plusminus-';
+
 let opened: Promise<IDBDatabase | undefined> | undefined;
 
 function database(): Promise<IDBDatabase | undefined> {
@@ -47,14 +59,67 @@ function database(): Promise<IDBDatabase | undefined> {
 }
 
 export async function put<T extends Kept>(kind: Kind, item: T): Promise<void> {
+  const name = `${prefix}${kind} ${item.id}`;
+  const unstored = memory.get(kind)!.set(item.id, item);
+  // A reload may discard a transaction that has begun. Models are files, which a tab's storage cannot hold.
+  if (kind !== 'models') remember(name, JSON.stringify(item));
   const key = await inStore(kind, 'readwrite', (store) => store.put(item)).catch(() => undefined); // the disk is full
   keeps.value = key !== undefined;
-  if (keeps.value) memory.get(kind)!.delete(item.id);
-  else memory.get(kind)!.set(item.id, item);
+  if (key === undefined || unstored.get(item.id) !== item) return;
+  unstored.delete(item.id);
+  tab?.removeItem(name);
+}
+
+/** Until the tab is closed. */
+function remember(name: string, text: string): void {
+  try {
+    tab?.setItem(name, text);
+  } catch {
+    tab!.removeItem(name); // it is too long, and an earlier one would be wrong
+  }
+}
+
+/** What the page before a reload could not store any more. */
+for (const [name, json] of Object.entries(tab ?? {})) {
+  const kind = kinds.find((each) => name.startsWith(`${prefix}${each} `));
+  if (kind) void put(kind, JSON.parse(json));
+}
+
+export function whenHidden(act: () => void): void {
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'hidden') act();
+  });
+}
+
+const drafts: Signal<string>[] = [];
+
+/** What is being written and kept nowhere else: after a reload it is there again. */
+export function draftOf(name: string): Signal<string> {
+  const text = signal(tab?.getItem(prefix + name) ?? '');
+  whenHidden(() => remember(prefix + name, text.value));
+  drafts.push(text);
+  return text;
+}
+
+/** The page in other tabs. */
+const others = (() => {
+  try {
+    return new BroadcastChannel('plusminus');
+  } catch {
+    return undefined; // site data is blocked
+  }
+})();
+
+/** @param act when another tab has kept or deleted something of this kind */
+export function whenChanged(kind: Kind, act: () => Promise<void>): void {
+  others?.addEventListener('message', ({ data }) => {
+    if (data === kind) void act();
+  });
 }
 
 export async function remove(kind: Kind, id: string): Promise<void> {
   memory.get(kind)!.delete(id);
+  tab?.removeItem(`${prefix}${kind} ${id}`);
   await inStore(kind, 'readwrite', (store) => store.delete(id));
 }
 
@@ -67,6 +132,8 @@ export async function list<T extends Kept>(kind: Kind): Promise<T[]> {
 
 /** Erases everything that the page keeps, the models' files too. */
 export async function eraseAll(): Promise<void> {
+  for (const name of Object.keys(tab ?? {})) if (name.startsWith(prefix)) tab!.removeItem(name);
+  for (const draft of drafts) draft.value = '';
   for (const kind of kinds) {
     memory.get(kind)!.clear();
     await inStore(kind, 'readwrite', (store) => store.clear());
@@ -90,7 +157,10 @@ async function inStore<T>(
     const transaction = found.transaction(kind, mode);
     const request = use(transaction.objectStore(kind));
     transaction.commit(); // a page that is closed or reloaded now would discard what is not committed
-    transaction.oncomplete = () => resolve(request.result);
+    transaction.oncomplete = () => {
+      if (mode === 'readwrite') others?.postMessage(kind);
+      resolve(request.result);
+    };
     transaction.onabort = () => reject(transaction.error); // a full disk is noticed only here
   });
 }

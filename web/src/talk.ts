@@ -1,7 +1,7 @@
 /** The current talk: its turns, what can be done with them, and how it is kept. */
 import { effect, signal } from '@preact/signals';
 import type { Answered, ChatEvent, ChatMessage } from './engine/protocol.ts';
-import { firstWords, type Kept, list, newId, put, remove } from './keep.ts';
+import { draftOf, firstWords, type Kept, list, newId, put, remove, whenChanged, whenHidden } from './keep.ts';
 import { describeSpeed, Generation } from './parts/generation.ts';
 import { maxTokens, temperature } from './parts/samplingControls.tsx';
 import { card, modelWorker } from './store.ts';
@@ -24,7 +24,7 @@ export interface Talk extends Kept {
 
 export const talk = signal<Talk>(emptyTalk());
 export const talks = signal<readonly Talk[]>([]);
-export const draft = signal('');
+export const draft = draftOf('draft');
 /** What happens beside the talk, in a sentence. */
 export const notice = signal('');
 /** The last answer, once it is complete: read out at once, not piece by piece. */
@@ -43,6 +43,20 @@ export const restored = (async () => {
   const [last] = talks.value;
   if (last && talk.value.turns.length === 0) talk.value = last;
 })();
+
+// Another tab has changed a talk.
+whenChanged('talks', async () => {
+  const { id } = talk.value;
+  const current = () => talks.value.find((one) => one.id === id);
+  const before = current();
+  talks.value = await list<Talk>('talks');
+  const now = current();
+  if (talk.value.id !== id || (now?.changed === before?.changed && now?.name === before?.name)) return;
+  if (generation.running.value)
+    change({ id: newId() }); // each tab keeps its own
+  else if (now) await openTalk(now);
+  else newTalk();
+});
 
 // A model that was loaded takes over the talk, or another one begins.
 effect(() => {
@@ -168,8 +182,7 @@ type Ask = (onEvent: (event: ChatEvent) => void, signal: AbortSignal) => Promise
 
 async function answer(ask: Ask): Promise<void> {
   notice.value = spoken.value = '';
-  const { id, turns } = talk.value;
-  const begun = turns.at(-1)!.text;
+  const begun = talk.value.turns.at(-1)!.text;
   change({ saved: undefined }); // from before this answer
   let added = '';
   await generation.run(async (signal) => {
@@ -190,7 +203,7 @@ async function answer(ask: Ask): Promise<void> {
     return describeSpeed(answered);
   });
   // A stopped answer can be continued, too; the model knows how far it came.
-  if (added === '' || talk.value.id !== id) return;
+  if (added === '' || talk.value.turns.at(-1)?.text !== begun + added) return; // or the talk is gone
   if (generation.stopped) change({ cut: true });
   await keep();
 }
@@ -209,6 +222,13 @@ function named(one: Talk): Talk {
   const name = one.name || firstWords(one.turns[0]?.text ?? 'Talk');
   return { ...one, name, model: card.value!.name, changed: Date.now() };
 }
+
+// A closed page does not wait for the end of an answer.
+whenHidden(() => {
+  if (!generation.running.value) return;
+  const { turns, ...rest } = named(talk.value);
+  void store({ ...rest, turns: turns.filter(({ text }) => text !== '') });
+});
 
 async function keep(): Promise<void> {
   const asked = modelWorker().call('saveChat', undefined);

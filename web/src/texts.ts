@@ -1,6 +1,7 @@
 /** What the reader writes with the model: the current text, and those that are kept. */
 import { signal } from '@preact/signals';
-import { firstWords, type Kept, list, newId, put, remove } from './keep.ts';
+import { firstWords, type Kept, list, newId, put, remove, whenChanged, whenHidden } from './keep.ts';
+import { Generation } from './parts/generation.ts';
 
 export interface KeptText extends Kept {
   readonly text: string;
@@ -10,7 +11,8 @@ const beginning = 'Once upon a time';
 
 export const text = signal(beginning);
 export const texts = signal<readonly KeptText[]>([]);
-const id = signal(newId());
+export const id = signal(newId());
+export const generation = new Generation();
 
 /** Opens the latest text, unless the reader has begun one. */
 export const textsRestored = (async () => {
@@ -29,16 +31,32 @@ export async function keepText(): Promise<void> {
   const kept = texts.value.find(isCurrent);
   if (kept?.text === text.value) return;
   const name = kept?.name ?? firstWords(text.value);
-  await put('texts', { id: id.value, name, changed: Date.now(), text: text.value } as KeptText);
+  await store({ id: id.value, name, changed: Date.now(), text: text.value });
+}
+
+async function store(one: KeptText): Promise<void> {
+  await put('texts', one);
   texts.value = await list<KeptText>('texts');
 }
 
 // A field reports a change when it loses focus, which a closed page does not wait for.
-document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'hidden') void keepText();
+whenHidden(() => void keepText());
+
+// Another tab has changed a text.
+whenChanged('texts', async () => {
+  const before = texts.value.find(isCurrent);
+  texts.value = await list<KeptText>('texts');
+  const now = texts.value.find(isCurrent);
+  if (now?.text === before?.text) return;
+  if (generation.running.value || text.value !== before?.text)
+    id.value = newId(); // each tab keeps its own
+  else if (now) text.value = now.text;
+  else newText();
 });
 
 export function openText(one: KeptText): void {
+  void keepText(); // what was written of the earlier one
+  generation.stop();
   id.value = one.id;
   text.value = one.text;
 }
@@ -47,20 +65,17 @@ export function openText(one: KeptText): void {
 export async function openTextFile(name: string, content: string): Promise<void> {
   await textsRestored;
   const given: KeptText = { id: newId(), name, changed: Date.now(), text: content };
-  await put('texts', given);
-  texts.value = await list<KeptText>('texts');
+  await store(given);
   openText(given);
 }
 
 export function newText(): void {
+  generation.stop();
   id.value = newId();
   text.value = beginning;
 }
 
-export async function renameText(one: KeptText, name: string): Promise<void> {
-  await put('texts', { ...one, name });
-  texts.value = await list<KeptText>('texts');
-}
+export const renameText = (one: KeptText, name: string) => store({ ...one, name });
 
 export async function deleteText(one: KeptText): Promise<void> {
   await remove('texts', one.id);

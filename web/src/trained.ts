@@ -1,7 +1,7 @@
 /** Models that the reader has trained or was given: kept in this browser under names, each handed on as one file. */
 import { signal } from '@preact/signals';
 import type { Client } from './engine/client.ts';
-import { type Kept, list, newId, put, remove } from './keep.ts';
+import { type Kept, list, newId, put, remove, whenChanged } from './keep.ts';
 import { open } from './store.ts';
 import { filesInTar, tarOf } from './tar.ts';
 
@@ -18,6 +18,8 @@ export const trainedModels = signal<readonly TrainedModel[]>([]);
 export async function listTrained(): Promise<void> {
   trainedModels.value = await list<TrainedModel>('models');
 }
+
+whenChanged('models', listTrained);
 
 /** Keeps what a worker has trained; under the same `id` it takes the place of what was kept before. */
 export async function keepTrained(client: Client, id: string, name: string): Promise<void> {

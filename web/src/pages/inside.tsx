@@ -67,6 +67,7 @@ function Stage() {
       .then((found) => {
         anatomy.value = found;
       });
+    return () => generation.stop(); // the worker is for what the reader does on another page
   }, [model]);
   const body = anatomy.value;
   return (

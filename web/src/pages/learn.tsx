@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { formatBytes, formatCount } from '../../../src/format.ts';
 import { type CallOptions, Client } from '../engine/client.ts';
 import type { TrainingEvent, TrainingRequest } from '../engine/protocol.ts';
-import { firstWords, newId } from '../keep.ts';
+import { draftOf, firstWords, newId } from '../keep.ts';
 import { untilIsolated } from '../offline.ts';
 import { Memorised } from '../parts/memorised.tsx';
 import { Progress } from '../parts/progress.tsx';
@@ -17,7 +17,7 @@ import { isModelFile, keepTrained } from '../trained.ts';
 type Begin = Extract<TrainingEvent, { event: 'begin' }>;
 type Point = readonly [step: number, loss: number];
 
-const text = signal('');
+const text = draftOf('learn');
 /** How the opened file was read. */
 const fileNote = signal('');
 /** Its name, without what follows the point. */
@@ -85,6 +85,11 @@ async function train(call: (options: CallOptions<TrainingEvent>) => Promise<unkn
   if (losses.value.length > 0) await keepTrained(trainingWorker(), kept.id, kept.name);
 }
 
+// Until a training stops, nothing of it is kept: the browser asks whether to leave it.
+addEventListener('beforeunload', (event) => {
+  if (phase.value === 'training') event.preventDefault();
+});
+
 function hear(event: TrainingEvent): void {
   switch (event.event) {
     case 'tokenizer':
@@ -127,11 +132,11 @@ async function openFile(file: File | undefined): Promise<void> {
 }
 
 async function openExample(): Promise<void> {
-  const response = await fetch('./moby-dick.txt');
-  if (response.ok) {
+  const response = await fetch('./moby-dick.txt').catch(() => undefined);
+  if (response?.ok) {
     text.value = await response.text();
     openedFile.value = 'Moby-Dick';
-  } else status.value = 'The example is not there.';
+  } else status.value = 'The example could not be fetched: the network is gone, or it is not on this host.';
 }
 
 export default function Learn() {
@@ -237,7 +242,10 @@ function Material({ busy }: { readonly busy: boolean }) {
             type="file"
             accept=".txt,.md,text/*"
             disabled={busy}
-            onChange={({ currentTarget }) => void openFile(currentTarget.files?.[0])}
+            onChange={({ currentTarget }) => {
+              void openFile(currentTarget.files?.[0]);
+              currentTarget.value = ''; // the same file may be chosen again
+            }}
           />
         </label>
         <p class="quiet">

@@ -1,21 +1,27 @@
 /** Free writing: the model continues the text. */
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { card, modelWorker } from '../store.ts';
-import { keepText, newText, text, textsRestored } from '../texts.ts';
+import { generation, id, keepText, newText, text, textsRestored } from '../texts.ts';
 import { checkOf, hashOfLink, linkIn, type WriteLink } from '../writeLink.ts';
 import { CopyButton } from './copyButton.tsx';
-import { describeSpeed, Generation } from './generation.ts';
+import { describeSpeed } from './generation.ts';
 import { maxTokens, SamplingControls, temperature } from './samplingControls.tsx';
 import { TextShelf } from './textShelf.tsx';
 
 /** The text before each continuation, for undoing. */
 const before = signal<readonly string[]>([]);
-const generation = new Generation();
 /** To the last continuation, until the text changes. */
 const link = signal<WriteLink | undefined>(undefined);
 /** Whether this device wrote what the opened link promised. */
 const verdict = signal('');
+
+// What belongs to an earlier text is over.
+effect(() => {
+  id.value;
+  before.value = [];
+  startAfresh();
+});
 
 function goOn(seed = crypto.getRandomValues(new Uint32Array(1))[0]!): Promise<void> {
   verdict.value = '';
@@ -103,14 +109,7 @@ export function Continue() {
           {generation.status.value} {verdict.value}
         </p>
       </div>
-      {!running && (
-        <TextShelf
-          onOpen={() => {
-            before.value = [];
-            startAfresh();
-          }}
-        />
-      )}
+      {!running && <TextShelf />}
       <SamplingControls />
     </section>
   );
@@ -127,6 +126,7 @@ function Manuscript({ running }: { readonly running: boolean }) {
     <textarea
       ref={area}
       class="manuscript"
+      dir="auto"
       aria-label="Your text, which the model continues"
       spellcheck={false}
       readOnly={running}

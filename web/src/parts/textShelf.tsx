@@ -4,26 +4,18 @@ import { deleteText, isCurrent, type KeptText, newText, openText, renameText, te
 import { NameField } from './nameField.tsx';
 import { WhatIsKept } from './whatIsKept.tsx';
 
-/** @param onOpen what belongs to the earlier text is over */
-export function TextShelf({ onOpen }: { readonly onOpen: () => void }) {
+export function TextShelf() {
   const all = texts.value;
   return (
     <details class="shelf">
       <summary>Your texts{all.length > 0 && `: ${all.length}`}</summary>
       <ul>
         {all.map((one) => (
-          <Row key={one.id} one={one} onOpen={onOpen} />
+          <Row key={one.id} one={one} />
         ))}
       </ul>
       <p class="quiet">
-        <button
-          type="button"
-          class="small"
-          onClick={() => {
-            newText();
-            onOpen();
-          }}
-        >
+        <button type="button" class="small" onClick={newText}>
           New text
         </button>{' '}
         <WhatIsKept />
@@ -32,19 +24,11 @@ export function TextShelf({ onOpen }: { readonly onOpen: () => void }) {
   );
 }
 
-function Row({ one, onOpen }: { readonly one: KeptText; readonly onOpen: () => void }) {
+function Row({ one }: { readonly one: KeptText }) {
   return (
     <li>
       <NameField of="text" name={one.name} onRename={(name) => renameText(one, name)} />
-      <button
-        type="button"
-        class="small"
-        aria-pressed={isCurrent(one)}
-        onClick={() => {
-          openText(one);
-          onOpen();
-        }}
-      >
+      <button type="button" class="small" aria-pressed={isCurrent(one)} onClick={() => openText(one)}>
         Open
       </button>
       <button
