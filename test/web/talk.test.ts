@@ -126,7 +126,9 @@ test('a long message that is stopped while it is read comes back to its field', 
 test('a talk survives a reload, has a name, and is exported and erased', async () => {
   const page = await openTalk();
   await limit(page, 20);
-  await say(page, 'My name is Ishmael.');
+  await say(page, 'My name is\nIshmael.');
+  await page.getByText(/^Your talks/).click();
+  await page.getByLabel('Name of the talk “My name is Ishmael.”').waitFor(); // in one line, as its file needs it
   const said = await turns(page).allTextContents();
   await page.reload();
   await startTalk(page);
@@ -143,7 +145,7 @@ test('a talk survives a reload, has a name, and is exported and erased', async (
   ]);
   expect(file.suggestedFilename()).toBe('Whales.md');
   expect(await readFile((await file.path())!, 'utf8')).toMatch(
-    /^# Whales\n\n\*\*You:\*\* My name is Ishmael\./,
+    /^# Whales\n\n\*\*You:\*\* My name is\nIshmael\./,
   );
   await page.getByRole('button', { name: 'Erase everything' }).click();
   await page.getByRole('button', { name: 'Really erase' }).click();

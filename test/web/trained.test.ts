@@ -196,6 +196,11 @@ test('a text survives a reload, has a name, and everything is erased', async () 
   await untilLoaded(page);
   await expect.poll(() => page.getByLabel('Your text').inputValue()).toBe('Call me Ishmael, said the whale');
   await page.getByText('Your texts: 1').click();
+  await page.getByLabel(/Name of the text/).fill(' ');
+  await page.getByLabel(/Name of the text/).blur();
+  await expect // an empty name is none
+    .poll(() => page.getByLabel(/Name of the text/).inputValue())
+    .toBe('Call me Ishmael, said the whale');
   await page.getByLabel(/Name of the text/).fill('Log');
   await page.getByLabel(/Name of the text/).blur();
   await page.getByLabel('Name of the text “Log”').waitFor();

@@ -11,7 +11,7 @@ export function download(name: string, content: BlobPart, type: string): void {
 /** A name for a file, from a name for people. */
 export function fileName(name: string, extension: string): string {
   const plain = name
-    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, 60);
   return `${plain || 'plusminus'}.${extension}`;

@@ -171,7 +171,8 @@ export function newId(): string {
   ).join('');
 }
 
-/** A name for what begins so. */
-export function firstWords(text: string): string {
+/** A name for what begins so, in one line. */
+export function firstWords(whole: string): string {
+  const text = whole.slice(0, 200).trim().replace(/\s+/g, ' ');
   return text.length <= 40 ? text : `${text.slice(0, 39).replace(/\s\S*$/, '')}…`;
 }

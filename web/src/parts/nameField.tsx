@@ -12,7 +12,11 @@ export function NameField({ of, name, onRename }: NameFieldProps) {
     <input
       aria-label={`Name of the ${of} “${name}”`}
       defaultValue={name} // a value would discard what is being typed whenever the shelf is drawn again
-      onChange={({ currentTarget }) => void onRename(currentTarget.value)}
+      onChange={({ currentTarget }) => {
+        const changed = currentTarget.value.trim();
+        if (changed !== '') void onRename(changed);
+        else currentTarget.value = name;
+      }}
     />
   );
 }
