@@ -16,12 +16,15 @@ export interface ResponseFilesOptions {
 }
 
 const extension = '.response';
+/** Max bytes of states that wait to be written. */
+const maxPendingBytes = 2 ** 26;
 
 export class ResponseFiles {
   readonly #options: ResponseFilesOptions;
   readonly #sizes: LRUCache<string, number>;
   /** Writes and deletions, one after the other. */
   #queue: Promise<void> = Promise.resolve();
+  #pendingBytes = 0;
 
   private constructor(options: ResponseFilesOptions) {
     this.#options = options;
@@ -47,12 +50,16 @@ export class ResponseFiles {
     return files;
   }
 
-  /** Writes a state; a disk that is full loses it. */
+  /** Writes a state; a disk that is full, or does not keep up, loses it. */
   write(key: string, { session, instructions }: KeptResponse): void {
     const content = Buffer.from(JSON.stringify({ state: this.#options.signer.sign(session), instructions }));
+    if (this.#pendingBytes + content.length > maxPendingBytes) return;
+    this.#pendingBytes += content.length;
     const name = nameOf(key);
     this.#inTurn(async () => {
-      await replaceFile(join(this.#options.folder, name), content);
+      await replaceFile(join(this.#options.folder, name), content).finally(() => {
+        this.#pendingBytes -= content.length;
+      });
       this.#count(name, content.length);
     });
   }

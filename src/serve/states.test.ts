@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.ts';
+import { ResponseFiles } from './responseFiles.ts';
 import { KeptResponses } from './responses.ts';
 import { StateSigner } from './signedState.ts';
 import { StateCache } from './stateCache.ts';
@@ -149,6 +150,21 @@ it('responses are kept within their bytes, instructions included', async () => {
     kept.keep('me', id, { session, instructions: id + 'x'.repeat(40_000) });
   await expect(kept.get('me', 'first')).rejects.toMatchObject({ status: 404 });
   expect(await kept.get('me', 'second')).toMatchObject({ session });
+});
+
+it('a disk that does not keep up with responses loses some, and takes later ones', async () => {
+  const stateSize = 2 ** 20;
+  const signer = new StateSigner(secret, new Uint8Array(32), { fingerprint: 1, vocabulary: 10, stateSize });
+  const files = await ResponseFiles.open({ folder: join(folder, 'responses'), bytes: 1e9, signer });
+  const session = { tokens: 1, unread: [1], recent: [1], state: new Float32Array(stateSize) };
+  const write = (key: string) => files.write(key, { session, instructions: null });
+  for (let k = 0; k < 15; k++) write(`${k}`); // of 5.6 MB each, without a pause
+  await files.flush();
+  const found = await Promise.all([0, 10, 11, 14].map(async (k) => (await files.read(`${k}`)) !== undefined));
+  expect(found).toEqual([true, true, false, false]);
+  write('later');
+  await files.flush();
+  expect(await files.read('later')).toMatchObject({ instructions: null });
 });
 
 describe('a state that a client takes along', () => {
