@@ -18,9 +18,11 @@ describe('a paired comparison', () => {
     expect(() => compareScores(file([1]), file([1], 5), 1)).toThrow(
       'found no item that both files have, expected files of the same --limit and --seed',
     );
-    const none = { ...file([1]), tasks: [{ task: 'text', headline: 'bits_per_byte' }] };
-    expect(() => compareScores(file([1]), none, 1)).toThrow(/in the first file and text in the second/);
-    expect(() => compareScores({ ...none, scores: {} }, none, 1)).toThrow(
+    const texts = { model: 'm', tasks: [{ task: 'text', headline: 'bits_per_byte' }], scores: {} };
+    expect(() => compareScores(file([1]), texts, 1)).toThrow(
+      'found piqa in the first file and text in the second, expected the same tasks',
+    );
+    expect(() => compareScores(texts, texts, 1)).toThrow(
       'found text, whose items are not right or wrong; expected a task of questions',
     );
   });
