@@ -54,7 +54,7 @@ export function multiply(p: Product, thread: i32, threads: i32): void {
     const rows = min(tile, p.rows - row);
     if (rows == 1) productOfRow(p, row, from, end);
     else if (rows >= tokensTogether && unpacksPlanes(p)) productOfPlanes(p, row, rows, from, end);
-    else if (rows >= eight && takesEight(p)) productOfEights(p, row, rows, from, end);
+    else if (takesEights(p, rows)) productOfEights(p, row, rows, from, end);
     else productOfRows(p, row, rows, from, end);
   }
 }
@@ -116,11 +116,15 @@ function productOfPlanes(p: Product, row: i32, rows: i32, from: i32, end: i32): 
   if (whole < row + rows) productOfRows(p, whole, row + rows - whole, from, end);
 }
 
-/** Whether eight rows of activations are taken together: plain SIMD adds products of columns that are not neighbours. */
+/**
+ * Whether eight rows of activations are taken together: plain SIMD adds products of columns that are not neighbours. With
+ * fused vectors, unpacking a row pays from the second eight on.
+ */
 // @ts-ignore: decorator
 @inline
-function takesEight(p: Product): bool {
-  return ASC_FEATURE_RELAXED_SIMD && !addsBytes(p) && !fusesVectors() && p.stride <= longestPlane;
+function takesEights(p: Product, rows: i32): bool {
+  const fewest = fusesVectors() ? 2 * eight : eight;
+  return ASC_FEATURE_RELAXED_SIMD && rows >= fewest && !addsBytes(p) && p.stride <= longestPlane;
 }
 
 /** At most a tile of rows of activations: each packed row is unpacked once for all of them. */
