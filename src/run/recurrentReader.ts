@@ -14,6 +14,8 @@ import type { NextTokens, SequenceReader, SequenceState } from './sequenceReader
 import { checkSomeTokens, type RecordedStep, readInSteps, recordStep, type WantedLogits } from './steps.ts';
 import { batchesOf, type Drawing } from './tokenSampler.ts';
 
+const nothing: SequenceState = new Float32Array();
+
 export class RecurrentReader implements SequenceReader {
   readonly #model: RunnableModel<RecurrentArchitecture>;
   readonly #states: readonly Tensor[];
@@ -22,7 +24,7 @@ export class RecurrentReader implements SequenceReader {
   #sampler: DeviceSampler | undefined;
   #isSampling = false;
   /** A copy of the state in the engine's memory. */
-  #held: SequenceState = new Float32Array();
+  #held = nothing;
 
   constructor(model: RunnableModel<RecurrentArchitecture>) {
     this.#model = model;
@@ -107,8 +109,11 @@ export class RecurrentReader implements SequenceReader {
     this.#model.engine.write(ids, bytesOf(Int32Array.from(tokens)));
     const reads = this.#parts(state);
     if (logits) reads.push({ tensor: logits, target: bytesOf(target) });
+    const held = this.#held;
+    this.#held = nothing; // a run that fails may have changed what the engine holds
     await executable.run(reads);
-    this.#held.set(state);
+    held.set(state);
+    this.#held = held;
   }
 
   /** Skips the write if the engine holds this state already, as it does while generating. */
