@@ -90,7 +90,8 @@ async function loadInto(
   return { config, architecture, engine, weights, fingerprint, usedBytes: () => engine.usedBytes };
 }
 
-const loadOptions = [
+/** Names of the options of `LanguageModel.load`. */
+export const loadOptions = [
   ...[
     'engine',
     'threads',

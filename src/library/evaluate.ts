@@ -1,4 +1,5 @@
 /** `plusminus/evaluate`: a model's scores on tasks and texts, as lm-evaluation-harness computes them, in Node. */
+import { InputError } from '../errors.ts';
 import { findDataFiles } from '../evaluate/dataFiles.ts';
 import { Evaluator } from '../evaluate/evaluate.ts';
 import { documentItems, heldOutText } from '../evaluate/heldOutText.ts';
@@ -7,6 +8,7 @@ import { readRows } from '../evaluate/rows.ts';
 import { drawItems } from '../evaluate/sample.ts';
 import type { Item } from '../evaluate/task.ts';
 import { allTasks, findTasks } from '../evaluate/tasks.ts';
+import { refuseUnknown } from '../generate/samplingOptions.ts';
 import type { LanguageModel } from '../languageModel.ts';
 
 export type { TaskReport } from '../evaluate/report.ts';
@@ -40,6 +42,7 @@ export async function evaluateTask(
   name: string,
   options: EvaluateOptions & { readonly data?: string | undefined } = {},
 ): Promise<TaskReport> {
+  refuseUnknown(options, [...evaluateOptions, 'data']);
   const { data = 'hub', signal } = options;
   const [task] = findTasks([name]);
   const files = await findDataFiles(task!, data, { signal });
@@ -57,12 +60,17 @@ export async function evaluateText(
   files: readonly string[],
   options: EvaluateOptions = {},
 ): Promise<TaskReport> {
+  refuseUnknown(options, evaluateOptions);
+  if (!Array.isArray(files))
+    throw new InputError(`files: found ${JSON.stringify(files)}, expected a list of files and folders`);
   const { signal } = options;
   const documents = await collect(documentItems(files, signal ? { signal } : {}));
   const { items, sample } = draw(documents, options);
   const result = await new Evaluator(model, evaluatorOptions(items, options)).task(heldOutText, items);
   return { ...taskReport(heldOutText, files.join(', '), result), ...sample };
 }
+
+const evaluateOptions = ['bos', 'window', 'limit', 'seed', 'signal', 'onProgress'];
 
 function evaluatorOptions(items: readonly Item[], { bos, window, signal, onProgress }: EvaluateOptions) {
   return { bos, window, signal, onItem: (done: number) => onProgress?.({ done, total: items.length }) };

@@ -1,5 +1,8 @@
 /** `plusminus/serve`: the OpenAI-compatible server, from code. */
+
+import { refuseUnknown } from '../generate/samplingOptions.ts';
 import type { LoadOptions } from '../languageModel.ts';
+import { loadOptions } from '../loadModel.ts';
 import { loadOptional } from '../optionalPackages.ts';
 import { checkCorsOrigin } from '../serve/corsOrigin.ts';
 
@@ -29,6 +32,11 @@ export interface ServeOptions extends LoadOptions {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent' | undefined;
 }
 
+const serveOptions = [
+  ...['model', 'name', 'host', 'port', 'apiKeys', 'cors', 'slots'],
+  ...['sessions', 'states', 'statesBytes', 'logLevel'],
+];
+
 /** A running server. */
 export interface Server extends AsyncDisposable {
   /** Such as `http://127.0.0.1:8000`; OpenAI's clients take `${url}/v1` as base URL. */
@@ -43,6 +51,7 @@ export interface Server extends AsyncDisposable {
  *   of the system if the port is taken
  */
 export async function serve(options: ServeOptions = {}): Promise<Server> {
+  refuseUnknown(options, [...serveOptions, ...loadOptions]);
   checkCorsOrigin(options.cors);
   const [{ openRuntime }, { RunningServer }, { pino }] = await loadOptional(() =>
     Promise.all([import('../serve/openRuntime.ts'), import('../serve/server.ts'), import('pino')]),

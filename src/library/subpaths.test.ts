@@ -19,7 +19,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LanguageModel } from '../index.ts';
 import { assemble, disassemble } from './accelerator.ts';
 import { plusminus, plusminusEmbedding } from './ai.ts';
-import { evaluateText, taskNames } from './evaluate.ts';
+import { evaluateTask, evaluateText, taskNames } from './evaluate.ts';
 import { serve } from './serve.ts';
 import { resume, train } from './train.ts';
 
@@ -143,6 +143,27 @@ describe('plusminus/ai', () => {
     expect(embeddings[0]).toEqual([...own!]);
     expect(cosineSimilarity(embeddings[0]!, embeddings[0]!)).toBeCloseTo(1, 5);
   });
+});
+
+// Options that are ignored are found out after hours of training.
+it.each<[string, () => Promise<unknown>, RegExp]>([
+  [
+    'a setting beside the settings',
+    () => train({ data: [], out: 'x', steps: 3 } as never),
+    /^steps: no such/,
+  ],
+  ['an unknown setting', () => train({ data: [], out: 'x', settings: { stepz: 3 } as never }), /stepz/],
+  ['one file, not a list', () => train({ data: 'book.txt', out: 'x' } as never), /^data: found "book.txt"/],
+  ['no data', () => train({ out: 'x' } as never), /^data: found undefined/],
+  ['no folder', () => train({ data: [] } as never), /^out: found undefined/],
+  ['nothing', () => train(undefined as never), /^options: /],
+  ['resume', () => resume('x', { maxSteps: 3 } as never), /^maxSteps: no such option; known are/],
+  ['evaluateText', () => evaluateText({} as never, 'book.txt' as never), /^files: found "book.txt"/],
+  ['evaluateTask', () => evaluateTask({} as never, 'piqa', { limits: 3 } as never), /^limits: no such/],
+  ['serve', () => serve({ apiKey: 'k' } as never), /^apiKey: no such option; known are/],
+])('what programs without types get wrong is named: %s', async (_, call, message) => {
+  const error = await call().catch((caught: unknown) => caught); // a throw before the promise fails the test
+  expect(error).toMatchObject({ code: 'invalid-input', message: expect.stringMatching(message) });
 });
 
 it.each(['example.com', 'https://example.com/', 'https://example.com/page', 'https://Example.com', ''])(

@@ -1,4 +1,6 @@
 /** `plusminus/train`: training from code, in Node. */
+import { InputError } from '../errors.ts';
+import { refuseUnknown } from '../generate/samplingOptions.ts';
 import type { ConfigOptions } from '../model/config.ts';
 import { beginRun, type RunPlan } from '../train/begin.ts';
 import type { LogLine } from '../train/log.ts';
@@ -58,7 +60,8 @@ export interface TrainResult {
  * @throws InputError if an option, the data or the folder is wrong; OutOfMemoryError; the signal's reason if it is
  *   aborted before the first step
  */
-export function train(options: TrainOptions): Promise<TrainResult> {
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  checkTrainOptions(options);
   const { data, out, model = 'tiny', from, tokenizer, vocabulary = 4096, signal } = options;
   const settings = parseSettings(options.settings ?? {});
   const choice = typeof model === 'string' ? { name: model } : model;
@@ -72,10 +75,31 @@ export function train(options: TrainOptions): Promise<TrainResult> {
  * Continues an interrupted run from its last checkpoint, to the same bits as without the interruption.
  * @param options.steps to train in all, if it is to be more than the run's settings say
  */
-export function resume(folder: string, options: RunOptions & { steps?: number } = {}): Promise<TrainResult> {
+export async function resume(
+  folder: string,
+  options: RunOptions & { steps?: number } = {},
+): Promise<TrainResult> {
+  refuseUnknown(options, [...runOptions, 'steps']);
   return withMachine(options, async (machine) =>
     carryOut(await Run.resume(folder, machine, options.steps), options),
   );
+}
+
+const runOptions = ['engine', 'threads', 'signal', 'onLine'];
+const trainOptions = ['data', 'out', 'model', 'from', 'tokenizer', 'vocabulary', 'settings', ...runOptions];
+
+/** Programs without types may pass anything, and what is not known would be ignored for hours. */
+function checkTrainOptions(options: TrainOptions): void {
+  refuseUnknown(options, trainOptions);
+  const { data, out } = options;
+  const isList = Array.isArray(data) && data.every((path) => typeof path === 'string');
+  if (!isList && typeof data !== 'function') {
+    throw new InputError(
+      `data: found ${JSON.stringify(data)}, expected a list of files and folders, or a function that yields texts`,
+    );
+  }
+  if (typeof out !== 'string' || out === '')
+    throw new InputError(`out: found ${JSON.stringify(out)}, expected the folder of the run`);
 }
 
 async function carryOut(run: Run, { signal, onLine }: RunOptions): Promise<TrainResult> {
