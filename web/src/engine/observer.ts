@@ -58,6 +58,7 @@ export class ModelObserver {
         .parameters()
         .filter(({ role }) => role === 'ternary')
         .map(({ name }) => name),
+      gated: this.#mixers.length > 0,
     };
   }
 

@@ -119,6 +119,8 @@ export interface Anatomy {
   /** Bytes that one more token adds to the cache of a transformer of the same shape. */
   readonly cacheBytesPerToken: number;
   readonly matrices: readonly string[];
+  /** Its states have forget gates, which can be watched. */
+  readonly gated: boolean;
 }
 
 /** A part of a ternary matrix. */

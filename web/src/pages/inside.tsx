@@ -51,7 +51,7 @@ export default function Inside() {
       </p>
       <NeedsModel>
         <Tour />
-        <Stage />
+        {!card.value?.attends && <Stage /> /* what is watched is a state */}
       </NeedsModel>
     </div>
   );
@@ -77,10 +77,12 @@ function Stage() {
       {body && (
         <>
           <Reading />
-          <section aria-labelledby="memory">
-            <h2 id="memory">What it remembers</h2>
-            <State body={body} />
-          </section>
+          {body.gated && (
+            <section aria-labelledby="memory">
+              <h2 id="memory">What it remembers</h2>
+              <State body={body} />
+            </section>
+          )}
           <section aria-labelledby="growth">
             <h2 id="growth">What that costs in memory</h2>
             <MemoryChart body={body} tokens={tokens.value.length} />
@@ -89,10 +91,12 @@ function Stage() {
             <h2 id="operations">What it computes</h2>
             <Costs body={body} tokens={tokens.value.length} />
           </section>
-          <section aria-labelledby="weights">
-            <h2 id="weights">What it has learned</h2>
-            <Weights names={body.matrices} />
-          </section>
+          {body.matrices.length > 0 && (
+            <section aria-labelledby="weights">
+              <h2 id="weights">What it has learned</h2>
+              <Weights names={body.matrices} />
+            </section>
+          )}
         </>
       )}
     </>
