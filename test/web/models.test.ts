@@ -65,6 +65,14 @@ test('a GGUF file opens by a drop, and a file that is no model is refused by nam
   await drop('other.gguf', Buffer.from('no model').toString('base64'));
   await page.getByText(/other\.gguf: .*expected/).waitFor();
   await isOpen(page, 'mine.gguf'); // the earlier model is still there
+  await drop('mine.zip', '');
+  await page
+    .getByText(/Found mine\.zip, expected a \.tar that a page like this saved, a \.gguf file/)
+    .waitFor();
+
+  await page.getByRole('link', { name: 'Inside', exact: true }).click();
+  await page.getByText(/The tour explains MatMul-free models/).waitFor(); // a model that attends has no state to watch
+  expect(await page.getByRole('button', { name: 'Watch' }).count()).toBe(0);
 });
 
 /** Files in the private file system of the page's origin. */
@@ -98,6 +106,7 @@ test('a fetched model is kept as a file, opens without a network, and is deleted
   await page.getByRole('button', { name: 'Delete bonsai.gguf' }).click();
   await expect.poll(() => page.getByText(/^Kept in this browser/).count()).toBe(0);
   expect(await filesOf(page)).toBe(0);
+  await expect.poll(() => page.getByText(/works without a network/).count()).toBe(0);
 });
 
 test('what WebAssembly cannot hold is said before it is fetched', async () => {

@@ -166,6 +166,8 @@ test('a binary file that is dropped is refused by name of what it is', async () 
   const page = await newPage(browser);
   await page.goto(`${url}?engine=single`);
   await untilLoaded(page);
+  await page.getByRole('link', { name: 'Learn', exact: true }).click();
+  await page.getByRole('heading', { name: 'Train one on your own text' }).waitFor();
   await drop(page, 'broken.txt', Buffer.from(Uint8Array.from({ length: 5000 }, (_, k) => (k * 97) % 256)));
   await page.getByRole('alert').getByText('This file is not text').waitFor();
 });

@@ -40,11 +40,18 @@ async function openWords(file: File): Promise<void> {
 /** A model: what a page like this saved, a GGUF file, or the files of a folder. */
 export async function openFiles(files: readonly File[]): Promise<void> {
   const handedOn = files.find(isModelFile);
-  if (!handedOn) return open(modelFilesOf(files));
+  const model = modelFilesOf(files);
+  if (!handedOn && model.length > 0) return open(model);
   trouble.value = undefined;
-  await openModelFile(handedOn).catch((error: Error) => {
-    trouble.value = { message: error.message.replace(/\.$/, ''), retry: () => openFiles(files) };
-  });
+  try {
+    if (handedOn) return await openModelFile(handedOn);
+    const names = files.map(({ name }) => name).join(', ');
+    throw new Error(
+      `Found ${names || 'no file'}, expected a .tar that a page like this saved, a .gguf file, or the files of a model with its config.json`,
+    );
+  } catch (error) {
+    trouble.value = { message: (error as Error).message.replace(/\.$/, ''), retry: () => openFiles(files) };
+  }
 }
 
 /** Files of a model's folder; others in it, such as pictures, are left out. */

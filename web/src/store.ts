@@ -74,6 +74,7 @@ export function addressOf(bundledName: string): string {
 
 /** What `card` describes. */
 let opened: Source | undefined;
+let address: Source | undefined;
 /** Counts calls of `open`: once there is a later one, an earlier one ends unseen. */
 let calls = 0;
 
@@ -111,7 +112,8 @@ export async function open(model: Source): Promise<void> {
       },
     });
     opened = model;
-    modelKept.value = typeof absolute === 'string' && (await isKept(absolute));
+    address = absolute;
+    await checkKept();
   } catch (error) {
     if (call !== calls) return;
     trouble.value = { message: reasonOf(error), retry: () => open(model) };
@@ -119,6 +121,11 @@ export async function open(model: Source): Promise<void> {
   } finally {
     if (call === calls) loading.value = undefined;
   }
+}
+
+/** The reader may have deleted what was kept of the open model. */
+export async function checkKept(): Promise<void> {
+  modelKept.value = typeof address === 'string' && (await isKept(address));
 }
 
 /** A name on the Hub or in the catalogue. */

@@ -7,11 +7,12 @@ import type { TrainingEvent, TrainingRequest } from '../engine/protocol.ts';
 import { draftOf, firstWords, newId } from '../keep.ts';
 import { untilIsolated } from '../offline.ts';
 import { Memorised } from '../parts/memorised.tsx';
+import { Trouble } from '../parts/needsModel.tsx';
 import { Progress } from '../parts/progress.tsx';
 import { TrainedShelf } from '../parts/trainedShelf.tsx';
 import { TrainedWriter } from '../parts/trainedWriter.tsx';
 import { readText } from '../readText.ts';
-import { engineChoice } from '../store.ts';
+import { engineChoice, trouble } from '../store.ts';
 import { isModelFile, keepTrained } from '../trained.ts';
 
 type Begin = Extract<TrainingEvent, { event: 'begin' }>;
@@ -150,6 +151,7 @@ export default function Learn() {
         Paste a text: letters, a diary, a novel. A small model reads it again and again, here in this tab,
         until it writes in its manner. The text never leaves your device.
       </p>
+      {trouble.value && <Trouble />}
       <Material busy={busy} />
       <div class="line actions">
         {busy ? (

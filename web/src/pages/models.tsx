@@ -8,12 +8,13 @@ import { isOf } from '../offline.ts';
 import { Loading, Trouble } from '../parts/needsModel.tsx';
 import { OwnModel } from '../parts/ownModel.tsx';
 import { TrainedShelf } from '../parts/trainedShelf.tsx';
-import { card, loading, open, trouble } from '../store.ts';
+import { card, checkKept, loading, open, trouble } from '../store.ts';
 
 const kept = signal<readonly KeptModel[]>([]);
 
 async function refresh(): Promise<void> {
   kept.value = await keptModels();
+  await checkKept();
 }
 
 /** WebAssembly's memory, less a little that the engine keeps. */

@@ -1,6 +1,7 @@
 /** Says what the page keeps, and erases it. */
 import { useSignal } from '@preact/signals';
 import { eraseAll, keeps } from '../keep.ts';
+import { checkKept } from '../store.ts';
 import { newTalk, talks } from '../talk.ts';
 import { forgetTexts } from '../texts.ts';
 import { listTrained } from '../trained.ts';
@@ -25,6 +26,7 @@ function Erase() {
     forgetTexts();
     talks.value = [];
     await eraseAll();
+    await checkKept();
     await listTrained();
     state.value = 'erased';
   };
