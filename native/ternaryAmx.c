@@ -9,7 +9,9 @@ enum {
   minRows = 8,
   /** Up to this many, weights are not transposed: see ternaryAmxFew.c. */
   maxFewRows = 32,
-  tileRows = 16
+  tileRows = 16,
+  /** Of tiles of weights that rows of activations meet one after the other; they stay in the second-level cache. */
+  bytesTogether = 256 * 1024
 };
 
 /** Packed rows [r, r + 16) as tiles [columns / 64][4 planes]; columns past the width, and rows past `packed`, are 0. */
@@ -102,45 +104,66 @@ static void twoTiles(const int8_t *q, size_t stride, size_t columns, const uint8
   _tile_stored(1, sums + 256, 64);
 }
 
+/** What all tiles of a product share. Rows of activations past the last whole 32 are copied to `rest`. */
+typedef struct {
+  const Product *p;
+  int32_t whole;
+  size_t columns;
+  uint8_t *tiles;
+  int8_t *rest;
+  int32_t *sums;
+} Work;
+
+/** Rows [row, row + 32) of activations with packed rows [r, r + 16). */
+static void square(uint8_t *memory, Work w, int32_t row, int32_t r, const uint8_t *tiles) {
+  const Product *p = w.p;
+  const int isWhole = row < w.whole, isFew = p->rows - row <= tileRows;
+  const int8_t *x = isWhole ? (const int8_t *)(memory + p->q) + (size_t)row * p->stride : w.rest;
+  const size_t stride = isWhole ? (size_t)p->stride : w.columns;
+  fetchTarget(memory, p, row, r);
+  for (int plane = 0; plane < 4; plane += 2) {
+    const uint8_t *weights = tiles + plane * bytesOfTile;
+    if (isFew) twoTiles(x, stride, w.columns, weights, w.sums);
+    else fourTiles(x, stride, w.columns, weights, w.sums);
+    finishTile(memory, p, w.sums, row, r, plane);
+    finishTile(memory, p, w.sums + 256, row, r, plane + 1);
+    if (isFew) continue;
+    finishTile(memory, p, w.sums + 512, row + 16, r, plane);
+    finishTile(memory, p, w.sums + 768, row + 16, r, plane + 1);
+  }
+}
+
+/** Tiles are whole: behind the last rows there may be no memory. */
+static void copyRest(uint8_t *memory, Work w) {
+  const Product *p = w.p;
+  if (p->rows == w.whole) return;
+  memset(w.rest, 0, 32 * w.columns);
+  for (int32_t row = w.whole; row < p->rows; row++)
+    memcpy(w.rest + (row - w.whole) * w.columns, memory + p->q + (size_t)row * p->stride, (size_t)p->stride);
+}
+
 int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces) {
   if (p->rows < minRows) return ternaryAvx512(memory, p, piece, pieces);
   if (p->rows <= maxFewRows) return ternaryAmxFew(memory, p, piece, pieces);
   const int32_t packed = (p->out + 3) >> 2;
   const int32_t from = shareStart(packed, 16, piece, pieces), end = shareStart(packed, 16, piece + 1, pieces);
   if (from == end) return 1;
-  const size_t columns = ((size_t)p->width + 63) & ~(size_t)63;
-  const int32_t whole = p->rows & ~31;
-  const size_t weightBytes = 64 * columns, restBytes = p->rows > whole ? 32 * columns : 0;
-  uint8_t *tiles = scratch(weightBytes + restBytes + 4 * bytesOfTile);
+  const size_t columns = ((size_t)p->width + 63) & ~(size_t)63, bytes = 64 * columns;
+  const int32_t together = bytes < bytesTogether ? (int32_t)(bytesTogether / bytes) : 1;
+  uint8_t *tiles = scratch(together * bytes + 32 * columns + 4 * bytesOfTile);
   if (p->stride > longestRow || !tiles) return 0;
-  int8_t *rest = (int8_t *)tiles + weightBytes;
-  int32_t *sums = (int32_t *)(rest + restBytes);
-  const int8_t *q = (const int8_t *)(memory + p->q);
-  if (restBytes > 0) {
-    // Tiles are whole: behind the last rows there may be no memory.
-    memset(rest, 0, restBytes);
-    for (int32_t row = whole; row < p->rows; row++)
-      memcpy(rest + (row - whole) * columns, q + (size_t)row * p->stride, (size_t)p->stride);
-  }
+  int8_t *rest = (int8_t *)tiles + together * bytes;
+  const Work w = {p, p->rows & ~31, columns, tiles, rest, (int32_t *)(rest + 32 * columns)};
+  copyRest(memory, w);
   configureTiles();
-  for (int32_t r = from; r < end; r += 16) {
-    unpack(memory + p->codes, p, r, packed, tiles);
-    for (int32_t row = 0; row < p->rows; row += 32) {
-      const int8_t *x = row < whole ? q + (size_t)row * p->stride : rest;
-      const size_t stride = row < whole ? (size_t)p->stride : columns;
-      fetchTarget(memory, p, row, r);
-      for (int plane = 0; plane < 4; plane += 2) {
-        const uint8_t *weights = tiles + plane * bytesOfTile;
-        const int isFew = p->rows - row <= tileRows;
-        if (isFew) twoTiles(x, stride, columns, weights, sums);
-        else fourTiles(x, stride, columns, weights, sums);
-        finishTile(memory, p, sums, row, r, plane);
-        finishTile(memory, p, sums + 256, row, r, plane + 1);
-        if (isFew) continue;
-        finishTile(memory, p, sums + 512, row + 16, r, plane);
-        finishTile(memory, p, sums + 768, row + 16, r, plane + 1);
-      }
-    }
+  // Rows of outputs lie pages apart: each is written on over several packed rows before the next.
+  for (int32_t first = from; first < end; first += 16 * together) {
+    const int32_t last = smaller(first + 16 * together, end);
+    for (int32_t r = first; r < last; r += 16)
+      unpack(memory + p->codes, p, r, packed, tiles + (size_t)((r - first) / 16) * bytes);
+    for (int32_t row = 0; row < p->rows; row += 32)
+      for (int32_t r = first; r < last; r += 16)
+        square(memory, w, row, r, tiles + (size_t)((r - first) / 16) * bytes);
   }
   _tile_release();
   return 1;
