@@ -14,6 +14,7 @@ import './begin.ts';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { readInputFile } from '../src/cli/inputFile.ts';
 import { catchInterrupt } from '../src/cli/interrupt.ts';
 import { mobyDick } from '../src/cli/mobyDick.ts';
 import { describeRun, runTraining } from '../src/cli/runTraining.ts';
@@ -100,9 +101,11 @@ async function curveOf(run: Run, engine: Curve['engine'], seed: number): Promise
   };
 }
 
-async function curvesIn(path: string): Promise<Curve[]> {
+const curvesOf = (json: Buffer) => (JSON.parse(json.toString()) as { curves: Curve[] }).curves;
+
+async function knownCurves(path: string): Promise<Curve[]> {
   try {
-    return (JSON.parse(await readFile(path, 'utf8')) as { curves: Curve[] }).curves;
+    return curvesOf(await readFile(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
@@ -111,8 +114,8 @@ async function curvesIn(path: string): Promise<Curve[]> {
 
 const out = await outputPath(flags.out, 'gpu-cpu-loss');
 const found = flags.engine ? [await train(flags.engine, Number(flags.seed))] : [];
-if (flags.add !== undefined) found.push(...(await curvesIn(flags.add)));
-const known = (await curvesIn(`${out}.json`)).filter(
+if (flags.add !== undefined) found.push(...curvesOf(await readInputFile('--add', flags.add)));
+const known = (await knownCurves(`${out}.json`)).filter(
   (curve) => !found.some((other) => nameOf(other) === nameOf(curve)),
 );
 // The other runs are compared with the CPU and the first seed.

@@ -29,7 +29,8 @@ it.each([
   ['gpu.ts', ['--rounds', '0'], 'plusminus: --rounds: found 0, expected a positive integer'],
   ['mpi.ts', ['--engine', 'abacus'], 'plusminus: --engine: found abacus, expected cpu, webgpu or cuda'],
   ['serve.ts', ['--size', 'huge'], 'plusminus: --size: found huge, expected one of tiny, mini'],
-  ['losses.ts', ['--add', '.'], 'plusminus: EISDIR'],
+  ['losses.ts', ['--add', '.'], 'plusminus: --add: . cannot be read: found a folder'],
+  ['losses.ts', ['--add', 'no.json'], 'plusminus: --add: no.json cannot be read: no such file'],
 ])('%s %j ends with one line', async (script, args, message) => {
   const { code, stderr } = await bench(script, args, await temporaryFolder());
   expect(code).toBe(1);
@@ -67,7 +68,8 @@ it('an output path is relative to the working directory, or absolute, or in resu
   expect(await readdir(folder)).toEqual(['new']);
   expect(await outputPath('results/x', 'cpu')).toBe(join(process.cwd(), 'results/x'));
   expect(await outputPath(undefined, 'cpu')).toBe(join(repository, 'results/cpu'));
-  const { code, stderr } = await bench('losses.ts', ['--add', 'no.json', '--out', 'here'], folder);
+  await writeFile(join(folder, 'other.json'), '{"curves":[]}');
+  const { code, stderr } = await bench('losses.ts', ['--add', 'other.json', '--out', 'here'], folder);
   expect(code, stderr).toBe(0);
   expect(JSON.parse(await readFile(join(folder, 'here.json'), 'utf8')).curves).toEqual([]);
 });

@@ -99,7 +99,9 @@ it('cuts answers off that take too long to end, and tells their clients', async 
 it('reports a port that is taken, and keys that are missing', async () => {
   const server = await start();
   const { port } = new URL(server.url);
-  await expect(start('--port', port)).rejects.toThrow(/plusminus: listen EADDRINUSE[^\n]*\n$/);
+  await expect(start('--port', port)).rejects.toThrow(
+    /plusminus: 127\.0\.0\.1:\d+: another program listens there[^\n]*\n$/,
+  );
   const empty = join(folder, 'keys');
   await writeFile(empty, '\n');
   await expect(start('--api-key-file', empty)).rejects.toThrow(/--api-key-file: found no key/);
