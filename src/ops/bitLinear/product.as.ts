@@ -32,8 +32,8 @@ export class Product {
 
 /** Activations that are read together with all weights should stay in the second-level cache. */
 const tileBytes: i32 = 128 * 1024;
-/** Of eight rows of activations, in a tile: so many sums have room. */
-const maxEights: i32 = 32;
+/** Of eight rows of activations, in a tile: rows of outputs lie pages apart, and few pages are found without a search. */
+const maxEights: i32 = 16;
 /** The same where each packed row is unpacked once for all of them. */
 const wideTileBytes: i32 = 256 * 1024;
 
