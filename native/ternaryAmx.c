@@ -109,7 +109,6 @@ typedef struct {
   const Product *p;
   int32_t whole;
   size_t columns;
-  uint8_t *tiles;
   int8_t *rest;
   int32_t *sums;
 } Work;
@@ -153,7 +152,7 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
   uint8_t *tiles = scratch(together * bytes + 32 * columns + 4 * bytesOfTile);
   if (p->stride > longestRow || !tiles) return 0;
   int8_t *rest = (int8_t *)tiles + together * bytes;
-  const Work w = {p, p->rows & ~31, columns, tiles, rest, (int32_t *)(rest + 32 * columns)};
+  const Work w = {p, p->rows & ~31, columns, rest, (int32_t *)(rest + 32 * columns)};
   copyRest(memory, w);
   configureTiles();
   // Rows of outputs lie pages apart: each is written on over several packed rows before the next.
