@@ -1,7 +1,7 @@
 // Rows of a pool of pages, by the formulas of pages.ts and pageRows.ts. `PAGE` is `pageSize` of pages.ts. The type of a
 // pool is told by the bytes of an element: 4 f32, 2 f16, 1 i8.
 
-import { floatAt, maxLanes, splatOf } from "../kernels/cpu/math.as";
+import { finiteHalves, floatAt, maxLanes } from "../kernels/cpu/math.as";
 
 export const PAGE: i32 = 64;
 
@@ -27,18 +27,12 @@ export function rowBytes(elementBytes: i32, heads: i32, headSize: i32): usize {
   return <usize>heads * <usize>(elementBytes == 1 ? headSize + 4 : elementBytes * headSize);
 }
 
-/** Sign and fields of a half among the bits of a float, and 2¹¹², which they lack there; see `splatOf`. */
-const halves = memory.data<u32>([0x8fffe000, (112 + 127) << 23]);
-
 /** Four neighbours as floats; of i8, as codes. */
 // @ts-ignore: decorator
 @inline
 export function fourAt<T>(at: usize): v128 {
   if (sizeof<T>() == 4) return v128.load(at);
-  if (sizeof<T>() == 2) {
-    const bits = v128.and(i32x4.shl(v128.load16x4_s(at), 13), splatOf(halves, 0));
-    return f32x4.mul(bits, splatOf(halves, 1));
-  }
+  if (sizeof<T>() == 2) return finiteHalves(i32x4.shl(v128.load16x4_s(at), 13));
   return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(at))));
 }
 

@@ -140,7 +140,16 @@ const BIASES: usize = 2;
 /** 2¹⁶ */
 const SPECIAL: usize = 3;
 const INFINITY: usize = 4;
-const halves = memory.data<u32>([0x7fff, 0x8000, (254 - 15) << 23, (127 + 16) << 23, 255 << 23]);
+/** Sign and fields of a half, at their places in a float. */
+const FIELDS: usize = 5;
+const halves = memory.data<u32>([0x7fff, 0x8000, (254 - 15) << 23, (127 + 16) << 23, 255 << 23, 0x8fffe000]);
+
+/** Finite halves whose fields were shifted to their places in floats: without other bits, and with the biases' difference. */
+// @ts-ignore: decorator
+@inline
+export function finiteHalves(shifted: v128): v128 {
+  return f32x4.mul(v128.and(shifted, splatOf(halves, FIELDS)), splatOf(halves, BIASES));
+}
 
 /** IEEE halves in the low bits of four lanes: shift the fields into place, then scale by the biases' difference. */
 export function halvesToFloats(bits: v128): v128 {

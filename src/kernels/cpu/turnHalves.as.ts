@@ -1,32 +1,22 @@
 // Eight rows of eight 16-bit floats as a panel: one column a line, as f32. They are turned as 16-bit numbers, which takes
 // half the shuffles.
 
-import { splatOf } from "./math.as";
+import { finiteHalves, splatOf } from "./math.as";
 
-const FIELDS: usize = 0;
-/** 2¹¹² */
-const BIASES: usize = 1;
 /** Of two halves. */
-const MAGNITUDES: usize = 2;
-const INFINITIES: usize = 3;
-const numbers = memory.data<u32>([0x8fffe000, (254 - 15) << 23, 0x7fff7fff, 0x7c007c00]);
+const MAGNITUDES: usize = 0;
+const INFINITIES: usize = 1;
+const numbers = memory.data<u32>([0x7fff7fff, 0x7c007c00]);
 
-/** Shifts the fields of a half, in the upper 16 bits of a lane, to those of a float whose exponent is too small by 112. */
-// @ts-ignore: decorator
-@inline
-function scaledDown(v: v128): v128 {
-  return v128.and(i32x4.shr_s(v, 3), splatOf(numbers, FIELDS));
-}
-
+/** A column of halves, which come to lie in the upper 16 bits of lanes. */
 // @ts-ignore: decorator
 @inline
 function storeLine(to: usize, column: v128, bfloats: bool): void {
   const zero = i64x2.splat(0);
   const low = i16x8.shuffle(zero, column, 0, 8, 1, 9, 2, 10, 3, 11);
   const high = i16x8.shuffle(zero, column, 4, 12, 5, 13, 6, 14, 7, 15);
-  const up = splatOf(numbers, BIASES);
-  v128.store(to, bfloats ? low : f32x4.mul(scaledDown(low), up));
-  v128.store(to, bfloats ? high : f32x4.mul(scaledDown(high), up), 16);
+  v128.store(to, bfloats ? low : finiteHalves(i32x4.shr_s(low, 3)));
+  v128.store(to, bfloats ? high : finiteHalves(i32x4.shr_s(high, 3)), 16);
 }
 
 // @ts-ignore: decorator

@@ -1,6 +1,6 @@
 // What all products with grouped codes share: their arguments, scales of a group, and outputs of a tile.
 
-import { splatOf } from "../../kernels/cpu/math.as";
+import { finiteHalves } from "../../kernels/cpu/math.as";
 import { Optional } from "../../kernels/cpu/optional.as";
 
 @unmanaged
@@ -36,17 +36,14 @@ export function planeBytes(planes: i32): usize {
   return (<usize>planes) << 5;
 }
 
-/** Sign and fields of a half among the bits of a float; see `splatOf`. */
-const fields = memory.data<u32>([0x8fffe000]);
-
-/** Four neighbouring scales, times `worth`. Half-precision bits, shifted into place, lack a factor of 2^112. */
+/** Four neighbouring scales, times `worth`, a power of two. */
 // @ts-ignore: decorator
 @inline
 export function fourScales(scales: usize, index: i32, halves: i32, worth: f32): v128 {
-  if (!halves) return f32x4.mul(v128.load(scales + ((<usize>index) << 2)), f32x4.splat(worth));
-  const bits = i32x4.shl(v128.load16x4_s(scales + ((<usize>index) << 1)), 13);
-  const factor = f32x4.splat(worth * reinterpret<f32>((112 + 127) << 23));
-  return f32x4.mul(v128.and(bits, splatOf(fields, 0)), factor);
+  const four = halves
+    ? finiteHalves(i32x4.shl(v128.load16x4_s(scales + ((<usize>index) << 1)), 13))
+    : v128.load(scales + ((<usize>index) << 2));
+  return f32x4.mul(four, f32x4.splat(worth));
 }
 
 /** One scale. */
