@@ -2,6 +2,7 @@
  * A link that writes the same text elsewhere: `#write?text=…&seed=…&freedom=…&tokens=…&model=…&check=…`. `check` is a hash
  * of what was written, so that the page of whoever opens the link can say whether its device wrote the same.
  */
+import { limits } from './parts/samplingControls.tsx';
 
 export interface WriteLink {
   readonly text: string;
@@ -30,7 +31,7 @@ export function linkIn(hash: string): WriteLink | undefined {
   const [seed, freedom, tokens, model] = numbers as [number, number, number, number];
   // What the page itself could have written.
   if (![seed, tokens, model].every((value) => Number.isSafeInteger(value) && value >= 0)) return undefined;
-  if (!(freedom >= 0 && freedom <= 1.5 && tokens <= 4000)) return undefined;
+  if (!(freedom >= 0 && freedom <= limits.temperature && tokens <= limits.maxTokens)) return undefined;
   return { text, seed, freedom, tokens, model, check };
 }
 

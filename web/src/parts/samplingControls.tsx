@@ -5,6 +5,9 @@ import { chatOptions } from '../../../src/generate/chatOptions.ts';
 export const temperature = signal<number>(chatOptions.temperature);
 export const maxTokens = signal<number>(chatOptions.maxTokens);
 
+/** The most that the controls allow. */
+export const limits = { temperature: 1.5, maxTokens: 4000 } as const;
+
 export function SamplingControls() {
   return (
     <details class="sampling">
@@ -15,7 +18,7 @@ export function SamplingControls() {
           <input
             type="range"
             min="0"
-            max="1.5"
+            max={limits.temperature}
             step="0.1"
             value={temperature.value}
             onInput={({ currentTarget }) => {
@@ -29,7 +32,7 @@ export function SamplingControls() {
           <input
             type="range"
             min="20"
-            max="4000"
+            max={limits.maxTokens}
             step="20"
             value={maxTokens.value}
             onInput={({ currentTarget }) => {
