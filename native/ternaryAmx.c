@@ -11,7 +11,9 @@ enum {
   maxFewRows = 32,
   tileRows = 16,
   /** Of tiles of weights that rows of activations meet one after the other; they stay in the second-level cache. */
-  bytesTogether = 256 * 1024
+  bytesTogether = 256 * 1024,
+  /** Of outputs that are written past the caches, which would lose them before they are read. */
+  fewestStreamed = 1 << 20
 };
 
 /** Packed rows [r, r + 16) as tiles [columns / 64][4 planes]; columns past the width, and rows past `packed`, are 0. */
@@ -40,7 +42,7 @@ static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t pa
 }
 
 /** (Σ q·code − Σ q)·t/s of a tile: rows [row, row + 16) by the output rows of packed rows [r, r + 16) in a plane. */
-static void finishTile(uint8_t *memory, const Product *p, const int32_t *sums, int32_t row, int32_t r, int plane) {
+INLINE void finishTile(uint8_t *memory, const Product *p, int isStreamed, const int32_t *sums, int32_t row, int32_t r, int plane) {
   const int32_t packed = (p->out + 3) >> 2, first = r + plane * packed;
   const int32_t outs = smaller(smaller(packed - r, p->out - first), 16);
   if (outs <= 0) return;
@@ -52,7 +54,9 @@ static void finishTile(uint8_t *memory, const Product *p, const int32_t *sums, i
     const __m512i own = _mm512_set1_epi32(((const int32_t *)(memory + p->sum))[row + i]);
     const __m512 values = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_load_si512(sums + 16 * i), own));
     float *y = (float *)(memory + p->y) + (size_t)(row + i) * p->out + first;
-    _mm512_mask_storeu_ps(y, there, _mm512_mul_ps(values, _mm512_set1_ps(factor)));
+    const __m512 outputs = _mm512_mul_ps(values, _mm512_set1_ps(factor));
+    if (isStreamed) _mm512_stream_ps(y, outputs);
+    else _mm512_mask_storeu_ps(y, there, outputs);
   }
 }
 
@@ -111,7 +115,13 @@ typedef struct {
   size_t columns;
   int8_t *rest;
   int32_t *sums;
+  int isStreamed;
 } Work;
+
+/** Whether outputs are many, and each line of them belongs to one tile. */
+static int isStreamed(const Product *p) {
+  return (size_t)p->rows * (size_t)p->out * sizeof(float) >= fewestStreamed && p->out % 64 == 0 && p->y % 64 == 0;
+}
 
 /** Rows [row, row + 32) of activations with packed rows [r, r + 16). */
 static void square(uint8_t *memory, Work w, int32_t row, int32_t r, const uint8_t *tiles) {
@@ -119,16 +129,16 @@ static void square(uint8_t *memory, Work w, int32_t row, int32_t r, const uint8_
   const int isWhole = row < w.whole, isFew = p->rows - row <= tileRows;
   const int8_t *x = isWhole ? (const int8_t *)(memory + p->q) + (size_t)row * p->stride : w.rest;
   const size_t stride = isWhole ? (size_t)p->stride : w.columns;
-  fetchTarget(memory, p, row, r);
+  if (!w.isStreamed) fetchTarget(memory, p, row, r);
   for (int plane = 0; plane < 4; plane += 2) {
     const uint8_t *weights = tiles + plane * bytesOfTile;
     if (isFew) twoTiles(x, stride, w.columns, weights, w.sums);
     else fourTiles(x, stride, w.columns, weights, w.sums);
-    finishTile(memory, p, w.sums, row, r, plane);
-    finishTile(memory, p, w.sums + 256, row, r, plane + 1);
+    finishTile(memory, p, w.isStreamed, w.sums, row, r, plane);
+    finishTile(memory, p, w.isStreamed, w.sums + 256, row, r, plane + 1);
     if (isFew) continue;
-    finishTile(memory, p, w.sums + 512, row + 16, r, plane);
-    finishTile(memory, p, w.sums + 768, row + 16, r, plane + 1);
+    finishTile(memory, p, w.isStreamed, w.sums + 512, row + 16, r, plane);
+    finishTile(memory, p, w.isStreamed, w.sums + 768, row + 16, r, plane + 1);
   }
 }
 
@@ -152,7 +162,7 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
   uint8_t *tiles = scratch(together * bytes + 32 * columns + 4 * bytesOfTile);
   if (p->stride > longestRow || !tiles) return 0;
   int8_t *rest = (int8_t *)tiles + together * bytes;
-  const Work w = {p, p->rows & ~31, columns, rest, (int32_t *)(rest + 32 * columns)};
+  const Work w = {p, p->rows & ~31, columns, rest, (int32_t *)(rest + 32 * columns), isStreamed(p)};
   copyRest(memory, w);
   configureTiles();
   // Rows of outputs lie pages apart: each is written on over several packed rows before the next.
@@ -164,6 +174,7 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
       for (int32_t r = first; r < last; r += 16)
         square(memory, w, row, r, tiles + (size_t)((r - first) / 16) * bytes);
   }
+  if (w.isStreamed) _mm_sfence();
   _tile_release();
   return 1;
 }
