@@ -3,173 +3,23 @@
  * training; ternary weights and int8 codes are bf16 without rounding. The products of a forward pass, whose matrices lie
  * along K, are those of AVX-512: they keep all bits.
  */
-#include "tiles.h"
+#include "bfloats.h"
+#include <stdbool.h>
 
 enum {
-  depthOfBlock = 512,
-  columnsOfBlock = 512,
-  rowsOfBlock = 64,
-  depthOfTile = 32,
-  tilesDeep = depthOfBlock / depthOfTile,
   /** Below this many operations, AVX-512 is as fast. */
   fewestOperations = 1 << 16
 };
 
-/** Sixteen words, each a pair of bf16: the nearest of `even` in the lower half, of `odd` in the upper. */
-INLINE __m512i pairOf(__m512 even, __m512 odd) {
-  const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, both);
-}
-
-INLINE __mmask16 firstOf(int32_t count) { return (__mmask16)(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1); }
-
-/** Sixteen elements of row k of B, from column n on; zeros where there are none. */
-INLINE __m512 rowOfB(const uint8_t *memory, const Gemm *g, int32_t k, int32_t n, int32_t end) {
-  if (k >= g->K) return _mm512_setzero_ps();
-  const __mmask16 there = firstOf(end - n);
-  const uint8_t *b = memory + g->b;
-  if (g->kind == denseFloats) return _mm512_maskz_loadu_ps(there, (const float *)b + (size_t)k * g->ldb + n);
-  if (g->kind == denseInt8) {
-    const __m128i codes = _mm_maskz_loadu_epi8(there, b + (size_t)k * g->ldb + n);
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
-  }
-  const int32_t packed = (g->K + 3) >> 2, plane = k / packed;
-  const __m128i bytes = _mm_maskz_loadu_epi8(there, b + (size_t)(k - plane * packed) * g->ldb + n);
-  const __m512i codes = _mm512_srl_epi32(_mm512_cvtepu8_epi32(bytes), _mm_cvtsi32_si128(2 * plane));
-  const __m512i values = _mm512_sub_epi32(_mm512_and_si512(codes, _mm512_set1_epi32(3)), _mm512_set1_epi32(1));
-  return _mm512_maskz_cvtepi32_ps(there, values);
-}
-
-/** Sixteen codes of two packed rows in one plane, as pairs of −1, 0 and 1. */
-INLINE __m512i ternaryPairs(const uint8_t *even, const uint8_t *odd, int plane) {
-  const __m128i a = _mm_loadu_si128((const __m128i *)even), b = _mm_loadu_si128((const __m128i *)odd);
-  const __m256i both = _mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b));
-  const __m512i codes = _mm512_srl_epi16(_mm512_cvtepu8_epi16(both), _mm_cvtsi32_si128(2 * plane));
-  // −1, 0 and 1 in bf16, by code.
-  const __m512i values = _mm512_set1_epi64(0x00003f800000bf80);
-  return _mm512_permutexvar_epi16(_mm512_and_si512(codes, _mm512_set1_epi16(3)), values);
-}
-
-/** Rows row and row + 1 of B in columns [n, n + 16), as pairs. */
-INLINE __m512i pairsOfB(const uint8_t *memory, const Gemm *g, int32_t row, int32_t n, int32_t end) {
-  const int32_t packed = (g->K + 3) >> 2, plane = row / packed;
-  if (g->kind == denseTernary && n + 16 <= end && row + 1 < g->K && (row + 1) / packed == plane) {
-    const uint8_t *even = memory + g->b + (size_t)(row - plane * packed) * g->ldb + n;
-    return ternaryPairs(even, even + g->ldb, plane);
-  }
-  return pairOf(rowOfB(memory, g, row, n, end), rowOfB(memory, g, row + 1, n, end));
-}
-
-/** Rows [k, k + depth) and columns [from, end) of B, in tiles of 16 columns by 16 pairs of rows. */
-static void packB(const uint8_t *memory, const Gemm *g, uint8_t *to, int32_t k, int32_t depth, int32_t from, int32_t end) {
-  for (int32_t n = from; n < end; n += 16, to += tilesDeep * bytesOfTile) {
-    for (int32_t row = 0; row < depth; row += 2) _mm512_store_si512(to + 32 * row, pairsOfB(memory, g, k + row, n, end));
-  }
-}
-
-/** Where A lies, and what its columns are multiplied by: numbers of their own, or all by alpha. */
+/** A part of C. */
 typedef struct {
-  const float *a, *scales;
-  float alpha;
-  int32_t strideM, strideK, K;
-} Source;
+  int32_t top, bottom, left, right;
+} Part;
 
-/** Sixteen elements of column k of A, whose rows are neighbours. */
-INLINE __m512 columnOfA(Source s, const float *a, int32_t k, __mmask16 there) {
-  if (k >= s.K) return _mm512_setzero_ps();
-  const float *column = a + (size_t)k * s.strideK;
-  // Columns lie so far apart that the processor does not see the order in which they are read.
-  _mm_prefetch((const char *)(column + (size_t)depthOfTile * s.strideK), _MM_HINT_T0);
-  const __m512 x = _mm512_maskz_loadu_ps(there, column);
-  return _mm512_mul_ps(x, _mm512_set1_ps(s.scales ? s.scales[k] : s.alpha));
-}
+INLINE float factorOf(const uint8_t *memory, const Gemm *g) { return g->scale ? *(const float *)(memory + g->scale) : 1; }
 
-/** A tile of A whose rows are neighbours in memory: pairs of columns, transposed. */
-static void packTransposed(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k) {
-  __m512i pairs[16];
-  const float *a = s.a + (size_t)m * s.strideM;
-  const __mmask16 there = firstOf(rows);
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++)
-    pairs[i] = pairOf(columnOfA(s, a, k + 2 * i, there), columnOfA(s, a, k + 2 * i + 1, there));
-  transpose(pairs);
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) _mm512_store_si512(to + 64 * i, pairs[i]);
-}
-
-/** A tile of A whose columns are neighbours in memory. */
-static void packRows(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k) {
-  const __mmask16 first = firstOf(s.K - k), second = firstOf(s.K - k - 16);
-  for (int32_t i = 0; i < 16; i++) {
-    const float *a = s.a + (size_t)(m + i) * s.strideM + k;
-    __m512 x = _mm512_maskz_loadu_ps(i < rows ? first : 0, a);
-    __m512 y = _mm512_maskz_loadu_ps(i < rows ? second : 0, a + 16);
-    if (s.scales) {
-      x = _mm512_mul_ps(x, _mm512_maskz_loadu_ps(first, s.scales + k));
-      y = _mm512_mul_ps(y, _mm512_maskz_loadu_ps(second, s.scales + k + 16));
-    } else if (s.alpha != 1) {
-      x = _mm512_mul_ps(x, _mm512_set1_ps(s.alpha));
-      y = _mm512_mul_ps(y, _mm512_set1_ps(s.alpha));
-    }
-    _mm512_store_si512(to + 64 * i, (__m512i)_mm512_cvtne2ps_pbh(y, x));
-  }
-}
-
-/** Rows [m, m + rows) of A in `tiles` tiles from column k on: what lies together in memory is read together. */
-static void packA(Source s, uint8_t *to, int32_t m, int32_t rows, int32_t k, int32_t tiles) {
-  if (s.strideK == 1) {
-    for (int32_t i = 0; i < rows; i += 16)
-      for (int32_t tile = 0; tile < tiles; tile++)
-        packRows(s, to + (i / 16 * tilesDeep + tile) * bytesOfTile, m + i, smaller(16, rows - i), k + tile * depthOfTile);
-    return;
-  }
-  for (int32_t tile = 0; tile < tiles; tile++)
-    for (int32_t i = 0; i < rows; i += 16)
-      packTransposed(s, to + (i / 16 * tilesDeep + tile) * bytesOfTile, m + i, smaller(16, rows - i), k + tile * depthOfTile);
-}
-
-/** Where the sums of a square of four tiles begin, NULL for 0, and where they go. */
-typedef struct {
-  const float *from;
-  float *to;
-  size_t stride;
-} Square;
-
-/** Two rows of tiles of A times two columns of tiles of B. */
-static void multiplyTiles(const uint8_t *a, const uint8_t *b, int32_t tiles, Square s) {
-  const size_t next = (size_t)tilesDeep * bytesOfTile, bytes = s.stride * sizeof(float);
-  // What is stored at the end is fetched before the products, which take longer.
-  for (int row = 0; row < 32; row++) {
-    __builtin_prefetch(s.to + (size_t)row * s.stride, 1);
-    __builtin_prefetch(s.to + (size_t)row * s.stride + 16, 1);
-  }
-  if (s.from) {
-    _tile_loadd(0, s.from, bytes);
-    _tile_loadd(1, s.from + 16, bytes);
-    _tile_loadd(2, s.from + 16 * s.stride, bytes);
-    _tile_loadd(3, s.from + 16 * s.stride + 16, bytes);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  }
-  for (; tiles > 0; tiles--, a += bytesOfTile, b += bytesOfTile) {
-    _tile_loadd(4, a, 64);
-    _tile_loadd(6, b, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, b + next, 64);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a + next, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stored(0, s.to, bytes);
-  _tile_stored(1, s.to + 16, bytes);
-  _tile_stored(2, s.to + 16 * s.stride, bytes);
-  _tile_stored(3, s.to + 16 * s.stride + 16, bytes);
+INLINE const float *rowFactors(const uint8_t *memory, const Gemm *g) {
+  return g->kind == denseInt8 ? (const float *)(memory + g->rowScale) : NULL;
 }
 
 /** Copies rows of at most 32 floats. */
@@ -193,32 +43,41 @@ static void multiplySquare(const uint8_t *a, const uint8_t *b, int32_t tiles, Sq
   copySquare(s.to, s.stride, aside, 32, rows, columns);
 }
 
-/** Rows [top, bottom) and columns [left, right) of C. */
-static int rectangle(uint8_t *memory, const Gemm *g, int32_t top, int32_t bottom, int32_t left, int32_t right) {
-  const size_t sizeA = (size_t)rowsOfBlock * depthOfBlock * 2, sizeB = (size_t)columnsOfBlock * depthOfBlock * 2;
-  uint8_t *a = scratch(sizeA + sizeB + 4 * bytesOfTile);
-  if (!a) return 0;
-  uint8_t *b = a + sizeA;
-  float *aside = (float *)(b + sizeB);
+/** Rows [m, m + rows) of A, `tiles` tiles from column k on. */
+static void packBlock(const uint8_t *memory, const Gemm *g, uint8_t *to, int32_t m, int32_t rows, int32_t k, int32_t tiles) {
+  const float *corner = (const float *)(memory + g->a) + (size_t)m * g->strideM + k;
+  for (int32_t i = 0; i < rows; i += 16)
+    for (int32_t tile = 0; tile < tiles; tile++)
+      packRows(corner + (size_t)i * g->strideM + tile * depthOfTile, (size_t)g->strideM, factorOf(memory, g),
+               to + (size_t)(i / 16 * tilesDeep + tile) * bytesOfTile, rows - i, g->K - k - tile * depthOfTile);
+}
+
+/** A part of C = A·B, where A is stored by its rows. */
+static bool product(uint8_t *memory, const Gemm *g, Part part) {
+  uint8_t *a = scratch(bytesOfBlockA + bytesOfBlockB + 4 * bytesOfTile);
+  if (!a) return false;
+  uint8_t *b = a + bytesOfBlockA;
+  float *aside = (float *)(b + bytesOfBlockB);
   memset(aside, 0, 4 * bytesOfTile);
-  const Source s = {(const float *)(memory + g->a), g->kind == denseInt8 ? (const float *)(memory + g->rowScale) : NULL,
-                    g->scale ? *(const float *)(memory + g->scale) : 1, g->strideM, g->strideK, g->K};
+  const Rows rowsOfB = {memory + g->b, (size_t)g->ldb, g->kind == denseInt8, rowFactors(memory, g), 1, g->K};
   configureTiles();
-  for (int32_t n = left; n < right; n += columnsOfBlock) {
-    const int32_t columns = smaller(columnsOfBlock, right - n);
+  for (int32_t n = part.left; n < part.right; n += columnsOfBlock) {
+    const int32_t columns = smaller(columnsOfBlock, part.right - n);
+    if (columns % 32 != 0) memset(b, 0, bytesOfBlockB);
     for (int32_t k = 0; k < g->K; k += depthOfBlock) {
-      const int32_t tiles = smaller(tilesDeep, (g->K - k + depthOfTile - 1) / depthOfTile);
-      packB(memory, g, b, k, tiles * depthOfTile, n, n + columns);
-      for (int32_t m = top; m < bottom; m += rowsOfBlock) {
-        const int32_t rows = smaller(rowsOfBlock, bottom - m);
-        packA(s, a, m, rows, k, tiles);
+      const int32_t tiles = smaller(tilesDeep, (g->K - k + depthOfTile - 1) / depthOfTile), depth = tiles * depthOfTile;
+      if (g->kind == denseTernary) packTernary(memory + g->b, g->K, (size_t)g->ldb, b, k, depth, n, columns);
+      else packPairs(rowsOfB, b, k, depth, n, columns);
+      for (int32_t m = part.top; m < part.bottom; m += rowsOfBlock) {
+        const int32_t rows = smaller(rowsOfBlock, part.bottom - m);
+        packBlock(memory, g, a, m, rows, k, tiles);
         // 32 rows of A stay in the first-level cache, and B passes.
         for (int32_t i = 0; i < rows; i += 32) {
           for (int32_t j = 0; j < columns; j += 32) {
             const size_t at = (size_t)(m + i) * g->ldc + (size_t)(n + j);
             float *c = (float *)(memory + g->c) + at;
             const float *before = g->accumulate ? (const float *)(memory + g->accumulate) + at : NULL;
-            multiplySquare(a + (size_t)i * depthOfBlock * 2, b + (size_t)j * depthOfBlock * 2, tiles,
+            multiplySquare(a + (size_t)(i / 16 * tilesDeep) * bytesOfTile, b + (size_t)(j / 16 * tilesDeep) * bytesOfTile, tiles,
                            (Square){k > 0 ? c : before, c, (size_t)g->ldc}, smaller(32, rows - i), smaller(32, columns - j),
                            aside);
           }
@@ -227,13 +86,77 @@ static int rectangle(uint8_t *memory, const Gemm *g, int32_t top, int32_t bottom
     }
   }
   _tile_release();
-  return 1;
+  return true;
+}
+
+/** Sixteen rows of Cᵀ, from row n and column m on, to C. */
+static void turnTile(uint8_t *memory, const Gemm *g, const float *sums, int32_t m, int32_t n, Part part) {
+  __m512i rows[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) rows[i] = _mm512_loadu_si512(sums + (size_t)i * columnsOfBlock);
+  transpose(rows);
+  const __mmask16 there = firstOf(part.right - n);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) {
+    if (m + i >= part.bottom) continue;
+    const size_t at = (size_t)(m + i) * g->ldc + (size_t)n;
+    __m512 sum = (__m512)rows[i];
+    if (g->accumulate) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(there, (const float *)(memory + g->accumulate) + at));
+    _mm512_mask_storeu_ps((float *)(memory + g->c) + at, there, sum);
+  }
+}
+
+/** Adds the products of a block of Aᵀ, packed as `a`, from row k on, with the rows of B to `sums`, rows of Cᵀ. */
+static void addTurned(Rows rowsOfB, uint8_t *turned, const uint8_t *a, int32_t k, int32_t tiles, int32_t columns, Part part,
+                      float *sums) {
+  for (int32_t n = part.left; n < part.right; n += 32) {
+    for (int32_t half = 0; half < 2; half++) {
+      const int32_t from = n + 16 * half;
+      for (int32_t tile = 0; tile < tiles; tile++)
+        packColumns(rowsOfB, turned + (size_t)(half * tilesDeep + tile) * bytesOfTile, k + tile * depthOfTile, from,
+                    firstOf(part.right - from));
+    }
+    for (int32_t j = 0; j < columns; j += 32) {
+      float *to = sums + (size_t)(n - part.left) * columnsOfBlock + (size_t)j;
+      multiplyTiles(turned, a + (size_t)(j / 16 * tilesDeep) * bytesOfTile, tiles, (Square){k > 0 ? to : NULL, to, columnsOfBlock});
+    }
+  }
+}
+
+/** A part of C where A is stored by its columns: Cᵀ = Bᵀ·Aᵀ, so that Aᵀ, the gradients, is read row by row. */
+static bool turnedProduct(uint8_t *memory, const Gemm *g, Part part) {
+  const size_t height = (size_t)((part.right - part.left + 31) & ~31);
+  uint8_t *turned = scratch(bytesOfBlockA + bytesOfBlockB + height * columnsOfBlock * sizeof(float));
+  if (!turned) return false;
+  uint8_t *a = turned + bytesOfBlockA;
+  float *sums = (float *)(a + bytesOfBlockB);
+  // The factors of int8 rows go to the gradients, which are rounded anyway.
+  const Rows rowsOfA = {memory + g->a, (size_t)g->strideK, 0, rowFactors(memory, g), factorOf(memory, g), g->K};
+  const Rows rowsOfB = {memory + g->b, (size_t)g->ldb, g->kind == denseInt8, NULL, 1, g->K};
+  configureTiles();
+  for (int32_t m = part.top; m < part.bottom; m += columnsOfBlock) {
+    const int32_t columns = smaller(columnsOfBlock, part.bottom - m);
+    if (columns % 32 != 0) memset(a, 0, bytesOfBlockB);
+    for (int32_t k = 0; k < g->K; k += depthOfBlock) {
+      const int32_t tiles = smaller(tilesDeep, (g->K - k + depthOfTile - 1) / depthOfTile);
+      packPairs(rowsOfA, a, k, tiles * depthOfTile, m, columns);
+      addTurned(rowsOfB, turned, a, k, tiles, columns, part, sums);
+    }
+    for (int32_t j = 0; j < columns; j += 16)
+      for (int32_t n = part.left; n < part.right; n += 16)
+        turnTile(memory, g, sums + (size_t)(n - part.left) * columnsOfBlock + j, m + j, n, part);
+  }
+  _tile_release();
+  return true;
 }
 
 int denseAmx(uint8_t *memory, const Gemm *g, int32_t piece, int32_t pieces) {
-  if (g->kind > denseInt8 || (int64_t)g->M * g->N * g->K < fewestOperations) return denseAvx512(memory, g, piece, pieces);
+  const int isTurned = g->strideK != 1, isSmall = (int64_t)g->M * g->N * g->K < fewestOperations;
+  if (g->kind > denseInt8 || isSmall || (isTurned && g->kind == denseTernary)) return denseAvx512(memory, g, piece, pieces);
   // Shares of the longer side: each thread packs all of the shorter one.
-  if (g->M >= g->N)
-    return rectangle(memory, g, shareStart(g->M, 32, piece, pieces), shareStart(g->M, 32, piece + 1, pieces), 0, g->N);
-  return rectangle(memory, g, 0, g->M, shareStart(g->N, 32, piece, pieces), shareStart(g->N, 32, piece + 1, pieces));
+  const int32_t longer = g->M >= g->N ? g->M : g->N;
+  const int32_t from = shareStart(longer, 32, piece, pieces), end = shareStart(longer, 32, piece + 1, pieces);
+  if (from >= end) return 1;
+  const Part part = g->M >= g->N ? (Part){from, end, 0, g->N} : (Part){0, g->M, from, end};
+  return isTurned ? turnedProduct(memory, g, part) : product(memory, g, part);
 }

@@ -15,7 +15,7 @@ import { SeededRandom } from '../../text/seededRandom.ts';
 import { bytesOf, readFloats } from '../engine.ts';
 import { CpuEngine, type CpuOptions } from './cpuEngine.ts';
 
-/** Rows below and above what each variant takes at a time; widths and outputs that end within vectors and tiles. */
+/** Rows below and above what each variant takes at a time; widths and outputs that end within vectors, tiles and blocks. */
 const shapes: readonly (readonly [rows: number, width: number, out: number])[] = [
   [1, 64, 64],
   [1, 200, 70],
@@ -23,6 +23,8 @@ const shapes: readonly (readonly [rows: number, width: number, out: number])[] =
   [8, 1030, 75],
   [33, 65, 257],
   [70, 512, 40],
+  [520, 70, 1088],
+  [40, 520, 1088],
 ];
 
 /** Results and gradients of a projection of [rows, width] to [out], all of them. */
