@@ -12,8 +12,9 @@ enum {
   tileRows = 16,
   /** Of tiles of weights that rows of activations meet one after the other; they stay in the second-level cache. */
   bytesTogether = 256 * 1024,
-  /** Of outputs that are written past the caches, which would lose them before they are read. */
-  fewestStreamed = 1 << 20
+  /** Outputs of short rows come so fast that they are written past the caches, where they are many. */
+  longestStreamed = 768,
+  fewestStreamed = 2 << 20
 };
 
 /** Packed rows [r, r + 16) as tiles [columns / 64][4 planes]; columns past the width, and rows past `packed`, are 0. */
@@ -118,9 +119,10 @@ typedef struct {
   int isStreamed;
 } Work;
 
-/** Whether outputs are many, and each line of them belongs to one tile. */
+/** Whether outputs are written past the caches: lines of them must belong to one tile. */
 static int isStreamed(const Product *p) {
-  return (size_t)p->rows * (size_t)p->out * sizeof(float) >= fewestStreamed && p->out % 64 == 0 && p->y % 64 == 0;
+  const size_t bytes = (size_t)p->rows * (size_t)p->out * sizeof(float);
+  return p->width <= longestStreamed && bytes >= fewestStreamed && p->out % 64 == 0 && p->y % 64 == 0;
 }
 
 /** Rows [row, row + 32) of activations with packed rows [r, r + 16). */
