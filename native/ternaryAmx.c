@@ -61,22 +61,31 @@ INLINE void finishTile(uint8_t *memory, const Product *p, int isStreamed, const 
   }
 }
 
-/** Fetches the lines of y that 32 rows by 64 output rows will be written to, while their sums are computed. */
-static void fetchTarget(uint8_t *memory, const Product *p, int32_t row, int32_t r) {
-  const int32_t packed = (p->out + 3) >> 2, end = smaller(row + 32, p->rows);
-  for (; row < end; row++) {
-    const float *y = (const float *)(memory + p->y) + (size_t)row * p->out + r;
-    for (int plane = 0; plane < 4; plane++) __builtin_prefetch(y + plane * packed, 1);
+/** Lines of outputs that are written when their sums are complete: two of each row; rows are `stride` bytes apart. */
+typedef struct {
+  const uint8_t *first, *second;
+  size_t stride;
+} Target;
+
+/** Fetches, in each of `steps` steps, its share of 32 rows: all at once would keep tiles from being loaded. */
+INLINE void fetchShare(Target *target, size_t *due, size_t steps) {
+  for (*due += 2 * tileRows; *due >= steps; *due -= steps) {
+    __builtin_prefetch(target->first, 1);
+    __builtin_prefetch(target->second, 1);
+    target->first += target->stride;
+    target->second += target->stride;
   }
 }
 
 /** 32 rows of activations, `stride` bytes apart, by two planes of 16 packed rows. */
-static void fourTiles(const int8_t *q, size_t stride, size_t columns, const uint8_t *tiles, int32_t *sums) {
+static void fourTiles(const int8_t *q, size_t stride, size_t columns, const uint8_t *tiles, int32_t *sums, Target target) {
+  size_t due = 0;
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
   for (size_t k = 0; k < columns; k += 64) {
+    if (target.first) fetchShare(&target, &due, columns / 64);
     _tile_loadd(4, q + k, stride);
     _tile_loadd(5, q + tileRows * stride + k, stride);
     _tile_loadd(6, tiles, 64);
@@ -125,17 +134,24 @@ static int isStreamed(const Product *p) {
   return p->width <= longestStreamed && bytes >= fewestStreamed && p->out % 64 == 0 && p->y % 64 == 0;
 }
 
+/** What two planes of packed row r write from `row` on; nothing if it does not go through the caches. */
+INLINE Target targetOf(const uint8_t *memory, Work w, int32_t row, int32_t r, int plane) {
+  if (w.isStreamed) return (Target){NULL, NULL, 0};
+  const size_t packed = (size_t)((w.p->out + 3) >> 2), out = (size_t)w.p->out;
+  const float *y = (const float *)(memory + w.p->y) + (size_t)row * out + (size_t)r + (size_t)plane * packed;
+  return (Target){(const uint8_t *)y, (const uint8_t *)(y + packed), out * sizeof(float)};
+}
+
 /** Rows [row, row + 32) of activations with packed rows [r, r + 16). */
 static void square(uint8_t *memory, Work w, int32_t row, int32_t r, const uint8_t *tiles) {
   const Product *p = w.p;
   const int isWhole = row < w.whole, isFew = p->rows - row <= tileRows;
   const int8_t *x = isWhole ? (const int8_t *)(memory + p->q) + (size_t)row * p->stride : w.rest;
   const size_t stride = isWhole ? (size_t)p->stride : w.columns;
-  if (!w.isStreamed) fetchTarget(memory, p, row, r);
   for (int plane = 0; plane < 4; plane += 2) {
     const uint8_t *weights = tiles + plane * bytesOfTile;
     if (isFew) twoTiles(x, stride, w.columns, weights, w.sums);
-    else fourTiles(x, stride, w.columns, weights, w.sums);
+    else fourTiles(x, stride, w.columns, weights, w.sums, targetOf(memory, w, row, r, plane));
     finishTile(memory, p, w.isStreamed, w.sums, row, r, plane);
     finishTile(memory, p, w.isStreamed, w.sums + 256, row, r, plane + 1);
     if (isFew) continue;
