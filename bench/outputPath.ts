@@ -2,6 +2,7 @@
 import { access, constants, mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../src/errors.ts';
+import { systemReason } from '../src/systemErrors.ts';
 
 const results = join(import.meta.dirname, '../results');
 
@@ -17,7 +18,9 @@ export async function outputPath(given: string | undefined, name: string): Promi
     await mkdir(dirname(path), { recursive: true });
     await access(dirname(path), constants.W_OK);
   } catch (cause) {
-    throw new InputError(`--out: ${path}: cannot be written: ${(cause as Error).message}`, { cause });
+    throw new InputError(`--out: ${path} cannot be written: ${systemReason(cause, { writing: true })}`, {
+      cause,
+    });
   }
   return path;
 }

@@ -46,7 +46,9 @@ it.each(['cpu.ts', 'gpu.ts', 'mpi.ts', 'serve.ts', 'browser.ts', 'losses.ts'])(
     const engine = script === 'losses.ts' ? ['--add', join(folder, 'none.json')] : [];
     const { code, stderr } = await bench(script, ['--out', join(folder, 'file/out'), ...engine], folder);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^plusminus: --out: .*file\/out: cannot be written: .*\n$/);
+    expect(stderr).toMatch(
+      /^plusminus: --out: .*file\/out cannot be written: found a file of that name; .*\n$/,
+    );
   },
 );
 
