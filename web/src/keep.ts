@@ -82,7 +82,15 @@ function remember(name: string, text: string): void {
 /** What the page before a reload could not store any more. */
 for (const [name, json] of Object.entries(tab ?? {})) {
   const kind = kinds.find((each) => name.startsWith(`${prefix}${each} `));
-  if (kind) void put(kind, JSON.parse(json));
+  if (kind) restore(kind, name, json);
+}
+
+function restore(kind: Kind, name: string, json: string): void {
+  try {
+    void put(kind, JSON.parse(json));
+  } catch {
+    tab?.removeItem(name); // another page of this host wrote it
+  }
 }
 
 export function whenHidden(act: () => void): void {
