@@ -43,7 +43,8 @@ static void unpack(const uint8_t *codes, const Product *p, int32_t r, int32_t pa
 }
 
 /** (Σ q·code − Σ q)·t/s of a tile: rows [row, row + 16) by the output rows of packed rows [r, r + 16) in a plane. */
-INLINE void finishTile(uint8_t *memory, const Product *p, int isStreamed, const int32_t *sums, int32_t row, int32_t r, int plane) {
+INLINE void finishTile(uint8_t *memory, const Product *p, int isStreamed, const int32_t *sums, int32_t row, int32_t r,
+                       int plane) {
   const int32_t packed = (p->out + 3) >> 2, first = r + plane * packed;
   const int32_t outs = smaller(smaller(packed - r, p->out - first), 16);
   if (outs <= 0) return;
@@ -129,7 +130,7 @@ typedef struct {
 } Work;
 
 /** Whether outputs are written past the caches: lines of them must belong to one tile. */
-static int isStreamed(const Product *p) {
+static int writesPastCaches(const Product *p) {
   const size_t bytes = (size_t)p->rows * (size_t)p->out * sizeof(float);
   return p->width <= longestStreamed && bytes >= fewestStreamed && p->out % 64 == 0 && p->y % 64 == 0;
 }
@@ -180,7 +181,7 @@ int ternaryAmx(uint8_t *memory, const Product *p, int32_t piece, int32_t pieces)
   uint8_t *tiles = scratch(together * bytes + 32 * columns + 4 * bytesOfTile);
   if (p->stride > longestRow || !tiles) return 0;
   int8_t *rest = (int8_t *)tiles + together * bytes;
-  const Work w = {p, p->rows & ~31, columns, rest, (int32_t *)(rest + 32 * columns), isStreamed(p)};
+  const Work w = {p, p->rows & ~31, columns, rest, (int32_t *)(rest + 32 * columns), writesPastCaches(p)};
   copyRest(memory, w);
   configureTiles();
   // Rows of outputs lie pages apart: each is written on over several packed rows before the next.
