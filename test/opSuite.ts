@@ -129,10 +129,10 @@ async function matchesReference(engine: Engine, one: OpCase): Promise<void> {
 }
 
 /** Operands in bf16 keep eight bits; their errors partly cancel in sums. */
-const bfloatTolerance = 1 / 256;
+export const bfloatTolerance = 1 / 256;
 
 /** AMX of the CPU computes gradients of products from bf16, and results with all bits. */
-function roundsGradients(engine: Engine): boolean {
+export function roundsGradients(engine: Engine): boolean {
   return engine instanceof CpuEngine && engine.description.includes('native AMX');
 }
 
