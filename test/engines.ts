@@ -14,7 +14,7 @@ import { ReferenceEngine } from '../src/engine/reference/referenceEngine.ts';
 import { NoGpuError } from '../src/engine/webgpu/errors.ts';
 import { WebGpuEngine } from '../src/engine/webgpu/webgpuEngine.ts';
 import { fusesVectors } from '../src/platform/fusing.ts';
-import { nativeUnderTest } from './nativeUnderTest.ts';
+import { nativeVariants } from '../src/platform/nativeLibrary.ts';
 
 export interface EngineUnderTest {
   readonly name: string;
@@ -28,6 +28,9 @@ const cpu = (name: string, threads: number, options: CpuOptions = {}): EngineUnd
   skip: false,
   create: () => CpuEngine.create({ threads, poison: true, pieceWork: 1, native: false, ...options }),
 });
+
+/** Variants of the native kernels that this processor has, the fastest last. */
+export const nativeUnderTest = nativeVariants().map(({ variant }) => variant);
 
 if (process.env.PLUSMINUS_REQUIRE_NATIVE === '1' && nativeUnderTest.length === 0)
   throw new Error('PLUSMINUS_REQUIRE_NATIVE=1, but there are no native kernels: run "npm run build:native"');

@@ -23,7 +23,7 @@ import { EngineParameterStore } from '../src/run/store.ts';
 import { Turns } from '../src/run/turns.ts';
 import { recordTrainingStep } from '../src/train/step.ts';
 import { cpuEngines, type EngineUnderTest, gpuEngines } from './engines.ts';
-import { exactNative } from './nativeUnderTest.ts';
+import { exactNative } from './exactNative.ts';
 import { bfloatTolerance, roundsGradients } from './opSuite.ts';
 
 const folderOf = (name: string) => fileURLToPath(new URL(`fixtures/golden/${name}`, import.meta.url));
@@ -100,7 +100,7 @@ const engines: EngineUnderTest[] = [
   ...[0, 1, 2, 3].map((threads) => ({
     name: `cpu, ${threads} threads`,
     skip: false,
-    create: () => CpuEngine.create({ threads, poison: true, native: exactNative }),
+    create: () => CpuEngine.create({ threads, poison: true, native: exactNative() }),
   })),
   ...cpuEngines.filter(({ name }) => name.endsWith('native AMX')),
   ...gpuEngines,

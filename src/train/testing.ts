@@ -1,7 +1,7 @@
 /** A corpus and models so small that a run takes a second. */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exactNative } from '../../test/nativeUnderTest.ts';
+import { exactNative } from '../../test/exactNative.ts';
 import { CpuEngine } from '../engine/cpu/cpuEngine.ts';
 import { WebGpuEngine } from '../engine/webgpu/webgpuEngine.ts';
 import { type MatMulFreeConfig, namedConfig } from '../model/config.ts';
@@ -56,7 +56,7 @@ export async function withMachine<T>(
 ): Promise<T> {
   const engine = await (on === 'webgpu'
     ? WebGpuEngine.create({ poison: true })
-    : CpuEngine.create({ threads: on, poison: true, native: exactNative }));
+    : CpuEngine.create({ threads: on, poison: true, native: exactNative() }));
   try {
     return await use({ engine, limitBytes: 2 ** 32 });
   } finally {

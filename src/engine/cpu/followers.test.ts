@@ -1,6 +1,6 @@
 /** Kernels that follow the pieces of a product, on the thread that has computed them, see all that they read. */
 import { describe, expect, it } from 'vitest';
-import { nativeUnderTest } from '../../../test/nativeUnderTest.ts';
+import { nativeUnderTest } from '../../../test/engines.ts';
 import { add } from '../../ops/add/add.ts';
 import { bitLinear } from '../../ops/bitLinear/bitLinear.ts';
 import { mlgru } from '../../ops/mlgru/mlgru.ts';

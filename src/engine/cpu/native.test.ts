@@ -1,7 +1,7 @@
 /** Native kernels give the bits of the WebAssembly kernels, on every variant that this processor has; AMX all but gradients. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { nativeUnderTest } from '../../../test/nativeUnderTest.ts';
+import { nativeUnderTest } from '../../../test/engines.ts';
 import { kernelFields } from '../../kernels/cpu/kernelArguments.ts';
 import { bitLinear } from '../../ops/bitLinear/bitLinear.ts';
 import { backward } from '../../ops/gradients.ts';

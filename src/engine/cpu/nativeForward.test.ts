@@ -1,6 +1,6 @@
 /** Native kernels of what lies between products have the bits of the WebAssembly kernels, on every variant of this processor. */
 import { describe, expect, it } from 'vitest';
-import { nativeUnderTest } from '../../../test/nativeUnderTest.ts';
+import { nativeUnderTest } from '../../../test/engines.ts';
 import { gatedUnit } from '../../ops/gatedUnit/gatedUnit.ts';
 import { pagedAttention } from '../../ops/pagedAttention/pagedAttention.ts';
 import { randomPool } from '../../ops/pagedAttention/testing.ts';
