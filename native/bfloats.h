@@ -17,6 +17,7 @@ enum {
   columnsOfBlock = 512,
   bytesOfBlockA = rowsOfBlock * depthOfBlock * 2,
   bytesOfBlockB = columnsOfBlock * depthOfBlock * 2,
+  /** Rows from one that is packed to the one that is fetched. */
   rowsAhead = 8
 };
 

@@ -4,7 +4,6 @@
  * along K, are those of AVX-512: they keep all bits.
  */
 #include "bfloats.h"
-#include <stdbool.h>
 
 enum {
   /** Below this many operations, AVX-512 is as fast. */
@@ -53,9 +52,9 @@ static void packBlock(const uint8_t *memory, const Gemm *g, uint8_t *to, int32_t
 }
 
 /** A part of C = A·B, where A is stored by its rows. */
-static bool product(uint8_t *memory, const Gemm *g, Part part) {
+static int product(uint8_t *memory, const Gemm *g, Part part) {
   uint8_t *a = scratch(bytesOfBlockA + bytesOfBlockB + 4 * bytesOfTile);
-  if (!a) return false;
+  if (!a) return 0;
   uint8_t *b = a + bytesOfBlockA;
   float *aside = (float *)(b + bytesOfBlockB);
   memset(aside, 0, 4 * bytesOfTile);
@@ -86,7 +85,7 @@ static bool product(uint8_t *memory, const Gemm *g, Part part) {
     }
   }
   _tile_release();
-  return true;
+  return 1;
 }
 
 /** Sixteen rows of Cᵀ, from row n and column m on, to C. */
@@ -124,10 +123,10 @@ static void addTurned(Rows rowsOfB, uint8_t *turned, const uint8_t *a, int32_t k
 }
 
 /** A part of C where A is stored by its columns: Cᵀ = Bᵀ·Aᵀ, so that Aᵀ, the gradients, is read row by row. */
-static bool turnedProduct(uint8_t *memory, const Gemm *g, Part part) {
+static int turnedProduct(uint8_t *memory, const Gemm *g, Part part) {
   const size_t height = (size_t)((part.right - part.left + 31) & ~31);
   uint8_t *turned = scratch(bytesOfBlockA + bytesOfBlockB + height * columnsOfBlock * sizeof(float));
-  if (!turned) return false;
+  if (!turned) return 0;
   uint8_t *a = turned + bytesOfBlockA;
   float *sums = (float *)(a + bytesOfBlockB);
   // The factors of int8 rows go to the gradients, which are rounded anyway.
@@ -147,7 +146,7 @@ static bool turnedProduct(uint8_t *memory, const Gemm *g, Part part) {
         turnTile(memory, g, sums + (size_t)(n - part.left) * columnsOfBlock + j, m + j, n, part);
   }
   _tile_release();
-  return true;
+  return 1;
 }
 
 int denseAmx(uint8_t *memory, const Gemm *g, int32_t piece, int32_t pieces) {
